@@ -1,0 +1,43 @@
+# One command for each thing; the README, the hooks and CI use the same ones.
+.PHONY: help setup run test test-fast lint bench lock clean
+
+# The first of these that runs and is 3.11 to 3.13; `make PYTHON=/path/to/python` names another.
+CANDIDATES := python3.11 python3.12 python3.13 python3
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in $(CANDIDATES); do \
+	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { command -v $$p; break; }; done)
+
+# Byte code of our own packages is kept, whatever the shell's setting.
+unexport PYTHONDONTWRITEBYTECODE
+BIN := .venv/bin
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: ## Make .venv from the lock; does nothing where that is done
+	@test -n "$(PYTHON)" || { echo "tandem: no Python 3.11 to 3.13 found; on Debian and Ubuntu: apt-get install python3 python3-venv python3-dev" >&2; exit 1; }
+	@$(PYTHON) infra/host/setup.py
+
+run: setup ## Train, analyse and register the flights models
+	@$(BIN)/tandem run flights
+
+test: setup ## All tests
+	@$(BIN)/python -m pytest tests
+
+test-fast: setup ## The tests that need no heavy library, for the inner loop
+	@$(BIN)/python -m pytest tests -m "not slow"
+
+lint: setup ## ruff, mypy --strict, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: setup ## Measure the default run and write docs/benchmarks.md
+	@$(BIN)/python tests/bench/run.py
+
+lock: ## Resolve the lock files again (needs the network)
+	@$(BIN)/python infra/host/lock.py
+
+clean: ## Remove the environment; runs and records in .tandem stay
+	@rm -rf .venv

@@ -1,0 +1,1 @@
+"""What all stages share: artifacts, canonical JSON and digests, errors, settings."""

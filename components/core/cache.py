@@ -1,0 +1,95 @@
+"""The cache of finished stages: a key, the outputs' digests, and where the outputs lie.
+
+Rules: an entry is used only while its stored outputs hash to what was recorded; a damaged or
+missing output makes a miss, never an error; outputs are copied, so runs never share files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.core.artifacts import copy_tree, read_json, tree_digest, write_json
+from components.core.canonical import sha256_value
+from components.core.errors import IntegrityError, TandemError
+
+CACHE_VARIABLE = "TANDEM_CACHE"
+
+
+def cache_key(
+    *,
+    stage: str,
+    settings: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    modules: Mapping[str, str],
+    lock_sha256: str,
+) -> str:
+    """Return the digest of everything that a stage's outputs depend on."""
+    return sha256_value(
+        {
+            "stage": stage,
+            "settings": dict(settings),
+            "inputs": dict(inputs),
+            "modules": dict(modules),
+            "lock_sha256": lock_sha256,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class StageCache:
+    """A folder of entries, one JSON file a key."""
+
+    folder: Path
+
+    @staticmethod
+    def is_configured() -> bool:
+        """Say whether TANDEM_CACHE names a folder."""
+        return bool(os.environ.get(CACHE_VARIABLE))
+
+    @classmethod
+    def from_environment(cls) -> StageCache:
+        """Return the cache that TANDEM_CACHE names."""
+        return cls(Path(os.environ[CACHE_VARIABLE]))
+
+    def entry(self, key: str) -> dict[str, dict[str, Any]] | None:
+        """Return {output: {path, metadata}} if all outputs still hash to what was recorded."""
+        path = self.folder / f"{key}.json"
+        if not path.is_file():
+            return None
+        try:
+            outputs: dict[str, dict[str, Any]] = read_json(path)["outputs"]
+            intact = all(
+                tree_digest(Path(output["path"])) == output["metadata"]["sha256"]
+                for output in outputs.values()
+            )
+        except (TandemError, KeyError, TypeError):
+            return None
+        return outputs if intact else None
+
+    def fetch(self, key: str, targets: Mapping[str, Path]) -> dict[str, dict[str, Any]] | None:
+        """Copy a hit's outputs to the targets and return their metadata; None for a miss."""
+        outputs = self.entry(key)
+        if outputs is None or outputs.keys() != targets.keys():
+            return None
+        for name, target in targets.items():
+            copy_tree(Path(outputs[name]["path"]), target)
+            if tree_digest(target) != outputs[name]["metadata"]["sha256"]:
+                raise IntegrityError(
+                    f"the cached copy of {name} changed while it was read",
+                    remedy="run again with --no-cache",
+                )
+        return {name: outputs[name]["metadata"] for name in targets}
+
+    def store(
+        self, key: str, outputs: Mapping[str, Path], metadata: Mapping[str, dict[str, Any]]
+    ) -> None:
+        """Remember finished outputs; the last writer of a key wins."""
+        entry = {
+            name: {"path": str(path.resolve()), "metadata": metadata[name]}
+            for name, path in outputs.items()
+        }
+        write_json(self.folder / f"{key}.json", {"outputs": entry})

@@ -1,0 +1,219 @@
+"""Examples: labelled rows in Parquet shards, one for each span, and the manifest that names them.
+
+Why: every stage that looks at rows reads them here, so that a column has one type, a missing value
+one form, and a raw row one convention, whichever framework or runtime takes it.
+
+Rules:
+1. a shard is `Split-<split>/<span>.parquet`; rows keep the source's order, spans are in order;
+2. a column is int64, float64 or string; a missing value is null, of whatever type;
+3. as a model's raw input every column is rank 1, [rows]: float32 with NaN for a missing number,
+   or string with "" for a missing text (`raw_inputs`); every ONNX and SavedModel form takes these.
+
+It does not re-hash shards: the stage's wrapper has hashed the whole artifact before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from components.core.artifacts import read_json, write_json
+from components.core.errors import DataError
+from components.core.settings import Section, Span
+
+MANIFEST_NAME = "manifest.json"
+Split = Literal["train", "eval"]
+ColumnType = Literal["int64", "float64", "string"]
+InputType = Literal["float32", "string"]
+ARROW_TYPES: Mapping[ColumnType, pa.DataType] = {
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "string": pa.string(),
+}
+
+
+class Shard(Section):
+    """One Parquet file; `path` is relative to the artifact's folder."""
+
+    path: str
+    split: Split
+    span: Span
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class SourceFile(Section):
+    """One file that was read, as its settings name it, and what its bytes were."""
+
+    location: str
+    sha256: str
+    bytes: int
+
+
+class SourceRows(Section):
+    """The files that were read, and the rows of the main table before any was dropped."""
+
+    files: tuple[SourceFile, ...]
+    rows: int
+
+
+class Dropped(Section):
+    """How many rows were left out, and why."""
+
+    reason: str
+    rows: int
+
+
+class ExamplesManifest(Section):
+    """What the examples are.
+
+    `columns` holds every column of every shard, the label included, sorted by name, as they lie in
+    the shards. Source rows are `rows` plus all `dropped`.
+    """
+
+    version: Literal[1] = 1
+    columns: dict[str, ColumnType]
+    label: str
+    splits: dict[Split, tuple[Span, ...]]
+    shards: tuple[Shard, ...]
+    source: SourceRows
+    dropped: tuple[Dropped, ...]
+    rows: int
+    card_sha256: str
+
+    @classmethod
+    def read(cls, folder: Path) -> ExamplesManifest:
+        """Return the manifest of an examples artifact; DataError for anything else."""
+        try:
+            return cls.model_validate(read_json(folder / MANIFEST_NAME))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise DataError(
+                f"{MANIFEST_NAME} of the examples is not one of ours: {where}: {first['msg']}",
+                remedy="run ingest_examples again",
+            ) from error
+
+    def write(self, folder: Path) -> None:
+        """Write the manifest into an examples artifact."""
+        write_json(folder / MANIFEST_NAME, self.model_dump(mode="json"))
+
+    def input_types(self) -> dict[str, InputType]:
+        """Return how each column but the label enters a model as a raw input."""
+        return {
+            name: "string" if kind == "string" else "float32"
+            for name, kind in self.columns.items()
+            if name != self.label
+        }
+
+    def shards_of(self, split: str, spans: Sequence[str] | None = None) -> tuple[Shard, ...]:
+        """Return the split's shards in the order of spans, all or the spans named."""
+        found = (s for s in self.shards if s.split == split and (spans is None or s.span in spans))
+        return tuple(sorted(found, key=lambda shard: shard.span))
+
+    def rows_of(self, split: str) -> int:
+        """Return the split's number of rows."""
+        return sum(shard.rows for shard in self.shards_of(split))
+
+
+def read_split(folder: Path, split: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return a split's rows, the label included, or the columns named in their given order.
+
+    Raises DataError for a column that the examples do not have.
+    """
+    manifest = ExamplesManifest.read(folder)
+    return read_shards(folder, manifest, manifest.shards_of(split), columns)
+
+
+def read_shards(
+    folder: Path,
+    manifest: ExamplesManifest,
+    shards: Sequence[Shard],
+    columns: Sequence[str] | None = None,
+) -> pa.Table:
+    """Return the rows of some shards as one table; every shard must have the manifest's types."""
+    names = list(manifest.columns if columns is None else columns)
+    for name in names:
+        _require(name, manifest.columns)
+    schema = pa.schema([(name, ARROW_TYPES[manifest.columns[name]]) for name in names])
+    tables = [_read_shard(folder / shard.path, schema) for shard in shards]
+    return pa.concat_tables(tables) if tables else schema.empty_table()
+
+
+def _read_shard(path: Path, schema: pa.Schema) -> pa.Table:
+    try:
+        table = pq.read_table(path, columns=schema.names, partitioning=None).select(schema.names)
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise DataError(
+            f"shard {path.name} cannot be read: {error}", remedy="run ingest_examples again"
+        ) from error
+    if not table.schema.equals(schema):
+        raise DataError(
+            f"shard {path.name} does not have the columns that its manifest names",
+            remedy="run ingest_examples again",
+            expected=str(schema),
+            actual=str(table.schema),
+        )
+    return table
+
+
+def raw_inputs(table: pa.Table, inputs: Mapping[str, str]) -> dict[str, np.ndarray[Any, Any]]:
+    """Return rows as a model's raw inputs: {name: [rows]}, in the order of `inputs`.
+
+    "float32": NaN for null. "string": objects of str, "" for null; integers as their decimal
+    digits. Raises DataError for a column that is missing or is not of the type asked for.
+    """
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    for name, kind in inputs.items():
+        _require(name, table.column_names)
+        arrays[name] = _texts(name, table[name]) if kind == "string" else _floats(name, table[name])
+    return arrays
+
+
+def _require(name: str, known: Sequence[str] | Mapping[str, Any]) -> None:
+    if name not in known:
+        raise DataError(
+            f"column {name} is missing",
+            remedy=f"the examples have: {', '.join(known)}",
+            expected=name,
+            actual=list(known),
+        )
+
+
+def _floats(name: str, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
+    """Return float32 with NaN for null; what float32 cannot hold becomes an infinity."""
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        raise DataError(
+            f"column {name} holds {column.type}, not numbers", remedy="declare it as a vocabulary"
+        )
+    wide = column.cast(pa.float64(), safe=False).to_numpy()
+    with np.errstate(over="ignore"):
+        return np.asarray(wide, dtype=np.float32)
+
+
+def _texts(name: str, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
+    """Return str objects; equal texts share one object, so a million rows stay small."""
+    if not (pa.types.is_string(column.type) or pa.types.is_integer(column.type)):
+        raise DataError(
+            f"column {name} holds {column.type}, which is neither text nor whole numbers",
+            remedy="declare it as a zscore, log_zscore or cyclic feature",
+        )
+    encoded = column.cast(pa.string()).fill_null("").combine_chunks().dictionary_encode()
+    words = np.asarray(encoded.dictionary.to_pylist(), dtype=object)
+    return np.asarray(words[encoded.indices.to_numpy()])
+
+
+def batches(
+    arrays: Mapping[str, np.ndarray[Any, Any]], rows: int
+) -> Iterator[dict[str, np.ndarray[Any, Any]]]:
+    """Yield the same arrays in slices of at most `rows` rows, in order, without copying."""
+    total = len(next(iter(arrays.values()))) if arrays else 0
+    for start in range(0, total, rows):
+        yield {name: array[start : start + rows] for name, array in arrays.items()}

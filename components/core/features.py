@@ -1,0 +1,149 @@
+"""Features: what both trainers read, as fixed columns that are mapped into memory as they lie.
+
+Why: both frameworks must see the same numbers in the same batches, and reading them must cost
+nothing, so that a difference between two models is a difference between frameworks.
+
+Rules:
+1. a split is one Arrow IPC file with one record batch: `dense` FixedSizeList<float32>[D], `ids`
+   FixedSizeList<int32>[K], `label` float32, none of them with nulls;
+2. an id feature of size n has the ids 0 ... n - 1 for its vocabulary and n for everything else, so
+   an embedding table needs n + 1 rows (`IdFeature.buckets`);
+3. the arrays are read-only views of the file; copy a batch, never the whole;
+4. the order of rows in an epoch depends on the seed and the epoch only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from pydantic import ValidationError
+
+from components.core.artifacts import read_json, write_json
+from components.core.errors import DataError
+from components.core.settings import Section
+
+SPEC_NAME = "features.json"
+
+
+class IdFeature(Section):
+    """One vocabulary feature; `size` counts the vocabulary, without the one id for the rest."""
+
+    name: str
+    size: int
+
+    @property
+    def buckets(self) -> int:
+        """Return the number of ids: the vocabulary and one for everything unseen or missing."""
+        return self.size + 1
+
+
+class FeatureSpec(Section):
+    """Names and order of the columns of `dense` and `ids`, the label, and rows by split."""
+
+    version: Literal[1] = 1
+    dense: tuple[str, ...]
+    ids: tuple[IdFeature, ...]
+    label: str
+    rows: dict[Literal["train", "eval"], int]
+
+    @classmethod
+    def read(cls, folder: Path) -> FeatureSpec:
+        """Return the spec of a features artifact; DataError for anything else."""
+        try:
+            return cls.model_validate(read_json(folder / SPEC_NAME))
+        except ValidationError as error:
+            raise DataError(
+                f"{SPEC_NAME} is not one of ours: {error.errors()[0]['msg']}",
+                remedy="run transform_features again",
+            ) from error
+
+    def write(self, folder: Path) -> None:
+        """Write the spec into a features artifact."""
+        write_json(folder / SPEC_NAME, self.model_dump(mode="json"))
+
+
+@dataclass(frozen=True)
+class FeatureArrays:
+    """A split's features: `dense` (n, D) float32, `ids` (n, K) int32, `label` (n,) float32."""
+
+    dense: np.ndarray[Any, Any]
+    ids: np.ndarray[Any, Any]
+    label: np.ndarray[Any, Any]
+
+    @property
+    def rows(self) -> int:
+        """Return the number of rows."""
+        return len(self.label)
+
+
+def write_split(folder: Path, split: str, arrays: FeatureArrays) -> None:
+    """Write a split as one record batch; equal arrays give equal bytes."""
+    columns = {
+        "dense": _fixed_lists(arrays.dense, np.dtype(np.float32)),
+        "ids": _fixed_lists(arrays.ids, np.dtype(np.int32)),
+        "label": pa.array(np.ascontiguousarray(arrays.label, dtype=np.float32)),
+    }
+    batch = pa.record_batch(list(columns.values()), names=list(columns))
+    with pa.ipc.new_file(str(folder / f"{split}.arrow"), batch.schema) as writer:
+        writer.write_batch(batch)
+
+
+def _fixed_lists(values: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> pa.Array:
+    rows, width = values.shape
+    flat = pa.array(np.ascontiguousarray(values, dtype=dtype).reshape(-1))
+    kind = pa.list_(pa.field("item", flat.type, nullable=False), width)
+    return pa.Array.from_buffers(kind, rows, [None], children=[flat])
+
+
+def load_split(folder: Path, split: str) -> FeatureArrays:
+    """Return a split's arrays, mapped from the file; they are read-only.
+
+    Raises DataError where the file is missing or is not what `features.json` says.
+    """
+    spec = FeatureSpec.read(folder)
+    path = folder / f"{split}.arrow"
+    try:
+        batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+        arrays = FeatureArrays(
+            dense=_view(batch.column("dense"), len(spec.dense)),
+            ids=_view(batch.column("ids"), len(spec.ids)),
+            label=batch.column("label").to_numpy(),
+        )
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+        raise DataError(
+            f"{path.name} of the features cannot be read: {error}",
+            remedy="run transform_features again",
+        ) from error
+    _check_rows(path, arrays, spec.rows)
+    return arrays
+
+
+def _view(column: pa.Array, width: int) -> np.ndarray[Any, Any]:
+    return np.asarray(column.values.to_numpy()).reshape(len(column), width)
+
+
+def _check_rows(path: Path, arrays: FeatureArrays, rows: Mapping[Any, int]) -> None:
+    if arrays.rows != rows.get(path.stem):
+        raise DataError(
+            f"{path.name} has {arrays.rows} rows, not the {rows.get(path.stem)} of {SPEC_NAME}",
+            remedy="run transform_features again",
+            expected=rows.get(path.stem),
+            actual=arrays.rows,
+        )
+
+
+def batch_indices(
+    rows: int, batch_size: int, seed: int, epoch: int
+) -> Iterator[np.ndarray[Any, Any]]:
+    """Yield row numbers, every row once, in batches; the last one may be smaller.
+
+    The order is the permutation of PCG64 seeded with (seed, epoch): the same for both frameworks.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(rows)
+    for start in range(0, rows, batch_size):
+        yield order[start : start + batch_size]

@@ -1,0 +1,56 @@
+"""What a step says of its work besides the artifacts: facts and gates, for the record.
+
+Rules: facts are numbers, names and digests, never values of rows; a gate is judged here and
+nowhere else, so that its record and its effect cannot differ.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+OPERATORS = {">=": operator.ge, "<=": operator.le, "==": operator.eq}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One measured value against one threshold.
+
+    `value` is the number that was compared: the interval's worse bound where there is an interval.
+    """
+
+    name: str
+    metric: str
+    value: float
+    operator: str
+    threshold: float
+    slice: str = "overall"
+    n: int | None = None
+    interval: tuple[float, float] | None = None
+    baseline: float | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Say whether the value meets the threshold; NaN meets none."""
+        return bool(OPERATORS[self.operator](self.value, self.threshold))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the gate as it stands in artifacts and records; absent parts are left out."""
+        parts = {key: value for key, value in asdict(self).items() if value is not None}
+        if self.interval is not None:
+            parts["interval"] = list(self.interval)
+        return parts | {"passed": self.passed}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step returns.
+
+    `metadata` goes to the output artifacts by name, beside the digest and the record's id.
+    """
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    gates: tuple[Gate, ...] = ()
+    metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

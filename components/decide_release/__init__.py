@@ -1,0 +1,1 @@
+"""Apply the policy to the evaluation and explain the decision."""

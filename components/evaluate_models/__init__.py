@@ -1,0 +1,1 @@
+"""Measure both bundles, as a consumer would, on the same raw rows; TFMA results."""

@@ -1,0 +1,33 @@
+"""The face of evaluate_models: its ports, and one call of the wrapper."""
+
+from kfp import dsl
+
+from components.core.image import BASE_IMAGE
+
+
+@dsl.component(base_image=BASE_IMAGE, install_kfp_package=False)
+def evaluate_models(
+    run: dict,  # type: ignore[type-arg]
+    evaluate: dict,  # type: ignore[type-arg]
+    champion: dict,  # type: ignore[type-arg]
+    examples: dsl.Input[dsl.Dataset],
+    pytorch_model: dsl.Input[dsl.Model],
+    tensorflow_model: dsl.Input[dsl.Model],
+    evaluation: dsl.Output[dsl.Artifact],
+    measurements: dsl.Output[dsl.Artifact],
+) -> None:
+    """Measure both bundles on the evaluation rows, as a consumer would."""
+    from components.evaluate_models.step import evaluate_models as step
+    from components.stage import run_stage
+
+    run_stage(
+        step,
+        run=run,
+        parameters={"evaluate": evaluate, "champion": champion},
+        inputs={
+            "examples": examples,
+            "pytorch_model": pytorch_model,
+            "tensorflow_model": tensorflow_model,
+        },
+        outputs={"evaluation": evaluation, "measurements": measurements},
+    )

@@ -1,0 +1,1 @@
+"""Register the winner and the challenger in MLflow, once their records are proven."""

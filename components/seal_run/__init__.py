@@ -1,0 +1,1 @@
+"""The exit task: close whatever is open and write the run's closing record."""

@@ -1,0 +1,282 @@
+"""run_stage: the life of every stage, and the only way into a step.
+
+    inputs re-hashed -> START -> cache? -> the step's work -> outputs hashed -> COMPLETE
+                                   └─ CACHED                 └─ on any error: FAIL
+
+Rules:
+1. an input whose bytes differ from what its producer recorded stops the stage;
+2. START is written before the work, COMPLETE after the outputs; a task is done only then;
+3. the cache key is the digest of the inputs' content, the stage's settings, the code of the step
+   and the lock file; a hit copies the stored outputs after hashing them and writes CACHED;
+4. a failure writes FAIL with its cause and every gate that was checked, then goes on up;
+5. user code runs inside the step and cannot skip any of this.
+
+With TANDEM_NOTARY unset there are no records: the work is done, and registration refuses.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import time
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from components.audit.client import Notary, connect
+from components.core.artifacts import ArtifactRef, tree_digest
+from components.core.cache import StageCache, cache_key
+from components.core.canonical import sha256_value
+from components.core.code import environment, module_digests
+from components.core.errors import DataError, IntegrityError, PlatformError, TandemError
+from components.core.outcome import Outcome
+from components.core.resources import Stopwatch
+from components.core.settings import Section
+
+log = logging.getLogger(__name__)
+UNCACHED = frozenset({"register_models", "seal_run"})
+
+
+class Port(Protocol):
+    """What run_stage needs of kfp's Artifact: a path, and metadata that travels with it."""
+
+    path: str
+    metadata: dict[str, Any]
+
+
+Step = Callable[..., Outcome]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of one run, before its work begins."""
+
+    name: str
+    run: Mapping[str, Any]
+    settings: Section
+    inputs: Mapping[str, ArtifactRef]
+    modules: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        """The cache key (rule 3)."""
+        return cache_key(
+            stage=self.name,
+            settings=self.settings.model_dump(mode="json"),
+            inputs={name: ref.sha256 for name, ref in self.inputs.items()},
+            modules=self.modules,
+            lock_sha256=environment()["lock_sha256"],
+        )
+
+    def draft(self, event: str, **parts: Any) -> dict[str, Any]:
+        """Return the record's content as the stage claims it; the notary signs it."""
+        settings = self.settings.model_dump(mode="json")
+        settings.pop("run", None)
+        return {
+            "event": event,
+            "run": dict(self.run),
+            "stage": self.name,
+            "attempt": int(os.environ.get("TANDEM_ATTEMPT", "1")),
+            "inputs": [ref.to_dict() for ref in self.inputs.values()],
+            "outputs": [],
+            "settings": settings,
+            "settings_sha256": sha256_value(settings),
+            "code_sha256": sha256_value(dict(self.modules)),
+            "environment": dict(environment()),
+            "cache_key": self.key,
+            "facts": {},
+            "gates": [],
+            "cause": None,
+            "resources": None,
+            "claimed_time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        } | parts
+
+
+def run_stage(
+    step: Step,
+    *,
+    run: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    inputs: Mapping[str, Port],
+    outputs: Mapping[str, Port],
+) -> None:
+    """Run one step with everything around it (see the module's rules).
+
+    `step` takes its artifacts as Path and its settings as the Section that annotates its
+    `settings` argument. Raises what the step raises, as a TandemError.
+    """
+    notary = connect()
+    watch = Stopwatch()
+    stage = _prepare(step, run, parameters, inputs)
+    try:
+        _check_inputs(stage, inputs)
+        if not _from_cache(stage, notary, outputs):
+            _submit(notary, stage.draft("START"))
+            outcome = _work(step, stage, inputs, outputs)
+            _complete(stage, notary, outputs, outcome, watch)
+    except TandemError as error:
+        gates = list(getattr(error, "gates", ()))
+        cause = error.to_dict()
+        _submit(notary, stage.draft("FAIL", cause=cause, gates=gates, resources=watch.read()))
+        raise
+
+
+def _complete(
+    stage: Stage,
+    notary: Notary | None,
+    outputs: Mapping[str, Port],
+    outcome: Outcome,
+    watch: Stopwatch,
+) -> None:
+    """Hash the outputs, write COMPLETE, describe the ports, and remember the outputs."""
+    claims = _claims(outputs)
+    draft = stage.draft(
+        "COMPLETE",
+        outputs=claims,
+        facts=dict(outcome.facts),
+        gates=[gate.to_dict() for gate in outcome.gates],
+        resources=watch.read(),
+    )
+    _describe(outputs, claims, _submit(notary, draft), outcome.metadata)
+    if _cache_is_on(stage):
+        StageCache.from_environment().store(
+            stage.key,
+            {name: Path(port.path) for name, port in outputs.items()},
+            {name: dict(port.metadata) for name, port in outputs.items()},
+        )
+
+
+def _prepare(
+    step: Step, run: Mapping[str, Any], parameters: Mapping[str, Any], inputs: Mapping[str, Port]
+) -> Stage:
+    annotation = typing.get_type_hints(step)["settings"]
+    settings: Section = annotation.model_validate(dict(parameters))
+    refs = {
+        name: ArtifactRef(
+            name, str(port.metadata.get("sha256", "")), str(port.metadata.get("record", ""))
+        )
+        for name, port in inputs.items()
+    }
+    return Stage(step.__name__, run, settings, refs, module_digests(step_modules(step, settings)))
+
+
+def step_modules(step: Step, settings: Section) -> list[str]:
+    """Return the modules where a stage's code starts: the step, and the user's functions."""
+    users = getattr(settings, "user_modules", tuple)()
+    return [inspect.unwrap(step).__module__, *users]
+
+
+def _check_inputs(stage: Stage, inputs: Mapping[str, Port]) -> None:
+    """Re-hash every input; rule 1."""
+    for name, port in inputs.items():
+        recorded = stage.inputs[name].sha256
+        actual = tree_digest(Path(port.path))
+        if recorded != actual:
+            raise IntegrityError(
+                f"input {name} differs from what its producer recorded",
+                remedy="find out who changed it, then start a new run",
+                expected=recorded or "a recorded digest",
+                actual=actual,
+            )
+
+
+def _from_cache(stage: Stage, notary: Notary | None, outputs: Mapping[str, Port]) -> bool:
+    if not _cache_is_on(stage):
+        return False
+    entry = StageCache.from_environment().fetch(
+        stage.key, {name: Path(port.path) for name, port in outputs.items()}
+    )
+    if entry is None:
+        return False
+    claims = [
+        {"name": name, "sha256": entry[name]["sha256"], "path": port.path}
+        for name, port in outputs.items()
+    ]
+    origin = {name: entry[name].get("record", "") for name in outputs}
+    record = _submit(notary, stage.draft("CACHED", outputs=claims, facts={"origin": origin}))
+    for name, port in outputs.items():
+        port.metadata.update(entry[name])
+        port.metadata.update({"record": record, "cached": True})
+    return True
+
+
+def _cache_is_on(stage: Stage) -> bool:
+    return (
+        stage.name not in UNCACHED
+        and bool(stage.run.get("cache", False))
+        and StageCache.is_configured()
+    )
+
+
+def _work(
+    step: Step, stage: Stage, inputs: Mapping[str, Port], outputs: Mapping[str, Port]
+) -> Outcome:
+    """Call the step with empty output folders; turn the machine's errors into ours."""
+    paths = {name: Path(port.path) for name, port in {**inputs, **outputs}.items()}
+    for name in outputs:
+        paths[name].mkdir(parents=True, exist_ok=True)
+    try:
+        return step(settings=stage.settings, **paths)
+    except TandemError:
+        raise
+    except OSError as error:
+        raise PlatformError(
+            f"{stage.name}: {error.strerror or error} ({error.filename or 'no file'})",
+            remedy="free disk space or fix permissions, then `tandem run --resume RUN`",
+        ) from error
+    except MemoryError as error:
+        raise PlatformError(
+            f"{stage.name} ran out of memory", remedy="use a smaller window or more memory"
+        ) from error
+    except ImportError as error:
+        raise PlatformError(
+            f"{stage.name} needs a package that does not load: {error}", remedy="run `make setup`"
+        ) from error
+    except Exception as error:
+        raise DataError(
+            f"{stage.name} failed: {type(error).__name__}: {_one_line(error)}",
+            remedy="read the task's log; --verbose shows the traceback",
+        ) from error
+
+
+def _one_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else "no message"
+
+
+def _claims(outputs: Mapping[str, Port]) -> list[dict[str, str]]:
+    """Hash the outputs; an output that stayed empty is an error."""
+    claims = []
+    for name, port in outputs.items():
+        folder = Path(port.path)
+        if not any(folder.iterdir()):
+            raise DataError(f"the step wrote nothing to {name}", remedy="fix the step")
+        claims.append({"name": name, "sha256": tree_digest(folder), "path": port.path})
+    return claims
+
+
+def _describe(
+    outputs: Mapping[str, Port],
+    claims: list[dict[str, str]],
+    record: str,
+    metadata: Mapping[str, Mapping[str, Any]],
+) -> None:
+    for claim in claims:
+        port = outputs[claim["name"]]
+        port.metadata.update(metadata.get(claim["name"], {}))
+        port.metadata.update({"sha256": claim["sha256"], "record": record})
+
+
+def _submit(notary: Notary | None, draft: dict[str, Any]) -> str:
+    """Hand a record to the notary and return the digest of its envelope ("" without one)."""
+    if notary is None:
+        log.warning("no notary: %s of %s is not recorded", draft["event"], draft["stage"])
+        return ""
+    started = time.monotonic()
+    receipt = notary.submit(draft)
+    log.info("record %d took %.3f s", receipt.index, time.monotonic() - started)
+    return receipt.record

@@ -1,0 +1,1 @@
+"""Train the PyTorch model and export its bundle."""

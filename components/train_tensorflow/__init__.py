@@ -1,0 +1,1 @@
+"""Train the Keras model and export its bundle."""

@@ -1,0 +1,1 @@
+"""What both trainers share and neither framework knows: batches, composition, proof, sealing."""

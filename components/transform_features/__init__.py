@@ -1,0 +1,1 @@
+"""One TFT transform for both frameworks; dense features and a transform graph."""

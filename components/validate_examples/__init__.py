@@ -1,0 +1,1 @@
+"""Statistics, schema anomalies and drift with TFDV; the first gate."""

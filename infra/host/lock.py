@@ -1,0 +1,59 @@
+"""Resolve pyproject.toml into the lock files of infra/locks: one for each Python and torch build.
+
+Rules: every line has hashes; the platform is the newest glibc that the packages' wheels name, older
+hosts are repaired at set-up (glibc_repair.py); the CPU locks leave out torch and the CUDA packages
+that the index's torch pulls in, because CPU builds of torch come from another index: set-up
+installs exactly TORCH_VERSION from there. Run it with `make lock`; it needs the network.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCKS = ROOT / "infra" / "locks"
+PYTHONS = ("3.11", "3.12", "3.13")
+PLATFORM = "x86_64-manylinux_2_40"
+ONLY_FOR_CUDA = re.compile(r"^(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)==")
+
+
+def main() -> int:
+    """Write all lock files."""
+    uv = Path(sys.prefix, "bin", "uv")
+    for python in PYTHONS:
+        gpu = _resolve(uv, python)
+        name = f"py{python.replace('.', '')}"
+        (LOCKS / f"{name}-gpu.txt").write_text(gpu)
+        (LOCKS / f"{name}-cpu.txt").write_text(_without_cuda(gpu))
+        print(f"{name}: {gpu.count('==')} packages")
+    (LOCKS / "bootstrap.txt").write_text(_entry(gpu, "uv"))
+    return 0
+
+
+def _resolve(uv: Path, python: str) -> str:
+    command = [
+        uv, "pip", "compile", "pyproject.toml", "--group", "dev", "--group", "setup",
+        "--python-version", python, "--python-platform", PLATFORM, "--generate-hashes",
+        "--no-annotate", "--no-header", "--quiet",
+    ]  # fmt: skip
+    return subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout
+
+
+def _entries(lock: str) -> list[str]:
+    """Split a lock into its entries: a requirement line and its hash lines."""
+    return re.findall(r"^[A-Za-z0-9].*(?:\n[ \t]+.*)*\n?", lock, flags=re.MULTILINE)
+
+
+def _without_cuda(lock: str) -> str:
+    return "".join(entry for entry in _entries(lock) if not ONLY_FOR_CUDA.match(entry))
+
+
+def _entry(lock: str, package: str) -> str:
+    return next(entry for entry in _entries(lock) if entry.startswith(f"{package}=="))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

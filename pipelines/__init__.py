@@ -1,0 +1,1 @@
+"""What runs when: the DAG, its settings, the runners and the command line."""

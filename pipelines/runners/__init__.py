@@ -1,0 +1,1 @@
+"""The places a compiled pipeline can run."""
