@@ -1,0 +1,98 @@
+"""The artifacts of run folders against the log: what lies there now, and what was recorded.
+
+Rules: the log decides, not run.json, which anyone may have edited; an output is found by the digest
+of its record; of a stage that ran more than once in a run the last record counts; an output that
+is gone, changed, or has no record is a problem, and so is a record whose output run.json no longer
+names, unless the run was cut off between the two. Runs that have no folder any more are passed
+over: artifacts may be kept shorter than records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.audit.answers import DONE_EVENTS, RecordView
+from components.core.artifacts import read_json, tree_digest
+from components.core.errors import TandemError
+
+RUN_FILE = "run.json"
+Problem = tuple[str, str]
+"""Where, and what is wrong."""
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """An output as run.json describes it."""
+
+    name: str
+    path: Path
+    record: str
+    sha256: str
+
+
+def artifact_problems(runs: Path, views: Sequence[RecordView]) -> Iterator[Problem]:
+    """Yield (where, what) for every output below `runs` that is not what the log recorded."""
+    for file in sorted(runs.glob(f"*/{RUN_FILE}")):
+        try:
+            run, state, stored = _read(file)
+        except (TandemError, KeyError, TypeError, AttributeError) as error:
+            yield file.parent.name, f"{RUN_FILE} cannot be read: {error}"
+            continue
+        recorded = _latest_outputs([view for view in views if view.run == run])
+        yield from _output_problems(run, stored, recorded)
+        if state != "RUNNING":
+            for _, name in recorded:
+                yield f"{run}/{name}", f"recorded in the log, but {RUN_FILE} does not name it"
+
+
+def _read(file: Path) -> tuple[str, str, list[_Stored]]:
+    value: dict[str, Any] = read_json(file)
+    stored = [
+        _Stored(
+            name,
+            file.parent / output["path"],
+            str(output.get("metadata", {}).get("record", "")),
+            str(output["sha256"]),
+        )
+        for task in value["tasks"].values()
+        for name, output in task.get("outputs", {}).items()
+    ]
+    return str(value["run"]["id"]), str(value["state"]), stored
+
+
+def _output_problems(
+    run: str, stored: Sequence[_Stored], recorded: dict[tuple[str, str], str]
+) -> Iterator[Problem]:
+    """Yield what is wrong with the stored outputs, and take those seen out of `recorded`."""
+    for output in stored:
+        where = f"{run}/{output.name}"
+        expected = recorded.pop((output.record, output.name), None)
+        if expected is None:
+            yield where, "no record in the log describes this artifact"
+            continue
+        if output.sha256 != expected:
+            yield where, f"{RUN_FILE} names another digest than the record does"
+        yield from _byte_problems(where, output.path, expected)
+
+
+def _latest_outputs(views: Sequence[RecordView]) -> dict[tuple[str, str], str]:
+    """Return {(record, output): sha256} of the last record that made each stage's outputs."""
+    latest = {view.stage: view for view in views if view.event in DONE_EVENTS}
+    return {
+        (view.record, name): sha256
+        for view in latest.values()
+        for name, sha256 in view.outputs.items()
+    }
+
+
+def _byte_problems(where: str, path: Path, expected: str) -> Iterator[Problem]:
+    try:
+        actual = tree_digest(path)
+    except TandemError as error:
+        yield where, error.message
+        return
+    if actual != expected:
+        yield where, f"its bytes hash to {actual[:12]}, recorded was {expected[:12]}"

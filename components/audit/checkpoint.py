@@ -1,0 +1,116 @@
+"""A signed statement of the log's size and root: C2SP tlog-checkpoint in a C2SP signed note.
+
+Rules: the origin names the log and is the signer's key name; lines of signers that we do not know
+(witnesses, say) are ignored, a bad line of the signer that we know is refused, and so is a note
+that our signer did not sign. A note is read only in the one form that we would write.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from components.audit import base64_strict
+from components.audit.keys import PublicKey, SigningKey
+from components.audit.merkle import HASH_BYTES
+from components.core.errors import IntegrityError
+
+_ED25519 = b"\x01"
+_KEY_ID_BYTES = 4
+_SIGNATURE_LINE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/=]+)")
+_SIZE = re.compile(r"0|[1-9][0-9]*", re.ASCII)
+
+
+def origin_of(key: PublicKey) -> str:
+    """Return the name of the log that this key signs."""
+    return f"tandem.invalid/log-{key.keyid[:16]}"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The log named `origin` had `size` leaves under `root`; `extensions` are opaque lines."""
+
+    origin: str
+    size: int
+    root: bytes
+    extensions: tuple[str, ...] = ()
+
+    def to_text(self) -> str:
+        """Return the note's text, which is what is signed."""
+        lines = [self.origin, str(self.size), base64_strict.encode(self.root), *self.extensions]
+        return "\n".join(lines) + "\n"
+
+    @classmethod
+    def from_text(cls, text: str) -> Checkpoint:
+        """Read the note's text; raise ValueError unless `to_text` would write the same."""
+        lines = text.split("\n")
+        if len(lines) < 4 or lines[-1] or not all(lines[:-1]):
+            raise ValueError("a checkpoint has three lines or more, none of them empty")
+        origin, size, root, *extensions = lines[:-1]
+        if not _SIZE.fullmatch(size):
+            raise ValueError(f"not a tree size: {size}")
+        checkpoint = cls(origin, int(size), base64_strict.decode(root), tuple(extensions))
+        if len(checkpoint.root) != HASH_BYTES:
+            raise ValueError("the root is not a SHA-256 hash")
+        return checkpoint
+
+    def sign(self, key: SigningKey) -> str:
+        """Return the signed note."""
+        text = self.to_text()
+        signature = _key_id(self.origin, key.public) + key.sign(text.encode())
+        return f"{text}\n— {self.origin} {base64_strict.encode(signature)}\n"
+
+
+def open_checkpoint(note: str, key: PublicKey) -> Checkpoint:
+    """Return what a note says; raise IntegrityError unless the key signed it."""
+    text, signatures = _split(note)
+    origin = origin_of(key)
+    ours = [data for name, data in signatures if (name, data[:_KEY_ID_BYTES]) == _name(origin, key)]
+    if not ours:
+        raise _refused("the checkpoint is not signed by the log's key")
+    if not all(key.verifies(data[_KEY_ID_BYTES:], text.encode()) for data in ours):
+        raise _refused("a signature on the checkpoint is wrong")
+    try:
+        checkpoint = Checkpoint.from_text(text)
+    except ValueError as error:
+        raise _refused(f"the checkpoint cannot be read: {error}") from error
+    if checkpoint.origin != origin:
+        raise _refused("the checkpoint is of another log", origin, checkpoint.origin)
+    return checkpoint
+
+
+def _name(origin: str, key: PublicKey) -> tuple[str, bytes]:
+    return origin, _key_id(origin, key)
+
+
+def _key_id(name: str, key: PublicKey) -> bytes:
+    """Return the key ID of the signed-note format."""
+    preimage = name.encode() + b"\n" + _ED25519 + key.raw
+    return hashlib.sha256(preimage).digest()[:_KEY_ID_BYTES]
+
+
+def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
+    """Return the note's text and its (name, key ID and signature) pairs."""
+    text, separator, block = note.rpartition("\n\n")
+    if not separator or not block.endswith("\n") or re.search(r"[\x00-\x09\x0b-\x1f]", note):
+        raise _refused("the checkpoint is not a signed note")
+    pairs = []
+    for line in block[:-1].split("\n"):
+        match = _SIGNATURE_LINE.fullmatch(line)
+        if match is None:
+            raise _refused("the checkpoint holds a line that is not a signature")
+        try:
+            pairs.append((match[1], base64_strict.decode(match[2])))
+        except ValueError as error:
+            raise _refused(f"a signature on the checkpoint is {error}") from error
+    return text + "\n", pairs
+
+
+def _refused(why: str, expected: object = None, actual: object = None) -> IntegrityError:
+    return IntegrityError(
+        why,
+        remedy="do not rely on this log; compare with an earlier copy of its checkpoints",
+        expected=expected,
+        actual=actual,
+    )

@@ -1,0 +1,44 @@
+"""Which requirement each stage's record serves, and how long records are kept.
+
+The names are those of the texts: EU AI Act (Regulation 2024/1689), GDPR, ISO/IEC 42001, NIST AI
+RMF, US SR 26-2, 21 CFR Part 11. A record names them so that an auditor can go from a requirement
+to its evidence; naming one is not a claim that it is met.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+RETAIN_YEARS = 10
+"""EU AI Act Art. 18: ten years after the system was placed on the market."""
+
+_EVERY_RECORD = ("21-CFR-11.10(e)", "EU-AI-Act-Art.18", "GDPR-Art.30")
+_TRAINING = ("EU-AI-Act-AnnexIV.2",)
+_BY_STAGE = {
+    "ingest_examples": ("EU-AI-Act-Art.10(2)", "ISO-42001-A.7"),
+    "validate_examples": ("EU-AI-Act-Art.10(2)", "EU-AI-Act-AnnexIV.2(g)", "ISO-42001-A.7"),
+    "transform_features": _TRAINING,
+    "train_pytorch": _TRAINING,
+    "train_tensorflow": _TRAINING,
+    "evaluate_models": (
+        "EU-AI-Act-AnnexIV.2(g)",
+        "EU-AI-Act-AnnexIV.3",
+        "NIST-MEASURE-2.1",
+        "NIST-MEASURE-2.11",
+    ),
+    "decide_release": ("NIST-MANAGE-1.1", "SR-26-2"),
+    "register_models": ("EU-AI-Act-AnnexIV.1", "SR-26-2"),
+}
+
+
+def controls_of(stage: str) -> list[str]:
+    """Return the requirements that a stage's records serve."""
+    return sorted((*_EVERY_RECORD, *_BY_STAGE.get(stage, ())))
+
+
+def retain_until(moment: datetime) -> str:
+    """Return the first day, as YYYY-MM-DD, on which a record of that moment may be given up."""
+    year = moment.year + RETAIN_YEARS
+    leap_day = (moment.month, moment.day) == (2, 29)
+    day = moment.replace(year=year, day=28) if leap_day else moment.replace(year=year)
+    return day.date().isoformat()

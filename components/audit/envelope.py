@@ -1,0 +1,105 @@
+"""DSSE envelopes: a payload, its type, and signatures over both (DSSE protocol 1.0).
+
+Rules: the bytes of an envelope are the log's leaf, so there is one form only (canonical JSON,
+strict base 64) and any other bytes are refused; the payload type is under the signature; duplicate
+keys and unknown fields are refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from components.audit import base64_strict
+from components.audit.keys import PublicKey, SigningKey
+from components.core.canonical import canonical_json, parse_json
+from components.core.errors import IntegrityError
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+
+
+def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
+    """Return the bytes that are signed (PAE of the DSSE protocol)."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One signature and the identifier of the key that made it."""
+
+    keyid: str
+    sig: bytes
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """A signed payload."""
+
+    payload: bytes
+    payload_type: str
+    signatures: tuple[Signature, ...]
+
+    @classmethod
+    def sign(cls, statement: dict[str, Any], key: SigningKey) -> Envelope:
+        """Return a statement's envelope; raise ValueError for what has no canonical form."""
+        payload = canonical_json(statement)
+        signed = key.sign(pre_authentication_encoding(PAYLOAD_TYPE, payload))
+        return cls(payload, PAYLOAD_TYPE, (Signature(key.public.keyid, signed),))
+
+    def to_bytes(self) -> bytes:
+        """Return the envelope's only form."""
+        return canonical_json(
+            {
+                "payload": base64_strict.encode(self.payload),
+                "payloadType": self.payload_type,
+                "signatures": [
+                    {"keyid": item.keyid, "sig": base64_strict.encode(item.sig)}
+                    for item in self.signatures
+                ],
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Envelope:
+        """Read what `to_bytes` wrote; raise IntegrityError for any other bytes."""
+        try:
+            value = parse_json(data)
+            signatures = tuple(
+                Signature(str(item["keyid"]), base64_strict.decode(item["sig"]))
+                for item in value["signatures"]
+            )
+            payload = base64_strict.decode(value["payload"])
+            envelope = cls(payload, str(value["payloadType"]), signatures)
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise _refused(f"not an envelope: {error}") from error
+        if envelope.to_bytes() != data:
+            raise _refused("the envelope is not in its canonical form")
+        return envelope
+
+    def statement(self, key: PublicKey) -> dict[str, Any]:
+        """Return what the key signed; raise IntegrityError for anything it did not sign."""
+        if self.payload_type != PAYLOAD_TYPE:
+            raise _refused("the payload type is not in-toto's", PAYLOAD_TYPE, self.payload_type)
+        if [item.keyid for item in self.signatures] != [key.keyid]:
+            raise _refused("the envelope is not signed by the log's key alone")
+        signed = pre_authentication_encoding(self.payload_type, self.payload)
+        if not key.verifies(self.signatures[0].sig, signed):
+            raise _refused("the envelope's signature is wrong")
+        try:
+            value = parse_json(self.payload)
+            canonical = canonical_json(value)
+        except (ValueError, RecursionError) as error:
+            raise _refused(f"the payload is not JSON: {error}") from error
+        if canonical != self.payload or not isinstance(value, dict):
+            raise _refused("the payload is not a canonical JSON object")
+        return value
+
+
+def _refused(why: str, expected: object = None, actual: object = None) -> IntegrityError:
+    return IntegrityError(
+        why,
+        remedy="compare the record with another copy of the log",
+        expected=expected,
+        actual=actual,
+    )

@@ -1,0 +1,90 @@
+"""An index of the log in memory: records by digest, by idempotency key, by run.
+
+Rules: it is made from the log's entries and can be made again; it is never trusted for
+verification. It has no lock of its own: the notary calls it under its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from components.audit.answers import CLOSING_EVENTS, RecordView
+from components.audit.envelope import Envelope
+from components.audit.keys import PublicKey
+from components.audit.log import Entry
+from components.core.errors import IntegrityError
+
+
+def open_starts(views: Iterable[RecordView]) -> list[RecordView]:
+    """Return the STARTs that no later record closes, in order."""
+    waiting: dict[str, RecordView] = {}
+    for view in views:
+        if view.event == "START":
+            waiting[view.record] = view
+        elif view.event in CLOSING_EVENTS and view.start is not None:
+            waiting.pop(view.start, None)
+    return list(waiting.values())
+
+
+class Ledger:
+    """What the log says, at hand."""
+
+    def __init__(self, key: PublicKey) -> None:
+        self._key = key
+        self._by_record: dict[str, RecordView] = {}
+        self._by_idempotency_key: dict[str, RecordView] = {}
+        self._by_run: dict[str, list[RecordView]] = {}
+        self.last_time = ""
+
+    def add(self, entry: Entry) -> None:
+        """Take an entry in; raise IntegrityError for one that this notary did not sign."""
+        statement = Envelope.from_bytes(entry.leaf).statement(self._key)
+        view = RecordView.from_statement(statement, entry.index, entry.record)
+        self._by_record[view.record] = view
+        self._by_idempotency_key[view.idempotency_key] = view
+        self._by_run.setdefault(view.run, []).append(view)
+        self.last_time = max(self.last_time, view.time)
+
+    def of_run(self, run: str) -> list[RecordView]:
+        """Return a run's records in order."""
+        return list(self._by_run.get(run, ()))
+
+    def find(self, record: str) -> RecordView:
+        """Return a record by its digest; raise IntegrityError where there is none."""
+        view = self._by_record.get(record)
+        if view is None:
+            raise IntegrityError(
+                f"record {record[:12] or '(no digest)'} is not in the log",
+                remedy="run the stage that should have written it again, with a notary",
+            )
+        return view
+
+    def with_key(self, idempotency_key: str) -> RecordView | None:
+        """Return the record that a draft has already become, None if none."""
+        return self._by_idempotency_key.get(idempotency_key)
+
+    def open_start(self, run: str, stage: str, attempt: int) -> RecordView | None:
+        """Return the newest START of an attempt that is still open."""
+        mine = (stage, attempt)
+        found = [v for v in open_starts(self.of_run(run)) if (v.stage, v.attempt) == mine]
+        return found[-1] if found else None
+
+    def free_record_id(self, name: str, run: str) -> str:
+        """Return the name, or the name with the next free number behind it."""
+        taken = {view.record_id for view in self.of_run(run)}
+        number, found = 1, name
+        while found in taken:
+            number += 1
+            found = f"{name}~{number}"
+        return found
+
+    def with_ancestors(self, records: Sequence[str]) -> list[RecordView]:
+        """Return the records and everything that fed them, each once, by index."""
+        found: dict[str, RecordView] = {}
+        waiting = list(records)
+        while waiting:
+            view = self.find(waiting.pop())
+            if view.record not in found:
+                found[view.record] = view
+                waiting += view.parents
+        return sorted(found.values(), key=lambda view: view.index)

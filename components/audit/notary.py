@@ -1,0 +1,247 @@
+"""The notary: checks what a stage claims, stamps and signs it, and puts it into the log.
+
+Rules:
+1. one notary per home; a second one is refused (sequencer.WriterLock);
+2. the outputs of COMPLETE and CACHED are re-hashed where they lie, and a mismatch is refused;
+3. every input's record must be in the log and name the input's digest among its subjects, or it
+   is no parent of a FAIL and stops any other event; a COMPLETE needs its START; what comes from
+   the cache needs the record of who made it;
+4. the same draft gives the same record, however often it is submitted;
+5. time never runs backwards in the log: a clock that was set back stops the notary.
+
+It does not authenticate stages: its records say self-asserted. `python -m components.audit.notary`
+is the same notary as a process of its own (service.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from components.audit.answers import (
+    DONE_EVENTS,
+    InclusionProof,
+    ProofBundle,
+    Receipt,
+    RecordView,
+)
+from components.audit.claims import check_outputs
+from components.audit.envelope import Envelope
+from components.audit.folder import AuditFolder
+from components.audit.keys import SigningKey, open_key
+from components.audit.ledger import Ledger, open_starts
+from components.audit.log import Log
+from components.audit.records import Stamp, accept, idempotency_key, statement, timestamp
+from components.audit.sequencer import Sequencer, WriterLock
+from components.audit.storage import PosixStorage, Storage
+from components.core.errors import IntegrityError, PlatformError, TandemError
+
+_CLOCK_TOLERANCE = timedelta(seconds=2)
+_NO_CODE: dict[str, Any] = {
+    "code_sha256": None,
+    "cache_key": None,
+    "environment": {},
+    "resources": None,
+}
+
+
+class LocalNotary:
+    """A notary over one log; its methods may be called from several threads."""
+
+    def __init__(self, storage: Storage, key: SigningKey, clock: Callable[[], datetime]) -> None:
+        self._log = Log(storage)
+        self._key = key
+        self._clock = clock
+        self._ledger = Ledger(key.public)
+        self._sequencer = Sequencer(self._log, key, self._ledger.add)
+        self._mutex = threading.Lock()
+
+    def submit(self, draft: Mapping[str, Any]) -> Receipt:
+        """Make a record of a draft and return where it went.
+
+        Raises DataError for a draft that breaks its schema, IntegrityError for a claim that is not
+        so, PlatformError where the log cannot be written.
+        """
+        accepted = accept(draft)
+        check_outputs(accepted)
+        with self._mutex:
+            return self._record(accepted)
+
+    def records(self, run: str) -> list[RecordView]:
+        """Return a run's records in the order of the log."""
+        with self._mutex:
+            return self._ledger.of_run(run)
+
+    def close_run(self, run: str, state: str) -> list[RecordView]:
+        """Close every START of a run that is still open with ABORT; return those records.
+
+        The newest START of seal_run, which asks for this, stays open: its own COMPLETE closes it.
+        """
+        with self._mutex:
+            left = open_starts(self._ledger.of_run(run))
+            asking = [view for view in left if view.stage == "seal_run"][-1:]
+            receipts = [
+                self._record(self._abort(view, state)) for view in left if view not in asking
+            ]
+            return [self._ledger.find(receipt.record) for receipt in receipts]
+
+    def prove(self, records: Sequence[str]) -> ProofBundle:
+        """Return proofs of the records and all their ancestors under the newest checkpoint."""
+        with self._mutex:
+            views = self._ledger.with_ancestors(records)
+            note = self._sequencer.seal()
+            return ProofBundle(note, tuple(self._proof(view) for view in views))
+
+    def checkpoint(self) -> str:
+        """Return the signed note over all records."""
+        with self._mutex:
+            return self._sequencer.seal()
+
+    def _proof(self, view: RecordView) -> InclusionProof:
+        leaf = self._log.entry(view.index).leaf
+        return InclusionProof(
+            view.record, view.index, leaf, tuple(self._sequencer.inclusion(view.index))
+        )
+
+    def _record(self, draft: Mapping[str, Any]) -> Receipt:
+        known = self._ledger.with_key(idempotency_key(draft))
+        if known is None:
+            envelope = Envelope.sign(statement(draft, self._stamp(draft)), self._key)
+            entry = self._sequencer.append(envelope)
+            receipt = Receipt(entry.record, entry.index)
+        else:
+            receipt = Receipt(known.record, known.index)
+        self._sequencer.seal()
+        return receipt
+
+    def _stamp(self, draft: Mapping[str, Any]) -> Stamp:
+        event, stage, attempt = draft["event"], draft["stage"], draft["attempt"]
+        run = draft["run"]["id"]
+        start = None if event in ("START", "CACHED") else self._opened(draft)
+        return Stamp(
+            now=self._now(),
+            record_id=self._ledger.free_record_id(f"{run}/{stage}/{attempt}/{event}", run),
+            parents=tuple(dict.fromkeys(self._parents(draft))),
+            start=start.record if start else None,
+            started=start.time if start else None,
+        )
+
+    def _opened(self, draft: Mapping[str, Any]) -> RecordView | None:
+        run, stage, attempt = draft["run"]["id"], draft["stage"], draft["attempt"]
+        start = self._ledger.open_start(run, stage, attempt)
+        if start is None and draft["event"] == "COMPLETE":
+            raise IntegrityError(
+                f"{stage} of {run} claims to be done but attempt {attempt} is not open",
+                remedy="write START before the work; an attempt ends once",
+            )
+        return start
+
+    def _parents(self, draft: Mapping[str, Any]) -> Iterator[str]:
+        """Yield the records of the inputs and, from the cache, of those who made the outputs."""
+        for item in draft["inputs"]:
+            try:
+                if item["record"] or not item["sha256"]:
+                    yield self._maker(item["record"], item["name"], item["sha256"])
+            except IntegrityError:
+                # A stage that failed over a wrong input gets its record, without that parent.
+                if draft["event"] != "FAIL":
+                    raise
+        if draft["event"] == "CACHED":
+            origin = draft["facts"].get("origin", {})
+            for output in draft["outputs"]:
+                yield self._maker(
+                    str(origin.get(output["name"], "")), output["name"], output["sha256"]
+                )
+
+    def _maker(self, record: str, name: str, sha256: str) -> str:
+        """Return the record if it made that artifact."""
+        view = self._ledger.find(record)
+        if sha256 not in view.outputs.values() or view.event not in DONE_EVENTS:
+            raise IntegrityError(
+                f"record {view.index} did not make {name}",
+                remedy="delete the cache and start a new run",
+                expected=sha256,
+                actual=", ".join(view.outputs.values()) or view.event,
+            )
+        return record
+
+    def _now(self) -> datetime:
+        now = self._clock()
+        last = datetime.fromisoformat(self._ledger.last_time) if self._ledger.last_time else now
+        if now < last - _CLOCK_TOLERANCE:
+            raise PlatformError(
+                "the clock was set back",
+                remedy="set the clock right; records wait until it has caught up",
+                expected=f"not before {timestamp(last)}",
+                actual=timestamp(now),
+            )
+        return max(now, last)
+
+    def _abort(self, view: RecordView, state: str) -> dict[str, Any]:
+        """Return the draft that closes a START; it names nothing that was not recorded there."""
+        leaf = self._log.entry(view.index).leaf
+        audit = Envelope.from_bytes(leaf).statement(self._key.public)["predicate"]["tandem_audit"]
+        draft: dict[str, Any] = {
+            "event": "ABORT",
+            "run": audit["run"] | {"actor": audit["actor"]["id"], "trigger": audit["trigger"]},
+            "stage": view.stage,
+            "attempt": view.attempt,
+            "inputs": audit["inputs"],
+            "outputs": [],
+            "settings": audit["settings"],
+            "settings_sha256": audit["settings_sha256"],
+            "facts": {},
+            "gates": [],
+            "cause": {
+                "kind": "PlatformError",
+                "message": f"the run ended {state} while {view.stage} was open",
+                "remedy": "read the task's log",
+            },
+            "claimed_time": timestamp(self._clock()),
+        }
+        return draft | _NO_CODE
+
+
+def utc_now() -> datetime:
+    """Return the notary's clock."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def open_notary(home: Path, clock: Callable[[], datetime] = utc_now) -> Iterator[LocalNotary]:
+    """Yield the notary of a home, made at first use; raise PlatformError where there is one."""
+    folder = AuditFolder(home)
+    with WriterLock(folder):
+        storage = PosixStorage(folder.log)
+        storage.sweep()
+        yield LocalNotary(storage, open_key(folder), clock)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve a home's notary on a socket until told to stop; print nothing but an error."""
+    parser = argparse.ArgumentParser(prog="python -m components.audit.notary")
+    parser.add_argument("--home", type=Path, required=True, help="Tandem's state folder")
+    parser.add_argument("--socket", type=Path, required=True, help="path of the socket to make")
+    parser.add_argument(
+        "--until-stdin-closes", action="store_true", help="end when the starting process ends"
+    )
+    options = parser.parse_args(arguments)
+    from components.audit.service import serve
+
+    try:
+        with open_notary(options.home) as notary:
+            serve(notary, options.socket, until_stdin_closes=options.until_stdin_closes)
+    except TandemError as error:
+        sys.stderr.write(f"{error.message}\n{error.remedy}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

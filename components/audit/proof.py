@@ -1,0 +1,96 @@
+"""Proof that records are in the log: what registration asks for before it registers anything.
+
+Rules: nothing that the notary says is taken on trust; each envelope's signature, its place in the
+tree and the checkpoint's signature are verified with the public key, which is read from the home
+and not asked of the notary; every ancestor must be among the proofs; a record that says anything
+but done stands behind nothing; whatever is missing means no.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from components.audit.answers import DONE_EVENTS, InclusionProof, ProofBundle, RecordView
+from components.audit.checkpoint import Checkpoint, open_checkpoint
+from components.audit.client import Notary
+from components.audit.envelope import Envelope
+from components.audit.folder import AuditFolder
+from components.audit.keys import PublicKey, read_public_key
+from components.audit.merkle import leaf_hash, verify_inclusion
+from components.audit.schema import check_statement
+from components.core.canonical import sha256_bytes
+from components.core.errors import DataError, IntegrityError, UnverifiableError
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Verified records, by index, and the signed note that covers them."""
+
+    records: tuple[RecordView, ...]
+    checkpoint: str
+
+    @property
+    def stages(self) -> frozenset[str]:
+        """The stages that wrote the records."""
+        return frozenset(view.stage for view in self.records)
+
+
+def require_proof(
+    notary: Notary | None, records: Sequence[str], key: PublicKey | None = None
+) -> Proof:
+    """Return the verified records and all their ancestors.
+
+    The key is that of the home that TANDEM_HOME names unless one is given. Raises IntegrityError
+    unless every record is proven, its subclass UnverifiableError where there is no notary or key.
+    """
+    if notary is None:
+        raise UnverifiableError(
+            "there is no notary, so nothing proves the records",
+            remedy="run with a notary: `tandem run` starts one, or set TANDEM_NOTARY",
+        )
+    if not records or not all(records):
+        raise IntegrityError(
+            "an artifact has no record", remedy="run its stage again, with a notary"
+        )
+    if key is None:
+        key = read_public_key(AuditFolder.from_environment())
+    return verify_bundle(notary.prove(records), records, key)
+
+
+def verify_bundle(bundle: ProofBundle, records: Sequence[str], key: PublicKey) -> Proof:
+    """Return what a bundle proves; raise IntegrityError unless it proves all of it."""
+    checkpoint = open_checkpoint(bundle.checkpoint, key)
+    views = {proof.record: verify_proof(proof, checkpoint, key) for proof in bundle.proofs}
+    wanted = [*records, *(parent for view in views.values() for parent in view.parents)]
+    for record in wanted:
+        if record not in views:
+            raise IntegrityError(
+                f"record {record[:12]} is not proven", remedy="run `tandem audit verify`"
+            )
+    for view in views.values():
+        if view.event not in DONE_EVENTS:
+            raise IntegrityError(
+                f"record {view.index} ({view.stage}) says {view.event}, which proves no result",
+                remedy="run the stage again",
+            )
+    ordered = sorted(views.values(), key=lambda view: view.index)
+    return Proof(tuple(ordered), bundle.checkpoint)
+
+
+def verify_proof(proof: InclusionProof, checkpoint: Checkpoint, key: PublicKey) -> RecordView:
+    """Return the record that a proof shows to be under a verified checkpoint."""
+    if sha256_bytes(proof.envelope) != proof.record:
+        raise IntegrityError(
+            f"the envelope of record {proof.record[:12]} is another one",
+            remedy="run `tandem audit verify`",
+        )
+    verify_inclusion(
+        leaf_hash(proof.envelope), proof.index, checkpoint.size, proof.hashes, checkpoint.root
+    )
+    statement = Envelope.from_bytes(proof.envelope).statement(key)
+    try:
+        check_statement(statement)
+    except DataError as error:
+        raise IntegrityError(error.message, remedy=error.remedy) from error
+    return RecordView.from_statement(statement, proof.index, proof.record)

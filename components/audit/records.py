@@ -1,0 +1,142 @@
+"""A record: an in-toto Statement v1 made of a stage's draft and of what the notary establishes.
+
+Rules: the subjects are the stage's outputs, each re-hashed by the notary; an event without outputs
+has one subject, the attempt itself, whose digest anyone can compute from its name; everything that
+in-toto's predicates have no field for stands in the `tandem_audit` block; what the notary saw for
+itself is listed in `observed`, the rest is the stage's claim. Version 1 is frozen by golden files:
+a change of one byte is a new SCHEMA_VERSION, with a reader for the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from components.audit.answers import AUDIT, DONE_EVENTS
+from components.audit.claims import signable, without_paths
+from components.audit.controls import controls_of, retain_until
+from components.audit.predicates import (
+    Moment,
+    policy_sha256,
+    predicate,
+    released_versions,
+)
+from components.audit.schema import check_draft, check_statement
+from components.core.canonical import sha256_value
+
+SCHEMA_VERSION = 1
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+ASSURANCE = "self-asserted"
+"""Who acted is what the stage said; a notary that authenticates stages says otherwise."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What the notary adds to a draft.
+
+    `parents` are the records that fed the stage; `start` and `started` are the digest and time of
+    the START that this record closes.
+    """
+
+    now: datetime
+    record_id: str
+    parents: tuple[str, ...]
+    start: str | None = None
+    started: str | None = None
+
+
+def accept(draft: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a draft as it can be signed; raise DataError for one that breaks its schema."""
+    value: dict[str, Any] = signable(draft)
+    check_draft(value)
+    for field in ("facts", "cause"):
+        value[field] = without_paths(value[field])
+    return value
+
+
+def idempotency_key(draft: Mapping[str, Any]) -> str:
+    """Return the same key for the same draft: a stage that asks again is told of its record.
+
+    The claimed time is part of a draft, so a stage that runs again has records of its own; where
+    the outputs lie is not.
+    """
+    outputs = [{"name": item["name"], "sha256": item["sha256"]} for item in draft["outputs"]]
+    return sha256_value({**draft, "outputs": outputs})
+
+
+def statement(draft: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
+    """Return the statement of an accepted draft; raise DataError if it breaks its schema."""
+    now = timestamp(stamp.now)
+    kind, fields = predicate(draft, Moment(now, stamp.started))
+    value = {
+        "_type": STATEMENT_TYPE,
+        "subject": _subjects(draft),
+        "predicateType": kind,
+        "predicate": fields | {AUDIT: _audit(draft, stamp)},
+    }
+    check_statement(value)
+    return value
+
+
+def timestamp(moment: datetime) -> str:
+    """Return the moment as records write it: UTC, milliseconds, Z (RFC 3339)."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def attempt_subject(run: str, stage: str, attempt: int) -> dict[str, Any]:
+    """Return the subject of an event that has no output: the attempt, by name and digest."""
+    identity = {"run": run, "stage": stage, "attempt": attempt}
+    return _subject(f"attempt/{run}/{stage}/{attempt}", sha256_value(identity))
+
+
+def _subjects(draft: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if draft["event"] not in DONE_EVENTS:
+        return [attempt_subject(draft["run"]["id"], draft["stage"], draft["attempt"])]
+    outputs = [_subject(item["name"], item["sha256"]) for item in draft["outputs"]]
+    if draft["stage"] != "register_models":
+        return outputs
+    released = released_versions(draft["facts"])
+    return outputs + [
+        _subject(f"model/{role}", str(version.get("bundle_sha256", "")))
+        for role, version in sorted(released.items())
+    ]
+
+
+def _subject(name: str, sha256: str) -> dict[str, Any]:
+    return {"name": name, "digest": {"sha256": sha256}}
+
+
+def _audit(draft: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
+    run = dict(draft["run"])
+    outputs = [item["name"] for item in draft["outputs"]] if draft["event"] in DONE_EVENTS else []
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "record_id": stamp.record_id,
+        "idempotency_key": idempotency_key(draft),
+        "event": draft["event"],
+        "actor": {"id": run.pop("actor", None), "assurance": ASSURANCE},
+        "trigger": run.pop("trigger", None),
+        "run": run,
+        "stage": draft["stage"],
+        "attempt": draft["attempt"],
+        "parents": list(stamp.parents),
+        "start": stamp.start,
+        "clocks": {"notary": timestamp(stamp.now), "claimed": draft["claimed_time"]},
+        "inputs": draft["inputs"],
+        "outputs": outputs,
+        "settings": draft["settings"],
+        "settings_sha256": draft["settings_sha256"],
+        "policy_sha256": policy_sha256(draft),
+        "code_sha256": draft["code_sha256"],
+        "environment": draft["environment"],
+        "cache_key": draft["cache_key"],
+        "facts": draft["facts"],
+        "gates": draft["gates"],
+        "cause": draft["cause"],
+        "resources": draft["resources"],
+        "controls": controls_of(draft["stage"]),
+        "retain_until": retain_until(stamp.now),
+        "observed": ["clocks.notary", "parents", "start", *(f"subject.{name}" for name in outputs)],
+    }

@@ -1,0 +1,85 @@
+"""The closed JSON Schemas of drafts and records (schemas/audit): nothing unknown gets in.
+
+Rules: every object of a record is closed except the settings, the facts and the environment, which
+are the stages' own; a predicate type without a schema is refused. The schemas check form; whether
+a record is true is for the notary (before) and the verifier (after).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import schemas
+from components.audit.predicates import (
+    PROVENANCE,
+    RELEASE,
+    RUN_CLOSING,
+    STAGE_EVENT,
+    TEST_RESULT,
+    VERIFICATION_SUMMARY,
+)
+from components.core.canonical import parse_json
+from components.core.errors import DataError
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+FOLDER = Path(str(schemas.__file__)).parent / "audit"
+_FILES = {
+    PROVENANCE: "provenance.json",
+    TEST_RESULT: "test-result.json",
+    VERIFICATION_SUMMARY: "verification-summary.json",
+    RELEASE: "release.json",
+    STAGE_EVENT: "stage-event.json",
+    RUN_CLOSING: "run-closing.json",
+}
+
+
+def check_draft(draft: Mapping[str, Any]) -> None:
+    """Raise DataError unless the draft has exactly a draft's fields."""
+    _check(draft, "draft.json", f"the draft of {draft.get('stage')}")
+
+
+def check_statement(statement: Mapping[str, Any]) -> None:
+    """Raise DataError unless the statement fits the schema of its predicate type."""
+    name = _FILES.get(str(statement.get("predicateType")))
+    if name is None:
+        raise DataError(
+            f"no schema for predicate type {statement.get('predicateType')}",
+            remedy="use a version of Tandem that knows this record",
+        )
+    _check(statement, name, "the record")
+
+
+def load_validators() -> None:
+    """Load every schema now, so that the first record does not wait for it."""
+    for name in ("draft.json", *_FILES.values()):
+        _validator(name)
+
+
+def _check(value: Mapping[str, Any], name: str, what: str) -> None:
+    from jsonschema.exceptions import best_match
+
+    error = best_match(_validator(name).iter_errors(value))
+    if error is not None:
+        raise DataError(
+            f"{what} breaks {name} at {error.json_path}: {error.message[:200]}",
+            remedy="let the stage give what the schema asks for",
+        )
+
+
+@functools.cache
+def _validator(name: str) -> Validator:
+    """Return a schema's validator; the package that makes it takes 0.1 s to import."""
+    from jsonschema import Draft202012Validator
+    from referencing import Registry, Resource
+
+    contents = {path.name: parse_json(path.read_bytes()) for path in FOLDER.glob("*.json")}
+    registry: Registry[Any] = Registry().with_resources(
+        (name, Resource.from_contents(schema)) for name, schema in contents.items()
+    )
+    validator: Validator = Draft202012Validator(contents[name], registry=registry)
+    return validator

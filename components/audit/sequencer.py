@@ -1,0 +1,181 @@
+"""The one writer of a log: gives each envelope its index and signs the tree that results.
+
+Rules: an exclusive lock is held for as long as the sequencer lives, and a second one is refused;
+an entry is on disk before the checkpoint that covers it, so after a crash at any point the log
+holds every checkpoint's entries and at most one entry more, which the next sequencer signs;
+a checkpoint is signed only over a tree that extends the one signed last.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from components.audit.checkpoint import Checkpoint, origin_of
+from components.audit.envelope import Envelope
+from components.audit.folder import AuditFolder
+from components.audit.keys import SigningKey
+from components.audit.log import Entry, Log, checkpoint_key, entry_key
+from components.audit.merkle import Tree, leaf_hash
+from components.audit.storage import ObjectExists
+from components.core.errors import IntegrityError, PlatformError
+
+_LOCK_PATIENCE_SECONDS = 1.0
+
+
+class WriterLock:
+    """An exclusive lock on a home's audit trail, released when its holder ends, however it ends."""
+
+    def __init__(self, folder: AuditFolder) -> None:
+        folder.root.mkdir(parents=True, exist_ok=True)
+        self._descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._acquire(folder)
+        except PlatformError:
+            self.release()
+            raise
+
+    def _acquire(self, folder: AuditFolder) -> None:
+        """Wait a moment: a verifier looks whether the lock is held by taking a shared one."""
+        deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS
+        while True:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise PlatformError(
+                        f"another notary writes to {folder.root}",
+                        remedy="use its address, wait for it to end, or name another home",
+                    ) from None
+                time.sleep(0.02)
+
+    def release(self) -> None:
+        """Give the lock back."""
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def is_being_written(folder: AuditFolder) -> bool:
+    """Say whether a notary holds the lock now."""
+    try:
+        descriptor = os.open(folder.lock, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+class Sequencer:
+    """Appends to a log; the caller holds the WriterLock and calls from one thread at a time."""
+
+    def __init__(self, log: Log, key: SigningKey, listener: Callable[[Entry], None]) -> None:
+        """Read the log, check it, and sign what a crash left unsigned.
+
+        The listener hears of every entry once, in order, as soon as it is on disk. Raises
+        IntegrityError for a log that is not what was signed last: nothing is appended to it.
+        """
+        self._log = log
+        self._key = key
+        self._listener = listener
+        self._tree = Tree()
+        self._note = ""
+        self._signed = -1
+        self._recover()
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return self._tree.size
+
+    def append(self, envelope: Envelope) -> Entry:
+        """Store an envelope as the next entry; `seal` covers it, before the next at the latest."""
+        self.seal()
+        entry = Entry(self.size, envelope.to_bytes())
+        try:
+            self._log.storage.create(entry_key(entry.index), entry.leaf)
+        except ObjectExists:
+            raise _not_alone(entry.index) from None
+        self._take(entry)
+        return entry
+
+    def _take(self, entry: Entry) -> None:
+        self._tree.append(leaf_hash(entry.leaf))
+        self._listener(entry)
+
+    def seal(self) -> str:
+        """Return the signed note over all entries, signing it if there is none yet."""
+        if self._signed != self.size:
+            note = Checkpoint(origin_of(self._key.public), self.size, self._tree.root())
+            self._note = note.sign(self._key)
+            self._store(self._note)
+            self._signed = self.size
+        return self._note
+
+    def _store(self, note: str) -> None:
+        """Ed25519 is deterministic: a note that was stored before a failure is the same note."""
+        try:
+            self._log.storage.create(checkpoint_key(self.size), note.encode())
+        except ObjectExists:
+            if self._log.note(self.size) != note:
+                raise _not_alone(self.size) from None
+
+    def inclusion(self, index: int) -> list[bytes]:
+        """Return the proof that an entry is under the newest checkpoint."""
+        return self._tree.inclusion_proof(index)
+
+    def _recover(self) -> None:
+        entries = list(self._log.entries())
+        signed = max(self._log.sizes(), default=0)
+        if len(entries) > signed + 1:
+            raise _unsigned(len(entries) - signed)
+        for entry in entries[signed:]:
+            Envelope.from_bytes(entry.leaf).statement(self._key.public)
+        for entry in entries:
+            self._take(entry)
+        if signed:
+            self._check_signed(signed)
+        self.seal()
+
+    def _check_signed(self, size: int) -> None:
+        checkpoint = self._log.checkpoint(size, self._key.public)
+        if size > self.size or self._tree.root(size) != checkpoint.root:
+            raise IntegrityError(
+                f"the log is not what was signed at {size} entries",
+                remedy="run `tandem audit verify`; restore the log from a copy",
+                expected=f"{size} entries under {checkpoint.root.hex()}",
+                actual=f"{self.size} entries",
+            )
+
+
+def _unsigned(count: int) -> IntegrityError:
+    return IntegrityError(
+        f"{count} entries of the log are under no checkpoint; a crash leaves one at most",
+        remedy="run `tandem audit verify`; restore the log from a copy",
+    )
+
+
+def _not_alone(number: int) -> IntegrityError:
+    return IntegrityError(
+        f"something else wrote number {number} of the log",
+        remedy="stop every notary of this home, then run `tandem audit verify`",
+    )

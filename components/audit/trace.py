@@ -1,0 +1,153 @@
+"""Where a model comes from: its records back to the ingestion of its data.
+
+Rules: the answer is read from the log on disk, offline; each step's envelope and its place under
+the newest checkpoint are verified before it is shown; each step is cited by index and digest, and
+the checkpoint that covers all of them is part of the answer. MLflow is not asked: which bundle a
+version is stands in the record of its registration.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.audit.answers import InclusionProof, ProofBundle, RecordView
+from components.audit.folder import AuditFolder
+from components.audit.keys import read_public_key
+from components.audit.ledger import Ledger
+from components.audit.log import Log, Snapshot, read_snapshot
+from components.audit.predicates import released_versions
+from components.audit.proof import verify_bundle
+from components.core.errors import SettingsError
+
+SCHEMA = "https://tandem.invalid/trace/v1"
+
+
+@dataclass(frozen=True)
+class TraceStep:
+    """One record on the way: what it made of what, and the facts that its stage stated."""
+
+    index: int
+    record: str
+    stage: str
+    event: str
+    run: str
+    time: str
+    subjects: Mapping[str, str]
+    parents: tuple[int, ...]
+    facts: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the step as a JSON object."""
+        return {**vars(self), "subjects": dict(self.subjects), "parents": list(self.parents)}
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The steps behind one bundle, from its data on, and the checkpoint that covers them."""
+
+    bundle_sha256: str
+    steps: tuple[TraceStep, ...]
+    checkpoint: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the trace as a JSON object."""
+        return {
+            "schema": SCHEMA,
+            "bundle_sha256": self.bundle_sha256,
+            "steps": [step.to_dict() for step in self.steps],
+            "checkpoint": self.checkpoint,
+        }
+
+    def to_text(self) -> str:
+        """Return the trace for people."""
+        lines = [f"bundle {self.bundle_sha256}", ""]
+        for step in self.steps:
+            lines += _step_lines(step)
+        return "\n".join([*lines, "", "covered by checkpoint:", self.checkpoint])
+
+
+def trace(home: Path, what: str) -> Trace:
+    """Return where `MODEL@VERSION`, or the bundle of that digest, comes from.
+
+    Raises SettingsError for a model, version or bundle that no record names, IntegrityError where
+    the log does not verify, UnverifiableError where there is none.
+    """
+    folder = AuditFolder(home)
+    key = read_public_key(folder)
+    snapshot = read_snapshot(Log.at(folder), key)
+    ledger = Ledger(key)
+    for entry in snapshot.entries:
+        ledger.add(entry)
+    views = [ledger.find(entry.record) for entry in snapshot.entries]
+    bundle, origin = _origin(views, what)
+    family = ledger.with_ancestors([origin.record])
+    proof = verify_bundle(_prove(snapshot, family), [origin.record], key)
+    return Trace(bundle, tuple(_steps(proof.records)), snapshot.note)
+
+
+def _origin(views: Sequence[RecordView], what: str) -> tuple[str, RecordView]:
+    """Return the bundle's digest and the last record that names it: its registration, if any."""
+    model, at, version = what.rpartition("@")
+    done = [view for view in views if view.event in ("COMPLETE", "CACHED")]
+    for view in reversed(done):
+        if at and view.facts.get("model_name") == model:
+            for release in released_versions(view.facts).values():
+                if str(release.get("version")) == version:
+                    return str(release["bundle_sha256"]), view
+    found = [view for view in done if not at and what in view.subjects.values()]
+    registered = [view for view in found if view.stage == "register_models"]
+    for view in reversed(registered or found):
+        return what, view
+    raise SettingsError(
+        f"no record in the log names {what}",
+        remedy="give MODEL@VERSION as registered, or a bundle's sha256",
+    )
+
+
+def _prove(snapshot: Snapshot, views: Sequence[RecordView]) -> ProofBundle:
+    proofs = tuple(
+        InclusionProof(
+            view.record,
+            view.index,
+            snapshot.entries[view.index].leaf,
+            tuple(snapshot.tree.inclusion_proof(view.index, snapshot.size)),
+        )
+        for view in views
+    )
+    return ProofBundle(snapshot.note, proofs)
+
+
+def _steps(views: Sequence[RecordView]) -> list[TraceStep]:
+    index = {view.record: view.index for view in views}
+    return [
+        TraceStep(
+            index=view.index,
+            record=view.record,
+            stage=view.stage,
+            event=view.event,
+            run=view.run,
+            time=view.time,
+            subjects=view.subjects,
+            parents=tuple(index[parent] for parent in view.parents),
+            facts=view.facts,
+        )
+        for view in views
+    ]
+
+
+def _step_lines(step: TraceStep) -> list[str]:
+    source = "from " + ", ".join(f"#{i}" for i in step.parents) if step.parents else "from outside"
+    lines = [f"#{step.index} {step.stage} {step.event} {step.time} ({source})"]
+    lines.append(f"    record  {step.record}")
+    lines += [f"    {name:<17} {sha256}" for name, sha256 in step.subjects.items()]
+    lines += [f"    {name}: {_short(value)}" for name, value in sorted(step.facts.items())]
+    return lines
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return text if len(text) <= 160 else text[:157] + "..."

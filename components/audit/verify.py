@@ -1,0 +1,161 @@
+"""The verifier: reads a home's log from the disk and says everything that is wrong with it.
+
+Rules: it needs the log and its public key and trusts nothing else, no notary and no index; it goes
+on after a finding, so that one edited byte does not hide another; no finding means that all it
+checks is right: names and numbering, every signature, the tree under every checkpoint, the form of
+every record, its parents, the order of time, what was left open, and (artifacts.py) the bytes of
+the runs that are there. It cannot see a log that was cut or rewritten together with its
+checkpoints: that takes a copy of a checkpoint kept elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from components.audit.answers import CLOSING_EVENTS, RecordView
+from components.audit.artifacts import artifact_problems
+from components.audit.envelope import Envelope
+from components.audit.folder import AuditFolder
+from components.audit.keys import PublicKey, read_public_key
+from components.audit.ledger import open_starts
+from components.audit.log import Log
+from components.audit.merkle import Tree, leaf_hash
+from components.audit.schema import check_statement
+from components.audit.sequencer import is_being_written
+from components.core.errors import (
+    DataError,
+    IntegrityError,
+    UnverifiableError,
+)
+
+_UNSIGNED_AFTER_CRASH = 1
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it should be: which check, where, and what was seen."""
+
+    check: str
+    where: str
+    message: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the finding as a JSON object."""
+        return asdict(self)
+
+
+def exit_code(findings: list[Finding]) -> int:
+    """Return 0 for none, 4 otherwise; what cannot be verified is an UnverifiableError, 5."""
+    return IntegrityError.exit_code if findings else 0
+
+
+def verify_log(home: Path, runs: Path | None = None) -> list[Finding]:
+    """Return what is wrong with a home's log, and with the artifacts of the runs below `runs`.
+
+    Raises UnverifiableError where there is no log, no checkpoint or no key.
+    """
+    folder = AuditFolder(home)
+    verification = _Verification(Log.at(folder), read_public_key(folder))
+    findings = list(verification.run(served=is_being_written(folder)))
+    if runs is not None:
+        problems = artifact_problems(runs, verification.views)
+        findings += [Finding("artifact", where, message) for where, message in problems]
+    return findings
+
+
+class _Verification:
+    """One pass over a log; `views` holds the records that could be read."""
+
+    def __init__(self, log: Log, key: PublicKey) -> None:
+        self._log = log
+        self._key = key
+        self._tree = Tree()
+        self._seen: set[str] = set()
+        self._keys: dict[str, int] = {}
+        self._time = ""
+        self.views: list[RecordView] = []
+
+    def run(self, *, served: bool) -> Iterator[Finding]:
+        """Yield every finding."""
+        try:
+            yield from self._entries()
+            yield from self._checkpoints()
+        except UnverifiableError:
+            raise
+        except IntegrityError as error:
+            yield Finding("log", "log", error.message)
+        yield from self._left_open(served=served)
+
+    def _entries(self) -> Iterator[Finding]:
+        expected = 0
+        for index in self._log.indexes():
+            if index != expected:
+                missing = f"{index - expected} entries are missing before entry {index}"
+                yield Finding("log", f"entry {expected}", missing)
+            expected = index + 1
+            entry = self._log.entry(index)
+            self._tree.append(leaf_hash(entry.leaf))
+            where = f"entry {index}"
+            try:
+                statement = Envelope.from_bytes(entry.leaf).statement(self._key)
+                check_statement(statement)
+            except IntegrityError as error:
+                yield Finding("signature", where, error.message)
+            except DataError as error:
+                yield Finding("schema", where, error.message)
+            else:
+                view = RecordView.from_statement(statement, index, entry.record)
+                yield from self._record(view, where)
+            self._seen.add(entry.record)
+
+    def _record(self, view: RecordView, where: str) -> Iterator[Finding]:
+        self.views.append(view)
+        sources = [*view.parents, *([view.start] if view.start else [])]
+        for source in sources:
+            if source not in self._seen:
+                yield Finding("parents", where, f"record {source[:12]} is not before it in the log")
+        twin = self._keys.setdefault(view.idempotency_key, view.index)
+        if twin != view.index:
+            yield Finding("idempotency", where, f"it repeats entry {twin}")
+        if view.time < self._time:
+            yield Finding("clock", where, f"its time {view.time} is before {self._time}")
+        self._time = max(self._time, view.time)
+
+    def _checkpoints(self) -> Iterator[Finding]:
+        newest = None
+        for size in self._log.sizes():
+            where = f"checkpoint {size}"
+            newest = size
+            try:
+                checkpoint = self._log.checkpoint(size, self._key)
+            except IntegrityError as error:
+                yield Finding("checkpoint", where, error.message)
+                continue
+            if size > self._tree.size:
+                message = f"it covers {size} entries, the log holds {self._tree.size}"
+                yield Finding("checkpoint", where, message)
+            elif self._tree.root(size) != checkpoint.root:
+                yield Finding("tree", where, "the entries are not those that were signed")
+                return
+        if newest is None:
+            raise UnverifiableError(
+                "the log has no checkpoint", remedy="restore the log's folder from a copy"
+            )
+        if self._tree.size > newest + _UNSIGNED_AFTER_CRASH:
+            count = self._tree.size - newest
+            yield Finding("tree", f"entry {newest}", f"{count} entries are under no checkpoint")
+
+    def _left_open(self, *, served: bool) -> Iterator[Finding]:
+        """While a notary works, only what a sealed run left open is a finding."""
+        sealed = {
+            view.run
+            for view in self.views
+            if view.stage == "seal_run" and view.event in CLOSING_EVENTS
+        }
+        for start in open_starts(self.views):
+            if not served or start.run in sealed:
+                what = f"{start.stage} of run {start.run}, attempt {start.attempt}"
+                yield Finding("open", f"entry {start.index}", f"{what} was started, never closed")

@@ -1,0 +1,320 @@
+"""Attacks on a log and on artifacts, each found; an untouched log gives no finding."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from components.audit import base64_strict
+from components.audit.checkpoint import Checkpoint, origin_of
+from components.audit.envelope import PAYLOAD_TYPE, Envelope, pre_authentication_encoding
+from components.audit.folder import AuditFolder
+from components.audit.keys import PublicKey, SigningKey
+from components.audit.log import entry_key
+from components.audit.merkle import Tree, leaf_hash
+from components.audit.verify import exit_code, verify_log
+from components.core.artifacts import read_json, tree_digest, write_json
+from components.core.canonical import canonical_json
+from components.core.errors import UnverifiableError
+
+ENTRIES = 18
+STRANGER = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+
+
+@pytest.fixture
+def copy(told: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(told, tmp_path / "copy"))
+
+
+def log(root: Path) -> Path:
+    return AuditFolder(root / "home").log
+
+
+def entry(root: Path, index: int) -> Path:
+    return log(root) / entry_key(index)
+
+
+def checkpoint(root: Path, size: int) -> Path:
+    return log(root) / f"checkpoints/000000/{size:09d}"
+
+
+def checks(root: Path) -> set[str]:
+    return {finding.check for finding in verify_log(root / "home", root / "runs")}
+
+
+def test_an_untouched_log_with_its_artifacts_gives_no_finding(copy: Path) -> None:
+    assert verify_log(copy / "home", copy / "runs") == []
+    assert exit_code([]) == 0
+
+
+def edit_a_byte(root: Path) -> None:
+    data = entry(root, 3).read_bytes()
+    entry(root, 3).write_bytes(data[:400] + bytes([data[400] ^ 1]) + data[401:])
+
+
+def delete_a_record(root: Path) -> None:
+    entry(root, 5).unlink()
+
+
+def swap_two_records(root: Path) -> None:
+    first, second = entry(root, 4).read_bytes(), entry(root, 6).read_bytes()
+    entry(root, 4).write_bytes(second)
+    entry(root, 6).write_bytes(first)
+
+
+def renumber(root: Path) -> None:
+    for index in range(6, ENTRIES):
+        entry(root, index).rename(entry(root, index - 1))
+
+
+def cut_the_tail(root: Path) -> None:
+    entry(root, ENTRIES - 1).unlink()
+
+
+def copy_a_record_to_the_end(root: Path) -> None:
+    entry(root, ENTRIES).write_bytes(entry(root, 1).read_bytes())
+
+
+def insert_a_foreign_file(root: Path) -> None:
+    (entry(root, 0).parent / "notes.txt").write_text("mine")
+
+
+def insert_a_foreign_checkpoint(root: Path) -> None:
+    checkpoint(root, 9).with_name("9").write_bytes(checkpoint(root, 9).read_bytes())
+
+
+def empty_a_record(root: Path) -> None:
+    entry(root, 2).write_bytes(b"")
+
+
+def halve_a_record(root: Path) -> None:
+    data = entry(root, 2).read_bytes()
+    entry(root, 2).write_bytes(data[: len(data) // 2])
+
+
+def move_a_signature(root: Path) -> None:
+    target, source = (json.loads(entry(root, index).read_bytes()) for index in (2, 3))
+    entry(root, 2).write_bytes(canonical_json(target | {"signatures": source["signatures"]}))
+
+
+def change_the_payload_type(root: Path) -> None:
+    value = json.loads(entry(root, 2).read_bytes())
+    entry(root, 2).write_bytes(canonical_json(value | {"payloadType": "application/json"}))
+
+
+def duplicate_a_key(root: Path) -> None:
+    data = entry(root, 2).read_bytes()
+    entry(root, 2).write_bytes(b'{"payloadType":"x",' + data[1:])
+
+
+def sign_with_a_stranger(root: Path) -> None:
+    statement = json.loads(Envelope.from_bytes(entry(root, 2).read_bytes()).payload)
+    entry(root, 2).write_bytes(Envelope.sign(statement, STRANGER).to_bytes())
+
+
+def edit_a_checkpoint(root: Path) -> None:
+    note = checkpoint(root, 9).read_text()
+    checkpoint(root, 9).write_text(note.replace("\n9\n", "\n8\n"))
+
+
+def replace_a_checkpoint_by_an_older_one(root: Path) -> None:
+    checkpoint(root, 9).write_bytes(checkpoint(root, 8).read_bytes())
+
+
+def delete_the_newest_checkpoints(root: Path) -> None:
+    for size in (ENTRIES, ENTRIES - 1):
+        checkpoint(root, size).unlink()
+
+
+def rewrite_with_a_strangers_key(root: Path) -> None:
+    """Every record and checkpoint signed anew; the auditor still has the true public key."""
+    tree = Tree()
+    for index in range(ENTRIES):
+        statement = json.loads(Envelope.from_bytes(entry(root, index).read_bytes()).payload)
+        leaf = Envelope.sign(statement, STRANGER).to_bytes()
+        entry(root, index).write_bytes(leaf)
+        tree.append(leaf_hash(leaf))
+        note = Checkpoint(origin_of(STRANGER.public), index + 1, tree.root()).sign(STRANGER)
+        checkpoint(root, index + 1).write_text(note)
+
+
+ATTACKS: dict[Callable[[Path], None], str] = {
+    edit_a_byte: "signature",
+    delete_a_record: "log",
+    swap_two_records: "tree",
+    renumber: "tree",
+    cut_the_tail: "checkpoint",
+    copy_a_record_to_the_end: "idempotency",
+    insert_a_foreign_file: "log",
+    insert_a_foreign_checkpoint: "log",
+    empty_a_record: "signature",
+    halve_a_record: "signature",
+    move_a_signature: "signature",
+    change_the_payload_type: "signature",
+    duplicate_a_key: "signature",
+    sign_with_a_stranger: "signature",
+    edit_a_checkpoint: "checkpoint",
+    replace_a_checkpoint_by_an_older_one: "checkpoint",
+    delete_the_newest_checkpoints: "tree",
+    rewrite_with_a_strangers_key: "signature",
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_an_attack_on_the_log_is_found(copy: Path, attack: Callable[[Path], None]) -> None:
+    attack(copy)
+    found = checks(copy)
+    assert ATTACKS[attack] in found
+    assert exit_code(verify_log(copy / "home")) == 4
+
+
+def with_records(
+    root: Path, key: SigningKey, change: Callable[[list[dict[str, Any]]], None]
+) -> None:
+    """Rewrite the log with the stolen key: change statements, sign records and checkpoints."""
+    statements = [
+        json.loads(Envelope.from_bytes(entry(root, index).read_bytes()).payload)
+        for index in range(ENTRIES)
+    ]
+    change(statements)
+    tree = Tree()
+    for index, statement in enumerate(statements):
+        leaf = Envelope.sign(statement, key).to_bytes()
+        entry(root, index).write_bytes(leaf)
+        tree.append(leaf_hash(leaf))
+        note = Checkpoint(origin_of(key.public), index + 1, tree.root()).sign(key)
+        checkpoint(root, index + 1).write_text(note)
+
+
+def turn_the_clock_back(statements: list[dict[str, Any]]) -> None:
+    statements[9]["predicate"]["tandem_audit"]["clocks"]["notary"] = "2020-01-01T00:00:00.000Z"
+
+
+def leave_the_schema(statements: list[dict[str, Any]]) -> None:
+    statements[9]["predicate"]["tandem_audit"]["note"] = "trust me"
+
+
+def change_a_digest(statements: list[dict[str, Any]]) -> None:
+    statements[1]["subject"][0]["digest"]["sha256"] = "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [(turn_the_clock_back, "clock"), (leave_the_schema, "schema"), (change_a_digest, "parents")],
+)
+def test_a_rewrite_with_the_stolen_key_is_found_where_it_contradicts_itself(
+    copy: Path, key: SigningKey, change: Callable[[list[dict[str, Any]]], None], check: str
+) -> None:
+    with_records(copy, key, lambda statements: None)
+    assert verify_log(copy / "home") == []
+    with_records(copy, key, change)
+    assert check in checks(copy)
+
+
+def test_a_start_that_nobody_closed_is_found_once_no_notary_is_at_work(
+    copy: Path, draft: Callable[..., dict[str, Any]]
+) -> None:
+    from components.audit.notary import open_notary
+
+    with open_notary(copy / "home") as notary:
+        other = draft("START")["run"] | {"id": "run-2"}
+        notary.submit(draft("START", "train_pytorch", run=other))
+        assert verify_log(copy / "home") == []
+    (finding,) = verify_log(copy / "home")
+    assert (finding.check, finding.where) == ("open", f"entry {ENTRIES}")
+    assert "train_pytorch of run run-2" in finding.message
+
+
+def signed_twice(leaf: bytes, key: SigningKey) -> bytes:
+    payload = Envelope.from_bytes(leaf).payload.replace(b'"attempt":1', b'"attempt":2,"attempt":1')
+    signature = key.sign(pre_authentication_encoding(PAYLOAD_TYPE, payload))
+    line = {"keyid": key.public.keyid, "sig": base64_strict.encode(signature)}
+    value = {"payload": base64_strict.encode(payload), "payloadType": PAYLOAD_TYPE}
+    return canonical_json(value | {"signatures": [line]})
+
+
+def test_duplicate_keys_under_a_good_signature_are_found(copy: Path, key: SigningKey) -> None:
+    entry(copy, 2).write_bytes(signed_twice(entry(copy, 2).read_bytes(), key))
+    messages = [finding.message for finding in verify_log(copy / "home")]
+    assert any("duplicate key" in message for message in messages)
+
+
+def run_json(root: Path) -> Path:
+    return root / "runs/run-1/run.json"
+
+
+def swap_an_artifact(root: Path) -> Path:
+    folder = root / "runs/run-1/artifacts/train_pytorch/pytorch_model"
+    write_json(folder / "content.json", {"pytorch_model": "another"})
+    return folder
+
+
+def test_an_artifact_swapped_after_its_record_is_found(copy: Path) -> None:
+    swap_an_artifact(copy)
+    (finding,) = verify_log(copy / "home", copy / "runs")
+    assert (finding.check, finding.where) == ("artifact", "run-1/pytorch_model")
+    assert verify_log(copy / "home") == []
+
+
+def test_a_swapped_artifact_is_found_even_if_run_json_was_made_to_agree(copy: Path) -> None:
+    digest = tree_digest(swap_an_artifact(copy))
+    value = read_json(run_json(copy))
+    value["tasks"]["train_pytorch"]["outputs"]["pytorch_model"]["sha256"] = digest
+    write_json(run_json(copy), value)
+    messages = [finding.message for finding in verify_log(copy / "home", copy / "runs")]
+    assert any("hash to" in message for message in messages)
+    assert any("another digest" in message for message in messages)
+
+
+def test_an_artifact_that_is_gone_or_no_longer_named_is_found(copy: Path) -> None:
+    shutil.rmtree(copy / "runs/run-1/artifacts/decide_release/decision")
+    value = read_json(run_json(copy))
+    del value["tasks"]["ingest_examples"]
+    write_json(run_json(copy), value)
+    found = {finding.where for finding in verify_log(copy / "home", copy / "runs")}
+    assert found == {"run-1/decision", "run-1/examples"}
+
+
+def test_an_artifact_without_a_record_is_found(copy: Path) -> None:
+    value = read_json(run_json(copy))
+    stored = value["tasks"]["train_pytorch"]["outputs"]["pytorch_model"]
+    stored["metadata"]["record"] = "0" * 64
+    write_json(run_json(copy), value)
+    messages = [finding.message for finding in verify_log(copy / "home", copy / "runs")]
+    assert any("no record in the log" in message for message in messages)
+
+
+def test_a_run_file_that_cannot_be_read_is_found(copy: Path) -> None:
+    run_json(copy).write_text('{"tasks": {}, "tasks": {}}')
+    (finding,) = verify_log(copy / "home", copy / "runs")
+    assert "cannot be read" in finding.message
+
+
+def test_a_run_whose_folder_is_gone_is_passed_over(copy: Path) -> None:
+    shutil.rmtree(copy / "runs/run-1")
+    assert verify_log(copy / "home", copy / "runs") == []
+
+
+def test_a_half_written_file_beside_the_log_is_no_finding(copy: Path) -> None:
+    (log(copy) / "unfinished" / ".000000018.json.ab12").write_bytes(b'{"payload":"eyJ')
+    assert verify_log(copy / "home") == []
+
+
+@pytest.mark.parametrize("part", ["", "log", "keys/notary.pub", "log/checkpoints"])
+def test_without_log_key_or_checkpoint_nothing_is_claimed(copy: Path, part: str) -> None:
+    target = copy / "home/audit" / part
+    shutil.rmtree(target) if target.is_dir() else target.unlink()
+    with pytest.raises(UnverifiableError):
+        verify_log(copy / "home")
+
+
+def test_with_another_logs_public_key_nothing_verifies(copy: Path) -> None:
+    AuditFolder(copy / "home").public_key.write_bytes(STRANGER.public.to_pem())
+    assert {"signature", "checkpoint"} <= checks(copy)
+    assert PublicKey.from_pem(STRANGER.public.to_pem()) == STRANGER.public
