@@ -62,15 +62,20 @@ class Stage:
     modules: Mapping[str, str]
 
     @property
+    def parts(self) -> dict[str, Any]:
+        """What the cache key is made of (rule 3)."""
+        return {
+            "stage": self.name,
+            "settings": self.settings.model_dump(mode="json"),
+            "inputs": {name: ref.sha256 for name, ref in self.inputs.items()},
+            "modules": dict(self.modules),
+            "lock_sha256": environment()["lock_sha256"],
+        }
+
+    @property
     def key(self) -> str:
         """The cache key (rule 3)."""
-        return cache_key(
-            stage=self.name,
-            settings=self.settings.model_dump(mode="json"),
-            inputs={name: ref.sha256 for name, ref in self.inputs.items()},
-            modules=self.modules,
-            lock_sha256=environment()["lock_sha256"],
-        )
+        return cache_key(**self.parts)
 
     def draft(self, event: str, **parts: Any) -> dict[str, Any]:
         """Return the record's content as the stage claims it; the notary signs it."""
@@ -143,18 +148,20 @@ def _complete(
     )
     _describe(outputs, claims, _submit(notary, draft), outcome.metadata)
     if _cache_is_on(stage):
-        StageCache.from_environment().store(
+        cache = StageCache.from_environment()
+        cache.store(
             stage.key,
             {name: Path(port.path) for name, port in outputs.items()},
             {name: dict(port.metadata) for name, port in outputs.items()},
+            stage.parts,
         )
+        cache.point(str(stage.run["name"]), stage.name, stage.key)
 
 
 def _prepare(
     step: Step, run: Mapping[str, Any], parameters: Mapping[str, Any], inputs: Mapping[str, Port]
 ) -> Stage:
-    annotation = typing.get_type_hints(step)["settings"]
-    settings: Section = annotation.model_validate(dict(parameters))
+    settings = parse_parameters(step, parameters)
     refs = {
         name: ArtifactRef(
             name, str(port.metadata.get("sha256", "")), str(port.metadata.get("record", ""))
@@ -164,10 +171,17 @@ def _prepare(
     return Stage(step.__name__, run, settings, refs, module_digests(step_modules(step, settings)))
 
 
+def parse_parameters(step: Step, parameters: Mapping[str, Any]) -> Section:
+    """Return a stage's settings: the Section that annotates the step's `settings` argument."""
+    annotation = typing.get_type_hints(step)["settings"]
+    settings: Section = annotation.model_validate(dict(parameters))
+    return settings
+
+
 def step_modules(step: Step, settings: Section) -> list[str]:
     """Return the modules where a stage's code starts: the step, and the user's functions."""
-    users = getattr(settings, "user_modules", tuple)()
-    return [inspect.unwrap(step).__module__, *users]
+    users: Callable[[], list[str]] = getattr(settings, "user_modules", list)
+    return [inspect.unwrap(step).__module__, *users()]
 
 
 def _check_inputs(stage: Stage, inputs: Mapping[str, Port]) -> None:
@@ -187,11 +201,11 @@ def _check_inputs(stage: Stage, inputs: Mapping[str, Port]) -> None:
 def _from_cache(stage: Stage, notary: Notary | None, outputs: Mapping[str, Port]) -> bool:
     if not _cache_is_on(stage):
         return False
-    entry = StageCache.from_environment().fetch(
-        stage.key, {name: Path(port.path) for name, port in outputs.items()}
-    )
+    cache = StageCache.from_environment()
+    entry = cache.fetch(stage.key, {name: Path(port.path) for name, port in outputs.items()})
     if entry is None:
         return False
+    cache.point(str(stage.run["name"]), stage.name, stage.key)
     claims = [
         {"name": name, "sha256": entry[name]["sha256"], "path": port.path}
         for name, port in outputs.items()

@@ -2,6 +2,8 @@
 
 Rules: an entry is used only while its stored outputs hash to what was recorded; a damaged or
 missing output makes a miss, never an error; outputs are copied, so runs never share files.
+Beside the outputs stand the parts of the key, and for each use case and stage a pointer to the
+entry used last: they explain what changed and decide nothing.
 """
 
 from __future__ import annotations
@@ -85,11 +87,31 @@ class StageCache:
         return {name: outputs[name]["metadata"] for name in targets}
 
     def store(
-        self, key: str, outputs: Mapping[str, Path], metadata: Mapping[str, dict[str, Any]]
+        self,
+        key: str,
+        outputs: Mapping[str, Path],
+        metadata: Mapping[str, dict[str, Any]],
+        parts: Mapping[str, Any] | None = None,
     ) -> None:
-        """Remember finished outputs; the last writer of a key wins."""
+        """Remember finished outputs and the parts of the key; the last writer of a key wins."""
         entry = {
             name: {"path": str(path.resolve()), "metadata": metadata[name]}
             for name, path in outputs.items()
         }
-        write_json(self.folder / f"{key}.json", {"outputs": entry})
+        write_json(self.folder / f"{key}.json", {"outputs": entry, "parts": dict(parts or {})})
+
+    def point(self, use_case: str, stage: str, key: str) -> None:
+        """Remember which entry a use case's stage used last."""
+        write_json(self._pointer(use_case, stage), {"key": key})
+
+    def latest_parts(self, use_case: str, stage: str) -> dict[str, Any] | None:
+        """Return the parts of the key that was used last; None where that is not known."""
+        try:
+            key = read_json(self._pointer(use_case, stage))["key"]
+            parts = read_json(self.folder / f"{key}.json")["parts"]
+        except (TandemError, KeyError, TypeError):
+            return None
+        return parts if isinstance(parts, dict) and parts else None
+
+    def _pointer(self, use_case: str, stage: str) -> Path:
+        return self.folder / "latest" / use_case / f"{stage}.json"

@@ -1,4 +1,4 @@
-"""CPU time, wall time and peak memory of the process that does a stage's work, children included."""
+"""CPU time, wall time and peak memory of the process that does a stage's work, with children."""
 
 from __future__ import annotations
 

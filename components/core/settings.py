@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 SPAN_PATTERN = r"^\d{4}-(0[1-9]|1[0-2])$"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=100)]
 Span = Annotated[str, Field(pattern=SPAN_PATTERN)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 ModelFunction = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
 
@@ -28,10 +29,13 @@ class Section(BaseModel):
 class Table(Section):
     """One table of the source: a CSV file, plain, compressed or zipped, or a Parquet file.
 
-    `location` is a path, or `package://NAME/PATH` for a file that an installed package ships.
+    `location` is a path, relative to the settings file, or `package://NAME/PATH` for a file that
+    an installed package ships. A run fills `sha256` in when it starts, so that a changed file is a
+    changed input of ingestion; in a settings file it pins the file.
     """
 
     location: str
+    sha256: Digest | None = None
     null_values: tuple[str, ...] = ("", "NA")
 
 

@@ -11,7 +11,6 @@ repairing twice changes nothing; the wheel's file is the input, its digest is pi
 
 from __future__ import annotations
 
-import os
 import platform
 import struct
 import subprocess
@@ -63,7 +62,7 @@ def _repair_one(extension: Path, patchelf: Path) -> None:
     subprocess.run(
         [patchelf, "--add-needed", SHIM_NAME, "--set-rpath", "$ORIGIN", beside], check=True
     )
-    os.replace(beside, extension)
+    beside.replace(extension)
 
 
 def _weaken_versions(elf: bytes) -> bytes:

@@ -1,0 +1,233 @@
+"""A model bundle: a folder of exported forms and the contract that says what they are.
+
+Why: whoever evaluates, registers or serves a model needs neither framework nor this project's
+trainers, only the contract and one runtime.
+
+Rules:
+1. contract.json obeys schemas/model_contract.schema.json, which is closed;
+2. every file of the bundle is named in it with its digest; an extra, missing or changed file is an
+   IntegrityError, and so is a form whose proof exceeds its tolerance;
+3. nothing of a bundle is loaded before both hold.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jsonschema
+import numpy as np
+import pyarrow as pa
+
+from components.core.artifacts import manifest, read_json, same_files, tree_digest, write_json
+from components.core.canonical import parse_json
+from components.core.errors import IntegrityError
+from components.core.examples import batches, raw_inputs
+from components.core.features import IdFeature
+from components.core.settings import Section
+
+CONTRACT_NAME = "contract.json"
+SCHEMA_NAME = "model_contract.schema.json"
+PROBABILITY = "probability"
+ROWS_AT_ONCE = 65_536
+Array = np.ndarray[Any, Any]
+
+
+class Input(Section):
+    """One column of a raw row."""
+
+    name: str
+    dtype: Literal["float32", "string"]
+
+
+class Output(Section):
+    """The probability of the positive class, [batch]."""
+
+    name: Literal["probability"] = "probability"
+    dtype: Literal["float32"] = "float32"
+
+
+class Parity(Section):
+    """How far a form's output was from the framework's own, at most."""
+
+    rows: int
+    max_abs_difference: float
+    tolerance: float
+
+    @property
+    def holds(self) -> bool:
+        """Say whether the difference is within the tolerance; NaN is not."""
+        return self.max_abs_difference <= self.tolerance
+
+
+class Form(Section):
+    """One exported form; `opset` is null unless it is ONNX."""
+
+    name: Literal["onnx", "torch_export", "saved_model"]
+    path: str
+    takes: Literal["raw_rows", "features"]
+    opset: int | None = None
+    parity: Parity
+
+
+class FeatureInputs(Section):
+    """The columns that forms which take features take, in their order."""
+
+    dense: tuple[str, ...]
+    ids: tuple[IdFeature, ...]
+
+
+class Carried(Section):
+    """What of the preprocessing is inside the forms that take raw rows."""
+
+    preprocessing: Literal["complete"] = "complete"
+
+
+class Contract(Section):
+    """What a bundle takes, gives and holds; no times in it, so it repeats."""
+
+    version: Literal[1] = 1
+    framework: Literal["pytorch", "tensorflow"]
+    family: str
+    inputs: tuple[Input, ...]
+    output: Output = Output()
+    features: FeatureInputs | None = None
+    forms: tuple[Form, ...]
+    files: dict[str, str]
+    transform_sha256: str
+    weights_sha256: str
+    parameters: int
+    carried: Carried = Carried()
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Contract:
+        """Return the contract; raise IntegrityError for what breaks the schema or a rule."""
+        error = jsonschema.exceptions.best_match(_validator().iter_errors(value))
+        if error is not None:
+            raise _invalid(f"{error.json_path}: {error.message}")
+        contract = cls.model_validate(value)
+        contract._check_forms()
+        return contract
+
+    @classmethod
+    def read(cls, folder: Path) -> Contract:
+        """Return the contract of a bundle."""
+        return cls.from_dict(read_json(folder / CONTRACT_NAME))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the contract as a JSON object; `features` is left out where it is unknown."""
+        value = self.model_dump(mode="json")
+        if self.features is None:
+            del value["features"]
+        return value
+
+    def write(self, folder: Path) -> None:
+        """Write the contract into a bundle."""
+        write_json(folder / CONTRACT_NAME, self.to_dict())
+
+    def form(self, name: str) -> Form:
+        """Return the form of that name; raise IntegrityError if the bundle has none."""
+        for form in self.forms:
+            if form.name == name:
+                return form
+        raise _invalid(f"the bundle has no form {name}")
+
+    @property
+    def input_types(self) -> dict[str, str]:
+        """Return {column: dtype}, in the order of the contract, as `raw_inputs` takes it."""
+        return {column.name: column.dtype for column in self.inputs}
+
+    def _check_forms(self) -> None:
+        """Check what JSON Schema cannot say: unique names, files that exist, proofs that hold."""
+        if len({form.name for form in self.forms}) != len(self.forms):
+            raise _invalid("two forms have the same name")
+        if len(self.input_types) != len(self.inputs):
+            raise _invalid("two inputs have the same name")
+        for form in self.forms:
+            if not any(
+                file == form.path or file.startswith(f"{form.path}/") for file in self.files
+            ):
+                raise _invalid(f"form {form.name} names {form.path}, which is not among the files")
+            if not form.parity.holds:
+                raise _invalid(f"form {form.name} is not within its tolerance: {form.parity}")
+
+
+def _invalid(reason: str) -> IntegrityError:
+    return IntegrityError(
+        f"the model contract is not valid: {reason}", remedy="train and export the model again"
+    )
+
+
+@functools.cache
+def _validator() -> jsonschema.Draft202012Validator:
+    text = importlib.resources.files("schemas").joinpath(SCHEMA_NAME).read_text(encoding="utf-8")
+    return jsonschema.Draft202012Validator(parse_json(text))
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose contract and bytes were checked."""
+
+    folder: Path
+    contract: Contract
+
+    @classmethod
+    def open(cls, folder: Path) -> Bundle:
+        """Check the contract and every file, then return the bundle; IntegrityError otherwise."""
+        contract = Contract.read(folder)
+        differences = same_files(contract.files, files_of(folder))
+        if differences:
+            raise IntegrityError(
+                f"the {contract.framework} bundle differs from its contract: {differences[0]}",
+                remedy="find out who changed it; train and export the model again",
+                expected="the files that contract.json names",
+                actual=differences,
+            )
+        return cls(folder, contract)
+
+    @property
+    def sha256(self) -> str:
+        """Return the digest of the whole bundle, as its artifact has it."""
+        return tree_digest(self.folder)
+
+    def path(self, form: str) -> Path:
+        """Return where a form lies."""
+        return self.folder / self.contract.form(form).path
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    """Return {path: sha256} of every file of a bundle but its contract."""
+    return {path: digest for path, digest in manifest(folder).items() if path != CONTRACT_NAME}
+
+
+def open_onnx(model: Path, threads: int = 1) -> Any:
+    """Return an onnxruntime session on the CPU with a fixed number of threads."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+
+class OnnxScorer:
+    """Scores raw rows with a bundle's ONNX form and nothing else."""
+
+    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+        self._inputs = bundle.contract.input_types
+        self._session = open_onnx(bundle.path("onnx"), threads)
+
+    def predict(self, table: pa.Table) -> Array:
+        """Return the probability of each row: float32 [n]."""
+        return self.score(raw_inputs(table, self._inputs))
+
+    def score(self, inputs: Mapping[str, Array]) -> Array:
+        """Return the probability of raw inputs as `raw_inputs` gives them: float32 [n]."""
+        parts = [
+            self._session.run([PROBABILITY], part)[0] for part in batches(inputs, ROWS_AT_ONCE)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)

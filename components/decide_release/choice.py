@@ -1,0 +1,91 @@
+"""Which of two models that pass is better, by what the policy prefers, and why.
+
+Rules:
+1. auc and log_loss: the model whose paired interval of the difference excludes zero in its favour;
+   an interval that includes zero is a tie, and a tie goes to the lower latency;
+2. latency: the median of one row; within 5 percent it is a tie (two measurements of the same model
+   differ by that much), and a tie goes to the larger AUC;
+3. what is still equal goes to the first name in the alphabet, so that a decision repeats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from components.decide_release.gates import CANDIDATES
+
+FIRST, SECOND = CANDIDATES
+LATENCY_TIE = 0.05
+UNITS = {"auc": "AUC", "log_loss": "log loss"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The better model and the reason in a sentence; no model is a tie."""
+
+    better: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the choice is made from: evaluation.json and measurements.json."""
+
+    evaluation: Mapping[str, Any]
+    measurements: Mapping[str, Any]
+
+    def overall(self, model: str, metric: str) -> float:
+        """Return a metric's value on all rows."""
+        return float(self.evaluation["models"][model]["slices"]["overall"][metric]["value"])
+
+    def latency(self, model: str) -> float:
+        """Return the median latency of one row in milliseconds."""
+        return float(self.measurements["models"][model]["one_row_ms"]["p50"])
+
+    def difference(self, metric: str) -> Mapping[str, float]:
+        """Return the paired difference, first minus second."""
+        found: Mapping[str, float] = self.evaluation["comparison"][f"{metric}_difference"]
+        return found
+
+
+def choose(prefer: str, evidence: Evidence) -> tuple[str, list[str]]:
+    """Return the better model and the reasons, one sentence for each rule that was needed."""
+    order = ["latency", "auc"] if prefer == "latency" else [prefer, "latency"]
+    reasons: list[str] = []
+    for criterion in order:
+        choice = by_latency(evidence) if criterion == "latency" else by_metric(criterion, evidence)
+        reasons.append(choice.reason)
+        if choice.better:
+            return choice.better, reasons
+    areas = {model: evidence.overall(model, "auc") for model in sorted(CANDIDATES)}
+    better = max(areas, key=lambda model: areas[model])
+    return better, [*reasons, f"The larger AUC decides, {areas[better]:.6f}, for {better}."]
+
+
+def by_metric(metric: str, evidence: Evidence) -> Choice:
+    """Apply rule 1."""
+    found = evidence.difference(metric)
+    lower, upper = found["lower"], found["upper"]
+    interval = f"{found['value']:+.4f} ({lower:+.4f} to {upper:+.4f})"
+    what = f"{UNITS[metric]} of {FIRST} minus {SECOND} is {interval}"
+    if lower <= 0 <= upper:
+        return Choice(None, f"{what}: the interval includes zero, a tie.")
+    larger = FIRST if lower > 0 else SECOND
+    better = larger if metric == "auc" else _other(larger)
+    return Choice(better, f"{what}: better for {better}.")
+
+
+def by_latency(evidence: Evidence) -> Choice:
+    """Apply rule 2."""
+    taken = {model: evidence.latency(model) for model in CANDIDATES}
+    what = f"One row takes {taken[FIRST]:.3f} ms in {FIRST} and {taken[SECOND]:.3f} ms in {SECOND}"
+    if abs(taken[FIRST] - taken[SECOND]) <= LATENCY_TIE * max(taken.values()):
+        return Choice(None, f"{what}: within {LATENCY_TIE:.0%}, a tie.")
+    better = min(taken, key=lambda model: taken[model])
+    return Choice(better, f"{what}: better for {better}.")
+
+
+def _other(model: str) -> str:
+    return SECOND if model == FIRST else FIRST

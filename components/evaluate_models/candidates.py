@@ -1,0 +1,83 @@
+"""The models that are measured: both candidates and the champion, opened as a consumer opens them.
+
+Rules: a bundle is opened only after its contract and every file were checked; a candidate must be
+of the framework whose port it came through; the champion must be the bundle that was registered;
+what a model gives must be one probability a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from components.core.bundle import Bundle, OnnxScorer
+from components.core.errors import DataError, IntegrityError
+from components.core.settings import Section
+from components.evaluate_models.evaluation import CHAMPION
+from components.evaluate_models.intervals import Floats
+
+
+class Champion(Section):
+    """The model that is in use, as the registry names it."""
+
+    version: str
+    bundle_sha256: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Measurable:
+    """A model that can be scored, and what it is by digest."""
+
+    name: str
+    bundle: Bundle
+    sha256: str
+    scorer: OnnxScorer
+
+    def scores(self, table: pa.Table) -> Floats:
+        """Return the probability of each row in double precision; DataError for anything else."""
+        scores = np.asarray(self.scorer.predict(table), dtype=np.float64)
+        if scores.shape != (table.num_rows,):
+            raise DataError(
+                f"{self.name} gives predictions of shape {scores.shape} for {table.num_rows} rows",
+                remedy="export a model that gives one probability a row",
+            )
+        wrong = int((~((scores >= 0) & (scores <= 1))).sum())
+        if wrong:
+            raise DataError(
+                f"{self.name} gives {wrong} of {len(scores)} predictions that are no probabilities",
+                remedy="look for missing or infinite values in its inputs, and at its last layer",
+            )
+        return scores
+
+    def size_bytes(self) -> int:
+        """Return the size of the served form."""
+        return self.bundle.path("onnx").stat().st_size
+
+
+def open_candidate(framework: str, folder: Path, threads: int) -> Measurable:
+    """Open a candidate's bundle; IntegrityError where it is another framework's."""
+    bundle = Bundle.open(folder)
+    if bundle.contract.framework != framework:
+        raise IntegrityError(
+            f"{framework}_model holds a {bundle.contract.framework} bundle",
+            remedy="find out who exchanged the models, then start a new run",
+        )
+    return Measurable(framework, bundle, bundle.sha256, OnnxScorer(bundle, threads))
+
+
+def open_champion(champion: Champion, threads: int) -> Measurable:
+    """Open the champion's bundle; IntegrityError where it is not what was registered."""
+    bundle = Bundle.open(Path(champion.path))
+    sha256 = bundle.sha256
+    if sha256 != champion.bundle_sha256:
+        raise IntegrityError(
+            f"the champion, version {champion.version}, is not the bundle that was registered",
+            remedy="find out who changed it, then move the alias to an intact version",
+            expected=champion.bundle_sha256,
+            actual=sha256,
+        )
+    return Measurable(CHAMPION, bundle, sha256, OnnxScorer(bundle, threads))

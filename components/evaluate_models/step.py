@@ -1,0 +1,141 @@
+"""evaluate_models: measure both bundles, and the champion, as a consumer would.
+
+Reads nothing but the bundles (contract and model.onnx) and the untransformed rows of the eval
+split; the trainers' own numbers are not looked at. Writes `evaluation` (evaluation.json, and TFMA
+results in a folder for each model), which repeats byte for byte, and `measurements`, which does
+not. It judges nothing: gates are decide_release's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BeforeValidator
+
+from components.core.artifacts import write_json
+from components.core.errors import DataError
+from components.core.examples import ExamplesManifest, raw_inputs, read_split
+from components.core.outcome import Outcome
+from components.core.settings import Evaluate, Section
+from components.evaluate_models.candidates import (
+    Champion,
+    Measurable,
+    open_candidate,
+    open_champion,
+)
+from components.evaluate_models.evaluation import Rows, evaluate
+from components.evaluate_models.intervals import Floats
+from components.evaluate_models.slices import OVERALL, Partition, partitions
+from components.evaluate_models.tfma_results import write_results
+from components.evaluate_models.timing import THREADS, machine, time_model
+
+SPLIT = "eval"
+EVALUATION_FILE = "evaluation.json"
+MEASUREMENTS_FILE = "measurements.json"
+
+
+class EvaluateSettings(Section):
+    """What evaluate_models depends on; {} is no champion."""
+
+    evaluate: Evaluate
+    champion: Annotated[Champion | None, BeforeValidator(lambda value: value or None)] = None
+
+
+def evaluate_models(
+    *,
+    settings: EvaluateSettings,
+    examples: Path,
+    pytorch_model: Path,
+    tensorflow_model: Path,
+    evaluation: Path,
+    measurements: Path,
+) -> Outcome:
+    """Measure quality by slice, and speed and size, of every model.
+
+    Raises IntegrityError for a bundle that is not what it should be, DataError for rows or
+    predictions that cannot be measured, SettingsError for a column that cannot be sliced by.
+    """
+    models = [
+        open_candidate("pytorch", pytorch_model, THREADS),
+        open_candidate("tensorflow", tensorflow_model, THREADS),
+    ]
+    if settings.champion:
+        models.append(open_champion(settings.champion, THREADS))
+    table = read_split(examples, SPLIT)
+    label = ExamplesManifest.read(examples).label
+    quality = _evaluate(models, table, label, settings.evaluate, evaluation)
+    speed = _measure(models, table, settings.evaluate, measurements)
+    return Outcome(facts=_facts(quality, speed))
+
+
+def _evaluate(
+    models: Sequence[Measurable], table: pa.Table, label: str, options: Evaluate, evaluation: Path
+) -> dict[str, Any]:
+    """Write evaluation.json and the TFMA results; return the former."""
+    parts = partitions(table, options.slices, options.minimum_slice_rows)
+    rows = Rows(_labels(table, label), {model.name: model.scores(table) for model in models})
+    found, comparison = evaluate(rows, parts, options.confidence)
+    quality = {
+        "version": 1,
+        "label": label,
+        "rows": table.num_rows,
+        "confidence": options.confidence,
+        "left_out": _left_out(parts, options.minimum_slice_rows),
+        "models": {m.name: {"bundle_sha256": m.sha256, "slices": found[m.name]} for m in models},
+        "comparison": comparison,
+    }
+    write_json(evaluation / EVALUATION_FILE, quality)
+    for name, slices in found.items():
+        write_results(evaluation / name, label, parts, rows.labels, rows.scores[name], slices)
+    return quality
+
+
+def _measure(
+    models: Sequence[Measurable], table: pa.Table, options: Evaluate, measurements: Path
+) -> dict[str, Any]:
+    """Write and return measurements.json."""
+    first = table.slice(0, max(options.latency_runs, options.batch_rows))
+    timed = {}
+    for model in models:
+        inputs = raw_inputs(first, model.bundle.contract.input_types)
+        taken = time_model(model.scorer, inputs, options.latency_runs, options.batch_rows)
+        timed[model.name] = taken | {"size_bytes": model.size_bytes()}
+    speed = {"version": 1, "threads": THREADS, "machine": machine(), "models": timed}
+    write_json(measurements / MEASUREMENTS_FILE, speed)
+    return speed
+
+
+def _labels(table: pa.Table, label: str) -> Floats:
+    """Return the labels as 0.0 and 1.0; each must occur at least twice, for the AUC's interval."""
+    column = table[label].combine_chunks().fill_null(-1)
+    values = np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+    found, counts = np.unique(values, return_counts=True)
+    if found.tolist() != [0.0, 1.0] or counts.min() < 2:
+        raise DataError(
+            f"label {label} of the eval split must hold 0 and 1, each twice, and nothing else",
+            remedy="evaluate on a span with both outcomes",
+            expected=[0.0, 1.0],
+            actual=found.tolist()[:5],
+        )
+    return values
+
+
+def _left_out(parts: Sequence[Partition], minimum: int) -> dict[str, Any]:
+    """Say how many slices were too small, by columns."""
+    counts = {",".join(partition.columns): partition.left_out for partition in parts[1:]}
+    return {"minimum_rows": minimum, "slices": counts}
+
+
+def _facts(quality: Mapping[str, Any], speed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the overall numbers for the record."""
+    names = ("n", "auc", "log_loss", "calibration_error", "accuracy")
+    overall = {
+        model: {name: part["slices"][OVERALL][name] for name in names}
+        for model, part in quality["models"].items()
+    }
+    sizes = {model: timed["size_bytes"] for model, timed in speed["models"].items()}
+    return {"overall": overall, "comparison": quality["comparison"], "size_bytes": sizes}

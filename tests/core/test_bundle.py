@@ -1,0 +1,146 @@
+"""A bundle is used only when its contract is valid and every byte is the one it names."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.core.bundle import Bundle, Contract, Form, Input, OnnxScorer, Parity
+from components.core.canonical import canonical_json, parse_json
+from components.core.errors import IntegrityError
+
+CONTRACTS = Path(__file__).parent / "contracts"
+REASONS = {
+    "a_digest_in_capitals": "files['model.onnx']",
+    "a_form_that_is_no_file": "not among the files",
+    "a_form_that_takes_something_else": "forms[0].takes",
+    "a_form_without_a_proof": "'parity' is a required property",
+    "a_missing_digest_of_the_weights": "'weights_sha256' is a required property",
+    "a_negative_number_of_parameters": "$.parameters",
+    "a_path_out_of_the_bundle": "'../model.onnx'",
+    "a_proof_over_its_tolerance": "not within its tolerance",
+    "a_proof_over_no_rows": "forms[0].parity.rows",
+    "an_absolute_path": "'/model.onnx'",
+    "an_id_feature_without_its_size": "'size' is a required property",
+    "an_input_of_int64": "inputs[0].dtype",
+    "an_unknown_form": "forms[0].name",
+    "an_unknown_framework": "$.framework",
+    "an_unknown_key": "'trained_at' was unexpected",
+    "another_output": "$.output.name",
+    "another_version": "$.version",
+    "no_forms": "$.forms",
+    "no_inputs": "$.inputs",
+    "preprocessing_that_is_not_carried": "$.carried.preprocessing",
+    "two_forms_of_one_name": "two forms",
+    "two_inputs_of_one_name": "two inputs",
+}
+
+digests = st.text("0123456789abcdef", min_size=64, max_size=64)
+names = st.text("abcdefgh_", min_size=1, max_size=12)
+parities = st.builds(
+    Parity,
+    rows=st.integers(1, 10**6),
+    max_abs_difference=st.floats(0, 1e-5),
+    tolerance=st.floats(1e-5, 1e-3),
+)
+inputs = st.lists(
+    st.builds(Input, name=names, dtype=st.sampled_from(["float32", "string"])),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda column: column.name,
+)
+
+
+@st.composite
+def contracts(draw: st.DrawFn) -> Contract:
+    path = draw(st.sampled_from(["model.onnx", "forms/a.onnx", ".hidden", "x"]))
+    form = Form(name="onnx", path=path, takes="raw_rows", opset=18, parity=draw(parities))
+    return Contract(
+        framework=draw(st.sampled_from(["pytorch", "tensorflow"])),
+        family=draw(st.sampled_from(["wide_and_deep", "custom"])),
+        inputs=tuple(draw(inputs)),
+        forms=(form,),
+        files={path: draw(digests)},
+        transform_sha256=draw(digests),
+        weights_sha256=draw(digests),
+        parameters=draw(st.integers(0, 10**9)),
+    )
+
+
+@given(contracts())
+def test_a_contract_reads_what_it_writes(contract: Contract) -> None:
+    assert Contract.from_dict(parse_json(canonical_json(contract.to_dict()))) == contract
+
+
+@pytest.mark.parametrize("path", sorted(CONTRACTS.glob("valid/*.json")), ids=lambda p: p.stem)
+def test_a_valid_contract_comes_back_as_it_was(path: Path) -> None:
+    value = json.loads(path.read_text())
+    assert Contract.from_dict(value).to_dict() == value
+
+
+def test_every_rule_has_its_invalid_contract() -> None:
+    assert {path.stem for path in CONTRACTS.glob("invalid/*.json")} == set(REASONS)
+
+
+@pytest.mark.parametrize("name", sorted(REASONS))
+def test_a_contract_that_breaks_a_rule_is_refused(name: str) -> None:
+    value = json.loads((CONTRACTS / "invalid" / f"{name}.json").read_text())
+    with pytest.raises(IntegrityError) as caught:
+        Contract.from_dict(value)
+    assert REASONS[name] in caught.value.message
+
+
+def test_an_untouched_bundle_opens_wherever_it_lies(small_bundle: Path, tmp_path: Path) -> None:
+    elsewhere = shutil.copytree(small_bundle, tmp_path / "elsewhere")
+    assert Bundle.open(elsewhere).sha256 == Bundle.open(small_bundle).sha256
+
+
+def test_a_changed_byte_closes_the_bundle(small_bundle: Path) -> None:
+    model = small_bundle / "model.onnx"
+    *others, last = model.read_bytes()
+    model.write_bytes(bytes([*others, last ^ 1]))
+    with pytest.raises(IntegrityError, match=r"changed: model\.onnx"):
+        Bundle.open(small_bundle)
+
+
+def test_an_extra_file_closes_the_bundle(small_bundle: Path) -> None:
+    (small_bundle / "more.bin").write_bytes(b"x")
+    with pytest.raises(IntegrityError, match=r"extra: more\.bin"):
+        Bundle.open(small_bundle)
+
+
+def test_a_missing_file_closes_the_bundle(small_bundle: Path) -> None:
+    (small_bundle / "model.onnx").unlink()
+    with pytest.raises(IntegrityError, match=r"missing: model\.onnx"):
+        Bundle.open(small_bundle)
+
+
+def test_a_form_that_the_bundle_does_not_have_is_an_error(small_bundle: Path) -> None:
+    with pytest.raises(IntegrityError, match="no form saved_model"):
+        Bundle.open(small_bundle).path("saved_model")
+
+
+def rows(**columns: Any) -> pa.Table:
+    types = {"delay": pa.float64(), "hour": pa.int64()}
+    return pa.table({n: pa.array(v, types.get(n, pa.string())) for n, v in columns.items()})
+
+
+def test_the_scorer_takes_rows_as_examples_hold_them(small_bundle: Path) -> None:
+    table = rows(delay=[46.0, None], hour=[12, None], carrier=["AA", None], origin=["LGA", "?"])
+    probability = OnnxScorer(Bundle.open(small_bundle)).predict(table)
+    # The handmade model adds up its features: 1 + 0 + 0 + 1, and 0 + 0 + 3 + 2 for nothing at all.
+    assert probability.dtype == np.float32
+    np.testing.assert_allclose(probability, 1 / (1 + np.exp([-2.0, -5.0])), rtol=1e-6)
+
+
+def test_the_scorer_takes_no_rows(small_bundle: Path) -> None:
+    table = rows(delay=[], hour=[], carrier=[], origin=[])
+    assert OnnxScorer(Bundle.open(small_bundle)).predict(table).shape == (0,)

@@ -1,0 +1,174 @@
+"""Examples: the manifest's form, reading shards, and the raw-row convention."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.core.errors import DataError
+from components.core.examples import (
+    Dropped,
+    ExamplesManifest,
+    Shard,
+    SourceFile,
+    SourceRows,
+    batches,
+    raw_inputs,
+    read_shards,
+    read_split,
+)
+
+COLUMNS: dict[str, Any] = {"carrier": "string", "hour": "int64", "late": "int64", "temp": "float64"}
+DIGEST = "0" * 64
+
+
+def rows(start: int) -> pa.Table:
+    return pa.table(
+        {
+            "carrier": pa.array(["AA", None, "B6"]),
+            "hour": pa.array([start, start + 1, None]),
+            "late": pa.array([0, 1, 0]),
+            "temp": pa.array([1.5, None, -3.0]),
+        }
+    )
+
+
+def write_examples(folder: Path) -> ExamplesManifest:
+    shards = []
+    for start, (split, span) in enumerate(
+        [("train", "2013-02"), ("train", "2013-01"), ("eval", "2013-03")]
+    ):
+        path = folder / f"Split-{split}" / f"{span}.parquet"
+        path.parent.mkdir(exist_ok=True)
+        pq.write_table(rows(10 * start), path)
+        where = path.relative_to(folder).as_posix()
+        shards.append(Shard(path=where, split=split, span=span, rows=3, bytes=1, sha256=DIGEST))
+    manifest = ExamplesManifest(
+        columns=COLUMNS,
+        label="late",
+        splits={"train": ("2013-01", "2013-02"), "eval": ("2013-03",)},
+        shards=tuple(shards),
+        source=SourceRows(files=(SourceFile(location="a", sha256=DIGEST, bytes=1),), rows=10),
+        dropped=(Dropped(reason="cancelled", rows=1),),
+        rows=9,
+        card_sha256=DIGEST,
+    )
+    manifest.write(folder)
+    return manifest
+
+
+def test_a_manifest_reads_what_it_wrote(tmp_path: Path) -> None:
+    written = write_examples(tmp_path)
+
+    assert ExamplesManifest.read(tmp_path) == written
+    assert written.rows_of("train") == 6
+    assert written.input_types() == {"carrier": "string", "hour": "float32", "temp": "float32"}
+
+
+@pytest.mark.parametrize(
+    "change", [{"version": 2}, {"surprise": 1}, {"columns": {"a": "decimal"}}, {"rows": "many"}]
+)
+def test_a_manifest_of_another_form_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    write_examples(tmp_path)
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+
+    with pytest.raises(DataError, match=next(iter(change))):
+        ExamplesManifest.read(tmp_path)
+
+
+def test_a_split_is_read_in_the_order_of_its_spans(tmp_path: Path) -> None:
+    write_examples(tmp_path)
+
+    table = read_split(tmp_path, "train", ["hour", "carrier"])
+
+    assert table.column_names == ["hour", "carrier"]
+    assert table["hour"].to_pylist() == [10, 11, None, 0, 1, None]
+
+
+def test_some_spans_of_a_split_can_be_read_alone(tmp_path: Path) -> None:
+    manifest = write_examples(tmp_path)
+
+    table = read_shards(tmp_path, manifest, manifest.shards_of("train", ["2013-02"]))
+
+    assert table.column_names == list(COLUMNS)
+    assert table["hour"].to_pylist() == [0, 1, None]
+
+
+def test_a_missing_column_is_named_with_the_columns_there_are(tmp_path: Path) -> None:
+    write_examples(tmp_path)
+
+    with pytest.raises(DataError, match="column delay is missing") as caught:
+        read_split(tmp_path, "eval", ["delay"])
+
+    assert "carrier, hour, late, temp" in caught.value.remedy
+
+
+def test_a_shard_of_other_types_is_refused(tmp_path: Path) -> None:
+    write_examples(tmp_path)
+    shard = tmp_path / "Split-eval" / "2013-03.parquet"
+    pq.write_table(rows(0).set_column(1, "hour", pa.array([1.0, 2.0, 3.0])), shard)
+
+    with pytest.raises(DataError, match=r"2013-03\.parquet"):
+        read_split(tmp_path, "eval")
+
+
+def test_a_damaged_shard_is_refused(tmp_path: Path) -> None:
+    write_examples(tmp_path)
+    (tmp_path / "Split-eval" / "2013-03.parquet").write_bytes(b"PAR1 or not")
+
+    with pytest.raises(DataError, match="cannot be read"):
+        read_split(tmp_path, "eval")
+
+
+@given(st.lists(st.one_of(st.none(), st.text())), st.lists(st.one_of(st.none(), st.integers(0, 9))))
+def test_a_missing_text_is_an_empty_text(
+    texts: list[str | None], numbers: list[int | None]
+) -> None:
+    table = pa.table({"a": pa.array(texts, pa.string())})
+    raw = raw_inputs(table, {"a": "string"})["a"]
+    digits = raw_inputs(pa.table({"a": pa.array(numbers, pa.int64())}), {"a": "string"})["a"]
+
+    assert raw.dtype == object and raw.shape == (len(texts),)
+    assert raw.tolist() == ["" if text is None else text for text in texts]
+    assert digits.tolist() == ["" if n is None else str(n) for n in numbers]
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(width=32))))
+def test_a_missing_number_is_not_a_number(values: list[float | None]) -> None:
+    table = pa.table({"a": pa.array(values, pa.float64())})
+    raw = raw_inputs(table, {"a": "float32"})["a"]
+
+    expected = np.array([np.nan if value is None else value for value in values], np.float32)
+    assert raw.dtype == np.float32
+    np.testing.assert_array_equal(raw, expected)
+
+
+def test_whole_numbers_of_any_size_become_floats() -> None:
+    table = pa.table({"a": pa.array([2**62, None, -1])})
+
+    raw = raw_inputs(table, {"a": "float32"})["a"]
+
+    np.testing.assert_array_equal(raw, np.array([2.0**62, np.nan, -1], np.float32))
+
+
+@pytest.mark.parametrize(("kind", "values"), [("float32", ["1.5"]), ("string", [1.5])])
+def test_a_column_of_another_kind_is_not_a_raw_input(kind: str, values: list[Any]) -> None:
+    with pytest.raises(DataError, match="column a holds"):
+        raw_inputs(pa.table({"a": values}), {"a": kind})
+
+
+@given(st.integers(0, 40), st.integers(1, 12))
+def test_batches_hold_every_row_once_in_order(total: int, size: int) -> None:
+    parts = [part["a"] for part in batches({"a": np.arange(total)}, size)]
+
+    assert [row for part in parts for row in part] == list(range(total))
+    assert all(len(part) <= size for part in parts)

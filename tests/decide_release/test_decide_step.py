@@ -1,0 +1,56 @@
+"""decide_release on artifacts."""
+
+from __future__ import annotations
+
+import pytest
+
+from components.core.artifacts import manifest, read_json, tree_digest, write_json
+from components.core.errors import DataError, GateError
+from components.decide_release.step import DecideSettings, decide_release
+
+GATES = [{"metric": "auc", "operator": ">=", "threshold": 0.7}]
+
+
+@pytest.fixture
+def ports(tmp_path, evaluation, measurements):
+    write_json(tmp_path / "evaluation" / "evaluation.json", evaluation)
+    write_json(tmp_path / "measurements" / "measurements.json", measurements)
+    (tmp_path / "decision").mkdir()
+    return {name: tmp_path / name for name in ("evaluation", "measurements", "decision")}
+
+
+def _decide(ports, threshold=0.7):
+    gates = [{**GATES[0], "threshold": threshold}]
+    settings = DecideSettings.model_validate({"policy": {"gates": gates}})
+    return decide_release(settings=settings, **ports)
+
+
+def test_the_decision_names_what_it_was_made_from(ports):
+    outcome = _decide(ports)
+    decision = read_json(ports["decision"] / "decision.json")
+    assert decision["evaluation_sha256"] == tree_digest(ports["evaluation"])
+    assert decision["bundles"] == {"pytorch": "b" * 64, "tensorflow": "b" * 64}
+    assert outcome.facts["winner"] == decision["winner"] == "tensorflow"
+    assert [gate.name for gate in outcome.gates] == [
+        "pytorch auc",
+        "tensorflow auc",
+    ]
+
+
+def test_the_same_evidence_gives_the_same_bytes(ports):
+    _decide(ports)
+    first = manifest(ports["decision"])
+    _decide(ports)
+    assert manifest(ports["decision"]) == first
+
+
+def test_a_refusal_writes_no_decision(ports):
+    with pytest.raises(GateError):
+        _decide(ports, threshold=0.9)
+    assert list(ports["decision"].iterdir()) == []
+
+
+def test_a_missing_evaluation_is_an_error(ports):
+    (ports["evaluation"] / "evaluation.json").unlink()
+    with pytest.raises(DataError, match=r"evaluation\.json is missing"):
+        _decide(ports)

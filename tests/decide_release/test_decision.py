@@ -1,0 +1,190 @@
+"""The gates, the table of decisions, and what is said about them."""
+
+from __future__ import annotations
+
+import pytest
+from made_evaluations import around, model
+
+from components.core.canonical import canonical_json
+from components.core.errors import GateError, SettingsError
+from components.core.settings import Policy
+from components.decide_release.choice import Evidence
+from components.decide_release.decision import decide
+from components.decide_release.gates import judge, worst
+
+AUC_070 = {"metric": "auc", "operator": ">=", "threshold": 0.70}
+ERROR_005 = {"metric": "calibration_error", "operator": "<=", "threshold": 0.05}
+
+
+def _policy(*gates, **more):
+    return Policy.model_validate({"gates": gates or (AUC_070, ERROR_005), **more})
+
+
+def test_more_is_better_compares_the_lower_bound(evaluation):
+    evaluation["models"]["pytorch"] = model(auc=0.705)
+    gate = judge(_policy(AUC_070), evaluation)["pytorch"][0]
+    assert gate.value == pytest.approx(0.695)
+    assert gate.interval == (pytest.approx(0.695), pytest.approx(0.715))
+    assert not gate.passed
+
+
+def test_less_is_better_compares_the_upper_bound(evaluation):
+    evaluation["models"]["pytorch"] = model(error=0.045)
+    gate = judge(_policy(ERROR_005), evaluation)["pytorch"][0]
+    assert gate.value == pytest.approx(0.055)
+    assert not gate.passed
+
+
+def test_a_gate_on_a_slice_counts_the_slices_rows(evaluation):
+    gate = judge(_policy({**AUC_070, "slice": "origin=JFK"}), evaluation)["tensorflow"][0]
+    assert (gate.value, gate.n, gate.slice) == (pytest.approx(0.72), 200, "origin=JFK")
+
+
+def test_a_gate_on_a_slice_that_was_not_measured_is_the_policys_error(evaluation):
+    with pytest.raises(SettingsError, match="origin=XYZ, which was not measured"):
+        judge(_policy({**AUC_070, "slice": "origin=XYZ"}), evaluation)
+
+
+def test_a_gate_on_a_metric_that_is_not_defined_is_the_policys_error(evaluation):
+    evaluation["models"]["pytorch"]["slices"]["origin=JFK"]["auc"] = None
+    with pytest.raises(SettingsError, match="not defined"):
+        judge(_policy({**AUC_070, "slice": "origin=JFK"}), evaluation)
+
+
+def _with_champion(evaluation, pytorch, tensorflow):
+    evaluation["models"]["champion"] = model(auc=0.74)
+    evaluation["comparison"]["champion"] = {
+        "pytorch": {"auc_difference": around(pytorch, 0.002)},
+        "tensorflow": {"auc_difference": around(tensorflow, 0.002)},
+    }
+
+
+@pytest.mark.parametrize(
+    ("difference", "margin", "passed"),
+    [(0.003, 0.0, True), (0.001, 0.0, False), (-0.001, -0.005, True), (0.01, 0.02, False)],
+)
+def test_the_margin_over_the_champion_is_on_the_lower_bound(evaluation, difference, margin, passed):
+    _with_champion(evaluation, difference, difference)
+    gates = judge(_policy(AUC_070, champion_auc_margin=margin), evaluation)["pytorch"]
+    assert gates[0].baseline == 0.74
+    assert gates[-1].metric == "auc_over_champion"
+    assert gates[-1].value == pytest.approx(difference - 0.002)
+    assert gates[-1].baseline == 0.74
+    assert gates[-1].passed is passed
+
+
+def test_without_a_champion_there_is_no_margin_gate(evaluation):
+    assert len(judge(_policy(AUC_070, champion_auc_margin=0.5), evaluation)["pytorch"]) == 1
+
+
+def test_a_model_that_loses_to_the_champion_is_not_released(evaluation, measurements):
+    _with_champion(evaluation, 0.01, -0.01)
+    decided, _ = decide(_policy(), Evidence(evaluation, measurements))
+    assert (decided["winner"], decided["challenger"]) == ("pytorch", None)
+
+
+@pytest.mark.parametrize(
+    ("prefer", "auc", "log_loss", "latencies", "winner"),
+    [
+        ("auc", 0.01, 0.0, (0.10, 0.05), "pytorch"),
+        ("auc", -0.01, 0.0, (0.05, 0.10), "tensorflow"),
+        ("auc", 0.001, 0.0, (0.10, 0.05), "tensorflow"),
+        ("auc", -0.001, 0.0, (0.05, 0.10), "pytorch"),
+        ("log_loss", 0.0, 0.01, (0.05, 0.10), "tensorflow"),
+        ("log_loss", 0.0, -0.01, (0.10, 0.05), "pytorch"),
+        ("log_loss", 0.01, 0.001, (0.10, 0.05), "tensorflow"),
+        ("latency", 0.01, 0.0, (0.10, 0.05), "tensorflow"),
+        ("latency", -0.01, 0.0, (0.100, 0.097), "tensorflow"),
+        ("latency", 0.01, 0.0, (0.100, 0.097), "pytorch"),
+        ("auc", 0.0, 0.0, (0.100, 0.100), "pytorch"),
+    ],
+)
+def test_the_winner_follows_the_preference_and_ties_go_to_latency(
+    evaluation, measurements, prefer, auc, log_loss, latencies, winner
+):
+    evaluation["comparison"]["auc_difference"] = around(auc, 0.002)
+    evaluation["comparison"]["log_loss_difference"] = around(log_loss, 0.002)
+    for name, latency in zip(("pytorch", "tensorflow"), latencies, strict=True):
+        measurements["models"][name]["one_row_ms"]["p50"] = latency
+    decided, _ = decide(_policy(prefer=prefer), Evidence(evaluation, measurements))
+    other = {"pytorch": "tensorflow", "tensorflow": "pytorch"}[winner]
+    assert (decided["winner"], decided["challenger"]) == (winner, other)
+    assert decided["go"] is True
+
+
+def test_where_all_is_equal_the_larger_auc_decides(evaluation, measurements):
+    evaluation["models"]["tensorflow"] = model(auc=0.7501)
+    for speed in measurements["models"].values():
+        speed["one_row_ms"]["p50"] = 0.1
+    decided, _ = decide(_policy(), Evidence(evaluation, measurements))
+    assert decided["winner"] == "tensorflow"
+    assert "larger AUC decides" in decided["reasons"][-2]
+
+
+def test_the_only_model_that_passes_wins_whatever_is_preferred(evaluation, measurements):
+    evaluation["models"]["tensorflow"] = model(error=0.2)
+    decided, gates = decide(_policy(prefer="latency"), Evidence(evaluation, measurements))
+    assert (decided["winner"], decided["challenger"]) == ("pytorch", None)
+    assert decided["reasons"] == [
+        "pytorch passes all of its 2 gates.",
+        "tensorflow fails 1 of 2 gates: tensorflow calibration_error (overall) is 0.21 at worst, "
+        "must be <= 0.05.",
+        "Only pytorch passes, so it is the candidate.",
+    ]
+    assert any(
+        line.startswith("tensorflow could be released if") for line in decided["would_change"]
+    )
+    assert sum(gate.passed for gate in gates["tensorflow"]) == 1
+
+
+def test_where_no_model_passes_the_worst_gate_is_named_and_all_are_kept(evaluation, measurements):
+    evaluation["models"]["pytorch"] = model(error=0.06)
+    evaluation["models"]["tensorflow"] = model(auc=0.60, error=0.2)
+    with pytest.raises(GateError) as caught:
+        decide(_policy(), Evidence(evaluation, measurements))
+    assert caught.value.message == (
+        "no model passes: tensorflow calibration_error (overall) is 0.21 at worst, "
+        "must be <= 0.05 (the worst of 3 failed gates)"
+    )
+    assert [gate["passed"] for gate in caught.value.gates] == [True, False, False, False]
+    canonical_json(list(caught.value.gates))
+
+
+def test_the_worst_gate_is_the_one_that_misses_by_the_largest_share(evaluation):
+    evaluation["models"]["pytorch"] = model(auc=0.5, error=0.045)
+    gates = judge(_policy(), evaluation)["pytorch"]
+    assert worst(gates).metric == "auc"
+
+
+def test_criteria_hold_both_models_and_mark_ties(evaluation, measurements):
+    evaluation["comparison"]["auc_difference"] = around(0.01, 0.002)
+    evaluation["models"]["pytorch"] = model(accuracy=around(0.9))
+    decided, _ = decide(_policy(), Evidence(evaluation, measurements))
+    better = {row["name"]: row["better"] for row in decided["criteria"]}
+    assert better == {
+        "auc": "pytorch",
+        "log_loss": None,
+        "calibration_error": None,
+        "accuracy": "pytorch",
+        "one_row_ms": "tensorflow",
+        "rows_per_second": "tensorflow",
+        "size_bytes": None,
+    }
+    assert decided["criteria"][4] == {
+        "name": "one_row_ms",
+        "pytorch": 0.1,
+        "tensorflow": 0.05,
+        "better": "tensorflow",
+    }
+
+
+def test_what_would_change_the_decision_is_said(evaluation, measurements):
+    evaluation["comparison"]["auc_difference"] = around(0.01, 0.002)
+    decided, _ = decide(_policy(), Evidence(evaluation, measurements))
+    assert decided["winner"] == "pytorch"
+    nearest, *others = decided["would_change"]
+    assert nearest.startswith("pytorch would not be released if pytorch auc (overall) were worse")
+    assert others == [
+        "With policy.prefer = log_loss the candidate would be tensorflow.",
+        "With policy.prefer = latency the candidate would be tensorflow.",
+    ]

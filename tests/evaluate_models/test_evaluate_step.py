@@ -1,0 +1,262 @@
+"""evaluate_models on real ONNX bundles, its TFMA files, and stock TFMA beside it."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_bundles
+
+from components.core.artifacts import manifest, read_json, tree_digest
+from components.core.bundle import Bundle, OnnxScorer
+from components.core.errors import DataError, IntegrityError, SettingsError
+from components.evaluate_models.step import EvaluateSettings, evaluate_models
+from components.evaluate_models.tfma_results import MEASURED, PREDICTION, eval_config
+
+pytestmark = pytest.mark.slow
+SLICES = [["origin"], ["origin", "hour"]]
+
+
+def _run(tmp_path: Path, inputs, champion=None, **options):
+    settings = EvaluateSettings.model_validate(
+        {"evaluate": {"slices": SLICES, "latency_runs": 10, **options}, "champion": champion or {}}
+    )
+    outputs = {"evaluation": tmp_path / "evaluation", "measurements": tmp_path / "measurements"}
+    for folder in outputs.values():
+        folder.mkdir(parents=True)
+    outcome = evaluate_models(settings=settings, **inputs, **outputs)
+    found = read_json(outputs["evaluation"] / "evaluation.json")
+    return outcome, found, read_json(outputs["measurements"] / "measurements.json")
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory, artifacts):
+    folder = tmp_path_factory.mktemp("evaluated")
+    return folder, *_run(folder, artifacts)
+
+
+def test_the_evaluation_names_the_bundles_that_it_measured(evaluated, artifacts):
+    _, outcome, found, _ = evaluated
+    assert found["rows"] == 3000
+    assert found["label"] == "late"
+    for name in ("pytorch", "tensorflow"):
+        assert found["models"][name]["bundle_sha256"] == tree_digest(artifacts[f"{name}_model"])
+        assert {"overall", "origin=JFK", "origin=JFK,hour=2"} <= set(
+            found["models"][name]["slices"]
+        )
+    overall = found["models"]["pytorch"]["slices"]["overall"]
+    assert outcome.facts["overall"]["pytorch"]["auc"] == overall["auc"]
+    assert 0.7 < overall["auc"]["value"] < 0.9
+
+
+def test_measurements_hold_speed_and_size_of_each_model(evaluated, artifacts):
+    _, _, _, measured = evaluated
+    size = (artifacts["pytorch_model"] / "model.onnx").stat().st_size
+    assert measured["threads"] == 1
+    assert measured["models"]["pytorch"]["size_bytes"] == size
+    assert measured["models"].keys() == {"pytorch", "tensorflow"}
+    assert measured["machine"]["cpu"]
+
+
+def test_the_same_inputs_give_the_same_bytes(evaluated, artifacts, tmp_path):
+    _run(tmp_path, artifacts)
+    assert manifest(tmp_path / "evaluation") == manifest(evaluated[0] / "evaluation")
+
+
+def test_tfma_opens_the_results_with_our_numbers(evaluated):
+    import tensorflow_model_analysis as tfma
+
+    folder, _, found, _ = evaluated
+    result = tfma.load_eval_result(str(folder / "evaluation" / "tensorflow"))
+    by_slice = dict(result.slicing_metrics)
+    slices = found["models"]["tensorflow"]["slices"]
+    assert len(by_slice) == len(slices)
+    crossed = by_slice[(("hour", 2), ("origin", "JFK"))][""][""]
+    for name, ours in MEASURED.items():
+        expected = slices["origin=JFK,hour=2"][ours]
+        bounded = crossed[name]["boundedValue"]
+        assert bounded["value"] == expected["value"]
+        assert (bounded["lowerBound"], bounded["upperBound"]) == (
+            expected["lower"],
+            expected["upper"],
+        )
+    assert crossed["example_count"]["doubleValue"] == slices["origin=JFK,hour=2"]["n"]
+    assert result.config.model_specs[0].label_key == "late"
+    assert len(result.plots) == len(slices)
+    assert result.attributions == []
+
+
+def test_no_file_of_the_evaluation_names_a_place(evaluated):
+    folder = evaluated[0]
+    for path in (folder / "evaluation").rglob("*"):
+        assert path.is_dir() or str(folder).encode() not in path.read_bytes()
+
+
+def _values(metrics):
+    return {
+        name: value.get("doubleValue", value.get("boundedValue", {}).get("value"))
+        for name, value in metrics.items()
+    }
+
+
+def test_stock_tfma_gives_the_same_numbers(evaluated, artifacts, rows, monkeypatch, tmp_path):
+    """The metrics and slices of our EvalConfig, computed by TFMA itself, row by row."""
+    import apache_beam as beam
+    import tensorflow_model_analysis as tfma
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+    # Beam's default runner tries to download a binary first.
+    monkeypatch.setattr(beam, "Pipeline", _with_runner(beam.Pipeline, FnApiRunner))
+    frame = rows.to_pandas()
+    frame["origin"] = frame["origin"].astype(object).where(frame["origin"].notna(), None)
+    scorer = OnnxScorer(Bundle.open(artifacts["tensorflow_model"]))
+    frame[PREDICTION] = scorer.predict(rows).astype(np.float64)
+    sample = frame[frame["origin"].notna()].head(1200).reset_index(drop=True)
+    stock = dict(_stock(tfma, sample, tmp_path / "stock").slicing_metrics)
+    ours = dict(_ours(tfma, sample, tmp_path / "ours").slicing_metrics)
+    assert stock.keys() == ours.keys()
+    for key, metrics in stock.items():
+        expected, found = _values(metrics[""][""]), _values(ours[key][""][""])
+        assert expected.keys() <= found.keys()
+        for name, value in expected.items():
+            assert found[name] == pytest.approx(value, abs=1e-6), (key, name)
+
+
+def _with_runner(pipeline, runner):
+    def build(*args, **kwargs):
+        return pipeline(*args, **{"runner": runner(), **kwargs})
+
+    return build
+
+
+def _partitions(frame):
+    import pyarrow as pa
+
+    from components.evaluate_models.slices import partitions
+
+    table = pa.Table.from_pandas(frame[["origin", "hour", "late"]], preserve_index=False)
+    return table, partitions(table, SLICES, 1)
+
+
+def _stock(tfma, frame, folder):
+    _, parts = _partitions(frame)
+    config = eval_config("late", parts)
+    return tfma.analyze_raw_data(frame, config, output_path=str(folder))
+
+
+def _ours(tfma, frame, folder):
+    from components.evaluate_models.evaluation import Rows, evaluate
+    from components.evaluate_models.tfma_results import write_results
+
+    _, parts = _partitions(frame)
+    labels = frame["late"].to_numpy(dtype=np.float64)
+    scores = frame[PREDICTION].to_numpy()
+    rows = Rows(labels, {"pytorch": scores, "tensorflow": scores})
+    models, _ = evaluate(rows, parts, 0.95)
+    write_results(folder, "late", parts, labels, scores, models["tensorflow"])
+    return tfma.load_eval_result(str(folder))
+
+
+def test_the_champion_is_measured_on_the_same_rows(artifacts, tmp_path):
+    folder = artifacts["tensorflow_model"]
+    champion = {"version": "3", "bundle_sha256": tree_digest(folder), "path": str(folder)}
+    _, found, measured = _run(tmp_path, artifacts, champion)
+    models = found["models"]
+    assert models["champion"]["slices"] == models["tensorflow"]["slices"]
+    assert found["comparison"]["champion"]["tensorflow"]["auc_difference"]["upper"] == 0
+    assert (tmp_path / "evaluation" / "champion" / "eval_config.json").is_file()
+    assert "champion" in measured["models"]
+
+
+def test_a_champion_with_other_bytes_is_refused(artifacts, tmp_path):
+    champion = {
+        "version": "3",
+        "bundle_sha256": "0" * 64,
+        "path": str(artifacts["pytorch_model"]),
+    }
+    with pytest.raises(IntegrityError, match="champion, version 3"):
+        _run(tmp_path, artifacts, champion)
+
+
+def test_half_a_champion_is_refused():
+    with pytest.raises(ValueError, match="path"):
+        EvaluateSettings.model_validate({"evaluate": {}, "champion": {"version": "3"}})
+
+
+def test_a_bundle_in_the_other_frameworks_port_is_refused(artifacts, tmp_path):
+    swapped = {**artifacts, "pytorch_model": artifacts["tensorflow_model"]}
+    with pytest.raises(IntegrityError, match="holds a tensorflow bundle"):
+        _run(tmp_path, swapped)
+
+
+def test_predictions_that_are_no_probabilities_are_refused(artifacts, tmp_path):
+    broken = tiny_bundles.write_bundle(tmp_path / "broken", "pytorch", slope=math.nan)
+    with pytest.raises(DataError, match="3000 of 3000 predictions"):
+        _run(tmp_path, {**artifacts, "pytorch_model": broken})
+
+
+def test_a_span_with_one_outcome_only_is_refused(artifacts, rows, tmp_path):
+    import pyarrow.compute as pc
+
+    punctual = rows.filter(pc.equal(rows["late"], 0))
+    examples = tiny_bundles.write_examples(tmp_path / "punctual", punctual)
+    with pytest.raises(DataError, match="must hold 0 and 1"):
+        _run(tmp_path, {**artifacts, "examples": examples})
+
+
+def test_a_slice_by_an_unknown_column_is_the_callers_error(artifacts, tmp_path):
+    with pytest.raises(SettingsError, match="carrier"):
+        _run(tmp_path, artifacts, slices=[["carrier"]])
+
+
+def test_a_changed_bundle_is_refused(artifacts, tmp_path):
+    changed = tmp_path / "changed"
+    shutil.copytree(artifacts["pytorch_model"], changed)
+    (changed / "model.onnx").write_bytes(b"other")
+    with pytest.raises(IntegrityError):
+        _run(tmp_path, {**artifacts, "pytorch_model": changed})
+
+
+def _tfma_areas(labels, scores):
+    """TFMA's own functions, from its histogram on, on predictions that it bins one by one."""
+    from tensorflow_model_analysis.metrics import binary_confusion_matrices as matrices
+    from tensorflow_model_analysis.metrics import calibration_histogram, confusion_matrix_metrics
+
+    combiner = calibration_histogram._CalibrationHistogramCombiner(
+        None, None, None, None, False, 10_000, 0.0, 1.0, True, True
+    )
+    fine: dict[int, calibration_histogram.Bucket] = {}
+    for label, score in zip(labels.tolist(), scores.tolist(), strict=True):
+        number = combiner._bucket_index(score)
+        empty = calibration_histogram.Bucket(number, 0.0, 0.0, 0.0)
+        fine.setdefault(number, empty).merge(
+            calibration_histogram.Bucket(number, label, score, 1.0)
+        )
+    thresholds = matrices._interpolated_thresholds(10_000)
+    rebinned = calibration_histogram.rebin(
+        [t + matrices._EPSILON if t != 0 else t for t in thresholds],
+        [fine[number] for number in sorted(fine)],
+    )
+    counts = matrices._histogram_to_binary_confusion_matrices(thresholds, rebinned)
+    metric = confusion_matrix_metrics.AUC()
+    return [
+        metric._metric_value(
+            curve=curve, summation_method="interpolation", key=None, matrices=counts
+        )
+        for curve in ("ROC", "PR")
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered")
+@pytest.mark.parametrize("seed", range(8))
+def test_predictions_on_the_edges_of_buckets_and_thresholds_count_as_in_tfma(seed):
+    from components.evaluate_models.tfma_metrics import areas
+
+    generator = np.random.default_rng(seed)
+    edges = np.concatenate([np.arange(10_001) / 10_000, np.arange(10_000) / 9_999])
+    scores = np.concatenate([generator.choice(edges, 300), [0.0, 1.0, 0.0, 1.0]])
+    labels = np.concatenate([(generator.random(300) < scores[:300]), [0, 1, 1, 0]]).astype(float)
+    assert areas(labels, scores) == pytest.approx(_tfma_areas(labels, scores), abs=1e-12)

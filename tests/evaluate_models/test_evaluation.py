@@ -1,0 +1,94 @@
+"""evaluation.json's numbers, without files or models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from components.core.canonical import canonical_json
+from components.evaluate_models.evaluation import Rows, evaluate
+from components.evaluate_models.metrics import confusion, row_log_loss
+from components.evaluate_models.slices import Partition
+
+
+def _rows(n=1000, champion=False):
+    generator = np.random.default_rng(11)
+    truth = generator.random(n)
+    labels = (generator.random(n) < truth).astype(float)
+    names = ["pytorch", "tensorflow"] + ["champion"] * champion
+    noise = {name: 0.1 * number for number, name in enumerate(names)}
+    scores = {
+        name: np.clip(truth + generator.normal(scale=by + 1e-9, size=n), 0.01, 0.99)
+        for name, by in noise.items()
+    }
+    return Rows(labels, scores)
+
+
+def _whole(n):
+    return Partition((), ((),), np.zeros(n, dtype=np.intp))
+
+
+def test_every_metric_is_what_its_name_says():
+    rows = _rows()
+    labels, scores = rows.labels, rows.scores["pytorch"]
+    found = evaluate(rows, [_whole(1000)], 0.95)[0]["pytorch"]["overall"]
+    said = scores > 0.5
+    assert found["n"] == 1000
+    assert found["positives"] == labels.sum()
+    assert found["accuracy"]["value"] == pytest.approx((said == (labels == 1)).mean())
+    assert found["brier"]["value"] == pytest.approx(((scores - labels) ** 2).mean())
+    assert found["calibration"]["value"] == pytest.approx(scores.mean() / labels.mean())
+    loss = -(labels * np.log(scores) + (1 - labels) * np.log(1 - scores)).mean()
+    assert found["log_loss"]["value"] == pytest.approx(loss)
+    assert found["confusion"] == {
+        "threshold": 0.5,
+        "tp": int((said & (labels == 1)).sum()),
+        "fp": int((said & (labels == 0)).sum()),
+        "tn": int((~said & (labels == 0)).sum()),
+        "fn": int((~said & (labels == 1)).sum()),
+    }
+    for name in ("auc", "pr_auc", "log_loss", "brier", "calibration", "calibration_error"):
+        assert found[name]["lower"] <= found[name]["value"] <= found[name]["upper"]
+
+
+def test_a_prediction_of_exactly_one_half_says_negative():
+    counts = confusion(np.array([True, False]), np.array([0.5, 0.5]))
+    assert counts == {"tp": 0, "fn": 1, "fp": 0, "tn": 1}
+
+
+def test_a_certain_mistake_costs_much_but_not_infinity():
+    loss = row_log_loss(np.array([1.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0]))
+    assert np.all(np.isfinite(loss))
+    assert loss[0] == pytest.approx(16.118, abs=1e-3)
+    assert loss[2] == pytest.approx(0, abs=1e-6)
+
+
+def test_differences_are_first_minus_second():
+    rows = _rows()
+    models, comparison = evaluate(rows, [_whole(1000)], 0.95)
+    for metric in ("auc", "log_loss"):
+        first, second = (models[name]["overall"][metric]["value"] for name in rows.scores)
+        difference = comparison[f"{metric}_difference"]
+        assert difference["value"] == pytest.approx(first - second, abs=1e-8)
+        assert difference["lower"] < difference["value"] < difference["upper"]
+    assert "champion" not in comparison
+
+
+def test_each_candidate_is_compared_with_the_champion():
+    models, comparison = evaluate(_rows(champion=True), [_whole(1000)], 0.95)
+    for name in ("pytorch", "tensorflow"):
+        areas = [models[m]["overall"]["auc"]["value"] for m in (name, "champion")]
+        found = comparison["champion"][name]["auc_difference"]["value"]
+        assert found == pytest.approx(areas[0] - areas[1], abs=1e-8)
+
+
+def test_what_a_slice_does_not_define_is_null_and_never_nan():
+    rows = _rows()
+    codes = (rows.labels == 0).astype(np.intp)
+    partition = Partition(("late",), ((1,), (0,)), codes)
+    found = evaluate(rows, [_whole(1000), partition], 0.95)[0]["pytorch"]
+    assert found["late=1"]["auc"] is None
+    assert found["late=0"]["calibration"] is None
+    assert found["late=0"]["pr_auc"] is None
+    assert found["late=0"]["accuracy"]["value"] > 0
+    canonical_json(found)
