@@ -54,7 +54,7 @@ def _places(edges: Floats) -> Rows:
 def _curve_edges() -> Floats:
     inner = np.arange(1, THRESHOLDS - 1) / (THRESHOLDS - 1)
     thresholds = np.concatenate([[-EPSILON], inner, [1 + EPSILON]])
-    return np.asarray(thresholds)
+    return np.asarray(thresholds + EPSILON)
 
 
 def plot_edges() -> Floats:

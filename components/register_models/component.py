@@ -22,7 +22,7 @@ def register_models(
     run_stage(
         step,
         run=run,
-        parameters={"registry": registry},
+        parameters={"run": run, "registry": registry},
         inputs={
             "pytorch_model": pytorch_model,
             "tensorflow_model": tensorflow_model,

@@ -17,8 +17,8 @@ def transform_features(
     features: dsl.Output[dsl.Dataset],
 ) -> None:
     """Fit one transform on the training split and apply it to every row."""
-    from components.transform_features.step import transform_features as step
     from components.stage import run_stage
+    from components.transform_features.step import transform_features as step
 
     run_stage(
         step,

@@ -17,8 +17,8 @@ def validate_examples(
     validation: dsl.Output[dsl.Artifact],
 ) -> None:
     """Compute statistics and refuse examples that break the schema or a gate."""
-    from components.validate_examples.step import validate_examples as step
     from components.stage import run_stage
+    from components.validate_examples.step import validate_examples as step
 
     run_stage(
         step,

@@ -1,0 +1,122 @@
+"""Which model is in use: the version of a registered model that has the alias `champion`.
+
+The alias is a person's to move; Tandem only reads it, when a run begins, so that the champion is an
+input of the run like any other. Opening MLflow takes seconds, so a local store is first asked
+directly whether there is such an alias at all (a question to MLflow's own table; where that is not
+answered, MLflow is asked). Call it in a process of its own: `python -m ...champion MODEL_NAME`
+prints the champion, or {}, as JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import sqlite3
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from components.core.artifacts import tree_digest
+from components.core.errors import IntegrityError, TandemError
+from components.register_models.store import (
+    BUNDLE_FOLDER,
+    BUNDLE_TAG,
+    home,
+    opened_store,
+    sqlite_file,
+    tracking_uri,
+)
+
+ALIAS = "champion"
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+
+
+def resolve_champion(model_name: str) -> dict[str, str]:
+    """Return {"version", "bundle_sha256", "path"}; {} where there is no store, model or alias.
+
+    Raises IntegrityError for a champion that Tandem did not register, PlatformError for a store
+    that does not answer. The digest is the registered one; whoever opens the bundle checks it.
+    """
+    if _surely_absent(model_name):
+        return {}
+    with opened_store() as client:
+        version = _aliased(client, model_name)
+        if version is None:
+            return {}
+        sha256 = version.tags.get(BUNDLE_TAG)
+        if sha256 is None:
+            raise IntegrityError(
+                f"the champion, version {version.version} of {model_name}, has no bundle digest: "
+                "it was not registered by Tandem",
+                remedy="move the alias to a version that a run registered",
+            )
+        source = client.get_model_version_download_uri(model_name, version.version)
+        path = _local(f"{source}/{BUNDLE_FOLDER}", sha256)
+    return {"version": str(version.version), "bundle_sha256": sha256, "path": str(path)}
+
+
+def _surely_absent(model_name: str) -> bool:
+    """Say whether a local store is missing or has no such alias; False means: ask MLflow."""
+    file = sqlite_file(tracking_uri())
+    if file is None:
+        return False
+    if not file.is_file():
+        return True
+    question = "SELECT 1 FROM registered_model_aliases WHERE name = ? AND alias = ?"
+    try:
+        with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as store:
+            return store.execute(question, (model_name, ALIAS)).fetchone() is None
+    except sqlite3.Error:
+        return False
+
+
+def _aliased(client: Any, model_name: str) -> Any | None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_model_version_by_alias(model_name, ALIAS)
+    except MlflowException as error:
+        if error.error_code in ABSENT:
+            return None
+        raise
+
+
+def _local(uri: str, sha256: str) -> Path:
+    """Return the bundle's folder, fetched once where the store is not on this machine."""
+    parts = urlsplit(uri)
+    if parts.scheme in ("", "file"):
+        return Path(url2pathname(parts.path))
+    folder = home() / "champions" / sha256
+    if not (folder.is_dir() and tree_digest(folder) == sha256):
+        _fetch(uri, folder)
+    return folder
+
+
+def _fetch(uri: str, folder: Path) -> None:
+    """Put what lies at a store's address into a folder, all of it or nothing."""
+    from mlflow.artifacts import download_artifacts
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as beside:
+        fetched = download_artifacts(artifact_uri=uri, dst_path=beside, tracking_uri=tracking_uri())
+        shutil.rmtree(folder, ignore_errors=True)
+        Path(fetched).replace(folder)
+
+
+def main(argv: list[str]) -> int:
+    """Print the champion of argv[0]; print the error as JSON, and return its code, otherwise."""
+    try:
+        found: dict[str, Any] = {"champion": resolve_champion(argv[0])}
+        code = 0
+    except TandemError as error:
+        found, code = {"error": error.to_dict()}, error.exit_code
+    sys.stdout.write(json.dumps(found) + "\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

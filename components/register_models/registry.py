@@ -1,0 +1,219 @@
+"""One run's models in MLflow's registry: repeatable, and never half there.
+
+The order is what makes it safe: files, then their digest as stored, then the version with all its
+tags in one call, and aliases last. A second call after a crash finds what the first one left by the
+tags tandem.run and tandem.framework, and goes on from there; it adds no second run or version.
+MLflow keeps no author and no history of aliases: the evidence is in our log, not here.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.core.artifacts import tree_digest
+from components.core.bundle import Bundle
+from components.core.errors import IntegrityError, SettingsError
+from components.register_models.mlflow_model import write_model
+from components.register_models.store import (
+    BUNDLE_FOLDER,
+    BUNDLE_TAG,
+    FRAMEWORK_TAG,
+    RECORD_TAG,
+    RUN_TAG,
+    WEIGHTS_TAG,
+    artifact_location,
+    tracking_uri,
+)
+
+RUN_VARIABLE = "MLFLOW_RUN_ID"
+CHALLENGER = "challenger"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model to register: its bundle, and the record of the stage that made it."""
+
+    bundle: Bundle
+    sha256: str
+    record: str
+
+    @property
+    def framework(self) -> str:
+        """The framework, which is unique within a run."""
+        return self.bundle.contract.framework
+
+    def tags(self, run_id: str) -> dict[str, str]:
+        """Return what the version says of itself."""
+        return {
+            RUN_TAG: run_id,
+            FRAMEWORK_TAG: self.framework,
+            BUNDLE_TAG: self.sha256,
+            RECORD_TAG: self.record,
+            WEIGHTS_TAG: self.bundle.contract.weights_sha256,
+        }
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """What the MLflow run of a Tandem run shows."""
+
+    run_id: str
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+
+class ModelRegistry:
+    """The versions and aliases of one registered model, through an MlflowClient."""
+
+    def __init__(self, client: Any, model_name: str, experiment: str) -> None:
+        self._client = client
+        self._name = model_name
+        self._experiment = experiment
+
+    def register(self, log: RunLog, entries: Mapping[str, Entry]) -> tuple[str, dict[str, str]]:
+        """Register {alias: entry}; return MLflow's run id and {alias: version}."""
+        mlflow_run = self._run(log)
+        self._ensure_model()
+        versions = {
+            alias: self._version(mlflow_run, log.run_id, entry) for alias, entry in entries.items()
+        }
+        self._point_aliases(versions)
+        if not os.environ.get(RUN_VARIABLE):
+            self._client.set_terminated(mlflow_run.info.run_id, "FINISHED")
+        return mlflow_run.info.run_id, versions
+
+    def _run(self, log: RunLog) -> Any:
+        """Find or create the MLflow run, and add what it does not show yet."""
+        from mlflow.entities import Metric, Param, RunTag
+        from mlflow.utils.time import get_current_time_millis
+
+        run = self._find_run(log.run_id)
+        now = get_current_time_millis()
+        known = run.data
+        self._client.log_batch(
+            run.info.run_id,
+            metrics=[
+                Metric(name, value, now, 0)
+                for name, value in log.metrics.items()
+                if name not in known.metrics
+            ],
+            params=[Param(*item) for item in log.params.items() if item[0] not in known.params],
+            tags=[RunTag(*item) for item in log.tags.items()],
+        )
+        return run
+
+    def _find_run(self, run_id: str) -> Any:
+        given = os.environ.get(RUN_VARIABLE)
+        if given:
+            return self._client.get_run(given)
+        if "'" in run_id or "\\" in run_id:
+            raise SettingsError(
+                f"run id {run_id} cannot be searched for", remedy="use letters, digits, . _ -"
+            )
+        experiment = self._experiment_id()
+        found = self._client.search_runs(
+            [experiment], filter_string=f"tags.`{RUN_TAG}` = '{run_id}'", max_results=1
+        )
+        if found:
+            return found[0]
+        return self._client.create_run(experiment, tags={RUN_TAG: run_id}, run_name=run_id)
+
+    def _experiment_id(self) -> str:
+        found = self._client.get_experiment_by_name(self._experiment)
+        if found is None:
+            _create(
+                self._client.create_experiment,
+                self._experiment,
+                artifact_location=artifact_location(tracking_uri()),
+            )
+            found = self._client.get_experiment_by_name(self._experiment)
+        return str(found.experiment_id)
+
+    def _ensure_model(self) -> None:
+        _create(self._client.create_registered_model, self._name)
+
+    def _version(self, mlflow_run: Any, run_id: str, entry: Entry) -> str:
+        """Find or create the version of an entry; its files are stored and checked before."""
+        found = self._find_version(mlflow_run, run_id, entry)
+        if found is None:
+            self._store(mlflow_run, run_id, entry)
+        _require_stored(mlflow_run, entry)
+        if found is None:
+            found = self._client.create_model_version(
+                self._name,
+                source=_source(mlflow_run, entry),
+                run_id=mlflow_run.info.run_id,
+                tags=entry.tags(run_id),
+                description=f"{entry.framework} {entry.bundle.contract.family} of run {run_id}",
+            )
+        return str(found.version)
+
+    def _find_version(self, mlflow_run: Any, run_id: str, entry: Entry) -> Any | None:
+        versions = self._client.search_model_versions(f"run_id = '{mlflow_run.info.run_id}'")
+        mine = {RUN_TAG: run_id, FRAMEWORK_TAG: entry.framework}
+        found = [v for v in versions if v.name == self._name and mine.items() <= v.tags.items()]
+        if not found:
+            return None
+        if found[0].tags != entry.tags(run_id):
+            raise IntegrityError(
+                f"version {found[0].version} of {self._name} says it is this run's, with other "
+                "bytes or records",
+                remedy="find out who registered or changed it",
+                expected=entry.tags(run_id),
+                actual=found[0].tags,
+            )
+        return found[0]
+
+    def _store(self, mlflow_run: Any, run_id: str, entry: Entry) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            write_model(Path(folder), entry.bundle, entry.tags(run_id))
+            self._client.log_artifacts(mlflow_run.info.run_id, folder, entry.framework)
+
+    def _point_aliases(self, versions: Mapping[str, str]) -> None:
+        """Move the aliases to this run's versions; an older run's challenger loses its own."""
+        for alias, version in versions.items():
+            self._client.set_registered_model_alias(self._name, alias, version)
+        aliases = self._client.get_registered_model(self._name).aliases
+        if CHALLENGER in aliases and CHALLENGER not in versions:
+            self._client.delete_registered_model_alias(self._name, CHALLENGER)
+
+
+def _source(mlflow_run: Any, entry: Entry) -> str:
+    return f"{mlflow_run.info.artifact_uri}/{entry.framework}"
+
+
+def _require_stored(mlflow_run: Any, entry: Entry) -> None:
+    """Read the bundle back from the store, and compare its digest."""
+    from mlflow.artifacts import download_artifacts
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = download_artifacts(
+            artifact_uri=f"{_source(mlflow_run, entry)}/{BUNDLE_FOLDER}",
+            dst_path=folder,
+            tracking_uri=tracking_uri(),
+        )
+        actual = tree_digest(Path(path))
+    if actual != entry.sha256:
+        raise IntegrityError(
+            f"the {entry.framework} bundle in MLflow's store is not the one that was evaluated",
+            remedy="find out who writes to the store, then start a new run",
+            expected=entry.sha256,
+            actual=actual,
+        )
+
+
+def _create(create: Any, name: str, **options: Any) -> None:
+    """Create something that may be there already, or may come to be at the same moment."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        create(name, **options)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise

@@ -1,0 +1,131 @@
+"""register_models: put the winner and the challenger into MLflow's registry, or nothing.
+
+Fails closed: without proven records of every ancestor, without a decision that says go, or with
+bytes other than those that were evaluated, MLflow is not even opened. Never cached; a second call
+within a run completes what the first one left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from components.audit.answers import RecordView
+from components.audit.client import connect
+from components.core.artifacts import read_json, write_json
+from components.core.bundle import Bundle
+from components.core.errors import IntegrityError
+from components.core.outcome import Outcome
+from components.core.settings import Registry, Section
+from components.register_models.evidence import input_digests, proven_records, roles
+from components.register_models.registry import Entry, ModelRegistry, RunLog
+from components.register_models.store import BUNDLE_TAG, RECORD_TAG, RUN_TAG, opened_store
+
+LOGGED = ("auc", "pr_auc", "log_loss", "brier", "accuracy", "calibration", "calibration_error")
+DESCRIBED = ("name", "trigger", "ir_sha256", "settings_sha256")
+
+
+class RegisterSettings(Section):
+    """What register_models depends on, and the run that it registers for."""
+
+    run: dict[str, Any]
+    registry: Registry
+
+
+def register_models(
+    *,
+    settings: RegisterSettings,
+    pytorch_model: Path,
+    tensorflow_model: Path,
+    evaluation: Path,
+    decision: Path,
+    registration: Path,
+) -> Outcome:
+    """Register what the decision names; the aliases are `candidate` and `challenger`.
+
+    Raises UnverifiableError, IntegrityError or GateError where it must not, PlatformError where
+    MLflow does not answer.
+    """
+    models = {"pytorch_model": pytorch_model, "tensorflow_model": tensorflow_model}
+    inputs = {**models, "evaluation": evaluation, "decision": decision}
+    digests = input_digests(inputs)
+    records = proven_records(connect(), str(settings.run["id"]), digests)
+    measured = read_json(evaluation / "evaluation.json")
+    decided = roles(read_json(decision / "decision.json"), measured, digests)
+    entries = {
+        role: _entry(framework, models, digests, records) for role, framework in decided.items()
+    }
+    with opened_store() as client:
+        registry = ModelRegistry(client, settings.registry.model_name, settings.registry.experiment)
+        run_id, versions = registry.register(_run_log(settings.run, entries, measured), entries)
+    return _outcome(registration, settings.registry.model_name, run_id, versions, entries)
+
+
+def _entry(
+    framework: str,
+    models: Mapping[str, Path],
+    digests: Mapping[str, str],
+    records: Mapping[str, RecordView],
+) -> Entry:
+    """Open a bundle that is registered; IntegrityError where it is another framework's."""
+    port = f"{framework}_model"
+    bundle = Bundle.open(models[port])
+    if bundle.contract.framework != framework:
+        raise IntegrityError(
+            f"{port} holds a {bundle.contract.framework} bundle",
+            remedy="find out who exchanged the models, then start a new run",
+        )
+    return Entry(bundle, digests[port], records[port].record)
+
+
+def _run_log(
+    run: Mapping[str, Any], entries: Mapping[str, Entry], measured: Mapping[str, Any]
+) -> RunLog:
+    """Return what MLflow's run shows: identity, digests, and the overall metrics of both models."""
+    code = run.get("code") or {}
+    params = {name: str(run[name]) for name in DESCRIBED if run.get(name)}
+    params |= {"code_commit": str(code.get("commit")), "code_dirty": str(code.get("dirty"))}
+    metrics = {
+        f"{model}/{name}": part["slices"]["overall"][name]["value"]
+        for model, part in measured["models"].items()
+        for name in LOGGED
+        if part["slices"]["overall"].get(name)
+    }
+    tags = {RUN_TAG: str(run["id"])}
+    for role, entry in entries.items():
+        tags |= {
+            f"tandem.{role}": entry.framework,
+            f"{BUNDLE_TAG}.{entry.framework}": entry.sha256,
+            f"{RECORD_TAG}.{entry.framework}": entry.record,
+        }
+    return RunLog(str(run["id"]), params, metrics, tags)
+
+
+def _outcome(
+    registration: Path,
+    model_name: str,
+    mlflow_run_id: str,
+    versions: Mapping[str, str],
+    entries: Mapping[str, Entry],
+) -> Outcome:
+    """Write registration.json and return the facts."""
+    found = {
+        role: {
+            "framework": entry.framework,
+            "version": versions[role],
+            "bundle_sha256": entry.sha256,
+        }
+        for role, entry in entries.items()
+    }
+    write_json(
+        registration / "registration.json",
+        {
+            "version": 1,
+            "model_name": model_name,
+            "mlflow_run_id": mlflow_run_id,
+            "candidate": found["candidate"],
+            "challenger": found.get("challenger"),
+        },
+    )
+    return Outcome(facts={"model_name": model_name, "versions": found})

@@ -1,0 +1,98 @@
+"""Where the MLflow store is, how it is opened, and the names that Tandem uses in it.
+
+Rules: MLFLOW_TRACKING_URI names the store; without it, it is an SQLite file in TANDEM_HOME, with
+the models' files beside it. MLflow's telemetry is off. A store that does not answer is a
+PlatformError with its address, without its password. MLflow is imported only when a store is
+opened (2 s).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from components.core.errors import PlatformError, SettingsError
+
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
+HOME_VARIABLE = "TANDEM_HOME"
+SQLITE = "sqlite:///"
+SERVERS = ("http", "https")
+BUNDLE_FOLDER = "bundle"
+RUN_TAG = "tandem.run"
+FRAMEWORK_TAG = "tandem.framework"
+BUNDLE_TAG = "tandem.bundle_sha256"
+RECORD_TAG = "tandem.record"
+WEIGHTS_TAG = "tandem.weights_sha256"
+# MLflow asks a silent server seven times, for minutes; the stage's own retry comes after.
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
+SILENCE = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+
+
+def tracking_uri() -> str:
+    """Return the store's address."""
+    return os.environ.get(URI_VARIABLE) or f"{SQLITE}{home() / 'mlflow.db'}"
+
+
+def home() -> Path:
+    """Return the state folder; raise SettingsError where TANDEM_HOME is not set."""
+    folder = os.environ.get(HOME_VARIABLE)
+    if not folder:
+        raise SettingsError(
+            f"neither {URI_VARIABLE} nor {HOME_VARIABLE} is set", remedy="set one of them"
+        )
+    return Path(folder).resolve()
+
+
+def artifact_location(uri: str) -> str | None:
+    """Return where a new experiment keeps files; None where a server decides that itself."""
+    return None if urlsplit(uri).scheme in SERVERS else (home() / "mlartifacts").as_uri()
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the store's file if it is SQLite and the address says nothing else."""
+    plain = uri.startswith(SQLITE) and "?" not in uri
+    return Path(uri.removeprefix(SQLITE)).resolve() if plain else None
+
+
+def shown(uri: str) -> str:
+    """Return the address without a user's name and password."""
+    parts = urlsplit(uri)
+    if "@" not in parts.netloc:
+        return uri
+    return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
+
+
+@contextlib.contextmanager
+def opened_store() -> Iterator[Any]:
+    """Give an MlflowClient; PlatformError for whatever MLflow or its database raise."""
+    uri = tracking_uri()
+    os.environ.update(SILENCE)
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield MlflowClient(tracking_uri=uri, registry_uri=uri)
+    except (MlflowException, SQLAlchemyError) as error:
+        raise PlatformError(
+            f"the MLflow store {shown(uri)} failed: {_first_line(error, uri)}",
+            remedy=f"see that it runs and that {URI_VARIABLE} is right, then resume the run",
+        ) from error
+
+
+def _first_line(error: Exception, uri: str) -> str:
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line.replace(uri, shown(uri))[:300]

@@ -1,0 +1,113 @@
+"""The forms of a PyTorch model: an ONNX graph of features and a torch.export program.
+
+Rules: both come from one traced program; what the tracer keeps of source files and call stacks is
+removed before it is saved, so that the bytes depend on the model only.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from components.core.bundle import Form
+from components.core.errors import SettingsError
+from components.core.features import FeatureArrays, FeatureSpec
+from components.training.parity import Array, Predict, predict_all, prove
+
+PROGRAM = "model.pt2"
+OLDEST_OPSET = 18
+# They tell each rewriting of the graph, which would bury the epochs in the task's log.
+TALKATIVE = ("onnxscript", "onnx_ir")
+TRACES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node")
+
+
+class Scored(nn.Module):  # type: ignore[misc]
+    """A model of features with its logit turned into a probability, [batch]."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, dense: Tensor, ids: Tensor) -> Tensor:
+        """Return the probability."""
+        return torch.sigmoid(self.model(dense, ids)).squeeze(1)
+
+
+def check_model(model: nn.Module, spec: FeatureSpec, name: str) -> None:
+    """Raise SettingsError unless the model gives a logit [batch, 1] for a batch."""
+    with torch.no_grad():
+        shape = tuple(model(*_sample(spec)).shape)
+    if shape != (2, 1):
+        raise SettingsError(
+            f"the model of {name} gives {list(shape)} for two rows, not a logit [2, 1]",
+            remedy="return one logit for each row",
+            expected=[2, 1],
+            actual=list(shape),
+        )
+
+
+def predictor(model: nn.Module) -> Predict:
+    """Return the framework's own probability as a function of (dense, ids)."""
+    scored = Scored(model).eval()
+
+    def predict(dense: Array, ids: Array) -> Array:
+        with torch.no_grad():
+            return np.asarray(scored(torch.tensor(dense), torch.tensor(ids)).numpy())
+
+    return predict
+
+
+def trace(model: nn.Module, spec: FeatureSpec) -> Any:
+    """Return the traced program of features, for any number of rows, without its traces."""
+    batch = {0: torch.export.Dim("batch")}
+    program = torch.export.export(
+        Scored(model).eval(), _sample(spec), dynamic_shapes=(batch, batch)
+    )
+    for node in program.graph.nodes:
+        for key in TRACES:
+            node.meta.pop(key, None)
+    return program
+
+
+def to_onnx(program: Any, opset: int) -> Any:
+    """Return the program as an ONNX model of the opset, or of the oldest that torch writes."""
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    exported = torch.onnx.export(
+        program,
+        input_names=["dense", "ids"],
+        dynamo=True,
+        external_data=False,
+        opset_version=max(opset, OLDEST_OPSET),
+        verbose=False,
+    )
+    return exported.model_proto
+
+
+def write_program(folder: Path, program: Any, predict: Predict, evaluation: FeatureArrays) -> Form:
+    """Save the program, load it again and prove it."""
+    path = folder / PROGRAM
+    torch.export.save(program, path)
+    loaded = torch.export.load(path).module()
+
+    def predict_loaded(dense: Array, ids: Array) -> Array:
+        with torch.no_grad():
+            return np.asarray(loaded(torch.tensor(dense), torch.tensor(ids)).numpy())
+
+    expected, actual = predict_all(predict, evaluation), predict_all(predict_loaded, evaluation)
+    return Form(
+        name="torch_export",
+        path=PROGRAM,
+        takes="features",
+        parity=prove("torch_export", expected, actual),
+    )
+
+
+def _sample(spec: FeatureSpec) -> tuple[Tensor, Tensor]:
+    """Return two rows: one would be specialised away by the tracer."""
+    return torch.zeros(2, len(spec.dense)), torch.zeros(2, len(spec.ids), dtype=torch.int32)

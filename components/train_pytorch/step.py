@@ -1,0 +1,63 @@
+"""train_pytorch: train the PyTorch model on the features and export its bundle.
+
+Rules: TensorFlow is never imported here; rows, batches, first weights and the optimiser's steps
+are those of train_tensorflow; nothing is written that was not proven. It does not measure quality:
+evaluate_models does, from the bundle alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from components.core.outcome import Outcome
+from components.core.settings import ModelFamily, Section, Train
+
+
+class TrainPytorchSettings(Section):
+    """What training depends on."""
+
+    model: ModelFamily
+    train: Train
+
+    def user_modules(self) -> list[str]:
+        """Return the module of the user's model function, for the cache key."""
+        return [self.model.pytorch.partition(":")[0]]
+
+
+def train_pytorch(
+    *,
+    settings: TrainPytorchSettings,
+    features: Path,
+    transform_graph: Path,
+    pytorch_model: Path,
+) -> Outcome:
+    """Write the bundle: model.onnx (raw rows), model.pt2 (features) and contract.json."""
+    from components.core.features import FeatureSpec, load_split
+    from components.train_pytorch import export, training
+    from components.training.functions import family_of, load_model_function
+    from components.training.sealing import Preprocessing, Trained, outcome, seal, write_raw_onnx
+
+    train, name = settings.train, settings.model.pytorch
+    training.fix_machine(train)
+    spec, preprocessing = FeatureSpec.read(features), Preprocessing.read(transform_graph)
+    model = load_model_function(name)(spec, settings.model, train.seed)
+    export.check_model(model, spec, name)
+    done = training.fit_model(model, load_split(features, "train"), train)
+
+    evaluation, predict = load_split(features, "eval"), export.predictor(model)
+    program = export.trace(model, spec)
+    exported = export.to_onnx(program, preprocessing.opset)
+    forms = (
+        write_raw_onnx(pytorch_model, exported, preprocessing, predict, evaluation),
+        export.write_program(pytorch_model, program, predict, evaluation),
+    )
+    trained = Trained(
+        framework="pytorch",
+        family=family_of(name),
+        spec=spec,
+        weights=training.weight_arrays(model),
+        parameters=training.parameter_count(model),
+        fit=done,
+    )
+    contract = seal(pytorch_model, trained, preprocessing, forms)
+    return outcome("pytorch_model", trained, contract, train, train.threads, training.DETERMINISM)

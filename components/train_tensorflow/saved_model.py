@@ -1,0 +1,102 @@
+"""The SavedModel form: raw rows in, through the transform's own graph, a probability out.
+
+Why: it carries the very graph that was fitted, not a translation of it; comparing it with the ONNX
+preprocessing proves that the two agree.
+
+Rules: the signature has one input of rank 1 for each column, as every form that takes raw rows;
+the graph is loaded by TensorFlow alone (importing tensorflow_transform would cost seconds); the
+form is loaded again from disk and proven on rows that reach the edges of the preprocessing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import fingerprint_pb2
+
+from components.core.bundle import PROBABILITY, Form
+from components.core.errors import IntegrityError
+from components.training.parity import Predict, predict_all, prove
+from components.training.sealing import Preprocessing
+
+SAVED_MODEL = "saved_model"
+SIGNATURE = "serving_default"
+TRANSFORM = "transform_fn"
+TYPES = {"float32": tf.float32, "string": tf.string}
+
+
+class RawRows(tf.Module):  # type: ignore[misc]
+    """The transform's graph and the model behind it; holding both keeps what they need."""
+
+    def __init__(self, transform: Any, scored: keras.Model) -> None:
+        super().__init__()
+        self.transform = transform
+        self.weights = [variable.value for variable in scored.variables]
+        self._scored = scored
+
+    def probability(self, **columns: Any) -> dict[str, Any]:
+        """Return {"probability": float32 [batch]} of columns of rank 1; to be traced."""
+        features = self.transform.transform_fn(columns)
+        rows = tf.shape(next(iter(columns.values())))[0]
+        inputs = {
+            name: tf.cast(features[name], kind) if name in features else tf.zeros([rows, 0], kind)
+            for name, kind in (("dense", tf.float32), ("ids", tf.int32))
+        }
+        return {PROBABILITY: self._scored(inputs, training=False)}
+
+
+def write_saved_model(
+    folder: Path,
+    scored: keras.Model,
+    preprocessing: Preprocessing,
+    predict: Predict,
+) -> Form:
+    """Save the model behind the transform's graph, load it again and prove it."""
+    module = RawRows(_load_transform(preprocessing), scored)
+    columns = {
+        name: tf.TensorSpec([None], TYPES[dtype], name=name)
+        for name, dtype in preprocessing.inputs.items()
+    }
+    signature = tf.function(module.probability).get_concrete_function(**columns)
+    path = folder / SAVED_MODEL
+    tf.saved_model.save(module, str(path), signatures={SIGNATURE: signature})
+    _drop_run_id(path / "fingerprint.pb")
+    rows = preprocessing.edge_rows()
+    parity = prove(
+        SAVED_MODEL, predict_all(predict, preprocessing.features(rows)), _score(path, rows)
+    )
+    return Form(name="saved_model", path=SAVED_MODEL, takes="raw_rows", parity=parity)
+
+
+def _drop_run_id(path: Path) -> None:
+    """Drop the random id of a fingerprint; its checksums stay. All other bytes repeat."""
+    fingerprint = fingerprint_pb2.FingerprintDef.FromString(path.read_bytes())
+    fingerprint.ClearField("uuid")
+    path.write_bytes(fingerprint.SerializeToString(deterministic=True))
+
+
+def _score(path: Path, rows: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+    serve = tf.saved_model.load(str(path)).signatures[SIGNATURE]
+    feed = {name: tf.constant(values) for name, values in rows.items()}
+    return np.asarray(serve(**feed)[PROBABILITY].numpy())
+
+
+def _load_transform(preprocessing: Preprocessing) -> Any:
+    """Return the fitted graph; raise IntegrityError unless it takes the columns of the ONNX one."""
+    transform = tf.saved_model.load(str(preprocessing.folder / TRANSFORM))
+    (columns,), _ = transform.transform_fn.structured_input_signature
+    actual = {name: (spec.dtype.name, spec.shape.rank) for name, spec in columns.items()}
+    expected = {name: (dtype, 1) for name, dtype in preprocessing.inputs.items()}
+    if actual != expected:
+        raise IntegrityError(
+            "transform_fn and preprocessing.onnx do not take the same columns",
+            remedy="run transform_features again",
+            expected=expected,
+            actual=actual,
+        )
+    return transform

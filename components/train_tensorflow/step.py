@@ -1,0 +1,67 @@
+"""train_tensorflow: train the Keras model on the features and export its bundle.
+
+Rules: PyTorch is never imported here; rows, batches, first weights and the optimiser's steps are
+those of train_pytorch; nothing is written that was not proven. It does not measure quality:
+evaluate_models does, from the bundle alone.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from components.core.outcome import Outcome
+from components.core.settings import ModelFamily, Section, Train
+
+
+class TrainTensorflowSettings(Section):
+    """What training depends on."""
+
+    model: ModelFamily
+    train: Train
+
+    def user_modules(self) -> list[str]:
+        """Return the module of the user's model function, for the cache key."""
+        return [self.model.tensorflow.partition(":")[0]]
+
+
+def train_tensorflow(
+    *,
+    settings: TrainTensorflowSettings,
+    features: Path,
+    transform_graph: Path,
+    tensorflow_model: Path,
+) -> Outcome:
+    """Write the bundle: model.onnx and saved_model (both raw rows), and contract.json."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    from components.core.features import FeatureSpec, load_split
+    from components.train_tensorflow import export, training
+    from components.train_tensorflow.saved_model import write_saved_model
+    from components.training.functions import family_of, load_model_function
+    from components.training.sealing import Preprocessing, Trained, outcome, seal, write_raw_onnx
+
+    train, name = settings.train, settings.model.tensorflow
+    threads = training.fix_machine(train)
+    spec, preprocessing = FeatureSpec.read(features), Preprocessing.read(transform_graph)
+    model = load_model_function(name)(spec, settings.model, train.seed)
+    export.check_model(model, spec, name)
+    done = training.fit_model(model, load_split(features, "train"), train)
+
+    scored = export.scored(model, spec)
+    predict = export.predictor(scored)
+    exported = export.to_onnx(scored, spec)
+    evaluation = load_split(features, "eval")
+    forms = (
+        write_raw_onnx(tensorflow_model, exported, preprocessing, predict, evaluation),
+        write_saved_model(tensorflow_model, scored, preprocessing, predict),
+    )
+    trained = Trained(
+        framework="tensorflow",
+        family=family_of(name),
+        spec=spec,
+        weights=training.weight_arrays(model),
+        parameters=training.parameter_count(model),
+        fit=done,
+    )
+    contract = seal(tensorflow_model, trained, preprocessing, forms)
+    return outcome("tensorflow_model", trained, contract, train, threads, training.DETERMINISM)

@@ -1,0 +1,179 @@
+"""One ONNX model out of two: preprocessing (raw rows to features) and a model (to a probability).
+
+Why: a served model must take the rows that its users have; preprocessing that lives beside the
+model drifts away from it.
+
+Rules: the part with the older opset is converted to the newer one; names of the parts
+are prefixed, so they cannot collide; ids are cast from the preprocessing's int64 to the model's
+int32; what a tool leaves of the machine (paths, stack traces, its own name) and of the process
+(names of dimensions) is removed, so that equal models have equal bytes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx import compose, helper, version_converter
+
+from components.core.bundle import PROBABILITY
+from components.core.errors import IntegrityError
+from components.core.examples import InputType
+
+DTYPES: dict[int, InputType] = {
+    onnx.TensorProto.FLOAT: "float32",
+    onnx.TensorProto.STRING: "string",
+}
+BATCH = "batch"
+_CAST_IDS = "preprocessing/ids_int32"
+
+
+def opset(model: Any) -> int:
+    """Return the version of the default operator set."""
+    return next(
+        int(entry.version) for entry in model.opset_import if entry.domain in {"", "ai.onnx"}
+    )
+
+
+def raw_input_types(model: Any) -> dict[str, InputType]:
+    """Return {input: dtype} of a model that takes raw rows; IntegrityError for any other."""
+    found: dict[str, InputType] = {}
+    for value in model.graph.input:
+        kind = value.type.tensor_type
+        if kind.elem_type not in DTYPES or len(kind.shape.dim) != 1:
+            raise IntegrityError(
+                f"raw input {value.name} is not float32 or string of rank 1",
+                remedy="run transform_features again",
+            )
+        found[value.name] = DTYPES[kind.elem_type]
+    return found
+
+
+def compose_raw(preprocessing: Any, model: Any) -> Any:
+    """Return the model that takes raw rows and gives `probability`, float32 [batch].
+
+    `preprocessing` gives dense float32 [batch, D], ids int64 [batch, K] or both; `model` takes what
+    it needs of them, ids as int32, and has one output.
+    """
+    first, second = _aligned(_plain(preprocessing), _plain(model))
+    first = compose.add_prefix(first, "preprocessing/", rename_inputs=False, rename_outputs=False)
+    second = compose.add_prefix(second, "model/", rename_outputs=False)
+    _cast_ids(first)
+    taken = {value.name for value in second.graph.input}
+    pairs = [("dense", "model/dense"), (_CAST_IDS, "model/ids")]
+    merged = compose.merge_models(
+        first,
+        second,
+        io_map=[pair for pair in pairs if pair[1] in taken],
+        outputs=[PROBABILITY],
+        name="raw_rows_to_probability",
+    )
+    return _plain(merged)
+
+
+def feature_model(model: Any) -> Any:
+    """Return a framework's exported features model in plain form, its output named PROBABILITY."""
+    plain = _plain(model)
+    if len(plain.graph.output) != 1:
+        raise IntegrityError(
+            f"the exported model has {len(plain.graph.output)} outputs, not one",
+            remedy="return one logit from the model function",
+        )
+    _rename(plain.graph, plain.graph.output[0].name, PROBABILITY)
+    _drop_unused_inputs(plain.graph)
+    return plain
+
+
+def write_onnx(model: Any, path: Path) -> None:
+    """Check the model and write it; equal models give equal bytes."""
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _aligned(first: Any, second: Any) -> tuple[Any, Any]:
+    """Return both at the newer opset and the newer file format."""
+    newest = max(opset(first), opset(second))
+    pair = tuple(
+        model if opset(model) == newest else version_converter.convert_version(model, newest)
+        for model in (first, second)
+    )
+    for model in pair:
+        model.ir_version = max(first.ir_version, second.ir_version)
+    return pair[0], pair[1]
+
+
+def _cast_ids(preprocessing: Any) -> None:
+    graph = preprocessing.graph
+    ids = next((value for value in graph.output if value.name == "ids"), None)
+    if ids is None:
+        return
+    cast = helper.make_node("Cast", ["ids"], [_CAST_IDS], to=onnx.TensorProto.INT32, name=_CAST_IDS)
+    graph.node.append(cast)
+    graph.output.add().CopyFrom(ids)
+    graph.output[-1].name = _CAST_IDS
+    graph.output[-1].type.tensor_type.elem_type = onnx.TensorProto.INT32
+
+
+def _drop_unused_inputs(graph: Any) -> None:
+    """Drop what no node reads: a model without ids must not ask a preprocessing without ids."""
+    read = {name for node in graph.node for name in node.input}
+    kept = [value for value in graph.input if value.name in read]
+    del graph.input[:]
+    graph.input.extend(kept)
+
+
+def _rename(graph: Any, old: str, new: str) -> None:
+    for node in graph.node:
+        node.output[:] = [new if name == old else name for name in node.output]
+        node.input[:] = [new if name == old else name for name in node.input]
+    for value in graph.output:
+        value.name = new if value.name == old else value.name
+
+
+def _plain(model: Any) -> Any:
+    """Return a copy without descriptions, the tool's name and names of dimensions."""
+    plain = onnx.ModelProto()
+    plain.CopyFrom(model)
+    plain.producer_name, plain.producer_version = "tandem", ""
+    plain.domain, plain.doc_string, plain.model_version = "", "", 0
+    del plain.metadata_props[:]
+    for function in plain.functions:
+        function.doc_string = ""
+        del function.metadata_props[:]
+        del function.value_info[:]
+        _strip_nodes(function.node)
+    _strip_graph(plain.graph)
+    _drop_unused_domains(plain)
+    for value in [*plain.graph.input, *plain.graph.output]:
+        value.type.tensor_type.shape.dim[0].dim_param = BATCH
+    return plain
+
+
+def _drop_unused_domains(model: Any) -> None:
+    """Drop operator sets that a tool declares and no node of the model needs."""
+    bodies = [model.graph.node, *(function.node for function in model.functions)]
+    used = {"", *(node.domain for body in bodies for node in body)}
+    kept = [entry for entry in model.opset_import if entry.domain in used]
+    del model.opset_import[:]
+    model.opset_import.extend(kept)
+
+
+def _strip_graph(graph: Any) -> None:
+    graph.doc_string = ""
+    del graph.metadata_props[:]
+    del graph.value_info[:]
+    for part in [*graph.input, *graph.output, *graph.initializer]:
+        part.doc_string = ""
+        del part.metadata_props[:]
+    _strip_nodes(graph.node)
+
+
+def _strip_nodes(nodes: Any) -> None:
+    for node in nodes:
+        node.doc_string = ""
+        del node.metadata_props[:]
+        for attribute in node.attribute:
+            attribute.doc_string = ""
+            for graph in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
+                _strip_graph(graph)

@@ -1,0 +1,109 @@
+"""The proof that an exported form computes what the framework computes.
+
+Rules: a form is loaded in its own runtime, never in the object that made it; its output is
+compared on every evaluation row or on rows built to reach the edges of the preprocessing; a
+difference over the tolerance, or a value that is not a number, is an IntegrityError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from components.core.bundle import PROBABILITY, Parity
+from components.core.errors import IntegrityError
+from components.core.examples import InputType
+from components.core.features import FeatureArrays
+
+TOLERANCE = 1e-5
+ROWS_AT_ONCE = 8192
+EDGE_ROWS = 256
+UNSEEN = "unseen \u00fc\u4e16"
+NUMBERS = (np.nan, np.inf, -np.inf, 0.0, 1.0, -1.0, 6.5, 59.0, 365.0, 2359.0, -1e4, 1e5)
+Array = np.ndarray[Any, Any]
+Predict = Callable[[Array, Array], Array]
+
+
+def predict_all(predict: Predict, arrays: FeatureArrays) -> Array:
+    """Return the output of a function of (dense, ids) on every row, a few rows at a time."""
+    starts = range(0, arrays.rows, ROWS_AT_ONCE)
+    parts = [slice(start, start + ROWS_AT_ONCE) for start in starts]
+    return np.concatenate([predict(arrays.dense[part], arrays.ids[part]) for part in parts])
+
+
+def prove(form: str, expected: Array, actual: Array) -> Parity:
+    """Return the largest difference; raise IntegrityError where it exceeds the tolerance."""
+    if expected.shape != actual.shape or not len(expected):
+        raise _differs(form, f"gives {actual.shape} for {expected.shape}", expected.shape, actual)
+    difference = float(np.max(np.abs(expected.astype(np.float64) - actual.astype(np.float64))))
+    found = Parity(rows=len(expected), max_abs_difference=difference, tolerance=TOLERANCE)
+    if not found.holds:
+        raise _differs(form, f"differs from the framework by {difference}", TOLERANCE, difference)
+    return found
+
+
+def both(first: Parity, second: Parity) -> Parity:
+    """Return one proof over the rows of two."""
+    return Parity(
+        rows=first.rows + second.rows,
+        max_abs_difference=max(first.max_abs_difference, second.max_abs_difference),
+        tolerance=max(first.tolerance, second.tolerance),
+    )
+
+
+def features_of(preprocessing: Any, rows: Mapping[str, Array]) -> FeatureArrays:
+    """Return the features of raw rows by a session of preprocessing.onnx; labels are zero.
+
+    An output without columns is left out of preprocessing.onnx; here it is [rows, 0].
+    """
+    names = [value.name for value in preprocessing.get_outputs()]
+    found = dict(zip(names, preprocessing.run(names, dict(rows)), strict=True))
+    count = len(next(iter(found.values())))
+    none = np.empty((count, 0))
+    return FeatureArrays(
+        dense=found.get("dense", none).astype(np.float32),
+        ids=found.get("ids", none).astype(np.int32),
+        label=np.zeros(count, dtype=np.float32),
+    )
+
+
+def onnx_predict(session: Any) -> Predict:
+    """Return the function of (dense, ids) that an ONNX model of features computes."""
+    taken = {value.name for value in session.get_inputs()}
+
+    def predict(dense: Array, ids: Array) -> Array:
+        inputs = {"dense": dense, "ids": ids}
+        feed = {name: inputs[name] for name in taken}
+        return np.asarray(session.run([PROBABILITY], feed)[0])
+
+    return predict
+
+
+def edge_rows(
+    inputs: Mapping[str, InputType], vocabularies: Mapping[str, Sequence[str]]
+) -> dict[str, Array]:
+    """Return raw rows of missing, ordinary and extreme values, known and unseen words.
+
+    The first row has nothing at all; the others are drawn, always the same.
+    """
+    random = np.random.default_rng(0)
+    rows = {}
+    for name, dtype in inputs.items():
+        if dtype == "string":
+            choices = np.array(["", UNSEEN, *vocabularies.get(name, ())], dtype=object)
+        else:
+            choices = np.array(NUMBERS, dtype=np.float32)
+        rows[name] = random.choice(choices, EDGE_ROWS)
+        rows[name][0] = choices[0]
+    return rows
+
+
+def _differs(form: str, how: str, expected: object, actual: object) -> IntegrityError:
+    return IntegrityError(
+        f"the {form} form {how}",
+        remedy="keep the model function to operators that every form carries",
+        expected=expected,
+        actual=actual,
+    )

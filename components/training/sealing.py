@@ -1,0 +1,179 @@
+"""The last act of a trainer: the raw ONNX form, its proof, the contract, and what the record says.
+
+Rules: the contract is written last and names every file; the bundle is then opened as a consumer
+would open it. A digest of weights covers names, types, shapes and values, nothing of a file format.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+
+from components.core.artifacts import read_json
+from components.core.bundle import (
+    Bundle,
+    Contract,
+    FeatureInputs,
+    Form,
+    Input,
+    OnnxScorer,
+    files_of,
+    open_onnx,
+)
+from components.core.canonical import canonical_json, sha256_file
+from components.core.examples import InputType
+from components.core.features import FeatureArrays, FeatureSpec
+from components.core.outcome import Outcome
+from components.core.settings import Train
+from components.training.composition import (
+    compose_raw,
+    feature_model,
+    opset,
+    raw_input_types,
+    write_onnx,
+)
+from components.training.fitting import Fit
+from components.training.parity import (
+    Predict,
+    both,
+    edge_rows,
+    features_of,
+    onnx_predict,
+    predict_all,
+    prove,
+)
+
+PREPROCESSING = "preprocessing.onnx"
+FITTED = "preprocessing.json"
+MODEL = "model.onnx"
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The part of a transform graph that a bundle carries."""
+
+    folder: Path
+    model: Any
+    inputs: Mapping[str, InputType]
+
+    @classmethod
+    def read(cls, transform_graph: Path) -> Preprocessing:
+        """Read preprocessing.onnx and the raw inputs that it takes."""
+        model = onnx.load(str(transform_graph / PREPROCESSING))
+        return cls(transform_graph, model, raw_input_types(model))
+
+    @property
+    def opset(self) -> int:
+        """Return the opset that the model has to be exported with."""
+        return opset(self.model)
+
+    @property
+    def sha256(self) -> str:
+        """Return the digest of the fitted values."""
+        return sha256_file(self.folder / FITTED)
+
+    def edge_rows(self) -> dict[str, Array]:
+        """Return raw rows that reach the edges of what was fitted."""
+        fitted = read_json(self.folder / FITTED)
+        return edge_rows(self.inputs, {c["name"]: c["vocabulary"] for c in fitted["ids"]})
+
+    def features(self, rows: Mapping[str, Array]) -> FeatureArrays:
+        """Return the features of raw rows."""
+        return features_of(open_onnx(self.folder / PREPROCESSING), rows)
+
+
+def write_raw_onnx(
+    folder: Path,
+    exported: Any,
+    preprocessing: Preprocessing,
+    predict: Predict,
+    evaluation: FeatureArrays,
+) -> Form:
+    """Compose, write and prove the ONNX form; `predict` is the framework's own (dense, ids)."""
+    model = feature_model(exported)
+    beside = folder / "features.onnx"
+    write_onnx(model, beside)
+    expected = predict_all(predict, evaluation)
+    actual = predict_all(onnx_predict(open_onnx(beside)), evaluation)
+    on_features = prove("onnx", expected, actual)
+    beside.unlink()
+    composed = compose_raw(preprocessing.model, model)
+    write_onnx(composed, folder / MODEL)
+    rows = preprocessing.edge_rows()
+    expected = predict_all(predict, preprocessing.features(rows))
+    on_rows = prove("onnx", expected, open_onnx(folder / MODEL).run(["probability"], rows)[0])
+    return Form(
+        name="onnx",
+        path=MODEL,
+        takes="raw_rows",
+        opset=opset(composed),
+        parity=both(on_features, on_rows),
+    )
+
+
+def weights_sha256(weights: Mapping[str, Array]) -> str:
+    """Return the digest of weights by name: names, types, shapes and values."""
+    digest = hashlib.sha256()
+    for name, array in sorted(weights.items()):
+        header = canonical_json([name, array.dtype.str, list(array.shape)])
+        digest.update(len(header).to_bytes(8, "big") + header)
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a trainer knows of its model when all forms are written."""
+
+    framework: Literal["pytorch", "tensorflow"]
+    family: str
+    spec: FeatureSpec
+    weights: Mapping[str, Array]
+    parameters: int
+    fit: Fit
+
+
+def seal(
+    folder: Path, trained: Trained, preprocessing: Preprocessing, forms: tuple[Form, ...]
+) -> Contract:
+    """Write the contract, then open the bundle and score a row as a consumer would."""
+    contract = Contract(
+        framework=trained.framework,
+        family=trained.family,
+        inputs=tuple(Input(name=n, dtype=d) for n, d in preprocessing.inputs.items()),
+        features=FeatureInputs(dense=trained.spec.dense, ids=trained.spec.ids),
+        forms=forms,
+        files=files_of(folder),
+        transform_sha256=preprocessing.sha256,
+        weights_sha256=weights_sha256(trained.weights),
+        parameters=trained.parameters,
+    )
+    contract.write(folder)
+    OnnxScorer(Bundle.open(folder)).score(preprocessing.edge_rows())
+    return contract
+
+
+def outcome(
+    port: str, trained: Trained, contract: Contract, train: Train, threads: int, determinism: str
+) -> Outcome:
+    """Return what the record says of the training."""
+    facts = {
+        "rows": trained.fit.rows,
+        "steps": trained.fit.steps,
+        "epochs": train.epochs,
+        "final_loss": trained.fit.final_loss,
+        "parameters": contract.parameters,
+        "weights_sha256": contract.weights_sha256,
+        "seed": train.seed,
+        "threads": threads,
+        "device": "cpu",
+        "determinism": determinism,
+    }
+    return Outcome(facts=facts, metadata={port: {"framework": trained.framework}})

@@ -1,0 +1,50 @@
+"""The champion of a run: asked of the registry when the run starts, in a process of its own.
+
+Rules: where there is no registry yet there is no champion, and nothing is started; the process may
+load MLflow, this one never does; what it refuses is raised here as the same error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from components.core.errors import PlatformError, error_from_dict
+from pipelines.home import Home
+
+MODULE = "components.register_models.champion"
+SECONDS = 120
+
+
+def resolve(model_name: str, home: Home, environment: dict[str, str]) -> dict[str, Any]:
+    """Return what the alias `champion` of a registered model stands for, {} where there is none."""
+    if not os.environ.get("MLFLOW_TRACKING_URI") and not home.registry_file.is_file():
+        return {}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", MODULE, model_name],
+            env={**os.environ, **environment, "TANDEM_HOME": str(home.folder)},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        answer = json.loads(done.stdout.strip().rpartition("\n")[2])
+    except subprocess.TimeoutExpired:
+        raise PlatformError(
+            f"the registry at {home.tracking_uri} did not answer in {SECONDS} s",
+            remedy="start it, or correct MLFLOW_TRACKING_URI",
+        ) from None
+    except ValueError:
+        lines = done.stderr.strip().splitlines()
+        raise PlatformError(
+            f"the champion was not found: {lines[-1] if lines else 'no answer'}",
+            remedy=f"see what `python -m {MODULE} {model_name}` says",
+        ) from None
+    if "error" in answer:
+        raise error_from_dict(answer["error"])
+    champion: dict[str, Any] = answer["champion"]
+    return champion

@@ -1,0 +1,65 @@
+"""The `tandem` command.
+
+Rules: asking for help loads nothing but the standard library, so a command's module is imported
+when that command runs; standard output carries the answer and nothing else, so `--json` can be
+piped; a failure is one line of cause and one of remedy, and the exit code says who must act:
+0 done, 1 failed, 2 wrong usage or settings, 3 stopped by a gate, 4 findings against integrity,
+5 could not verify.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from components.core.errors import TandemError
+from pipelines.cli.parser import build_parser
+
+INTERRUPTED = 1
+
+
+def run() -> NoReturn:
+    """Run the `tandem` script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    try:
+        arguments = build_parser().parse_args(argv)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    try:
+        return _command(arguments)
+    except TandemError as error:
+        return _refuse(error, arguments)
+    except KeyboardInterrupt:
+        print("interrupted; `tandem runs` shows what is there", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader went away: nobody is left to tell
+        return 0
+    except Exception as error:  # noqa: BLE001 - the only one: a bug of ours still ends in one line
+        return _refuse(_bug(error, arguments), arguments)
+
+
+def _command(arguments: Namespace) -> int:
+    """Import the command's module and call it; see the parser for the names."""
+    module, function = arguments.command.split(":")
+    return int(getattr(import_module(module), function)(arguments))
+
+
+def _refuse(error: TandemError, arguments: Namespace) -> int:
+    from pipelines.cli.output import print_error
+
+    print_error(error, as_json=arguments.json, verbose=arguments.verbose)
+    return error.exit_code
+
+
+def _bug(error: Exception, arguments: Namespace) -> TandemError:
+    from pipelines.cli.output import log_bug
+
+    return log_bug(error, arguments.home)

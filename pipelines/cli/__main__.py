@@ -1,0 +1,5 @@
+"""`python -m pipelines.cli` is `tandem`, for checkouts that are not installed."""
+
+from pipelines.cli import run
+
+run()

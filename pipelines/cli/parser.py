@@ -1,0 +1,179 @@
+"""What can be typed: commands, options, and an example of each. Standard library only.
+
+A command names the function that does its work as `module:function`; it is imported when called.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+NAME_HELP = "an example's name, or the path of a settings file or its folder"
+RUN_HELP = "a run's id, the beginning of one, or `latest`"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="tandem",
+        description="Train a PyTorch and a TensorFlow model side by side, and prove what you ship.",
+        epilog="example:\n  tandem run flights",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_run(commands)
+    _add_plan(commands)
+    _add_compile(commands)
+    _add_runs(commands)
+    _add_report(commands)
+    _add_audit(commands)
+    return parser
+
+
+def _common(default: str | None = None) -> argparse.ArgumentParser:
+    """Return the options that all commands have.
+
+    Below another command they have no default (argparse.SUPPRESS), which would undo what was
+    given before the inner command's name.
+    """
+    common = argparse.ArgumentParser(add_help=False, argument_default=default)
+    truth = default or False
+    common.add_argument(
+        "--json", action="store_true", default=truth, help="answer with one JSON object"
+    )
+    common.add_argument("--verbose", action="store_true", default=truth, help="show tracebacks")
+    common.add_argument(
+        "--home",
+        metavar="DIR",
+        default=default,
+        help="the state folder (default: TANDEM_HOME, else ./.tandem)",
+    )
+    return common
+
+
+def _add(
+    commands: Any, name: str, function: str, text: str, example: str, default: str | None = None
+) -> Any:
+    """Add one command with its help, its example and the options that all have."""
+    parser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[_common(default)],
+    )
+    parser.set_defaults(command=function)
+    return parser
+
+
+def _add_settings_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="change one setting; the value is YAML; may be repeated",
+    )
+    parser.add_argument(
+        "--window", metavar="FIRST:LAST", help="the spans of the run; the last is evaluated on"
+    )
+    parser.add_argument(
+        "--no-cache", action="store_false", dest="cache", help="do every stage's work again"
+    )
+
+
+def _add_run(commands: Any) -> None:
+    run = _add(
+        commands,
+        "run",
+        "pipelines.cli.run:run",
+        "run the pipeline here, up to a registered candidate",
+        "tandem run flights --set train.epochs=3 --window 2013-01:2013-10",
+    )
+    run.add_argument("name", nargs="?", metavar="NAME", help=NAME_HELP)
+    _add_settings_options(run)
+    run.add_argument("--resume", metavar="RUN", help=f"go on with a run that stopped: {RUN_HELP}")
+
+
+def _add_plan(commands: Any) -> None:
+    plan = _add(
+        commands,
+        "plan",
+        "pipelines.cli.run:plan",
+        "say for each stage whether it would run, and what changed",
+        "tandem plan flights --set train.epochs=3",
+    )
+    plan.add_argument("name", metavar="NAME", help=NAME_HELP)
+    _add_settings_options(plan)
+
+
+def _add_compile(commands: Any) -> None:
+    compiler = _add(
+        commands,
+        "compile",
+        "pipelines.cli.run:compile_dag",
+        "compile the pipeline for Kubeflow Pipelines",
+        "tandem compile -o pipeline.yaml",
+    )
+    compiler.add_argument(
+        "-o", "--output", metavar="FILE", help="where to (default: standard output)"
+    )
+
+
+def _add_runs(commands: Any) -> None:
+    runs = _add(
+        commands,
+        "runs",
+        "pipelines.cli.runs:list_runs",
+        "list the runs in the state folder",
+        "tandem runs show latest",
+    )
+    below = runs.add_subparsers(metavar="COMMAND")
+    show = _add(
+        below,
+        "show",
+        "pipelines.cli.runs:show",
+        "show one run: its stages, models and decision",
+        "tandem runs show latest --json",
+        argparse.SUPPRESS,
+    )
+    show.add_argument("run", metavar="RUN", help=RUN_HELP)
+
+
+def _add_report(commands: Any) -> None:
+    report = _add(
+        commands,
+        "report",
+        "pipelines.cli.runs:report",
+        "write a run's report page again",
+        "tandem report latest",
+    )
+    report.add_argument("run", metavar="RUN", help=RUN_HELP)
+
+
+def _add_audit(commands: Any) -> None:
+    audit = commands.add_parser(
+        "audit",
+        help="verify the audit log and trace models through it",
+        description="Verify the audit log and trace models through it.",
+        epilog="example:\n  tandem audit verify",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    below = audit.add_subparsers(metavar="COMMAND", required=True)
+    _add(
+        below,
+        "verify",
+        "pipelines.cli.audit:verify",
+        "verify every record, signature and checkpoint of the log",
+        "tandem audit verify",
+    )
+    trace = _add(
+        below,
+        "trace",
+        "pipelines.cli.audit:trace",
+        "show which data, code, gates and people stand behind a model",
+        "tandem audit trace flights-late@1",
+    )
+    trace.add_argument("model", metavar="MODEL@VERSION", help="a registered model's version")

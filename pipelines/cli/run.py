@@ -1,0 +1,97 @@
+"""`tandem run`, `tandem plan` and `tandem compile`.
+
+The modules that do the work are imported in the functions, so that a mistake on the command line
+is told before they load.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.core.errors import SettingsError
+from pipelines.cli.output import print_json
+from pipelines.home import Home
+
+if TYPE_CHECKING:
+    from pipelines.launch import PreparedRun
+
+
+def run(arguments: Namespace) -> int:
+    """Run the pipeline and say what came of it; the exit code is the run's."""
+    home = Home.at(arguments.home)
+    prepared = _resume(arguments, home) if arguments.resume else _new(arguments, home)
+
+    from pipelines.cli.ending import print_ending
+    from pipelines.launch import launch
+    from pipelines.progress import progress
+    from pipelines.runs import read_run
+
+    shown = sys.stderr if arguments.json else sys.stdout
+    print(f"run {prepared.folder.name}", file=shown, flush=True)
+    waiting = [task for task in prepared.tasks if task not in (prepared.done or {})]
+    with progress(waiting, shown) as listener:
+        result = launch(prepared, home, listener)
+    print_ending(read_run(prepared.folder), home, as_json=arguments.json)
+    return result.exit_code
+
+
+def _new(arguments: Namespace, home: Home) -> PreparedRun:
+    """Prepare a run of the settings that the command line names and changes."""
+    if not arguments.name:
+        raise SettingsError("run what?", remedy="name an example: tandem run flights")
+    from pipelines.launch import prepare
+    from pipelines.settings import load_settings
+    from pipelines.settings_file import find_settings, window_overrides
+
+    window = window_overrides(arguments.window) if arguments.window else []
+    path = find_settings(arguments.name)
+    loaded = load_settings(path, [*arguments.overrides, *window])
+    return prepare(loaded, path, home, cache=arguments.cache)
+
+
+def _resume(arguments: Namespace, home: Home) -> PreparedRun:
+    """Prepare a recorded run again."""
+    if arguments.name or arguments.overrides or arguments.window or not arguments.cache:
+        raise SettingsError(
+            "--resume goes on with what the run recorded: no name, settings or window beside it",
+            remedy=f"tandem run --resume {arguments.resume}",
+        )
+    from pipelines.launch import prepare_resume
+    from pipelines.runs import find_run
+
+    return prepare_resume(find_run(home, arguments.resume), home)
+
+
+def plan(arguments: Namespace) -> int:
+    """Say what a run would do; write nothing."""
+    prepared = _new(arguments, Home.at(arguments.home))
+    plans = prepared.plan
+    if arguments.json:
+        print_json({"stages": [entry.to_dict() for entry in plans]})
+        return 0
+    width = max(len(entry.stage) for entry in plans)
+    for entry in plans:
+        print(f"{entry.stage:{width}}  {entry.verdict:6}  {entry.why}")
+        for line in entry.changed:
+            print(f"{'':{width}}          {line}")
+    return 0
+
+
+def compile_dag(arguments: Namespace) -> int:
+    """Write the compiled pipeline to a file or to standard output."""
+    from components.core.canonical import sha256_bytes
+    from pipelines.compiler import compiled, write_compiled
+
+    if not arguments.output:
+        print(compiled(), end="")
+        return 0
+    path = Path(arguments.output)
+    sha256 = sha256_bytes(write_compiled(path).encode())
+    if arguments.json:
+        print_json({"file": str(path), "sha256": sha256})
+    else:
+        print(f"{path}: sha256 {sha256}")
+    return 0

@@ -1,0 +1,94 @@
+"""`tandem runs`, `tandem runs show` and `tandem report`."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from components.core.errors import TandemError
+from pipelines.cli.output import print_json
+from pipelines.home import Home
+from pipelines.runs import RecordedRun, all_runs, find_run
+from pipelines.summary import read_summary, seconds_text
+
+UNREADABLE = "UNREADABLE"
+
+
+def list_runs(arguments: Namespace) -> int:
+    """List the runs, oldest first; one that cannot be read is listed with its cause."""
+    home = Home.at(arguments.home)
+    lines = [_line(run) for run in all_runs(home)]
+    if arguments.json:
+        print_json({"home": str(home.folder), "runs": lines})
+        return 0
+    if not lines:
+        print(f"no runs in {home.folder}; start one: tandem run flights", file=sys.stderr)
+    for line in lines:
+        took = "-" if line["seconds"] is None else seconds_text(line["seconds"])
+        said = line["cause"] or (f"released {line['winner']}" if line["winner"] else "")
+        print(f"{line['id']}  {line['name']:12}  {line['state']:11}  {took:>12}  {said}".rstrip())
+    return 0
+
+
+def _line(run: RecordedRun | tuple[Path, TandemError]) -> dict[str, Any]:
+    """Return what the list says of a run."""
+    if isinstance(run, tuple):
+        folder, error = run
+        return _unreadable(folder.name, "?", error)
+    try:
+        decision = read_summary(run).decision
+    except TandemError as error:
+        return _unreadable(run.id, run.name, error)
+    failures = [
+        f"{task}: {result.error['message']}" for task, result in run.tasks.items() if result.error
+    ]
+    return {
+        "id": run.id,
+        "name": run.name,
+        "state": run.state,
+        "seconds": run.seconds,
+        "winner": decision and decision["winner"],
+        "cause": failures[0] if failures else None,
+    }
+
+
+def _unreadable(run_id: str, name: str, error: TandemError) -> dict[str, Any]:
+    return {
+        "id": run_id,
+        "name": name,
+        "state": UNREADABLE,
+        "seconds": None,
+        "winner": None,
+        "cause": error.message,
+    }
+
+
+def show(arguments: Namespace) -> int:
+    """Show one run's stages, models and decision."""
+    from pipelines.cli.ending import print_run
+    from pipelines.report import summary_dict
+
+    run = find_run(Home.at(arguments.home), arguments.run)
+    if arguments.json:
+        print_json(summary_dict(run))
+        return 0
+    print(f"{run.id}  {run.name}  started {run.result.started}")
+    for task, result in run.tasks.items():
+        print(f"  {task:20}  {result.state.lower():10}  {seconds_text(result.wall_seconds):>12}")
+    print_run(run)
+    return 0
+
+
+def report(arguments: Namespace) -> int:
+    """Write a run's page again and say where it is."""
+    from pipelines.report import write_report
+
+    home = Home.at(arguments.home)
+    page = write_report(find_run(home, arguments.run), home)
+    if arguments.json:
+        print_json({"report": str(page)})
+    else:
+        print(page)
+    return 0

@@ -1,0 +1,1 @@
+"""Use cases: settings, data card, preprocessing and the two model functions."""

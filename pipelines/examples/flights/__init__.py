@@ -1,0 +1,1 @@
+"""The default use case: which flights arrive more than 15 minutes late."""

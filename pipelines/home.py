@@ -1,0 +1,53 @@
+"""The state folder: where runs, the cache, the registry and the audit log of one place lie.
+
+    HOME/runs/<run>/     one folder a run (see pipelines/runs.py)
+    HOME/cache/          entries of finished stages
+    HOME/mlflow.db       the default registry
+    HOME/tandem.log      tracebacks of unexpected errors
+
+Rules: --home wins over TANDEM_HOME, which wins over ./.tandem; nothing is created by looking.
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def home_folder(option: str | None) -> Path:
+    """Return the state folder, absolute, whether it exists or not."""
+    return Path(option or os.environ.get("TANDEM_HOME") or ".tandem").resolve()
+
+
+@dataclass(frozen=True)
+class Home:
+    """One state folder."""
+
+    folder: Path
+
+    @classmethod
+    def at(cls, option: str | None) -> Home:
+        """Return the state folder that the command line names."""
+        return cls(home_folder(option))
+
+    @property
+    def runs(self) -> Path:
+        """The folder of run folders."""
+        return self.folder / "runs"
+
+    @property
+    def cache(self) -> Path:
+        """The folder of cache entries."""
+        return self.folder / "cache"
+
+    @property
+    def registry_file(self) -> Path:
+        """The default registry's database."""
+        return self.folder / "mlflow.db"
+
+    @property
+    def tracking_uri(self) -> str:
+        """The registry's address: MLFLOW_TRACKING_URI, else the default database."""
+        return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.registry_file}"

@@ -1,0 +1,226 @@
+"""Prepare a run and launch it: from settings to a run folder with a sealed record.
+
+Rules:
+1. everything that can fail is tried before anything is written: see pipelines/preflight.py;
+2. what changes outside the run (source files, the champion) becomes a digest in the arguments;
+3. stages that the plan expects in the cache run without their framework; a wrong expectation
+   costs an import and nothing else;
+4. a resumed run uses what it recorded, and is refused where its code is no longer the same.
+Nothing is printed here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.audit.client import Notary, connect
+from components.audit.process import NotaryProcess
+from components.core.artifacts import read_json, same_files, write_json, write_text
+from components.core.cache import StageCache
+from components.core.canonical import sha256_bytes
+from components.core.errors import DataError, PlatformError, SettingsError
+from components.ingest_examples.tables import SOURCES_VARIABLE
+from pipelines import preflight
+from pipelines.champion import resolve
+from pipelines.compiler import compiled
+from pipelines.home import Home
+from pipelines.identity import run_identity
+from pipelines.plan import TaskPlan, Verdict, code_of_run, plan_run
+from pipelines.runners.ir import Pipeline, parse_pipeline
+from pipelines.runners.local import execute
+from pipelines.runners.preload import LIGHT, server_of
+from pipelines.runners.results import RunResult, RunState, TaskEvent, TaskResult
+from pipelines.runners.run_folder import finished_tasks, new_run_id
+from pipelines.runs import RECORDS_FILE, RecordedRun
+from pipelines.settings import LoadedSettings
+from pipelines.sources import pin_sources
+
+IR_FILE, SETTINGS_FILE, ARGUMENTS_FILE = "pipeline.yaml", "settings.json", "arguments.json"
+START_FILE = "start.json"  # what only a resumed run reads
+# What dependencies would send or print; a person's own setting wins.
+QUIET: Mapping[str, str] = {
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run that can be launched; `folder` may not exist yet."""
+
+    folder: Path
+    ir: str
+    pipeline: Pipeline
+    arguments: Mapping[str, Any]
+    plan: Sequence[TaskPlan]
+    settings: Mapping[str, Any]
+    code: Mapping[str, str]
+    sources: Path
+    done: Mapping[str, TaskResult] | None = None
+
+    @property
+    def tasks(self) -> list[str]:
+        """The names of all tasks, the exit task last."""
+        last = [self.pipeline.exit_task.name] if self.pipeline.exit_task else []
+        return [*self.pipeline.tasks, *last]
+
+    @property
+    def light(self) -> set[str]:
+        """The tasks expected in the cache."""
+        return {plan.task for plan in self.plan if plan.verdict is Verdict.CACHED}
+
+    @property
+    def preload(self) -> list[str]:
+        """The fork servers that the other tasks need, each once, in the order of need."""
+        idle = {*self.light, *(self.done or {})}
+        needed = [plan for plan in self.plan if plan.task not in idle]
+        return list(dict.fromkeys([LIGHT, *(server_of(plan.stage) for plan in needed)]))
+
+
+def prepare(loaded: LoadedSettings, settings_file: Path, home: Home, *, cache: bool) -> PreparedRun:
+    """Check everything, compile, and plan a new run; write nothing."""
+    settings, sources = loaded.settings, settings_file.resolve().parent
+    preflight.check(settings, sources, home.folder)
+    ir = compiled()
+    pipeline = parse_pipeline(yaml.load(ir, Loader=yaml.CSafeLoader))
+    sections = loaded.arguments()
+    sections["source"] = pin_sources(settings.source, sources).model_dump(mode="json")
+    identity = run_identity(
+        run_id=new_run_id(),
+        name=settings.name,
+        ir_sha256=sha256_bytes(ir.encode()),
+        settings_sha256=loaded.sha256,
+        cache=cache,
+    )
+    champion = resolve(settings.registry.model_name, home, quiet())
+    arguments = {**sections, "run": identity, "champion": champion}
+    return PreparedRun(
+        folder=home.runs / identity["id"],
+        ir=ir,
+        pipeline=pipeline,
+        arguments=arguments,
+        plan=plan_run(pipeline, arguments, StageCache(home.cache), cache_on=cache),
+        settings={"name": settings.name, **sections},
+        code=code_of_run(pipeline, arguments),
+        sources=sources,
+    )
+
+
+def prepare_resume(run: RecordedRun, home: Home) -> PreparedRun:
+    """Return a recorded run again; raise SettingsError where its code has changed (rule 4)."""
+    if run.result.state is RunState.SUCCEEDED:
+        raise SettingsError(
+            f"run {run.id} has finished: there is nothing to resume", remedy="start a new run"
+        )
+    preflight.check_packages()
+    preflight.check_disk(home.folder)
+    ir, start = _recorded_ir(run), read_json(run.folder / START_FILE)
+    arguments = read_json(run.folder / ARGUMENTS_FILE)
+    pipeline = parse_pipeline(yaml.load(ir, Loader=yaml.CSafeLoader))
+    code = code_of_run(pipeline, arguments)
+    if differences := same_files(start["code"], code):
+        raise SettingsError(
+            f"the code has changed since run {run.id} started: {', '.join(differences)}",
+            remedy="restore that code, or start a new run",
+        )
+    cache_on = bool(arguments["run"]["cache"])
+    return PreparedRun(
+        folder=run.folder,
+        ir=ir,
+        pipeline=pipeline,
+        arguments=arguments,
+        plan=plan_run(pipeline, arguments, StageCache(home.cache), cache_on=cache_on),
+        settings=read_json(run.folder / SETTINGS_FILE),
+        code=code,
+        sources=Path(start["sources"]),
+        done=finished_tasks(run.folder),
+    )
+
+
+def _recorded_ir(run: RecordedRun) -> str:
+    """Return the pipeline that the run started with; DataError where it is not as it was."""
+    path = run.folder / IR_FILE
+    try:
+        ir = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}", remedy="start a new run"
+        ) from error
+    if sha256_bytes(ir.encode()) != run.identity.get("ir_sha256"):
+        raise DataError(f"{path} is not what the run started with", remedy="start a new run")
+    return ir
+
+
+def launch(prepared: PreparedRun, home: Home, listener: Callable[[TaskEvent], None]) -> RunResult:
+    """Create the run's folder, start the notary, and execute; return what became of it."""
+    with answering_notary(home) as notary:
+        _write_inputs(prepared)
+        result = execute(
+            prepared.folder / IR_FILE,
+            prepared.folder,
+            prepared.arguments,
+            environment=environment(prepared, home, notary.address),
+            listener=listener,
+            done=prepared.done,
+            preload=prepared.preload,
+            light=prepared.light,
+        )
+        keep_records(prepared.folder, notary)
+    return result
+
+
+@contextmanager
+def answering_notary(home: Home) -> Iterator[Notary]:
+    """Give the notary that TANDEM_NOTARY names, else one of the home's own while it is needed."""
+    if (given := connect()) is not None:
+        yield given
+        return
+    with NotaryProcess(home.folder) as process:
+        yield Notary(process.address)
+
+
+def keep_records(folder: Path, notary: Notary) -> None:
+    """Write what the log says of the run beside the run, for its report; the log is the proof."""
+    views = [view.to_dict() for view in notary.records(folder.name)]
+    write_json(folder / RECORDS_FILE, {"records": views})
+
+
+def environment(prepared: PreparedRun, home: Home, notary: str) -> dict[str, str]:
+    """Return what every stage finds in its environment besides this process's own."""
+    return quiet() | {
+        "TANDEM_HOME": str(home.folder),
+        "TANDEM_CACHE": str(home.cache),
+        "TANDEM_NOTARY": notary,
+        SOURCES_VARIABLE: str(prepared.sources),
+    }
+
+
+def quiet() -> dict[str, str]:
+    """Return what keeps dependencies from sending and printing."""
+    return {name: os.environ.get(name, value) for name, value in QUIET.items()}
+
+
+def _write_inputs(prepared: PreparedRun) -> None:
+    """Keep what the run starts from; a resumed run has it already."""
+    if prepared.done is not None:
+        return
+    folder = prepared.folder
+    start = {"code": dict(prepared.code), "sources": str(prepared.sources)}
+    try:
+        write_text(folder / IR_FILE, prepared.ir)
+        write_json(folder / SETTINGS_FILE, dict(prepared.settings))
+        write_json(folder / ARGUMENTS_FILE, dict(prepared.arguments))
+        write_json(folder / START_FILE, start)
+    except OSError as error:
+        raise PlatformError(
+            f"{folder} cannot be written: {error.strerror}", remedy="free disk space or use --home"
+        ) from error

@@ -1,0 +1,102 @@
+"""What can be known to fail, found before anything is written or started.
+
+Rules: a check costs milliseconds and imports nothing that it checks; sources are found by the code
+that ingestion uses. What passes here may still fail later: the disk fills, a file is removed.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+
+from components.core.code import environment
+from components.core.errors import PlatformError, SettingsError
+from pipelines.settings import RunSettings
+from pipelines.sources import locate_table, source_tables
+
+LEAST_FREE_BYTES = 2 * 2**30
+PACKAGES = (
+    "apache_beam",
+    "cryptography",
+    "jinja2",
+    "kfp",
+    "mlflow",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "pyarrow",
+    "rich",
+    "tensorflow",
+    "tensorflow_data_validation",
+    "tensorflow_model_analysis",
+    "tensorflow_transform",
+    "torch",
+)
+
+
+def check(settings: RunSettings, sources: Path, home: Path) -> None:
+    """Raise the first thing that would make a run fail; see the module's rules."""
+    check_disk(home)
+    check_packages()
+    for key, table in source_tables(settings.source):
+        locate_table(key, table, sources)
+    for key in ("pytorch", "tensorflow"):
+        check_function(f"model.{key}", getattr(settings.model, key))
+
+
+def check_disk(home: Path, least: int = LEAST_FREE_BYTES) -> None:
+    """Raise PlatformError unless a run's outputs can be written and `least` bytes are free."""
+    existing = next(path for path in (home, *home.parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise PlatformError(
+            f"{existing} cannot be written", remedy="give another place with --home"
+        )
+    free = shutil.disk_usage(existing).free
+    if free < least:
+        raise PlatformError(
+            f"only {free / 2**30:.1f} GiB are free in {existing}",
+            remedy=f"free some: a run wants {least / 2**30:.0f} GiB, or use --home",
+        )
+
+
+def check_packages() -> None:
+    """Raise PlatformError unless set-up finished and what it installed is there."""
+    environment()
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise PlatformError(
+            f"packages are missing: {', '.join(missing)}", remedy="run `make setup`"
+        )
+
+
+def check_function(key: str, name: str) -> None:
+    """Raise SettingsError unless a model function's module defines it; the module is only read."""
+    module, _, function = name.partition(":")
+    try:
+        spec = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        spec = None
+    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+        raise SettingsError(f"{key}: there is no module {module}", remedy="correct its name")
+    names = _top_level_names(Path(spec.origin))
+    if function not in names:
+        raise SettingsError(
+            f"{key}: {module} has no function {function}",
+            remedy=f"name one of: {', '.join(sorted(names))}",
+        )
+
+
+def _top_level_names(source: Path) -> set[str]:
+    """Return what a module defines or imports at its top level."""
+    names: set[str] = set()
+    for node in ast.parse(source.read_bytes()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return names

@@ -1,0 +1,163 @@
+"""Write a run's report: one static page with the verdict first and the evidence below.
+
+Rules: no script, no network, nothing but the run's own folder is read; every text that comes from
+data, settings or errors is escaped (jinja2's autoescape; an undefined name is an error, not a
+blank); a part that the run did not reach is left out, and what is damaged stops the page with the
+file's name. The page is not evidence: it says how to verify what is.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from components.core.artifacts import read_json, write_text
+from components.core.errors import GateError
+from pipelines.dag_picture import BOX_HEIGHT, BOX_WIDTH, draw
+from pipelines.home import Home
+from pipelines.runners.ir import read_pipeline
+from pipelines.runners.results import TaskResult
+from pipelines.runs import RECORDS_FILE, RecordedRun
+from pipelines.summary import (
+    FRAMEWORKS,
+    OVERALL,
+    ROWS,
+    Estimate,
+    RunSummary,
+    read_summary,
+    seconds_text,
+    size_text,
+    table_cells,
+)
+
+TEMPLATE = "report.html.jinja"
+PAGE = "report.html"
+VERDICTS = {
+    "SUCCEEDED": "A candidate was registered",
+    "FAILED": "The run failed: nothing was registered",
+    "STOPPED": "The run was stopped: nothing was registered",
+    "RUNNING": "The run has not ended",
+    "INTERRUPTED": "The run was interrupted: it can be resumed",
+}
+
+
+def write_report(run: RecordedRun, home: Home) -> Path:
+    """Write the page into the run's folder and return its path."""
+    path = run.folder / PAGE
+    write_text(path, render(run, home))
+    return path
+
+
+def render(run: RecordedRun, home: Home) -> str:
+    """Return the page."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"seconds": seconds_text, "size": size_text, "number": _number}
+    return environment.get_template(TEMPLATE).render(_context(run, home))
+
+
+def _context(run: RecordedRun, home: Home) -> dict[str, Any]:
+    summary = read_summary(run)
+    records = _records(run.folder)
+    picture = draw(read_pipeline(run.folder / "pipeline.yaml"))
+    return {
+        "run": run,
+        "identity": run.identity,
+        "verdict": verdict(run),
+        "decision": summary.decision,
+        "errors": [(name, task.error) for name, task in run.tasks.items() if task.error],
+        "rows": list(zip(ROWS, *map(table_cells, summary.models), strict=True)),
+        "frameworks": [model.framework for model in summary.models],
+        "comparison": (summary.evaluation or {}).get("comparison"),
+        "slices": list(_slices(summary)),
+        "gates": list(_gates(run, summary, records)),
+        "examples": run.document("ingest-examples", "examples", "manifest.json"),
+        "machine": (summary.measurements or {}).get("machine"),
+        "picture": picture,
+        "box": {"width": BOX_WIDTH, "height": BOX_HEIGHT},
+        "tasks": {box.task: run.tasks.get(box.task, TaskResult()) for box in picture.boxes},
+        "records": records,
+        "model_versions": _versions(summary),
+        "home": shlex.quote(str(home.folder)),
+        "mlflow_command": mlflow_command(home),
+    }
+
+
+def verdict(run: RecordedRun) -> str:
+    """Return what became of the run in one sentence."""
+    if run.result.exit_code == GateError.exit_code:
+        return "A gate stopped the run: nothing was registered"
+    return VERDICTS.get(run.state, run.state)
+
+
+def _slices(summary: RunSummary) -> Iterator[dict[str, Any]]:
+    """Yield each slice with its rows and both models' AUC."""
+    models = (summary.evaluation or {}).get("models", {})
+    sides = [models.get(framework, {}).get("slices", {}) for framework in FRAMEWORKS]
+    keys = {key for side in sides for key in side}
+    for key in sorted(keys, key=lambda key: (key != OVERALL, key.count(","), key)):
+        metrics = [side.get(key, {}) for side in sides]
+        yield {
+            "key": key,
+            "n": next((m["n"] for m in metrics if "n" in m), "-"),
+            "values": [str(Estimate.of(m.get("auc")) or "-") for m in metrics],
+        }
+
+
+def _gates(
+    run: RecordedRun, summary: RunSummary, records: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Yield every gate with what it judges; a stage that failed has its gates in its record."""
+    validation = run.document("validate-examples", "validation", "validation.json") or {}
+    judged = {"data": validation.get("gates", []), **(summary.decision or {}).get("gates", {})}
+    judged |= {view["stage"]: view["gates"] for view in records if view["event"] == "FAIL"}
+    for subject, gates in judged.items():
+        for gate in gates:
+            yield {"subject": subject, "interval": None, "slice": OVERALL, **gate}
+
+
+def _number(value: Any) -> str:
+    """Return a gate's number with six digits that count; None was not computable."""
+    return "not computable" if value is None else f"{value:.6g}"
+
+
+def _records(folder: Path) -> list[dict[str, Any]]:
+    path = folder / RECORDS_FILE
+    return list(read_json(path)["records"]) if path.is_file() else []
+
+
+def _versions(summary: RunSummary) -> list[str]:
+    """Return MODEL@VERSION of what the run registered."""
+    if not summary.registration:
+        return []
+    name = summary.registration.get("model_name", "")
+    return [f"{name}@{model.version}" for model in summary.models if model.version]
+
+
+def mlflow_command(home: Home) -> str:
+    """Return how to open the registry's own page, on this machine only."""
+    address = shlex.quote(home.tracking_uri)
+    return f"mlflow ui --backend-store-uri {address} --host 127.0.0.1"
+
+
+def summary_dict(run: RecordedRun) -> dict[str, Any]:
+    """Return what `tandem runs show --json` shows of a run."""
+    return {
+        "run": dict(run.identity),
+        "state": run.state,
+        "exit_code": run.result.exit_code,
+        "seconds": run.seconds,
+        "folder": str(run.folder),
+        "tasks": {name: asdict(task) for name, task in run.tasks.items()},
+        **read_summary(run).to_dict(),
+    }

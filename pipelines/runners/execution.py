@@ -1,0 +1,177 @@
+"""The loop of one execution of a run; its rules are those of local.py.
+
+Rules: one thread; the journal alone holds what outlives the loop; what is kept here are clocks and
+counts of the attempts now under way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from components.core.artifacts import write_json, write_text
+from components.core.errors import PlatformError, TandemError
+from pipelines.runners.executor_input import executor_input
+from pipelines.runners.ir import Pipeline
+from pipelines.runners.journal import Journal
+from pipelines.runners.preload import LIGHT, server_of
+from pipelines.runners.results import OutputRef, RunResult, TaskResult, TaskState, utc_now
+from pipelines.runners.run_folder import clear_task, disk_error
+from pipelines.runners.schedule import blocked, ready, threads
+from pipelines.runners.servers import THREAD_VARIABLES, Ended, ForkServers, Lost
+from pipelines.runners.stop_signals import Ending, StopSignals
+from pipelines.runners.task_outcome import task_outcome
+from pipelines.runners.task_process import PROGRAM
+from pipelines.runners.tasks import Task
+
+
+@dataclass
+class Execution:
+    """One execution of a run: what it was given, and the attempts under way.
+
+    `running` and `pauses` hold clocks: when an attempt began, when the next one is due.
+    """
+
+    pipeline: Pipeline
+    arguments: Mapping[str, Any]
+    journal: Journal
+    servers: ForkServers
+    signals: StopSignals
+    light: Collection[str]
+    cores: int
+    grace_seconds: float
+    running: dict[str, float] = field(default_factory=dict)
+    pauses: dict[str, float] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+
+    def run(self, done: Mapping[str, TaskResult]) -> RunResult:
+        """Run every task that is not done, then the exit task, and close the run."""
+        tasks, exit_task = self.pipeline.tasks, self.pipeline.exit_task
+        self.journal.open(tasks, exit_task, done)
+        stopped = self._drive(tasks, patience=1)
+        if exit_task:
+            patience = max(2, len(self.signals.received) + 1)
+            stopped = self._drive({exit_task.name: exit_task}, patience) or stopped
+        return self.journal.close(stopped=stopped)
+
+    def _drive(self, tasks: Mapping[str, Task], patience: int) -> bool:
+        """Bring tasks to their end; say whether that many stop signals ended them before."""
+        share = threads(tasks, self.cores)
+        ending = Ending(self.signals, self.servers.signal, self.grace_seconds, patience)
+        while self._unfinished(tasks):
+            if ending.is_due:
+                ending.press(self.running)
+                self._give_up(tasks)
+            else:
+                self._skip_blocked(tasks)
+                for name in self._startable(tasks):
+                    self._start(tasks[name], share[name])
+            if self.running or self.pauses:
+                for news in self.servers.wait(self._seconds_to_next(ending)):
+                    self._conclude(tasks[news.task], news, ending)
+        return ending.has_begun
+
+    def _unfinished(self, tasks: Mapping[str, Task]) -> bool:
+        return not all(self.journal.results[name].state.is_final for name in tasks)
+
+    def _seconds_to_next(self, ending: Ending) -> float | None:
+        """Return the seconds until something is due by itself; None where nothing is."""
+        clocks = [*self.pauses.values()]
+        if ending.kill_at is not None:
+            clocks.append(ending.kill_at)
+        return max(0.0, min(clocks) - time.monotonic()) if clocks else None
+
+    def _startable(self, tasks: Mapping[str, Task]) -> list[str]:
+        now = time.monotonic()
+        due = [name for name, clock in self.pauses.items() if clock <= now]
+        return [*ready(tasks, self.journal.results), *due]
+
+    def _skip_blocked(self, tasks: Mapping[str, Task]) -> None:
+        for name, reason in blocked(tasks, self.journal.results).items():
+            self._change(name, state=TaskState.SKIPPED, reason=reason)
+
+    def _give_up(self, tasks: Mapping[str, Task]) -> None:
+        """End the tasks that no process runs for: those not begun, and those between attempts."""
+        for name in tasks:
+            if name in self.pauses:
+                del self.pauses[name]
+                self._cancel(name, {})
+            elif self.journal.results[name].state is TaskState.PENDING:
+                reason = f"the run was stopped by {self.signals.first}"
+                self._change(name, state=TaskState.SKIPPED, reason=reason)
+
+    def _start(self, task: Task, share: int) -> None:
+        """Write what the task's process needs, and ask a fork server for it."""
+        folder = self.journal.folder
+        result = self.journal.results[task.name]
+        log = f"logs/{task.name}.log"
+        self._prepare(task)
+        request = {
+            "folder": str(folder / "tasks" / task.name),
+            "log": str(folder / log),
+            "function": task.stage,
+            "environment": {
+                **dict.fromkeys((*THREAD_VARIABLES, "TANDEM_THREADS"), str(share)),
+                "TANDEM_ATTEMPT": str(result.attempts + 1),
+                **task.environment,
+            },
+        }
+        server = LIGHT if task.name in self.light else server_of(task.stage)
+        self.servers.fork(server, task.name, request)
+        self.pauses.pop(task.name, None)
+        self.running[task.name] = time.monotonic()
+        parts = {"started": result.started or utc_now(), "attempts": result.attempts + 1}
+        self._change(task.name, state=TaskState.RUNNING, log=log, reason=None, **parts)
+
+    def _prepare(self, task: Task) -> None:
+        """Clear the task's folders and write its source and its executor input."""
+        folder = self.journal.folder
+        clear_task(folder, task.name)
+        own = folder / "tasks" / task.name
+        cause = f"stopped by {self.signals.first}"
+        status = self.journal.final_status(self.pipeline.tasks, cause)
+        given = executor_input(task, folder, self.arguments, self.journal.results, status)
+        try:
+            write_text(own / f"{PROGRAM}.py", task.source)
+            write_json(own / "executor_input.json", given)
+        except OSError as error:
+            raise disk_error(own, error) from error
+
+    def _conclude(self, task: Task, news: Ended | Lost, ending: Ending) -> None:
+        """Take up how an attempt ended: done, stopped, tried again or failed."""
+        result = self.journal.results[task.name]
+        seconds = time.monotonic() - self.running.pop(task.name)
+        spent: dict[str, Any] = {"wall_seconds": round(result.wall_seconds + seconds, 3)}
+        if isinstance(news, Ended):
+            spent["cpu_seconds"] = round(result.cpu_seconds + news.cpu_seconds, 3)
+            spent["peak_memory_bytes"] = max(result.peak_memory_bytes, news.peak_memory_bytes)
+        outcome = task_outcome(self.journal.folder, news, result.log)
+        if not isinstance(outcome, TandemError):
+            self._succeed(task.name, outcome, spent)
+        elif ending.has_begun and (isinstance(news, Lost) or news.status < 0):
+            self._cancel(task.name, spent)
+        elif isinstance(outcome, PlatformError) and self._may_retry(task, ending):
+            pause = task.retry.pause(self.failures[task.name])
+            self.pauses[task.name] = time.monotonic() + pause
+            self._change(task.name, reason=f"tried again after: {outcome.message}", **spent)
+        else:
+            parts = {"ended": utc_now(), "error": outcome.to_dict()}
+            self._change(task.name, state=TaskState.FAILED, **parts, **spent)
+
+    def _may_retry(self, task: Task, ending: Ending) -> bool:
+        self.failures[task.name] = self.failures.get(task.name, 0) + 1
+        return not ending.has_begun and self.failures[task.name] <= task.retry.count
+
+    def _succeed(self, name: str, outputs: dict[str, OutputRef], spent: dict[str, Any]) -> None:
+        cached = any(output.metadata.get("cached") is True for output in outputs.values())
+        state = TaskState.CACHED if cached else TaskState.SUCCEEDED
+        self._change(name, state=state, ended=utc_now(), outputs=outputs, **spent)
+
+    def _cancel(self, name: str, spent: Mapping[str, Any]) -> None:
+        reason = f"stopped by {self.signals.first}"
+        self._change(name, state=TaskState.CANCELLED, ended=utc_now(), reason=reason, **spent)
+
+    def _change(self, name: str, **parts: Any) -> None:
+        self.journal.change(name, self.running, **parts)

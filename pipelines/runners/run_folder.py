@@ -1,0 +1,185 @@
+"""A run's folder: its layout, its run.json, and which of its tasks need not be run again.
+
+    pipeline.yaml       the compiled pipeline that ran
+    settings.json       the settings, and arguments.json what the pipeline was given
+    run.json            what became of the run and of each task
+    logs/TASK.log       what a task wrote to its standard output and error
+    artifacts/TASK/OUTPUT/
+    tasks/TASK/         a task's source, executor input and result, for whoever looks for a cause
+    run.lock            held by the process that executes the run
+
+Rules: run.json is written beside and renamed at every change, so that a killed executor leaves a
+folder that can be resumed; a task counts as done only while its outputs hash to what was recorded;
+a folder is executed by one process at a time (flock(2), which the kernel releases when the process
+dies). One run's folder never refers to another's.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from components.core.artifacts import read_json, tree_digest, write_json
+from components.core.canonical import sha256_file
+from components.core.errors import (
+    DataError,
+    IntegrityError,
+    PlatformError,
+    SettingsError,
+    TandemError,
+)
+from pipelines.runners.results import RunResult, RunState, TaskResult
+
+VERSION = 1
+RUN_FILE = "run.json"
+DISK_REMEDY = "free disk space or fix permissions, then `tandem run --resume RUN`"
+
+
+def new_run_id(now: datetime | None = None) -> str:
+    """Return an id that sorts by time, such as 20130102T030405Z-ab12cd."""
+    moment = (now or datetime.now(UTC)).astimezone(UTC)
+    return f"{moment:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def runs_folder(home: Path) -> Path:
+    """Return the folder that holds the run folders of a state folder."""
+    return home / "runs"
+
+
+def list_runs(home: Path) -> list[RunResult]:
+    """Return the runs of a state folder, oldest first; a folder without a run.json is none."""
+    folders = sorted(path.parent for path in runs_folder(home).glob(f"*/{RUN_FILE}"))
+    return [read_run(folder) for folder in folders]
+
+
+def read_run(folder: Path) -> RunResult:
+    """Read a run's state; DataError where its run.json is missing or not one.
+
+    PlatformError where the machine does not let it be read.
+    """
+    try:
+        value = read_json(folder / RUN_FILE)
+        return RunResult(
+            run_id=str(value["run"].get("id", folder.name)),
+            folder=folder,
+            state=RunState(value["state"]),
+            exit_code=int(value["exit_code"]),
+            started=value["started"],
+            ended=value["ended"],
+            tasks={name: TaskResult.from_dict(task) for name, task in value["tasks"].items()},
+        )
+    except OSError as error:
+        raise PlatformError(
+            f"{folder / RUN_FILE} cannot be read: {error.strerror}", remedy="fix the permissions"
+        ) from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{folder / RUN_FILE} is not a run: {type(error).__name__} {error}",
+            remedy="restore the file, or start a new run",
+        ) from error
+
+
+def write_run(result: RunResult, run: Mapping[str, Any]) -> None:
+    """Write run.json; PlatformError where the disk refuses it."""
+    value = {
+        "version": VERSION,
+        "run": dict(run),
+        "state": result.state,
+        "exit_code": result.exit_code,
+        "started": result.started,
+        "ended": result.ended,
+        "tasks": {name: task.to_dict() for name, task in result.tasks.items()},
+    }
+    path = result.folder / RUN_FILE
+    try:
+        write_json(path, value)
+    except OSError as error:
+        path.with_name(f".{path.name}.{os.getpid()}").unlink(missing_ok=True)
+        raise disk_error(path, error) from error
+
+
+def disk_error(path: Path, error: OSError) -> PlatformError:
+    """Return the operator's error for a file that could not be written."""
+    return PlatformError(f"{path} cannot be written: {error.strerror}", remedy=DISK_REMEDY)
+
+
+def artifact_digest(path: Path) -> str:
+    """Return an artifact's digest: of the manifest of a folder, of the bytes of a single file.
+
+    Our stages write folders; a component that is not ours may write a file, as KFP allows.
+    """
+    return sha256_file(path) if path.is_file() and not path.is_symlink() else tree_digest(path)
+
+
+def finished_tasks(folder: Path) -> dict[str, TaskResult]:
+    """Return the results of the tasks that ended well and whose outputs are still as recorded."""
+    tasks = read_run(folder).tasks
+    return {name: task for name, task in tasks.items() if _is_intact(folder, task)}
+
+
+def _is_intact(folder: Path, task: TaskResult) -> bool:
+    try:
+        return task.state.is_good and all(
+            artifact_digest(folder / output.path) == output.sha256
+            for output in task.outputs.values()
+        )
+    except IntegrityError:
+        return False
+
+
+def earlier_attempts(folder: Path) -> dict[str, int]:
+    """Return how often each task has been tried in this folder; empty for a new run."""
+    with suppress(TandemError):
+        return {name: task.attempts for name, task in read_run(folder).tasks.items()}
+    return {}
+
+
+def clear_task(folder: Path, task: str) -> None:
+    """Remove what an earlier attempt of a task left, so that nothing of it is taken for new."""
+    try:
+        for part in (folder / "artifacts" / task, folder / "tasks" / task):
+            if part.exists():
+                shutil.rmtree(part)
+            part.mkdir(parents=True)
+        (folder / "logs").mkdir(exist_ok=True)
+    except OSError as error:
+        raise disk_error(folder, error) from error
+
+
+def is_live(folder: Path) -> bool:
+    """Say whether a process is executing this run now; a run left RUNNING may have been killed."""
+    try:
+        with (folder / "run.lock").open() as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the run's lock; SettingsError where another process has it."""
+    path = folder / "run.lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stream = path.open("a")
+    except OSError as error:
+        raise disk_error(path, error) from error
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsError(
+                f"run {folder.name} is being executed by another process",
+                remedy="wait until it ends, or stop that process",
+            ) from None
+        yield

@@ -1,0 +1,195 @@
+"""The executor's side of the fork servers: starts them, asks for tasks, hears how they ended.
+
+Rules: a server is started when first needed or ahead of time, and never waited for: a request lies
+in the socket until the imports are done; a server that ends takes its tasks with it, which is
+reported as a loss for each of them, and the next request starts a new one; nothing here waits
+without also waiting for the stop signals. A server has its own process group, so Ctrl-C in a
+terminal reaches the executor alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pipelines.runners.fork_server import MESSAGE_BYTES
+from pipelines.runners.run_folder import disk_error
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
+# Libraries read these once, when loaded, and a pool of threads that an import made would not
+# survive the fork. A step that may use more threads tells its library so itself (TANDEM_THREADS).
+SERVER_ENVIRONMENT: Mapping[str, str] = {
+    **dict.fromkeys(THREAD_VARIABLES, "1"),
+    "_KFP_RUNTIME": "true",
+    # Waiting threads that spin would take the core from the sibling branch.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "KMP_BLOCKTIME": "0",
+    # pyarrow's allocator starts a thread when it is loaded.
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
+# Both send usage data from a thread of their own; onnxruntime as soon as it is imported. A person's
+# own setting wins.
+QUIET: Mapping[str, str] = {"ORT_DISABLE_TELEMETRY": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+_STOP_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A task's process ended; `status` is its exit status, or minus the signal that killed it."""
+
+    task: str
+    status: int
+    cpu_seconds: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A task's server ended, and the task with it."""
+
+    task: str
+    cause: str
+
+
+@dataclass
+class _Server:
+    process: subprocess.Popen[bytes]
+    connection: socket.socket
+    log: Path
+    tasks: set[str] = field(default_factory=set)
+
+
+class ForkServers:
+    """The servers of one run; a context manager that leaves no process behind."""
+
+    def __init__(
+        self,
+        modules: Mapping[str, Sequence[str]],
+        environment: Mapping[str, str],
+        logs: Path,
+        wake: socket.socket | None = None,
+    ) -> None:
+        self._modules = modules
+        self._environment = {**QUIET, **os.environ, **environment, **SERVER_ENVIRONMENT}
+        self._logs = logs
+        self._running: dict[str, _Server] = {}
+        self._selector = selectors.DefaultSelector()
+        self._wake = wake
+        if wake is not None:
+            self._selector.register(wake, selectors.EVENT_READ)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for name in list(self._running):
+            self._stop(name)
+        self._selector.close()
+
+    def start(self, name: str) -> None:
+        """Start a server unless it runs; return at once."""
+        if name in self._running:
+            return
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        log = self._logs / f"{name}.fork-server.log"
+        command = [sys.executable, "-m", "pipelines.runners.fork_server", str(theirs.fileno())]
+        try:
+            self._logs.mkdir(parents=True, exist_ok=True)
+            with theirs, log.open("ab") as output:
+                process = subprocess.Popen(
+                    [*command, *self._modules[name]],
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    pass_fds=[theirs.fileno()],
+                    process_group=0,
+                )
+        except OSError as error:
+            ours.close()
+            raise disk_error(log, error) from error
+        self._running[name] = _Server(process, ours, log)
+        self._selector.register(ours, selectors.EVENT_READ, name)
+
+    def fork(self, name: str, task: str, request: Mapping[str, Any]) -> None:
+        """Ask a server for a task's process; how it ends comes out of `wait`."""
+        self.start(name)
+        self._running[name].tasks.add(task)
+        self._send(name, {"fork": task, "request": dict(request)})
+
+    def signal(self, task: str, number: int) -> None:
+        """Send a signal to a task's process group, if the task still runs."""
+        for name, server in self._running.items():
+            if task in server.tasks:
+                self._send(name, {"signal": number, "task": task})
+
+    def wait(self, seconds: float | None) -> list[Ended | Lost]:
+        """Block until a task ends, a stop signal arrives or the time is up."""
+        news: list[Ended | Lost] = []
+        for key, _ in self._selector.select(seconds):
+            if key.data is None:
+                self._drain()
+            else:
+                news += self._receive(key.data)
+        return news
+
+    def _drain(self) -> None:
+        if self._wake is not None:
+            with suppress(BlockingIOError):
+                self._wake.recv(MESSAGE_BYTES)
+
+    def _send(self, name: str, message: Mapping[str, Any]) -> None:
+        # A server that has just ended is reported by the end of file on its socket.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._running[name].connection.send(json.dumps(message).encode())
+
+    def _receive(self, name: str) -> list[Ended | Lost]:
+        server = self._running[name]
+        try:
+            message = server.connection.recv(MESSAGE_BYTES)
+        except ConnectionResetError:
+            message = b""
+        if message:
+            ended = Ended(**json.loads(message))
+            server.tasks.discard(ended.task)
+            return [ended]
+        lost = sorted(server.tasks)
+        server.tasks.clear()
+        self._stop(name)
+        cause = f"the fork server {name} ended with status {server.process.returncode}"
+        return [Lost(task, f"{cause} ({server.log})") for task in lost]
+
+    def _stop(self, name: str) -> None:
+        """End a server: one with tasks ends them first, at the end of file; any other is killed."""
+        server = self._running.pop(name)
+        self._selector.unregister(server.connection)
+        server.connection.close()
+        if not server.tasks:
+            server.process.kill()
+        try:
+            server.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            server.process.kill()
+            server.process.wait()

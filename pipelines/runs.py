@@ -1,0 +1,125 @@
+"""Runs as they are recorded: find them, read them, read what they produced.
+
+Rules: everything is read from the run's folder, so a folder that was moved still reads; a run
+that cannot be read is shown as such and never hides the others; a run whose process died is
+INTERRUPTED, whatever run.json says. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.core.artifacts import read_json
+from components.core.errors import SettingsError, TandemError
+from pipelines.home import Home
+from pipelines.runners.results import RunResult, RunState, TaskResult
+from pipelines.runners.run_folder import RUN_FILE, is_live
+from pipelines.runners.run_folder import read_run as read_result
+
+RECORDS_FILE = "records.json"  # the run's part of the log, for people
+LATEST = "latest"
+INTERRUPTED = "INTERRUPTED"
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """What run.json says: what became of the run, and `identity`, the run's own description."""
+
+    result: RunResult
+    identity: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The run's id, which is its folder's name."""
+        return self.folder.name
+
+    @property
+    def name(self) -> str:
+        """The use case's name."""
+        return str(self.identity.get("name", "?"))
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.result.folder
+
+    @property
+    def tasks(self) -> Mapping[str, TaskResult]:
+        """The tasks by name."""
+        return self.result.tasks
+
+    @property
+    def state(self) -> str:
+        """The run's state; INTERRUPTED where it says RUNNING and no process runs it."""
+        if self.result.state is RunState.RUNNING and not is_live(self.folder):
+            return INTERRUPTED
+        return str(self.result.state)
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall seconds from start to end; None while it has not ended."""
+        if not self.result.ended:
+            return None
+        parse = datetime.datetime.fromisoformat
+        return (parse(self.result.ended) - parse(self.result.started)).total_seconds()
+
+    def document(self, task: str, output: str, file: str) -> Any:
+        """Return a JSON file of an output, or None where the task did not get that far.
+
+        Raises DataError where the file is there and is not JSON.
+        """
+        result = self.tasks.get(task)
+        if result is None or output not in result.outputs:
+            return None
+        path = self.folder / result.outputs[output].path / file
+        return read_json(path) if path.is_file() else None
+
+
+def read_run(folder: Path) -> RecordedRun:
+    """Read a run's record; raise DataError naming the file where it is missing or damaged."""
+    result = read_result(folder)
+    return RecordedRun(result, read_json(folder / RUN_FILE)["run"])
+
+
+def run_folders(home: Home) -> list[Path]:
+    """Return the folders of all runs, oldest first: a run's id begins with the time it started."""
+    if not home.runs.is_dir():
+        return []
+    return sorted(path for path in home.runs.iterdir() if path.is_dir())
+
+
+def find_folder(home: Home, name: str) -> Path:
+    """Return the folder of a run's id, of the unambiguous beginning of one, or of the latest."""
+    folders = run_folders(home)
+    if not folders:
+        raise SettingsError(
+            f"there are no runs in {home.folder}", remedy="start one: tandem run flights"
+        )
+    if name == LATEST:
+        return folders[-1]
+    exact = [folder for folder in folders if folder.name == name]
+    found = exact or [folder for folder in folders if name and folder.name.startswith(name)]
+    if len(found) != 1:
+        problem = f"{len(found)} runs begin with {name}" if found else f"there is no run {name}"
+        raise SettingsError(problem, remedy="`tandem runs` lists them")
+    return found[0]
+
+
+def find_run(home: Home, name: str) -> RecordedRun:
+    """Read the run that `find_folder` finds."""
+    return read_run(find_folder(home, name))
+
+
+def all_runs(home: Home) -> list[RecordedRun | tuple[Path, TandemError]]:
+    """Return every run, oldest first; one that cannot be read comes with its error."""
+    found: list[RecordedRun | tuple[Path, TandemError]] = []
+    for folder in run_folders(home):
+        try:
+            found.append(read_run(folder))
+        except TandemError as error:
+            found.append((folder, error))
+    return found

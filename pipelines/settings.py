@@ -1,0 +1,165 @@
+"""A run's settings: one YAML file, parsed once, frozen, its unknown keys refused.
+
+The sections are defined in components/core/settings.py; this module joins them, checks what holds
+between them, and turns the file and its two companions (the schema and the data card) into the
+pipeline's arguments.
+
+Rules:
+1. a key that no section knows is refused, and the nearest right name is given;
+2. a column known only after the prediction (leakage, or the target's own) is never a feature, a
+   drift feature or a slice;
+3. a gate's slice is one that the evaluation computes;
+4. the schema and the card are files named relative to the settings file or the repository; their
+   contents, never their paths, reach the stages.
+It doesn't look at the data: whether a column exists is for the stages to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import Field, ValidationError, model_validator
+
+from components.core.artifacts import write_json
+from components.core.canonical import sha256_value
+from components.core.errors import SettingsError
+from components.core.settings import (
+    Checks,
+    DataCard,
+    Evaluate,
+    ModelFamily,
+    Name,
+    Policy,
+    Registry,
+    Section,
+    Source,
+    Train,
+    Transform,
+    Window,
+)
+from pipelines.settings_errors import explain
+from pipelines.settings_file import apply_overrides, read_yaml
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SCHEMA_FILE = REPOSITORY / "schemas" / "settings.schema.json"
+AnySection = TypeVar("AnySection", bound=Section)
+
+
+class RunSettings(Section):
+    """Everything a run depends on that a person writes down."""
+
+    name: Name = Field(description="the use case's name; run ids begin with it")
+    source: Source
+    window: Window
+    schema_file: str = Field(alias="schema", description="path of the TFMD schema (text proto)")
+    card: str = Field(description="path of the data card (YAML)")
+    checks: Checks = Checks()
+    transform: Transform
+    model: ModelFamily
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+    policy: Policy
+    registry: Registry
+
+    @model_validator(mode="after")
+    def _consistent(self) -> RunSettings:
+        for check in (self._leaking_columns, self._unknown_gate_slices):
+            for problem in check():
+                raise ValueError(problem)
+        return self
+
+    def _leaking_columns(self) -> Iterable[str]:
+        """Rule 2."""
+        later = {*self.source.leakage, self.source.target.column, self.source.target.name}
+        uses = {
+            "transform.features": set(self.transform.features),
+            "checks.drift_features": set(self.checks.drift_features),
+            "evaluate.slices": {name for cross in self.evaluate.slices for name in cross},
+        }
+        for place, names in uses.items():
+            if found := sorted(names & later):
+                yield f"{place} uses what is known only after the prediction: {', '.join(found)}"
+
+    def _unknown_gate_slices(self) -> Iterable[str]:
+        """Rule 3; a slice's key is `column=value`, a cross joins them with commas, in its order."""
+        crosses = [",".join(f"{re.escape(n)}=.*" for n in cross) for cross in self.evaluate.slices]
+        known = re.compile("|".join(["overall", *crosses]))
+        for gate in self.policy.gates:
+            if not known.fullmatch(gate.slice):
+                yield f"policy.gates: slice {gate.slice} is not among evaluate.slices"
+
+
+@dataclass(frozen=True)
+class LoadedSettings:
+    """Parsed settings with the contents of the files that they name."""
+
+    settings: RunSettings
+    card: DataCard
+    schema: str
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the pipeline's arguments that come from settings: all but run and champion."""
+        sections = self.settings.model_dump(mode="json", by_alias=True)
+        del sections["name"]
+        return sections | {"card": self.card.model_dump(mode="json"), "schema": self.schema}
+
+    @property
+    def sha256(self) -> str:
+        """The digest of everything that a person chose, file contents included."""
+        return sha256_value({"name": self.settings.name, **self.arguments()})
+
+
+def load_settings(path: Path, overrides: Sequence[str] = ()) -> LoadedSettings:
+    """Read a settings file, change what `overrides` (KEY=VALUE) say, and check all of it.
+
+    Raises SettingsError for anything that cannot be used, naming the key or the file.
+    """
+    values = apply_overrides(read_yaml(path), overrides)
+    settings = parse_settings(values, str(path))
+    card = read_yaml(_companion(path, settings.card, "card"))
+    return LoadedSettings(
+        settings=settings,
+        card=_parse(DataCard, card, settings.card),
+        schema=_companion(path, settings.schema_file, "schema").read_text(encoding="utf-8"),
+    )
+
+
+def parse_settings(values: Mapping[str, Any], place: str) -> RunSettings:
+    """Return the settings in a mapping; raise SettingsError that names `place` and the keys."""
+    return _parse(RunSettings, values, place)
+
+
+def _parse(kind: type[AnySection], values: Mapping[str, Any], place: str) -> AnySection:
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(explain(kind, error), remedy=f"correct it in {place}") from None
+
+
+def _companion(settings_file: Path, name: str, key: str) -> Path:
+    """Return the file that a settings key names (rule 4)."""
+    tried = [settings_file.resolve().parent / name, REPOSITORY / name]
+    for path in tried:
+        if path.is_file():
+            return path
+    raise SettingsError(
+        f"{key}: there is no file {name}",
+        remedy=f"name it relative to {tried[0].parent} or to {REPOSITORY}",
+    )
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a settings file, as committed in schemas/."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **RunSettings.model_json_schema(by_alias=True),
+    }
+
+
+def write_schema(path: Path = SCHEMA_FILE) -> None:
+    """Write the committed schema again, after a section changed."""
+    write_json(path, json_schema())

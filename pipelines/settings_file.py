@@ -1,0 +1,149 @@
+"""Settings files: where they lie, how they are read, how the command line changes a value.
+
+Rules: YAML is read with the safe loader, and a key given twice is refused; an override is
+KEY=VALUE, where KEY is a dotted path (a number is a place in a list) and VALUE is YAML, so
+`train.epochs=3` is a number; an override never changes the mapping it was given. Whether a key
+means anything is decided by RunSettings. Only `true` and `false` are truth values, as in YAML 1.2:
+with YAML 1.1's `on`, `off`, `yes` and `no` a join's key `on` would be read as true.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.core.errors import SettingsError
+
+EXAMPLES = Path(__file__).resolve().parent / "examples"
+FILE_NAME = "settings.yaml"
+_BOOLEAN = "tag:yaml.org,2002:bool"
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """The safe loader that refuses a key given twice."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - the name and the form are PyYAML's
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOLEAN]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.tag != "tag:yaml.org,2002:merge" and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key.value!r} is given twice", key.start_mark
+                )
+            if isinstance(key.value, str):
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_StrictLoader.add_implicit_resolver(
+    _BOOLEAN, re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+
+
+def parse_yaml(text: str) -> Any:
+    """Parse one YAML document safely; raise yaml.YAMLError."""
+    return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file; raise SettingsError naming the file and the line."""
+    try:
+        value = parse_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}", remedy="name another") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}{_line_of(error)}", remedy="correct the file") from None
+    if not isinstance(value, dict):
+        raise SettingsError(f"{path} holds no settings", remedy="write KEY: VALUE lines")
+    return value
+
+
+def _line_of(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "is not YAML"
+    return f", line {mark.line + 1}: {problem}" if mark else f": {problem}"
+
+
+def find_settings(name: str) -> Path:
+    """Return the settings file of an example's name, of a folder or of a file's path."""
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        return path
+    if (path / FILE_NAME).is_file():
+        return path / FILE_NAME
+    examples = example_names()
+    if name in examples:
+        return EXAMPLES / name / FILE_NAME
+    near = difflib.get_close_matches(name, examples, n=1)
+    raise SettingsError(
+        f"there is no example {name}{f'; did you mean {near[0]}?' if near else ''}",
+        remedy=f"give the path of a settings file, or one of: {', '.join(examples) or 'none'}",
+    )
+
+
+def example_names() -> list[str]:
+    """Return the examples that have a settings file, sorted."""
+    return sorted(path.parent.name for path in EXAMPLES.glob(f"*/{FILE_NAME}"))
+
+
+def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return a copy of the settings with each KEY=VALUE set."""
+    changed = copy.deepcopy(dict(values))
+    for override in overrides:
+        key, found, text = override.partition("=")
+        if not found or not all(key.split(".")):
+            raise SettingsError(
+                f"--set {override}: not KEY=VALUE", remedy="write it as train.epochs=3"
+            )
+        try:
+            value = parse_yaml(text)
+        except yaml.YAMLError as error:
+            raise SettingsError(
+                f"--set {key}: the value{_line_of(error)}", remedy="quote the value"
+            ) from None
+        _set(changed, key.split("."), value, key)
+    return changed
+
+
+def _set(target: Any, path: Sequence[str], value: Any, key: str) -> None:
+    """Set a value below a mapping or a list, making the mappings on the way."""
+    head, *rest = path
+    if isinstance(target, list):
+        if not head.isdecimal() or int(head) >= len(target):
+            raise SettingsError(
+                f"--set {key}: {head} is no place in a list of {len(target)}",
+                remedy="count from 0, or give the whole list in YAML",
+            )
+        place: Any = int(head)
+    elif isinstance(target, dict):
+        place = head
+    else:
+        raise SettingsError(
+            f"--set {key}: {head} lies below a value", remedy="name a key of a section"
+        )
+    if not rest:
+        target[place] = value
+        return
+    if isinstance(target, dict) and target.get(place) is None:
+        target[place] = {}
+    _set(target[place], rest, value, key)
+
+
+def window_overrides(window: str) -> list[str]:
+    """Return the overrides that FIRST:LAST stands for."""
+    first, found, last = window.partition(":")
+    if not found or not first or not last:
+        raise SettingsError(
+            f"--window {window}: not FIRST:LAST", remedy="write it as 2013-01:2013-10"
+        )
+    return [f"window.first={first!r}", f"window.last={last!r}"]

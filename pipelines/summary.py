@@ -1,0 +1,183 @@
+"""What a run came to: both models side by side, the decision and why.
+
+Read from the run's artifacts for the table at the end, for `--json` and for the report, so that
+all three say the same. A run that stopped early has parts missing: they are None, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipelines.runners.results import TaskResult, TaskState
+from pipelines.runs import RecordedRun
+
+FRAMEWORKS = ("pytorch", "tensorflow")
+OVERALL = "overall"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its confidence interval, where there is one."""
+
+    value: float
+    lower: float | None = None
+    upper: float | None = None
+
+    @classmethod
+    def of(cls, metric: Any) -> Estimate | None:
+        """Return the estimate in an evaluation's metric, which is an object or absent."""
+        if not isinstance(metric, Mapping) or metric.get("value") is None:
+            return None
+        return cls(metric["value"], metric.get("lower"), metric.get("upper"))
+
+    def __str__(self) -> str:
+        if self.lower is None or self.upper is None:
+            return f"{self.value:.4f}"
+        return f"{self.value:.4f} [{self.lower:.4f}, {self.upper:.4f}]"
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """One model in one line of the table; times in milliseconds unless named otherwise.
+
+    `training_seconds` is the wall time of the trainer's task, None where its result was cached.
+    """
+
+    framework: str
+    role: str
+    version: str | None
+    auc: Estimate | None
+    log_loss: Estimate | None
+    calibration_error: Estimate | None
+    one_row_ms: float | None
+    batch_ms: float | None
+    batch_rows: int | None
+    size_bytes: int | None
+    training_seconds: float | None
+    training_cached: bool
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run came to; `decision` is decision.json as it is."""
+
+    models: tuple[ModelResult, ...]
+    decision: Mapping[str, Any] | None
+    registration: Mapping[str, Any] | None
+    evaluation: Mapping[str, Any] | None
+    measurements: Mapping[str, Any] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `--json` shows."""
+        return {
+            "models": [asdict(model) for model in self.models],
+            "decision": self.decision,
+            "registration": self.registration,
+        }
+
+
+def read_summary(run: RecordedRun) -> RunSummary:
+    """Read a run's summary; raise DataError where one is there and is damaged."""
+    evaluation = run.document("evaluate-models", "evaluation", "evaluation.json")
+    measurements = run.document("evaluate-models", "measurements", "measurements.json")
+    registration = run.document("register-models", "registration", "registration.json")
+    decision = run.document("decide-release", "decision", "decision.json")
+    models = tuple(
+        _model(run, framework, evaluation or {}, measurements or {}, registration or {})
+        for framework in FRAMEWORKS
+        if evaluation
+    )
+    return RunSummary(models, decision, registration, evaluation, measurements)
+
+
+def _model(
+    run: RecordedRun,
+    framework: str,
+    evaluation: Mapping[str, Any],
+    measurements: Mapping[str, Any],
+    registration: Mapping[str, Any],
+) -> ModelResult:
+    metrics = evaluation["models"].get(framework, {}).get("slices", {}).get(OVERALL, {})
+    speed = measurements.get("models", {}).get(framework, {})
+    task = run.tasks.get(f"train-{framework}", TaskResult())
+    cached = task.state is TaskState.CACHED
+    role, version = _role(framework, registration)
+    return ModelResult(
+        framework=framework,
+        role=role,
+        version=version,
+        auc=Estimate.of(metrics.get("auc")),
+        log_loss=Estimate.of(metrics.get("log_loss")),
+        calibration_error=Estimate.of(metrics.get("calibration_error")),
+        one_row_ms=speed.get("one_row_ms", {}).get("p50"),
+        batch_ms=speed.get("batch_ms", {}).get("p50"),
+        batch_rows=speed.get("batch_rows"),
+        size_bytes=speed.get("size_bytes"),
+        training_seconds=task.wall_seconds if task.state is TaskState.SUCCEEDED else None,
+        training_cached=cached,
+    )
+
+
+def _role(framework: str, registration: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Return candidate, challenger or "not registered", and the registry's version."""
+    for role in ("candidate", "challenger"):
+        entry = registration.get(role)
+        if entry and entry.get("framework") == framework:
+            return role, str(entry["version"])
+    return "not registered", None
+
+
+def size_text(count: int | None) -> str:
+    """Return a number of bytes as people read it."""
+    if count is None:
+        return "-"
+    amount = float(count)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def seconds_text(seconds: float | None) -> str:
+    """Return a duration as people read it."""
+    if seconds is None:
+        return "-"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
+
+
+def milliseconds_text(value: float | None) -> str:
+    """Return a latency as people read it."""
+    return "-" if value is None else f"{value:.3g} ms"
+
+
+ROWS = (
+    "role",
+    "AUC (interval)",
+    "log loss",
+    "calibration error",
+    "latency of one row, median",
+    "latency of a batch, median",
+    "size",
+    "training time",
+)
+
+
+def table_cells(model: ModelResult) -> tuple[str, ...]:
+    """Return one model's column of the table, in the order of ROWS."""
+    batch = milliseconds_text(model.batch_ms)
+    training = "cached" if model.training_cached else seconds_text(model.training_seconds)
+    return (
+        model.role if model.version is None else f"{model.role}, version {model.version}",
+        str(model.auc or "-"),
+        str(model.log_loss or "-"),
+        str(model.calibration_error or "-"),
+        milliseconds_text(model.one_row_ms),
+        f"{batch} ({model.batch_rows} rows)" if model.batch_rows else batch,
+        size_text(model.size_bytes),
+        training,
+    )

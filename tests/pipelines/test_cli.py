@@ -1,0 +1,221 @@
+"""The command line: fast help, exit codes, causes and remedies, and answers in JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli import main
+from pipelines.cli.parser import build_parser
+from pipelines.runners.results import RunState, TaskResult, TaskState
+
+Record = Callable[..., Path]
+HEAVY = ("kfp", "pydantic", "rich", "yaml", "jinja2", "numpy", "pyarrow", "tensorflow", "torch")
+COMMANDS = [
+    ["run"],
+    ["plan"],
+    ["compile"],
+    ["runs"],
+    ["runs", "show"],
+    ["report"],
+    ["audit", "verify"],
+    ["audit", "trace"],
+]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; from pipelines.cli import main; code = main(['--help']); "
+        f"print(code, sorted(set({HEAVY!r}) & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "0 []", done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_an_example_that_parses(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(option in text for option in ("--json", "--verbose", "--home"))
+    example = text.partition("example:\n")[2].split()
+    assert example[0] == "tandem"
+    assert build_parser().parse_args(example[1:]).command
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["rnu"], ["run", "flights", "--epochs"], ["plan"], ["audit"]], ids=" ".join
+)
+def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert "usage: tandem" in capsys.readouterr().err
+
+
+def test_an_option_before_an_inner_command_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = build_parser().parse_args(["runs", "--home", "here", "--json", "show", "latest"])
+    assert (arguments.home, arguments.json, arguments.run) == ("here", True, "latest")
+
+
+def test_a_settings_error_ends_with_2_cause_and_remedy(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["run", "flihgts"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    cause, remedy = said.err.splitlines()
+    assert cause == "error: there is no example flihgts; did you mean flights?"
+    assert remedy.startswith("remedy: ")
+
+
+def test_an_error_as_json_is_one_object_on_standard_output(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["run", "flihgts", "--json"]) == 2
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["exit_code"] == 2
+    assert answer["error"]["kind"] == "SettingsError"
+
+
+def test_a_traceback_is_shown_only_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", "flihgts"])
+    assert "Traceback" not in capsys.readouterr().err
+    main(["run", "flihgts", "--verbose"])
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_unexpected_error_is_one_line_that_names_its_log(
+    capsys: pytest.CaptureFixture[str], record_run: Record
+) -> None:
+    decision = ("decide-release", "decision", "decision.json")
+    folder = record_run(lambda documents: documents.update({decision: {"go": True}}))
+    home = folder.parents[1]
+    assert main(["runs", "--home", str(home)]) == 1
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert f"the traceback is in {home / 'tandem.log'}" in said
+    assert "Traceback" in (home / "tandem.log").read_text()
+
+
+def test_a_run_without_a_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run"]) == 2
+    assert "tandem run flights" in capsys.readouterr().err
+
+
+def test_resume_takes_no_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--resume", "latest", "--set", "train.epochs=3"]) == 2
+    assert "--resume goes on with what the run recorded" in capsys.readouterr().err
+
+
+def test_no_runs_yet_is_said_and_is_no_error(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    home = str(tmp_path / "nowhere")
+    assert main(["runs", "--home", home]) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "no runs" in said.err
+    assert main(["runs", "--home", home, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"home": home, "runs": []}
+    assert not Path(home).exists()
+
+
+def test_showing_a_run_where_there_is_none_ends_with_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["runs", "show", "latest", "--home", str(tmp_path)]) == 2
+    assert "there are no runs" in capsys.readouterr().err
+
+
+def test_a_finished_run_is_listed_and_shown(
+    capsys: pytest.CaptureFixture[str], record_run: Record
+) -> None:
+    folder = record_run()
+    home = ["--home", str(folder.parents[1])]
+    assert main(["runs", *home]) == 0
+    assert "SUCCEEDED" in capsys.readouterr().out
+    assert main(["runs", "show", folder.name[:9], *home]) == 0
+    text = capsys.readouterr().out
+    assert "0.7000 [0.6900, 0.7100]" in text
+    assert "decision: release pytorch" in text
+    assert "\n  its AUC is higher" in text
+    assert main(["runs", "show", "latest", "--json", *home]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["models"][0]["auc"] == {"value": 0.7, "lower": 0.69, "upper": 0.71}
+    assert answer["decision"]["winner"] == "pytorch"
+
+
+def test_a_run_whose_process_died_is_listed_as_interrupted(
+    capsys: pytest.CaptureFixture[str], record_run: Record
+) -> None:
+    folder = record_run(state=RunState.RUNNING)
+    assert main(["runs", "--home", str(folder.parents[1])]) == 0
+    assert "INTERRUPTED" in capsys.readouterr().out
+
+
+def test_a_failed_task_is_shown_with_cause_remedy_and_log(
+    capsys: pytest.CaptureFixture[str], record_run: Record
+) -> None:
+    error = {"kind": "DataError", "message": "[bold]no rows", "remedy": "give some"}
+    failed = TaskResult(TaskState.FAILED, error=error, log="logs/ingest-examples.log")
+    folder = record_run(results={"ingest-examples": failed}, state=RunState.FAILED)
+    assert main(["runs", "show", "latest", "--home", str(folder.parents[1])]) == 0
+    text = capsys.readouterr().out
+    assert "ingest-examples failed: [bold]no rows" in text
+    assert "remedy: give some" in text
+    assert str(folder / "logs" / "ingest-examples.log") in text
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"state": "SUCCEEDED"}', '{"tasks": 3}'])
+def test_a_damaged_record_is_listed_and_named(
+    capsys: pytest.CaptureFixture[str], record_run: Record, text: str
+) -> None:
+    folder = record_run()
+    home = ["--home", str(folder.parents[1])]
+    (folder / "run.json").write_text(text)
+    assert main(["runs", *home]) == 0
+    assert "UNREADABLE" in capsys.readouterr().out
+    assert main(["runs", "show", "latest", *home]) == 1
+    said = capsys.readouterr().err
+    assert str(folder / "run.json") in said
+    assert "Traceback" not in said
+
+
+def test_the_report_is_written_again(
+    capsys: pytest.CaptureFixture[str], record_run: Record
+) -> None:
+    folder = record_run()
+    assert main(["report", "latest", "--home", str(folder.parents[1])]) == 0
+    assert capsys.readouterr().out == f"{folder / 'report.html'}\n"
+    assert (folder / "report.html").is_file()
+
+
+def test_the_compiled_pipeline_goes_to_standard_output_or_to_a_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["compile"]) == 0
+    text = capsys.readouterr().out
+    assert main(["compile", "-o", str(tmp_path / "x.yaml"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["file"] == str(tmp_path / "x.yaml")
+    assert (tmp_path / "x.yaml").read_text() == text
+
+
+def test_a_compiled_pipeline_that_cannot_be_written_ends_with_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["compile", "-o", str(tmp_path / "file" / "x.yaml")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_log_that_is_not_there_cannot_be_verified(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["audit", "verify", "--home", str(tmp_path)]) == 5
+    assert main(["audit", "trace", "shop-late@1", "--home", str(tmp_path)]) == 5
+    assert "remedy: " in capsys.readouterr().err

@@ -1,0 +1,249 @@
+"""Before a run starts: preflight, the run's identity, its arguments, and resuming."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.core.artifacts import write_json
+from components.core.canonical import sha256_file
+from components.core.errors import DataError, PlatformError, SettingsError
+from components.core.settings import Source
+from pipelines import identity
+from pipelines.champion import resolve
+from pipelines.home import Home, home_folder
+from pipelines.launch import (
+    ARGUMENTS_FILE,
+    SETTINGS_FILE,
+    START_FILE,
+    environment,
+    prepare,
+    prepare_resume,
+)
+from pipelines.plan import Verdict, code_of_run
+from pipelines.preflight import check_disk, check_function
+from pipelines.runners.ir import parse_pipeline
+from pipelines.runners.results import RunState
+from pipelines.runs import read_run
+from pipelines.settings import load_settings
+from pipelines.sources import pin_sources
+
+Write = Callable[[dict[str, Any]], Path]
+Record = Callable[..., Path]
+
+
+def test_preparing_writes_nothing(
+    values: dict[str, Any], write_settings: Write, tmp_path: Path
+) -> None:
+    path = write_settings(values)
+    before = sorted(tmp_path.rglob("*"))
+    prepared = prepare(load_settings(path), path, Home(tmp_path / "home"), cache=True)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert prepared.tasks[-1] == "seal-run"
+    assert prepared.arguments["source"]["table"]["sha256"] == sha256_file(tmp_path / "rows.csv")
+    assert prepared.arguments["champion"] == {}
+    assert json.loads(json.dumps(prepared.arguments)) == prepared.arguments
+    assert set(prepared.preload) == {"light", "tensorflow", "torch", "mlflow"}
+
+
+def test_a_cached_run_loads_neither_framework_ahead(
+    values: dict[str, Any], write_settings: Write, tmp_path: Path
+) -> None:
+    path = write_settings(values)
+    prepared = prepare(load_settings(path), path, Home(tmp_path / "home"), cache=True)
+    cached = [
+        plan if plan.why == "always runs" else replace(plan, verdict=Verdict.CACHED)
+        for plan in prepared.plan
+    ]
+    assert set(replace(prepared, plan=cached).preload) == {"light", "mlflow"}
+
+
+def test_no_path_of_this_machine_reaches_the_arguments(
+    values: dict[str, Any], write_settings: Write, tmp_path: Path
+) -> None:
+    path = write_settings(values)
+    prepared = prepare(load_settings(path), path, Home(tmp_path / "home"), cache=True)
+    assert str(tmp_path) not in json.dumps(prepared.arguments)
+    given = environment(prepared, Home(tmp_path / "home"), "unix:/x")
+    assert given["TANDEM_SOURCES"] == str(tmp_path)
+
+
+def test_a_missing_source_file_is_refused_by_its_key(
+    values: dict[str, Any], write_settings: Write, tmp_path: Path
+) -> None:
+    path = write_settings(values)
+    (tmp_path / "rows.csv").unlink()
+    with pytest.raises(SettingsError, match=r"source\.table\.location: there is no file"):
+        prepare(load_settings(path), path, Home(tmp_path / "home"), cache=True)
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_pinned_source_file_must_be_that_file(values: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("year,month\n")
+    values["source"]["table"]["sha256"] = "0" * 64
+    with pytest.raises(SettingsError, match="is not the file that sha256 names"):
+        pin_sources(Source.model_validate(values["source"]), tmp_path)
+
+
+def test_too_little_disk_space_is_refused(tmp_path: Path) -> None:
+    free = shutil.disk_usage(tmp_path).free
+    with pytest.raises(PlatformError, match="are free in"):
+        check_disk(tmp_path / "not" / "there", least=2 * free)
+    check_disk(tmp_path / "not" / "there", least=0)
+
+
+def test_a_state_folder_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PlatformError, match="cannot be written"):
+        check_disk(tmp_path / "file" / "home", least=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("pipelines.nowhere.model:build_model", "there is no module"),
+        ("pipelines.examples.flights.model_pytorch:biuld", "has no function biuld"),
+    ],
+)
+def test_a_model_function_that_is_not_there_is_refused(name: str, problem: str) -> None:
+    with pytest.raises(SettingsError, match=f"model.pytorch: .*{problem}"):
+        check_function("model.pytorch", name)
+
+
+# With this, any Python process that is started fails at once.
+BROKEN = {"PYTHONHOME": "/nowhere"}
+
+
+def test_where_there_is_no_registry_no_process_is_started_for_the_champion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert resolve("shop-late", Home(tmp_path), BROKEN) == {}
+
+
+def test_a_champion_that_cannot_be_asked_for_is_an_error_with_its_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "mlflow.db").touch()
+    with pytest.raises(PlatformError, match=r"the champion was not found: .+"):
+        resolve("shop-late", Home(tmp_path), BROKEN)
+
+
+def test_a_registry_without_the_alias_has_no_champion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
+        store.execute("CREATE TABLE registered_model_aliases (name TEXT, alias TEXT)")
+    assert resolve("shop-late", Home(tmp_path), {}) == {}
+
+
+def test_who_runs_is_a_pseudonym() -> None:
+    actor = identity.actor()
+    assert actor.startswith("sha256:")
+    assert len(actor) == len("sha256:") + identity.PSEUDONYM_LENGTH
+    assert getpass.getuser() not in actor
+    assert identity.actor() == actor
+
+
+def test_the_code_is_what_git_says(tmp_path: Path) -> None:
+    assert identity.code(tmp_path) == {"commit": "", "dirty": True}
+    person = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for command in (["init", "-q"], [*person, "commit", "-q", "--allow-empty", "-m", "x"]):
+        subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
+    code = identity.code(tmp_path)
+    assert len(code["commit"]) == 40
+    assert code["dirty"] is False
+    (tmp_path / "new").write_text("")
+    assert identity.code(tmp_path)["dirty"] is True
+
+
+def test_the_state_folder_is_the_options_then_the_environments_then_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TANDEM_HOME", raising=False)
+    assert home_folder(None) == tmp_path / ".tandem"
+    monkeypatch.setenv("TANDEM_HOME", "there")
+    assert home_folder(None) == tmp_path / "there"
+    assert home_folder("here") == tmp_path / "here"
+
+
+def test_telemetry_is_off_unless_a_person_says_otherwise(
+    values: dict[str, Any],
+    write_settings: Write,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = write_settings(values)
+    prepared = prepare(load_settings(path), path, Home(tmp_path), cache=True)
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    given = environment(prepared, Home(tmp_path), "unix:/x")
+    assert given["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert given["TF_CPP_MIN_LOG_LEVEL"] == "0"
+
+
+@pytest.fixture
+def failed_run(
+    record_run: Record, values: dict[str, Any], write_settings: Write, tmp_path: Path
+) -> Path:
+    """A run that failed, with everything that resuming reads."""
+    path = write_settings(values)
+    prepared = prepare(load_settings(path), path, Home(tmp_path / "home"), cache=True)
+    folder = record_run(state=RunState.FAILED)
+    run = json.loads((folder / "run.json").read_text())
+    run["run"]["ir_sha256"] = sha256_file(folder / "pipeline.yaml")
+    write_json(folder / "run.json", run)
+    pipeline = parse_pipeline(yaml.safe_load((folder / "pipeline.yaml").read_text()))
+    code = code_of_run(pipeline, prepared.arguments)
+    write_json(folder / START_FILE, {"code": code, "sources": str(tmp_path)})
+    write_json(folder / ARGUMENTS_FILE, dict(prepared.arguments))
+    write_json(folder / SETTINGS_FILE, dict(prepared.settings))
+    return folder
+
+
+def test_a_failed_run_is_resumed_with_what_it_recorded(failed_run: Path) -> None:
+    prepared = prepare_resume(read_run(failed_run), Home(failed_run.parents[1]))
+    assert prepared.folder == failed_run
+    assert prepared.arguments == json.loads((failed_run / ARGUMENTS_FILE).read_text())
+    assert prepared.done is not None
+
+
+def test_resuming_is_refused_where_the_code_changed_and_the_modules_are_named(
+    failed_run: Path,
+) -> None:
+    start = json.loads((failed_run / START_FILE).read_text())
+    start["code"]["components.train_pytorch.step"] = "0" * 64
+    start["code"]["components.core.gone"] = "0" * 64
+    write_json(failed_run / START_FILE, start)
+    with pytest.raises(SettingsError) as caught:
+        prepare_resume(read_run(failed_run), Home(failed_run.parents[1]))
+    assert caught.value.message.endswith(
+        "missing: components.core.gone, changed: components.train_pytorch.step"
+    )
+
+
+def test_resuming_is_refused_where_the_recorded_pipeline_changed(failed_run: Path) -> None:
+    with (failed_run / "pipeline.yaml").open("a") as stream:
+        stream.write("# more\n")
+    with pytest.raises(DataError, match="is not what the run started with"):
+        prepare_resume(read_run(failed_run), Home(failed_run.parents[1]))
+
+
+def test_a_run_that_ended_well_says_so_instead_of_resuming(record_run: Record) -> None:
+    folder = record_run()
+    with pytest.raises(SettingsError, match=r"has finished: there is nothing to resume"):
+        prepare_resume(read_run(folder), Home(folder.parents[1]))

@@ -1,0 +1,61 @@
+"""What a person sees while a run goes on."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from pipelines.progress import LineProgress, LiveProgress, progress
+from pipelines.runners.results import TaskEvent, TaskResult, TaskState
+
+TASKS = ["train-pytorch", "train-tensorflow"]
+RUNNING = TaskEvent("train-pytorch", TaskState.RUNNING, 1.0, ("train-tensorflow",))
+DONE = TaskEvent(
+    "train-pytorch",
+    TaskState.SUCCEEDED,
+    9.5,
+    ("train-tensorflow",),
+    TaskResult(TaskState.SUCCEEDED, wall_seconds=8.5),
+)
+
+
+def test_without_a_terminal_each_change_is_one_plain_line() -> None:
+    stream = io.StringIO()
+    with progress(TASKS, stream) as listener:
+        assert isinstance(listener, LineProgress)
+        listener(TaskEvent("train-pytorch", TaskState.PENDING, 0.0, ()))
+        listener(RUNNING)
+        listener(DONE)
+    running, done = stream.getvalue().splitlines()
+    assert running.split() == [
+        "1.0", "s", "train-pytorch", "running,", "beside", "train-tensorflow",
+    ]  # fmt: skip
+    assert done.endswith("succeeded in 8.5 s, beside train-tensorflow")
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_on_a_terminal_a_table_shows_state_time_and_what_runs_beside() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    live = LiveProgress(TASKS, console)
+    with live:
+        live(RUNNING)
+        live(DONE)
+    plain = Console(file=io.StringIO(), width=100)
+    plain.print(live.table())
+    text = plain.file.getvalue()  # type: ignore[attr-defined]
+    row = next(line for line in text.splitlines() if "train-pytorch" in line)
+    assert [cell.strip() for cell in row.strip("│ ").split("│")] == [
+        "train-pytorch",
+        "succeeded",
+        "8.5 s",
+        "train-tensorflow",
+    ]
+    assert "pending" in text
+
+
+def test_a_name_with_markup_is_shown_as_it_is() -> None:
+    live = LiveProgress(["[red]x[/red]"], Console(file=io.StringIO()))
+    plain = Console(file=io.StringIO(), width=100)
+    plain.print(live.table())
+    assert "[red]x[/red]" in plain.file.getvalue()  # type: ignore[attr-defined]

@@ -1,0 +1,160 @@
+"""The report page: what it says, that it escapes, and that it needs nothing but itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.core.artifacts import write_json
+from components.core.errors import DataError
+from pipelines.home import Home
+from pipelines.report import render, write_report
+from pipelines.runners.results import RunState, TaskResult, TaskState
+from pipelines.runs import RECORDS_FILE, read_run
+
+Record = Callable[..., Path]
+HOSTILE = "<script>alert('x')</script>&\"'"
+VOID = {"meta", "path", "rect", "br"}
+
+
+class Page(HTMLParser):
+    """Collects what a page holds, and checks that its elements are closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.names: set[str] = set()
+        self.text = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def page(folder: Path) -> Page:
+    return Page(render(read_run(folder), Home(folder.parents[1])))
+
+
+def test_the_page_shows_both_models_the_decision_and_the_gates(record_run: Record) -> None:
+    text = page(record_run()).text
+    for part in (
+        "A candidate was registered",
+        "its AUC is higher",
+        "an AUC of TensorFlow above 0.70",
+        "0.7000 [0.6900, 0.7100]",
+        "candidate, version 7",
+        "345.7 kB",
+        "12.0 s",
+        "cached",
+        "origin=JFK",
+        "minimum rows",
+        "cancelled",
+        "tandem audit trace shop-late@7",
+        "with uncommitted changes",
+    ):
+        assert part in text
+
+
+def test_text_from_data_and_errors_is_escaped_everywhere(record_run: Record) -> None:
+    def poison(documents: dict[tuple[str, str, str], Any]) -> None:
+        manifest = documents["ingest-examples", "examples", "manifest.json"]
+        manifest["dropped"][0]["reason"] = HOSTILE
+        manifest["source"]["files"][0]["location"] = HOSTILE
+        evaluation = documents["evaluate-models", "evaluation", "evaluation.json"]
+        for model in evaluation["models"].values():
+            model["slices"][f"origin={HOSTILE}"] = model["slices"].pop("origin=JFK")
+        documents["decide-release", "decision", "decision.json"]["reasons"] = [HOSTILE]
+        registration = documents["register-models", "registration", "registration.json"]
+        registration["model_name"] = HOSTILE
+
+    error = {"kind": "DataError", "message": HOSTILE, "remedy": HOSTILE}
+    failed = {"seal-run": TaskResult(TaskState.FAILED, error=error, reason=HOSTILE)}
+    folder = record_run(poison, failed)
+    shown = page(folder)
+    assert "script" not in shown.names
+    assert shown.text.count("alert('x')") >= 8
+    assert "<script" not in render(read_run(folder), Home(folder.parents[1])).lower()
+
+
+def test_the_page_needs_no_script_and_no_network(record_run: Record) -> None:
+    folder = record_run()
+    shown = page(folder)
+    assert not shown.open
+    assert shown.names.isdisjoint({"script", "link", "img", "iframe", "object", "base", "form"})
+    names = {name for name, _ in shown.attributes}
+    assert names.isdisjoint({"src", "href", "srcset", "style"})
+    assert not [name for name in names if name.startswith("on")]
+    style = re.findall(r"url\(([^)]*)\)", render_text(folder))
+    assert set(style) == {"#head"}
+
+
+def render_text(folder: Path) -> str:
+    return render(read_run(folder), Home(folder.parents[1]))
+
+
+def test_a_failed_run_shows_the_cause_and_leaves_out_what_it_did_not_reach(
+    record_run: Record,
+) -> None:
+    error = {"kind": "GateError", "message": "too few rows", "remedy": "give more"}
+
+    def stop(documents: dict[tuple[str, str, str], Any]) -> None:
+        for key in [key for key in documents if key[0] != "ingest-examples"]:
+            del documents[key]
+
+    results = {
+        "validate-examples": TaskResult(TaskState.FAILED, error=error),
+        "train-pytorch": TaskResult(TaskState.SKIPPED, reason="validate-examples failed"),
+    }
+    folder = record_run(stop, results, RunState.FAILED)
+    gate = {"name": "minimum_rows", "metric": "rows", "value": 5, "operator": ">="}
+    view = {"index": 3, "event": "FAIL", "stage": "validate_examples", "attempt": 1, "time": "t"}
+    gates = [{**gate, "threshold": 1000, "passed": False}]
+    write_json(folder / RECORDS_FILE, {"records": [{**view, "record": "6" * 64, "gates": gates}]})
+    text = page(folder).text
+    assert "too few rows" in text
+    assert "Remedy: give more" in text
+    assert "NOT PASSED" in text
+    assert "skipped" in text
+    assert "Both models" not in text
+
+
+def test_a_damaged_artifact_is_named_instead_of_shown(record_run: Record) -> None:
+    folder = record_run()
+    path = folder / "artifacts" / "decide-release" / "decision" / "decision.json"
+    path.write_text("{")
+    with pytest.raises(DataError, match=re.escape(str(path))):
+        render(read_run(folder), Home(folder.parents[1]))
+
+
+def test_the_page_is_written_into_the_runs_folder(record_run: Record) -> None:
+    folder = record_run()
+    path = write_report(read_run(folder), Home(folder.parents[1]))
+    assert path == folder / "report.html"
+    assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_the_picture_joins_each_stage_with_those_it_waits_for(record_run: Record) -> None:
+    shown = page(record_run())
+    paths = [value for name, value in shown.attributes if name == "d" and value]
+    # Eight arrows say it all: a way that a longer one implies is left out.
+    assert len([path for path in paths if " C" in path]) == 8

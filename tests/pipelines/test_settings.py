@@ -1,0 +1,279 @@
+"""One test for each rule of the settings, and properties of overrides."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.core.errors import SettingsError
+from pipelines.settings import SCHEMA_FILE, json_schema, load_settings, parse_settings
+from pipelines.settings_file import (
+    apply_overrides,
+    example_names,
+    find_settings,
+    read_yaml,
+    window_overrides,
+)
+
+Write = Callable[[dict[str, Any]], Path]
+
+
+def refusal(values: dict[str, Any]) -> str:
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(values, "settings.yaml")
+    return caught.value.message
+
+
+def test_good_settings_are_accepted_and_frozen(values: dict[str, Any]) -> None:
+    settings = parse_settings(values, "settings.yaml")
+    assert settings.train.epochs == 4
+    with pytest.raises(ValueError, match="frozen"):
+        settings.name = "other"  # type: ignore[misc]
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_name(values: dict[str, Any]) -> None:
+    values["train"] = {"epoch": 3}
+    assert refusal(values) == "train.epoch: unknown; did you mean train.epochs?"
+
+
+def test_an_unknown_key_at_the_top_is_refused_with_the_nearest_name(
+    values: dict[str, Any],
+) -> None:
+    values["polcy"] = values.pop("policy")
+    message = refusal(values)
+    assert "polcy: unknown; did you mean policy?" in message
+    assert "policy: missing" in message
+
+
+def test_a_key_in_the_wrong_section_is_refused_with_its_place(values: dict[str, Any]) -> None:
+    values["epochs"] = 3
+    assert refusal(values) == "epochs: unknown; did you mean train.epochs?"
+
+
+def test_an_unknown_key_inside_a_join_is_refused_with_the_nearest_name(
+    values: dict[str, Any],
+) -> None:
+    join = {"location": "w.csv", "on": ["origin"], "columns": ["wind"], "shift_hour": {"hour": 1}}
+    values["source"]["joins"] = {"weather": join}
+    assert "did you mean source.joins.weather.shift_hours?" in refusal(values)
+
+
+def test_an_unknown_key_like_no_other_is_refused_with_what_the_section_has(
+    values: dict[str, Any],
+) -> None:
+    values["registry"]["zzz"] = 1
+    assert refusal(values) == "registry.zzz: unknown; registry has experiment, model_name"
+
+
+def test_a_value_out_of_range_is_refused_by_its_key(values: dict[str, Any]) -> None:
+    values["train"] = {"epochs": 0}
+    assert refusal(values).startswith("train.epochs: Input should be greater than or equal to 1")
+
+
+@pytest.mark.parametrize("column", ["arrived", "delay", "late"])
+@pytest.mark.parametrize(
+    "place", ["transform.features", "checks.drift_features", "evaluate.slices"]
+)
+def test_a_column_known_only_afterwards_is_refused_by_name(
+    values: dict[str, Any], place: str, column: str
+) -> None:
+    if place == "transform.features":
+        values["transform"]["features"][column] = {"kind": "zscore"}
+    elif place == "checks.drift_features":
+        values["checks"] = {"drift_features": ["distance", column]}
+    else:
+        values["evaluate"]["slices"].append(["origin", column])
+    assert refusal(values) == f"{place} uses what is known only after the prediction: {column}"
+
+
+def test_a_gate_on_a_slice_that_is_not_computed_is_refused(values: dict[str, Any]) -> None:
+    values["policy"]["gates"][0]["slice"] = "carrier=UA"
+    assert refusal(values) == "policy.gates: slice carrier=UA is not among evaluate.slices"
+
+
+def test_a_gate_on_a_computed_slice_is_accepted(values: dict[str, Any]) -> None:
+    values["policy"]["gates"][0]["slice"] = "origin=JFK"
+    assert parse_settings(values, "x").policy.gates[0].slice == "origin=JFK"
+
+
+def test_a_window_that_ends_before_it_begins_is_refused(values: dict[str, Any]) -> None:
+    values["window"] = {"first": "2013-03", "last": "2013-01"}
+    assert refusal(values).startswith("window: a window needs at least two spans")
+
+
+def test_a_key_given_twice_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text("train:\n  epochs: 3\n  epochs: 4\n")
+    with pytest.raises(SettingsError, match=r"line 3: key 'epochs' is given twice"):
+        read_yaml(path)
+
+
+def test_on_is_a_key_and_no_is_a_text_and_only_true_is_true(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text("on: [origin]\ncountry: no\npresent: true\n")
+    assert read_yaml(path) == {"on": ["origin"], "country": "no", "present": True}
+
+
+def test_yaml_that_would_make_an_object_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text("name: !!python/object/apply:os.getcwd []\n")
+    with pytest.raises(SettingsError, match="line 1"):
+        read_yaml(path)
+
+
+def test_schema_and_card_reach_the_arguments_by_content(
+    values: dict[str, Any], write_settings: Write
+) -> None:
+    arguments = load_settings(write_settings(values)).arguments()
+    assert arguments["schema"] == 'feature { name: "distance" }\n'
+    assert arguments["card"]["licence"] == "CC0-1.0"
+    assert "name" not in arguments
+
+
+def test_a_changed_card_changes_the_digest_of_the_settings(
+    values: dict[str, Any], write_settings: Write
+) -> None:
+    path = write_settings(values)
+    before = load_settings(path).sha256
+    assert load_settings(path).sha256 == before
+    card = path.parent / "card.yaml"
+    card.write_text(card.read_text().replace("CC0-1.0", "CC-BY-4.0"))
+    assert load_settings(path).sha256 != before
+
+
+def test_a_missing_schema_file_is_refused_by_name(
+    values: dict[str, Any], write_settings: Write
+) -> None:
+    values["schema"] = "nowhere.pbtxt"
+    with pytest.raises(SettingsError, match=r"schema: there is no file nowhere\.pbtxt"):
+        load_settings(write_settings(values))
+
+
+def test_a_card_without_a_licence_is_refused(values: dict[str, Any], write_settings: Write) -> None:
+    path = write_settings(values)
+    (path.parent / "card.yaml").write_text("origin: here\n")
+    with pytest.raises(SettingsError, match=r"licence: missing"):
+        load_settings(path)
+
+
+def test_an_unknown_example_lists_those_that_exist() -> None:
+    with pytest.raises(SettingsError, match="did you mean flights") as caught:
+        find_settings("fligths")
+    assert "flights" in caught.value.remedy
+
+
+def test_settings_are_found_by_path_and_by_folder(
+    values: dict[str, Any], write_settings: Write
+) -> None:
+    path = write_settings(values)
+    assert find_settings(str(path)) == path
+    assert find_settings(str(path.parent)) == path
+
+
+def test_every_example_loads_and_meets_the_committed_schema() -> None:
+    assert "flights" in example_names()
+    schema = json.loads(SCHEMA_FILE.read_text())
+    for name in example_names():
+        path = find_settings(name)
+        jsonschema.validate(read_yaml(path), schema)
+        assert load_settings(path).settings.name == name
+
+
+def test_the_committed_schema_is_current() -> None:
+    renew = "python -c 'from pipelines.settings import write_schema; write_schema()'"
+    assert json.loads(SCHEMA_FILE.read_text()) == json_schema(), f"renew it: {renew}"
+
+
+def test_the_committed_schema_refuses_an_unknown_key(values: dict[str, Any]) -> None:
+    values["train"] = {"epoch": 3}
+    with pytest.raises(jsonschema.ValidationError, match="epoch"):
+        jsonschema.validate(values, json.loads(SCHEMA_FILE.read_text()))
+
+
+def test_an_override_is_parsed_as_yaml(values: dict[str, Any]) -> None:
+    changed = apply_overrides(values, ["train.epochs=3", "evaluate.slices=[[origin], [carrier]]"])
+    assert changed["train"] == {"epochs": 3}
+    assert changed["evaluate"]["slices"] == [["origin"], ["carrier"]]
+
+
+def test_an_override_reaches_a_place_in_a_list(values: dict[str, Any]) -> None:
+    changed = apply_overrides(values, ["policy.gates.0.threshold=0.7"])
+    assert changed["policy"]["gates"][0]["threshold"] == 0.7
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["epochs", "=3", "a..b=3", "name.first=x", "policy.gates.9.threshold=1", "train.epochs=[1"],
+)
+def test_an_override_that_says_nothing_is_refused(values: dict[str, Any], override: str) -> None:
+    with pytest.raises(SettingsError, match="--set"):
+        apply_overrides(values, [override])
+
+
+def test_a_window_on_the_command_line_sets_both_ends(values: dict[str, Any]) -> None:
+    changed = apply_overrides(values, window_overrides("2013-02:2013-10"))
+    assert changed["window"] == {"first": "2013-02", "last": "2013-10"}
+
+
+@pytest.mark.parametrize("window", ["2013-01", ":2013-02", "2013-01:"])
+def test_half_a_window_is_refused(window: str) -> None:
+    with pytest.raises(SettingsError, match="--window"):
+        window_overrides(window)
+
+
+SETTINGS = {
+    "name": "shop",
+    "train": {"epochs": 4, "learning_rate": 0.001},
+    "transform": {"features": {"distance": {"kind": "zscore"}, "origin": {"kind": "vocabulary"}}},
+    "evaluate": {"slices": [["origin"], ["origin", "month"]]},
+    "policy": {"gates": [{"metric": "auc", "threshold": 0.6}, {"metric": "accuracy"}]},
+}
+
+
+def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    items = value.items() if isinstance(value, dict) else ()
+    items = enumerate(value) if isinstance(value, list) else items
+    found = False
+    for key, child in items:
+        found = True
+        yield from leaves(child, (*path, str(key)))
+    if not found:
+        yield path
+
+
+def at(value: Any, path: tuple[str, ...]) -> Any:
+    for part in path:
+        value = value[int(part)] if isinstance(value, list) else value[part]
+    return value
+
+
+scalars = st.one_of(
+    st.integers(-(2**53), 2**53),
+    st.booleans(),
+    st.none(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufeff")),
+)
+
+
+@given(path=st.sampled_from(sorted(leaves(SETTINGS))), value=scalars)
+def test_an_override_sets_one_value_and_leaves_all_others(
+    path: tuple[str, ...], value: Any
+) -> None:
+    original = copy.deepcopy(SETTINGS)
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
+    changed = apply_overrides(SETTINGS, [f"{'.'.join(path)}={text}"])
+    assert at(changed, path) == value
+    assert original == SETTINGS
+    assert all(
+        at(changed, other) == at(SETTINGS, other) for other in leaves(SETTINGS) if other != path
+    )

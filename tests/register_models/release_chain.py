@@ -1,0 +1,175 @@
+"""Runs whose stages go through run_stage with small steps, so that their records are real."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tiny_bundles
+from made_evaluations import around, model
+
+from components.core.artifacts import read_json, tree_digest, write_json
+from components.core.outcome import Outcome
+from components.core.settings import Section
+from components.decide_release.step import decide_release
+from components.register_models.step import register_models
+from components.stage import run_stage
+
+REGISTRY = {"model_name": "flights", "experiment": "tandem"}
+POLICY = {"gates": [{"metric": "auc", "operator": ">=", "threshold": 0.7}]}
+
+
+class Nothing(Section):
+    """No settings."""
+
+
+@dataclass
+class Port:
+    """What kfp's Artifact is to run_stage."""
+
+    path: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def ingest_examples(*, settings: Nothing, examples: Path) -> Outcome:
+    write_json(examples / "rows.json", [1, 2, 3])
+    return Outcome()
+
+
+def validate_examples(*, settings: Nothing, examples: Path, validation: Path) -> Outcome:
+    write_json(validation / "validation.json", {"passed": True})
+    return Outcome()
+
+
+def transform_features(
+    *, settings: Nothing, examples: Path, validation: Path, features: Path
+) -> Outcome:
+    write_json(features / "features.json", {})
+    return Outcome()
+
+
+def train_pytorch(*, settings: Nothing, features: Path, pytorch_model: Path) -> Outcome:
+    tiny_bundles.write_bundle(pytorch_model, "pytorch")
+    return Outcome()
+
+
+def train_tensorflow(*, settings: Nothing, features: Path, tensorflow_model: Path) -> Outcome:
+    tiny_bundles.write_bundle(tensorflow_model, "tensorflow", 0.9, -0.6)
+    return Outcome()
+
+
+class Made(Section):
+    """The AUC that the made evaluation gives TensorFlow."""
+
+    tensorflow_auc: float
+
+
+def evaluate_models(
+    *,
+    settings: Made,
+    examples: Path,
+    pytorch_model: Path,
+    tensorflow_model: Path,
+    evaluation: Path,
+    measurements: Path,
+) -> Outcome:
+    """Write an evaluation of the real bundles with made numbers."""
+    models = {"pytorch": model(), "tensorflow": model(settings.tensorflow_auc)}
+    models["pytorch"]["bundle_sha256"] = tree_digest(pytorch_model)
+    models["tensorflow"]["bundle_sha256"] = tree_digest(tensorflow_model)
+    comparison = {f"{name}_difference": around(0.02, 0.01) for name in ("auc", "log_loss")}
+    write_json(evaluation / "evaluation.json", {"models": models, "comparison": comparison})
+    speed = {"one_row_ms": {"p50": 0.1}, "rows_per_second": 10.0, "size_bytes": 100}
+    write_json(measurements / "measurements.json", {"models": dict.fromkeys(models, speed)})
+    return Outcome()
+
+
+class Chain:
+    """One run: `ports` holds its artifacts."""
+
+    def __init__(self, folder: Path, run_id: str = "run-1") -> None:
+        self.folder = folder / run_id
+        self.run = {
+            "id": run_id,
+            "name": "flights",
+            "trigger": "manual",
+            "actor": "someone",
+            "code": {"commit": "c" * 40, "dirty": False},
+            "ir_sha256": "1" * 64,
+            "settings_sha256": "2" * 64,
+            "cache": False,
+        }
+        self.ports: dict[str, Port] = {}
+
+    def stage(
+        self,
+        step: Callable[..., Outcome],
+        inputs: tuple[str, ...],
+        outputs: tuple[str, ...],
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Run one stage as its face does."""
+        made = {name: Port(str(self.folder / step.__name__ / name)) for name in outputs}
+        run_stage(
+            step,
+            run=self.run,
+            parameters=parameters or {},
+            inputs={name: self.ports[name] for name in inputs},
+            outputs=made,
+        )
+        self.ports |= made
+
+    def until_decision(
+        self,
+        tensorflow_auc: float = 0.74,
+        *,
+        validated: bool = True,
+        tensorflow_step: Callable[..., Outcome] = train_tensorflow,
+    ) -> Chain:
+        """Run everything before registration."""
+        self.stage(ingest_examples, (), ("examples",))
+        if validated:
+            self.stage(validate_examples, ("examples",), ("validation",))
+        else:
+            self.stage(skip_validation, ("examples",), ("validation",))
+        self.stage(transform_features, ("examples", "validation"), ("features",))
+        self.stage(train_pytorch, ("features",), ("pytorch_model",))
+        self.stage(tensorflow_step, ("features",), ("tensorflow_model",))
+        self.stage(
+            evaluate_models,
+            ("examples", "pytorch_model", "tensorflow_model"),
+            ("evaluation", "measurements"),
+            {"tensorflow_auc": tensorflow_auc},
+        )
+        inputs = ("evaluation", "measurements")
+        self.stage(decide_release, inputs, ("decision",), {"policy": POLICY})
+        return self
+
+    def register(self) -> dict[str, Any]:
+        """Run register_models and return registration.json."""
+        inputs = ("pytorch_model", "tensorflow_model", "evaluation", "decision")
+        parameters = {"run": self.run, "registry": REGISTRY}
+        self.stage(register_models, inputs, ("registration",), parameters)
+        found: dict[str, Any] = read_json(self.path("registration") / "registration.json")
+        return found
+
+    def path(self, name: str) -> Path:
+        """Return where an artifact lies."""
+        return Path(self.ports[name].path)
+
+
+def skip_validation(*, settings: Nothing, examples: Path, validation: Path) -> Outcome:
+    """A stage that is not validate_examples, in its place."""
+    write_json(validation / "validation.json", {"passed": True})
+    return Outcome()
+
+
+def train_swapped(*, settings: Nothing, features: Path, tensorflow_model: Path) -> Outcome:
+    """A trainer that puts the other framework's bundle into its port."""
+    tiny_bundles.write_bundle(tensorflow_model, "pytorch")
+    return Outcome()
+
+
+train_swapped.__name__ = "train_tensorflow"

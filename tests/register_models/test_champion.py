@@ -1,0 +1,91 @@
+"""Which model has the alias champion."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from release_chain import Chain
+
+from components.core.artifacts import tree_digest
+from components.core.errors import IntegrityError, PlatformError, SettingsError
+from components.register_models.champion import main, resolve_champion
+from components.register_models.store import opened_store, shown, tracking_uri
+
+
+def test_without_a_store_there_is_no_champion_and_none_is_created(home):
+    assert resolve_champion("flights") == {}
+    assert list(home.iterdir()) == []
+
+
+def test_without_a_home_the_caller_is_told(monkeypatch):
+    monkeypatch.delenv("TANDEM_HOME", raising=False)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(SettingsError, match="TANDEM_HOME"):
+        resolve_champion("flights")
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("postgresql://me:secret@db:5432/mlflow", "postgresql://***@db:5432/mlflow"),
+        ("https://mlflow.example/path", "https://mlflow.example/path"),
+        ("sqlite:////home/me/mlflow.db", "sqlite:////home/me/mlflow.db"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(uri, expected):
+    assert shown(uri) == expected
+
+
+@pytest.mark.slow
+def test_the_champion_is_the_version_with_the_alias(notary, tmp_path, capsys):
+    chain = Chain(tmp_path).until_decision()
+    chain.register()
+    assert resolve_champion("flights") == {}
+    assert resolve_champion("other") == {}
+    with opened_store() as client:
+        client.set_registered_model_alias("flights", "champion", "2")
+    found = resolve_champion("flights")
+    assert found["version"] == "2"
+    assert found["bundle_sha256"] == tree_digest(chain.path("tensorflow_model"))
+    assert tree_digest(_path(found)) == found["bundle_sha256"]
+    assert main(["flights"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"champion": found}
+    assert resolve_champion("other") == {}
+
+
+def _path(found):
+    from pathlib import Path
+
+    return Path(found["path"])
+
+
+@pytest.mark.slow
+def test_mlflow_answers_where_its_table_cannot_be_asked(notary, tmp_path, monkeypatch):
+    Chain(tmp_path).until_decision().register()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri() + "?timeout=5")
+    assert resolve_champion("flights") == {}
+    assert resolve_champion("other") == {}
+    with opened_store() as client:
+        client.set_registered_model_alias("flights", "champion", "1")
+    assert resolve_champion("flights")["version"] == "1"
+
+
+@pytest.mark.slow
+def test_a_champion_that_tandem_did_not_register_is_refused(home, capsys):
+    with opened_store() as client:
+        client.create_registered_model("flights")
+        client.create_model_version("flights", source=(home / "somewhere").as_uri())
+        client.set_registered_model_alias("flights", "champion", "1")
+    with pytest.raises(IntegrityError, match="was not registered by Tandem"):
+        resolve_champion("flights")
+    assert main(["flights"]) == 4
+    assert json.loads(capsys.readouterr().out)["error"]["kind"] == "IntegrityError"
+
+
+@pytest.mark.slow
+def test_a_silent_store_is_a_platform_error(home, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(PlatformError, match=r"http://127\.0\.0\.1:9"):
+        resolve_champion("flights")

@@ -1,0 +1,278 @@
+"""register_models on a real SQLite store of MLflow, with a real notary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_bundles
+from release_chain import Chain, train_swapped
+
+from components.audit.client import connect
+from components.core.artifacts import tree_digest
+from components.core.bundle import Bundle, OnnxScorer
+from components.core.errors import IntegrityError, PlatformError
+from components.core.examples import raw_inputs
+from components.register_models.registry import Entry, ModelRegistry, RunLog
+from components.register_models.store import opened_store, tracking_uri
+
+pytestmark = pytest.mark.slow
+WRITES = (
+    "create_experiment",
+    "create_run",
+    "log_batch",
+    "create_registered_model",
+    "log_artifacts",
+    "create_model_version",
+    "set_registered_model_alias",
+    "set_terminated",
+)
+
+
+def _versions(client):
+    found = client.search_model_versions("name = 'flights'")
+    return {str(version.version): version.tags["tandem.framework"] for version in found}
+
+
+def _aliases(client):
+    found = client.search_registered_models()
+    return {alias: str(v) for alias, v in found[0].aliases.items()} if found else {}
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory) -> Path:
+    """Create an empty store once: making its tables takes seconds."""
+    from mlflow.tracking import MlflowClient
+
+    file = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{file}", f"sqlite:///{file}").search_experiments()
+    return file
+
+
+@pytest.fixture
+def store(home, empty_store) -> Path:
+    """Give the home an empty store."""
+    (home / "mlflow.db").write_bytes(empty_store.read_bytes())
+    return home / "mlflow.db"
+
+
+@pytest.fixture
+def chain(notary, store, tmp_path) -> Chain:
+    return Chain(tmp_path).until_decision()
+
+
+def test_the_winner_becomes_candidate_and_the_other_challenger(chain):
+    found = chain.register()
+    assert found["candidate"] == {
+        "framework": "pytorch",
+        "version": "1",
+        "bundle_sha256": tree_digest(chain.path("pytorch_model")),
+    }
+    assert found["challenger"]["framework"] == "tensorflow"
+    with opened_store() as client:
+        assert _aliases(client) == {"candidate": "1", "challenger": "2"}
+        tags = client.get_model_version_by_alias("flights", "candidate").tags
+    assert tags == {
+        "tandem.run": "run-1",
+        "tandem.framework": "pytorch",
+        "tandem.bundle_sha256": found["candidate"]["bundle_sha256"],
+        "tandem.record": chain.ports["pytorch_model"].metadata["record"],
+        "tandem.weights_sha256": "2" * 64,
+    }
+
+
+def test_the_record_names_the_versions(chain):
+    chain.register()
+    last = connect().records("run-1")[-1]
+    assert (last.stage, last.event) == ("register_models", "COMPLETE")
+    assert last.facts["versions"]["candidate"]["version"] == "1"
+    assert last.facts["model_name"] == "flights"
+
+
+def test_mlflows_run_shows_the_metrics_and_digests_of_both(chain):
+    found = chain.register()
+    with opened_store() as client:
+        run = client.get_run(found["mlflow_run_id"])
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["pytorch/auc"] == 0.75
+    assert run.data.metrics["tensorflow/auc"] == 0.74
+    assert run.data.params["code_commit"] == "c" * 40
+    assert run.data.tags["tandem.candidate"] == "pytorch"
+    tag = run.data.tags["tandem.bundle_sha256.tensorflow"]
+    assert tag == found["challenger"]["bundle_sha256"]
+
+
+def test_a_registered_model_loads_and_predicts_as_its_bundle_does(chain, monkeypatch):
+    import mlflow
+
+    chain.register()
+    mlflow.set_tracking_uri(tracking_uri())
+    mlflow.set_registry_uri(tracking_uri())
+    rows = tiny_bundles.table(50)
+    bundle = Bundle.open(chain.path("pytorch_model"))
+    expected = OnnxScorer(bundle).predict(rows)
+    frame = rows.select(["distance", "origin"]).to_pandas()
+    frame["origin"] = frame["origin"].astype(object).where(frame["origin"].notna(), "")
+    loaded = mlflow.pyfunc.load_model("models:/flights@candidate")
+    np.testing.assert_array_equal(loaded.predict(frame)["probability"], expected)
+    arrays = raw_inputs(rows, bundle.contract.input_types)
+    challenger = mlflow.pyfunc.load_model("models:/flights@challenger")
+    other = OnnxScorer(Bundle.open(chain.path("tensorflow_model"))).predict(rows)
+    np.testing.assert_array_equal(challenger.predict(frame)["probability"], other)
+    model = mlflow.onnx.load_model("models:/flights@challenger")
+    assert {tensor.name for tensor in model.graph.input} == set(arrays)
+
+
+def test_the_bundle_lies_in_the_store_as_it_was_evaluated(chain, tmp_path):
+    import mlflow
+
+    found = chain.register()
+    folder = mlflow.artifacts.download_artifacts(
+        artifact_uri="models:/flights@candidate",
+        tracking_uri=tracking_uri(),
+        registry_uri=tracking_uri(),
+        dst_path=str(tmp_path / "fetched"),
+    )
+    assert tree_digest(Path(folder) / "bundle") == found["candidate"]["bundle_sha256"]
+    requirements = Path(folder, "requirements.txt").read_text().splitlines()
+    assert all("==" in line for line in requirements)
+    assert any(line.startswith("onnxruntime==") for line in requirements)
+
+
+def test_a_second_call_adds_nothing(chain):
+    first = chain.register()
+    with opened_store() as client:
+        before = client.get_metric_history(first["mlflow_run_id"], "pytorch/auc")
+    assert chain.register() == first
+    with opened_store() as client:
+        assert _versions(client) == {"1": "pytorch", "2": "tensorflow"}
+        after = client.get_metric_history(first["mlflow_run_id"], "pytorch/auc")
+        experiment = client.get_experiment_by_name("tandem")
+        assert len(client.search_runs([experiment.experiment_id])) == 1
+    assert len(after) == len(before) == 1
+
+
+def test_a_new_run_moves_the_aliases_and_an_old_challenger_loses_its_own(chain, tmp_path):
+    chain.register()
+    alone = Chain(tmp_path, "run-2").until_decision(tensorflow_auc=0.5)
+    found = alone.register()
+    assert found["challenger"] is None
+    with opened_store() as client:
+        assert _versions(client) == {"1": "pytorch", "2": "tensorflow", "3": "pytorch"}
+        assert _aliases(client) == {"candidate": "3"}
+
+
+def test_a_run_that_the_platform_gives_is_used_and_left_open(chain, monkeypatch):
+    with opened_store() as client:
+        given = client.create_run("0").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", given)
+    assert chain.register()["mlflow_run_id"] == given
+    with opened_store() as client:
+        run = client.get_run(given)
+        assert run.info.status == "RUNNING"
+        assert run.data.tags["tandem.run"] == "run-1"
+
+
+class Crashing:
+    """A client that ends the process, as it were, before or after its n-th write."""
+
+    def __init__(self, client, fail_at: int, *, before: bool) -> None:
+        self._client, self._left, self._before = client, fail_at, before
+
+    def __getattr__(self, name):
+        method = getattr(self._client, name)
+        return self._counted(method) if name in WRITES else method
+
+    def _counted(self, method):
+        def call(*args, **kwargs):
+            self._left -= 1
+            if self._left == 0 and self._before:
+                raise ConnectionAbortedError
+            result = method(*args, **kwargs)
+            if self._left == 0:
+                raise ConnectionAbortedError
+            return result
+
+        return call
+
+
+@pytest.fixture(scope="module")
+def entries(tmp_path_factory) -> dict[str, Entry]:
+    folder = tmp_path_factory.mktemp("bundles")
+    found = {}
+    for alias, framework in (("candidate", "pytorch"), ("challenger", "tensorflow")):
+        bundle = Bundle.open(tiny_bundles.write_bundle(folder / framework, framework))
+        found[alias] = Entry(bundle, bundle.sha256, "a" * 64)
+    return found
+
+
+LOG = RunLog("run-1", {"name": "flights"}, {"pytorch/auc": 0.7}, {"tandem.run": "run-1"})
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("fail_at", range(1, 12))
+def test_a_crash_at_any_write_leaves_nothing_half_and_the_next_call_completes(
+    store, entries, fail_at, before
+):
+    with opened_store() as client:
+        broken = ModelRegistry(Crashing(client, fail_at, before=before), "flights", "tandem")
+        with pytest.raises(ConnectionAbortedError):
+            broken.register(LOG, entries)
+        for version in client.search_model_versions("name = 'flights'"):
+            assert version.tags.keys() >= {"tandem.bundle_sha256", "tandem.record"}
+            stored = Path(version.source.removeprefix("file://")) / "bundle"
+            assert tree_digest(stored) == version.tags["tandem.bundle_sha256"]
+        if _aliases(client):
+            assert len(_versions(client)) == 2
+        run_id, _ = ModelRegistry(client, "flights", "tandem").register(LOG, entries)
+        assert _versions(client) == {"1": "pytorch", "2": "tensorflow"}
+        assert _aliases(client) == {"candidate": "1", "challenger": "2"}
+        assert client.get_run(run_id).info.status == "FINISHED"
+        experiment = client.get_experiment_by_name("tandem").experiment_id
+        assert len(client.search_runs([experiment])) == 1
+
+
+def test_there_are_eleven_writes(store, entries):
+    with opened_store() as client:
+        whole = ModelRegistry(Crashing(client, 12, before=True), "flights", "tandem")
+        whole.register(LOG, entries)
+        assert len(_versions(client)) == 2
+
+
+def test_a_version_whose_tags_were_changed_is_not_taken_for_ours(store, entries):
+    with opened_store() as client:
+        registry = ModelRegistry(client, "flights", "tandem")
+        registry.register(LOG, entries)
+        client.set_model_version_tag("flights", "1", "tandem.bundle_sha256", "0" * 64)
+        with pytest.raises(IntegrityError, match="version 1 of flights"):
+            registry.register(LOG, entries)
+
+
+def test_stored_bytes_that_were_changed_are_noticed(store, entries):
+    with opened_store() as client:
+        registry = ModelRegistry(client, "flights", "tandem")
+        registry.register(LOG, entries)
+        source = client.get_model_version("flights", "1").source.removeprefix("file://")
+        Path(source, "bundle", "model.onnx").write_bytes(b"other")
+        with pytest.raises(IntegrityError, match="in MLflow's store is not the one"):
+            registry.register(LOG, entries)
+
+
+def test_a_store_that_does_not_answer_is_named_without_its_password(
+    notary, home, tmp_path, monkeypatch
+):
+    chain = Chain(tmp_path).until_decision()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(PlatformError, match=r"http://\*\*\*@127\.0\.0\.1:9") as caught:
+        chain.register()
+    assert "secret" not in str(caught.value.to_dict())
+
+
+def test_a_bundle_in_the_wrong_port_is_refused(notary, home, tmp_path):
+    """Swapped before its record, so that the records are in order and the bundle is not."""
+    chain = Chain(tmp_path).until_decision(tensorflow_step=train_swapped)
+    with pytest.raises(IntegrityError, match="tensorflow_model holds a pytorch bundle"):
+        chain.register()
+    assert not (home / "mlflow.db").exists()

@@ -1,0 +1,154 @@
+"""The fork servers by themselves: what they import, how they end, and what they leave behind."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import toy_pipelines as toys
+
+from components.core.errors import PlatformError
+from pipelines.runners.preload import SERVERS, server_of
+from pipelines.runners.results import RunState
+from pipelines.runners.servers import Ended, ForkServers, Lost
+from pipelines.runners.task_outcome import task_outcome
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def request_for(tmp_path):
+    """Write a face's source as a task's folder; return the request for it."""
+
+    def write(source: str) -> dict:
+        folder = tmp_path / "tasks" / "task"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "ephemeral_component.py").write_text(source)
+        given = {"outputs": {"outputFile": str(folder / "executor_output.json")}}
+        (folder / "executor_input.json").write_text(json.dumps(given))
+        log = str(tmp_path / "task.log")
+        return {"folder": str(folder), "log": log, "function": "face", "environment": {}}
+
+    return write
+
+
+def servers(tmp_path: Path, **modules: tuple[str, ...]) -> ForkServers:
+    return ForkServers(modules, {}, tmp_path / "logs")
+
+
+def test_a_server_imports_once_what_its_tasks_find_imported(tmp_path, request_for):
+    source = "import sys\ndef face():\n    assert 'wave' in sys.modules\n"
+    with servers(tmp_path, audio=("wave",), plain=()) as group:
+        group.fork("audio", "one", request_for(source))
+        assert [news.status for news in group.wait(None)] == [0]
+        group.fork("plain", "two", request_for(source))
+        assert [news.status for news in group.wait(None)] == [1]
+
+
+def test_a_module_that_does_not_import_is_left_to_the_tasks_that_need_it(tmp_path, request_for):
+    with servers(tmp_path, odd=("no_such_module",)) as group:
+        group.fork("odd", "task", request_for("def face():\n    pass\n"))
+        assert [news.status for news in group.wait(None)] == [0]
+    assert "no_such_module" in (tmp_path / "logs/odd.fork-server.log").read_text()
+
+
+def test_a_server_that_dies_while_importing_loses_its_tasks_instead_of_hanging(
+    tmp_path, request_for, monkeypatch
+):
+    (tmp_path / "deadly_module.py").write_text("import os\nos._exit(9)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    with servers(tmp_path, deadly=("deadly_module",)) as group:
+        group.fork("deadly", "task", request_for("def face():\n    pass\n"))
+        (lost,) = group.wait(None)
+    assert isinstance(lost, Lost)
+    assert "the fork server deadly ended with status 9" in lost.cause
+
+
+def test_a_task_that_can_write_neither_result_nor_cause_is_a_platform_error(tmp_path, request_for):
+    request = request_for(
+        "import os, shutil\n"
+        "def face():\n"
+        "    folder = os.path.dirname(__file__)\n"
+        "    shutil.rmtree(folder)\n"
+        "    open(folder, 'w').close()\n"
+        "    raise ValueError('what nobody will read')\n",
+    )
+    with servers(tmp_path, plain=()) as group:
+        group.fork("plain", "task", request)
+        (ended,) = group.wait(None)
+    outcome = task_outcome(tmp_path, ended, "logs/task.log")
+    assert isinstance(outcome, PlatformError)
+    assert outcome.message == "task could write neither its result nor its error"
+
+
+def test_tasks_do_not_outlive_their_server(tmp_path, request_for):
+    os.mkfifo(tmp_path / "held")
+    request = request_for(
+        "import os, signal\n"
+        "def face():\n"
+        f"    with open({str(tmp_path / 'held')!r}, 'w') as stream:\n"
+        "        print(os.getppid(), file=stream, flush=True)\n"
+        "        signal.pause()\n"
+    )
+    with servers(tmp_path, plain=()) as group:
+        group.fork("plain", "task", request)
+        with (tmp_path / "held").open() as stream:
+            os.kill(int(stream.readline()), signal.SIGKILL)
+            assert stream.read() == ""  # the task held the other end open until it died
+        (lost,) = group.wait(None)
+    assert isinstance(lost, Lost)
+
+
+def test_the_cpu_time_and_memory_of_a_task_are_measured(tmp_path, request_for):
+    source = "def face():\n    x = bytearray(b'1' * (200 << 20))\n    sum(range(3_000_000))\n"
+    with servers(tmp_path, plain=()) as group:
+        group.fork("plain", "task", request_for(source))
+        (ended,) = group.wait(None)
+    assert isinstance(ended, Ended)
+    assert ended.cpu_seconds > 0
+    assert ended.peak_memory_bytes > 200 << 20
+
+
+def test_what_a_task_left_running_ends_with_it(bench):
+    bench.fifo("held", "back")
+    process = bench.start(toys.leaving, {"place": str(bench.place)}, 1.0)
+    with (bench.place / "held").open() as held:
+        assert held.readline() == "1\n"
+        (bench.place / "back").open("w").close()  # now the task may end
+        assert held.read() == ""  # the other end is closed: its process is gone
+    assert process.wait() == 0
+
+
+def test_every_stage_of_the_dag_has_a_server_and_the_pytorch_one_has_no_tensorflow():
+    assert {server_of(stage) for stage in ("ingest_examples", "seal_run", "unknown")} == {"light"}
+    assert not any("tensorflow" in module for module in SERVERS[server_of("train_pytorch")])
+    assert "tensorflow" in SERVERS[server_of("train_tensorflow")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(SERVERS))
+def test_no_server_starts_a_thread_before_it_forks(tmp_path, request_for, name):
+    source = (
+        "import os\n"
+        "def face():\n"
+        "    with open(f'/proc/{os.getppid()}/status') as status:\n"
+        "        print(*(line for line in status if line.startswith('Threads')))\n"
+    )
+    with ForkServers(SERVERS, {}, tmp_path / "logs") as group:
+        group.fork(name, "task", request_for(source))
+        (ended,) = group.wait(None)
+    assert ended.status == 0
+    assert (tmp_path / "task.log").read_text().split() == ["Threads:", "1"]
+
+
+def test_a_run_survives_the_death_of_its_fork_server(bench):
+    arguments = {"run": {}, "place": str(bench.place), "kind": "server killed", "attempts": 2}
+    result = bench.execute(toys.stubborn, arguments)
+    assert result.state is RunState.SUCCEEDED
+    assert [
+        e.result.reason for e in bench.events if e.result.reason and e.task == "fail-below"
+    ] == [
+        "tried again after: fail-below ended because the fork server light ended with status -9 "
+        f"({bench.folder / 'logs/light.fork-server.log'})"
+    ]

@@ -1,0 +1,182 @@
+"""The life of a stage: run_stage with a real step, real folders and a real notary."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components import stage as stage_module
+from components.audit.client import connect
+from components.audit.process import NotaryProcess
+from components.core.artifacts import tree_digest, write_json
+from components.core.errors import DataError, GateError, IntegrityError, PlatformError
+from components.core.outcome import Gate, Outcome
+from components.core.settings import Section
+from components.stage import run_stage
+
+RUN = {
+    "id": "20130101T000000Z-abcdef",
+    "name": "test",
+    "trigger": "manual",
+    "actor": "sha256:0000000000000000",
+    "code": {"commit": "0" * 40, "dirty": False},
+    "ir_sha256": "0" * 64,
+    "settings_sha256": "0" * 64,
+    "cache": True,
+}
+
+
+class DoubleSettings(Section):
+    factor: int
+    fail: str = ""
+
+
+def train_pytorch(*, settings: DoubleSettings, features: Path, pytorch_model: Path) -> Outcome:
+    """Stand where a trainer stands: read one number, write it multiplied."""
+    number = json.loads((features / "number.json").read_text())
+    if settings.fail == "gate":
+        gate = Gate("quality", "auc", 0.5, ">=", 0.6)
+        raise GateError("auc is 0.5", remedy="train longer", gates=[gate.to_dict()])
+    if settings.fail == "disk":
+        raise OSError(28, "No space left on device", str(pytorch_model))
+    if settings.fail == "bug":
+        raise ZeroDivisionError("division by zero\nmore")
+    if settings.fail == "nothing":
+        return Outcome()
+    write_json(pytorch_model / "number.json", number * settings.factor)
+    return Outcome(facts={"rows": 1}, metadata={"pytorch_model": {"framework": "pytorch"}})
+
+
+@dataclass
+class FolderPort:
+    """kfp's Artifact as run_stage sees it."""
+
+    path: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@pytest.fixture
+def features(tmp_path):
+    folder = tmp_path / "features"
+    folder.mkdir()
+    write_json(folder / "number.json", 21)
+    return FolderPort(str(folder), {"sha256": tree_digest(folder), "record": ""})
+
+
+@pytest.fixture
+def notary(tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    with NotaryProcess(home) as process:
+        monkeypatch.setenv("TANDEM_HOME", str(home))
+        monkeypatch.setenv("TANDEM_NOTARY", process.address)
+        monkeypatch.setenv("TANDEM_CACHE", str(home / "cache"))
+        yield connect()
+
+
+def call(tmp_path, features, name="model", run=RUN, **parameters):
+    port = FolderPort(str(tmp_path / name))
+    run_stage(
+        train_pytorch,
+        run=run,
+        parameters={"factor": 2.0, **parameters},
+        inputs={"features": features},
+        outputs={"pytorch_model": port},
+    )
+    return port
+
+
+def events(notary):
+    return [view.event for view in notary.records(RUN["id"])]
+
+
+def test_a_stage_leaves_its_output_a_digest_and_two_records(tmp_path, features, notary):
+    port = call(tmp_path, features)
+    assert json.loads(Path(port.path, "number.json").read_text()) == 42
+    assert port.metadata["sha256"] == tree_digest(Path(port.path))
+    assert port.metadata["framework"] == "pytorch"
+    assert events(notary) == ["START", "COMPLETE"]
+    assert port.metadata["record"] == notary.records(RUN["id"])[-1].record
+
+
+def test_a_second_run_with_everything_the_same_is_a_recorded_cache_hit(tmp_path, features, notary):
+    first = call(tmp_path, features)
+    second = call(tmp_path, features, "again")
+    assert second.metadata["cached"] is True
+    assert second.metadata["sha256"] == first.metadata["sha256"]
+    assert events(notary) == ["START", "COMPLETE", "CACHED"]
+
+
+def test_another_setting_is_no_cache_hit(tmp_path, features, notary):
+    call(tmp_path, features)
+    port = call(tmp_path, features, "again", factor=3)
+    assert "cached" not in port.metadata
+    assert json.loads(Path(port.path, "number.json").read_text()) == 63
+
+
+def test_a_damaged_cached_output_is_made_again(tmp_path, features, notary):
+    first = call(tmp_path, features)
+    Path(first.path, "number.json").write_text("41")
+    second = call(tmp_path, features, "again")
+    assert "cached" not in second.metadata
+    assert json.loads(Path(second.path, "number.json").read_text()) == 42
+
+
+def test_no_cache_does_the_work_again(tmp_path, features, notary):
+    call(tmp_path, features)
+    port = call(tmp_path, features, "again", run=RUN | {"cache": False})
+    assert "cached" not in port.metadata
+
+
+def test_a_changed_step_is_no_cache_hit(tmp_path, features, notary, monkeypatch):
+    call(tmp_path, features)
+    monkeypatch.setattr(stage_module, "step_modules", lambda *_: ["components.core.errors"])
+    assert "cached" not in call(tmp_path, features, "again").metadata
+
+
+def test_a_swapped_artifact_stops_the_next_stage(tmp_path, features, notary):
+    write_json(Path(features.path, "number.json"), 22)
+    with pytest.raises(IntegrityError, match="input features differs"):
+        call(tmp_path, features)
+    assert events(notary) == ["FAIL"]
+
+
+def test_a_failed_gate_is_recorded_with_its_cause(tmp_path, features, notary):
+    with pytest.raises(GateError, match=r"auc is 0\.5"):
+        call(tmp_path, features, fail="gate")
+    assert events(notary) == ["START", "FAIL"]
+
+
+def test_a_full_disk_is_the_platforms_fault(tmp_path, features, notary):
+    with pytest.raises(PlatformError, match="No space left on device"):
+        call(tmp_path, features, fail="disk")
+    assert events(notary) == ["START", "FAIL"]
+
+
+def test_a_bug_in_user_code_is_one_line_with_its_type(tmp_path, features, notary):
+    with pytest.raises(DataError, match=r"ZeroDivisionError: division by zero$"):
+        call(tmp_path, features, fail="bug")
+
+
+def test_an_output_that_stayed_empty_fails_the_stage(tmp_path, features, notary):
+    with pytest.raises(DataError, match="wrote nothing to pytorch_model"):
+        call(tmp_path, features, fail="nothing")
+    assert events(notary) == ["START", "FAIL"]
+
+
+def test_without_a_notary_the_work_is_done_and_the_output_has_no_record(
+    tmp_path, features, monkeypatch
+):
+    monkeypatch.delenv("TANDEM_NOTARY", raising=False)
+    monkeypatch.delenv("TANDEM_CACHE", raising=False)
+    assert call(tmp_path, features).metadata["record"] == ""
+
+
+def test_a_notary_that_does_not_answer_stops_the_stage_before_the_work(
+    tmp_path, features, monkeypatch
+):
+    monkeypatch.setenv("TANDEM_NOTARY", f"unix:{tmp_path}/nobody")
+    with pytest.raises(PlatformError):
+        call(tmp_path, features)
+    assert not (tmp_path / "model").exists()

@@ -1,0 +1,152 @@
+"""train_pytorch writes a proven bundle whose bytes repeat, and never needs TensorFlow."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.core.artifacts import manifest
+from components.core.bundle import Bundle, OnnxScorer
+from components.core.errors import DataError, SettingsError
+from components.core.outcome import Outcome
+from components.train_pytorch.step import TrainPytorchSettings, train_pytorch
+
+pytestmark = pytest.mark.slow
+MODULE = "pipelines.examples.flights.model_"
+ROOT = Path(__file__).parents[2]
+Run = Callable[..., tuple[Outcome, Path]]
+
+
+def settings(**train: Any) -> TrainPytorchSettings:
+    model = {"pytorch": f"{MODULE}pytorch:build_model", "tensorflow": f"{MODULE}none:build_model"}
+    return TrainPytorchSettings.model_validate(
+        {"model": model, "train": {"epochs": 2.0, "batch_size": 100} | train}
+    )
+
+
+@pytest.fixture(scope="module")
+def run(
+    small_features: Path, small_transform_graph: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Run:
+    def run_step(values: TrainPytorchSettings) -> tuple[Outcome, Path]:
+        folder = tmp_path_factory.mktemp("pytorch_model")
+        outcome = train_pytorch(
+            settings=values,
+            features=small_features,
+            transform_graph=small_transform_graph,
+            pytorch_model=folder,
+        )
+        return outcome, folder
+
+    return run_step
+
+
+@pytest.fixture(scope="module")
+def trained(run: Run) -> tuple[Outcome, Path]:
+    return run(settings())
+
+
+def test_the_bundle_opens_and_says_what_it_holds(trained: tuple[Outcome, Path]) -> None:
+    outcome, folder = trained
+    contract = Bundle.open(folder).contract
+    assert (contract.framework, contract.family) == ("pytorch", "wide_and_deep")
+    assert [(f.name, f.path, f.takes, f.opset) for f in contract.forms] == [
+        ("onnx", "model.onnx", "raw_rows", 18),
+        ("torch_export", "model.pt2", "features", None),
+    ]
+    # 200 evaluation rows; the raw form is proven on the edge rows too.
+    assert [form.parity.rows for form in contract.forms] == [200 + 256, 200]
+    assert set(contract.files) == {"model.onnx", "model.pt2"}
+    assert outcome.metadata == {"pytorch_model": {"framework": "pytorch"}}
+    assert outcome.facts["weights_sha256"] == contract.weights_sha256
+    assert {k: outcome.facts[k] for k in ("rows", "steps", "epochs", "seed", "threads")} == {
+        "rows": 640, "steps": 14, "epochs": 2, "seed": 13, "threads": 1,
+    }  # fmt: skip
+
+
+def test_training_lowers_the_loss(run: Run, trained: tuple[Outcome, Path]) -> None:
+    longer, _ = run(settings(epochs=10, learning_rate=0.01))
+    assert longer.facts["final_loss"] < trained[0].facts["final_loss"] - 0.1
+
+
+def test_two_runs_give_the_same_bytes(run: Run, trained: tuple[Outcome, Path]) -> None:
+    _, again = run(settings())
+    assert manifest(again) == manifest(trained[1])
+
+
+def test_another_seed_gives_other_weights(run: Run, trained: tuple[Outcome, Path]) -> None:
+    other, _ = run(settings(seed=14))
+    assert other.facts["weights_sha256"] != trained[0].facts["weights_sha256"]
+
+
+def test_the_raw_form_scores_rows(trained: tuple[Outcome, Path]) -> None:
+    rows = {
+        "delay": np.array([60.0, np.nan], np.float32),
+        "hour": np.array([17.0, np.nan], np.float32),
+        "carrier": np.array(["B6", ""], object),
+        "origin": np.array(["JFK", "never seen"], object),
+    }
+    probability = OnnxScorer(Bundle.open(trained[1])).score(rows)
+    assert ((probability > 0) & (probability < 1)).all()
+    assert probability[0] != probability[1]
+
+
+def test_no_path_of_the_machine_is_inside_the_bundle(trained: tuple[Outcome, Path]) -> None:
+    paths = [os.fsencode(path) for path in (ROOT, Path(sys.prefix), trained[1], Path.home())]
+    for file in trained[1].iterdir():
+        content = file.read_bytes()
+        assert not [path for path in [*paths, b"site-packages"] if path in content], file
+
+
+def test_a_learning_rate_that_explodes_stops_with_the_batch(run: Run) -> None:
+    with pytest.raises(DataError, match=r"the loss is (nan|inf) at batch \d+ of epoch \d+"):
+        run(settings(learning_rate=1e38))
+
+
+def test_a_model_that_gives_no_logit_is_a_settings_error(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = """
+from torch import nn
+class Flat(nn.Module):
+    def forward(self, dense, ids):
+        return dense.sum(1)
+def build(spec, family, seed):
+    return Flat()
+"""
+    (tmp_path / "a_flat_torch_model.py").write_text(source)
+    values = settings().model_dump()
+    values["model"]["pytorch"] = "a_flat_torch_model:build"
+    with pytest.raises(SettingsError, match=r"gives \[2\] for two rows"):
+        run(TrainPytorchSettings.model_validate(values))
+
+
+def test_the_users_module_is_part_of_the_cache_key() -> None:
+    assert settings().user_modules() == ["pipelines.examples.flights.model_pytorch"]
+
+
+def test_tensorflow_is_never_imported(
+    small_features: Path, small_transform_graph: Path, tmp_path: Path
+) -> None:
+    script = f"""
+import sys
+from pathlib import Path
+from components.train_pytorch.step import TrainPytorchSettings, train_pytorch
+values = TrainPytorchSettings.model_validate_json({settings().model_dump_json()!r})
+train_pytorch(
+    settings=values, features=Path({str(small_features)!r}),
+    transform_graph=Path({str(small_transform_graph)!r}), pytorch_model=Path({str(tmp_path)!r}),
+)
+assert "torch" in sys.modules
+assert not {{"tensorflow", "keras", "kfp"}} & set(sys.modules), sys.modules.keys()
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
+    assert Bundle.open(tmp_path).contract.framework == "pytorch"

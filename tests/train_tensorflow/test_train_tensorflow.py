@@ -1,0 +1,168 @@
+"""train_tensorflow writes a proven bundle whose bytes repeat, and never needs PyTorch."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.core.artifacts import manifest
+from components.core.bundle import Bundle, OnnxScorer
+from components.core.errors import DataError, IntegrityError, SettingsError
+from components.core.outcome import Outcome
+from components.train_tensorflow.step import TrainTensorflowSettings, train_tensorflow
+
+pytestmark = pytest.mark.slow
+MODULE = "pipelines.examples.flights.model_"
+ROOT = Path(__file__).parents[2]
+
+
+def settings(**train: Any) -> TrainTensorflowSettings:
+    model = {"pytorch": f"{MODULE}none:build", "tensorflow": f"{MODULE}tensorflow:build_model"}
+    return TrainTensorflowSettings.model_validate(
+        {"model": model, "train": {"epochs": 2.0, "batch_size": 100} | train}
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(
+    small_features: Path, tft_graph: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Outcome, Path]:
+    folder = tmp_path_factory.mktemp("tensorflow_model")
+    return run(settings(), small_features, tft_graph, folder), folder
+
+
+def run(values: TrainTensorflowSettings, features: Path, graph: Path, folder: Path) -> Outcome:
+    return train_tensorflow(
+        settings=values, features=features, transform_graph=graph, tensorflow_model=folder
+    )
+
+
+def run_in_a_process(features: Path, graph: Path, folder: Path, hash_seed: str) -> None:
+    """Train as the stage does: a process of its own; PyTorch must not be in it."""
+    script = f"""
+import sys
+from pathlib import Path
+from components.train_tensorflow.step import TrainTensorflowSettings, train_tensorflow
+outcome = train_tensorflow(
+    settings=TrainTensorflowSettings.model_validate_json({settings().model_dump_json()!r}),
+    features=Path({str(features)!r}), transform_graph=Path({str(graph)!r}),
+    tensorflow_model=Path({str(folder)!r}),
+)
+assert outcome.facts["threads"] == 1
+assert "tensorflow" in sys.modules
+assert not {{"torch", "kfp", "tensorflow_transform"}} & set(sys.modules), sys.modules.keys()
+"""
+    folder.mkdir()
+    environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, env=environment)
+
+
+def test_the_bundle_opens_and_says_what_it_holds(trained: tuple[Outcome, Path]) -> None:
+    outcome, folder = trained
+    contract = Bundle.open(folder).contract
+    assert (contract.framework, contract.family) == ("tensorflow", "wide_and_deep")
+    assert [(f.name, f.path, f.takes, f.opset) for f in contract.forms] == [
+        ("onnx", "model.onnx", "raw_rows", 18),
+        ("saved_model", "saved_model", "raw_rows", None),
+    ]
+    # 200 evaluation rows and the edge rows; the SavedModel takes raw rows only.
+    assert [form.parity.rows for form in contract.forms] == [200 + 256, 256]
+    assert outcome.metadata == {"tensorflow_model": {"framework": "tensorflow"}}
+    assert outcome.facts["weights_sha256"] == contract.weights_sha256
+    assert {k: outcome.facts[k] for k in ("rows", "steps", "epochs", "seed")} == {
+        "rows": 640, "steps": 14, "epochs": 2, "seed": 13,
+    }  # fmt: skip
+
+
+def test_two_processes_give_the_same_bytes_without_pytorch(
+    small_features: Path, tft_graph: Path, tmp_path: Path
+) -> None:
+    for seed in ("1", "2"):
+        run_in_a_process(small_features, tft_graph, tmp_path / seed, seed)
+    assert manifest(tmp_path / "1") == manifest(tmp_path / "2")
+
+
+def test_the_same_process_gives_the_same_weights_again(
+    trained: tuple[Outcome, Path], small_features: Path, tft_graph: Path, tmp_path: Path
+) -> None:
+    again = run(settings(), small_features, tft_graph, tmp_path)
+    assert again.facts["weights_sha256"] == trained[0].facts["weights_sha256"]
+
+
+def test_another_seed_gives_other_weights(
+    trained: tuple[Outcome, Path], small_features: Path, tft_graph: Path, tmp_path: Path
+) -> None:
+    other = run(settings(seed=14), small_features, tft_graph, tmp_path)
+    assert other.facts["weights_sha256"] != trained[0].facts["weights_sha256"]
+
+
+def test_both_forms_score_raw_rows_alike(trained: tuple[Outcome, Path]) -> None:
+    import tensorflow as tf
+
+    bundle = Bundle.open(trained[1])
+    rows = {
+        "delay": np.array([60.0, np.nan], np.float32),
+        "hour": np.array([17.0, np.nan], np.float32),
+        "carrier": np.array(["B6", ""], object),
+        "origin": np.array(["JFK", "never seen"], object),
+    }
+    serve = tf.saved_model.load(str(bundle.path("saved_model"))).signatures["serving_default"]
+    expected = serve(**{name: tf.constant(values) for name, values in rows.items()})
+    probability = OnnxScorer(bundle).score(rows)
+    assert probability[0] != probability[1]
+    np.testing.assert_allclose(probability, expected["probability"].numpy(), atol=1e-5)
+
+
+def test_no_path_of_the_repository_is_inside_the_bundle(trained: tuple[Outcome, Path]) -> None:
+    paths = [os.fsencode(path) for path in (ROOT, Path(sys.prefix), trained[1])]
+    for file in (path for path in trained[1].rglob("*") if path.is_file()):
+        content = file.read_bytes()
+        assert not [path for path in [*paths, b"site-packages"] if path in content], file
+
+
+def test_a_transform_that_differs_from_its_onnx_form_stops_the_stage(
+    small_features: Path, tft_graph: Path, tmp_path: Path
+) -> None:
+    graph = shutil.copytree(tft_graph, tmp_path / "graph")
+    vocabulary = graph / "transform_fn" / "assets" / "carrier"
+    vocabulary.write_text("UA\nB6\nAA\n")
+    (tmp_path / "model").mkdir()
+    with pytest.raises(IntegrityError, match="saved_model form differs"):
+        run(settings(), small_features, graph, tmp_path / "model")
+    assert not (tmp_path / "model" / "contract.json").exists()
+
+
+def test_a_learning_rate_that_explodes_stops_with_the_batch(
+    small_features: Path, tft_graph: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=r"the loss is (nan|inf) at batch \d+ of epoch \d+"):
+        run(settings(learning_rate=1e38), small_features, tft_graph, tmp_path)
+
+
+def test_a_model_that_gives_no_logit_is_a_settings_error(
+    small_features: Path, tft_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = """
+import keras
+def build(spec, family, seed):
+    dense = keras.Input((len(spec.dense),), name="dense")
+    ids = keras.Input((len(spec.ids),), dtype="int32", name="ids")
+    return keras.Model({"dense": dense, "ids": ids}, keras.ops.sum(dense, axis=1))
+"""
+    (tmp_path / "a_flat_keras_model.py").write_text(source)
+    values = settings().model_dump()
+    values["model"]["tensorflow"] = "a_flat_keras_model:build"
+    with pytest.raises(SettingsError, match=r"gives \[2\] for two rows"):
+        run(TrainTensorflowSettings.model_validate(values), small_features, tft_graph, tmp_path)
+
+
+def test_the_users_module_is_part_of_the_cache_key() -> None:
+    assert settings().user_modules() == ["pipelines.examples.flights.model_tensorflow"]

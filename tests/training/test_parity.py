@@ -1,0 +1,95 @@
+"""A form that differs from its framework, by however little over the tolerance, is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.core.errors import IntegrityError
+from components.core.features import FeatureArrays
+from components.training.parity import TOLERANCE, UNSEEN, edge_rows, predict_all, prove
+from components.training.sealing import Preprocessing, weights_sha256, write_raw_onnx
+
+EXPECTED = np.array([0.25, 0.5, 0.75], np.float32)
+
+
+def test_the_largest_difference_is_recorded() -> None:
+    parity = prove("onnx", EXPECTED, EXPECTED + np.array([0, 4e-6, 0], np.float32))
+    assert parity.rows == 3
+    assert parity.max_abs_difference == pytest.approx(4e-6, rel=0.1)
+    assert parity.tolerance == TOLERANCE
+
+
+@pytest.mark.parametrize("change", [2e-5, -2e-5, np.nan, np.inf])
+def test_one_row_over_the_tolerance_is_an_integrity_error(change: float) -> None:
+    with pytest.raises(IntegrityError, match="onnx form differs"):
+        prove("onnx", EXPECTED, EXPECTED + np.array([0, change, 0], np.float32))
+
+
+def test_a_form_that_gives_another_shape_is_an_integrity_error() -> None:
+    with pytest.raises(IntegrityError, match="gives"):
+        prove("onnx", EXPECTED, EXPECTED[:, None])
+
+
+def test_a_proof_over_no_rows_proves_nothing() -> None:
+    with pytest.raises(IntegrityError, match="gives"):
+        prove("onnx", EXPECTED[:0], EXPECTED[:0])
+
+
+def test_a_model_that_is_not_the_frameworks_is_never_sealed(
+    small_transform_graph: Path, small_model: Callable[..., Any], tmp_path: Path
+) -> None:
+    evaluation = FeatureArrays(
+        np.ones((3, 2), np.float32), np.ones((3, 2), np.int32), np.zeros(3, np.float32)
+    )
+    preprocessing = Preprocessing.read(small_transform_graph)
+    with pytest.raises(IntegrityError, match="onnx form differs"):
+        write_raw_onnx(
+            tmp_path,
+            small_model(),
+            preprocessing,
+            lambda dense, ids: np.full(len(dense), 0.5, np.float32),
+            evaluation,
+        )
+
+
+def test_a_long_split_is_predicted_in_parts_and_in_order() -> None:
+    number = np.arange(20_000, dtype=np.float32)
+    arrays = FeatureArrays(number[:, None], number[:, None].astype(np.int32), number)
+    sizes = []
+
+    def predict(dense: np.ndarray, ids: np.ndarray) -> np.ndarray:
+        sizes.append(len(dense))
+        return dense[:, 0]
+
+    np.testing.assert_array_equal(predict_all(predict, arrays), number)
+    assert len(sizes) == 3
+
+
+def test_edge_rows_hold_nothing_known_and_unseen_and_are_always_the_same() -> None:
+    types = {"delay": "float32", "carrier": "string"}
+    rows = edge_rows(types, {"carrier": ["AA", "B6"]})  # type: ignore[arg-type]
+    assert np.isnan(rows["delay"][0])
+    assert rows["carrier"][0] == ""
+    assert {"", UNSEEN, "AA", "B6"} == set(rows["carrier"])
+    assert np.isinf(rows["delay"]).any()
+    again = edge_rows(types, {"carrier": ["AA", "B6"]})  # type: ignore[arg-type]
+    np.testing.assert_array_equal(rows["delay"], again["delay"])
+
+
+def test_the_digest_of_weights_covers_name_type_shape_and_value() -> None:
+    weights = {"a": np.zeros((2, 3), np.float32), "b": np.ones(2, np.float32)}
+    others: list[dict[str, np.ndarray]] = [
+        {"c": weights["a"], "b": weights["b"]},
+        {"a": weights["a"].astype(np.int32), "b": weights["b"]},
+        {"a": weights["a"].reshape(3, 2), "b": weights["b"]},
+        {"a": weights["a"], "b": np.array([1, 1.0000001], np.float32)},
+        {"a": weights["a"]},
+    ]
+    assert len({weights_sha256(value) for value in [weights, *others]}) == 6
+    reordered = {"b": weights["b"], "a": np.asfortranarray(weights["a"])}
+    assert weights_sha256(reordered) == weights_sha256(weights)
