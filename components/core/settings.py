@@ -60,14 +60,21 @@ class Target(Section):
     above: float
 
 
+class DropRule(Section):
+    """A row with no value in `column` is dropped for `reason`."""
+
+    column: Name
+    reason: str = Field(min_length=1)
+
+
 class Source(Section):
     """Where the rows come from and what of them is kept."""
 
     table: Table
     joins: dict[Name, Join] = {}
     target: Target
-    drop_where_null: dict[Name, str] = Field(
-        default={}, description="column -> reason: a row with no value there is dropped and counted"
+    drop_where_null: tuple[DropRule, ...] = Field(
+        default=(), description="a row without a value is dropped and counted, by the first rule"
     )
     leakage: tuple[Name, ...] = Field(
         default=(), description="columns known only after the prediction; never features"

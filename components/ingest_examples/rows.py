@@ -42,7 +42,12 @@ def select_rows(table: pa.Table, source: Source, window: Window) -> Selection:
     """
     require_columns(
         table,
-        [*source.span_columns, source.target.column, *source.drop_where_null, *source.leakage],
+        [
+            *source.span_columns,
+            source.target.column,
+            *(rule.column for rule in source.drop_where_null),
+            *source.leakage,
+        ],
         source.table.location,
     )
     spans = _span_codes(table, source)
@@ -82,8 +87,8 @@ def _reasons(
 ) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
     """Yield each reason to drop rows with the mask of rows that it applies to."""
     yield OUTSIDE, ~np.isin(spans, [span_code(span) for span in window.spans()])
-    for name, reason in source.drop_where_null.items():
-        yield reason, _is_null(table[name])
+    for rule in source.drop_where_null:
+        yield rule.reason, _is_null(table[rule.column])
     yield f"no {source.target.column}", _is_null(table[source.target.column])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.core.errors import DataError
@@ -129,6 +129,7 @@ def test_a_damaged_shard_is_refused(tmp_path: Path) -> None:
         read_split(tmp_path, "eval")
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.text())), st.lists(st.one_of(st.none(), st.integers(0, 9))))
 def test_a_missing_text_is_an_empty_text(
     texts: list[str | None], numbers: list[int | None]
@@ -142,6 +143,7 @@ def test_a_missing_text_is_an_empty_text(
     assert digits.tolist() == ["" if n is None else str(n) for n in numbers]
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.floats(width=32))))
 def test_a_missing_number_is_not_a_number(values: list[float | None]) -> None:
     table = pa.table({"a": pa.array(values, pa.float64())})
@@ -166,6 +168,7 @@ def test_a_column_of_another_kind_is_not_a_raw_input(kind: str, values: list[Any
         raw_inputs(pa.table({"a": values}), {"a": kind})
 
 
+@settings(deadline=None)
 @given(st.integers(0, 40), st.integers(1, 12))
 def test_batches_hold_every_row_once_in_order(total: int, size: int) -> None:
     parts = [part["a"] for part in batches({"a": np.arange(total)}, size)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.core.canonical import sha256_file
@@ -43,6 +43,7 @@ def write(folder: Path, arrays: FeatureArrays) -> FeatureSpec:
     return spec
 
 
+@settings(deadline=None)
 @given(st.integers(0, 20), st.integers(0, 4), st.integers(0, 4))
 def test_a_split_is_read_as_it_was_written(rows: int, dense: int, ids: int) -> None:
     arrays = made(rows, dense, ids)
@@ -122,6 +123,7 @@ def test_a_spec_of_another_version_is_refused(tmp_path: Path) -> None:
         FeatureSpec.read(tmp_path)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200), st.integers(1, 64), st.integers(0, 2**31 - 1), st.integers(0, 5))
 def test_an_epoch_holds_every_row_once(rows: int, size: int, seed: int, epoch: int) -> None:
     parts = list(batch_indices(rows, size, seed, epoch))

@@ -62,7 +62,7 @@ def make_settings(tmp_path: Path) -> Make:
         values = {
             "table": {"location": str(path)},
             "target": {"name": "late", "column": "delay", "above": 15},
-            "drop_where_null": {"gone": "cancelled"},
+            "drop_where_null": [{"column": "gone", "reason": "cancelled"}],
             "leakage": ["gone"],
         }
         return IngestSettings.model_validate(

@@ -184,7 +184,7 @@ def test_a_target_with_one_class_is_refused(
     [
         {"target": {"name": "late", "column": "absent", "above": 15}},
         {"leakage": ["absent"]},
-        {"drop_where_null": {"absent": "why"}},
+        {"drop_where_null": [{"column": "absent", "reason": "why"}]},
         {"span_columns": ["year", "absent"]},
     ],
 )

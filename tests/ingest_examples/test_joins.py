@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.core.errors import DataError, SettingsError
@@ -33,6 +33,7 @@ def test_a_row_without_a_partner_gets_null() -> None:
 keys = st.one_of(st.none(), st.integers(0, 6))
 
 
+@settings(deadline=None)
 @given(
     left=st.lists(st.tuples(keys, keys), max_size=40),
     right=st.dictionaries(st.tuples(keys, keys), st.integers(), max_size=20),

@@ -163,9 +163,10 @@ def test_a_new_run_moves_the_aliases_and_an_old_challenger_loses_its_own(chain, 
         assert _aliases(client) == {"candidate": "3"}
 
 
-def test_a_run_that_the_platform_gives_is_used_and_left_open(chain, monkeypatch):
+def test_a_run_that_the_platform_gives_is_used_and_left_open(chain, tmp_path, monkeypatch):
     with opened_store() as client:
-        given = client.create_run("0").info.run_id
+        files = (tmp_path / "platform").as_uri()
+        given = client.create_run(client.create_experiment("platform", files)).info.run_id
     monkeypatch.setenv("MLFLOW_RUN_ID", given)
     assert chain.register()["mlflow_run_id"] == given
     with opened_store() as client:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.core.errors import GateError, IntegrityError, SettingsError
@@ -55,6 +55,7 @@ def declared(features: dict[str, Any], columns: dict[str, Any] = COLUMNS) -> Dec
     return declare(Transform.model_validate({"features": features}), SOURCE, manifest(columns))
 
 
+@settings(deadline=None)
 @given(st.permutations(list(EVERY)))
 def test_the_order_of_features_is_that_of_their_names(names: list[str]) -> None:
     columns = dict.fromkeys("abcd", "int64") | {"e": "string"}

@@ -1,0 +1,190 @@
+"""The whole pipeline on two real months of flights, through the command a user types."""
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from conftest import SMALL, run_tandem
+
+from components.core.artifacts import tree_digest
+from components.core.bundle import Bundle
+from components.core.examples import ExamplesManifest
+
+pytestmark = pytest.mark.slow
+
+# Every artifact whose format repeats byte for byte: docs/reproducibility.md.
+REPRODUCIBLE = {
+    "ingest_examples": ["examples"],
+    "validate_examples": ["validation"],
+    "transform_features": ["features"],
+    "train_pytorch": ["pytorch_model"],
+}
+
+
+def versions(home: Path) -> list[tuple[str, int]]:
+    """Return the aliases in the registry, read without MLflow."""
+    with sqlite3.connect(home / "mlflow.db") as store:
+        rows = store.execute("SELECT alias, version FROM registered_model_aliases")
+        return sorted((alias, int(version)) for alias, version in rows)
+
+
+def count_versions(home: Path) -> int:
+    with sqlite3.connect(home / "mlflow.db") as store:
+        return int(store.execute("SELECT COUNT(*) FROM model_versions").fetchone()[0])
+
+
+def states(record):
+    return {name: task["state"] for name, task in record["tasks"].items()}
+
+
+def latest_record(home: Path):
+    return json.loads((max((home / "runs").iterdir()) / "run.json").read_text())
+
+
+def test_all_nine_stages_succeed_and_a_candidate_is_registered(small_run):
+    assert set(states(small_run.record).values()) <= {"SUCCEEDED", "CACHED"}
+    assert len(small_run.record["tasks"]) == 9
+    assert [alias for alias, _ in versions(small_run.home)] == ["candidate", "challenger"]
+
+
+def test_the_answer_is_one_json_object_that_names_the_decision(small_run):
+    answer = json.loads(small_run.stdout)
+    decision = small_run.json("decide_release", "decision", "decision.json")
+    assert decision["go"] is True
+    assert decision["winner"] in json.dumps(answer)
+
+
+def test_cancelled_flights_are_counted_as_cancelled(small_run):
+    manifest = ExamplesManifest.read(small_run.output("ingest_examples", "examples"))
+    dropped = {drop.reason: drop.rows for drop in manifest.dropped}
+    assert dropped["cancelled"] == 521 + 1_261
+    assert manifest.source.rows == manifest.rows + sum(dropped.values()) == 336_776
+
+
+def test_no_column_that_leaks_the_target_is_among_the_examples(small_run):
+    columns = ExamplesManifest.read(small_run.output("ingest_examples", "examples")).columns
+    assert not columns.keys() & {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"}
+
+
+@pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
+def test_each_bundle_carries_a_contract_and_onnx_that_takes_raw_rows(small_run, framework):
+    bundle = Bundle.open(small_run.output(f"train_{framework}", f"{framework}_model"))
+    (form,) = [form for form in bundle.contract.forms if form.name == "onnx"]
+    assert form.takes == "raw_rows"
+    assert "carrier" in {column.name for column in bundle.contract.inputs}
+
+
+@pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
+def test_tfma_opens_the_results_of_both_models(small_run, framework):
+    import tensorflow_model_analysis as tfma
+
+    folder = small_run.output("evaluate_models", "evaluation") / framework
+    result = tfma.load_eval_result(str(folder))
+    assert len(result.slicing_metrics) > 5
+
+
+def test_the_log_and_every_artifact_verify(small_run):
+    code, answer = run_tandem("audit", "verify", "--home", str(small_run.home))
+    assert code == 0, answer
+
+
+def test_the_way_back_from_the_model_ends_at_the_data(small_run):
+    code, answer = run_tandem("audit", "trace", "flights-late@1", "--home", str(small_run.home))
+    assert code == 0
+    assert "ingest_examples" in answer
+    assert "flights.csv.zip" in answer
+
+
+def test_an_edited_artifact_is_a_finding(small_run, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(small_run.home, home)
+    folder = home / "runs" / small_run.folder.name
+    contract = next(folder.rglob("contract.json"))
+    contract.write_text(contract.read_text() + " ")
+    code, answer = run_tandem("audit", "verify", "--home", str(home))
+    assert code == 4
+    assert "_model" in answer
+
+
+def test_the_same_run_again_does_no_work_again(small_run, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(small_run.home, home)
+    code, _ = run_tandem("run", "flights", "--home", str(home), "--json", *SMALL)
+    assert code == 0
+    done = states(latest_record(home))
+    assert {name for name, state in done.items() if state != "CACHED"} == {
+        "register-models",
+        "seal-run",
+    }
+
+
+def test_a_changed_policy_stops_the_run_at_the_decision_and_registers_nothing(small_run, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(small_run.home, home)
+    before = count_versions(home)
+    gate = "policy.gates=[{metric: auc, operator: '>=', threshold: 0.99}]"
+    code, _ = run_tandem("run", "flights", "--home", str(home), *SMALL, "--set", gate)
+    done = states(latest_record(home))
+    assert code == 3
+    assert done["train-pytorch"] == done["evaluate-models"] == "CACHED"
+    assert (done["decide-release"], done["register-models"]) == ("FAILED", "SKIPPED")
+    assert done["seal-run"] == "SUCCEEDED"
+    assert count_versions(home) == before
+    assert run_tandem("audit", "verify", "--home", str(home))[0] == 0
+
+
+def test_a_plan_names_the_setting_that_would_train_again(small_run):
+    code, answer = run_tandem(
+        "plan", "flights", "--home", str(small_run.home), "--json", *SMALL, "--set", "train.seed=14"
+    )
+    plan = {stage["stage"]: stage for stage in json.loads(answer)["stages"]}
+    assert code == 0
+    assert plan["transform_features"]["verdict"] == "cached"
+    assert plan["train_pytorch"]["verdict"] == "run"
+    assert any("seed" in change for change in plan["train_pytorch"]["changed"])
+
+
+def test_without_the_cache_everything_reproducible_has_the_same_digest(small_run, tmp_path):
+    home = str(tmp_path / "other")
+    code, _ = run_tandem("run", "flights", "--home", home, "--json", "--no-cache", *SMALL)
+    assert code == 0
+    record = latest_record(Path(home))
+    for stage, names in REPRODUCIBLE.items():
+        outputs = record["tasks"][stage.replace("_", "-")]["outputs"]
+        for name in names:
+            assert outputs[name]["sha256"] == small_run.digest(stage, name), (stage, name)
+    folder = max(Path(home, "runs").iterdir())
+    bundle = Bundle.open(
+        folder / record["tasks"]["train-tensorflow"]["outputs"]["tensorflow_model"]["path"]
+    )
+    here = Bundle.open(small_run.output("train_tensorflow", "tensorflow_model"))
+    assert bundle.contract.weights_sha256 == here.contract.weights_sha256
+    assert bundle.contract.files["model.onnx"] == here.contract.files["model.onnx"]
+    evaluation = Path(folder, record["tasks"]["evaluate-models"]["outputs"]["evaluation"]["path"])
+    assert tree_digest(evaluation)  # the folder is whole; its bytes name the SavedModel's digest
+
+
+@pytest.mark.parametrize(
+    ("setting", "code", "words"),
+    [
+        ("train.epoch=3", 2, "train.epochs"),
+        ("source.table.location=/nowhere/flights.csv", 1, "/nowhere/flights.csv"),
+        ("source.target.column=arrival", 1, "arrival"),
+        ("source.target.above=100000", 1, "class"),
+        ("transform.features.arr_delay={kind: zscore}", 2, "arr_delay"),
+    ],
+)
+def test_bad_input_is_named_and_leaves_earlier_runs_untouched(
+    small_run, capfd, setting, code, words
+):
+    before = tree_digest(small_run.folder)
+    registered = count_versions(small_run.home)
+    answer = run_tandem("run", "flights", "--home", str(small_run.home), *SMALL, "--set", setting)
+    printed = answer[1] + "".join(capfd.readouterr())
+    assert answer[0] == code
+    assert words in printed
+    assert "Traceback" not in printed
+    assert tree_digest(small_run.folder) == before
+    assert count_versions(small_run.home) == registered
