@@ -16,29 +16,33 @@ With TANDEM_NOTARY unset there are no records: the work is done, and registratio
 
 from __future__ import annotations
 
-import inspect
 import logging
-import os
 import time
-import typing
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from components.audit.client import Notary, connect
 from components.core.artifacts import ArtifactRef, tree_digest
-from components.core.cache import StageCache, cache_key
-from components.core.canonical import sha256_value
-from components.core.code import environment, module_digests
-from components.core.errors import DataError, IntegrityError, PlatformError, TandemError
+from components.core.cache import StageCache
+from components.core.code import module_digests
+from components.core.errors import (
+    DataError,
+    IntegrityError,
+    PlatformError,
+    TandemError,
+)
 from components.core.outcome import Outcome
 from components.core.resources import Stopwatch
-from components.core.settings import Section
+from components.core.stage_identity import (
+    UNCACHED,
+    Stage,
+    Step,
+    parse_parameters,
+    step_modules,
+)
 
 log = logging.getLogger(__name__)
-UNCACHED = frozenset({"register_models", "seal_run"})
 
 
 class Port(Protocol):
@@ -46,59 +50,6 @@ class Port(Protocol):
 
     path: str
     metadata: dict[str, Any]
-
-
-Step = Callable[..., Outcome]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage of one run, before its work begins."""
-
-    name: str
-    run: Mapping[str, Any]
-    settings: Section
-    inputs: Mapping[str, ArtifactRef]
-    modules: Mapping[str, str]
-
-    @property
-    def parts(self) -> dict[str, Any]:
-        """What the cache key is made of (rule 3)."""
-        return {
-            "stage": self.name,
-            "settings": self.settings.model_dump(mode="json"),
-            "inputs": {name: ref.sha256 for name, ref in self.inputs.items()},
-            "modules": dict(self.modules),
-            "lock_sha256": environment()["lock_sha256"],
-        }
-
-    @property
-    def key(self) -> str:
-        """The cache key (rule 3)."""
-        return cache_key(**self.parts)
-
-    def draft(self, event: str, **parts: Any) -> dict[str, Any]:
-        """Return the record's content as the stage claims it; the notary signs it."""
-        settings = self.settings.model_dump(mode="json")
-        settings.pop("run", None)
-        return {
-            "event": event,
-            "run": dict(self.run),
-            "stage": self.name,
-            "attempt": int(os.environ.get("TANDEM_ATTEMPT", "1")),
-            "inputs": [ref.to_dict() for ref in self.inputs.values()],
-            "outputs": [],
-            "settings": settings,
-            "settings_sha256": sha256_value(settings),
-            "code_sha256": sha256_value(dict(self.modules)),
-            "environment": dict(environment()),
-            "cache_key": self.key,
-            "facts": {},
-            "gates": [],
-            "cause": None,
-            "resources": None,
-            "claimed_time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        } | parts
 
 
 def run_stage(
@@ -169,19 +120,6 @@ def _prepare(
         for name, port in inputs.items()
     }
     return Stage(step.__name__, run, settings, refs, module_digests(step_modules(step, settings)))
-
-
-def parse_parameters(step: Step, parameters: Mapping[str, Any]) -> Section:
-    """Return a stage's settings: the Section that annotates the step's `settings` argument."""
-    annotation = typing.get_type_hints(step)["settings"]
-    settings: Section = annotation.model_validate(dict(parameters))
-    return settings
-
-
-def step_modules(step: Step, settings: Section) -> list[str]:
-    """Return the modules where a stage's code starts: the step, and the user's functions."""
-    users: Callable[[], list[str]] = getattr(settings, "user_modules", list)
-    return [inspect.unwrap(step).__module__, *users()]
 
 
 def _check_inputs(stage: Stage, inputs: Mapping[str, Port]) -> None:

@@ -48,6 +48,7 @@ START_FILE = "start.json"  # what only a resumed run reads
 QUIET: Mapping[str, str] = {
     "DO_NOT_TRACK": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "ORT_DISABLE_TELEMETRY": "1",
     "GIT_PYTHON_REFRESH": "quiet",
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
@@ -93,7 +94,8 @@ def prepare(loaded: LoadedSettings, settings_file: Path, home: Home, *, cache: b
     ir = compiled()
     pipeline = parse_pipeline(yaml.load(ir, Loader=yaml.CSafeLoader))
     sections = loaded.arguments()
-    sections["source"] = pin_sources(settings.source, sources).model_dump(mode="json")
+    pinned = pin_sources(settings.source, sources)
+    sections["source"] = pinned.model_dump(mode="json", exclude_none=True)
     identity = run_identity(
         run_id=new_run_id(),
         name=settings.name,

@@ -18,7 +18,13 @@ from typing import Any
 from components.core.artifacts import ArtifactRef
 from components.core.cache import StageCache
 from components.core.code import module_digests
-from components.stage import UNCACHED, Stage, Step, parse_parameters, step_modules
+from components.core.stage_identity import (
+    UNCACHED,
+    Stage,
+    Step,
+    parse_parameters,
+    step_modules,
+)
 from pipelines.runners.ir import Pipeline
 from pipelines.runners.tasks import Argument, Constant, Task
 

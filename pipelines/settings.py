@@ -102,8 +102,11 @@ class LoadedSettings:
     schema: str
 
     def arguments(self) -> dict[str, Any]:
-        """Return the pipeline's arguments that come from settings: all but run and champion."""
-        sections = self.settings.model_dump(mode="json", by_alias=True)
+        """Return the pipeline's arguments that come from settings: all but run and champion.
+
+        What is not set is left out, because kfp refuses null inside a parameter.
+        """
+        sections = self.settings.model_dump(mode="json", by_alias=True, exclude_none=True)
         del sections["name"]
         return sections | {"card": self.card.model_dump(mode="json"), "schema": self.schema}
 

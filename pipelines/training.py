@@ -88,7 +88,7 @@ def training(
             measurements=evaluation.outputs["measurements"],
         )
         # Fails closed: nothing is registered whose records cannot be proven.
-        register_models(
+        registration = register_models(
             run=run,
             registry=registry,
             pytorch_model=pytorch.outputs["pytorch_model"],
@@ -96,3 +96,8 @@ def training(
             evaluation=evaluation.outputs["evaluation"],
             decision=decision.outputs["decision"],
         )
+        # What the platform got wrong is tried again; other errors fail at once.
+        for stage in (
+            examples, validation, features, pytorch, tensorflow, evaluation, decision, registration
+        ):  # fmt: skip
+            stage.set_retry(num_retries=2, backoff_duration="5s", backoff_factor=2)

@@ -15,8 +15,8 @@ def train_pytorch(
     pytorch_model: dsl.Output[dsl.Model],
 ) -> None:
     """Train the PyTorch model and export its bundle."""
-    from components.train_pytorch.step import train_pytorch as step
     from components.stage import run_stage
+    from components.train_pytorch.step import train_pytorch as step
 
     run_stage(
         step,

@@ -15,8 +15,8 @@ def train_tensorflow(
     tensorflow_model: dsl.Output[dsl.Model],
 ) -> None:
     """Train the Keras model and export its bundle."""
-    from components.train_tensorflow.step import train_tensorflow as step
     from components.stage import run_stage
+    from components.train_tensorflow.step import train_tensorflow as step
 
     run_stage(
         step,

@@ -1,0 +1,103 @@
+"""What a stage is before its work begins: its name, run, settings, inputs and code.
+
+From these follow the cache key and the draft of every record, so that both are made in one place
+and the plan of a run asks the same question as the run itself. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from components.core.artifacts import ArtifactRef
+from components.core.cache import cache_key
+from components.core.canonical import sha256_value
+from components.core.code import environment
+from components.core.errors import SettingsError
+from components.core.outcome import Outcome
+from components.core.settings import Section
+
+# Their work lies outside the run's folder (a registry, the log), so it is always done.
+UNCACHED = frozenset({"register_models", "seal_run"})
+Step = Callable[..., Outcome]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of one run, before its work begins."""
+
+    name: str
+    run: Mapping[str, Any]
+    settings: Section
+    inputs: Mapping[str, ArtifactRef]
+    modules: Mapping[str, str]
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What the cache key is made of (rule 3)."""
+        return {
+            "stage": self.name,
+            "settings": self.settings.model_dump(mode="json"),
+            "inputs": {name: ref.sha256 for name, ref in self.inputs.items()},
+            "modules": dict(self.modules),
+            "lock_sha256": environment()["lock_sha256"],
+        }
+
+    @property
+    def key(self) -> str:
+        """The cache key (rule 3)."""
+        return cache_key(**self.parts)
+
+    def draft(self, event: str, **parts: Any) -> dict[str, Any]:
+        """Return the record's content as the stage claims it; the notary signs it."""
+        settings = self.settings.model_dump(mode="json")
+        settings.pop("run", None)
+        return {
+            "event": event,
+            "run": dict(self.run),
+            "stage": self.name,
+            "attempt": int(os.environ.get("TANDEM_ATTEMPT", "1")),
+            "inputs": [ref.to_dict() for ref in self.inputs.values()],
+            "outputs": [],
+            "settings": settings,
+            "settings_sha256": sha256_value(settings),
+            "code_sha256": sha256_value(dict(self.modules)),
+            "environment": dict(environment()),
+            "cache_key": self.key,
+            "facts": {},
+            "gates": [],
+            "cause": None,
+            "resources": None,
+            "claimed_time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        } | parts
+
+
+def parse_parameters(step: Step, parameters: Mapping[str, Any]) -> Section:
+    """Return a stage's settings: the Section that annotates the step's `settings` argument.
+
+    Raises SettingsError for parameters that do not fit it.
+    """
+    annotation = typing.get_type_hints(step)["settings"]
+    try:
+        settings: Section = annotation.model_validate(dict(parameters))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"{step.__name__} cannot use its parameter {place}: {first['msg']}",
+            remedy="give the pipeline the arguments that `tandem compile` describes",
+        ) from error
+    return settings
+
+
+def step_modules(step: Step, settings: Section) -> list[str]:
+    """Return the modules where a stage's code starts: the step, and the user's functions."""
+    users: Callable[[], list[str]] = getattr(settings, "user_modules", list)
+    return [inspect.unwrap(step).__module__, *users()]
