@@ -81,10 +81,11 @@ class PreparedRun:
 
     @property
     def preload(self) -> list[str]:
-        """The fork servers that the other tasks need, each once, in the order of need."""
+        """The slow fork servers that the other tasks need, each once, in the order of need."""
         idle = {*self.light, *(self.done or {})}
         needed = [plan for plan in self.plan if plan.task not in idle]
-        return list(dict.fromkeys([LIGHT, *(server_of(plan.stage) for plan in needed)]))
+        servers = dict.fromkeys(server_of(plan.stage) for plan in needed)
+        return [name for name in servers if name != LIGHT]
 
 
 def prepare(loaded: LoadedSettings, settings_file: Path, home: Home, *, cache: bool) -> PreparedRun:

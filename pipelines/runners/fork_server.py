@@ -3,6 +3,7 @@
 Started as `python -m pipelines.runners.fork_server FD MODULE...`, with FD one end of a
 SOCK_SEQPACKET socket pair; the other end is pipelines/runners/servers.py. One message is one JSON
 object:
+    -> {"ready": true} once, when everything is imported
     {"fork": TASK, "request": {...}}    -> later {"task", "status", "cpu_seconds", ...}
     {"signal": NUMBER, "task": TASK}    to the task's process group, if it still runs
 
@@ -62,6 +63,7 @@ class Server:
 
     def serve(self) -> None:
         """Serve until the executor closes its end; then kill what still runs."""
+        self._send({"ready": True})
         self.selector.register(self.connection, selectors.EVENT_READ)
         while True:
             for key, _ in self.selector.select():
@@ -120,14 +122,18 @@ class Server:
         _, status, usage = os.wait4(pid, 0)
         self.selector.unregister(pidfd)
         os.close(pidfd)
-        report = {
-            "task": task,
-            "status": os.waitstatus_to_exitcode(status),
-            "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
-            "peak_memory_bytes": usage.ru_maxrss * _KIB,
-        }
+        self._send(
+            {
+                "task": task,
+                "status": os.waitstatus_to_exitcode(status),
+                "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
+                "peak_memory_bytes": usage.ru_maxrss * _KIB,
+            }
+        )
+
+    def _send(self, message: Mapping[str, Any]) -> None:
         with suppress(BrokenPipeError):  # the executor is gone; recv says so next
-            self.connection.send(json.dumps(report).encode())
+            self.connection.send(json.dumps(message).encode())
 
 
 def main(arguments: list[str]) -> int:

@@ -51,9 +51,10 @@ def execute(
     """Execute a compiled pipeline in a run folder; return what became of it.
 
     `environment` is added to this process's own for every task; `preload` names the fork servers
-    to start now; tasks in `light` are expected to need no heavy import. A task that fails is in
-    the result, not an exception. Raises SettingsError for a pipeline or an argument that cannot be
-    run and PlatformError where the run folder cannot be written.
+    to start ahead of need, one after the other; tasks in `light` are expected to need no heavy
+    import. A task that fails is in the result, not an exception. Raises SettingsError for a
+    pipeline or an argument that cannot be run and PlatformError where the run folder cannot be
+    written.
     """
     pipeline = read_pipeline(ir)
     values = bind_arguments(pipeline, arguments)
@@ -64,8 +65,7 @@ def execute(
         StopSignals() as signals,
         ForkServers(SERVERS, environment, folder / "logs", signals.wake) as servers,
     ):
-        for name in preload:
-            servers.start(name)
+        servers.start_ahead(preload)
         _describe(ir, folder, arguments)
         return Execution(
             pipeline=pipeline,

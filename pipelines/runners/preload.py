@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 LIGHT = "light"
-_LIGHT_MODULES = ("kfp.dsl.executor", "components.stage")
+_LIGHT_MODULES = ("kfp.dsl.executor", "components.stage", "pyarrow.parquet")
 _STAGES: Mapping[str, str] = {
     "ingest_examples": LIGHT,
     "validate_examples": "tensorflow",
@@ -33,10 +33,9 @@ SERVERS: Mapping[str, tuple[str, ...]] = {
         "tensorflow_transform.beam",
         "tensorflow_model_analysis",
         "onnxruntime",
-        "pyarrow.parquet",
     ),
     "torch": (*_LIGHT_MODULES, "torch"),
-    "mlflow": (*_LIGHT_MODULES, "mlflow"),
+    "mlflow": (*_LIGHT_MODULES, "mlflow", "mlflow.pyfunc", "mlflow.artifacts"),
 }
 
 

@@ -1,10 +1,11 @@
 """The executor's side of the fork servers: starts them, asks for tasks, hears how they ended.
 
 Rules: a server is started when first needed or ahead of time, and never waited for: a request lies
-in the socket until the imports are done; a server that ends takes its tasks with it, which is
-reported as a loss for each of them, and the next request starts a new one; nothing here waits
-without also waiting for the stop signals. A server has its own process group, so Ctrl-C in a
-terminal reaches the executor alone.
+in the socket until the imports are done; ahead of time one server loads after the other, so that
+loading takes one core and leaves the others to the tasks; a server that ends takes its tasks with
+it, which is reported as a loss for each of them, and the next request starts a new one; nothing
+here waits without also waiting for the stop signals. A server has its own process group, so Ctrl-C
+in a terminal reaches the executor alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import selectors
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +92,7 @@ class ForkServers:
         self._environment = {**QUIET, **os.environ, **environment, **SERVER_ENVIRONMENT}
         self._logs = logs
         self._running: dict[str, _Server] = {}
+        self._ahead: deque[str] = deque()
         self._selector = selectors.DefaultSelector()
         self._wake = wake
         if wake is not None:
@@ -133,6 +136,17 @@ class ForkServers:
         self._running[name] = _Server(process, ours, log)
         self._selector.register(ours, selectors.EVENT_READ, name)
 
+    def start_ahead(self, names: Iterable[str]) -> None:
+        """Start servers one after the other, each when the one before has loaded."""
+        self._ahead.extend(names)
+        self._start_next()
+
+    def _start_next(self) -> None:
+        while self._ahead and self._ahead[0] in self._running:
+            self._ahead.popleft()
+        if self._ahead:
+            self.start(self._ahead.popleft())
+
     def fork(self, name: str, task: str, request: Mapping[str, Any]) -> None:
         """Ask a server for a task's process; how it ends comes out of `wait`."""
         self.start(name)
@@ -146,14 +160,23 @@ class ForkServers:
                 self._send(name, {"signal": number, "task": task})
 
     def wait(self, seconds: float | None) -> list[Ended | Lost]:
-        """Block until a task ends, a stop signal arrives or the time is up."""
-        news: list[Ended | Lost] = []
-        for key, _ in self._selector.select(seconds):
-            if key.data is None:
-                self._drain()
-            else:
-                news += self._receive(key.data)
+        """Block until a task ends, a stop signal arrives or the time is up.
+
+        The time starts anew when a server has loaded, which happens once a server.
+        """
+        news: list[Ended | Lost] | None = None
+        while news is None:
+            news = self._news(seconds)
         return news
+
+    def _news(self, seconds: float | None) -> list[Ended | Lost] | None:
+        """Return what was heard; None where servers only said that they have loaded."""
+        events = self._selector.select(seconds)
+        heard = [self._receive(key.data) for key, _ in events if key.data is not None]
+        if len(heard) < len(events):
+            self._drain()
+        news = [item for items in heard for item in items]
+        return None if heard and not news and len(heard) == len(events) else news
 
     def _drain(self) -> None:
         if self._wake is not None:
@@ -172,14 +195,20 @@ class ForkServers:
         except ConnectionResetError:
             message = b""
         if message:
-            ended = Ended(**json.loads(message))
-            server.tasks.discard(ended.task)
-            return [ended]
+            return self._heard(server, json.loads(message))
         lost = sorted(server.tasks)
         server.tasks.clear()
         self._stop(name)
         cause = f"the fork server {name} ended with status {server.process.returncode}"
         return [Lost(task, f"{cause} ({server.log})") for task in lost]
+
+    def _heard(self, server: _Server, message: dict[str, Any]) -> list[Ended | Lost]:
+        if message.pop("ready", False):
+            self._start_next()
+            return []  # no news of a task
+        ended = Ended(**message)
+        server.tasks.discard(ended.task)
+        return [ended]
 
     def _stop(self, name: str) -> None:
         """End a server: one with tasks ends them first, at the end of file; any other is killed."""

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from conftest import SMALL, run_tandem
+from prepared_run import SMALL, run_tandem
 
 from components.core.artifacts import tree_digest
 from components.core.bundle import Bundle

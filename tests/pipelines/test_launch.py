@@ -54,7 +54,7 @@ def test_preparing_writes_nothing(
     assert prepared.arguments["source"]["table"]["sha256"] == sha256_file(tmp_path / "rows.csv")
     assert prepared.arguments["champion"] == {}
     assert json.loads(json.dumps(prepared.arguments)) == prepared.arguments
-    assert set(prepared.preload) == {"light", "tensorflow", "torch", "mlflow"}
+    assert set(prepared.preload) == {"tensorflow", "torch", "mlflow"}
 
 
 def test_a_cached_run_loads_neither_framework_ahead(
@@ -66,7 +66,7 @@ def test_a_cached_run_loads_neither_framework_ahead(
         plan if plan.why == "always runs" else replace(plan, verdict=Verdict.CACHED)
         for plan in prepared.plan
     ]
-    assert set(replace(prepared, plan=cached).preload) == {"light", "mlflow"}
+    assert set(replace(prepared, plan=cached).preload) == {"mlflow"}
 
 
 def test_no_path_of_this_machine_reaches_the_arguments(

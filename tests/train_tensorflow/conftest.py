@@ -5,15 +5,28 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from components.core.examples import InputType
+
 FITTED = {"delay": (6.0, 40.0), "hour": (12.0, 5.0)}
-ROWS = [
-    {"delay": 1.0, "hour": 2.0, "carrier": carrier, "origin": origin}
-    for carrier, times in (("AA", 3), ("B6", 2), ("UA", 1))
-    for origin in ("JFK", "JFK", "LGA")
-    for _ in range(times)
-]
+INPUTS: dict[str, InputType] = {
+    "delay": "float32",
+    "hour": "float32",
+    "carrier": "string",
+    "origin": "string",
+}
+CARRIERS = ["AA"] * 3 + ["B6"] * 2 + ["UA"]
+
+
+def raw_rows() -> dict[str, np.ndarray]:
+    return {
+        "delay": np.ones(6, np.float32),
+        "hour": np.ones(6, np.float32),
+        "carrier": np.array(CARRIERS, object),
+        "origin": np.array(["JFK"] * 4 + ["LGA"] * 2, object),
+    }
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +36,9 @@ def tft_graph(small_transform_graph: Path, tmp_path_factory: pytest.TempPathFact
     import tensorflow as tf
     import tensorflow_transform as tft
     import tensorflow_transform.beam as tft_beam
-    from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+    from components.transform_features.analysis import adapter_config, record_batch
 
     def preprocess(raw: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         dense = []
@@ -36,15 +51,12 @@ def tft_graph(small_transform_graph: Path, tmp_path_factory: pytest.TempPathFact
         ]
         return {"dense": tf.stack(dense, axis=1), "ids": tf.stack(ids, axis=1)}
 
-    columns = {name: tf.io.FixedLenFeature([], tf.float32) for name in FITTED}
-    columns |= {name: tf.io.FixedLenFeature([], tf.string) for name in ("carrier", "origin")}
-    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(columns))
     folder = tmp_path_factory.mktemp("tft") / "transform_graph"
-    runner = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
     temporary = str(tmp_path_factory.mktemp("beam"))
-    with beam.Pipeline(runner=runner) as pipeline, tft_beam.Context(temp_dir=temporary):
-        rows = pipeline | beam.Create(ROWS)
-        fitted = (rows, metadata) | tft_beam.AnalyzeDataset(preprocess)
+    with tft_beam.Context(temp_dir=temporary), beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        # Record batches, as the stage: rows as dictionaries make the interpreter crash at its end.
+        rows = pipeline | beam.Create([record_batch(raw_rows(), INPUTS)], reshuffle=False)
+        fitted = (rows, adapter_config(INPUTS)) | tft_beam.AnalyzeDataset(preprocess)
         _ = fitted | tft_beam.WriteTransformFn(str(folder))
     for name in ("preprocessing.json", "preprocessing.onnx"):
         shutil.copy(small_transform_graph / name, folder / name)
