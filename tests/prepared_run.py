@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-SMALL = ("--window", "2013-01:2013-02", "--set", "train.epochs=1")
+# Enough steps on two months that both models pass the use case's own gates.
+SMALL = (
+    "--window",
+    "2013-01:2013-02",
+    "--set",
+    "train.epochs=6",
+    "--set",
+    "train.batch_size=512",
+)
 
 
 @dataclass(frozen=True)
