@@ -69,11 +69,11 @@ def tandem_run(home: Path) -> dict[str, Any]:
 
 def empty_dag(folder: Path) -> list[float]:
     """Time whole processes that run the empty DAG, start of Python included."""
-    script, ir = Path(__file__).with_name("empty_dag.py"), folder / "empty.yaml"
-    call(sys.executable, str(script), "compile", ir)
+    here, ir = Path(__file__).parent, folder / "empty.yaml"
+    call(sys.executable, here / "empty_dag.py", ir)
     walls = []
     for number in range(EMPTY_RUNS):
-        run = [sys.executable, str(script), "run", ir, folder / f"empty-{number}"]
+        run = [sys.executable, here / "execute_ir.py", ir, folder / f"empty-{number}"]
         walls.append(timed(lambda run=run: call(*run))[0])
     return walls
 
