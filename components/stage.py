@@ -17,8 +17,10 @@ With TANDEM_NOTARY unset there are no records: the work is done, and registratio
 from __future__ import annotations
 
 import logging
+import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -69,15 +71,14 @@ def run_stage(
     watch = Stopwatch()
     stage = _prepare(step, run, parameters, inputs)
     try:
-        _check_inputs(stage, inputs)
-        if not _from_cache(stage, notary, outputs):
-            _submit(notary, stage.draft("START"))
-            outcome = _work(step, stage, inputs, outputs)
-            _complete(stage, notary, outputs, outcome, watch)
+        with _in_our_terms(stage.name):
+            _check_inputs(stage, inputs)
+            if not _from_cache(stage, notary, outputs):
+                _submit(notary, stage.draft("START"))
+                outcome = _work(step, stage, inputs, outputs)
+                _complete(stage, notary, outputs, outcome, watch)
     except TandemError as error:
-        gates = list(getattr(error, "gates", ()))
-        cause = error.to_dict()
-        _submit(notary, stage.draft("FAIL", cause=cause, gates=gates, resources=watch.read()))
+        _record_failure(stage, notary, error, watch)
         raise
 
 
@@ -99,7 +100,13 @@ def _complete(
     )
     _describe(outputs, claims, _submit(notary, draft), outcome.metadata)
     if _cache_is_on(stage):
-        cache = StageCache.from_environment()
+        _remember(stage, outputs)
+
+
+def _remember(stage: Stage, outputs: Mapping[str, Port]) -> None:
+    """Store the outputs in the cache; the stage is done, so a failure here costs speed only."""
+    cache = StageCache.from_environment()
+    try:
         cache.store(
             stage.key,
             {name: Path(port.path) for name, port in outputs.items()},
@@ -107,6 +114,20 @@ def _complete(
             stage.parts,
         )
         cache.point(str(stage.run["name"]), stage.name, stage.key)
+    except OSError as error:
+        log.warning("%s is not remembered in the cache: %s", stage.name, error)
+
+
+def _record_failure(
+    stage: Stage, notary: Notary | None, error: TandemError, watch: Stopwatch
+) -> None:
+    """Write FAIL; a notary that is gone must not hide why the stage failed."""
+    gates = list(getattr(error, "gates", ()))
+    draft = stage.draft("FAIL", cause=error.to_dict(), gates=gates, resources=watch.read())
+    try:
+        _submit(notary, draft)
+    except TandemError as lost:
+        log.error("the failure of %s is not recorded: %s", stage.name, lost.message)
 
 
 def _prepare(
@@ -149,7 +170,13 @@ def _from_cache(stage: Stage, notary: Notary | None, outputs: Mapping[str, Port]
         for name, port in outputs.items()
     ]
     origin = {name: entry[name].get("record", "") for name in outputs}
-    record = _submit(notary, stage.draft("CACHED", outputs=claims, facts={"origin": origin}))
+    try:
+        record = _submit(notary, stage.draft("CACHED", outputs=claims, facts={"origin": origin}))
+    except IntegrityError as error:
+        log.warning("the log does not vouch for the cached outputs: %s", error.message)
+        for port in outputs.values():
+            shutil.rmtree(port.path)
+        return False
     for name, port in outputs.items():
         port.metadata.update(entry[name])
         port.metadata.update({"record": record, "cached": True})
@@ -167,30 +194,36 @@ def _cache_is_on(stage: Stage) -> bool:
 def _work(
     step: Step, stage: Stage, inputs: Mapping[str, Port], outputs: Mapping[str, Port]
 ) -> Outcome:
-    """Call the step with empty output folders; turn the machine's errors into ours."""
+    """Call the step with empty output folders."""
     paths = {name: Path(port.path) for name, port in {**inputs, **outputs}.items()}
     for name in outputs:
         paths[name].mkdir(parents=True, exist_ok=True)
+    return step(settings=stage.settings, **paths)
+
+
+@contextmanager
+def _in_our_terms(stage: str) -> Iterator[None]:
+    """Turn what Python and libraries raise into an error with a cause and a remedy."""
     try:
-        return step(settings=stage.settings, **paths)
+        yield
     except TandemError:
         raise
     except OSError as error:
         raise PlatformError(
-            f"{stage.name}: {error.strerror or error} ({error.filename or 'no file'})",
-            remedy="free disk space or fix permissions, then `tandem run --resume RUN`",
+            f"{stage}: {error.strerror or error} ({error.filename or 'no file'})",
+            remedy="free disk space or fix permissions, then resume the run",
         ) from error
     except MemoryError as error:
         raise PlatformError(
-            f"{stage.name} ran out of memory", remedy="use a smaller window or more memory"
+            f"{stage} ran out of memory", remedy="use a smaller window or more memory"
         ) from error
     except ImportError as error:
         raise PlatformError(
-            f"{stage.name} needs a package that does not load: {error}", remedy="run `make setup`"
+            f"{stage} needs a package that does not load: {error}", remedy="run `make setup`"
         ) from error
     except Exception as error:
         raise DataError(
-            f"{stage.name} failed: {type(error).__name__}: {_one_line(error)}",
+            f"{stage} failed: {type(error).__name__}: {_one_line(error)}",
             remedy="read the task's log; --verbose shows the traceback",
         ) from error
 

@@ -11,6 +11,7 @@ Nothing is printed here.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,8 +26,8 @@ from components.audit.process import NotaryProcess
 from components.core.artifacts import read_json, same_files, write_json, write_text
 from components.core.cache import StageCache
 from components.core.canonical import sha256_bytes
-from components.core.errors import DataError, PlatformError, SettingsError
-from components.ingest_examples.tables import SOURCES_VARIABLE
+from components.core.errors import DataError, PlatformError, SettingsError, TandemError
+from components.core.sources import SOURCES_VARIABLE, use_sources
 from pipelines import preflight
 from pipelines.champion import resolve
 from pipelines.compiler import compiled
@@ -44,6 +45,7 @@ from pipelines.sources import pin_sources
 
 IR_FILE, SETTINGS_FILE, ARGUMENTS_FILE = "pipeline.yaml", "settings.json", "arguments.json"
 START_FILE = "start.json"  # what only a resumed run reads
+_LOG = logging.getLogger(__name__)
 # What dependencies would send or print; a person's own setting wins.
 QUIET: Mapping[str, str] = {
     "DO_NOT_TRACK": "1",
@@ -91,6 +93,7 @@ class PreparedRun:
 def prepare(loaded: LoadedSettings, settings_file: Path, home: Home, *, cache: bool) -> PreparedRun:
     """Check everything, compile, and plan a new run; write nothing."""
     settings, sources = loaded.settings, settings_file.resolve().parent
+    use_sources(sources)
     preflight.check(settings, sources, home.folder)
     ir = compiled()
     pipeline = parse_pipeline(yaml.load(ir, Loader=yaml.CSafeLoader))
@@ -127,6 +130,7 @@ def prepare_resume(run: RecordedRun, home: Home) -> PreparedRun:
     preflight.check_packages()
     preflight.check_disk(home.folder)
     ir, start = _recorded_ir(run), read_json(run.folder / START_FILE)
+    use_sources(Path(start["sources"]))
     arguments = read_json(run.folder / ARGUMENTS_FILE)
     pipeline = parse_pipeline(yaml.load(ir, Loader=yaml.CSafeLoader))
     code = code_of_run(pipeline, arguments)
@@ -192,9 +196,15 @@ def answering_notary(home: Home) -> Iterator[Notary]:
 
 
 def keep_records(folder: Path, notary: Notary) -> None:
-    """Write what the log says of the run beside the run, for its report; the log is the proof."""
-    views = [view.to_dict() for view in notary.records(folder.name)]
-    write_json(folder / RECORDS_FILE, {"records": views})
+    """Write what the log says of the run beside the run, for its report; the log is the proof.
+
+    Where that fails the run is as good as it was: one line of warning says so.
+    """
+    try:
+        views = [view.to_dict() for view in notary.records(folder.name)]
+        write_json(folder / RECORDS_FILE, {"records": views})
+    except (OSError, TandemError) as error:
+        _LOG.warning("the report will have no audit records, but the log has them: %s", error)
 
 
 def environment(prepared: PreparedRun, home: Home, notary: str) -> dict[str, str]:

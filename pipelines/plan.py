@@ -17,7 +17,7 @@ from typing import Any
 
 from components.core.artifacts import ArtifactRef
 from components.core.cache import StageCache
-from components.core.code import module_digests
+from components.core.code import environment, module_digests
 from components.core.stage_identity import (
     UNCACHED,
     Stage,
@@ -136,8 +136,9 @@ def stage_parameters(task: Task, arguments: Mapping[str, Any]) -> dict[str, Any]
 
 
 def code_of_run(pipeline: Pipeline, arguments: Mapping[str, Any]) -> dict[str, str]:
-    """Return {module: sha256} of all the code that a run's stages go through."""
+    """Return {module: sha256} of all the code that a run's stages go through, and of the lock."""
     found = module_digests(["components.stage"])
+    found["the lock file"] = environment()["lock_sha256"]
     tasks = [*pipeline.tasks.values(), *filter(None, [pipeline.exit_task])]
     for task in tasks:
         if task.stage in UNCACHED:

@@ -1,7 +1,8 @@
 """Show a run while it goes on: a live table on a terminal, plain lines elsewhere.
 
 Rules: the stage, its state, the elapsed time and what runs beside it, whichever form is used; text
-that comes from data is never read as markup. Progress only listens: it decides nothing.
+that comes from data is never read as markup. Progress only listens: it decides nothing, and where
+its stream can no longer be written it goes silent.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from pipelines.lasting_stream import lasting
 from pipelines.runners.results import TaskEvent, TaskState
 from pipelines.summary import seconds_text
 
@@ -42,6 +44,7 @@ class Progress(AbstractContextManager["Progress"], Protocol):
 
 def progress(tasks: Sequence[str], stream: TextIO) -> Progress:
     """Return the progress for a stream: live on a terminal, lines elsewhere."""
+    stream = lasting(stream)
     if not stream.isatty():
         return LineProgress(tasks, stream)
     from rich.console import Console

@@ -18,10 +18,11 @@ import jinja2
 
 from components.core.artifacts import read_json, write_text
 from components.core.errors import GateError
+from pipelines import commands
 from pipelines.dag_picture import BOX_HEIGHT, BOX_WIDTH, draw
 from pipelines.home import Home
 from pipelines.runners.ir import read_pipeline
-from pipelines.runners.results import TaskResult
+from pipelines.runners.results import RunState, TaskResult, TaskState
 from pipelines.runs import RECORDS_FILE, RecordedRun
 from pipelines.summary import (
     FRAMEWORKS,
@@ -37,10 +38,11 @@ from pipelines.summary import (
 
 TEMPLATE = "report.html.jinja"
 PAGE = "report.html"
+REGISTERING = "register-models"
 VERDICTS = {
     "SUCCEEDED": "A candidate was registered",
-    "FAILED": "The run failed: nothing was registered",
-    "STOPPED": "The run was stopped: nothing was registered",
+    "FAILED": "The run failed",
+    "STOPPED": "The run was stopped",
     "RUNNING": "The run has not ended",
     "INTERRUPTED": "The run was interrupted: it can be resumed",
 }
@@ -73,7 +75,7 @@ def _context(run: RecordedRun, home: Home) -> dict[str, Any]:
     return {
         "run": run,
         "identity": run.identity,
-        "verdict": verdict(run),
+        "verdict": verdict(run, summary),
         "decision": summary.decision,
         "errors": [(name, task.error) for name, task in run.tasks.items() if task.error],
         "rows": list(zip(ROWS, *map(table_cells, summary.models), strict=True)),
@@ -89,15 +91,29 @@ def _context(run: RecordedRun, home: Home) -> dict[str, Any]:
         "records": records,
         "model_versions": _versions(summary),
         "home": shlex.quote(str(home.folder)),
-        "mlflow_command": mlflow_command(home),
+        "tandem": commands.program("tandem"),
+        "registry": commands.registry(home),
     }
 
 
-def verdict(run: RecordedRun) -> str:
+def verdict(run: RecordedRun, summary: RunSummary) -> str:
     """Return what became of the run in one sentence."""
+    text = VERDICTS.get(run.state, run.state)
+    if run.state not in (RunState.FAILED, RunState.STOPPED):
+        return text
     if run.result.exit_code == GateError.exit_code:
-        return "A gate stopped the run: nothing was registered"
-    return VERDICTS.get(run.state, run.state)
+        text = "A gate stopped the run"
+    return f"{text}{_registered(run, summary)}"
+
+
+def _registered(run: RecordedRun, summary: RunSummary) -> str:
+    """Return the end of the sentence on a run that did not end well."""
+    task = run.tasks.get(REGISTERING, TaskResult())
+    if summary.registration or task.state.is_good:
+        return " after a candidate was registered"
+    if task.state in (TaskState.FAILED, TaskState.CANCELLED) and task.attempts:
+        return ": the registration did not finish"
+    return ": nothing was registered"
 
 
 def _slices(summary: RunSummary) -> Iterator[dict[str, Any]]:
@@ -142,12 +158,6 @@ def _versions(summary: RunSummary) -> list[str]:
         return []
     name = summary.registration.get("model_name", "")
     return [f"{name}@{model.version}" for model in summary.models if model.version]
-
-
-def mlflow_command(home: Home) -> str:
-    """Return how to open the registry's own page, on this machine only."""
-    address = shlex.quote(home.tracking_uri)
-    return f"mlflow ui --backend-store-uri {address} --host 127.0.0.1"
 
 
 def summary_dict(run: RecordedRun) -> dict[str, Any]:

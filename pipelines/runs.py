@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from components.core.artifacts import read_json
-from components.core.errors import SettingsError, TandemError
+from components.core.errors import PlatformError, SettingsError, TandemError, error_from_dict
+from pipelines import commands
 from pipelines.home import Home
 from pipelines.runners.results import RunResult, RunState, TaskResult
 from pipelines.runners.run_folder import RUN_FILE, is_live
@@ -60,6 +61,14 @@ class RecordedRun:
         return str(self.result.state)
 
     @property
+    def can_go_on(self) -> bool:
+        """Say whether resuming makes sense: nothing but the machine or a person stopped the run."""
+        if self.state != RunState.FAILED:
+            return self.state in (RunState.STOPPED, INTERRUPTED)
+        errors = [error_from_dict(task.error) for task in self.tasks.values() if task.error]
+        return bool(errors) and all(isinstance(error, PlatformError) for error in errors)
+
+    @property
     def seconds(self) -> float | None:
         """Wall seconds from start to end; None while it has not ended."""
         if not self.result.ended:
@@ -97,7 +106,8 @@ def find_folder(home: Home, name: str) -> Path:
     folders = run_folders(home)
     if not folders:
         raise SettingsError(
-            f"there are no runs in {home.folder}", remedy="start one: tandem run flights"
+            f"there are no runs in {home.folder}",
+            remedy=f"start one: {commands.tandem(home, 'run', 'flights')}",
         )
     if name == LATEST:
         return folders[-1]
@@ -105,7 +115,7 @@ def find_folder(home: Home, name: str) -> Path:
     found = exact or [folder for folder in folders if name and folder.name.startswith(name)]
     if len(found) != 1:
         problem = f"{len(found)} runs begin with {name}" if found else f"there is no run {name}"
-        raise SettingsError(problem, remedy="`tandem runs` lists them")
+        raise SettingsError(problem, remedy=f"`{commands.tandem(home, 'runs')}` lists them")
     return found[0]
 
 

@@ -41,7 +41,7 @@ from components.core.settings import (
     Transform,
     Window,
 )
-from pipelines.settings_errors import explain
+from pipelines.settings_errors import explain, to_correct
 from pipelines.settings_file import apply_overrides, read_yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -121,8 +121,7 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> LoadedSettings:
 
     Raises SettingsError for anything that cannot be used, naming the key or the file.
     """
-    values = apply_overrides(read_yaml(path), overrides)
-    settings = parse_settings(values, str(path))
+    settings = parse_settings(read_yaml(path), str(path), overrides)
     card = read_yaml(_companion(path, settings.card, "card"))
     return LoadedSettings(
         settings=settings,
@@ -131,9 +130,19 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> LoadedSettings:
     )
 
 
-def parse_settings(values: Mapping[str, Any], place: str) -> RunSettings:
-    """Return the settings in a mapping; raise SettingsError that names `place` and the keys."""
-    return _parse(RunSettings, values, place)
+def parse_settings(
+    values: Mapping[str, Any], place: str, overrides: Sequence[str] = ()
+) -> RunSettings:
+    """Return the settings in a mapping, changed by the overrides.
+
+    Raises SettingsError with the keys that are wrong, whose remedy names `place` or the overrides.
+    """
+    changed = apply_overrides(values, overrides)
+    try:
+        return RunSettings.model_validate(changed)
+    except ValidationError as error:
+        where = to_correct(RunSettings, error, values, place, overrides)
+        raise SettingsError(explain(RunSettings, error), remedy=f"correct {where}") from None
 
 
 def _parse(kind: type[AnySection], values: Mapping[str, Any], place: str) -> AnySection:

@@ -1,14 +1,15 @@
 """Say in one line what is wrong with settings, and which name was probably meant.
 
 pydantic reports where and why; this module puts the place as a dotted key and looks for the
-nearest name: among the names that the place knows first, then among all keys of the settings.
+nearest name: among the names that the place knows first, then among all keys of the settings. A
+problem is the command line's where the file by itself does not have it.
 """
 
 from __future__ import annotations
 
 import difflib
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ValidationError
@@ -24,6 +25,42 @@ def explain(kind: type[BaseModel], error: ValidationError) -> str:
     if len(problems) > SHOWN:
         lines.append(f"and {len(problems) - SHOWN} more")
     return "; ".join(lines)
+
+
+def to_correct(
+    kind: type[BaseModel],
+    error: ValidationError,
+    file_values: Mapping[str, Any],
+    place: str,
+    overrides: Sequence[str],
+) -> str:
+    """Return where to correct the problems: in the file, in overrides (KEY=VALUE), or in both."""
+    before = _problems(kind, file_values)
+    own = [problem for problem in error.errors(include_url=False) if _key(problem) not in before]
+    if not overrides or not own:
+        return f"it in {place}"
+    sections = {str(part) for problem in own for part in problem["loc"][:1]}
+    keys = [override.partition("=")[0] for override in overrides]
+    wrong = [key for key in keys if key.split(".")[0] in sections] or keys
+    options = ", ".join(f"--set {key}{_or_window(key)}" for key in dict.fromkeys(wrong))
+    return options if len(own) == error.error_count() else f"{options}, and it in {place}"
+
+
+def _problems(kind: type[BaseModel], values: Mapping[str, Any]) -> list[Any]:
+    try:
+        kind.model_validate(values)
+    except ValidationError as error:
+        return [_key(problem) for problem in error.errors(include_url=False)]
+    return []
+
+
+def _key(problem: Mapping[str, Any]) -> tuple[Any, ...]:
+    return problem["type"], problem["loc"], problem["input"]
+
+
+def _or_window(key: str) -> str:
+    """Say that --window gives the same keys."""
+    return " (or --window)" if key in ("window.first", "window.last") else ""
 
 
 def _line(kind: type[BaseModel], problem: Mapping[str, Any]) -> str:

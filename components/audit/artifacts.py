@@ -3,13 +3,13 @@
 Rules: the log decides, not run.json, which anyone may have edited; an output is found by the digest
 of its record; of a stage that ran more than once in a run the last record counts; an output that
 is gone, changed, or has no record is a problem, and so is a record whose output run.json no longer
-names, unless the run was cut off between the two. Runs that have no folder any more are passed
+names, unless its stage was cut off between the two. Runs that have no folder any more are passed
 over: artifacts may be kept shorter than records.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from components.core.artifacts import read_json, tree_digest
 from components.core.errors import TandemError
 
 RUN_FILE = "run.json"
+ENDED_WELL = frozenset({"SUCCEEDED", "CACHED"})
 Problem = tuple[str, str]
 """Where, and what is wrong."""
 
@@ -37,18 +38,31 @@ def artifact_problems(runs: Path, views: Sequence[RecordView]) -> Iterator[Probl
     """Yield (where, what) for every output below `runs` that is not what the log recorded."""
     for file in sorted(runs.glob(f"*/{RUN_FILE}")):
         try:
-            run, state, stored = _read(file)
+            run, unfinished, stored = _read(file)
         except (TandemError, KeyError, TypeError, AttributeError) as error:
             yield file.parent.name, f"{RUN_FILE} cannot be read: {error}"
             continue
-        recorded = _latest_outputs([view for view in views if view.run == run])
+        of_run = [view for view in views if view.run == run]
+        recorded = _latest_outputs(of_run)
         yield from _output_problems(run, stored, recorded)
-        if state != "RUNNING":
-            for _, name in recorded:
-                yield f"{run}/{name}", f"recorded in the log, but {RUN_FILE} does not name it"
+        for name in _unnamed(recorded, of_run, unfinished):
+            yield f"{run}/{name}", f"recorded in the log, but {RUN_FILE} does not name it"
 
 
-def _read(file: Path) -> tuple[str, str, list[_Stored]]:
+def _unnamed(
+    recorded: Mapping[tuple[str, str], str], views: Sequence[RecordView], unfinished: Container[str]
+) -> list[str]:
+    """Return the outputs left over, but for stages that run.json says did not end well.
+
+    A stage that was stopped between its COMPLETE and its executor's notice of it has a record and
+    no output in run.json; resuming does it again.
+    """
+    stages = {view.record: view.stage for view in views}
+    return [name for record, name in recorded if stages[record] not in unfinished]
+
+
+def _read(file: Path) -> tuple[str, set[str], list[_Stored]]:
+    """Return a run's id, the stages that did not end well, and the outputs of all."""
     value: dict[str, Any] = read_json(file)
     stored = [
         _Stored(
@@ -60,7 +74,12 @@ def _read(file: Path) -> tuple[str, str, list[_Stored]]:
         for task in value["tasks"].values()
         for name, output in task.get("outputs", {}).items()
     ]
-    return str(value["run"]["id"]), str(value["state"]), stored
+    unfinished = {
+        name.replace("-", "_")
+        for name, task in value["tasks"].items()
+        if task.get("state") not in ENDED_WELL
+    }
+    return str(value["run"]["id"]), unfinished, stored
 
 
 def _output_problems(

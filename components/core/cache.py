@@ -68,7 +68,7 @@ class StageCache:
                 tree_digest(Path(output["path"])) == output["metadata"]["sha256"]
                 for output in outputs.values()
             )
-        except (TandemError, KeyError, TypeError):
+        except (TandemError, OSError, AttributeError, KeyError, TypeError):
             return None
         return outputs if intact else None
 

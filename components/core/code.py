@@ -1,8 +1,8 @@
 """Which code a stage runs: the transitive modules of our packages that it imports, by digest.
 
 Rules: modules are found by reading source (ast), never by importing it; imports inside functions
-count; `__init__` files of the packages on the way count; only our own packages are followed, what
-comes from the lock is covered by the lock's digest.
+count; `__init__` files of the packages on the way count; our own packages are followed and so are
+modules in the use case's folder; what comes from the lock is covered by the lock's digest.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from components.core.canonical import sha256_bytes, sha256_value
+from components.core.canonical import sha256_bytes
 from components.core.errors import PlatformError, SettingsError
+from components.core.sources import sources_folder
 
 OUR_PACKAGES = ("components", "pipelines", "schemas")
 ENVIRONMENT_FILE = "tandem-environment.json"
@@ -32,15 +33,10 @@ def module_digests(names: Iterable[str]) -> dict[str, str]:
         name = waiting.pop()
         if name in found:
             continue
-        source = _source(name)
-        found[name] = sha256_bytes(source.read_bytes())
-        waiting += [*_imports(source), *_parents(name)]
+        source = _source(name).read_bytes()
+        found[name] = sha256_bytes(source)
+        waiting += [*_imports(source, sources_folder()), *filter(_find, _parents(name))]
     return dict(sorted(found.items()))
-
-
-def code_digest(names: Iterable[str]) -> str:
-    """Return one digest of `module_digests`."""
-    return sha256_value(module_digests(names))
 
 
 def _parents(name: str) -> list[str]:
@@ -57,34 +53,44 @@ def _source(name: str) -> Path:
     return path
 
 
-@functools.cache
 def _find(name: str) -> Path | None:
-    base = _ROOT.joinpath(*name.split("."))
-    for path in (base.with_suffix(".py"), base / "__init__.py"):
-        if path.is_file():
-            return path
-    if name.split(".")[0] in OUR_PACKAGES:
+    """Return a module's file: ours, the use case's, or that of an installed package."""
+    followed = _find_followed(name)
+    if followed is not None or _is_ours(name):
+        return followed
+    try:
+        spec = importlib.util.find_spec(name)
+    except ModuleNotFoundError:  # its parent package is not there
         return None
-    spec = importlib.util.find_spec(name)
     return Path(spec.origin) if spec and spec.origin else None
 
 
+def _find_followed(name: str) -> Path | None:
+    """Return a module's file if its own imports are followed too."""
+    base = (_ROOT if _is_ours(name) else sources_folder()).joinpath(*name.split("."))
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    return None
+
+
 @functools.cache
-def _imports(source: Path) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_ours(ast.parse(source.read_bytes()))))
+def _imports(source: bytes, _sources: Path) -> tuple[str, ...]:
+    """Return what a source imports; what is found depends on the use case's folder."""
+    return tuple(dict.fromkeys(_followed(ast.parse(source))))
 
 
-def _ours(tree: ast.AST) -> Iterator[str]:
-    """Yield the modules of our packages that a source imports, at any depth."""
+def _followed(tree: ast.AST) -> Iterator[str]:
+    """Yield the modules of ours and of the use case that a source imports, at any depth."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             members = [f"{node.module}.{alias.name}" for alias in node.names]
-            names = [node.module, *(m for m in members if _is_ours(m) and _find(m))]
+            names = [node.module, *(m for m in members if _find_followed(m))]
         else:
             continue
-        yield from (name for name in names if _is_ours(name))
+        yield from (name for name in names if _is_ours(name) or _find_followed(name))
 
 
 def _is_ours(name: str) -> bool:

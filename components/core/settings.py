@@ -7,7 +7,6 @@ pipelines/settings.py. Paths and secrets do not belong here: they come from the 
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -125,8 +124,8 @@ class Feature(Section):
     zscore: (x - mean) / standard deviation, a missing value becomes the mean;
     log_zscore: the same of log(1 + max(x, 0));
     cyclic: sine and cosine of 2 pi x / period, a missing value becomes (0, 0);
-    vocabulary: an integer id by descending frequency, then `oov_buckets` ids by hash or, for one
-    bucket, a single id for everything unseen or missing.
+    vocabulary: an integer id by descending frequency, the `top_k` most frequent at most, and one
+    further id for everything unseen or missing.
     """
 
     kind: Literal["zscore", "log_zscore", "cyclic", "vocabulary"]
@@ -222,8 +221,3 @@ class DataCard(Section):
     purpose: str = Field(min_length=1)
     personal_data: CardField
     known_gaps: tuple[str, ...] = ()
-
-
-def is_span(text: str) -> bool:
-    """Say whether the text names a month."""
-    return re.match(SPAN_PATTERN, text) is not None

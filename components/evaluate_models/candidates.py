@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from pydantic import Field
 
 from components.core.bundle import Bundle, OnnxScorer
 from components.core.errors import DataError, IntegrityError
@@ -25,7 +26,8 @@ class Champion(Section):
 
     version: str
     bundle_sha256: str
-    path: str
+    # Where this machine keeps the bundle: neither recorded nor part of the cache key.
+    path: str = Field(exclude=True)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 Reads nothing but the bundles (contract and model.onnx) and the untransformed rows of the eval
 split; the trainers' own numbers are not looked at. Writes `evaluation` (evaluation.json, and TFMA
-results in a folder for each model), which repeats byte for byte, and `measurements`, which does
-not. It judges nothing: gates are decide_release's.
+results in a folder for each model), which repeats for the same bundles, and `measurements`, which
+does not. It judges nothing: gates are decide_release's.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
-import os
 import re
 import zipfile
 import zlib
@@ -31,8 +30,8 @@ from components.core import settings
 from components.core.canonical import sha256_file
 from components.core.errors import DataError, SettingsError
 from components.core.examples import SourceFile
+from components.core.sources import sources_folder
 
-SOURCES_VARIABLE = "TANDEM_SOURCES"
 _PACKAGE = "package://"
 _INFERENCE_BYTES = 256 * 2**20
 _SNIFFED_BYTES = 4096
@@ -89,7 +88,7 @@ def locate(location: str, root: Path | None = None) -> Path:
             raise SettingsError(
                 f"{location} cannot be read", remedy="give a path, or package://NAME/PATH"
             )
-        return (root or Path(os.environ.get(SOURCES_VARIABLE, ""))) / location
+        return (root or sources_folder()) / location
     name, _, inner = location.removeprefix(_PACKAGE).partition("/")
     spec = importlib.util.find_spec(name) if name.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:

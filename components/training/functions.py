@@ -15,6 +15,7 @@ from typing import Any
 from components.core.errors import SettingsError
 from components.core.features import FeatureSpec
 from components.core.settings import ModelFamily
+from components.core.sources import make_importable
 
 BuildModel = Callable[[FeatureSpec, ModelFamily, int], Any]
 CUSTOM_FAMILY = "custom"
@@ -45,6 +46,7 @@ def family_of(name: str) -> str:
 
 def _load_module(name: str) -> ModuleType:
     module = module_of(name)
+    make_importable()
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:

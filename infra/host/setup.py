@@ -59,6 +59,9 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
+    except OSError as error:
+        print(f"tandem: set-up stopped: {error}; mend it and run it again", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -117,8 +120,9 @@ def check_host() -> None:
         )
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise SetupError("TensorFlow Data Validation has wheels for Linux on x86-64 only")
+    glibc_repair.host_glibc()
     free = shutil.disk_usage(ROOT).free
-    if free < DISK_BYTES and recorded() is None:
+    if free < DISK_BYTES and not (VENV / "bin" / "uv").exists():
         raise SetupError(
             f"the disk has {free / 2**30:.1f} GiB left and set-up needs {DISK_BYTES / 2**30:.0f}: "
             "free some space"
@@ -148,9 +152,16 @@ def install(lock: Path) -> None:
         own = [uv, "pip", "install", "--python", python, "--no-deps", "--no-build-isolation"]
         subprocess.run([*own, "--quiet", "--editable", ROOT], check=True)
     with Step("6/6", "trying the packages"):
-        modules = "tensorflow_data_validation, ml_metadata, torch, kfp, mlflow"
-        quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-        subprocess.run([python, "-W", "ignore", "-c", f"import {modules}"], check=True, env=quiet)
+        _try_imports(python, "tensorflow_data_validation, ml_metadata, torch, kfp, mlflow")
+
+
+def _try_imports(python: Path, modules: str) -> None:
+    """Import the packages that are hardest to load; show what they print only where they fail."""
+    command = [python, "-W", "ignore", "-c", f"import {modules}"]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False)
+    if tried.returncode != 0:
+        print(tried.stderr, file=sys.stderr)
+        tried.check_returncode()
 
 
 class Step:

@@ -4,7 +4,7 @@ Rules: asking for help loads nothing but the standard library, so a command's mo
 when that command runs; standard output carries the answer and nothing else, so `--json` can be
 piped; a failure is one line of cause and one of remedy, and the exit code says who must act:
 0 done, 1 failed, 2 wrong usage or settings, 3 stopped by a gate, 4 findings against integrity,
-5 could not verify.
+5 could not verify. A reader that goes away (`| head`) changes none of this.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from components.core.errors import TandemError
 from pipelines.cli.parser import build_parser
+from pipelines.lasting_stream import lasting_output
 
 INTERRUPTED = 1
 
@@ -32,16 +33,19 @@ def main(argv: Sequence[str]) -> int:
         arguments = build_parser().parse_args(argv)
     except SystemExit as stop:
         return int(stop.code or 0)
+    with lasting_output(BrokenPipeError):
+        return _outcome(arguments)
+
+
+def _outcome(arguments: Namespace) -> int:
+    """Return the command's exit code, or that of the error it ended with."""
     try:
         return _command(arguments)
     except TandemError as error:
         return _refuse(error, arguments)
     except KeyboardInterrupt:
-        print("interrupted; `tandem runs` shows what is there", file=sys.stderr)
+        print(f"interrupted; `{_list_command(arguments)}` shows what is there", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader went away: nobody is left to tell
-        return 0
     except Exception as error:  # noqa: BLE001 - the only one: a bug of ours still ends in one line
         return _refuse(_bug(error, arguments), arguments)
 
@@ -49,7 +53,16 @@ def main(argv: Sequence[str]) -> int:
 def _command(arguments: Namespace) -> int:
     """Import the command's module and call it; see the parser for the names."""
     module, function = arguments.command.split(":")
-    return int(getattr(import_module(module), function)(arguments))
+    code = int(getattr(import_module(module), function)(arguments))
+    sys.stdout.flush()  # an answer that the disk did not take is no answer
+    return code
+
+
+def _list_command(arguments: Namespace) -> str:
+    from pipelines.commands import tandem
+    from pipelines.home import Home
+
+    return tandem(Home.at(arguments.home), "runs")
 
 
 def _refuse(error: TandemError, arguments: Namespace) -> int:

@@ -9,14 +9,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from components.core.errors import GateError, TandemError
+from components.core.errors import TandemError
+from pipelines import commands
 from pipelines.cli.output import print_json
 from pipelines.home import Home
-from pipelines.report import mlflow_command, summary_dict, write_report
+from pipelines.report import summary_dict, write_report
 from pipelines.runs import RecordedRun
 from pipelines.summary import ROWS, RunSummary, read_summary, seconds_text, table_cells
 
 PLAIN_WIDTH = 120
+TRACEBACK = "Traceback (most recent call last):"
+# What Python writes between two tracebacks of one failure, an empty line before and after.
+CHAINS = ("The above exception was the direct cause", "During handling of the above exception")
+TAIL_BYTES, TAIL_LINES = 64 * 1024, 20
 
 
 def print_ending(run: RecordedRun, home: Home, *, as_json: bool) -> None:
@@ -26,12 +31,12 @@ def print_ending(run: RecordedRun, home: Home, *, as_json: bool) -> None:
         print_json({**summary_dict(run), "report": str(page) if page else None})
         return
     print_run(run)
-    if run.result.exit_code not in (0, GateError.exit_code):
-        print(f"go on       tandem run --resume {run.id}")
+    print_way_on(run, home)
     print(f"run folder  {run.folder}")
     if page:
         print(f"report      {page}")
-    print(f"registry    {mlflow_command(home)}")
+    if registry := commands.registry(home):
+        print(f"registry    {registry}")
 
 
 def print_run(run: RecordedRun) -> None:
@@ -48,6 +53,41 @@ def print_run(run: RecordedRun) -> None:
             console.print(Text(f"remedy: {result.error['remedy']}"), soft_wrap=True)
             console.print(Text(f"log: {run.folder / result.log}"), soft_wrap=True)
     console.print(Text(f"{run.state.lower()} after {seconds_text(run.seconds)}"))
+
+
+def print_way_on(run: RecordedRun, home: Home) -> None:
+    """Print the command that goes on with the run, where that makes sense."""
+    if run.can_go_on:
+        print(f"go on       {commands.resume(home, run.id)}")
+
+
+def print_tracebacks(run: RecordedRun) -> None:
+    """Print the end of each failed task's log to standard error (--verbose)."""
+    for task, result in run.tasks.items():
+        if result.error:
+            path = run.folder / result.log
+            print(f"{task}, {path}:\n{_last_traceback(_tail(path))}", file=sys.stderr)
+
+
+def _tail(log: Path) -> str:
+    """Return the log's last bytes as text."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(max(0, log.stat().st_size - TAIL_BYTES))
+            return stream.read().decode(errors="replace")
+    except OSError as error:
+        return f"the log cannot be read: {error.strerror}"
+
+
+def _last_traceback(text: str) -> str:
+    """Return the last traceback, with those that led to it, or else the last lines."""
+    lines = text.splitlines()
+    begins = [
+        number
+        for number, line in enumerate(lines)
+        if line == TRACEBACK and not "".join(lines[max(0, number - 2) : number]).startswith(CHAINS)
+    ]
+    return "\n".join(lines[begins[-1] :] if begins else lines[-TAIL_LINES:])
 
 
 def models_table(summary: RunSummary) -> Table:
@@ -73,6 +113,6 @@ def _page(run: RecordedRun, home: Home) -> Path | None:
     """Write the report; where a file is damaged, say so: the run's own outcome still stands."""
     try:
         return write_report(run, home)
-    except TandemError as error:
-        print(f"the report was not written: {error.message}", file=sys.stderr)
+    except (TandemError, OSError) as error:
+        print(f"the report was not written: {error}", file=sys.stderr)
         return None

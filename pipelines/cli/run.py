@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.core.errors import SettingsError
+from components.core.errors import PlatformError, SettingsError, TandemError
+from pipelines import commands
 from pipelines.cli.output import print_json
 from pipelines.home import Home
+from pipelines.lasting_stream import lasting_output
 
 if TYPE_CHECKING:
     from pipelines.launch import PreparedRun
@@ -23,8 +27,13 @@ def run(arguments: Namespace) -> int:
     """Run the pipeline and say what came of it; the exit code is the run's."""
     home = Home.at(arguments.home)
     prepared = _resume(arguments, home) if arguments.resume else _new(arguments, home)
+    with lasting_output():  # from here on no reader or full disk behind it stops the run
+        return _launch(prepared, home, arguments)
 
-    from pipelines.cli.ending import print_ending
+
+def _launch(prepared: PreparedRun, home: Home, arguments: Namespace) -> int:
+    """Launch a run, show its progress and its end."""
+    from pipelines.cli.ending import print_ending, print_tracebacks
     from pipelines.launch import launch
     from pipelines.progress import progress
     from pipelines.runs import read_run
@@ -32,10 +41,27 @@ def run(arguments: Namespace) -> int:
     shown = sys.stderr if arguments.json else sys.stdout
     print(f"run {prepared.folder.name}", file=shown, flush=True)
     waiting = [task for task in prepared.tasks if task not in (prepared.done or {})]
-    with progress(waiting, shown) as listener:
+    with progress(waiting, shown) as listener, _way_on(prepared.folder, home):
         result = launch(prepared, home, listener)
-    print_ending(read_run(prepared.folder), home, as_json=arguments.json)
+    ended = read_run(prepared.folder)
+    if arguments.verbose:
+        print_tracebacks(ended)
+    print_ending(ended, home, as_json=arguments.json)
     return result.exit_code
+
+
+@contextmanager
+def _way_on(folder: Path, home: Home) -> Iterator[None]:
+    """Add to a PlatformError's remedy the command that goes on, where the run can be resumed."""
+    from pipelines.runs import read_run
+
+    try:
+        yield
+    except PlatformError as error:
+        with suppress(TandemError):
+            if (run := read_run(folder)).can_go_on:
+                error.remedy = f"{error.remedy}; to go on: {commands.resume(home, run.id)}"
+        raise
 
 
 def _new(arguments: Namespace, home: Home) -> PreparedRun:
@@ -57,7 +83,7 @@ def _resume(arguments: Namespace, home: Home) -> PreparedRun:
     if arguments.name or arguments.overrides or arguments.window or not arguments.cache:
         raise SettingsError(
             "--resume goes on with what the run recorded: no name, settings or window beside it",
-            remedy=f"tandem run --resume {arguments.resume}",
+            remedy=commands.resume(home, arguments.resume),
         )
     from pipelines.launch import prepare_resume
     from pipelines.runs import find_run

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from components.core.errors import TandemError
+from pipelines import commands
 from pipelines.cli.output import print_json
 from pipelines.home import Home
+from pipelines.runners.run_folder import RUN_FILE
 from pipelines.runs import RecordedRun, all_runs, find_run
 from pipelines.summary import read_summary, seconds_text
 
-UNREADABLE = "UNREADABLE"
+UNREADABLE, NOT_STARTED = "UNREADABLE", "NOT STARTED"
 
 
 def list_runs(arguments: Namespace) -> int:
@@ -24,7 +26,8 @@ def list_runs(arguments: Namespace) -> int:
         print_json({"home": str(home.folder), "runs": lines})
         return 0
     if not lines:
-        print(f"no runs in {home.folder}; start one: tandem run flights", file=sys.stderr)
+        start = commands.tandem(home, "run", "flights")
+        print(f"no runs in {home.folder}; start one: {start}", file=sys.stderr)
     for line in lines:
         took = "-" if line["seconds"] is None else seconds_text(line["seconds"])
         said = line["cause"] or (f"released {line['winner']}" if line["winner"] else "")
@@ -36,7 +39,8 @@ def _line(run: RecordedRun | tuple[Path, TandemError]) -> dict[str, Any]:
     """Return what the list says of a run."""
     if isinstance(run, tuple):
         folder, error = run
-        return _unreadable(folder.name, "?", error)
+        line = _unreadable(folder.name, "?", error)
+        return line if (folder / RUN_FILE).exists() else {**line, "state": NOT_STARTED}
     try:
         decision = read_summary(run).decision
     except TandemError as error:
@@ -61,16 +65,19 @@ def _unreadable(run_id: str, name: str, error: TandemError) -> dict[str, Any]:
         "state": UNREADABLE,
         "seconds": None,
         "winner": None,
-        "cause": error.message,
+        "cause": f"{error.message}; {error.remedy}",
     }
 
 
 def show(arguments: Namespace) -> int:
     """Show one run's stages, models and decision."""
-    from pipelines.cli.ending import print_run
+    from pipelines.cli.ending import print_run, print_tracebacks, print_way_on
     from pipelines.report import summary_dict
 
-    run = find_run(Home.at(arguments.home), arguments.run)
+    home = Home.at(arguments.home)
+    run = find_run(home, arguments.run)
+    if arguments.verbose:
+        print_tracebacks(run)
     if arguments.json:
         print_json(summary_dict(run))
         return 0
@@ -78,6 +85,7 @@ def show(arguments: Namespace) -> int:
     for task, result in run.tasks.items():
         print(f"  {task:20}  {result.state.lower():10}  {seconds_text(result.wall_seconds):>12}")
     print_run(run)
+    print_way_on(run, home)
     return 0
 
 

@@ -1,6 +1,7 @@
 """The state of a run while it is executed: what each task has come to, in run.json at every change.
 
 Rules: run.json is written before anyone is told, so that what a listener has seen is never lost;
+a listener that cannot write (OSError) is told no more, and the run goes on;
 `results` is replaced entry by entry with new values, and nothing else of a run is kept in memory
 that a resumed execution would need.
 """
@@ -60,7 +61,7 @@ class Journal:
         self._write(RunState.RUNNING)
         elapsed = time.monotonic() - self.clock
         others = tuple(sorted(set(beside) - {name}))
-        self.listener(TaskEvent(name, result.state, elapsed, others, result))
+        self._tell(TaskEvent(name, result.state, elapsed, others, result))
 
     def close(self, *, stopped: bool) -> RunResult:
         """Write how the run ended, and return it."""
@@ -86,6 +87,12 @@ class Journal:
                 break
         return {**status, "state": "FAILED", "error": error}
 
+    def _tell(self, event: TaskEvent) -> None:
+        try:
+            self.listener(event)
+        except OSError:
+            self.listener = _nobody
+
     def _write(self, state: RunState) -> RunResult:
         result = RunResult(
             run_id=self.run_id,
@@ -98,3 +105,7 @@ class Journal:
         )
         write_run(result, self.run)
         return result
+
+
+def _nobody(event: TaskEvent) -> None:
+    """Listen to nothing."""

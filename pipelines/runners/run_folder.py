@@ -39,7 +39,7 @@ from pipelines.runners.results import RunResult, RunState, TaskResult
 
 VERSION = 1
 RUN_FILE = "run.json"
-DISK_REMEDY = "free disk space or fix permissions, then `tandem run --resume RUN`"
+DISK_REMEDY = "free disk space or fix permissions, then resume the run"
 
 
 def new_run_id(now: datetime | None = None) -> str:
@@ -60,11 +60,13 @@ def list_runs(home: Path) -> list[RunResult]:
 
 
 def read_run(folder: Path) -> RunResult:
-    """Read a run's state; DataError where its run.json is missing or not one.
+    """Read a run's state; DataError where its run.json is not one, or it was never written.
 
     PlatformError where the machine does not let it be read.
     """
     try:
+        if not (folder / RUN_FILE).exists():
+            raise _not_started(folder)
         value = read_json(folder / RUN_FILE)
         return RunResult(
             run_id=str(value["run"].get("id", folder.name)),
@@ -84,6 +86,15 @@ def read_run(folder: Path) -> RunResult:
             f"{folder / RUN_FILE} is not a run: {type(error).__name__} {error}",
             remedy="restore the file, or start a new run",
         ) from error
+
+
+def _not_started(folder: Path) -> DataError:
+    """Return the error for a folder whose process was killed, or has not come, before run.json."""
+    if is_live(folder):
+        return DataError(f"run {folder.name} is starting", remedy="wait a moment")
+    return DataError(
+        f"run {folder.name} did not start: {folder / RUN_FILE} is missing", remedy="start a new run"
+    )
 
 
 def write_run(result: RunResult, run: Mapping[str, Any]) -> None:

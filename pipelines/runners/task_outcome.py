@@ -18,7 +18,7 @@ from pipelines.runners.results import OutputRef
 from pipelines.runners.servers import Ended, Lost
 from pipelines.runners.task_process import EXIT_UNWRITTEN
 
-_MEMORY_REMEDY = "look for lack of memory (dmesg), then `tandem run --resume RUN`"
+_MEMORY_REMEDY = "look for lack of memory (dmesg), then resume the run"
 
 
 def task_outcome(folder: Path, news: Ended | Lost, log: str) -> dict[str, OutputRef] | TandemError:
@@ -31,7 +31,7 @@ def task_outcome(folder: Path, news: Ended | Lost, log: str) -> dict[str, Output
     if news.status == EXIT_UNWRITTEN:
         return PlatformError(
             f"{news.task} could write neither its result nor its error",
-            remedy="free disk space, then `tandem run --resume RUN`",
+            remedy="free disk space, then resume the run",
         )
     error = folder / "tasks" / news.task / "error.json"
     if error.is_file():

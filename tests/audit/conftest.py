@@ -147,7 +147,8 @@ class Story:
             path = Path(claim["path"]).relative_to(self.folder).as_posix()
             metadata = {"sha256": sha256, "record": receipt.record}
             stored = {"path": path, "sha256": sha256, "metadata": metadata}
-            self.tasks.setdefault(stage, {"outputs": {}})["outputs"][name] = stored
+            task = self.tasks.setdefault(stage, {"state": "SUCCEEDED", "outputs": {}})
+            task["outputs"][name] = stored
         return receipt
 
     def output(self, stage: str, name: str) -> dict[str, str]:

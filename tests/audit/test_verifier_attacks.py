@@ -281,6 +281,19 @@ def test_an_artifact_that_is_gone_or_no_longer_named_is_found(copy: Path) -> Non
     assert found == {"run-1/decision", "run-1/examples"}
 
 
+def test_a_stage_stopped_between_its_record_and_the_executors_notice_is_no_finding(
+    copy: Path,
+) -> None:
+    value = read_json(run_json(copy))
+    value["state"] = "STOPPED"
+    value["tasks"]["ingest_examples"] = {"state": "CANCELLED", "outputs": {}}
+    write_json(run_json(copy), value)
+    assert verify_log(copy / "home", copy / "runs") == []
+    value["tasks"]["ingest_examples"]["state"] = "SUCCEEDED"
+    write_json(run_json(copy), value)
+    assert [f.where for f in verify_log(copy / "home", copy / "runs")] == ["run-1/examples"]
+
+
 def test_an_artifact_without_a_record_is_found(copy: Path) -> None:
     value = read_json(run_json(copy))
     stored = value["tasks"]["train_pytorch"]["outputs"]["pytorch_model"]

@@ -28,7 +28,6 @@ REPRODUCIBLE = {
     "validate_examples": ("validation",),
     "transform_features": ("features",),
     "train_pytorch": ("pytorch_model",),
-    "decide_release": (),
 }
 
 
@@ -73,6 +72,10 @@ def output(root: Path, stage: str, name: str) -> Path:
     return found
 
 
+def read(root: Path, stage: str, name: str, file: str):
+    return json.loads((output(root, stage, name) / file).read_text())
+
+
 @pytest.mark.parametrize("stage", sorted(REPRODUCIBLE))
 def test_reproducible_artifacts_have_the_same_digest(under_kfp_local, small_run, stage):
     for name in REPRODUCIBLE[stage]:
@@ -80,22 +83,35 @@ def test_reproducible_artifacts_have_the_same_digest(under_kfp_local, small_run,
         assert digest == small_run.digest(stage, name)
 
 
+def test_the_fitted_values_and_their_onnx_form_are_the_same(under_kfp_local, small_run):
+    there = output(under_kfp_local, "transform_features", "transform_graph")
+    here = small_run.output("transform_features", "transform_graph")
+    for name in ("preprocessing.json", "preprocessing.onnx"):
+        assert (there / name).read_bytes() == (here / name).read_bytes()
+
+
+def test_every_metric_of_every_slice_is_the_same(under_kfp_local, small_run):
+    there = read(under_kfp_local, "evaluate_models", "evaluation", "evaluation.json")
+    here = small_run.json("evaluate_models", "evaluation", "evaluation.json")
+    for framework in ("pytorch", "tensorflow"):
+        assert there["models"][framework]["slices"] == here["models"][framework]["slices"]
+
+
+def test_the_policy_judges_the_same(under_kfp_local, small_run):
+    there = read(under_kfp_local, "decide_release", "decision", "decision.json")
+    here = small_run.json("decide_release", "decision", "decision.json")
+    assert there["go"] is here["go"] is True
+    assert there["gates"] == here["gates"]
+
+
 def test_both_runs_registered_a_candidate(under_kfp_local, small_run):
-    there = json.loads(
-        (
-            output(under_kfp_local, "register_models", "registration") / "registration.json"
-        ).read_text()
-    )
+    there = read(under_kfp_local, "register_models", "registration", "registration.json")
     here = small_run.json("register_models", "registration", "registration.json")
     assert set(there) == set(here)
     assert there["model_name"] == here["model_name"]
 
 
 def test_the_tensorflow_weights_are_the_same(under_kfp_local, small_run):
-    there = json.loads(
-        (
-            output(under_kfp_local, "train_tensorflow", "tensorflow_model") / "contract.json"
-        ).read_text()
-    )
+    there = read(under_kfp_local, "train_tensorflow", "tensorflow_model", "contract.json")
     here = small_run.json("train_tensorflow", "tensorflow_model", "contract.json")
     assert there["weights_sha256"] == here["weights_sha256"]

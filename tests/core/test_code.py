@@ -1,9 +1,12 @@
 """Which modules a stage's code digest covers."""
 
+import sys
+
 import pytest
 
-from components.core.code import code_digest, module_digests
+from components.core.code import module_digests
 from components.core.errors import SettingsError
+from components.core.sources import use_sources
 
 
 def test_imports_inside_functions_and_of_imported_modules_count():
@@ -24,11 +27,31 @@ def test_one_changed_byte_of_a_user_module_changes_the_digest(tmp_path, monkeypa
     monkeypatch.syspath_prepend(str(tmp_path))
     module = tmp_path / "my_model_functions.py"
     module.write_text("def build(): return 1\n")
-    before = code_digest(["my_model_functions"])
+    before = module_digests(["my_model_functions"])
     module.write_text("def build(): return 2\n")
-    assert code_digest(["my_model_functions"]) != before
+    assert module_digests(["my_model_functions"]) != before
 
 
 def test_a_module_that_is_not_there_is_named():
     with pytest.raises(SettingsError, match=r"pipelines\.examples\.nowhere"):
         module_digests(["pipelines.examples.nowhere"])
+
+
+def test_a_module_beside_the_users_module_counts_and_the_lock_does_not(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.path", [*sys.path])
+    monkeypatch.setenv("TANDEM_SOURCES", str(tmp_path))
+    (tmp_path / "my_layers_beside.py").write_text("WIDTH = 3\n")
+    (tmp_path / "my_model_beside.py").write_text("import numpy\nimport my_layers_beside\n")
+    before = module_digests(["my_model_beside"])
+    assert set(before) == {"my_model_beside", "my_layers_beside"}
+    (tmp_path / "my_layers_beside.py").write_text("WIDTH = 4\n")
+    assert module_digests(["my_model_beside"]) != before
+
+
+def test_a_file_of_the_use_case_cannot_stand_in_for_a_package(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.path", [*sys.path])
+    (tmp_path / "json.py").write_text("loads = None\n")
+    monkeypatch.setenv("TANDEM_SOURCES", "")
+    use_sources(tmp_path)
+    assert sys.path[-1] == str(tmp_path)
+    assert sys.path.index(str(tmp_path)) == len(sys.path) - 1

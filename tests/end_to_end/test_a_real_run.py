@@ -3,12 +3,13 @@
 import json
 import shutil
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
 from prepared_run import SMALL, run_tandem
 
-from components.core.artifacts import tree_digest
+from components.core.artifacts import manifest, tree_digest
 from components.core.bundle import Bundle
 from components.core.examples import ExamplesManifest
 
@@ -21,6 +22,10 @@ REPRODUCIBLE = {
     "transform_features": ["features"],
     "train_pytorch": ["pytorch_model"],
 }
+
+
+FLIGHTS = Path(__file__).resolve().parents[2] / "pipelines" / "examples" / "flights"
+FITTED = ["preprocessing.json", "preprocessing.onnx"]
 
 
 def versions(home: Path) -> list[tuple[str, int]]:
@@ -146,6 +151,23 @@ def test_a_plan_names_the_setting_that_would_train_again(small_run):
     assert any("seed" in change for change in plan["train_pytorch"]["changed"])
 
 
+def test_a_use_case_in_a_folder_of_ones_own_runs_with_its_own_model_functions(
+    small_run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("sys.path", [*sys.path])
+    monkeypatch.setenv("TANDEM_SOURCES", "")
+    home, folder = tmp_path / "home", tmp_path / "mine"
+    shutil.copytree(small_run.home, home)
+    shutil.copytree(FLIGHTS, folder, ignore=shutil.ignore_patterns("__*"))
+    settings = (folder / "settings.yaml").read_text()
+    (folder / "settings.yaml").write_text(settings.replace("pipelines.examples.flights.", ""))
+    code, printed = run_tandem("run", str(folder), "--home", str(home), *SMALL)
+    done = states(latest_record(home))
+    assert code == 0, printed
+    assert done["transform-features"] == "CACHED"
+    assert done["train-pytorch"] == done["train-tensorflow"] == "SUCCEEDED"
+
+
 def test_without_the_cache_everything_reproducible_has_the_same_digest(small_run, tmp_path):
     home = str(tmp_path / "other")
     code, _ = run_tandem("run", "flights", "--home", home, "--json", "--no-cache", *SMALL)
@@ -162,8 +184,16 @@ def test_without_the_cache_everything_reproducible_has_the_same_digest(small_run
     here = Bundle.open(small_run.output("train_tensorflow", "tensorflow_model"))
     assert bundle.contract.weights_sha256 == here.contract.weights_sha256
     assert bundle.contract.files["model.onnx"] == here.contract.files["model.onnx"]
-    evaluation = Path(folder, record["tasks"]["evaluate-models"]["outputs"]["evaluation"]["path"])
-    assert tree_digest(evaluation)  # the folder is whole; its bytes name the SavedModel's digest
+    graph = folder / record["tasks"]["transform-features"]["outputs"]["transform_graph"]["path"]
+    evaluation = folder / record["tasks"]["evaluate-models"]["outputs"]["evaluation"]["path"]
+    for there, here, names in (
+        (graph, small_run.output("transform_features", "transform_graph"), FITTED),
+        (evaluation, small_run.output("evaluate_models", "evaluation"), ["pytorch", "tensorflow"]),
+    ):
+        one, two = manifest(there), manifest(here)
+        kept = [file for file in one if file.split("/")[0] in names]
+        assert kept
+        assert {file: one[file] for file in kept} == {file: two[file] for file in kept}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import main
+from pipelines.cli.ending import print_ending
 from pipelines.cli.parser import build_parser
+from pipelines.home import Home
 from pipelines.runners.results import RunState, TaskResult, TaskState
+from pipelines.runs import read_run
 
 Record = Callable[..., Path]
 HEAVY = ("kfp", "pydantic", "rich", "yaml", "jinja2", "numpy", "pyarrow", "tensorflow", "torch")
@@ -184,6 +188,105 @@ def test_a_damaged_record_is_listed_and_named(
     said = capsys.readouterr().err
     assert str(folder / "run.json") in said
     assert "Traceback" not in said
+
+
+def test_a_run_that_did_not_start_is_listed_shown_and_not_resumed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "runs" / "20130102T030405Z-ab12cd").mkdir(parents=True)
+    home = ["--home", str(tmp_path)]
+    assert main(["runs", *home]) == 0
+    line = capsys.readouterr().out
+    assert "NOT STARTED" in line
+    assert "did not start" in line
+    assert "start a new run" in line
+    for command in (["runs", "show", "latest"], ["run", "--resume", "latest"]):
+        assert main([*command, *home]) == 1
+        cause, remedy = capsys.readouterr().err.splitlines()
+        assert "run 20130102T030405Z-ab12cd did not start" in cause
+        assert remedy == "remedy: start a new run"
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "offered"),
+    [
+        ("PlatformError", RunState.FAILED, True),
+        ("DataError", RunState.FAILED, False),
+        ("SettingsError", RunState.FAILED, False),
+        ("GateError", RunState.FAILED, False),
+        ("IntegrityError", RunState.FAILED, False),
+        (None, RunState.STOPPED, True),
+        (None, RunState.RUNNING, True),
+        (None, RunState.SUCCEEDED, False),
+    ],
+)
+def test_resuming_is_offered_only_where_it_makes_sense(
+    capsys: pytest.CaptureFixture[str],
+    record_run: Record,
+    kind: str | None,
+    state: RunState,
+    offered: bool,
+) -> None:
+    error = {"kind": kind, "message": "m", "remedy": "r"}
+    failed = {"seal-run": TaskResult(TaskState.FAILED, error=error)} if kind else {}
+    folder = record_run(results=failed, state=state)
+    home = Home(folder.parents[1])
+    print_ending(read_run(folder), home, as_json=False)
+    said = capsys.readouterr().out
+    assert ("go on " in said) is offered
+    assert (f"run --resume {folder.name} --home {home.folder}" in said) is offered
+
+
+LOG = """Traceback (most recent call last):
+  of an earlier attempt
+Traceback (most recent call last):
+  File "x.py", line 1
+KeyError: 'first'
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "x.py", line 2
+components.core.errors.DataError: second
+"""
+
+
+def test_verbose_shows_the_last_traceback_in_the_log_of_a_failed_stage(
+    capsys: pytest.CaptureFixture[str], record_run: Record
+) -> None:
+    error = {"kind": "DataError", "message": "second", "remedy": "r"}
+    failed = TaskResult(TaskState.FAILED, error=error, log="logs/seal-run.log")
+    folder = record_run(results={"seal-run": failed}, state=RunState.FAILED)
+    (folder / "logs").mkdir()
+    (folder / "logs" / "seal-run.log").write_text(LOG)
+    command = ["runs", "show", "latest", "--home", str(folder.parents[1])]
+    assert main(command) == 0
+    assert "Traceback" not in capsys.readouterr().err
+    assert main([*command, "--verbose"]) == 0
+    said = capsys.readouterr().err
+    assert said.startswith(f"seal-run, {folder / 'logs' / 'seal-run.log'}:\nTraceback")
+    assert "KeyError: 'first'" in said
+    assert "DataError: second" in said
+    assert "earlier attempt" not in said
+
+
+def test_a_closed_pipe_changes_neither_the_exit_code_nor_standard_error() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "pipelines.cli", "run", "flihgts", "--json"]
+    with os.fdopen(writer, "w") as pipe:
+        done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (2, "")
+
+
+def test_a_list_whose_reader_went_away_ends_quietly(record_run: Record) -> None:
+    home = record_run().parents[1]
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "pipelines.cli", "runs", "show", "latest", "--home", str(home)]
+    with os.fdopen(writer, "w") as pipe:
+        done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_report_is_written_again(

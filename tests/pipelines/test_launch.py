@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.audit.client import Notary
 from components.core.artifacts import write_json
 from components.core.canonical import sha256_file
 from components.core.errors import DataError, PlatformError, SettingsError
@@ -27,7 +28,9 @@ from pipelines.launch import (
     ARGUMENTS_FILE,
     SETTINGS_FILE,
     START_FILE,
+    answering_notary,
     environment,
+    keep_records,
     prepare,
     prepare_resume,
 )
@@ -119,6 +122,21 @@ def test_a_state_folder_below_a_file_is_refused(tmp_path: Path) -> None:
 def test_a_model_function_that_is_not_there_is_refused(name: str, problem: str) -> None:
     with pytest.raises(SettingsError, match=f"model.pytorch: .*{problem}"):
         check_function("model.pytorch", name)
+
+
+@pytest.mark.parametrize("broken", ["shop_model.py", "__init__.py"])
+def test_a_model_module_with_a_syntax_error_is_refused_with_its_file_and_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    package = tmp_path / f"shop_{broken.strip('_').partition('.')[0]}"
+    package.mkdir()
+    for name in ("__init__.py", "shop_model.py"):
+        (package / name).write_text("# fine\n")
+    (package / broken).write_text("import torch\ndef build_model(:\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SettingsError) as caught:
+        check_function("model.pytorch", f"{package.name}.shop_model:build_model")
+    assert caught.value.message.startswith(f"model.pytorch: {package / broken}, line 2: ")
 
 
 # With this, any Python process that is started fails at once.
@@ -241,6 +259,19 @@ def test_resuming_is_refused_where_the_recorded_pipeline_changed(failed_run: Pat
         stream.write("# more\n")
     with pytest.raises(DataError, match="is not what the run started with"):
         prepare_resume(read_run(failed_run), Home(failed_run.parents[1]))
+
+
+def test_records_that_cannot_be_kept_are_a_warning_and_no_error(
+    record_run: Record, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keep_records(record_run(), Notary(f"unix:{tmp_path / 'nowhere'}"))
+    (line,) = caplog.messages
+    assert "does not answer" in line
+    caplog.clear()
+    with answering_notary(Home(tmp_path / "home")) as notary:
+        (tmp_path / "file").touch()
+        keep_records(tmp_path / "file", notary)
+    assert "File exists" in caplog.text
 
 
 def test_a_run_that_ended_well_says_so_instead_of_resuming(record_run: Record) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 
+import pytest
 from rich.console import Console
 
+from pipelines.lasting_stream import lasting
 from pipelines.progress import LineProgress, LiveProgress, progress
 from pipelines.runners.results import TaskEvent, TaskResult, TaskState
 
@@ -59,3 +62,31 @@ def test_a_name_with_markup_is_shown_as_it_is() -> None:
     plain = Console(file=io.StringIO(), width=100)
     plain.print(live.table())
     assert "[red]x[/red]" in plain.file.getvalue()  # type: ignore[attr-defined]
+
+
+class Gone(io.StringIO):
+    """A stream whose reader is gone or whose disk is full."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+        self.tried = 0
+
+    def write(self, text: str) -> int:
+        self.tried += 1
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), OSError(errno.ENOSPC, "full")], ids=repr)
+def test_progress_goes_silent_where_its_stream_cannot_be_written(error: OSError) -> None:
+    stream = Gone(error)
+    with progress(TASKS, stream) as listener:
+        listener(RUNNING)
+        listener(DONE)
+    assert stream.tried == 1
+
+
+def test_an_error_that_is_not_forgiven_is_raised() -> None:
+    stream = lasting(Gone(OSError(errno.ENOSPC, "full")), BrokenPipeError)
+    with pytest.raises(OSError, match="full"):
+        stream.write("x")

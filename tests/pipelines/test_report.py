@@ -138,6 +138,46 @@ def test_a_failed_run_shows_the_cause_and_leaves_out_what_it_did_not_reach(
     assert "Both models" not in text
 
 
+REGISTER = ("register-models", "registration", "registration.json")
+ERROR = {"kind": "PlatformError", "message": "no disk", "remedy": "free some"}
+FAILED = TaskResult(TaskState.FAILED, error=ERROR, attempts=1)
+CANCELLED = TaskResult(TaskState.CANCELLED, attempts=1)
+SKIPPED = TaskResult(TaskState.SKIPPED)
+
+
+@pytest.mark.parametrize(
+    ("state", "registering", "said"),
+    [
+        (RunState.FAILED, None, "The run failed after a candidate was registered"),
+        (RunState.STOPPED, None, "The run was stopped after a candidate was registered"),
+        (RunState.FAILED, FAILED, "The run failed: the registration did not finish"),
+        (RunState.STOPPED, CANCELLED, "The run was stopped: the registration did not finish"),
+        (RunState.FAILED, SKIPPED, "The run failed: nothing was registered"),
+        (RunState.STOPPED, SKIPPED, "The run was stopped: nothing was registered"),
+    ],
+)
+def test_the_verdict_says_what_was_registered(
+    record_run: Record, state: RunState, registering: TaskResult | None, said: str
+) -> None:
+    results = {"seal-run": FAILED}
+    if registering:
+        results["register-models"] = registering
+    folder = record_run(
+        lambda documents: documents.pop(REGISTER) if registering else None, results, state
+    )
+    assert said in page(folder).text
+
+
+def test_the_registrys_page_is_offered_only_where_there_is_a_registry(
+    record_run: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    folder = record_run()
+    assert "registry's own page" not in page(folder).text
+    (folder.parents[1] / "mlflow.db").touch()
+    assert "mlflow ui --backend-store-uri" in page(folder).text
+
+
 def test_a_damaged_artifact_is_named_instead_of_shown(record_run: Record) -> None:
     folder = record_run()
     path = folder / "artifacts" / "decide-release" / "decision" / "decision.json"

@@ -277,3 +277,33 @@ def test_an_override_sets_one_value_and_leaves_all_others(
     assert all(
         at(changed, other) == at(SETTINGS, other) for other in leaves(SETTINGS) if other != path
     )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "remedy"),
+    [
+        (["train.epoch=3"], "correct --set train.epoch"),
+        (["train.epochs=3", "policy.gates.0.slice=carrier=UA"], "correct --set "),
+        (["window.last='2012-01'"], "correct --set window.last (or --window)"),
+    ],
+)
+def test_what_an_override_made_wrong_is_corrected_there(
+    values: dict[str, Any], write_settings: Write, overrides: list[str], remedy: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(write_settings(values), overrides)
+    assert caught.value.remedy.startswith(remedy)
+    assert "settings.yaml" not in caught.value.remedy
+
+
+def test_what_the_file_has_wrong_is_corrected_in_the_file(
+    values: dict[str, Any], write_settings: Write
+) -> None:
+    values["train"] = {"epoch": 3}
+    path = write_settings(values)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path, ["train.batch_size=64"])
+    assert caught.value.remedy == f"correct it in {path}"
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path, ["registry.nmae=x"])
+    assert caught.value.remedy == f"correct --set registry.nmae, and it in {path}"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import toy_pipelines as toys
 
-from components.core.errors import PlatformError, SettingsError
+from components.core.errors import DataError, PlatformError, SettingsError
 from pipelines.runners.results import RunState, TaskState
-from pipelines.runners.run_folder import finished_tasks, list_runs, read_run
+from pipelines.runners.run_folder import finished_tasks, list_runs, locked, read_run
 
 RUN = {"id": "the-run"}
 
@@ -240,3 +240,25 @@ def test_servers_are_started_ahead_only_where_asked(bench):
     bench.execute(toys.hit, {}, preload=["mlflow"])
     names = sorted(path.name for path in (bench.folder / "logs").glob("*.fork-server.log"))
     assert names == ["light.fork-server.log", "mlflow.fork-server.log"]
+
+
+def test_a_listener_that_cannot_write_does_not_end_the_run(bench):
+    told = []
+
+    def listener(event):
+        told.append(event)
+        raise BrokenPipeError
+
+    arguments = {"run": RUN, "place": str(bench.place)}
+    result = bench.execute(toys.chain, arguments, listener=listener)
+    assert (result.state, result.exit_code) == (RunState.SUCCEEDED, 0)
+    assert closing(bench.folder) == ["SUCCEEDED", None, "the-run"]
+    assert len(told) == 1
+
+
+def test_a_folder_whose_run_did_not_come_to_its_first_write_says_so(tmp_path):
+    with pytest.raises(DataError, match="did not start") as caught:
+        read_run(tmp_path)
+    assert caught.value.remedy == "start a new run"
+    with locked(tmp_path), pytest.raises(DataError, match="is starting"):
+        read_run(tmp_path)

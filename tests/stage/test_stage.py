@@ -180,3 +180,45 @@ def test_a_notary_that_does_not_answer_stops_the_stage_before_the_work(
     with pytest.raises(PlatformError):
         call(tmp_path, features)
     assert not (tmp_path / "model").exists()
+
+
+def test_a_cache_that_cannot_be_written_does_not_fail_a_recorded_stage(
+    tmp_path, features, notary, monkeypatch
+):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("TANDEM_CACHE", str(tmp_path / "file"))
+    assert call(tmp_path, features).metadata["sha256"]
+    assert events(notary) == ["START", "COMPLETE"]
+
+
+def test_a_machine_error_outside_the_step_is_recorded_too(tmp_path, features, notary):
+    (tmp_path / "model").write_text("a file stands where the output folder should be")
+    with pytest.raises(PlatformError, match="File exists"):
+        call(tmp_path, features)
+    assert events(notary) == ["START", "FAIL"]
+
+
+def test_a_notary_that_died_does_not_hide_why_the_stage_failed(
+    tmp_path, features, monkeypatch, caplog
+):
+    with NotaryProcess(tmp_path / "home") as process:
+        monkeypatch.setenv("TANDEM_NOTARY", process.address)
+        monkeypatch.setattr(stage_module, "_work", lambda *_: (process.stop(), gate_fails())[1])
+        with pytest.raises(GateError, match=r"auc is 0\.5"):
+            call(tmp_path, features)
+    assert "is not recorded" in caplog.text
+
+
+def gate_fails():
+    raise GateError("auc is 0.5", remedy="train longer")
+
+
+def test_a_cache_whose_records_the_log_does_not_know_is_not_used(
+    tmp_path, features, notary, monkeypatch
+):
+    call(tmp_path, features)
+    with NotaryProcess(tmp_path / "another") as another:
+        monkeypatch.setenv("TANDEM_NOTARY", another.address)
+        port = call(tmp_path, features, "again")
+        assert "cached" not in port.metadata
+        assert [view.event for view in connect().records(RUN["id"])] == ["START", "COMPLETE"]
