@@ -52,7 +52,7 @@ AnySection = TypeVar("AnySection", bound=Section)
 class RunSettings(Section):
     """Everything a run depends on that a person writes down."""
 
-    name: Name = Field(description="the use case's name; run ids begin with it")
+    name: Name = Field(description="the use case's name")
     source: Source
     window: Window
     schema_file: str = Field(alias="schema", description="path of the TFMD schema (text proto)")

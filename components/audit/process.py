@@ -20,9 +20,18 @@ from typing import Self
 
 from components.audit.client import Notary
 from components.audit.service import SOCKET_PATH_LIMIT
-from components.core.errors import PlatformError
+from components.core.errors import (
+    IntegrityError,
+    PlatformError,
+    TandemError,
+    UnverifiableError,
+)
 
 _ROOT = Path(__file__).resolve().parents[2]
+# A notary that will not start says why by its exit code.
+_KINDS: dict[int, type[TandemError]] = {
+    kind.exit_code: kind for kind in (IntegrityError, UnverifiableError)
+}
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 _SOCKET = "notary.sock"
@@ -109,7 +118,8 @@ class NotaryProcess:
             return
         said = process.stderr.read().decode(errors="replace").strip() if process.stderr else ""
         message, _, remedy = said.partition("\n")
-        raise PlatformError(
+        kind = _KINDS.get(process.returncode, PlatformError)
+        raise kind(
             message or f"the notary ended with {process.returncode}",
             remedy=remedy.strip() or "start it by hand to see why",
         )

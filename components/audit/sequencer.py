@@ -50,7 +50,7 @@ class WriterLock:
                 if time.monotonic() > deadline:
                     raise PlatformError(
                         f"another notary writes to {folder.root}",
-                        remedy="use its address, wait for it to end, or name another home",
+                        remedy="a run is going on in this home: wait for it, or use another --home",
                     ) from None
                 time.sleep(0.02)
 

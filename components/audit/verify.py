@@ -52,7 +52,25 @@ def exit_code(findings: list[Finding]) -> int:
     return IntegrityError.exit_code if findings else 0
 
 
+@dataclass(frozen=True)
+class Verified:
+    """What a verification found, and how much it looked at: an empty answer says of what.
+
+    `runs` are those the log knows; the artifacts of `runs_without_folder` could not be read.
+    """
+
+    findings: list[Finding]
+    records: int
+    runs: int
+    runs_without_folder: list[str]
+
+
 def verify_log(home: Path, runs: Path | None = None) -> list[Finding]:
+    """Return the findings of `verify`."""
+    return verify(home, runs).findings
+
+
+def verify(home: Path, runs: Path | None = None) -> Verified:
     """Return what is wrong with a home's log, and with the artifacts of the runs below `runs`.
 
     Raises UnverifiableError where there is no log, no checkpoint or no key.
@@ -63,7 +81,9 @@ def verify_log(home: Path, runs: Path | None = None) -> list[Finding]:
     if runs is not None:
         problems = artifact_problems(runs, verification.views)
         findings += [Finding("artifact", where, message) for where, message in problems]
-    return findings
+    known = {view.run for view in verification.views}
+    gone = sorted(run for run in known if runs is None or not (runs / run).is_dir())
+    return Verified(findings, len(verification.views), len(known), gone)
 
 
 class _Verification:

@@ -22,7 +22,7 @@ ModelFunction = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
 class Section(BaseModel):
     """A frozen part of the settings; unknown keys are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Table(Section):
@@ -150,7 +150,7 @@ class ModelFamily(Section):
 
     pytorch: ModelFunction
     tensorflow: ModelFunction
-    hidden_units: tuple[int, ...] = (128, 64)
+    hidden_units: tuple[Annotated[int, Field(ge=1)], ...] = (128, 64)
     embedding_dim: int = Field(default=8, ge=1, le=512)
 
 
@@ -171,7 +171,7 @@ class Evaluate(Section):
         default=(), description="columns to slice by; more than one name is a cross"
     )
     minimum_slice_rows: int = Field(default=100, ge=1)
-    confidence: Share = 0.95
+    confidence: float = Field(default=0.95, gt=0, lt=1)
     batch_rows: int = Field(default=8192, ge=1, description="rows of a batch when timing")
     latency_runs: int = Field(default=200, ge=10)
 

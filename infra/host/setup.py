@@ -141,6 +141,8 @@ def install(lock: Path) -> None:
         subprocess.run([*bootstrap, "--require-hashes", "-r", LOCKS / "bootstrap.txt"], check=True)
     with Step("2/6", f"packages of {lock.name}"):
         sync = [uv, "pip", "sync", "--python", python, "--python-platform", PLATFORM]
+        if not sys.stdout.isatty():  # a terminal gets a progress bar, a log needs no list
+            sync.append("--quiet")
         subprocess.run([*sync, "--require-hashes", "--compile-bytecode", *links, lock], check=True)
     with Step("3/6", f"PyTorch {TORCH_VERSION}"):
         if lock.stem.endswith("cpu"):
@@ -181,10 +183,10 @@ class Step:
 
 def _install_torch(install: Sequence[Path | str], links: Sequence[str]) -> None:
     """Take the CPU build from local links if they hold it, else from PyTorch's own index."""
-    common = [*install, "--no-deps", "--compile-bytecode"]
+    common = [*install, "--no-deps", "--compile-bytecode", "--quiet"]
     if links:
         wanted = f"torch=={TORCH_VERSION}+cpu"
-        found = subprocess.run([*common, "--quiet", "--no-index", *links, wanted], check=False)
+        found = subprocess.run([*common, "--no-index", *links, wanted], check=False)
         if found.returncode == 0:
             return
     subprocess.run([*common, "--torch-backend", "cpu", f"torch=={TORCH_VERSION}"], check=True)

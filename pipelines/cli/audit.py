@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from typing import TYPE_CHECKING
 
 from pipelines.cli.output import print_json
 from pipelines.home import Home
 
+if TYPE_CHECKING:
+    from components.audit.verify import Verified
+
 
 def verify(arguments: Namespace) -> int:
     """Say everything that is wrong with the log and with the runs' artifacts; 4 if anything is."""
-    from components.audit.verify import exit_code, verify_log
+    from dataclasses import asdict
+
+    from components.audit.verify import exit_code
+    from components.audit.verify import verify as verify_home
 
     home = Home.at(arguments.home)
-    findings = verify_log(home.folder, home.runs if home.runs.is_dir() else None)
+    verified = verify_home(home.folder, home.runs if home.runs.is_dir() else None)
     if arguments.json:
-        print_json({"home": str(home.folder), "findings": [f.to_dict() for f in findings]})
-        return exit_code(findings)
-    for finding in findings:
+        print_json({"home": str(home.folder), **asdict(verified)})
+        return exit_code(verified.findings)
+    for finding in verified.findings:
         print(f"{finding.check}: {finding.where}: {finding.message}")
-    print(f"{len(findings)} findings" if findings else "the log verifies: no finding")
-    return exit_code(findings)
+    print(_verdict(verified))
+    return exit_code(verified.findings)
+
+
+def _verdict(verified: Verified) -> str:
+    """Say the result, and of how much it speaks."""
+    found = len(verified.findings)
+    result = f"findings: {found}" if found else "the log verifies: no finding"
+    there = verified.runs - len(verified.runs_without_folder)
+    return (
+        f"{result} in {verified.records} records; artifacts of {there} of {verified.runs} runs "
+        "re-hashed, the registry's copies are not part of this check"
+    )
 
 
 def trace(arguments: Namespace) -> int:

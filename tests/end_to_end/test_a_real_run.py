@@ -102,6 +102,28 @@ def test_the_way_back_from_the_model_ends_at_the_data(small_run):
     assert "flights.csv.zip" in answer
 
 
+def test_an_answer_without_findings_says_of_how_much_it_speaks(small_run, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(small_run.home, home)
+    shutil.move(home / "runs" / small_run.folder.name, tmp_path / "away")
+    code, answer = run_tandem("audit", "verify", "--home", str(home), "--json")
+    answer = json.loads(answer)
+    assert (code, answer["findings"], answer["runs"]) == (0, [], 1)
+    assert answer["runs_without_folder"] == [small_run.folder.name]
+    assert answer["records"] >= 18
+
+
+def test_a_run_on_a_log_that_was_edited_ends_with_the_code_of_integrity(small_run, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(small_run.home, home)
+    entry = max((home / "audit").rglob("*entries*/**/*"), key=lambda path: path.is_file())
+    entry.chmod(0o600)
+    data = bytearray(entry.read_bytes())
+    data[len(data) // 2] ^= 1
+    entry.write_bytes(data)
+    assert run_tandem("run", "flights", "--home", str(home), *SMALL)[0] == 4
+
+
 def test_an_edited_artifact_is_a_finding(small_run, tmp_path):
     home = tmp_path / "home"
     shutil.copytree(small_run.home, home)

@@ -307,3 +307,18 @@ def test_what_the_file_has_wrong_is_corrected_in_the_file(
     with pytest.raises(SettingsError) as caught:
         load_settings(path, ["registry.nmae=x"])
     assert caught.value.remedy == f"correct --set registry.nmae, and it in {path}"
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "evaluate.confidence=1",
+        "evaluate.confidence=0",
+        "train.learning_rate=.inf",
+        "policy.gates.0.threshold=.nan",
+        "model.hidden_units=[-1]",
+    ],
+)
+def test_a_number_that_no_stage_could_use_is_refused_at_once(override: str) -> None:
+    with pytest.raises(SettingsError, match=override.partition("=")[0].split(".")[0]):
+        load_settings(find_settings("flights"), [override])
