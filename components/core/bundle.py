@@ -22,6 +22,7 @@ from typing import Any, Literal
 import jsonschema
 import numpy as np
 import pyarrow as pa
+from pydantic import Field
 
 from components.core.artifacts import manifest, read_json, same_files, tree_digest, write_json
 from components.core.canonical import parse_json
@@ -55,7 +56,8 @@ class Parity(Section):
     """How far a form's output was from the framework's own, at most."""
 
     rows: int
-    max_abs_difference: float
+    # A form that gives NaN differs infinitely; its parity can be said, and does not pass.
+    max_abs_difference: float = Field(allow_inf_nan=True)
     tolerance: float
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 SPAN_PATTERN = r"^\d{4}-(0[1-9]|1[0-2])$"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=100)]
@@ -70,7 +70,7 @@ class Source(Section):
     """Where the rows come from and what of them is kept."""
 
     table: Table
-    joins: dict[Name, Join] = {}
+    joins: dict[Name, Join] = Field(default={}, description="joined in the order of their names")
     target: Target
     drop_where_null: tuple[DropRule, ...] = Field(
         default=(), description="a row without a value is dropped and counted, by the first rule"
@@ -82,6 +82,12 @@ class Source(Section):
     weekday: Name | None = Field(
         default=None, description="name of a column to add: day of the week, 1 is Monday"
     )
+
+    @field_validator("joins")
+    @classmethod
+    def _by_name(cls, joins: dict[str, Join]) -> dict[str, Join]:
+        """Order the joins: a mapping keeps none on its way through the pipeline's parameters."""
+        return dict(sorted(joins.items()))
 
 
 class Window(Section):

@@ -197,7 +197,7 @@ def test_a_second_process_of_a_home_is_refused_with_the_cause(
 ) -> None:
     with pytest.raises(PlatformError, match="another notary") as refused, NotaryProcess(home):
         pass
-    assert "use its address" in refused.value.remedy
+    assert "wait for it, or use another --home" in refused.value.remedy
     assert client.submit(draft("START")).index == 0
 
 

@@ -18,8 +18,11 @@ from components.core.canonical import sha256_file, sha256_value
 from components.core.errors import DataError, SettingsError
 from components.core.examples import ExamplesManifest, read_split
 from components.core.outcome import Outcome
+from components.core.settings import Source
 from components.ingest_examples.step import IngestSettings, ingest_examples
 from components.ingest_examples.tables import locate
+from pipelines.settings import load_settings
+from pipelines.settings_file import find_settings
 
 Make = Callable[..., IngestSettings]
 
@@ -243,3 +246,10 @@ def test_no_row_is_ever_lost_uncounted(
     assert manifest.rows + sum(drop.rows for drop in manifest.dropped) == len(lines)
     kept = [r for r in [*rows, *sure] if r[0] == 2020 and r[1] < 3 and r[2] is not None and r[3]]
     assert manifest.rows == len(kept)
+
+
+def test_the_order_in_which_joins_arrive_does_not_change_them() -> None:
+    source = load_settings(find_settings("flights")).settings.source.model_dump(exclude_none=True)
+    backwards = source | {"joins": dict(reversed(source["joins"].items()))}
+    assert list(source["joins"]) == ["planes", "weather"]
+    assert list(Source.model_validate(backwards).joins) == ["planes", "weather"]
