@@ -215,6 +215,8 @@ def test_a_long_temporary_folder_is_not_used_for_the_socket(
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     with NotaryProcess(home) as process:
+        assert str(folder) not in process.address
+        assert len(process.address.removeprefix("unix:")) <= SOCKET_PATH_LIMIT
         Notary(process.address).ready()
 
 
