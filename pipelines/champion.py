@@ -14,19 +14,20 @@ from typing import Any
 
 from components.core.errors import PlatformError, error_from_dict
 from pipelines.home import Home
+from pipelines.runners.servers import QUIET
 
 MODULE = "components.register_models.champion"
 SECONDS = 120
 
 
-def resolve(model_name: str, home: Home, environment: dict[str, str]) -> dict[str, Any]:
+def resolve(model_name: str, home: Home) -> dict[str, Any]:
     """Return what the alias `champion` of a registered model stands for, {} where there is none."""
     if not os.environ.get("MLFLOW_TRACKING_URI") and not home.registry_file.is_file():
         return {}
     try:
         done = subprocess.run(
             [sys.executable, "-m", MODULE, model_name],
-            env={**os.environ, **environment, "TANDEM_HOME": str(home.folder)},
+            env={**QUIET, **os.environ, "TANDEM_HOME": str(home.folder)},
             capture_output=True,
             text=True,
             timeout=SECONDS,

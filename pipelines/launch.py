@@ -12,7 +12,6 @@ Nothing is printed here.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +38,7 @@ from pipelines.runners.local import execute
 from pipelines.runners.preload import LIGHT, server_of
 from pipelines.runners.results import RunResult, RunState, TaskEvent, TaskResult
 from pipelines.runners.run_folder import finished_tasks, new_run_id
+from pipelines.runners.servers import ForkServers
 from pipelines.runs import RECORDS_FILE, RecordedRun
 from pipelines.settings import LoadedSettings
 from pipelines.sources import pin_sources
@@ -46,14 +46,6 @@ from pipelines.sources import pin_sources
 IR_FILE, SETTINGS_FILE, ARGUMENTS_FILE = "pipeline.yaml", "settings.json", "arguments.json"
 START_FILE = "start.json"  # what only a resumed run reads
 _LOG = logging.getLogger(__name__)
-# What dependencies would send or print; a person's own setting wins.
-QUIET: Mapping[str, str] = {
-    "DO_NOT_TRACK": "1",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "ORT_DISABLE_TELEMETRY": "1",
-    "GIT_PYTHON_REFRESH": "quiet",
-    "TF_CPP_MIN_LOG_LEVEL": "2",
-}
 
 
 @dataclass(frozen=True)
@@ -107,7 +99,7 @@ def prepare(loaded: LoadedSettings, settings_file: Path, home: Home, *, cache: b
         settings_sha256=loaded.sha256,
         cache=cache,
     )
-    champion = resolve(settings.registry.model_name, home, quiet())
+    champion = resolve(settings.registry.model_name, home)
     arguments = {**sections, "run": identity, "champion": champion}
     return PreparedRun(
         folder=home.runs / identity["id"],
@@ -167,8 +159,16 @@ def _recorded_ir(run: RecordedRun) -> str:
     return ir
 
 
-def launch(prepared: PreparedRun, home: Home, listener: Callable[[TaskEvent], None]) -> RunResult:
-    """Create the run's folder, start the notary, and execute; return what became of it."""
+def launch(
+    prepared: PreparedRun,
+    home: Home,
+    listener: Callable[[TaskEvent], None],
+    servers: ForkServers | None = None,
+) -> RunResult:
+    """Create the run's folder, start the notary, and execute; return what became of it.
+
+    `servers` are fork servers that were started while the run was being prepared.
+    """
     with answering_notary(home) as notary:
         _write_inputs(prepared)
         result = execute(
@@ -180,6 +180,7 @@ def launch(prepared: PreparedRun, home: Home, listener: Callable[[TaskEvent], No
             done=prepared.done,
             preload=prepared.preload,
             light=prepared.light,
+            servers=servers,
         )
         keep_records(prepared.folder, notary)
     return result
@@ -209,17 +210,12 @@ def keep_records(folder: Path, notary: Notary) -> None:
 
 def environment(prepared: PreparedRun, home: Home, notary: str) -> dict[str, str]:
     """Return what every stage finds in its environment besides this process's own."""
-    return quiet() | {
+    return {
         "TANDEM_HOME": str(home.folder),
         "TANDEM_CACHE": str(home.cache),
         "TANDEM_NOTARY": notary,
         SOURCES_VARIABLE: str(prepared.sources),
     }
-
-
-def quiet() -> dict[str, str]:
-    """Return what keeps dependencies from sending and printing."""
-    return {name: os.environ.get(name, value) for name, value in QUIET.items()}
 
 
 def _write_inputs(prepared: PreparedRun) -> None:

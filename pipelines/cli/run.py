@@ -21,17 +21,24 @@ from pipelines.lasting_stream import lasting_output
 
 if TYPE_CHECKING:
     from pipelines.launch import PreparedRun
+    from pipelines.runners.servers import ForkServers
 
 
 def run(arguments: Namespace) -> int:
     """Run the pipeline and say what came of it; the exit code is the run's."""
+    from pipelines.runners.preload import ALWAYS, SERVERS
+    from pipelines.runners.servers import ForkServers
+
     home = Home.at(arguments.home)
-    prepared = _resume(arguments, home) if arguments.resume else _new(arguments, home)
-    with lasting_output():  # from here on no reader or full disk behind it stops the run
-        return _launch(prepared, home, arguments)
+    with ForkServers(SERVERS) as servers:
+        for name in ALWAYS:
+            servers.start(name)
+        prepared = _resume(arguments, home) if arguments.resume else _new(arguments, home)
+        with lasting_output():  # from here on no reader or full disk behind it stops the run
+            return _launch(prepared, home, arguments, servers)
 
 
-def _launch(prepared: PreparedRun, home: Home, arguments: Namespace) -> int:
+def _launch(prepared: PreparedRun, home: Home, arguments: Namespace, servers: ForkServers) -> int:
     """Launch a run, show its progress and its end."""
     from pipelines.cli.ending import print_ending, print_tracebacks
     from pipelines.launch import launch
@@ -42,7 +49,7 @@ def _launch(prepared: PreparedRun, home: Home, arguments: Namespace) -> int:
     print(f"run {prepared.folder.name}", file=shown, flush=True)
     waiting = [task for task in prepared.tasks if task not in (prepared.done or {})]
     with progress(waiting, shown) as listener, _way_on(prepared.folder, home):
-        result = launch(prepared, home, listener)
+        result = launch(prepared, home, listener, servers)
     ended = read_run(prepared.folder)
     if arguments.verbose:
         print_tracebacks(ended)

@@ -45,6 +45,7 @@ def execute(
     done: Mapping[str, TaskResult] | None = None,
     preload: Sequence[str] = (),
     light: Collection[str] = (),
+    servers: ForkServers | None = None,
     cores: int | None = None,
     grace_seconds: float = GRACE_SECONDS,
 ) -> RunResult:
@@ -52,9 +53,9 @@ def execute(
 
     `environment` is added to this process's own for every task; `preload` names the fork servers
     to start ahead of need, one after the other; tasks in `light` are expected to need no heavy
-    import. A task that fails is in the result, not an exception. Raises SettingsError for a
-    pipeline or an argument that cannot be run and PlatformError where the run folder cannot be
-    written.
+    import; `servers` may have been started before and are ended here. A task that fails is in the
+    result, not an exception. Raises SettingsError for a pipeline or an argument that cannot be run
+    and PlatformError where the run folder cannot be written.
     """
     pipeline = read_pipeline(ir)
     values = bind_arguments(pipeline, arguments)
@@ -63,15 +64,16 @@ def execute(
     with (
         locked(folder),
         StopSignals() as signals,
-        ForkServers(SERVERS, environment, folder / "logs", signals.wake) as servers,
+        servers or ForkServers(SERVERS) as serving,
     ):
-        servers.start_ahead(preload)
+        serving.serve(environment, folder / "logs", signals.wake)
+        serving.start_ahead(preload)
         _describe(ir, folder, arguments)
         return Execution(
             pipeline=pipeline,
             arguments=values,
             journal=Journal(folder, run if isinstance(run, dict) else {}, listener),
-            servers=servers,
+            servers=serving,
             signals=signals,
             light=light,
             cores=cores or len(os.sched_getaffinity(0)),

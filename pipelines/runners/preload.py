@@ -35,8 +35,17 @@ SERVERS: Mapping[str, tuple[str, ...]] = {
         "onnxruntime",
     ),
     "torch": (*_LIGHT_MODULES, "torch"),
-    "mlflow": (*_LIGHT_MODULES, "mlflow", "mlflow.pyfunc", "mlflow.artifacts"),
+    "mlflow": (
+        *_LIGHT_MODULES,
+        "mlflow",
+        "mlflow.pyfunc",
+        "mlflow.artifacts",
+        "mlflow.store.tracking.sqlalchemy_store",
+        "mlflow.store.model_registry.sqlalchemy_store",
+    ),
 }
+# What every run needs, cached or not: it can load while the run is still being prepared.
+ALWAYS = (LIGHT, "mlflow")
 
 
 def server_of(stage: str) -> str:

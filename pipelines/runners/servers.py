@@ -5,14 +5,18 @@ in the socket until the imports are done; ahead of time one server loads after t
 loading takes one core and leaves the others to the tasks; a server that ends takes its tasks with
 it, which is reported as a loss for each of them, and the next request starts a new one; nothing
 here waits without also waiting for the stop signals. A server has its own process group, so Ctrl-C
-in a terminal reaches the executor alone.
+in a terminal reaches the executor alone. A server may be started before there is a run: it knows
+nothing of one, each request brings the task's environment, and what the server prints stays in
+memory until it ends.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import selectors
+import shutil
 import socket
 import subprocess
 import sys
@@ -24,8 +28,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from components.core.errors import PlatformError
 from pipelines.runners.fork_server import MESSAGE_BYTES
-from pipelines.runners.run_folder import disk_error
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -46,10 +50,17 @@ SERVER_ENVIRONMENT: Mapping[str, str] = {
     # pyarrow's allocator starts a thread when it is loaded.
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
-# Both send usage data from a thread of their own; onnxruntime as soon as it is imported. A person's
-# own setting wins.
-QUIET: Mapping[str, str] = {"ORT_DISABLE_TELEMETRY": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+# What dependencies would send or print, some as soon as they are imported; a person's own setting
+# wins.
+QUIET: Mapping[str, str] = {
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "ORT_DISABLE_TELEMETRY": "1",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
 _STOP_SECONDS = 5.0
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,27 +85,28 @@ class Lost:
 class _Server:
     process: subprocess.Popen[bytes]
     connection: socket.socket
-    log: Path
+    output: int  # the file descriptor of a file in memory
     tasks: set[str] = field(default_factory=set)
 
 
 class ForkServers:
     """The servers of one run; a context manager that leaves no process behind."""
 
-    def __init__(
-        self,
-        modules: Mapping[str, Sequence[str]],
-        environment: Mapping[str, str],
-        logs: Path,
-        wake: socket.socket | None = None,
-    ) -> None:
+    def __init__(self, modules: Mapping[str, Sequence[str]]) -> None:
         self._modules = modules
-        self._environment = {**QUIET, **os.environ, **environment, **SERVER_ENVIRONMENT}
-        self._logs = logs
+        self._server_environment = {**QUIET, **os.environ, **SERVER_ENVIRONMENT}
+        self._task_environment: Mapping[str, str] = {}
+        self._logs: Path | None = None
         self._running: dict[str, _Server] = {}
         self._ahead: deque[str] = deque()
         self._selector = selectors.DefaultSelector()
-        self._wake = wake
+        self._wake: socket.socket | None = None
+
+    def serve(
+        self, environment: Mapping[str, str], logs: Path, wake: socket.socket | None = None
+    ) -> None:
+        """Serve a run: with this environment for every task, and this folder for the logs."""
+        self._task_environment, self._logs, self._wake = environment, logs, wake
         if wake is not None:
             self._selector.register(wake, selectors.EVENT_READ)
 
@@ -116,14 +128,13 @@ class ForkServers:
         if name in self._running:
             return
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        log = self._logs / f"{name}.fork-server.log"
         command = [sys.executable, "-m", "pipelines.runners.fork_server", str(theirs.fileno())]
+        output = os.memfd_create(name)
         try:
-            self._logs.mkdir(parents=True, exist_ok=True)
-            with theirs, log.open("ab") as output:
+            with theirs:
                 process = subprocess.Popen(
                     [*command, *self._modules[name]],
-                    env=self._environment,
+                    env=self._server_environment,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -132,8 +143,12 @@ class ForkServers:
                 )
         except OSError as error:
             ours.close()
-            raise disk_error(log, error) from error
-        self._running[name] = _Server(process, ours, log)
+            os.close(output)
+            raise PlatformError(
+                f"the fork server {name} does not start: {error.strerror}",
+                remedy="free memory or processes, then resume the run",
+            ) from error
+        self._running[name] = _Server(process, ours, output)
         self._selector.register(ours, selectors.EVENT_READ, name)
 
     def start_ahead(self, names: Iterable[str]) -> None:
@@ -151,7 +166,8 @@ class ForkServers:
         """Ask a server for a task's process; how it ends comes out of `wait`."""
         self.start(name)
         self._running[name].tasks.add(task)
-        self._send(name, {"fork": task, "request": dict(request)})
+        given = {**self._task_environment, **request["environment"]}
+        self._send(name, {"fork": task, "request": {**request, "environment": given}})
 
     def signal(self, task: str, number: int) -> None:
         """Send a signal to a task's process group, if the task still runs."""
@@ -200,7 +216,7 @@ class ForkServers:
         server.tasks.clear()
         self._stop(name)
         cause = f"the fork server {name} ended with status {server.process.returncode}"
-        return [Lost(task, f"{cause} ({server.log})") for task in lost]
+        return [Lost(task, f"{cause} ({self._log(name)})") for task in lost]
 
     def _heard(self, server: _Server, message: dict[str, Any]) -> list[Ended | Lost]:
         if message.pop("ready", False):
@@ -222,3 +238,20 @@ class ForkServers:
         except subprocess.TimeoutExpired:
             server.process.kill()
             server.process.wait()
+        self._keep_output(name, server.output)
+
+    def _log(self, name: str) -> Path | None:
+        return self._logs / f"{name}.fork-server.log" if self._logs else None
+
+    def _keep_output(self, name: str, output: int) -> None:
+        """Add what a server printed to the run's logs, where there is a run."""
+        with os.fdopen(output, "rb") as printed:
+            if (log := self._log(name)) is None:
+                return
+            printed.seek(0)
+            try:
+                log.parent.mkdir(parents=True, exist_ok=True)
+                with log.open("ab") as file:
+                    shutil.copyfileobj(printed, file)
+            except OSError as error:  # the tasks have logs of their own
+                _LOG.warning("%s is not kept: %s", log, error.strerror)

@@ -139,24 +139,28 @@ def test_a_model_module_with_a_syntax_error_is_refused_with_its_file_and_line(
     assert caught.value.message.startswith(f"model.pytorch: {package / broken}, line 2: ")
 
 
-# With this, any Python process that is started fails at once.
-BROKEN = {"PYTHONHOME": "/nowhere"}
+@pytest.fixture
+def no_new_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let any Python process that is started fail at once."""
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")
 
 
+@pytest.mark.usefixtures("no_new_python")
 def test_where_there_is_no_registry_no_process_is_started_for_the_champion(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert resolve("shop-late", Home(tmp_path), BROKEN) == {}
+    assert resolve("shop-late", Home(tmp_path)) == {}
 
 
+@pytest.mark.usefixtures("no_new_python")
 def test_a_champion_that_cannot_be_asked_for_is_an_error_with_its_cause(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "mlflow.db").touch()
     with pytest.raises(PlatformError, match=r"the champion was not found: .+"):
-        resolve("shop-late", Home(tmp_path), BROKEN)
+        resolve("shop-late", Home(tmp_path))
 
 
 def test_a_registry_without_the_alias_has_no_champion(
@@ -165,7 +169,7 @@ def test_a_registry_without_the_alias_has_no_champion(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
         store.execute("CREATE TABLE registered_model_aliases (name TEXT, alias TEXT)")
-    assert resolve("shop-late", Home(tmp_path), {}) == {}
+    assert resolve("shop-late", Home(tmp_path)) == {}
 
 
 def test_who_runs_is_a_pseudonym() -> None:
@@ -197,21 +201,6 @@ def test_the_state_folder_is_the_options_then_the_environments_then_here(
     monkeypatch.setenv("TANDEM_HOME", "there")
     assert home_folder(None) == tmp_path / "there"
     assert home_folder("here") == tmp_path / "here"
-
-
-def test_telemetry_is_off_unless_a_person_says_otherwise(
-    values: dict[str, Any],
-    write_settings: Write,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    path = write_settings(values)
-    prepared = prepare(load_settings(path), path, Home(tmp_path), cache=True)
-    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
-    given = environment(prepared, Home(tmp_path), "unix:/x")
-    assert given["MLFLOW_DISABLE_TELEMETRY"] == "true"
-    assert given["TF_CPP_MIN_LOG_LEVEL"] == "0"
 
 
 @pytest.fixture

@@ -34,7 +34,9 @@ def request_for(tmp_path):
 
 
 def servers(tmp_path: Path, **modules: tuple[str, ...]) -> ForkServers:
-    return ForkServers(modules, {}, tmp_path / "logs")
+    group = ForkServers(modules)
+    group.serve({}, tmp_path / "logs")
+    return group
 
 
 def test_a_server_imports_once_what_its_tasks_find_imported(tmp_path, request_for):
@@ -44,6 +46,39 @@ def test_a_server_imports_once_what_its_tasks_find_imported(tmp_path, request_fo
         assert [news.status for news in group.wait(None)] == [0]
         group.fork("plain", "two", request_for(source))
         assert [news.status for news in group.wait(None)] == [1]
+
+
+def test_a_server_started_before_the_run_gets_its_environment_and_log_from_the_run(
+    tmp_path, request_for
+):
+    source = "import os\ndef face():\n    assert os.environ['TANDEM_HOME'] == '/a/home'\n"
+    with ForkServers({"odd": ("no_such_module",)}) as group:
+        group.start("odd")
+        group.serve({"TANDEM_HOME": "/a/home"}, tmp_path / "logs")
+        group.fork("odd", "task", request_for(source))
+        assert [news.status for news in group.wait(None)] == [0]
+    assert "no_such_module" in (tmp_path / "logs/odd.fork-server.log").read_text()
+
+
+def test_telemetry_is_off_unless_a_person_says_otherwise(tmp_path, request_for, monkeypatch):
+    source = (
+        "import os\n"
+        "def face():\n"
+        "    print(os.environ['MLFLOW_DISABLE_TELEMETRY'], os.environ['TF_CPP_MIN_LOG_LEVEL'])\n"
+    )
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    with servers(tmp_path, plain=()) as group:
+        group.fork("plain", "task", request_for(source))
+        assert [news.status for news in group.wait(None)] == [0]
+    assert (tmp_path / "task.log").read_text() == "true 0\n"
+
+
+def test_servers_that_never_served_a_run_leave_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with ForkServers({"plain": ()}) as group:
+        group.start("plain")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_module_that_does_not_import_is_left_to_the_tasks_that_need_it(tmp_path, request_for):
@@ -135,7 +170,7 @@ def test_no_server_starts_a_thread_before_it_forks(tmp_path, request_for, name):
         "    with open(f'/proc/{os.getppid()}/status') as status:\n"
         "        print(*(line for line in status if line.startswith('Threads')))\n"
     )
-    with ForkServers(SERVERS, {}, tmp_path / "logs") as group:
+    with servers(tmp_path, **SERVERS) as group:
         group.fork(name, "task", request_for(source))
         (ended,) = group.wait(None)
     assert ended.status == 0
