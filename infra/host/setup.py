@@ -41,9 +41,10 @@ class SetupError(Exception):
 def main() -> int:
     """Set up once; return 0, or 1 with one line of cause and remedy."""
     try:
-        lock = find_lock()
+        found = recorded()
+        lock = find_lock(found)
         wanted = describe(lock)
-        if recorded() == wanted:
+        if found == wanted:
             return 0
         check_host()
         install(lock)
@@ -65,10 +66,14 @@ def main() -> int:
     return 0
 
 
-def find_lock() -> Path:
-    """Return this Python's lock; TANDEM_TORCH=gpu takes the one with CUDA packages."""
+def find_lock(found: dict[str, str] | None) -> Path:
+    """Return this Python's lock; TANDEM_TORCH=gpu takes the one with CUDA packages.
+
+    Without TANDEM_TORCH an environment that is there keeps its build; a new one is for the CPU.
+    """
     name = f"py{sys.version_info.major}{sys.version_info.minor}"
-    lock = LOCKS / f"{name}-{os.environ.get('TANDEM_TORCH', 'cpu')}.txt"
+    build = Path(found["lock"]).stem.rpartition("-")[2] if found else "cpu"
+    lock = LOCKS / f"{name}-{os.environ.get('TANDEM_TORCH', build)}.txt"
     if not lock.is_file():
         raise SetupError(f"there is no lock {lock.name}: use Python 3.11 to 3.13, cpu or gpu")
     return lock
@@ -189,7 +194,13 @@ def _install_torch(install: Sequence[Path | str], links: Sequence[str]) -> None:
         found = subprocess.run([*common, "--no-index", *links, wanted], check=False)
         if found.returncode == 0:
             return
-    subprocess.run([*common, "--torch-backend", "cpu", f"torch=={TORCH_VERSION}"], check=True)
+    own_index = ["--torch-backend", "cpu", f"torch=={TORCH_VERSION}"]
+    if subprocess.run([*common, *own_index], check=False).returncode != 0:
+        raise SetupError(
+            "PyTorch's CPU build could not be installed, the message is above; where PyTorch's own "
+            "index cannot be reached, name a folder with its wheel in PIP_FIND_LINKS, or set "
+            "TANDEM_TORCH=gpu, whose larger build is on the package index and needs no GPU"
+        )
 
 
 def _find_links() -> list[str]:

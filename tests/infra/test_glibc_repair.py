@@ -26,13 +26,15 @@ def extension(tmp_path, glibc_repair):
     (tmp_path / "newer.c").write_text("long __isoc23_strtol(const char*t,char**e,int b){return 7;}")
     (tmp_path / "newer.map").write_text("GLIBC_2.38 { __isoc23_strtol; };\n")
     (tmp_path / "older.c").write_text("void nothing(void){}")
+    # With versions of its own, as glibc has: without them the linker would look in the host's.
+    (tmp_path / "older.map").write_text("GLIBC_2.36 { nothing; };\n")
     (tmp_path / "user.c").write_text(
         "long __isoc23_strtol(const char*,char**,int);\n"
         'long parse(void){return __isoc23_strtol("42",0,10);}\n'
     )
     build = ["gcc", "-shared", "-fPIC", "-o"]
     newer = [*build, "libc_part.so", "newer.c", "-Wl,--version-script=newer.map"]
-    older = [*build, "libc_part.so", "older.c"]
+    older = [*build, "libc_part.so", "older.c", "-Wl,--version-script=older.map"]
     user = [*build, "user.so", "user.c", "-L.", "-l:libc_part.so", "-Wl,-rpath,$ORIGIN"]
     for command in (newer, user, older):
         subprocess.run(command, cwd=tmp_path, check=True)
