@@ -37,7 +37,6 @@ from components.core.errors import (
 from components.core.outcome import Outcome
 from components.core.resources import Stopwatch
 from components.core.stage_identity import (
-    UNCACHED,
     Stage,
     Step,
     parse_parameters,
@@ -184,11 +183,7 @@ def _from_cache(stage: Stage, notary: Notary | None, outputs: Mapping[str, Port]
 
 
 def _cache_is_on(stage: Stage) -> bool:
-    return (
-        stage.name not in UNCACHED
-        and bool(stage.run.get("cache", False))
-        and StageCache.is_configured()
-    )
+    return stage.repeats and bool(stage.run.get("cache", False)) and StageCache.is_configured()
 
 
 def _work(

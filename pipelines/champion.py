@@ -26,7 +26,7 @@ def resolve(model_name: str, home: Home) -> dict[str, Any]:
         return {}
     try:
         done = subprocess.run(
-            [sys.executable, "-m", MODULE, model_name],
+            [sys.executable, "-P", "-m", MODULE, model_name],
             env={**QUIET, **os.environ, "TANDEM_HOME": str(home.folder)},
             capture_output=True,
             text=True,

@@ -2,6 +2,7 @@
 
 Rules:
 1. everything that can fail is tried before anything is written: see pipelines/preflight.py;
+   preparing needs no place to write, so a plan can be made anywhere;
 2. what changes outside the run (source files, the champion) becomes a digest in the arguments;
 3. stages that the plan expects in the cache run without their framework; a wrong expectation
    costs an import and nothing else;
@@ -86,14 +87,15 @@ def prepare(loaded: LoadedSettings, settings_file: Path, home: Home, *, cache: b
     """Check everything, compile, and plan a new run; write nothing."""
     settings, sources = loaded.settings, settings_file.resolve().parent
     use_sources(sources)
-    preflight.check(settings, sources, home.folder)
+    preflight.check(settings, sources)
     ir = compiled()
     pipeline = parse_pipeline(yaml.load(ir, Loader=yaml.CSafeLoader))
     sections = loaded.arguments()
-    pinned = pin_sources(settings.source, sources)
+    run_id, spans = new_run_id(), settings.window.spans()
+    pinned = pin_sources(settings.source, sources, spans=spans, run_id=run_id)
     sections["source"] = pinned.model_dump(mode="json", exclude_none=True)
     identity = run_identity(
-        run_id=new_run_id(),
+        run_id=run_id,
         name=settings.name,
         ir_sha256=sha256_bytes(ir.encode()),
         settings_sha256=loaded.sha256,
@@ -120,7 +122,6 @@ def prepare_resume(run: RecordedRun, home: Home) -> PreparedRun:
             f"run {run.id} has finished: there is nothing to resume", remedy="start a new run"
         )
     preflight.check_packages()
-    preflight.check_disk(home.folder)
     ir, start = _recorded_ir(run), read_json(run.folder / START_FILE)
     use_sources(Path(start["sources"]))
     arguments = read_json(run.folder / ARGUMENTS_FILE)
@@ -169,6 +170,7 @@ def launch(
 
     `servers` are fork servers that were started while the run was being prepared.
     """
+    preflight.check_disk(home.folder)
     with answering_notary(home) as notary:
         _write_inputs(prepared)
         result = execute(

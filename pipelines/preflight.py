@@ -1,7 +1,8 @@
 """What can be known to fail, found before anything is written or started.
 
 Rules: a check costs milliseconds and imports nothing that it checks; sources are found by the code
-that ingestion uses. What passes here may still fail later: the disk fills, a file is removed.
+that ingestion uses, and of a database only its address is looked at. What passes here may still
+fail later: the disk fills, a file is removed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from components.core.code import environment
 from components.core.errors import PlatformError, SettingsError
 from pipelines.settings import RunSettings
-from pipelines.sources import locate_table, source_tables
+from pipelines.sources import require_table, source_tables
 
 LEAST_FREE_BYTES = 2 * 2**30
 PACKAGES = (
@@ -37,12 +38,11 @@ PACKAGES = (
 )
 
 
-def check(settings: RunSettings, sources: Path, home: Path) -> None:
+def check(settings: RunSettings, sources: Path) -> None:
     """Raise the first thing that would make a run fail; see the module's rules."""
-    check_disk(home)
     check_packages()
     for key, table in source_tables(settings.source):
-        locate_table(key, table, sources)
+        require_table(key, table, sources, settings.window.spans())
     for key in ("pytorch", "tensorflow"):
         check_function(f"model.{key}", getattr(settings.model, key))
 

@@ -17,7 +17,7 @@ from typing import Any
 import jinja2
 
 from components.core.artifacts import read_json, write_text
-from components.core.errors import GateError
+from components.core.errors import GateError, PlatformError
 from pipelines import commands
 from pipelines.dag_picture import BOX_HEIGHT, BOX_WIDTH, draw
 from pipelines.home import Home
@@ -43,15 +43,24 @@ VERDICTS = {
     "SUCCEEDED": "A candidate was registered",
     "FAILED": "The run failed",
     "STOPPED": "The run was stopped",
-    "RUNNING": "The run has not ended",
     "INTERRUPTED": "The run was interrupted: it can be resumed",
 }
 
 
 def write_report(run: RecordedRun, home: Home) -> Path:
-    """Write the page into the run's folder and return its path."""
-    path = run.folder / PAGE
-    write_text(path, render(run, home))
+    """Write the page into the run's folder and return its path.
+
+    Raises PlatformError where the folder does not take it.
+    """
+    path, page = run.folder / PAGE, render(run, home)
+    try:
+        write_text(path, page)
+    except OSError as error:
+        raise PlatformError(
+            f"{path} cannot be written: {error.strerror}",
+            remedy="free disk space or fix permissions, "
+            "or copy the state folder and name the copy with --home",
+        ) from error
     return path
 
 
@@ -139,7 +148,8 @@ def _gates(
     judged |= {view["stage"]: view["gates"] for view in records if view["event"] == "FAIL"}
     for subject, gates in judged.items():
         for gate in gates:
-            yield {"subject": subject, "interval": None, "slice": OVERALL, **gate}
+            defaults = {"interval": None, "slice": OVERALL, "waived_by": None}
+            yield {"subject": subject, **defaults, **gate}
 
 
 def _number(value: Any) -> str:

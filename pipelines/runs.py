@@ -18,7 +18,7 @@ from components.core.errors import PlatformError, SettingsError, TandemError, er
 from pipelines import commands
 from pipelines.home import Home
 from pipelines.runners.results import RunResult, RunState, TaskResult
-from pipelines.runners.run_folder import RUN_FILE, is_live
+from pipelines.runners.run_folder import RUN_FILE, is_live, still_running
 from pipelines.runners.run_folder import read_run as read_result
 
 RECORDS_FILE = "records.json"  # the run's part of the log, for people
@@ -50,8 +50,8 @@ class RecordedRun:
 
     @property
     def tasks(self) -> Mapping[str, TaskResult]:
-        """The tasks by name."""
-        return self.result.tasks
+        """The tasks by name, in the order of their start; those not started come last."""
+        return dict(sorted(self.result.tasks.items(), key=_start))
 
     @property
     def state(self) -> str:
@@ -88,6 +88,11 @@ class RecordedRun:
         return read_json(path) if path.is_file() else None
 
 
+def _start(item: tuple[str, TaskResult]) -> tuple[bool, str, str]:
+    name, result = item
+    return result.started is None, result.started or "", name
+
+
 def read_run(folder: Path) -> RecordedRun:
     """Read a run's record; raise DataError naming the file where it is missing or damaged."""
     result = read_result(folder)
@@ -122,6 +127,14 @@ def find_folder(home: Home, name: str) -> Path:
 def find_run(home: Home, name: str) -> RecordedRun:
     """Read the run that `find_folder` finds."""
     return read_run(find_folder(home, name))
+
+
+def find_ended(home: Home, name: str) -> RecordedRun:
+    """Read the run that `find_folder` finds; raise SettingsError while it is still running."""
+    folder = find_folder(home, name)
+    if is_live(folder):
+        raise still_running(folder)
+    return read_run(folder)
 
 
 def all_runs(home: Home) -> list[RecordedRun | tuple[Path, TandemError]]:

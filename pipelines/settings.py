@@ -1,7 +1,7 @@
 """A run's settings: one YAML file, parsed once, frozen, its unknown keys refused.
 
 The sections are defined in components/core/settings.py; this module joins them, checks what holds
-between them, and turns the file and its two companions (the schema and the data card) into the
+between them, and turns the file and its companions (the schema, the data card, waivers) into the
 pipeline's arguments.
 
 Rules:
@@ -9,8 +9,9 @@ Rules:
 2. a column known only after the prediction (leakage, or the target's own) is never a feature, a
    drift feature or a slice;
 3. a gate's slice is one that the evaluation computes;
-4. the schema and the card are files named relative to the settings file or the repository; their
-   contents, never their paths, reach the stages.
+4. a window's spans are of the source's unit, and two at least where the last is evaluated on;
+5. the schema, the card and the waivers are files named relative to the settings file or the
+   repository; their contents, never their paths, reach the stages.
 It doesn't look at the data: whether a column exists is for the stages to say.
 """
 
@@ -26,21 +27,18 @@ from pydantic import Field, ValidationError, model_validator
 
 from components.core.artifacts import write_json
 from components.core.canonical import sha256_value
-from components.core.errors import SettingsError
-from components.core.settings import (
+from components.core.data_settings import (
+    ONLY_SPAN,
+    WHOLE,
+    Beam,
     Checks,
     DataCard,
-    Evaluate,
-    ModelFamily,
-    Name,
-    Policy,
-    Registry,
-    Section,
     Source,
-    Train,
     Transform,
     Window,
 )
+from components.core.errors import SettingsError
+from components.core.settings import Evaluate, ModelFamily, Name, Policy, Registry, Section, Train
 from pipelines.settings_errors import explain, to_correct
 from pipelines.settings_file import apply_overrides, read_yaml
 
@@ -54,11 +52,15 @@ class RunSettings(Section):
 
     name: Name = Field(description="the use case's name")
     source: Source
-    window: Window
+    window: Window = WHOLE
     schema_file: str = Field(alias="schema", description="path of the TFMD schema (text proto)")
     card: str = Field(description="path of the data card (YAML)")
     checks: Checks = Checks()
+    waivers: tuple[str, ...] = Field(
+        default=(), description="paths of signed waivers of data gates; `tandem waive` writes them"
+    )
     transform: Transform
+    beam: Beam = Beam()
     model: ModelFamily
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
@@ -67,17 +69,27 @@ class RunSettings(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> RunSettings:
-        for check in (self._leaking_columns, self._unknown_gate_slices):
+        for check in (self._wrong_window, self._leaking_columns, self._unknown_gate_slices):
             for problem in check():
                 raise ValueError(problem)
         return self
+
+    def _wrong_window(self) -> Iterable[str]:
+        """Rule 4."""
+        example = {"month": "2013-01", "day": "2013-01-31", "none": ONLY_SPAN}
+        unit = self.source.spans.unit
+        if len(self.window.first) != len(example[unit]):
+            yield f"window: spans of unit {unit} are written like {example[unit]}"
+        elif self.source.splits.by == "span" and self.window.first == self.window.last:
+            yield "window: the last span is evaluated on, so at least two are needed"
 
     def _leaking_columns(self) -> Iterable[str]:
         """Rule 2."""
         later = {*self.source.leakage, self.source.target.column, self.source.target.name}
         uses = {
-            "transform.features": set(self.transform.features),
-            "checks.drift_features": set(self.checks.drift_features),
+            "transform.features": _columns_of(self.transform),
+            "checks.drift": set(self.checks.drift),
+            "checks.skew": set(self.checks.skew),
             "evaluate.slices": {name for cross in self.evaluate.slices for name in cross},
         }
         for place, names in uses.items():
@@ -93,6 +105,15 @@ class RunSettings(Section):
                 yield f"policy.gates: slice {gate.slice} is not among evaluate.slices"
 
 
+def _columns_of(transform: Transform) -> set[str]:
+    """Return every column that a declared feature is made of."""
+    return {
+        column
+        for name, feature in transform.features.items()
+        for column in feature.columns or (feature.column or name,)
+    }
+
+
 @dataclass(frozen=True)
 class LoadedSettings:
     """Parsed settings with the contents of the files that they name."""
@@ -100,6 +121,7 @@ class LoadedSettings:
     settings: RunSettings
     card: DataCard
     schema: str
+    waivers: tuple[str, ...] = ()
 
     def arguments(self) -> dict[str, Any]:
         """Return the pipeline's arguments that come from settings: all but run and champion.
@@ -108,7 +130,8 @@ class LoadedSettings:
         """
         sections = self.settings.model_dump(mode="json", by_alias=True, exclude_none=True)
         del sections["name"]
-        return sections | {"card": self.card.model_dump(mode="json"), "schema": self.schema}
+        contents = {"card": self.card.model_dump(mode="json"), "schema": self.schema}
+        return sections | contents | {"waivers": list(self.waivers)}
 
     @property
     def sha256(self) -> str:
@@ -122,12 +145,32 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> LoadedSettings:
     Raises SettingsError for anything that cannot be used, naming the key or the file.
     """
     settings = parse_settings(read_yaml(path), str(path), overrides)
-    card = read_yaml(_companion(path, settings.card, "card"))
     return LoadedSettings(
         settings=settings,
-        card=_parse(DataCard, card, settings.card),
-        schema=_companion(path, settings.schema_file, "schema").read_text(encoding="utf-8"),
+        card=load_card(path, settings),
+        schema=_schema_text(_companion(path, settings.schema_file, "schema")),
+        waivers=tuple(_waiver(path, name) for name in settings.waivers),
     )
+
+
+def _waiver(settings_file: Path, name: str) -> str:
+    """Return a waiver's text without the line end that editors add; a stage judges what it is."""
+    path = _companion(settings_file, name, "waivers")
+    return path.read_text(encoding="utf-8", errors="replace").strip()
+
+
+def load_card(path: Path, settings: RunSettings) -> DataCard:
+    """Return the data card that the settings of a file name."""
+    card = read_yaml(_companion(path, settings.card, "card"))
+    return _parse(DataCard, card, settings.card)
+
+
+def _schema_text(path: Path) -> str:
+    """Return the schema's text; SettingsError naming the line where it is not a schema."""
+    from pipelines.schema_text import read_schema
+
+    read_schema(path)
+    return path.read_text(encoding="utf-8")
 
 
 def parse_settings(
@@ -152,9 +195,14 @@ def _parse(kind: type[AnySection], values: Mapping[str, Any], place: str) -> Any
         raise SettingsError(explain(kind, error), remedy=f"correct it in {place}") from None
 
 
+def companion_places(settings_file: Path, name: str) -> tuple[Path, Path]:
+    """Return where a file that settings name may lie, the first of them first."""
+    return settings_file.resolve().parent / name, REPOSITORY / name
+
+
 def _companion(settings_file: Path, name: str, key: str) -> Path:
-    """Return the file that a settings key names (rule 4)."""
-    tried = [settings_file.resolve().parent / name, REPOSITORY / name]
+    """Return the file that a settings key names (rule 5)."""
+    tried = companion_places(settings_file, name)
     for path in tried:
         if path.is_file():
             return path

@@ -4,7 +4,8 @@ Rules: YAML is read with the safe loader, and a key given twice is refused; an o
 KEY=VALUE, where KEY is a dotted path (a number is a place in a list) and VALUE is YAML, so
 `train.epochs=3` is a number; an override never changes the mapping it was given. Whether a key
 means anything is decided by RunSettings. Only `true` and `false` are truth values, as in YAML 1.2:
-with YAML 1.1's `on`, `off`, `yes` and `no` a join's key `on` would be read as true.
+with YAML 1.1's `on`, `off`, `yes` and `no` a join's key `on` would be read as true; and a date is a
+text, as a span is.
 """
 
 from __future__ import annotations
@@ -22,14 +23,16 @@ from components.core.errors import SettingsError
 
 EXAMPLES = Path(__file__).resolve().parent / "examples"
 FILE_NAME = "settings.yaml"
+SUFFIXES = (".yaml", ".yml")
 _BOOLEAN = "tag:yaml.org,2002:bool"
+_NOT_YAML_1_2 = (_BOOLEAN, "tag:yaml.org,2002:timestamp")
 
 
 class _StrictLoader(yaml.SafeLoader):
     """The safe loader that refuses a key given twice."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - the name and the form are PyYAML's
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOLEAN]
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NOT_YAML_1_2]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
@@ -77,18 +80,34 @@ def _line_of(error: yaml.YAMLError) -> str:
 def find_settings(name: str) -> Path:
     """Return the settings file of an example's name, of a folder or of a file's path."""
     path = Path(name)
-    if path.suffix in (".yaml", ".yml") or path.is_file():
-        return path
-    if (path / FILE_NAME).is_file():
-        return path / FILE_NAME
+    for place in (path, path / FILE_NAME):
+        if place.is_file():
+            return place
     examples = example_names()
     if name in examples:
         return EXAMPLES / name / FILE_NAME
-    near = difflib.get_close_matches(name, examples, n=1)
     raise SettingsError(
-        f"there is no example {name}{f'; did you mean {near[0]}?' if near else ''}",
-        remedy=f"give the path of a settings file, or one of: {', '.join(examples) or 'none'}",
+        f"{_looked_for(name, path)}{_nearest(path, examples)}",
+        remedy=f"name a settings file, its folder, or a use case: {', '.join(examples) or 'none'}",
     )
+
+
+def _looked_for(name: str, path: Path) -> str:
+    if path.is_dir():
+        return f"the folder {name} holds no {FILE_NAME}"
+    if path.suffix in SUFFIXES:
+        return f"there is no file {name}"
+    return f"there is no use case {name}, and no file {name} or {path / FILE_NAME}"
+
+
+def _nearest(path: Path, examples: Sequence[str]) -> str:
+    """Return "; did you mean ...?" for a settings file of nearly that name, or an example."""
+    folder, wanted = (path, FILE_NAME) if path.is_dir() else (path.parent, path.name)
+    files = {file.name: file for file in folder.glob("*") if file.suffix in SUFFIXES}
+    if near := difflib.get_close_matches(wanted, files, n=1):
+        return f"; did you mean {files[near[0]]}?"
+    near = difflib.get_close_matches(path.name, examples, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def example_names() -> list[str]:
@@ -147,3 +166,15 @@ def window_overrides(window: str) -> list[str]:
             f"--window {window}: not FIRST:LAST", remedy="write it as 2013-01:2013-10"
         )
     return [f"window.first={first!r}", f"window.last={last!r}"]
+
+
+def beam_overrides(runner: str, path: Path, overrides: Sequence[str]) -> list[str]:
+    """Return the overrides that --beam-runner stands for.
+
+    Who names an engine other than this process wants all of the work there, unless beam.work says
+    otherwise in the file or in an override.
+    """
+    section = apply_overrides(read_yaml(path), overrides).get("beam")
+    said = isinstance(section, dict) and "work" in section
+    work = [] if said or runner == "FnApiRunner" else ["beam.work=all"]
+    return [f"beam.runner={runner}", *work]

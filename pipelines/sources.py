@@ -1,52 +1,97 @@
-"""The source files of a run: where relative ones start, and which bytes they held.
+"""The sources of a run: where relative ones start, and which bytes their files held.
 
 Rules: a relative location starts at the settings file's folder, given to stages as TANDEM_SOURCES,
-so that no path of this machine enters settings or records; a run names each file's digest, so that
-a changed file is a changed input and never a cache hit.
+so that no path of this machine enters settings or records; a run names the digest of each table's
+files, so that a changed file is a changed input and never a cache hit; what a query gives is not
+known before it is asked, so its input is the state of the database that the settings name, or this
+one run; files are found and hashed by the code that ingestion uses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import importlib.util
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from components.core.canonical import sha256_file
-from components.core.errors import SettingsError
-from components.core.settings import Source, Table
+from components.core.data_settings import Source, Table
+from components.core.errors import DataError, SettingsError
+
+if TYPE_CHECKING:  # which imports pyarrow, and not every command needs it
+    from components.reading.files import File
+
+MAIN = "source.table"
 
 
 def source_tables(source: Source) -> Iterator[tuple[str, Table]]:
     """Yield (dotted key, table) of the main table and of each join."""
-    yield "source.table", source.table
+    yield MAIN, source.table
     for name, join in source.joins.items():
         yield f"source.joins.{name}", join
 
 
-def locate_table(key: str, table: Table, root: Path) -> Path:
-    """Return a table's file; raise SettingsError naming the key where there is none."""
-    from components.ingest_examples.tables import locate
+def require_table(
+    key: str, table: Table, root: Path, spans: Sequence[str] | None
+) -> tuple[File, ...]:
+    """Return a table's files, none of a query; SettingsError naming the key where there are none.
 
-    path = locate(table.location, root)
-    if not path.is_file():
+    Of the main table's location with {span} these are the files of `spans`. A database is not asked
+    for anything: its address is known, and that is all.
+    """
+    from components.reading.databases import address_of
+    from components.reading.locations import find_files
+    from components.reading.queries import one_select
+
+    try:
+        if table.location is None:
+            one_select(table.query or "", table.name)
+            address_of(table.database or "")
+            return ()
+        return find_files(table.location, spans if key == MAIN else None, root)
+    except (DataError, SettingsError) as error:
+        where = f"{key}.location" if table.location else key
         raise SettingsError(
-            f"{key}.location: there is no file {path}",
-            remedy="name it relative to the settings file, absolutely, or as package://",
-        )
-    return path
+            f"{where}: {error.message}", remedy=_install(table) or error.remedy
+        ) from error
 
 
-def pin_sources(source: Source, root: Path) -> Source:
-    """Return the source with each file's digest; SettingsError where a pinned one differs."""
-    pinned = {key: _pin(key, table, root) for key, table in source_tables(source)}
+def _install(table: Table) -> str | None:
+    """Return how to install the package that a location names, None where it is installed."""
+    _, scheme, path = (table.location or "").rpartition("package://")
+    package = path.partition("/")[0]
+    if not scheme or not package.isidentifier() or importlib.util.find_spec(package):
+        return None
+    install = shlex.join([sys.executable, "-m", "pip", "install", package])
+    return f"install it (`{install}`), or correct the name"
+
+
+def pin_sources(
+    source: Source, root: Path, *, spans: Sequence[str] | None = None, run_id: str | None = None
+) -> Source:
+    """Return the source with the digest of each table's files, and with `as_of` of each query.
+
+    `spans` are the window's; a query that says no `as_of` gets the run's id, and so asks again in
+    every run. Raises SettingsError where files are not what their sha256 names.
+    """
+    pinned = {key: _pin(key, table, root, spans, run_id) for key, table in source_tables(source)}
     joins = {name: pinned[f"source.joins.{name}"] for name in source.joins}
-    return source.model_copy(update={"table": pinned["source.table"], "joins": joins})
+    return source.model_copy(update={"table": pinned[MAIN], "joins": joins})
 
 
-def _pin(key: str, table: Table, root: Path) -> Table:
-    actual = sha256_file(locate_table(key, table, root))
+def _pin(
+    key: str, table: Table, root: Path, spans: Sequence[str] | None, run_id: str | None
+) -> Table:
+    from components.reading.files import digest_of
+
+    files = require_table(key, table, root, spans)
+    if not files:
+        return table.model_copy(update={"as_of": table.as_of or run_id})
+    actual = digest_of([file.describe() for file in files])
     if table.sha256 not in (None, actual):
         raise SettingsError(
-            f"{key}: {table.location} is not the file that sha256 names",
+            f"{key}: {table.name} is not the file that sha256 names",
             remedy="restore the file, or correct sha256",
             expected=table.sha256,
             actual=actual,

@@ -26,6 +26,8 @@ def training(
     schema: str,
     checks: dict,  # type: ignore[type-arg]
     transform: dict,  # type: ignore[type-arg]
+    beam: dict,  # type: ignore[type-arg]
+    waivers: list,  # type: ignore[type-arg]
     model: dict,  # type: ignore[type-arg]
     train: dict,  # type: ignore[type-arg]
     evaluate: dict,  # type: ignore[type-arg]
@@ -45,6 +47,9 @@ def training(
             checks=checks,
             transform=transform,
             source=source,
+            beam=beam,
+            evaluate=evaluate,
+            waivers=waivers,
             examples=examples.outputs["examples"],
         )
         # One transform for both frameworks; it refuses examples that no passing validation names.
@@ -53,6 +58,7 @@ def training(
             transform=transform,
             source=source,
             schema=schema,
+            beam=beam,
             examples=examples.outputs["examples"],
             validation=validation.outputs["validation"],
         )

@@ -71,9 +71,10 @@ class Envelope:
             )
             payload = base64_strict.decode(value["payload"])
             envelope = cls(payload, str(value["payloadType"]), signatures)
+            canonical = envelope.to_bytes()
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise _refused(f"not an envelope: {error}") from error
-        if envelope.to_bytes() != data:
+        if canonical != data:
             raise _refused("the envelope is not in its canonical form")
         return envelope
 

@@ -2,6 +2,7 @@
 
 <home>/audit/keys/notary.key    the private key, PEM, mode 0600; never leaves the notary
 <home>/audit/keys/notary.pub    its public key, PEM; what a verifier is given
+<home>/audit/keys/waivers/      public keys, PEM, *.pub, of those who may waive a gate
 <home>/audit/log/               the append-only objects (components/audit/log.py)
 <home>/audit/lock               held by the one notary that may write
 """
@@ -45,6 +46,11 @@ class AuditFolder:
     def public_key(self) -> Path:
         """The notary's public key."""
         return self.root / "keys" / "notary.pub"
+
+    @property
+    def waiver_keys(self) -> Path:
+        """The public keys that may sign waivers; who looks after the home puts them there."""
+        return self.root / "keys" / "waivers"
 
     @property
     def log(self) -> Path:

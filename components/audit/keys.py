@@ -110,6 +110,21 @@ def open_key(folder: AuditFolder) -> SigningKey:
     return key
 
 
+def open_personal_key(path: Path) -> SigningKey:
+    """Return a person's own key, made at first use with its public half beside it (`.pub`).
+
+    Raises what `open_key` raises for a file that others may read or that holds no such key.
+    """
+    if not path.exists():
+        made = SigningKey(Ed25519PrivateKey.generate())
+        create_file(path, made.to_pem(), mode=0o600)
+    key = _load(path)
+    public = path.with_suffix(".pub")
+    if not public.exists():
+        create_file(public, key.public.to_pem(), mode=0o644)
+    return key
+
+
 def read_public_key(folder: AuditFolder) -> PublicKey:
     """Return the key that verifies a home's log; raise UnverifiableError if it cannot be read."""
     try:

@@ -7,6 +7,8 @@
     seal_run                                       our run-closing v1
     START and ABORT of any stage, FAIL without gates, a stage not named here: our stage-event v1
 
+A waiver (components/waivers.py) is no record: a person signs it, with a predicate type of our own.
+
 A predicate of others says that something was made, tested or decided; an event that only began or
 broke off says none of that, so it has a type of our own. Our additions stand in one field,
 tandem_audit, named as SLSA asks of extensions. Our type URIs lie under a name that nobody can own
@@ -31,6 +33,7 @@ VERIFICATION_SUMMARY = "https://slsa.dev/verification_summary/v1"
 RELEASE = "https://in-toto.io/attestation/release/v0.1"
 STAGE_EVENT = f"{NAMESPACE}/stage-event/v1"
 RUN_CLOSING = f"{NAMESPACE}/run-closing/v1"
+WAIVER = f"{NAMESPACE}/waiver/v1"
 SLSA_VERSION = "1.0"
 
 _GIT_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -94,14 +97,17 @@ def _dependencies(draft: Draft) -> list[dict[str, Any]]:
 
 
 def _test_result(draft: Draft, moment: Moment) -> dict[str, Any]:
+    """Fill in the tests: a gate that failed and was waived is a warning, as is their result."""
     gates = draft["gates"]
-    passed = draft["event"] != "FAIL" and all(gate["passed"] for gate in gates)
+    waived = [gate for gate in gates if not gate["passed"] and gate.get("waived_by")]
+    failed = [gate for gate in gates if not gate["passed"] and not gate.get("waived_by")]
+    stopped = draft["event"] == "FAIL" or bool(failed)
     return {
-        "result": "PASSED" if passed else "FAILED",
+        "result": "FAILED" if stopped else "WARNED" if waived else "PASSED",
         "configuration": [_resource("settings", draft["settings_sha256"])],
         "passedTests": [_test_name(gate) for gate in gates if gate["passed"]],
-        "warnedTests": [],
-        "failedTests": [_test_name(gate) for gate in gates if not gate["passed"]],
+        "warnedTests": [_test_name(gate) for gate in waived],
+        "failedTests": [_test_name(gate) for gate in failed],
     }
 
 

@@ -54,6 +54,11 @@ def check_statement(statement: Mapping[str, Any]) -> None:
     _check(statement, name, "the record")
 
 
+def check_waiver(statement: Mapping[str, Any]) -> None:
+    """Raise DataError unless the statement is a waiver; the log holds none."""
+    _check(statement, "waiver.json", "the waiver")
+
+
 def load_validators() -> None:
     """Load every schema now, so that the first record does not wait for it."""
     for name in ("draft.json", *_FILES.values()):

@@ -1,8 +1,9 @@
 """Which code a stage runs: the transitive modules of our packages that it imports, by digest.
 
 Rules: modules are found by reading source (ast), never by importing it; imports inside functions
-count; `__init__` files of the packages on the way count; our own packages are followed and so are
-modules in the use case's folder; what comes from the lock is covered by the lock's digest.
+count; `__init__` files of the packages on the way count; our own packages are followed and so is
+what an import takes from the use case's folder; what comes from the lock is covered by the lock's
+digest.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from components.core.canonical import sha256_bytes
 from components.core.errors import PlatformError, SettingsError
-from components.core.sources import sources_folder
+from components.core.sources import has_module, named_folder
 
 OUR_PACKAGES = ("components", "pipelines", "schemas")
 ENVIRONMENT_FILE = "tandem-environment.json"
@@ -35,7 +36,7 @@ def module_digests(names: Iterable[str]) -> dict[str, str]:
             continue
         source = _source(name).read_bytes()
         found[name] = sha256_bytes(source)
-        waiting += [*_imports(source, sources_folder()), *filter(_find, _parents(name))]
+        waiting += [*_imports(source, named_folder()), *filter(_find, _parents(name))]
     return dict(sorted(found.items()))
 
 
@@ -67,15 +68,18 @@ def _find(name: str) -> Path | None:
 
 def _find_followed(name: str) -> Path | None:
     """Return a module's file if its own imports are followed too."""
-    base = (_ROOT if _is_ours(name) else sources_folder()).joinpath(*name.split("."))
-    for path in (base.with_suffix(".py"), base / "__init__.py"):
+    folder = _ROOT if _is_ours(name) else named_folder()
+    if folder is None:
+        return None
+    base = folder.joinpath(*name.split("."))
+    for path in (base / "__init__.py", base.with_name(f"{base.name}.py")):
         if path.is_file():
-            return path
+            return path if _is_ours(name) or has_module(name.split(".")[0]) else None
     return None
 
 
 @functools.cache
-def _imports(source: bytes, _sources: Path) -> tuple[str, ...]:
+def _imports(source: bytes, _sources: Path | None) -> tuple[str, ...]:
     """Return what a source imports; what is found depends on the use case's folder."""
     return tuple(dict.fromkeys(_followed(ast.parse(source))))
 

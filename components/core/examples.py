@@ -4,7 +4,8 @@ Why: every stage that looks at rows reads them here, so that a column has one ty
 one form, and a raw row one convention, whichever framework or runtime takes it.
 
 Rules:
-1. a shard is `Split-<split>/<span>.parquet`; rows keep the source's order, spans are in order;
+1. a shard is `Split-<split>/<span>.parquet`; rows keep the source's order, spans are in order; a
+   span has rows in one split, or in both where rows are split by a hash or a column;
 2. a column is int64, float64 or string; a missing value is null, of whatever type;
 3. as a model's raw input every column is rank 1, [rows]: float32 with NaN for a missing number,
    or string with "" for a missing text (`raw_inputs`); every ONNX and SavedModel form takes these.
@@ -15,6 +16,7 @@ It does not re-hash shards: the stage's wrapper has hashed the whole artifact be
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,8 +26,9 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from components.core.artifacts import read_json, write_json
+from components.core.data_settings import Span
 from components.core.errors import DataError
-from components.core.settings import Section, Span
+from components.core.settings import Section
 
 MANIFEST_NAME = "manifest.json"
 Split = Literal["train", "eval"]
@@ -139,21 +142,50 @@ def read_shards(
     columns: Sequence[str] | None = None,
 ) -> pa.Table:
     """Return the rows of some shards as one table; every shard must have the manifest's types."""
-    names = list(manifest.columns if columns is None else columns)
-    for name in names:
-        _require(name, manifest.columns)
-    schema = pa.schema([(name, ARROW_TYPES[manifest.columns[name]]) for name in names])
+    schema = _schema(manifest, columns)
     tables = [_read_shard(folder / shard.path, schema) for shard in shards]
     return pa.concat_tables(tables) if tables else schema.empty_table()
 
 
+def iter_shard(
+    folder: Path, manifest: ExamplesManifest, shard: Shard, columns: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
+    """Yield a shard's rows in order, one table a row group, so that memory does not grow with them.
+
+    Columns, types and errors are those of `read_shards`; a shard without rows yields nothing.
+    """
+    schema = _schema(manifest, columns)
+    path = folder / shard.path
+    with _shard_errors(path), pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group, columns=schema.names).select(schema.names)
+            yield _require_schema(table, schema, path)
+
+
+def _schema(manifest: ExamplesManifest, columns: Sequence[str] | None) -> pa.Schema:
+    names = list(manifest.columns if columns is None else columns)
+    for name in names:
+        _require(name, manifest.columns)
+    return pa.schema([(name, ARROW_TYPES[manifest.columns[name]]) for name in names])
+
+
 def _read_shard(path: Path, schema: pa.Schema) -> pa.Table:
-    try:
+    with _shard_errors(path):
         table = pq.read_table(path, columns=schema.names, partitioning=None).select(schema.names)
+    return _require_schema(table, schema, path)
+
+
+@contextmanager
+def _shard_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, pa.ArrowException, KeyError) as error:
         raise DataError(
             f"shard {path.name} cannot be read: {error}", remedy="run ingest_examples again"
         ) from error
+
+
+def _require_schema(table: pa.Table, schema: pa.Schema, path: Path) -> pa.Table:
     if not table.schema.equals(schema):
         raise DataError(
             f"shard {path.name} does not have the columns that its manifest names",

@@ -6,8 +6,9 @@ nothing, so that a difference between two models is a difference between framewo
 Rules:
 1. a split is one Arrow IPC file with one record batch: `dense` FixedSizeList<float32>[D], `ids`
    FixedSizeList<int32>[K], `label` float32, none of them with nulls;
-2. an id feature of size n has the ids 0 ... n - 1 for its vocabulary and n for everything else, so
-   an embedding table needs n + 1 rows (`IdFeature.buckets`);
+2. an id feature of size n has the ids 0 ... n - 1 for its vocabulary, quantiles or hashes and the
+   `further` ids after them for everything else (one of a plain vocabulary, none of a hash), so an
+   embedding table needs n + further rows (`IdFeature.buckets`);
 3. the arrays are read-only views of the file; copy a batch, never the whole;
 4. the order of rows in an epoch depends on the seed and the epoch only.
 """
@@ -31,15 +32,16 @@ SPEC_NAME = "features.json"
 
 
 class IdFeature(Section):
-    """One vocabulary feature; `size` counts the vocabulary, without the one id for the rest."""
+    """One id feature; `size` counts the ids of its values, `further` those of everything else."""
 
     name: str
     size: int
+    further: int = 1
 
     @property
     def buckets(self) -> int:
-        """Return the number of ids: the vocabulary and one for everything unseen or missing."""
-        return self.size + 1
+        """Return the number of ids."""
+        return self.size + self.further
 
 
 class FeatureSpec(Section):

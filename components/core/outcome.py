@@ -19,6 +19,7 @@ class Gate:
     """One measured value against one threshold.
 
     `value` is the number that was compared: the interval's worse bound where there is an interval.
+    `waived_by` is the digest of the waiver that a gate was let through by, though it did not pass.
     """
 
     name: str
@@ -30,11 +31,17 @@ class Gate:
     n: int | None = None
     interval: tuple[float, float] | None = None
     baseline: float | None = None
+    waived_by: str | None = None
 
     @property
     def passed(self) -> bool:
         """Say whether the value meets the threshold; NaN meets none."""
         return bool(OPERATORS[self.operator](self.value, self.threshold))
+
+    @property
+    def accepted(self) -> bool:
+        """Say whether the gate lets go on: it passed, or a waiver covers it."""
+        return self.passed or self.waived_by is not None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the gate as it stands in artifacts and records; absent parts are left out."""

@@ -8,14 +8,31 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 SOURCES_VARIABLE = "TANDEM_SOURCES"
 
 
+def named_folder() -> Path | None:
+    """Return the folder that the environment names, None where it names none."""
+    named = os.environ.get(SOURCES_VARIABLE)
+    return Path(named).resolve() if named else None
+
+
 def sources_folder() -> Path:
-    """Return the folder, or the current one where none is named."""
-    return Path(os.environ.get(SOURCES_VARIABLE) or ".").resolve()
+    """Return the folder where relative data start: the current one where none is named."""
+    return named_folder() or Path.cwd()
+
+
+def has_module(top: str) -> bool:
+    """Say whether an import takes this top-level module from the folder: nothing before has it."""
+    folder = named_folder()
+    if folder is None or top in sys.builtin_module_names:
+        return False
+    before = [entry for entry in sys.path if Path(entry).resolve() != folder]
+    spec = PathFinder.find_spec(top, before)
+    return spec is None or spec.origin is None  # a mere folder yields to a module
 
 
 def use_sources(folder: Path) -> None:
@@ -26,5 +43,6 @@ def use_sources(folder: Path) -> None:
 
 def make_importable() -> None:
     """Put the named folder last on the import path, once."""
-    if os.environ.get(SOURCES_VARIABLE) and str(sources_folder()) not in sys.path:
-        sys.path.append(str(sources_folder()))
+    folder = named_folder()
+    if folder and str(folder) not in sys.path:
+        sys.path.append(str(folder))

@@ -55,6 +55,14 @@ class Stage:
         """The cache key (rule 3)."""
         return cache_key(**self.parts)
 
+    @property
+    def repeats(self) -> bool:
+        """Say whether equal inputs give equal outputs, so that the cache may answer.
+
+        Settings whose effect depends on the day say so by `depends_on_day`.
+        """
+        return self.name not in UNCACHED and not getattr(self.settings, "depends_on_day", False)
+
     def draft(self, event: str, **parts: Any) -> dict[str, Any]:
         """Return the record's content as the stage claims it; the notary signs it."""
         settings = self.settings.model_dump(mode="json")

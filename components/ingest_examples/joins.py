@@ -1,76 +1,151 @@
 """Join further tables to the rows, as columns: every row stays, in its place, exactly once.
 
 Rules:
-1. a left join: a row without a partner gets nulls;
+1. a left join: a row without a partner, or without a value in a key, gets nulls;
 2. the key is unique in the further table, so that no row is doubled;
-3. a shifted time key lets a row see only what was observed that many hours before.
+3. a shifted time key lets a row see only what was observed that many hours before;
+4. the further table is read whole and indexed once; rows are looked up batch by batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.core.data_settings import Join
 from components.core.errors import DataError, SettingsError
-from components.core.settings import Join
 
-_ROW = "__row__"
-_PARTNER = "__partner__"
+Codes = np.ndarray[Any, Any]
+NONE = -1
 
 
-def join_table(rows: pa.Table, further: pa.Table, join: Join, name: str) -> pa.Table:
-    """Return the rows with the further table's columns under the join's prefix.
+def require_columns(schema: pa.Schema, names: Sequence[str], what: str) -> None:
+    """Raise DataError naming the first column that a table does not have."""
+    for name in names:
+        if name not in schema.names:
+            raise DataError(
+                f"column {name} is missing in {what}",
+                remedy=f"{what} has: {', '.join(schema.names)}",
+                expected=name,
+                actual=schema.names,
+            )
+
+
+@dataclass(frozen=True)
+class KeyIndex:
+    """Numbers the distinct keys of several columns, one column after the other.
+
+    A key's number after column n is the place of (its number before, its value's place in
+    `values[n]`), as one whole number, in the sorted `pairs[n]`; `NONE` is no known key.
+    """
+
+    values: tuple[pa.Array, ...]
+    pairs: tuple[Codes, ...]
+
+    @classmethod
+    def of(cls, columns: Sequence[pa.ChunkedArray]) -> KeyIndex:
+        """Return the index of every key without a null in the columns."""
+        values, pairs = [], []
+        numbers = np.zeros(len(columns[0]), dtype=np.int64)
+        for column in columns:
+            values.append(column.unique().drop_null())
+            pair = _pair(numbers, column, values[-1])
+            pairs.append(np.unique(pair[pair != NONE]))
+            numbers = _places(pair, pairs[-1])
+        return cls(tuple(values), tuple(pairs))
+
+    def numbers(self, columns: Sequence[pa.ChunkedArray]) -> Codes:
+        """Return the number of each row's key; NONE where it is not in the index."""
+        numbers = np.zeros(len(columns[0]), dtype=np.int64)
+        for column, values, pairs in zip(columns, self.values, self.pairs, strict=True):
+            numbers = _places(_pair(numbers, column, values), pairs)
+        return numbers
+
+
+def _pair(numbers: Codes, column: pa.ChunkedArray, values: pa.Array) -> Codes:
+    """Return the number before and the value's place as one number; both are less than 2**31."""
+    found = pc.index_in(column, value_set=values, skip_nulls=True).fill_null(NONE)
+    places = found.to_numpy().astype(np.int64)
+    return np.where((numbers == NONE) | (places == NONE), NONE, numbers * len(values) + places)
+
+
+def _places(pair: Codes, known: Codes) -> Codes:
+    """Return the place of each number in a sorted list, NONE where it is not there."""
+    if not len(known):
+        return np.full(len(pair), NONE, dtype=np.int64)
+    places = np.minimum(np.searchsorted(known, pair), len(known) - 1)
+    return np.where(known[places] == pair, places, NONE)
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A further table, indexed: adds its columns to rows of one schema."""
+
+    on: tuple[str, ...]
+    index: KeyIndex
+    partner: Codes  # the further table's row, by the number of its key
+    columns: Mapping[str, pa.Array]
+
+    def join(self, rows: pa.Table) -> pa.Table:
+        """Return the rows with the further table's columns, in their order."""
+        numbers = self.index.numbers([rows[key] for key in self.on])
+        missing = numbers == NONE
+        if missing.all():
+            partner = pa.nulls(len(numbers), pa.int64())
+        else:
+            partner = pa.array(self.partner[numbers], mask=missing)
+        for name, column in self.columns.items():
+            rows = rows.append_column(name, column.take(partner))
+        return rows
+
+
+def index_table(schema: pa.Schema, further: pa.Table, join: Join, name: str) -> Lookup:
+    """Return a further table ready to be joined to rows of a schema.
 
     Raises DataError for a key that is missing, of another type or not unique, and SettingsError
     for a column that the rows already have.
     """
-    require_columns(rows, join.on, "the main table")
-    require_columns(further, [*join.on, *join.columns], f"table {name}")
-    keys = _keys(rows, further, join, name)
-    _require_unique(keys, join, name)
-    partner = _partners(rows.select(list(join.on)), keys)
+    require_columns(schema, join.on, "the main table")
+    require_columns(further.schema, [*join.on, *join.columns], f"table {name}")
+    columns: dict[str, pa.Array] = {}
     for column in join.columns:
         joined = join.prefix + column
-        if joined in rows.column_names:
+        if joined in schema.names or joined in columns:
             raise SettingsError(
                 f"join {name} would write column {joined} twice", remedy="give the join a prefix"
             )
-        rows = rows.append_column(joined, further[column].take(partner))
-    return rows
+        columns[joined] = _one_chunk(further[column])
+    keys = _keys(schema, further, join, name)
+    index = KeyIndex.of(keys)
+    return Lookup(join.on, index, _partners(index, keys, join, name), columns)
 
 
-def require_columns(table: pa.Table, names: Sequence[str], what: str) -> None:
-    """Raise DataError naming the first column that the table does not have."""
-    for name in names:
-        if name not in table.column_names:
-            raise DataError(
-                f"column {name} is missing in {what}",
-                remedy=f"{what} has: {', '.join(table.column_names)}",
-                expected=name,
-                actual=table.column_names,
-            )
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
 
 
-def _keys(rows: pa.Table, further: pa.Table, join: Join, name: str) -> pa.Table:
+def _keys(schema: pa.Schema, further: pa.Table, join: Join, name: str) -> list[pa.ChunkedArray]:
     """Return the further table's key columns, shifted, in the types of the rows' keys."""
-    columns: dict[str, pa.ChunkedArray] = {}
+    columns = []
     for key in join.on:
         column = _shifted(further[key], join.shift_hours.get(key, 0), key)
         try:
-            columns[key] = column.cast(rows.schema.field(key).type)
+            columns.append(column.cast(schema.field(key).type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise DataError(
                 f"key {key} is {column.type} in table {name}",
                 remedy="store both keys in one type",
-                expected=str(rows.schema.field(key).type),
+                expected=str(schema.field(key).type),
                 actual=str(column.type),
             ) from error
     _refuse_strange_shifts(join.shift_hours, join.on, name)
-    return pa.table(columns)
+    return columns
 
 
 def _shifted(column: pa.ChunkedArray, hours: int, key: str) -> pa.ChunkedArray:
@@ -92,25 +167,19 @@ def _refuse_strange_shifts(shifts: Mapping[str, int], on: Sequence[str], name: s
         )
 
 
-def _require_unique(keys: pa.Table, join: Join, name: str) -> None:
-    groups = keys.group_by(list(join.on), use_threads=False).aggregate([([], "count_all")])
-    doubled = keys.num_rows - groups.num_rows
-    if doubled:
+def _partners(index: KeyIndex, keys: Sequence[pa.ChunkedArray], join: Join, name: str) -> Codes:
+    """Return the row of each key's number; DataError where a key has more than one."""
+    numbers = index.numbers(keys)
+    (rows,) = np.nonzero(numbers != NONE)
+    known = numbers[rows]
+    distinct = len(index.pairs[-1])
+    if distinct < len(rows):
         raise DataError(
-            f"{doubled} rows of table {name} repeat a key ({', '.join(join.on)})",
+            f"{len(rows) - distinct} rows of table {name} repeat a key ({', '.join(join.on)})",
             remedy="give a key that is unique there, or remove the rows",
-            expected=keys.num_rows,
-            actual=groups.num_rows,
+            expected=len(rows),
+            actual=distinct,
         )
-
-
-def _partners(left: pa.Table, right: pa.Table) -> pa.Array:
-    """Return for each row the number of its partner, or null; the join itself keeps no order."""
-    joined = _numbered(left, _ROW).join(
-        _numbered(right, _PARTNER), keys=left.column_names, join_type="left outer"
-    )
-    return joined.sort_by(_ROW)[_PARTNER].combine_chunks()
-
-
-def _numbered(table: pa.Table, name: str) -> pa.Table:
-    return table.append_column(name, pa.array(np.arange(table.num_rows, dtype=np.int64)))
+    partner = np.zeros(distinct, dtype=np.int64)
+    partner[known] = rows
+    return partner

@@ -3,33 +3,44 @@
 Rules:
 1. every row of the main table is an example or is counted with the reason why not;
 2. what is known only after the prediction never becomes a column of the examples;
-3. equal sources and settings give equal bytes: rows keep the source's order, columns are sorted.
+3. equal sources and settings give equal bytes: rows keep the source's order, columns are sorted;
+4. the main table goes through in batches, so memory does not grow with it; further tables, which
+   are joined, are held whole.
 
-A timestamp serves joins and is left out of the examples, whose time is their span; the facts name
+A timestamp serves spans, joins and `dates`, and is left out of the examples itself; the facts name
 the columns left out. It judges no data beyond what an example needs: that is validation's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from components.core.canonical import sha256_value
-from components.core.errors import IntegrityError, SettingsError
-from components.core.examples import ARROW_TYPES, ColumnType, ExamplesManifest, SourceRows, Split
-from components.core.outcome import Outcome
-from components.core.settings import DataCard, Section, Source, Window
-from components.ingest_examples.joins import join_table
-from components.ingest_examples.rows import (
-    Selection,
-    add_weekday,
-    label,
-    require_both_classes,
-    select_rows,
+from components.core.data_settings import DataCard, Join, Source, Window
+from components.core.errors import DataError, IntegrityError
+from components.core.examples import (
+    ARROW_TYPES,
+    ColumnType,
+    ExamplesManifest,
+    Shard,
+    SourceFile,
+    SourceRows,
+    Split,
 )
-from components.ingest_examples.shards import SPLITS, split_of, write_shards
-from components.ingest_examples.tables import read_table
+from components.core.outcome import Outcome
+from components.core.settings import Section
+from components.ingest_examples.rows import Selection
+from components.ingest_examples.shape import Shape, used_columns
+from components.ingest_examples.shards import SPLITS, ShardWriter
+from components.ingest_examples.spans import spans_of
+from components.ingest_examples.splits import divide, require_keys
+from components.reading.batches import evenly
+from components.reading.tables import OpenedTable, open_table
 
 
 class IngestSettings(Section):
@@ -43,70 +54,147 @@ class IngestSettings(Section):
 def ingest_examples(*, settings: IngestSettings, examples: Path) -> Outcome:
     """Read the source and write labelled examples by span and split."""
     source, window = settings.source, settings.window
-    main = read_table(source.table)
-    further = {name: read_table(join) for name, join in source.joins.items()}
-    selection = select_rows(main.rows, source, window)
-    rows = _label_and_join(selection, source, {n: t.rows for n, t in further.items()})
-    rows, left_out = _without_leakage_and_times(rows, source)
-    require_both_classes(rows[source.target.name].to_numpy(), selection.spans, window)
+    further, further_files = _read_joins(source)
+    located = window.spans() if source.spans.from_location else None
+    main = open_table(source.table, located)
+    shape = Shape(main.schema, source, further)
+    selection = Selection(source, window)
+    tally = Tally(window)
+    with ShardWriter(examples, shape.schema, window.spans()) as writer:
+        _pass_rows(main, source, selection, shape, tally, writer)
+        selection.require_every_span()
+        require_keys(tally.without_key, source.splits)
+        tally.require_both_classes()
+        shards = writer.close()
     manifest = ExamplesManifest(
-        columns=_column_types(rows),
+        columns=_column_types(shape.schema),
         label=source.target.name,
-        splits=_splits(window),
-        shards=write_shards(examples, rows, selection.spans, window),
-        source=SourceRows(
-            files=tuple(table.file for table in (main, *further.values())),
-            rows=main.rows.num_rows,
-        ),
-        dropped=selection.dropped,
-        rows=rows.num_rows,
+        splits=_splits(shards),
+        shards=shards,
+        source=SourceRows(files=(*main.files(), *further_files), rows=selection.rows),
+        dropped=selection.dropped(),
+        rows=tally.total,
         card_sha256=sha256_value(settings.card.model_dump(mode="json")),
     )
-    _reconcile(manifest)
+    _reconcile(manifest, tally)
     manifest.write(examples)
-    return _outcome(manifest, left_out)
+    return _outcome(manifest, shape.left_out)
 
 
-def _label_and_join(selection: Selection, source: Source, further: dict[str, pa.Table]) -> pa.Table:
-    rows = add_weekday(selection.rows, source)
+def _read_joins(source: Source) -> tuple[dict[str, pa.Table], tuple[SourceFile, ...]]:
+    """Return the tables to join, whole, and their files."""
+    tables: dict[str, pa.Table] = {}
+    files: tuple[SourceFile, ...] = ()
     for name, join in source.joins.items():
-        rows = join_table(rows, further[name], join, name)
-    if source.target.name in rows.column_names:
-        raise SettingsError(
-            f"the label {source.target.name} is a column of the source",
-            remedy="give source.target.name another name",
-        )
-    return label(rows, source.target)
+        opened = open_table(join)
+        tables[name] = _read_whole(opened, join)
+        files += opened.files()
+    return tables, files
 
 
-def _without_leakage_and_times(rows: pa.Table, source: Source) -> tuple[pa.Table, list[str]]:
-    """Return the example columns sorted by name, and the names of times that were left out."""
-    times = [f.name for f in rows.schema if pa.types.is_timestamp(f.type)]
-    names = set(rows.column_names) - set(times) - set(source.leakage)
-    return rows.select(sorted(names)), sorted(times)
+def _read_whole(opened: OpenedTable, join: Join) -> pa.Table:
+    names = [name for name in opened.schema.names if name in {*join.on, *join.columns}]
+    schema = pa.schema([opened.schema.field(name) for name in names])
+    return pa.Table.from_batches([part.rows for part in opened.batches(names)], schema)
 
 
-def _column_types(rows: pa.Table) -> dict[str, ColumnType]:
+class Tally:
+    """Counts examples by shard and class, to be compared with what was written."""
+
+    def __init__(self, window: Window) -> None:
+        self._spans = window.spans()
+        self.rows = np.zeros(2 * len(self._spans), dtype=np.int64)
+        self.ones = np.zeros_like(self.rows)
+        self.without_key = 0
+
+    @property
+    def total(self) -> int:
+        """Return the number of examples."""
+        return int(self.rows.sum())
+
+    def add(self, shards: np.ndarray[tuple[int], np.dtype[np.int64]], labels: pa.Array) -> None:
+        """Count rows by the number of their shard and by their label."""
+        ones = labels.to_numpy() == 1
+        self.rows += np.bincount(shards, minlength=len(self.rows))
+        self.ones += np.bincount(shards[ones], minlength=len(self.rows))
+
+    def by_shard(self) -> dict[tuple[str, str], int]:
+        """Return the rows of each shard, by split and span, where there are any."""
+        counted = self.rows.reshape(-1, len(SPLITS)).tolist()
+        return {
+            (split, span): rows
+            for span, of_splits in zip(self._spans, counted, strict=True)
+            for split, rows in zip(SPLITS, of_splits, strict=True)
+            if rows
+        }
+
+    def require_both_classes(self) -> None:
+        """Raise DataError for a split without rows, or whose label has one class only."""
+        for number, split in enumerate(SPLITS):
+            rows = int(self.rows[number :: len(SPLITS)].sum())
+            ones = int(self.ones[number :: len(SPLITS)].sum())
+            if not rows:
+                raise DataError(
+                    f"split {split} has no rows", remedy="change source.splits, or the window"
+                )
+            if ones in (0, rows):
+                raise DataError(
+                    f"the target has one class only in split {split}: {ones} of {rows} rows are 1",
+                    remedy="change source.target, source.splits, or the window",
+                    expected="both classes",
+                    actual=ones,
+                )
+
+
+def _pass_rows(
+    main: OpenedTable,
+    source: Source,
+    selection: Selection,
+    shape: Shape,
+    tally: Tally,
+    writer: ShardWriter,
+) -> None:
+    """Send every row of the main table to its shard, or to the reason why it is dropped."""
+    last = len(selection.spans) - 1
+    for rows, span in _batches(main, used_columns(main.schema, source)):
+        keep, places = selection.select(rows, spans_of(rows, source.spans, span))
+        kept = rows if keep.all() else rows.filter(pa.array(keep))
+        parting = divide(kept, source.splits, places == last)
+        shards = 2 * places + parting.evaluated
+        examples = shape.examples(kept, span)
+        tally.add(shards, examples[source.target.name])
+        tally.without_key += parting.without_key
+        writer.add(examples, shards)
+
+
+def _batches(main: OpenedTable, names: list[str]) -> Iterator[tuple[pa.Table, str | None]]:
+    """Yield rows in batches of one size, however they lie in files, each with its file's span."""
+    for span, parts in groupby(main.batches(names), lambda part: part.span):
+        for rows in evenly(part.rows for part in parts):
+            yield pa.Table.from_batches([rows]), span
+
+
+def _column_types(schema: pa.Schema) -> dict[str, ColumnType]:
     names = {kind: name for name, kind in ARROW_TYPES.items()}
-    return {field.name: names[field.type] for field in rows.schema}
+    return {field.name: names[field.type] for field in schema}
 
 
-def _splits(window: Window) -> dict[Split, tuple[str, ...]]:
-    spans = window.spans()
-    return {split: tuple(s for s in spans if split_of(s, window) == split) for split in SPLITS}
+def _splits(shards: tuple[Shard, ...]) -> dict[Split, tuple[str, ...]]:
+    return {split: tuple(s.span for s in shards if s.split == split) for split in SPLITS}
 
 
-def _reconcile(manifest: ExamplesManifest) -> None:
-    """Count again what was written: source rows = examples + dropped, examples = shards."""
-    written = sum(shard.rows for shard in manifest.shards)
+def _reconcile(manifest: ExamplesManifest, tally: Tally) -> None:
+    """Compare what was read, counted and written: read = examples + dropped, examples = shards."""
+    written = {(shard.split, shard.span): shard.rows for shard in manifest.shards}
     dropped = sum(drop.rows for drop in manifest.dropped)
-    if written != manifest.rows or manifest.source.rows != manifest.rows + dropped:
+    if written != tally.by_shard() or manifest.source.rows != manifest.rows + dropped:
+        total = sum(written.values())
         raise IntegrityError(
             f"rows do not add up: {manifest.source.rows} read, {dropped} dropped with a reason, "
-            f"{manifest.rows} kept, {written} written",
+            f"{manifest.rows} kept, {total} written",
             remedy="report it with the settings and the source's digest",
             expected=manifest.source.rows,
-            actual=written + dropped,
+            actual=total + dropped,
         )
 
 

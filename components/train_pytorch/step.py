@@ -34,18 +34,23 @@ def train_pytorch(
     """Write the bundle: model.onnx (raw rows), model.pt2 (features) and contract.json."""
     from components.core.features import FeatureSpec, load_split
     from components.train_pytorch import export, training
-    from components.training.functions import family_of, load_model_function
+    from components.training.functions import (
+        family_of,
+        load_model_function,
+        naming_the_users_line,
+    )
     from components.training.sealing import Preprocessing, Trained, outcome, seal, write_raw_onnx
 
     train, name = settings.train, settings.model.pytorch
     training.fix_machine(train)
     spec, preprocessing = FeatureSpec.read(features), Preprocessing.read(transform_graph)
-    model = load_model_function(name)(spec, settings.model, train.seed)
-    export.check_model(model, spec, name)
-    done = training.fit_model(model, load_split(features, "train"), train)
+    with naming_the_users_line(name):
+        model = load_model_function(name)(spec, settings.model, train.seed)
+        export.check_model(model, spec, name)
+        done = training.fit_model(model, load_split(features, "train"), train)
+        program = export.trace(model, spec)
 
     evaluation, predict = load_split(features, "eval"), export.predictor(model)
-    program = export.trace(model, spec)
     exported = export.to_onnx(program, preprocessing.opset)
     forms = (
         write_raw_onnx(pytorch_model, exported, preprocessing, predict, evaluation),

@@ -20,7 +20,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import fingerprint_pb2
 
 from components.core.bundle import PROBABILITY, Form
-from components.core.errors import IntegrityError
+from components.core.errors import IntegrityError, SettingsError
 from components.training.parity import Predict, predict_all, prove
 from components.training.sealing import Preprocessing
 
@@ -58,10 +58,7 @@ def write_saved_model(
 ) -> Form:
     """Save the model behind the transform's graph, load it again and prove it."""
     module = RawRows(_load_transform(preprocessing), scored)
-    columns = {
-        name: tf.TensorSpec([None], TYPES[dtype], name=name)
-        for name, dtype in preprocessing.inputs.items()
-    }
+    columns = column_specs(preprocessing.inputs)
     signature = tf.function(module.probability).get_concrete_function(**columns)
     path = folder / SAVED_MODEL
     tf.saved_model.save(module, str(path), signatures={SIGNATURE: signature})
@@ -71,6 +68,19 @@ def write_saved_model(
         SAVED_MODEL, predict_all(predict, preprocessing.features(rows)), _score(path, rows)
     )
     return Form(name="saved_model", path=SAVED_MODEL, takes="raw_rows", parity=parity)
+
+
+def column_specs(inputs: Mapping[str, str]) -> dict[str, tf.TensorSpec]:
+    """Return the signature's inputs; SettingsError for a name that TensorFlow cannot give to one.
+
+    TensorFlow calls a signature with its inputs as keywords, beside its own `self`.
+    """
+    if "self" in inputs:
+        raise SettingsError(
+            "column self cannot be an input of a SavedModel: TensorFlow has the name for itself",
+            remedy="rename the column in the source, or name it in source.leave_out",
+        )
+    return {name: tf.TensorSpec([None], TYPES[dtype], name=name) for name, dtype in inputs.items()}
 
 
 def _drop_run_id(path: Path) -> None:

@@ -37,17 +37,22 @@ def train_tensorflow(
     from components.core.features import FeatureSpec, load_split
     from components.train_tensorflow import export, training
     from components.train_tensorflow.saved_model import write_saved_model
-    from components.training.functions import family_of, load_model_function
+    from components.training.functions import (
+        family_of,
+        load_model_function,
+        naming_the_users_line,
+    )
     from components.training.sealing import Preprocessing, Trained, outcome, seal, write_raw_onnx
 
     train, name = settings.train, settings.model.tensorflow
     threads = training.fix_machine(train)
     spec, preprocessing = FeatureSpec.read(features), Preprocessing.read(transform_graph)
-    model = load_model_function(name)(spec, settings.model, train.seed)
-    export.check_model(model, spec, name)
-    done = training.fit_model(model, load_split(features, "train"), train)
+    with naming_the_users_line(name):
+        model = load_model_function(name)(spec, settings.model, train.seed)
+        export.check_model(model, spec, name)
+        done = training.fit_model(model, load_split(features, "train"), train)
+        scored = export.scored(model, spec)
 
-    scored = export.scored(model, spec)
     predict = export.predictor(scored)
     exported = export.to_onnx(scored, spec)
     evaluation = load_split(features, "eval")

@@ -1,24 +1,29 @@
-"""The user's model functions: `module:function`, loaded by name.
+"""The user's functions: `module:function`, loaded by name.
 
-Rules: the function is called as `build_model(spec, family, seed)` and returns the framework's own
-model, which maps dense float32 [batch, D] and ids int32 [batch, K] to a logit [batch, 1]. A name
-that cannot be loaded is the caller's error; an error inside the module is shown as it is.
+Rules: a model function is called as `build_model(spec, family, seed)` and returns the framework's
+own model, which maps dense float32 [batch, D] and ids int32 [batch, K] to a logit [batch, 1]. A
+name that cannot be loaded is the caller's error, and so is what the module raises, shown with its
+line.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from components.core.errors import SettingsError
+from components.core.errors import SettingsError, TandemError
 from components.core.features import FeatureSpec
 from components.core.settings import ModelFamily
 from components.core.sources import make_importable
 
 BuildModel = Callable[[FeatureSpec, ModelFamily, int], Any]
 CUSTOM_FAMILY = "custom"
+MODEL_FUNCTION = "model function"
 
 
 def module_of(name: str) -> str:
@@ -27,24 +32,69 @@ def module_of(name: str) -> str:
 
 
 def load_model_function(name: str) -> BuildModel:
-    """Return the function that `module:function` names; raise SettingsError if there is none."""
-    found = getattr(_load_module(name), name.partition(":")[2], None)
+    """Return the model function of that name; raise SettingsError if there is none."""
+    build: BuildModel = load_function(name, MODEL_FUNCTION, "model")
+    return build
+
+
+def load_function(name: str, what: str, section: str) -> Callable[..., Any]:
+    """Return the function that `module:function` names; raise SettingsError if there is none.
+
+    `what` it is and the `section` of the settings that names it are for the message.
+    """
+    with naming_the_users_line(name, what):
+        module = _load_module(name, what, section)
+    found = getattr(module, name.partition(":")[2], None)
     if not callable(found):
         raise SettingsError(
             f"{module_of(name)} has no function {name.partition(':')[2]}",
-            remedy="name a function of that module in the settings' model section",
+            remedy=f"name a function of that module in the settings' {section} section",
             expected=name,
         )
-    build: BuildModel = found
-    return build
+    function: Callable[..., Any] = found
+    return function
 
 
 def family_of(name: str) -> str:
     """Return the FAMILY that the function's module declares, or `custom`."""
-    return str(getattr(_load_module(name), "FAMILY", CUSTOM_FAMILY))
+    module = _load_module(name, MODEL_FUNCTION, "model")
+    return str(getattr(module, "FAMILY", CUSTOM_FAMILY))
 
 
-def _load_module(name: str) -> ModuleType:
+@contextmanager
+def naming_the_users_line(name: str, what: str = MODEL_FUNCTION) -> Iterator[None]:
+    """Turn what the function's module raises into a SettingsError with its file and line."""
+    try:
+        yield
+    except (TandemError, MemoryError):
+        raise
+    except Exception as error:
+        place = _last_place(error, module_of(name))
+        if place is None:
+            raise
+        raise SettingsError(
+            f"{what} {name}: {place}: {_one_line(error)}",
+            remedy="correct that file; --verbose shows the traceback",
+        ) from error
+
+
+def _last_place(error: Exception, module: str) -> str | None:
+    """Return the last line of the module that the error came through; None where it did not."""
+    places = [
+        f"{Path(frame.f_code.co_filename).name}, line {line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if frame.f_globals.get("__name__") == module
+    ]
+    return places[-1] if places else None
+
+
+def _one_line(error: Exception) -> str:
+    """Return the error's kind and the first line of what it says."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:300] if lines else 'no message'}"
+
+
+def _load_module(name: str, what: str, section: str) -> ModuleType:
     module = module_of(name)
     make_importable()
     try:
@@ -53,6 +103,6 @@ def _load_module(name: str) -> ModuleType:
         if not f"{module}.".startswith(f"{error.name}."):
             raise
         raise SettingsError(
-            f"model function {name}: there is no module {error.name}",
-            remedy="correct the name in the settings' model section, or install its package",
+            f"{what} {name}: there is no module {error.name}",
+            remedy=f"correct the name in the settings' {section} section, or install its package",
         ) from error

@@ -82,7 +82,8 @@ class Preprocessing:
     def edge_rows(self) -> dict[str, Array]:
         """Return raw rows that reach the edges of what was fitted."""
         fitted = read_json(self.folder / FITTED)
-        return edge_rows(self.inputs, {c["name"]: c["vocabulary"] for c in fitted["ids"]})
+        words = {c.get("column", c["name"]): c.get("vocabulary", ()) for c in fitted["ids"]}
+        return edge_rows(self.inputs, words)
 
     def features(self, rows: Mapping[str, Array]) -> FeatureArrays:
         """Return the features of raw rows."""

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from components.core.examples import batches
-from components.transform_features.declared import DeclaredFeatures
+from components.transform_features.rows import BATCH_ROWS, RawRows
 
-BATCH_ROWS = 65_536
 Raw = Mapping[str, np.ndarray[Any, Any]]
 
 
@@ -27,22 +26,23 @@ class Transformed:
 class SavedTransform:
     """TFT's saved transform layer, loaded once."""
 
-    def __init__(self, transform_graph: Path, declared: DeclaredFeatures) -> None:
+    def __init__(self, transform_graph: Path) -> None:
         import tensorflow_transform as tft
 
         self._layer = tft.TFTransformOutput(str(transform_graph)).transform_features_layer()
-        self._widths = (len(declared.dense), len(declared.vocabularies))
 
     def apply(self, raw: Raw) -> Transformed:
         """Return the features of the rows, in their order."""
         parts = [self._apply_batch(batch) for batch in batches(raw, BATCH_ROWS)]
-        dense, ids = self._widths
-        empty = Transformed(np.empty((0, dense), np.float32), np.empty((0, ids), np.int64))
-        parts = parts or [empty]
+        parts = parts or [self._apply_batch(raw)]
         return Transformed(
             np.concatenate([part.dense for part in parts]),
             np.concatenate([part.ids for part in parts]),
         )
+
+    def make(self, _: str, rows: RawRows) -> Transformed:
+        """Return the features of a batch of rows."""
+        return self.apply(rows.raw)
 
     def _apply_batch(self, raw: Raw) -> Transformed:
         import tensorflow as tf

@@ -11,6 +11,7 @@ def transform_features(
     transform: dict,  # type: ignore[type-arg]
     source: dict,  # type: ignore[type-arg]
     schema: str,
+    beam: dict,  # type: ignore[type-arg]
     examples: dsl.Input[dsl.Dataset],
     validation: dsl.Input[dsl.Artifact],
     transform_graph: dsl.Output[dsl.Model],
@@ -23,7 +24,7 @@ def transform_features(
     run_stage(
         step,
         run=run,
-        parameters={"transform": transform, "source": source, "schema": schema},
+        parameters={"transform": transform, "source": source, "schema": schema, "beam": beam},
         inputs={"examples": examples, "validation": validation},
         outputs={"transform_graph": transform_graph, "features": features},
     )

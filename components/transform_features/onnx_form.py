@@ -5,32 +5,41 @@ TFT's table lookups as ops that onnxruntime refuses, so the graph is built from 
 features instead, and the stage compares it with TFT's own output before it may pass.
 
 Rules: opset 18 and ai.onnx.ml 3; every input is rank 1, [batch], named as its column; the same
-formulas as graph.py, in float64, rounded once; equal fitted values give equal bytes.
+formulas as graph.py, in float64, rounded once; equal fitted values give equal bytes. A plain
+onnxruntime loads it: no library of custom operators is needed, hashes included (onnx_text.py).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 
-from components.transform_features.fitted import (
+from components.transform_features.civil_dates import LIMIT, date_part
+from components.transform_features.fitted import SMALLEST, FittedTransform
+from components.transform_features.fitted_columns import (
+    AffineColumn,
+    BucketColumn,
     CyclicColumn,
-    FittedTransform,
+    DenseColumn,
+    HashColumn,
     IdColumn,
-    ScaledColumn,
+    MissingColumn,
+    VocabularyColumn,
 )
+from components.transform_features.onnx_graph import TYPES, GraphParts, Value, floor
+from components.transform_features.onnx_text import DOMAIN, hashes_of, look_up
+from components.transform_features.text_hash import join
 
 FILE_NAME = "preprocessing.onnx"
 OPSET = 18
 ML_OPSET = 3
 IR_VERSION = 9
-_TYPES = {"float32": TensorProto.FLOAT, "string": TensorProto.STRING}
+Inputs = Mapping[str, Value]
 
 
 def write_onnx(folder: Path, fitted: FittedTransform) -> Path:
@@ -42,23 +51,26 @@ def write_onnx(folder: Path, fitted: FittedTransform) -> Path:
 
 def build(fitted: FittedTransform) -> onnx.ModelProto:
     """Return the checked model of the fitted transform."""
-    graph = _Graph()
+    parts = GraphParts()
+    raw = {i.name: parts.input(i.name, i.dtype) for i in fitted.inputs}
+    outputs = {}
     if fitted.dense:
-        graph.dense(fitted.dense)
+        outputs[_dense(parts, raw, fitted.dense)] = len(fitted.dense)
     if fitted.ids:
-        graph.ids(fitted.ids)
+        outputs[_ids(parts, raw, fitted.ids)] = len(fitted.ids)
+    graph = helper.make_graph(
+        parts.nodes,
+        "preprocessing",
+        [helper.make_tensor_value_info(v.name, TYPES[v.kind], ["batch"]) for v in raw.values()],
+        [
+            helper.make_tensor_value_info(v.name, TYPES[v.kind], ["batch", width])
+            for v, width in outputs.items()
+        ],
+        parts.constants,
+    )
     model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            "preprocessing",
-            [
-                helper.make_tensor_value_info(i.name, _TYPES[i.dtype], ["batch"])
-                for i in fitted.inputs
-            ],
-            graph.outputs,
-            graph.constants,
-        ),
-        opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)],
+        graph,
+        opset_imports=_opsets(parts),
         ir_version=IR_VERSION,
         producer_name="tandem",
     )
@@ -66,108 +78,107 @@ def build(fitted: FittedTransform) -> onnx.ModelProto:
     return model
 
 
-class _Graph:
-    """The nodes, constants and outputs so far; tensors are named by what they hold."""
+def _opsets(parts: GraphParts) -> list[onnx.OperatorSetIdProto]:
+    versions = {"": OPSET, "ai.onnx.ml": ML_OPSET}
+    if any(node.domain == DOMAIN for node in parts.nodes):
+        versions[DOMAIN] = 1
+    return [helper.make_opsetid(domain, version) for domain, version in versions.items()]
 
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-        self.outputs: list[onnx.ValueInfoProto] = []
-        self._axis = self.constant("axis_columns", np.array([1], np.int64))
 
-    def add(self, op: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        """Add one node with one output and return the output's name."""
-        name = f"tandem.{output}" if output not in ("dense", "ids") else output
-        domain = attributes.pop("domain", "")
-        self.nodes.append(
-            helper.make_node(op, inputs, [name], name=name, domain=domain, **attributes)
-        )
-        return name
+def _dense(parts: GraphParts, raw: Inputs, columns: Sequence[DenseColumn]) -> Value:
+    """Compute the columns kind by kind, as graph.py does, then put them in order."""
+    scaled = [c for c in columns if isinstance(c, AffineColumn)]
+    sines = [c for c in columns if isinstance(c, CyclicColumn) and c.kind == "sin"]
+    cosines = [c for c in columns if isinstance(c, CyclicColumn) and c.kind == "cos"]
+    missing = [c for c in columns if isinstance(c, MissingColumn)]
+    computed = []
+    if scaled:
+        computed.append(_scale(parts, raw, scaled))
+    if sines:
+        computed += _circle(parts, raw, sines)
+    if missing:
+        _, unknown = _stack(parts, raw, [c.column for c in missing])
+        computed.append(unknown.cast("float64"))
+    names = [c.name for c in (*scaled, *sines, *cosines, *missing)]
+    joined = parts.concat(computed, axis=1)
+    ordered = joined.along("Gather", [names.index(c.name) for c in columns], axis=1)
+    return ordered.cast("float32", name="dense")
 
-    def constant(self, name: str, value: np.ndarray[Any, Any]) -> str:
-        """Add one constant and return its name."""
-        self.constants.append(numpy_helper.from_array(value, f"tandem.{name}"))
-        return f"tandem.{name}"
 
-    def column(self, name: str, source: str) -> str:
-        """Return a rank-1 tensor as a column [batch, 1]."""
-        return self.add("Unsqueeze", [source, self._axis], f"column.{name}")
+def _stack(parts: GraphParts, raw: Inputs, columns: Sequence[str]) -> tuple[Value, Value]:
+    """Return columns as float64 [batch, n], and where they hold no value."""
+    stacked = [raw[column].along("Unsqueeze", [1]) for column in columns]
+    x = parts.concat(stacked, axis=1).cast("float64")
+    nan, infinite = x.apply("IsNaN", "bool"), x.apply("IsInf", "bool")
+    return x, parts.node("Or", [nan, infinite], "bool")
 
-    def stack(self, columns: Sequence[str], name: str) -> tuple[str, str]:
-        """Return columns as float64 [batch, n], and where they hold no value."""
-        parts = [self.column(column, column) for column in columns]
-        narrow = self.add("Concat", parts, f"{name}.raw", axis=1)
-        x = self.add("Cast", [narrow], f"{name}.x", to=TensorProto.DOUBLE)
-        nan = self.add("IsNaN", [x], f"{name}.nan")
-        infinite = self.add("IsInf", [x], f"{name}.infinite")
-        return x, self.add("Or", [nan, infinite], f"{name}.missing")
 
-    def dense(self, columns: Sequence[ScaledColumn | CyclicColumn]) -> None:
-        """Compute the columns kind by kind, as graph.py does, then put them in order."""
-        scaled = [c for c in columns if isinstance(c, ScaledColumn)]
-        waves = [c for c in columns if isinstance(c, CyclicColumn)]
-        sines = [c for c in waves if c.kind == "sin"]
-        cosines = [c for c in waves if c.kind == "cos"]
-        parts = [self.scale(scaled)] if scaled else []
-        parts += self.circle(sines)
-        joined = self.add("Concat", parts, "dense.computed", axis=1)
-        names = [c.name for c in scaled] + [c.name for c in (*sines, *cosines)]
-        order = np.array([names.index(c.name) for c in columns], np.int64)
-        places = self.constant("dense.order", order)
-        ordered = self.add("Gather", [joined, places], "dense.ordered", axis=1)
-        self.add("Cast", [ordered], "dense", to=TensorProto.FLOAT)
-        self._output("dense", TensorProto.FLOAT, len(columns))
+def _scale(parts: GraphParts, raw: Inputs, columns: Sequence[AffineColumn]) -> Value:
+    """(x - centre) / divisor of x or of log(1 + max(x, 0)); 0 where there is no value."""
+    x, missing = _stack(parts, raw, [c.column for c in columns])
+    logged = (1.0 + x.maximum(0.0)).apply("Log")
+    is_logged = np.array([c.kind in ("log", "log_zscore") for c in columns])
+    x = parts.constant(is_logged, "bool").where(logged, x)
+    centres = np.array([c.centre for c in columns])
+    scaled = (x - centres) / np.array([c.divisor for c in columns])
+    return missing.where(0.0, scaled)
 
-    def scale(self, columns: Sequence[ScaledColumn]) -> str:
-        """(x - mean) / divisor of x or of log(1 + max(x, 0)); 0 where there is no value."""
-        x, missing = self.stack([c.name for c in columns], "scaled")
-        zero = self.constant("scaled.zero", np.array(0.0))
-        one = self.constant("scaled.one", np.array(1.0))
-        positive = self.add("Max", [x, zero], "scaled.positive")
-        shifted = self.add("Add", [positive, one], "scaled.shifted")
-        logged = self.add("Log", [shifted], "scaled.logged")
-        is_logged = np.array([c.kind == "log_zscore" for c in columns])
-        choice = self.constant("scaled.is_logged", is_logged)
-        x = self.add("Where", [choice, logged, x], "scaled.value")
-        means = self.constant("scaled.mean", np.array([c.mean for c in columns]))
-        divisors = self.constant("scaled.divisor", np.array([c.divisor for c in columns]))
-        centred = self.add("Sub", [x, means], "scaled.centred")
-        scaled = self.add("Div", [centred, divisors], "scaled.scaled")
-        return self.add("Where", [missing, zero, scaled], "scaled")
 
-    def circle(self, columns: Sequence[CyclicColumn]) -> list[str]:
-        """Sine and cosine of 2 pi (x fmod period) / period; 0 where there is no value."""
-        if not columns:
-            return []
-        x, missing = self.stack([c.column for c in columns], "cyclic")
-        zero = self.constant("cyclic.zero", np.array(0.0))
-        full = self.constant("cyclic.full", np.array(2.0 * math.pi))
-        periods = self.constant("cyclic.period", np.array([c.period for c in columns]))
-        remainder = self.add("Mod", [x, periods], "cyclic.remainder", fmod=1)
-        turns = self.add("Div", [remainder, periods], "cyclic.turns")
-        angle = self.add("Mul", [turns, full], "cyclic.angle")
-        waves = [self.add(op, [angle], f"cyclic.{op.lower()}.raw") for op in ("Sin", "Cos")]
-        return [
-            self.add("Where", [missing, zero, wave], f"{wave.removeprefix('tandem.')}.known")
-            for wave in waves
-        ]
+def _circle(parts: GraphParts, raw: Inputs, columns: Sequence[CyclicColumn]) -> list[Value]:
+    """Sine and cosine of 2 pi (x fmod period) / period; 0 where there is no value."""
+    x, missing = _stack(parts, raw, [c.column for c in columns])
+    if any(c.part for c in columns):
+        dated = parts.constant(np.array([c.part is not None for c in columns]), "bool")
+        beyond = x.apply("Abs").at_least(LIMIT)
+        beyond = parts.node("And", [dated, beyond], "bool")
+        missing = parts.node("Or", [missing, beyond], "bool")
+        x = parts.concat([_count(x, place, c) for place, c in enumerate(columns)], axis=1)
+    periods = np.array([c.period for c in columns])
+    angle = x.fmod(periods) / periods * (2.0 * math.pi)
+    return [missing.where(0.0, angle.apply(op)) for op in ("Sin", "Cos")]
 
-    def ids(self, columns: Sequence[IdColumn]) -> None:
-        """Look every text up; what is not there gets the id after the last."""
-        found = []
-        for column in columns:
-            ids = self.add(
-                "LabelEncoder",
-                [column.name],
-                f"ids.{column.name}",
-                domain="ai.onnx.ml",
-                keys_strings=list(column.vocabulary),
-                values_int64s=list(range(column.size)),
-                default_int64=column.size,
-            )
-            found.append(self.column(f"ids.{column.name}", ids))
-        self.add("Concat", found, "ids", axis=1)
-        self._output("ids", TensorProto.INT64, len(columns))
 
-    def _output(self, name: str, kind: int, width: int) -> None:
-        self.outputs.append(helper.make_tensor_value_info(name, kind, ["batch", width]))
+def _count(x: Value, place: int, column: CyclicColumn) -> Value:
+    count = x.along("Gather", [place], axis=1)
+    return date_part(column.part, count, floor) if column.part else count
+
+
+def _ids(parts: GraphParts, raw: Inputs, columns: Sequence[IdColumn]) -> Value:
+    hashes = hashes_of(parts, raw, _hashed_columns(columns))
+    found = [_id(raw, column, hashes).along("Unsqueeze", [1]) for column in columns]
+    return parts.concat(found, axis=1, name="ids")
+
+
+def _hashed_columns(columns: Sequence[IdColumn]) -> list[str]:
+    found: set[str] = set()
+    for column in columns:
+        if isinstance(column, HashColumn):
+            found |= set(column.columns)
+        elif isinstance(column, VocabularyColumn) and column.oov_buckets > 1:
+            found.add(column.column)
+    return sorted(found)
+
+
+def _id(raw: Inputs, column: IdColumn, hashes: Mapping[str, Value]) -> Value:
+    if isinstance(column, HashColumn):
+        texts = [hashes[name] for name in column.columns]
+        return (join(texts) if len(texts) > 1 else texts[0]) % column.size
+    if isinstance(column, BucketColumn):
+        return _bucket(raw[column.column], column)
+    ids = look_up(raw[column.column], column.vocabulary)
+    if column.oov_buckets == 1:
+        return ids
+    return ids.equal(column.size).where(
+        hashes[column.column] % column.oov_buckets + column.size, ids
+    )
+
+
+def _bucket(x: Value, column: BucketColumn) -> Value:
+    """Return how many boundaries lie at or below x; boundaries are float32 values, as x is."""
+    boundaries = np.array(column.boundaries, np.float32)
+    flushed = x.apply("Abs").less(SMALLEST).where(0.0, x)
+    reached = flushed.along("Unsqueeze", [1]).at_least(boundaries).cast("int64")
+    ids = reached.along("ReduceSum", [1], keepdims=0)
+    nan, infinite = x.apply("IsNaN", "bool"), x.apply("IsInf", "bool")
+    missing = x.parts.node("Or", [nan, infinite], "bool")
+    return missing.where(column.size, ids)

@@ -15,53 +15,100 @@ import numpy as np
 
 from components.core.errors import IntegrityError
 from components.core.examples import batches
-from components.transform_features.application import BATCH_ROWS, Transformed
-from components.transform_features.fitted import FittedTransform
+from components.transform_features.application import Transformed
+from components.transform_features.civil_dates import LIMIT
+from components.transform_features.fitted_columns import (
+    BucketColumn,
+    CyclicColumn,
+    RangedColumn,
+    VocabularyColumn,
+)
+from components.transform_features.recipe import Fitted
+from components.transform_features.rows import BATCH_ROWS
 
 TOLERANCE = 1e-5
 _HUGE = float(np.finfo(np.float32).max)
 _TINY = float(np.finfo(np.float32).smallest_subnormal)
+_FAR = (LIMIT, -LIMIT)
 _NUMBERS = (np.nan, np.inf, -np.inf, 0.0, -0.0, -1.0, 0.5, 1e9, -1e9, _HUGE, -_HUGE, _TINY)
-_TEXTS = ("", " ", "NA", "nan", "never seen before", "\N{SNOWMAN}", "a\nb", "0", "-1")
+# Days and seconds at which a part of a date turns: the epoch, leap days of 1600, 1900, 2000, 2024
+# and 2100, the last second of a day, and the numbers from which on there is no date.
+_COUNTS = (0, 1, -135_081, -25_509, 11_016, 19_782, 47_540, 3_599, 3_600, 86_399, 86_400, *_FAR)
+_TEXTS = (
+    *("", " ", "NA", "nan", "never seen before", "\N{SNOWMAN}", "a\nb", "0", "-1", "\0", "a\0"),
+    *("e\u0301", "\u00e9", "\ufeffa", "\uffff", "\N{GRINNING FACE}", "\U0010ffff"),
+    *("ab" * 64, "ab" * 65),
+)
 
 
-def edge_rows(fitted: FittedTransform) -> dict[str, np.ndarray[Any, Any]]:
+def edge_rows(fitted: Fitted) -> dict[str, np.ndarray[Any, Any]]:
     """Return raw rows that the data may never hold; every input takes each of its edge values."""
-    words = {column.name: column.vocabulary for column in fitted.ids}
-    rows = max(len(_NUMBERS), 2 * len(_TEXTS))
-    columns: dict[str, np.ndarray[Any, Any]] = {}
-    for place, column in enumerate(fitted.inputs):
-        if column.dtype == "float32":
-            values = np.resize(np.roll(np.array(_NUMBERS, np.float32), place), rows)
-        else:
-            values = np.resize(np.array(_edge_texts(words[column.name]), dtype=object), rows)
-        columns[column.name] = values
-    return columns
+    edges = {
+        column.name: _edge_numbers(fitted, column.name)
+        if column.dtype == "float32"
+        else _edge_texts(fitted, column.name)
+        for column in fitted.inputs
+    }
+    rows = max(len(values) for values in edges.values())
+    return {
+        name: np.resize(np.roll(values, place), rows)
+        for place, (name, values) in enumerate(edges.items())
+    }
 
 
-def _edge_texts(vocabulary: tuple[str, ...]) -> list[str]:
-    first, last = vocabulary[0], vocabulary[-1]
-    return [*_TEXTS, first, last, f"{first} ", f" {first}", first.lower(), first[:-1], first + "x"]
+def _edge_numbers(fitted: Fitted, column: str) -> np.ndarray[Any, Any]:
+    """Return strange numbers, and those where something fitted changes, with their neighbours."""
+    turning: list[float] = []
+    for feature in (*fitted.dense, *fitted.ids):
+        if isinstance(feature, BucketColumn) and feature.column == column:
+            turning += feature.boundaries
+        if isinstance(feature, RangedColumn) and feature.column == column:
+            turning += (feature.minimum, feature.maximum)
+        if isinstance(feature, CyclicColumn) and feature.column == column and feature.part:
+            turning += _COUNTS
+    at = np.array(turning, np.float32)
+    with np.errstate(over="ignore", under="ignore"):
+        around = [np.nextafter(at, np.float32(side)) for side in (-np.inf, np.inf)]
+    return np.concatenate([np.array(_NUMBERS, np.float32), at, *around])
+
+
+def _edge_texts(fitted: Fitted, column: str) -> np.ndarray[Any, Any]:
+    texts = list(_TEXTS)
+    for feature in fitted.ids:
+        if isinstance(feature, VocabularyColumn) and feature.column == column:
+            first, last = feature.vocabulary[0], feature.vocabulary[-1]
+            texts += [first, last, f"{first} ", f" {first}", first.lower(), first[:-1], first + "x"]
+    return np.array(texts, dtype=object)
+
+
+class OnnxTransform:
+    """The ONNX form, opened once."""
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(
+            str(path), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+
+    def apply(self, raw: Mapping[str, np.ndarray[Any, Any]]) -> Transformed:
+        """Return what onnxruntime makes of raw rows."""
+        names = [output.name for output in self._session.get_outputs()]
+        parts = []
+        for batch in batches(raw, BATCH_ROWS):
+            parts.append(dict(zip(names, self._session.run(names, batch), strict=True)))
+        rows = len(next(iter(raw.values())))
+        return Transformed(
+            dense=_joined(parts, "dense", np.empty((rows, 0), np.float32)),
+            ids=_joined(parts, "ids", np.empty((rows, 0), np.int64)),
+        )
 
 
 def run_onnx(path: Path, raw: Mapping[str, np.ndarray[Any, Any]]) -> Transformed:
-    """Return what onnxruntime makes of raw rows."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        str(path), sess_options=options, providers=["CPUExecutionProvider"]
-    )
-    names = [output.name for output in session.get_outputs()]
-    parts = []
-    for batch in batches(raw, BATCH_ROWS):
-        parts.append(dict(zip(names, session.run(names, batch), strict=True)))
-    rows = len(next(iter(raw.values())))
-    return Transformed(
-        dense=_joined(parts, "dense", np.empty((rows, 0), np.float32)),
-        ids=_joined(parts, "ids", np.empty((rows, 0), np.int64)),
-    )
+    """Return what onnxruntime makes of raw rows, in a session of its own."""
+    return OnnxTransform(path).apply(raw)
 
 
 def _joined(
@@ -70,7 +117,7 @@ def _joined(
     return np.concatenate([p[name] for p in parts]) if parts and name in parts[0] else nothing
 
 
-def require_same(expected: Transformed, actual: Transformed, fitted: FittedTransform) -> float:
+def require_same(expected: Transformed, actual: Transformed, fitted: Fitted) -> float:
     """Return the largest absolute difference of dense values; raise IntegrityError above tolerance.
 
     The message names the feature and the number of rows, never a value.

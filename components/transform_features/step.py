@@ -13,42 +13,36 @@ SavedModel itself does not repeat byte by byte.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import tempfile
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from pydantic import Field
 
 from components.core.artifacts import read_json, tree_digest
 from components.core.canonical import sha256_bytes, sha256_file
-from components.core.errors import DataError, GateError, IntegrityError
-from components.core.examples import ExamplesManifest, Split, raw_inputs, read_split
-from components.core.features import FeatureArrays, FeatureSpec, IdFeature, write_split
+from components.core.data_settings import Beam, Source, Transform
+from components.core.errors import GateError, IntegrityError
+from components.core.examples import ExamplesManifest
+from components.core.features import FeatureSpec
 from components.core.outcome import Outcome
-from components.core.settings import Section, Source, Transform
-from components.transform_features.declared import DeclaredFeatures, declare
+from components.core.settings import Section
 from components.transform_features.fitted import FILE_NAME as FITTED_NAME
-from components.transform_features.fitted import FittedTransform, read_fitted
-
-SPLITS: tuple[Split, ...] = ("train", "eval")
-
-
-@dataclass(frozen=True)
-class RawRows:
-    """A split's raw inputs {name: [rows]} and its label [rows] float32."""
-
-    raw: Mapping[str, np.ndarray[Any, Any]]
-    label: np.ndarray[Any, Any]
+from components.transform_features.recipe import Fitted, Recipe, recipe_of
+from components.transform_features.rows import require_values
 
 
 class TransformSettings(Section):
-    """The declared features, and the schema that the examples were validated against."""
+    """The transform, its engine, and the schema that the examples were validated against."""
 
     transform: Transform
     source: Source
+    beam: Beam
     schema_text: str = Field(alias="schema")
+
+    def user_modules(self) -> list[str]:
+        """Return the module of the user's preprocessing_fn, for the cache key."""
+        name = self.transform.preprocessing_fn
+        return [name.partition(":")[0]] if name else []
 
 
 def transform_features(
@@ -60,13 +54,21 @@ def transform_features(
     features: Path,
 ) -> Outcome:
     """Fit on the training split, transform every row, and prove the ONNX form equal."""
+    from components.transform_features.application import SavedTransform
+    from components.transform_features.materialize import Materializer
+    from components.transform_features.parts import Parts
+
     require_validated(examples, validation, settings.schema_text)
     manifest = ExamplesManifest.read(examples)
-    declared = declare(settings.transform, settings.source, manifest)
-    rows = {split: _read(examples, split, declared, manifest.label) for split in SPLITS}
-    _require_values(rows["train"], declared)
-    fitted = _fit(examples, declared, transform_graph)
-    difference = _apply(rows, declared, fitted, transform_graph, features)
+    recipe = recipe_of(settings.transform, settings.source, manifest)
+    require_values(examples, manifest, recipe.inputs)
+    with tempfile.TemporaryDirectory(prefix=".parts-", dir=features) as parts:
+        fitted = _fit(examples, recipe, transform_graph, Path(parts), settings.beam)
+        writer = Materializer(examples, manifest, fitted, transform_graph)
+        saved = SavedTransform(transform_graph)
+        writer.prove_edges(saved)
+        made = Parts(Path(parts), manifest) if settings.beam.work == "all" else saved
+        difference = writer.write(features, made)
     spec = _spec(fitted, manifest)
     spec.write(features)
     return _outcome(spec, transform_graph, difference)
@@ -95,81 +97,27 @@ def require_validated(examples: Path, validation: Path, schema_text: str) -> Non
             )
 
 
-def _read(examples: Path, split: str, declared: DeclaredFeatures, label: str) -> RawRows:
-    table = read_split(examples, split, [*declared.inputs, label])
-    return RawRows(
-        raw=raw_inputs(table, declared.inputs),
-        label=np.asarray(table[label].to_numpy(), dtype=np.float32),
-    )
-
-
-def _require_values(train: RawRows, declared: DeclaredFeatures) -> None:
-    """Raise DataError for a feature without a single value to fit on."""
-    for name, kind in declared.inputs.items():
-        values = train.raw[name]
-        known = values != "" if kind == "string" else np.isfinite(values)
-        if not known.any():
-            raise DataError(
-                f"feature {name} has no value in the training split",
-                remedy="remove it from transform.features, or choose another window",
-            )
-
-
-def _fit(examples: Path, declared: DeclaredFeatures, transform_graph: Path) -> FittedTransform:
+def _fit(examples: Path, recipe: Recipe, transform_graph: Path, parts: Path, beam: Beam) -> Fitted:
+    """Analyze the training split; where Beam does all, the features of all rows go to `parts`."""
     from components.transform_features.analysis import analyze
-    from components.transform_features.onnx_form import write_onnx
+    from components.transform_features.on_beam import transform_on_beam
 
-    analyze(examples, declared, transform_graph)
-    fitted = read_fitted(transform_graph, declared)
+    if beam.work == "all":
+        transform_on_beam(examples, recipe.inputs, recipe.preprocess, transform_graph, parts, beam)
+    else:
+        analyze(examples, recipe.inputs, recipe.preprocess, transform_graph, beam)
+    fitted = recipe.read_fitted(transform_graph)
     fitted.write(transform_graph)
-    write_onnx(transform_graph, fitted)
+    recipe.write_onnx(transform_graph, fitted)
     return fitted
 
 
-def _apply(
-    rows: Mapping[Split, RawRows],
-    declared: DeclaredFeatures,
-    fitted: FittedTransform,
-    transform_graph: Path,
-    features: Path,
-) -> float:
-    """Write the features of both splits; return the largest difference of the ONNX form."""
-    from components.transform_features import onnx_form, parity
-    from components.transform_features.application import SavedTransform
-
-    saved = SavedTransform(transform_graph, declared)
-    path = transform_graph / onnx_form.FILE_NAME
-    edges = parity.edge_rows(fitted)
-    parity.require_same(saved.apply(edges), parity.run_onnx(path, edges), fitted)
-    differences = []
-    for split, part in rows.items():
-        made = saved.apply(part.raw)
-        if split == "eval":
-            carried = parity.run_onnx(path, part.raw)
-            differences.append(parity.require_same(made, carried, fitted))
-        _reconcile(split, len(made.dense), len(part.label))
-        write_split(
-            features, split, FeatureArrays(made.dense, made.ids.astype(np.int32), part.label)
-        )
-    return max(differences)
-
-
-def _reconcile(split: str, made: int, given: int) -> None:
-    if made != given:
-        raise IntegrityError(
-            f"the transform made {made} rows of {given} in split {split}",
-            remedy="report it with the settings",
-            expected=given,
-            actual=made,
-        )
-
-
-def _spec(fitted: FittedTransform, manifest: ExamplesManifest) -> FeatureSpec:
+def _spec(fitted: Fitted, manifest: ExamplesManifest) -> FeatureSpec:
     return FeatureSpec(
         dense=tuple(column.name for column in fitted.dense),
-        ids=tuple(IdFeature(name=column.name, size=column.size) for column in fitted.ids),
+        ids=fitted.id_features,
         label=manifest.label,
-        rows={split: manifest.rows_of(split) for split in SPLITS},
+        rows={split: manifest.rows_of(split) for split in ("train", "eval")},
     )
 
 

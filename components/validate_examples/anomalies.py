@@ -2,16 +2,19 @@
 
 Rules:
 1. the schema is TFMD's text proto; a run reads it and never changes it;
-2. an anomaly of severity ERROR is a failing gate, whatever its type; warnings are only listed;
-3. TFDV's own words may quote values and go to validation.json alone; a finding's words do not.
+2. the severity of an anomaly is what `checks.severities` says of its type, else TFDV's own; an
+   error is a gate, a warning is only listed, and what is to be ignored is listed as such;
+3. a gate is named after the feature and the kind of anomaly, and judged by the share of rows where
+   that can be counted: text outside its domain may be in a share `checks.new_values` of the rows;
+4. TFDV's own words may quote values and go to validation.json alone; a finding's words do not.
 
 This module imports TFDV: import it inside functions only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -20,24 +23,59 @@ import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
+from components.core.data_settings import Checks
 from components.core.errors import SettingsError
+from components.core.examples import ExamplesManifest
 from components.core.outcome import Gate
-from components.validate_examples.findings import Finding
+from components.validate_examples.findings import SPLITS, Finding
+from components.validate_examples.names import check_types
+from components.validate_examples.rows import Answer, Question
 from components.validate_examples.statistics import Statistics
 
-_RANGES = {
-    "INT_TYPE_SMALL_INT",
-    "INT_TYPE_BIG_INT",
-    "FLOAT_TYPE_SMALL_FLOAT",
-    "FLOAT_TYPE_BIG_FLOAT",
-}
+# The environments of a schema: what a row has when a model learns, and when it is asked.
+TRAINING, SERVING = "training", "serving"
 # A column with a fixed shape has a value in every row.
-_SHAPE = "INVALID_FEATURE_SHAPE"
-_PRESENCE = {"FEATURE_TYPE_LOW_FRACTION_PRESENT", "FEATURE_TYPE_NOT_PRESENT", _SHAPE}
-_WORDS = {
-    "SCHEMA_MISSING_COLUMN": ("a column of this name", "there is none"),
-    "SCHEMA_NEW_COLUMN": ("a column that the schema knows", "the schema does not know it"),
+_KINDS = {
+    "SCHEMA_MISSING_COLUMN": "missing_column",
+    "SCHEMA_NEW_COLUMN": "new_column",
+    "UNEXPECTED_DATA_TYPE": "type",
+    "ENUM_TYPE_UNEXPECTED_STRING_VALUES": "new_values",
+    "FEATURE_TYPE_LOW_FRACTION_PRESENT": "presence",
+    "FEATURE_TYPE_NOT_PRESENT": "presence",
+    "INVALID_FEATURE_SHAPE": "shape",
+    "INT_TYPE_SMALL_INT": "range",
+    "INT_TYPE_BIG_INT": "range",
+    "FLOAT_TYPE_SMALL_FLOAT": "range",
+    "FLOAT_TYPE_BIG_FLOAT": "range",
+    "FLOAT_TYPE_HAS_NAN": "nan",
+    "FLOAT_TYPE_HAS_INF": "infinity",
 }
+_WORDS = {
+    "missing_column": ("a column of this name", "there is none"),
+    "new_column": ("a column that the schema knows", "the schema does not know it"),
+}
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    """One reason of TFDV's; `severity` is the one that counts (rule 2)."""
+
+    split: str
+    feature: str
+    type: str
+    severity: str
+    short: str
+    description: str
+
+    @property
+    def kind(self) -> str:
+        """What gates and waivers call it."""
+        return _KINDS.get(self.type, self.type.lower())
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the anomaly in TFDV's own words, for validation.json."""
+        named = {"split": self.split, "feature": self.feature, "severity": self.severity.upper()}
+        return named | {"type": self.type, "description": self.description}
 
 
 def parse_schema(text: str) -> schema_pb2.Schema:
@@ -53,41 +91,43 @@ def parse_schema(text: str) -> schema_pb2.Schema:
     return schema
 
 
+def check_severities(checks: Checks) -> None:
+    """Raise SettingsError for a type of anomaly that TFMD does not have."""
+    check_types(checks.severities, anomalies_pb2.AnomalyInfo.Type.keys())
+
+
+def required_columns(schema: schema_pb2.Schema, checks: Checks) -> set[str]:
+    """Return the columns whose absence is an error of the data, by a gate of its own."""
+    if checks.severities.get("SCHEMA_MISSING_COLUMN", "error") != "error":
+        return set()
+    return {f.name for f in schema.feature if f.presence.min_fraction or f.presence.min_count}
+
+
 def find_anomalies(statistics: Statistics, schema: schema_pb2.Schema) -> anomalies_pb2.Anomalies:
-    """Return TFDV's anomalies of one split."""
-    return tfdv.validate_statistics(statistics, schema)
+    """Return TFDV's anomalies of one split, in the schema's environment for training, if any."""
+    environment = TRAINING if TRAINING in schema.default_environment else None
+    return tfdv.validate_statistics(statistics, schema, environment=environment)
 
 
-def anomaly_list(anomalies: anomalies_pb2.Anomalies, split: str) -> list[dict[str, str]]:
-    """Return the anomalies in TFDV's own words, for validation.json."""
+def listed(anomalies: anomalies_pb2.Anomalies, split: str, checks: Checks) -> list[Anomaly]:
+    """Return every reason of every anomaly, sorted by feature."""
     return [
-        {
-            "split": split,
-            "feature": name,
-            "severity": anomalies_pb2.AnomalyInfo.Severity.Name(info.severity),
-            "type": anomalies_pb2.AnomalyInfo.Type.Name(reason.type),
-            "description": reason.description,
-        }
+        Anomaly(
+            split,
+            name,
+            type_name := anomalies_pb2.AnomalyInfo.Type.Name(reason.type),
+            checks.severities.get(type_name, _own_severity(info)),
+            reason.short_description,
+            reason.description,
+        )
         for name, info in _infos(anomalies)
         for reason in info.reason
     ]
 
 
-def check_schema(
-    anomalies: anomalies_pb2.Anomalies, schema: schema_pb2.Schema, rows: pa.Table, split: str
-) -> Iterator[Finding]:
-    """Yield a failing gate for each error, and one gate that counts them."""
-    errors = [
-        (name, anomalies_pb2.AnomalyInfo.Type.Name(reason.type), reason.short_description)
-        for name, info in _infos(anomalies)
-        if info.severity == anomalies_pb2.AnomalyInfo.ERROR
-        for reason in info.reason
-    ]
-    gate = Gate("schema", "anomalies", len(errors), "==", 0, split, rows.num_rows)
-    yield Finding(gate, "no anomaly", f"found {len(errors)}")
-    features = {feature.name: feature for feature in schema.feature}
-    for name, kind, words in errors:
-        yield _finding(name, kind, words, features.get(name), schema, rows, split)
+def _own_severity(info: Any) -> str:
+    """Return TFDV's severity; one that it leaves open is an error."""
+    return "warning" if info.severity == anomalies_pb2.AnomalyInfo.WARNING else "error"
 
 
 def _infos(anomalies: anomalies_pb2.Anomalies) -> list[tuple[str, Any]]:
@@ -100,53 +140,127 @@ def _infos(anomalies: anomalies_pb2.Anomalies) -> list[tuple[str, Any]]:
     return infos
 
 
-def _finding(
-    name: str, kind: str, words: str, feature: Any, schema: Any, rows: pa.Table, split: str
-) -> Finding:
-    """Return one anomaly as a gate, with the number that broke it where it can be counted."""
-    gate = Gate(f"schema:{name}", kind.lower(), 1, "==", 0, split, rows.num_rows)
-    if kind in _WORDS:
-        return Finding(gate, *_WORDS[kind])
-    if feature is None or name not in rows.column_names:
-        return Finding(gate, "what the schema says", words)
-    column = rows[name]
-    if kind in _PRESENCE:
-        share = 1 - column.null_count / max(len(column), 1)
-        least = 1.0 if kind == _SHAPE else feature.presence.min_fraction
-        gate = replace(gate, value=share, operator=">=", threshold=least)
-        return Finding(gate, f"a value in a share of {least:g} of the rows", f"found {share:.4f}")
-    if kind == "UNEXPECTED_DATA_TYPE":
-        wanted = schema_pb2.FeatureType.Name(feature.type)
-        return Finding(gate, f"type {wanted}", f"found {column.type}")
-    return _domain_finding(gate, kind, words, feature, schema, column)
+class SchemaGates:
+    """The gates on anomalies: what must be asked of the rows, and the findings from its answers."""
+
+    def __init__(
+        self,
+        found: Sequence[Anomaly],
+        schema: schema_pb2.Schema,
+        manifest: ExamplesManifest,
+        checks: Checks,
+    ) -> None:
+        self._errors = _once([anomaly for anomaly in found if anomaly.severity == "error"])
+        self._schema = schema
+        self._features = {feature.name: feature for feature in schema.feature}
+        self._manifest = manifest
+        self._checks = checks
+        asked = [(anomaly, self._question(anomaly)) for anomaly in self._errors]
+        self._asked = [(anomaly, question) for anomaly, question in asked if question is not None]
+
+    @property
+    def questions(self) -> list[Question]:
+        """What must be known of the rows; the answers are given in the same order."""
+        return [question for _, question in self._asked]
+
+    def findings(self, answers: Sequence[Answer]) -> Iterator[Finding]:
+        """Yield for each split one passing gate or one for each kind of error of each feature."""
+        answered = dict(zip((anomaly for anomaly, _ in self._asked), answers, strict=True))
+        for split in SPLITS:
+            errors = [anomaly for anomaly in self._errors if anomaly.split == split]
+            if not errors:
+                gate = Gate("schema", "anomalies", 0, "==", 0, split, self._manifest.rows_of(split))
+                yield Finding(gate, "no anomaly", "found none")
+            for anomaly in errors:
+                yield self._finding(anomaly, answered.get(anomaly))
+
+    def _question(self, anomaly: Anomaly) -> Question | None:
+        """Return which rows to look for, None where no single row is at fault."""
+        kind, name = anomaly.kind, anomaly.feature
+        feature, column = self._features.get(name), self._manifest.columns.get(name)
+        if feature is None or column is None:
+            return None
+        if kind in ("presence", "shape"):
+            return Question(anomaly.split, name, pc.is_null)
+        if kind == "new_values" and column == "string":
+            known = pa.array(self._domain(feature), pa.string())
+            return Question(anomaly.split, name, lambda rows: _outside(rows, known))
+        if kind == "range" and column != "string":
+            low, high = _range(feature)
+            return Question(
+                anomaly.split,
+                name,
+                lambda rows: pc.or_(pc.less(rows, low), pc.greater(rows, high)),
+            )
+        if kind in ("nan", "infinity") and column == "float64":
+            return Question(anomaly.split, name, pc.is_nan if kind == "nan" else pc.is_inf)
+        return None
+
+    def _finding(self, anomaly: Anomaly, answer: Answer | None) -> Finding:
+        """Return one anomaly as a gate, with the number that broke it where it can be counted."""
+        kind, rows = anomaly.kind, self._manifest.rows_of(anomaly.split)
+        gate = Gate(f"schema:{anomaly.feature}:{kind}", "anomaly", 1, "==", 0, anomaly.split, rows)
+        counted = self._counted(gate, anomaly, answer) if answer is not None else None
+        if counted is not None:
+            return counted
+        if kind in _WORDS:
+            return Finding(gate, *_WORDS[kind])
+        feature = self._features.get(anomaly.feature)
+        if kind == "type" and feature is not None:
+            wanted = schema_pb2.FeatureType.Name(feature.type)
+            found = self._manifest.columns.get(anomaly.feature, "another")
+            return Finding(gate, f"type {wanted}", f"found {found}")
+        return Finding(gate, "what the schema says", anomaly.short)
+
+    def _counted(self, gate: Gate, anomaly: Anomaly, answer: Answer) -> Finding | None:
+        """Return the finding by the share of rows; None where that would not say what TFDV says.
+
+        Only `checks.new_values` may let an error pass: a count of rows that breaks nothing is not
+        what TFDV means.
+        """
+        kind, feature = anomaly.kind, self._features[anomaly.feature]
+        share = answer.count / gate.n if gate.n else 1.0
+        if kind in ("presence", "shape"):
+            least = 1.0 if kind == "shape" else feature.presence.min_fraction
+            judged = replace(
+                gate, metric="share_present", value=1 - share, operator=">=", threshold=least
+            )
+            words = f"a value in a share of {least:g} of the rows", f"found {1 - share:.4f}"
+        else:
+            limit = self._checks.new_values if kind == "new_values" else 0.0
+            judged = replace(gate, metric="share", value=share, operator="<=", threshold=limit)
+            rest = f" in all but a share of {limit:g} of the rows" if limit else ""
+            expected = f"{self._expected(kind, feature)}{rest}"
+            words = expected, f"found others in {answer.count} rows"
+        if judged.passed and not (kind == "new_values" and answer.count):
+            return None
+        return Finding(judged, *words, tuple(answer.first))
+
+    def _expected(self, kind: str, feature: Any) -> str:
+        if kind == "new_values":
+            return f"one of {len(self._domain(feature))} known values"
+        if kind == "range":
+            low, high = _range(feature)
+            return f"values from {low:g} to {high:g}"
+        return "finite numbers"
+
+    def _domain(self, feature: Any) -> list[str]:
+        if feature.HasField("string_domain"):
+            return list(feature.string_domain.value)
+        domains = self._schema.string_domain
+        return [v for d in domains if d.name == feature.domain for v in d.value]
 
 
-def _domain_finding(
-    gate: Gate, kind: str, words: str, feature: Any, schema: Any, column: pa.ChunkedArray
-) -> Finding:
-    """Return the finding of a value outside a domain, with the number of such rows."""
-    if kind == "ENUM_TYPE_UNEXPECTED_STRING_VALUES":
-        known = _domain(feature, schema)
-        strange = pc.invert(pc.is_in(column, value_set=pa.array(known, pa.string())))
-        expected = f"one of {len(known)} known values"
-    elif kind in _RANGES and pa.types.is_primitive(column.type):
-        low, high = _range(feature)
-        strange = pc.or_(pc.less(column, low), pc.greater(column, high))
-        expected = f"values from {low:g} to {high:g}"
-    else:
-        return Finding(gate, "what the schema says", words)
-    outside = _count(strange, column)
-    return Finding(replace(gate, value=outside), expected, f"found others in {outside} rows")
+def _once(anomalies: Sequence[Anomaly]) -> list[Anomaly]:
+    """Return the first anomaly of each kind of each feature and split: one gate is made of it."""
+    first: dict[tuple[str, str, str], Anomaly] = {}
+    for anomaly in anomalies:
+        first.setdefault((anomaly.split, anomaly.feature, anomaly.kind), anomaly)
+    return list(first.values())
 
 
-def _count(mask: pa.ChunkedArray, column: pa.ChunkedArray) -> int:
-    return int(pc.sum(pc.and_(mask, pc.is_valid(column))).as_py() or 0)
-
-
-def _domain(feature: Any, schema: Any) -> list[str]:
-    if feature.HasField("string_domain"):
-        return list(feature.string_domain.value)
-    return [v for d in schema.string_domain if d.name == feature.domain for v in d.value]
+def _outside(rows: pa.ChunkedArray, known: pa.Array) -> pa.ChunkedArray:
+    return pc.and_(pc.invert(pc.is_in(rows, value_set=known)), pc.is_valid(rows))
 
 
 def _range(feature: Any) -> tuple[float, float]:

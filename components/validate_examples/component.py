@@ -12,6 +12,9 @@ def validate_examples(
     checks: dict,  # type: ignore[type-arg]
     transform: dict,  # type: ignore[type-arg]
     source: dict,  # type: ignore[type-arg]
+    beam: dict,  # type: ignore[type-arg]
+    evaluate: dict,  # type: ignore[type-arg]
+    waivers: list,  # type: ignore[type-arg]
     examples: dsl.Input[dsl.Dataset],
     statistics: dsl.Output[dsl.Artifact],
     validation: dsl.Output[dsl.Artifact],
@@ -23,7 +26,16 @@ def validate_examples(
     run_stage(
         step,
         run=run,
-        parameters={"schema": schema, "checks": checks, "transform": transform, "source": source},
+        parameters={
+            "schema": schema,
+            "checks": checks,
+            "transform": transform,
+            "source": source,
+            "beam": beam,
+            "evaluate": evaluate,
+            "waivers": waivers,
+            "run": run,
+        },
         inputs={"examples": examples},
         outputs={"statistics": statistics, "validation": validation},
     )

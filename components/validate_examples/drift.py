@@ -1,8 +1,8 @@
-"""Drift of the last span against the span before it, by TFDV's comparators.
+"""Drift of the last span against the one before it, and skew of evaluation against training.
 
-Rules: L-infinity distance for text, Jensen-Shannon divergence for numbers; only the features that
-`checks.drift_features` names are judged, because seasons drift by nature; a feature that one of the
-spans does not have at all has the largest distance, 1.
+Rules: both are TFDV's distances, L-infinity for text and Jensen-Shannon for numbers; only the
+features that `checks.drift` and `checks.skew` name are judged, because seasons drift by nature; a
+feature that one of the sides does not have at all has the largest distance, 1.
 
 This module imports TFDV: import it inside functions only.
 """
@@ -14,58 +14,66 @@ from collections.abc import Iterator, Mapping
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.core.errors import SettingsError
+from components.core.data_settings import Checks
 from components.core.outcome import Gate
-from components.core.settings import Checks
 from components.validate_examples.findings import Finding
-from components.validate_examples.statistics import Statistics
+from components.validate_examples.statistics import Statistics, StatisticsSet
+
+_METRICS = {True: "l_infinity_distance", False: "jensen_shannon_divergence"}
 
 
 def check_drift(
-    current: Statistics,
-    previous: Statistics,
-    *,
-    checks: Checks,
-    columns: Mapping[str, str],
-    spans: tuple[str, str],
+    computed: StatisticsSet, checks: Checks, columns: Mapping[str, str]
 ) -> Iterator[Finding]:
-    """Yield a finding for each drift feature; `spans` are the last one and the one before."""
-    for name in checks.drift_features:
-        if name not in columns:
-            raise SettingsError(
-                f"drift feature {name} is not a column of the examples",
-                remedy=f"name columns of: {', '.join(columns)}",
-            )
-    distances = _distances(current, previous, checks, columns)
-    for name in checks.drift_features:
-        metric, limit = _comparator(columns[name], checks)
+    """Yield a finding for each drift feature; there must be two spans where there is one."""
+    if checks.drift:
+        before, last = sorted(computed.spans)[-2:]
+        sides = {last: computed.spans[last], before: computed.spans[before]}
+        yield from _compare("drift", sides, checks.drift, columns)
+
+
+def check_skew(
+    computed: StatisticsSet, checks: Checks, columns: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Yield a finding for each skew feature."""
+    sides = {split: computed.splits[split] for split in ("eval", "train")}
+    yield from _compare("skew", sides, checks.skew, columns)
+
+
+def _compare(
+    kind: str,
+    sides: Mapping[str, Statistics],
+    limits: Mapping[str, float],
+    columns: Mapping[str, str],
+) -> Iterator[Finding]:
+    """Yield a finding for each limit; `sides` are the current one and what it is held against."""
+    current, baseline = sides.values()
+    distances = _distances(current, baseline, limits, columns) if limits else {}
+    for name, limit in sorted(limits.items()):
+        metric = _METRICS[columns.get(name) in ("string", None)]
         distance = distances.get(name, 1.0)
-        where = f"{spans[0]} against {spans[1]}"
         rows = int(current.datasets[0].num_examples)
-        gate = Gate(f"drift:{name}", metric, distance, "<=", limit, where, rows)
+        gate = Gate(f"{kind}:{name}", metric, distance, "<=", limit, " against ".join(sides), rows)
         yield Finding(gate, f"a {metric} of at most {limit:g}", f"found {distance:.4f}")
 
 
-def _comparator(kind: str, checks: Checks) -> tuple[str, float]:
-    if kind == "string":
-        return "l_infinity_distance", checks.drift_linf
-    return "jensen_shannon_divergence", checks.drift_js
-
-
 def _distances(
-    current: Statistics, previous: Statistics, checks: Checks, columns: Mapping[str, str]
+    current: Statistics,
+    baseline: Statistics,
+    limits: Mapping[str, float],
+    columns: Mapping[str, str],
 ) -> dict[str, float]:
-    """Return what TFDV measured, by feature, with a schema of the drift features alone."""
+    """Return what TFDV measured, by feature, with a schema of these features alone."""
     schema = schema_pb2.Schema()
-    for name in checks.drift_features:
+    for name, limit in limits.items():
         feature = schema.feature.add(name=name)
-        if columns[name] == "string":
+        if columns.get(name) in ("string", None):
             feature.type = schema_pb2.BYTES
-            feature.drift_comparator.infinity_norm.threshold = checks.drift_linf
+            feature.drift_comparator.infinity_norm.threshold = limit
         else:
             feature.type = schema_pb2.INT if columns[name] == "int64" else schema_pb2.FLOAT
-            feature.drift_comparator.jensen_shannon_divergence.threshold = checks.drift_js
-    anomalies = tfdv.validate_statistics(current, schema, previous_statistics=previous)
+            feature.drift_comparator.jensen_shannon_divergence.threshold = limit
+    anomalies = tfdv.validate_statistics(current, schema, previous_statistics=baseline)
     return {
         info.path.step[0]: info.drift_measurements[0].value
         for info in anomalies.drift_skew_info

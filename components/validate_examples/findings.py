@@ -1,82 +1,89 @@
 """A finding: one gate with what was expected and what was found, in words for a person.
 
-Rules: a finding names a feature and counts rows; it never quotes a row's value, because its words
-go into the audit record, which outlives the data.
+Rules: a finding names a feature and counts rows, and gives the numbers of the first rows that broke
+it; it never quotes a row's value, because its words go into the audit record, which outlives the
+data. A gate that did not pass stops the run unless a waiver that counts covers it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-
-import numpy as np
-import pyarrow as pa
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Any
 
 from components.core.errors import GateError
+from components.core.examples import Split
 from components.core.outcome import Gate
-from components.core.settings import Checks, Source, Transform
 
 _SHOWN = 5
+SPLITS: tuple[Split, ...] = ("train", "eval")
+"""In the order in which rows are read and gates are listed."""
+
+
+@dataclass(frozen=True)
+class RowNumber:
+    """A row: its shard, and its number in it from 0."""
+
+    split: str
+    span: str
+    row: int
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A gate, and the words that explain it."""
+    """A gate, the words that explain it, and the first rows that broke it."""
 
     gate: Gate
     expected: str
     actual: str
+    rows: tuple[RowNumber, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.gate.name} in {self.gate.slice}: expected {self.expected}, {self.actual}"
+        text = f"{self.gate.name} in {self.gate.slice}: expected {self.expected}, {self.actual}"
+        return f"{text} ({_words(self.rows)})" if self.rows else text
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a failed gate's details for validation.json."""
+        gate = {"gate": self.gate.name, "slice": self.gate.slice, "waived_by": self.gate.waived_by}
+        words = {"expected": self.expected, "actual": self.actual}
+        return gate | words | {"rows": [asdict(row) for row in self.rows]}
 
 
-def check_rows(rows: Mapping[str, pa.Table], checks: Checks) -> Iterator[Finding]:
-    """Yield for each split whether it has enough rows."""
-    for split, table in rows.items():
-        gate = Gate(
-            "minimum_rows", "rows", table.num_rows, ">=", checks.minimum_rows, split, table.num_rows
-        )
-        yield Finding(gate, f"at least {checks.minimum_rows} rows", f"found {table.num_rows}")
-
-
-def check_classes(rows: Mapping[str, pa.Table], label: str, checks: Checks) -> Iterator[Finding]:
-    """Yield for each split whether the rarer class of the label is common enough."""
-    for split, table in rows.items():
-        positive = float(np.mean(table[label].to_numpy())) if table.num_rows else 0.0
-        share = min(positive, 1 - positive)
-        least = checks.minimum_class_share
-        gate = Gate(f"class_share:{label}", "share", share, ">=", least, split, table.num_rows)
-        yield Finding(gate, f"a share of at least {least:g}", f"found {share:.4f}")
-
-
-def check_leakage(source: Source, transform: Transform, columns: Sequence[str]) -> Finding:
-    """Return whether a declared feature or a column is known only after the prediction."""
-    later = {*source.leakage, source.target.column}
-    features = sorted(set(transform.features) & {*later, source.target.name})
-    carried = sorted(set(columns) & later)
-    found = sorted({*features, *carried})
-    name = "leakage" + (f":{','.join(found)}" if found else "")
-    gate = Gate(name, "columns", len(found), "==", 0, "all splits")
-    return Finding(
-        gate,
-        "no feature and no column that is known only after the prediction",
-        f"found {', '.join(found) or 'none'}",
+def _words(rows: Sequence[RowNumber]) -> str:
+    """Return where the first rows are: `rows 3, 17 of train 2013-01`."""
+    shards = groupby(rows, key=lambda row: (row.split, row.span))
+    return ", ".join(
+        f"row{'s' if len(numbers) > 1 else ''} {', '.join(numbers)} of {split} {span}"
+        for (split, span), group in shards
+        if (numbers := [str(row.row) for row in group])
     )
 
 
-def require_passing(findings: Sequence[Finding]) -> None:
-    """Raise GateError with every gate where one did not pass; its message names the first few."""
-    failed = [finding for finding in findings if not finding.gate.passed]
-    if not failed:
+def failed(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings whose gate did not pass, waived or not."""
+    return [finding for finding in findings if not finding.gate.passed]
+
+
+def require_passing(findings: Sequence[Finding], refused: Mapping[str, str]) -> None:
+    """Raise GateError with every gate where one is neither passed nor waived.
+
+    Its message names the first few; `refused` says of each waiver that does not count why.
+    """
+    stopping = [finding for finding in findings if not finding.gate.accepted]
+    if not stopping:
         return
-    shown = "; ".join(str(finding) for finding in failed[:_SHOWN])
-    more = f"; and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
+    shown = "; ".join(str(finding) for finding in stopping[:_SHOWN])
+    more = f"; and {len(stopping) - _SHOWN} more" if len(stopping) > _SHOWN else ""
+    waivers = "".join(
+        f"; waiver {sha256[:12]} does not count: {why}" for sha256, why in sorted(refused.items())
+    )
     raise GateError(
-        f"{len(failed)} of {len(findings)} data gates did not pass: {shown}{more}",
-        remedy="correct the data, or have the schema or the thresholds in `checks` reviewed; "
-        "validation.json of the task has every detail",
+        f"{len(stopping)} of {len(findings)} data gates did not pass: {shown}{more}{waivers}",
+        remedy="correct the data, or have the schema or the thresholds in `checks` reviewed, or "
+        "have the gate waived (`tandem waive --help`); validation.json of the task has every "
+        "detail",
         gates=[finding.gate.to_dict() for finding in findings],
-        expected=[finding.expected for finding in failed],
-        actual=[finding.actual for finding in failed],
+        expected=[finding.expected for finding in stopping],
+        actual=[finding.actual for finding in stopping],
     )

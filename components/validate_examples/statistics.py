@@ -1,57 +1,93 @@
-"""TFDV's statistics of examples, in memory: Arrow columns in, the standard proto out.
+"""TFDV's statistics of examples by split and span: Parquet row groups in, the standard proto out.
 
-Rules: a missing value is a missing list, as TFDV wants it; every column is handed over, the label
-too; one thread, because TFDV's own parallel path is ten times slower and has lost rows: the number
-of rows that TFDV counted is compared with the number it was given.
+Rules:
+1. a row group is read once; its partial statistics serve its span and its split, and nothing else
+   of it is kept, so that memory does not grow with the rows;
+2. one thread: TFDV's own parallel path is ten times slower and has lost rows;
+3. the rows that TFDV counted are those that the manifest names;
+4. `beam.work: all` computes the same on the Beam runner of the settings.
+
+What is counted and what is estimated: statistics_values.py. Quantiles, and the histograms made of
+them, come from TFDV's sketch: the rank of each is at most a hundredth of the rows off.
 
 This module imports TFDV: import it inside functions only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
 import pyarrow as pa
-from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from components.core.errors import IntegrityError
+from components.core.data_settings import Beam
+from components.core.examples import ExamplesManifest, iter_shard, read_shards
+from components.validate_examples.statistics_partial import Partial
 
 FILE_NAME = "FeatureStats.pb"
 Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 
 
+@dataclass(frozen=True)
+class StatisticsSet:
+    """Statistics by split, and by span: of a span's rows in all splits together."""
+
+    splits: Mapping[str, Statistics]
+    spans: Mapping[str, Statistics]
+
+
+def compute_all(examples: Path, manifest: ExamplesManifest, beam: Beam) -> StatisticsSet:
+    """Return the statistics of every split and every span of the examples.
+
+    Raises IntegrityError where the shards do not hold the rows that the manifest names.
+    """
+    if beam.work == "all":
+        from components.validate_examples.statistics_beam import compute_on_beam
+
+        return StatisticsSet(*compute_on_beam(examples, manifest, beam))
+    return _compute_here(examples, manifest)
+
+
+def _compute_here(examples: Path, manifest: ExamplesManifest) -> StatisticsSet:
+    nothing = read_shards(examples, manifest, [])
+    splits = {name: Partial(nothing) for name in manifest.splits}
+    spans: dict[str, Statistics] = {}
+    for name in sorted({shard.span for shard in manifest.shards}):
+        shards = [shard for shard in manifest.shards if shard.span == name]
+        span = Partial(nothing)
+        for shard in sorted(shards, key=lambda shard: shard.split):
+            for rows in iter_shard(examples, manifest, shard):
+                group = Partial(rows)
+                span.merge(group)
+                splits[shard.split].merge(group)
+        spans[name] = span.finish(name, sum(shard.rows for shard in shards))
+    return StatisticsSet(
+        splits={name: part.finish(name, manifest.rows_of(name)) for name, part in splits.items()},
+        spans=spans,
+    )
+
+
 def compute_statistics(rows: pa.Table, name: str) -> Statistics:
-    """Return the statistics of some rows; `name` says which in an IntegrityError."""
-    columns = [_lists(column) for column in rows.columns]
-    batch = pa.RecordBatch.from_arrays(columns, names=rows.column_names)
-    statistics = stats_impl.generate_statistics_in_memory(batch)
-    counted = statistics.datasets[0].num_examples
-    if counted != rows.num_rows:
-        raise IntegrityError(
-            f"TFDV counted {counted} of {rows.num_rows} rows in {name}",
-            remedy="report it with the versions of the lock file",
-            expected=rows.num_rows,
-            actual=counted,
-        )
-    statistics.datasets[0].name = name
-    return statistics
+    """Return the statistics of some rows in memory; `name` says which in an IntegrityError."""
+    return Partial(rows).finish(name, rows.num_rows)
 
 
-def _lists(column: pa.ChunkedArray) -> pa.Array:
-    """Return each value as a list of one, and null as a missing list."""
-    values = pa.chunked_array(column.chunks, type=column.type).combine_chunks()
-    known = np.asarray(values.is_valid())
-    offsets = np.zeros(len(values) + 1, dtype=np.int32)
-    np.cumsum(known, out=offsets[1:])
-    mask = None if known.all() else pa.array(~known)
-    return pa.ListArray.from_arrays(pa.array(offsets), values.drop_null(), mask=mask)
+def write_all(folder: Path, computed: StatisticsSet) -> None:
+    """Write each split's and each span's statistics where TFX looks for them."""
+    for split, statistics in computed.splits.items():
+        write_statistics(folder, split, statistics)
+    for span, statistics in computed.spans.items():
+        _write(folder / f"Span-{span}", statistics)
 
 
 def write_statistics(folder: Path, split: str, statistics: Statistics) -> None:
-    """Write statistics where TFX looks for them."""
-    path = folder / f"Split-{split}" / FILE_NAME
-    path.parent.mkdir()
-    path.write_bytes(statistics.SerializeToString(deterministic=True))
+    """Write a split's statistics where TFX looks for them."""
+    _write(folder / f"Split-{split}", statistics)
+
+
+def _write(folder: Path, statistics: Statistics) -> None:
+    folder.mkdir()
+    (folder / FILE_NAME).write_bytes(statistics.SerializeToString(deterministic=True))

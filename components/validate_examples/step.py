@@ -1,142 +1,209 @@
-"""Validate: statistics of both splits, and every gate between the data and the transform.
+"""Validate: statistics of every split and span, and every gate between the data and the transform.
 
 Rules:
 1. the schema comes with the settings and is not changed by a run;
-2. both splits are held against it; the last span is compared with the one before it;
-3. every gate is checked and recorded, then the first failure stops the run: a passing
-   validation.json exists only where all of them passed, and names the examples and the schema.
+2. names in the settings that the examples do not have are refused before anything is computed;
+3. both splits are held against the schema and against each other, the last span against the one
+   before it; rows are read row group by row group;
+4. every gate is checked and recorded, then the first failures stop the run: a passing
+   validation.json exists only where each of them passed or was waived, and names the examples and
+   the schema;
+5. a waiver counts by the rules of components/waivers.py; because it counts on some days only,
+   equal inputs do not give equal outputs where there is one, and the cache is not asked.
 
 What stopped a run can be read in validation.json and SchemaDiff.pb of the failed task.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from pydantic import Field
 
 from components.core.artifacts import tree_digest, write_json
 from components.core.canonical import sha256_bytes
-from components.core.examples import ExamplesManifest, Split, read_shards, read_split
+from components.core.data_settings import Beam, Checks, Source, Transform
+from components.core.examples import ExamplesManifest
 from components.core.outcome import Outcome
-from components.core.settings import Checks, Section, Source, Transform
-from components.validate_examples.findings import (
-    Finding,
+from components.core.settings import Section
+from components.validate_examples.findings import SPLITS, Finding, failed, require_passing
+from components.validate_examples.gates import (
     check_classes,
+    check_label_shift,
     check_leakage,
+    check_repeats,
     check_rows,
-    require_passing,
+)
+from components.validate_examples.names import EvaluatedSlices, check_names
+from components.waivers import (
+    Judged,
+    Scope,
+    day_of_run,
+    judge,
+    keys_folder,
+    trusted_keys,
+    waive,
 )
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0.schema_pb2 import Schema
 
-    from components.validate_examples.statistics import Statistics
-
-SPLITS: tuple[Split, ...] = ("train", "eval")
+    from components.validate_examples.anomalies import Anomaly
+    from components.validate_examples.rows import Scanned
+    from components.validate_examples.statistics import StatisticsSet
 
 
 class ValidateSettings(Section):
-    """The schema, the thresholds, and what is declared to be a feature or to be leakage."""
+    """The schema, the thresholds, what is declared to be a feature or leakage, and the waivers.
+
+    `run` is the run's identity: it says of which use case and day the run is, for waivers only, so
+    it is no part of what the work depends on.
+    """
 
     schema_text: str = Field(alias="schema")
     checks: Checks
     transform: Transform
     source: Source
+    beam: Beam = Beam()
+    evaluate: EvaluatedSlices = EvaluatedSlices()
+    waivers: tuple[str, ...] = ()
+    run: dict[str, Any] = Field(default={}, exclude=True)
+
+    @property
+    def depends_on_day(self) -> bool:
+        """Say that the cache cannot answer (rule 5)."""
+        return bool(self.waivers)
+
+    @property
+    def schema_sha256(self) -> str:
+        """The digest of the schema's text."""
+        return sha256_bytes(self.schema_text.encode("utf-8"))
 
 
 def validate_examples(
     *, settings: ValidateSettings, examples: Path, statistics: Path, validation: Path
 ) -> Outcome:
-    """Compute statistics, check every gate, and raise GateError unless all of them pass."""
-    from components.validate_examples.anomalies import parse_schema
+    """Compute statistics, check every gate, and raise GateError unless all of them let go on."""
+    from components.validate_examples.anomalies import (
+        check_severities,
+        parse_schema,
+        required_columns,
+    )
+    from components.validate_examples.page import write_page
+    from components.validate_examples.statistics import compute_all, write_all
 
     schema = parse_schema(settings.schema_text)
+    check_severities(settings.checks)
     manifest = ExamplesManifest.read(examples)
-    rows: dict[str, pa.Table] = {split: read_split(examples, split) for split in SPLITS}
-    computed = _statistics(rows, statistics)
-    anomalies, findings = _against_schema(computed, schema, rows, validation)
-    findings += [
-        *check_rows(rows, settings.checks),
-        *check_classes(rows, manifest.label, settings.checks),
-        check_leakage(settings.source, settings.transform, list(manifest.columns)),
-        *_drift(examples, manifest, settings.checks, computed),
-    ]
+    check_names(
+        manifest,
+        checks=settings.checks,
+        transform=settings.transform,
+        source=settings.source,
+        slices=settings.evaluate.slices,
+        required=required_columns(schema, settings.checks),
+    )
+    waivers = _waivers(settings)
+    computed = compute_all(examples, manifest, settings.beam)
+    write_all(statistics, computed)
+    write_page(statistics, computed, manifest)
+    anomalies = _anomalies(computed, schema, settings.checks, validation)
+    findings, scanned = _findings(settings, examples, manifest, computed, (schema, anomalies))
+    findings = [replace(item, gate=waive(item.gate, waivers)) for item in findings]
     verdict = {
         "version": 1,
-        "passed": all(finding.gate.passed for finding in findings),
+        "passed": all(finding.gate.accepted for finding in findings),
         "examples_sha256": tree_digest(examples),
-        "schema_sha256": sha256_bytes(settings.schema_text.encode("utf-8")),
+        "schema_sha256": settings.schema_sha256,
         "gates": [finding.gate.to_dict() for finding in findings],
-        "anomalies": anomalies,
+        "failed": [finding.to_dict() for finding in failed(findings)],
+        "waivers": [item.to_dict() for item in waivers],
+        "duplicates": {"rows": scanned.repeats.count, "share": scanned.repeats.share},
+        "anomalies": [anomaly.to_dict() for anomaly in anomalies],
     }
     write_json(validation / "validation.json", verdict)
-    require_passing(findings)
-    return _outcome(manifest, findings, str(verdict["schema_sha256"]), len(anomalies))
+    require_passing(findings, {item.sha256: item.refused for item in waivers if item.refused})
+    return _outcome(settings, manifest, findings, waivers, scanned, len(anomalies))
 
 
-def _statistics(rows: dict[str, pa.Table], folder: Path) -> dict[str, Statistics]:
-    from components.validate_examples.statistics import compute_statistics, write_statistics
+def _waivers(settings: ValidateSettings) -> list[Judged]:
+    """Judge the waivers by the keys that are trusted here, before any gate is known."""
+    if not settings.waivers:
+        return []
+    trusted = trusted_keys(keys_folder())
+    use_case = str(settings.run.get("name", ""))
+    scope = Scope(use_case, settings.schema_sha256, day_of_run(settings.run))
+    return [judge(text, trusted, scope) for text in settings.waivers]
 
-    computed = {split: compute_statistics(table, split) for split, table in rows.items()}
-    for split, statistics in computed.items():
-        write_statistics(folder, split, statistics)
-    return computed
 
-
-def _against_schema(
-    computed: dict[str, Statistics],
-    schema: Schema,
-    rows: dict[str, pa.Table],
-    validation: Path,
-) -> tuple[list[dict[str, str]], list[Finding]]:
+def _anomalies(
+    computed: StatisticsSet, schema: Schema, checks: Checks, validation: Path
+) -> list[Anomaly]:
     """Hold each split against the schema and write TFDV's anomalies where TFX looks for them."""
-    from components.validate_examples.anomalies import anomaly_list, check_schema, find_anomalies
+    from components.validate_examples.anomalies import find_anomalies, listed
 
-    listed: list[dict[str, str]] = []
-    findings: list[Finding] = []
-    for split, statistics in computed.items():
-        anomalies = find_anomalies(statistics, schema)
-        listed += anomaly_list(anomalies, split)
-        findings += check_schema(anomalies, schema, rows[split], split)
+    found: list[Anomaly] = []
+    for split in SPLITS:
+        anomalies = find_anomalies(computed.splits[split], schema)
+        found += listed(anomalies, split, checks)
         path = validation / f"Split-{split}" / "SchemaDiff.pb"
         path.parent.mkdir()
         path.write_bytes(anomalies.SerializeToString(deterministic=True))
-    return listed, findings
+    return found
 
 
-def _drift(
-    examples: Path, manifest: ExamplesManifest, checks: Checks, computed: dict[str, Statistics]
-) -> list[Finding]:
-    """Compare the last span, which is the evaluation split, with the span before it."""
-    from components.validate_examples.drift import check_drift
-    from components.validate_examples.statistics import compute_statistics
+def _findings(
+    settings: ValidateSettings,
+    examples: Path,
+    manifest: ExamplesManifest,
+    computed: StatisticsSet,
+    against: tuple[Schema, Sequence[Anomaly]],
+) -> tuple[list[Finding], Scanned]:
+    """Read the rows once and judge every gate; `against` is the schema and its anomalies."""
+    from components.validate_examples.anomalies import SchemaGates
+    from components.validate_examples.drift import check_drift, check_skew
+    from components.validate_examples.rows import scan
 
-    before, last = manifest.splits["train"][-1], manifest.splits["eval"][-1]
-    rows = read_shards(examples, manifest, manifest.shards_of("train", [before]))
-    return list(
-        check_drift(
-            computed["eval"],
-            compute_statistics(rows, before),
-            checks=checks,
-            columns=manifest.columns,
-            spans=(last, before),
-        )
-    )
+    checks, label = settings.checks, manifest.label
+    schema, anomalies = against
+    on_schema = SchemaGates(anomalies, schema, manifest, checks)
+    scanned = scan(examples, manifest, on_schema.questions)
+    share, rows = scanned.repeats.share, scanned.repeats.rows
+    findings = [
+        *on_schema.findings(scanned.answers),
+        *check_rows(scanned.splits, checks),
+        *check_classes(scanned.splits, label, checks),
+        check_leakage(settings.source, settings.transform, list(manifest.columns)),
+        *check_drift(computed, checks, manifest.columns),
+        *check_skew(computed, checks, manifest.columns),
+        *check_label_shift(scanned.spans, scanned.splits, label, checks),
+        *check_repeats(share, rows, scanned.repeated, checks),
+    ]
+    return findings, scanned
 
 
 def _outcome(
-    manifest: ExamplesManifest, findings: list[Finding], schema_sha256: str, anomalies: int
+    settings: ValidateSettings,
+    manifest: ExamplesManifest,
+    findings: Sequence[Finding],
+    waivers: Sequence[Judged],
+    scanned: Scanned,
+    anomalies: int,
 ) -> Outcome:
-    return Outcome(
-        facts={
-            "rows_by_split": {split: manifest.rows_of(split) for split in SPLITS},
-            "schema_sha256": schema_sha256,
-            "card_sha256": manifest.card_sha256,
-            "gates_checked": len(findings),
-            "anomalies": anomalies,
-        },
-        gates=tuple(finding.gate for finding in findings),
-    )
+    facts: dict[str, Any] = {
+        "rows_by_split": {split: counted.rows for split, counted in scanned.splits.items()},
+        "schema_sha256": settings.schema_sha256,
+        "card_sha256": manifest.card_sha256,
+        "gates_checked": len(findings),
+        "anomalies": anomalies,
+        "duplicate_rows": scanned.repeats.count,
+        "duplicate_share": scanned.repeats.share,
+    }
+    if waivers:
+        day = day_of_run(settings.run)
+        facts["waivers"] = [item.to_dict() for item in waivers]
+        facts["waivers_judged_on"] = day.isoformat() if day else None
+    return Outcome(facts=facts, gates=tuple(finding.gate for finding in findings))

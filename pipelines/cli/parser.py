@@ -6,10 +6,30 @@ A command names the function that does its work as `module:function`; it is impo
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import Any, NoReturn
 
+from pipelines.cli.schema_parser import add_schema
+from pipelines.cli.waive_parser import add_waive
+
+PACKAGE = "tandem-pipeline"
 NAME_HELP = "an example's name, or the path of a settings file or its folder"
+BEAM_RUNNERS = (
+    "FnApiRunner", "PortableRunner", "FlinkRunner", "SparkRunner", "DataflowRunner"
+)  # fmt: skip
 RUN_HELP = "a run's id, the beginning of one, or `latest`"
+
+
+class _Version(argparse.Action):
+    """Print the installed package's version; it is looked up only when asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"tandem {version(PACKAGE)}")
+        except PackageNotFoundError:
+            parser.error(f"{PACKAGE} is not installed: run `make setup`")
+        parser.exit()
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -20,12 +40,18 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="example:\n  tandem run flights",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, default=argparse.SUPPRESS, help="show the version"
+    )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_run(commands)
     _add_plan(commands)
     _add_compile(commands)
     _add_runs(commands)
     _add_report(commands)
+    _add_export(commands)
+    add_schema(commands, _add, NAME_HELP)
+    add_waive(commands, _add, NAME_HELP)
     _add_audit(commands)
     return parser
 
@@ -80,6 +106,13 @@ def _add_settings_options(parser: argparse.ArgumentParser) -> None:
         "--window", metavar="FIRST:LAST", help="the spans of the run; the last is evaluated on"
     )
     parser.add_argument(
+        "--beam-runner",
+        choices=BEAM_RUNNERS,
+        metavar="NAME",
+        help=f"the engine of the data stages: {', '.join(BEAM_RUNNERS)}; its options are settings, "
+        "as in --set beam.options.job_endpoint=localhost:8099 (see docs/engines.md)",
+    )
+    parser.add_argument(
         "--no-cache", action="store_false", dest="cache", help="do every stage's work again"
     )
 
@@ -103,7 +136,8 @@ def _add_plan(commands: Any) -> None:
         "plan",
         "pipelines.cli.run:plan",
         "say for each stage whether it would run, and what changed",
-        "tandem plan flights --set train.epochs=3",
+        "tandem plan flights --beam-runner PortableRunner "
+        "--set beam.options.job_endpoint=localhost:8099",
     )
     plan.add_argument("name", metavar="NAME", help=NAME_HELP)
     _add_settings_options(plan)
@@ -151,6 +185,20 @@ def _add_report(commands: Any) -> None:
         "tandem report latest",
     )
     report.add_argument("run", metavar="RUN", help=RUN_HELP)
+
+
+def _add_export(commands: Any) -> None:
+    export = _add(
+        commands,
+        "export-features",
+        "pipelines.cli.export:export_features",
+        "write a run's features as TFRecords of tf.Example, with their schema, for TFX",
+        "tandem export-features latest -o features",
+    )
+    export.add_argument("run", metavar="RUN", help=RUN_HELP)
+    export.add_argument(
+        "-o", "--output", metavar="FOLDER", required=True, help="a new folder, or an empty one"
+    )
 
 
 def _add_audit(commands: Any) -> None:

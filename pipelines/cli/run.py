@@ -6,10 +6,12 @@ is told before they load.
 
 from __future__ import annotations
 
+import shlex
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,15 +27,19 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Namespace) -> int:
-    """Run the pipeline and say what came of it; the exit code is the run's."""
+    """Run the pipeline and say what came of it; the exit code is the run's.
+
+    What is wrong with the command line or the settings is told before a process is started.
+    """
     from pipelines.runners.preload import ALWAYS, SERVERS
     from pipelines.runners.servers import ForkServers
 
     home = Home.at(arguments.home)
+    preparing = _resume(arguments, home) if arguments.resume else _new(arguments, home)
     with ForkServers(SERVERS) as servers:
         for name in ALWAYS:
             servers.start(name)
-        prepared = _resume(arguments, home) if arguments.resume else _new(arguments, home)
+        prepared = preparing()
         with lasting_output():  # from here on no reader or full disk behind it stops the run
             return _launch(prepared, home, arguments, servers)
 
@@ -71,36 +77,39 @@ def _way_on(folder: Path, home: Home) -> Iterator[None]:
         raise
 
 
-def _new(arguments: Namespace, home: Home) -> PreparedRun:
-    """Prepare a run of the settings that the command line names and changes."""
+def _new(arguments: Namespace, home: Home) -> Callable[[], PreparedRun]:
+    """Read the settings that the command line names and changes; return what prepares a run."""
     if not arguments.name:
         raise SettingsError("run what?", remedy="name an example: tandem run flights")
     from pipelines.launch import prepare
     from pipelines.settings import load_settings
-    from pipelines.settings_file import find_settings, window_overrides
+    from pipelines.settings_file import beam_overrides, find_settings, window_overrides
 
+    path, overrides = find_settings(arguments.name), arguments.overrides
     window = window_overrides(arguments.window) if arguments.window else []
-    path = find_settings(arguments.name)
-    loaded = load_settings(path, [*arguments.overrides, *window])
-    return prepare(loaded, path, home, cache=arguments.cache)
+    runner = arguments.beam_runner
+    beam = beam_overrides(runner, path, overrides) if runner else []
+    loaded = load_settings(path, [*overrides, *window, *beam])
+    return partial(prepare, loaded, path, home, cache=arguments.cache)
 
 
-def _resume(arguments: Namespace, home: Home) -> PreparedRun:
-    """Prepare a recorded run again."""
-    if arguments.name or arguments.overrides or arguments.window or not arguments.cache:
+def _resume(arguments: Namespace, home: Home) -> Callable[[], PreparedRun]:
+    """Read a recorded run that has ended; return what prepares it again."""
+    changes = (arguments.overrides, arguments.window, arguments.beam_runner)
+    if arguments.name or any(changes) or not arguments.cache:
         raise SettingsError(
             "--resume goes on with what the run recorded: no name, settings or window beside it",
             remedy=commands.resume(home, arguments.resume),
         )
     from pipelines.launch import prepare_resume
-    from pipelines.runs import find_run
+    from pipelines.runs import find_ended
 
-    return prepare_resume(find_run(home, arguments.resume), home)
+    return partial(prepare_resume, find_ended(home, arguments.resume), home)
 
 
 def plan(arguments: Namespace) -> int:
     """Say what a run would do; write nothing."""
-    prepared = _new(arguments, Home.at(arguments.home))
+    prepared = _new(arguments, Home.at(arguments.home))()
     plans = prepared.plan
     if arguments.json:
         print_json({"stages": [entry.to_dict() for entry in plans]})
@@ -122,6 +131,11 @@ def compile_dag(arguments: Namespace) -> int:
         print(compiled(), end="")
         return 0
     path = Path(arguments.output)
+    if not path.parent.exists():
+        raise SettingsError(
+            f"there is no folder {path.parent}",
+            remedy=f"make it (mkdir -p {shlex.quote(str(path.parent))}), or name another file",
+        )
     sha256 = sha256_bytes(write_compiled(path).encode())
     if arguments.json:
         print_json({"file": str(path), "sha256": sha256})

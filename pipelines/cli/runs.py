@@ -12,7 +12,7 @@ from pipelines import commands
 from pipelines.cli.output import print_json
 from pipelines.home import Home
 from pipelines.runners.run_folder import RUN_FILE
-from pipelines.runs import RecordedRun, all_runs, find_run
+from pipelines.runs import RecordedRun, all_runs, find_ended, find_run
 from pipelines.summary import read_summary, seconds_text
 
 UNREADABLE, NOT_STARTED = "UNREADABLE", "NOT STARTED"
@@ -94,7 +94,7 @@ def report(arguments: Namespace) -> int:
     from pipelines.report import write_report
 
     home = Home.at(arguments.home)
-    page = write_report(find_run(home, arguments.run), home)
+    page = write_report(find_ended(home, arguments.run), home)
     if arguments.json:
         print_json({"report": str(page)})
     else:

@@ -6,12 +6,12 @@
     logs/TASK.log       what a task wrote to its standard output and error
     artifacts/TASK/OUTPUT/
     tasks/TASK/         a task's source, executor input and result, for whoever looks for a cause
-    run.lock            held by the process that executes the run
+    run.lock            held by the process that executes the run, whose id is in it
 
 Rules: run.json is written beside and renamed at every change, so that a killed executor leaves a
 folder that can be resumed; a task counts as done only while its outputs hash to what was recorded;
-a folder is executed by one process at a time (flock(2), which the kernel releases when the process
-dies). One run's folder never refers to another's.
+a folder is executed by one process at a time (an open file description lock, fcntl(2), which the
+kernel releases when the process dies). One run's folder never refers to another's.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -39,6 +40,8 @@ from pipelines.runners.results import RunResult, RunState, TaskResult
 
 VERSION = 1
 RUN_FILE = "run.json"
+LOCK_FILE = "run.lock"
+_WHOLE_FILE = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)  # a struct flock
 DISK_REMEDY = "free disk space or fix permissions, then resume the run"
 
 
@@ -46,17 +49,6 @@ def new_run_id(now: datetime | None = None) -> str:
     """Return an id that sorts by time, such as 20130102T030405Z-ab12cd."""
     moment = (now or datetime.now(UTC)).astimezone(UTC)
     return f"{moment:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-
-
-def runs_folder(home: Path) -> Path:
-    """Return the folder that holds the run folders of a state folder."""
-    return home / "runs"
-
-
-def list_runs(home: Path) -> list[RunResult]:
-    """Return the runs of a state folder, oldest first; a folder without a run.json is none."""
-    folders = sorted(path.parent for path in runs_folder(home).glob(f"*/{RUN_FILE}"))
-    return [read_run(folder) for folder in folders]
 
 
 def read_run(folder: Path) -> RunResult:
@@ -165,32 +157,45 @@ def clear_task(folder: Path, task: str) -> None:
 
 
 def is_live(folder: Path) -> bool:
-    """Say whether a process is executing this run now; a run left RUNNING may have been killed."""
+    """Say whether a process is executing this run now; a run left RUNNING may have been killed.
+
+    The kernel is asked, and the lock not taken: a run that starts meanwhile gets it.
+    """
     try:
-        with (folder / "run.lock").open() as stream:
-            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with (folder / LOCK_FILE).open() as stream:
+            answer = fcntl.fcntl(stream, fcntl.F_OFD_GETLK, _WHOLE_FILE)
     except FileNotFoundError:
         return False
-    except BlockingIOError:
-        return True
-    return False
+    return bool(struct.unpack_from("h", answer)[0] != fcntl.F_UNLCK)
+
+
+def still_running(folder: Path) -> SettingsError:
+    """Return the error for a command that needs a run to have ended."""
+    process = ""
+    with suppress(OSError):
+        process = (folder / LOCK_FILE).read_text()
+    return SettingsError(
+        f"run {folder.name} is still running{f', as process {process}' if process else ''}",
+        remedy="wait until it ends, or stop that process",
+    )
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the run's lock; SettingsError where another process has it."""
-    path = folder / "run.lock"
+    path = folder / LOCK_FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        stream = path.open("a")
+        stream = path.open("ab", buffering=0)
     except OSError as error:
         raise disk_error(path, error) from error
     with stream:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.fcntl(stream, fcntl.F_OFD_SETLK, _WHOLE_FILE)
+            stream.truncate(0)
+            stream.write(str(os.getpid()).encode())
         except BlockingIOError:
-            raise SettingsError(
-                f"run {folder.name} is being executed by another process",
-                remedy="wait until it ends, or stop that process",
-            ) from None
+            raise still_running(folder) from None
+        except OSError as error:
+            raise disk_error(path, error) from error
         yield

@@ -128,12 +128,12 @@ class ForkServers:
         if name in self._running:
             return
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "pipelines.runners.fork_server", str(theirs.fileno())]
+        python = [sys.executable, "-P", "-m", "pipelines.runners.fork_server"]
         output = os.memfd_create(name)
         try:
             with theirs:
                 process = subprocess.Popen(
-                    [*command, *self._modules[name]],
+                    [*python, str(theirs.fileno()), *self._modules[name]],
                     env=self._server_environment,
                     stdin=subprocess.DEVNULL,
                     stdout=output,

@@ -129,3 +129,10 @@ def test_what_has_no_canonical_form_is_not_signed() -> None:
     for value in (float("nan"), float("inf"), 2**53):
         with pytest.raises(ValueError):
             Envelope.sign({"n": value}, KEY)
+
+
+def test_a_half_character_is_refused_and_no_error_of_a_library(key: SigningKey) -> None:
+    data = Envelope.sign({"a": 1}, key).to_bytes()
+    keyid = key.public.keyid.encode()
+    with pytest.raises(IntegrityError):
+        Envelope.from_bytes(data.replace(keyid, "\udcb6".encode("utf-8", "surrogatepass")))

@@ -55,3 +55,34 @@ def test_a_file_of_the_use_case_cannot_stand_in_for_a_package(tmp_path, monkeypa
     use_sources(tmp_path)
     assert sys.path[-1] == str(tmp_path)
     assert sys.path.index(str(tmp_path)) == len(sys.path) - 1
+
+
+def test_without_a_named_folder_what_lies_in_the_current_one_is_not_followed(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path / "installed"))
+    monkeypatch.setenv("TANDEM_SOURCES", "")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "installed").mkdir()
+    (tmp_path / "installed/my_installed_model.py").write_text("import my_stray\n")
+    (tmp_path / "my_stray.py").write_text("")
+    assert set(module_digests(["my_installed_model"])) == {"my_installed_model"}
+
+
+@pytest.mark.parametrize("name", ["json", "sys", "numpy"])
+def test_a_module_that_the_import_takes_from_elsewhere_is_not_followed(tmp_path, monkeypatch, name):
+    monkeypatch.setattr("sys.path", [*sys.path])
+    monkeypatch.setenv("TANDEM_SOURCES", "")
+    use_sources(tmp_path)
+    (tmp_path / f"{name}.py").write_text("loads = None\n")
+    (tmp_path / "my_model_of_rows.py").write_text(f"import {name}\n")
+    assert set(module_digests(["my_model_of_rows"])) == {"my_model_of_rows"}
+
+
+def test_a_package_is_followed_before_a_module_of_its_name_as_the_import_does(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TANDEM_SOURCES", str(tmp_path))
+    (tmp_path / "my_twice").mkdir()
+    (tmp_path / "my_twice/__init__.py").write_text("import my_taken\n")
+    for name, source in (("my_twice", "import my_left"), ("my_taken", ""), ("my_left", "")):
+        (tmp_path / f"{name}.py").write_text(source)
+    assert set(module_digests(["my_twice"])) == {"my_twice", "my_taken"}

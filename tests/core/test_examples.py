@@ -21,6 +21,7 @@ from components.core.examples import (
     SourceFile,
     SourceRows,
     batches,
+    iter_shard,
     raw_inputs,
     read_shards,
     read_split,
@@ -101,6 +102,29 @@ def test_some_spans_of_a_split_can_be_read_alone(tmp_path: Path) -> None:
 
     assert table.column_names == list(COLUMNS)
     assert table["hour"].to_pylist() == [0, 1, None]
+
+
+def test_a_shard_is_read_by_row_group(tmp_path: Path) -> None:
+    manifest = write_examples(tmp_path)
+    (shard,) = manifest.shards_of("eval")
+    pq.write_table(rows(20), tmp_path / shard.path, row_group_size=2)
+
+    groups = list(iter_shard(tmp_path, manifest, shard, ["hour", "carrier"]))
+
+    assert [group.num_rows for group in groups] == [2, 1]
+    whole = read_shards(tmp_path, manifest, [shard], ["hour", "carrier"])
+    assert pa.concat_tables(groups).equals(whole)
+
+
+def test_a_shard_read_by_row_group_has_the_types_of_the_manifest(tmp_path: Path) -> None:
+    manifest = write_examples(tmp_path)
+    (shard,) = manifest.shards_of("eval")
+    pq.write_table(rows(0).set_column(1, "hour", pa.array([1.0, 2.0, 3.0])), tmp_path / shard.path)
+
+    with pytest.raises(DataError, match="does not have the columns"):
+        list(iter_shard(tmp_path, manifest, shard))
+    with pytest.raises(DataError, match="column delay is missing"):
+        list(iter_shard(tmp_path, manifest, shard, ["delay"]))
 
 
 def test_a_missing_column_is_named_with_the_columns_there_are(tmp_path: Path) -> None:

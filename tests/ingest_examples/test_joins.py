@@ -10,13 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.core.data_settings import Join
 from components.core.errors import DataError, SettingsError
-from components.core.settings import Join
-from components.ingest_examples.joins import join_table
+from components.ingest_examples.joins import index_table
 
 
 def join(**parts: Any) -> Join:
     return Join.model_validate({"location": "x", "on": ["key"], "columns": ["value"], **parts})
+
+
+def join_table(rows: pa.Table, further: pa.Table, settings: Join, name: str) -> pa.Table:
+    return index_table(rows.schema, further, settings, name).join(rows)
 
 
 LEFT = pa.table({"key": ["a", "b", None, "z"], "n": [1, 2, 3, 4]})
@@ -87,6 +91,27 @@ def test_a_key_that_is_not_unique_is_refused_and_counted() -> None:
 
     with pytest.raises(DataError, match="1 rows of table planes repeat a key"):
         join_table(LEFT, doubled, join(), "planes")
+
+
+def test_a_row_of_the_further_table_without_a_key_is_no_partner_and_repeats_none() -> None:
+    right = pa.table({"key": [None, None, "a"], "value": [1, 2, 3]})
+
+    assert join_table(LEFT, right, join(), "planes")["value"].to_pylist() == [3, None, None, None]
+
+
+def test_a_further_table_is_indexed_once_and_looked_up_in_any_batches() -> None:
+    lookup = index_table(LEFT.schema, RIGHT, join(), "planes")
+
+    batches = [lookup.join(LEFT.slice(start, 1)) for start in range(LEFT.num_rows)]
+
+    assert pa.concat_tables(batches).equals(lookup.join(LEFT))
+    assert lookup.join(LEFT.slice(0, 0)).num_rows == 0
+
+
+def test_a_further_table_without_rows_joins_nothing_but_nulls() -> None:
+    joined = join_table(LEFT, RIGHT.slice(0, 0), join(), "planes")
+
+    assert joined["value"].to_pylist() == [None] * 4
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from pipelines.cli.ending import print_ending
 from pipelines.cli.parser import build_parser
 from pipelines.home import Home
 from pipelines.runners.results import RunState, TaskResult, TaskState
+from pipelines.runners.run_folder import locked
 from pipelines.runs import read_run
 
 Record = Callable[..., Path]
@@ -32,13 +34,19 @@ COMMANDS = [
 ]
 
 
-def test_help_imports_nothing_heavy() -> None:
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_import_nothing_heavy(option: str) -> None:
     program = (
-        "import sys; from pipelines.cli import main; code = main(['--help']); "
+        f"import sys; from pipelines.cli import main; code = main([{option!r}]); "
         f"print(code, sorted(set({HEAVY!r}) & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "0 []", done.stderr
+
+
+def test_the_version_is_that_of_the_installed_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"tandem {version('tandem-pipeline')}\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -73,7 +81,8 @@ def test_a_settings_error_ends_with_2_cause_and_remedy(
     said = capsys.readouterr()
     assert said.out == ""
     cause, remedy = said.err.splitlines()
-    assert cause == "error: there is no example flihgts; did you mean flights?"
+    assert cause.startswith("error: there is no use case flihgts, ")
+    assert cause.endswith("; did you mean flights?")
     assert remedy.startswith("remedy: ")
 
 
@@ -152,6 +161,47 @@ def test_a_finished_run_is_listed_and_shown(
     answer = json.loads(capsys.readouterr().out)
     assert answer["models"][0]["auc"] == {"value": 0.7, "lower": 0.69, "upper": 0.71}
     assert answer["decision"]["winner"] == "pytorch"
+
+
+def test_the_stages_of_a_run_are_shown_in_the_order_of_their_start(
+    capsys: pytest.CaptureFixture[str], record_run: Record
+) -> None:
+    order = ["ingest-examples", "validate-examples", "transform-features", "train-tensorflow"]
+    order += ["train-pytorch"]
+    results = {
+        task: TaskResult(TaskState.SUCCEEDED, started=f"2013-01-02T03:04:0{second}.000+00:00")
+        for second, task in enumerate(order)
+    }
+    waiting = ["decide-release", "evaluate-models", "register-models"]
+    folder = record_run(results=results | dict.fromkeys(waiting, TaskResult(TaskState.SKIPPED)))
+    assert main(["runs", "show", "latest", "--home", str(folder.parents[1])]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("  ")][:8] == [*order, *waiting]
+
+
+@pytest.mark.parametrize("command", [["report", "latest"], ["run", "--resume", "latest"]])
+def test_a_run_that_is_still_running_is_left_alone_and_its_process_named(
+    capsys: pytest.CaptureFixture[str], record_run: Record, command: list[str]
+) -> None:
+    folder = record_run(state=RunState.RUNNING)
+    with locked(folder):
+        before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+        assert main([*command, "--home", str(folder.parents[1])]) == 2
+        assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    said = capsys.readouterr()
+    assert said.out == ""
+    cause, remedy = said.err.splitlines()
+    assert cause == f"error: run {folder.name} is still running, as process {os.getpid()}"
+    assert remedy == "remedy: wait until it ends, or stop that process"
+
+
+def test_a_run_that_is_still_running_can_be_looked_at(
+    capsys: pytest.CaptureFixture[str], record_run: Record
+) -> None:
+    folder = record_run(state=RunState.RUNNING)
+    with locked(folder):
+        assert main(["runs", "show", "latest", "--home", str(folder.parents[1])]) == 0
+    assert folder.name in capsys.readouterr().out
 
 
 def test_a_run_whose_process_died_is_listed_as_interrupted(
@@ -298,6 +348,20 @@ def test_the_report_is_written_again(
     assert (folder / "report.html").is_file()
 
 
+def test_a_report_that_cannot_be_written_is_refused_with_cause_and_remedy(
+    capsys: pytest.CaptureFixture[str], record_run: Record
+) -> None:
+    folder = record_run()
+    (folder / "report.html").mkdir()
+    assert main(["report", "latest", "--home", str(folder.parents[1])]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    cause, remedy = said.err.splitlines()
+    assert cause == f"error: {folder / 'report.html'} cannot be written: Is a directory"
+    assert remedy.endswith("copy the state folder and name the copy with --home")
+    assert not (folder.parents[1] / "tandem.log").exists()
+
+
 def test_the_compiled_pipeline_goes_to_standard_output_or_to_a_file(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -314,6 +378,17 @@ def test_a_compiled_pipeline_that_cannot_be_written_ends_with_2(
     (tmp_path / "file").write_text("")
     assert main(["compile", "-o", str(tmp_path / "file" / "x.yaml")]) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_compiled_pipeline_goes_into_no_folder_that_is_not_there(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "a folder" / "b"
+    assert main(["compile", "-o", str(folder / "x.yaml")]) == 2
+    cause, remedy = capsys.readouterr().err.splitlines()
+    assert cause == f"error: there is no folder {folder}"
+    assert remedy == f"remedy: make it (mkdir -p '{folder}'), or name another file"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_log_that_is_not_there_cannot_be_verified(

@@ -8,6 +8,7 @@ import json
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +20,8 @@ import yaml
 from components.audit.client import Notary
 from components.core.artifacts import write_json
 from components.core.canonical import sha256_file
+from components.core.data_settings import Source
 from components.core.errors import DataError, PlatformError, SettingsError
-from components.core.settings import Source
 from pipelines import identity
 from pipelines.champion import resolve
 from pipelines.home import Home, home_folder
@@ -31,6 +32,7 @@ from pipelines.launch import (
     answering_notary,
     environment,
     keep_records,
+    launch,
     prepare,
     prepare_resume,
 )
@@ -90,6 +92,19 @@ def test_a_missing_source_file_is_refused_by_its_key(
     with pytest.raises(SettingsError, match=r"source\.table\.location: there is no file"):
         prepare(load_settings(path), path, Home(tmp_path / "home"), cache=True)
     assert not (tmp_path / "home").exists()
+
+
+def test_a_missing_package_of_a_source_is_named_with_how_to_install_it(
+    values: dict[str, Any], tmp_path: Path
+) -> None:
+    values["source"]["table"]["location"] = "package://nosuch/rows.csv"
+    with pytest.raises(SettingsError) as caught:
+        pin_sources(Source.model_validate(values["source"]), tmp_path)
+    assert caught.value.message == (
+        "source.table.location: package nosuch of package://nosuch/rows.csv is not installed"
+    )
+    install = f"{sys.executable} -m pip install nosuch"
+    assert caught.value.remedy == f"install it (`{install}`), or correct the name"
 
 
 def test_a_pinned_source_file_must_be_that_file(values: dict[str, Any], tmp_path: Path) -> None:
@@ -201,6 +216,21 @@ def test_the_state_folder_is_the_options_then_the_environments_then_here(
     monkeypatch.setenv("TANDEM_HOME", "there")
     assert home_folder(None) == tmp_path / "there"
     assert home_folder("here") == tmp_path / "here"
+
+
+def test_a_run_can_be_planned_on_a_full_disk_but_not_launched(
+    values: dict[str, Any],
+    write_settings: Write,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path, home = write_settings(values), Home(tmp_path / "home")
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
+    prepared = prepare(load_settings(path), path, home, cache=True)
+    with pytest.raises(PlatformError, match=r"only 0.0 GiB are free"):
+        launch(prepared, home, print)
+    assert not home.folder.exists()
 
 
 @pytest.fixture

@@ -75,6 +75,14 @@ def test_the_page_shows_both_models_the_decision_and_the_gates(record_run: Recor
         assert part in text
 
 
+def test_a_waived_gate_is_shown_as_not_passed_with_its_waiver(record_run: Record) -> None:
+    def waive(documents: dict[tuple[str, str, str], Any]) -> None:
+        (gate,) = documents["validate-examples", "validation", "validation.json"]["gates"]
+        gate |= {"passed": False, "waived_by": "7" * 64}
+
+    assert f"NOT PASSED, waived by {'7' * 12}" in page(record_run(waive)).text
+
+
 def test_text_from_data_and_errors_is_escaped_everywhere(record_run: Record) -> None:
     def poison(documents: dict[tuple[str, str, str], Any]) -> None:
         manifest = documents["ingest-examples", "examples", "manifest.json"]

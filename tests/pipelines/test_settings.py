@@ -81,18 +81,57 @@ def test_a_value_out_of_range_is_refused_by_its_key(values: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("column", ["arrived", "delay", "late"])
 @pytest.mark.parametrize(
-    "place", ["transform.features", "checks.drift_features", "evaluate.slices"]
+    "place", ["transform.features", "checks.drift", "checks.skew", "evaluate.slices"]
 )
 def test_a_column_known_only_afterwards_is_refused_by_name(
     values: dict[str, Any], place: str, column: str
 ) -> None:
     if place == "transform.features":
         values["transform"]["features"][column] = {"kind": "zscore"}
-    elif place == "checks.drift_features":
-        values["checks"] = {"drift_features": ["distance", column]}
+    elif place.startswith("checks."):
+        values["checks"] = {place.removeprefix("checks."): {"distance": 0.1, column: 0.1}}
     else:
         values["evaluate"]["slices"].append(["origin", column])
     assert refusal(values) == f"{place} uses what is known only after the prediction: {column}"
+
+
+@pytest.mark.parametrize(
+    ("unit", "window", "problem"),
+    [
+        ("day", {"first": "2013-01", "last": "2013-03"}, "written like 2013-01-31"),
+        ("none", {"first": "2013-01", "last": "2013-03"}, "written like all"),
+        ("month", {"first": "all", "last": "all"}, "written like 2013-01"),
+        ("month", {"first": "2013-01", "last": "2013-01"}, "at least two are needed"),
+        ("day", {"first": "2013-02-27", "last": "2013-02-30"}, "day is out of range"),
+    ],
+)
+def test_a_window_fits_the_spans_of_the_source(
+    values: dict[str, Any], unit: str, window: dict[str, str], problem: str
+) -> None:
+    origins = {"month": {"columns": ["year", "month"]}, "day": {"column": "date"}, "none": {}}
+    values["source"]["spans"] = {"unit": unit, **origins[unit]}
+    values["window"] = window
+    assert problem in refusal(values)
+
+
+def test_a_source_without_time_needs_no_window(values: dict[str, Any]) -> None:
+    values["source"]["spans"] = {"unit": "none"}
+    values["source"]["splits"] = {"by": "hash", "column": "order"}
+    del values["window"]
+    assert parse_settings(values, "settings.yaml").window.spans() == ("all",)
+
+
+def test_a_date_in_yaml_is_a_text(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text("window: {first: 2013-01-01, last: 2013-02-01}\n")
+    assert read_yaml(path) == {"window": {"first": "2013-01-01", "last": "2013-02-01"}}
+
+
+def test_a_window_of_days_crosses_months_and_leap_years(values: dict[str, Any]) -> None:
+    values["source"]["spans"] = {"unit": "day", "column": "date"}
+    values["window"] = {"first": "2012-02-28", "last": "2012-03-01"}
+    spans = parse_settings(values, "settings.yaml").window.spans()
+    assert spans == ("2012-02-28", "2012-02-29", "2012-03-01")
 
 
 def test_a_gate_on_a_slice_that_is_not_computed_is_refused(values: dict[str, Any]) -> None:
@@ -107,7 +146,7 @@ def test_a_gate_on_a_computed_slice_is_accepted(values: dict[str, Any]) -> None:
 
 def test_a_window_that_ends_before_it_begins_is_refused(values: dict[str, Any]) -> None:
     values["window"] = {"first": "2013-03", "last": "2013-01"}
-    assert refusal(values).startswith("window: a window needs at least two spans")
+    assert refusal(values).startswith("window: first and last are of one unit")
 
 
 def test_a_key_given_twice_is_refused_with_its_line(tmp_path: Path) -> None:
@@ -165,10 +204,39 @@ def test_a_card_without_a_licence_is_refused(values: dict[str, Any], write_setti
         load_settings(path)
 
 
-def test_an_unknown_example_lists_those_that_exist() -> None:
-    with pytest.raises(SettingsError, match="did you mean flights") as caught:
-        find_settings("fligths")
-    assert "flights" in caught.value.remedy
+def not_found(name: str) -> tuple[str, str]:
+    with pytest.raises(SettingsError) as caught:
+        find_settings(name)
+    return caught.value.message, caught.value.remedy
+
+
+def test_an_unknown_use_case_is_refused_with_what_was_looked_for_and_what_there_is() -> None:
+    cause, remedy = not_found("fligths")
+    assert cause == (
+        "there is no use case fligths, and no file fligths or fligths/settings.yaml; "
+        "did you mean flights?"
+    )
+    assert remedy == "name a settings file, its folder, or a use case: flights, mortgage"
+
+
+def test_a_folder_without_settings_is_refused_with_the_nearest_file(tmp_path: Path) -> None:
+    folder = tmp_path / "flight"
+    folder.mkdir()
+    cause, remedy = not_found(str(folder))
+    assert cause == f"the folder {folder} holds no settings.yaml; did you mean flights?"
+    assert remedy == "name a settings file, its folder, or a use case: flights, mortgage"
+    (folder / "data_card.yaml").touch()
+    (folder / "setting.yml").touch()
+    cause, _ = not_found(str(folder))
+    assert cause.endswith(f"; did you mean {folder / 'setting.yml'}?")
+
+
+def test_a_settings_file_that_is_not_there_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "settings.yaml").touch()
+    cause, _ = not_found(str(tmp_path / "setings.yaml"))
+    assert cause == (
+        f"there is no file {tmp_path / 'setings.yaml'}; did you mean {tmp_path / 'settings.yaml'}?"
+    )
 
 
 def test_settings_are_found_by_path_and_by_folder(
@@ -191,6 +259,11 @@ def test_every_example_loads_and_meets_the_committed_schema() -> None:
 def test_the_committed_schema_is_current() -> None:
     renew = "python -c 'from pipelines.settings import write_schema; write_schema()'"
     assert json.loads(SCHEMA_FILE.read_text()) == json_schema(), f"renew it: {renew}"
+
+
+def test_the_schema_says_what_a_margin_of_0_over_the_champion_demands() -> None:
+    policy = json.loads(SCHEMA_FILE.read_text())["$defs"]["Policy"]["properties"]
+    assert "0 demands a significantly better" in policy["champion_auc_margin"]["description"]
 
 
 def test_the_committed_schema_refuses_an_unknown_key(values: dict[str, Any]) -> None:
@@ -322,3 +395,19 @@ def test_what_the_file_has_wrong_is_corrected_in_the_file(
 def test_a_number_that_no_stage_could_use_is_refused_at_once(override: str) -> None:
     with pytest.raises(SettingsError, match=override.partition("=")[0].split(".")[0]):
         load_settings(find_settings("flights"), [override])
+
+
+def test_true_is_no_number() -> None:
+    settings = load_settings(find_settings("flights")).settings
+    values = settings.model_dump(mode="json", by_alias=True, exclude_none=True)
+    values["source"]["joins"]["weather"]["shift_hours"] = {"hour": 1}
+    numbers = [leaf for leaf in leaves(values) if type(at(values, leaf)) in (int, float)]
+    assert len(numbers) > 20
+    for key in map(".".join, numbers):
+        with pytest.raises(SettingsError, match=f"{key}: true and false are no numbers"):
+            parse_settings(values, "settings.yaml", [f"{key}=true"])
+
+
+@pytest.mark.parametrize("text", ["3", "3.0", "'3'"])
+def test_a_number_on_the_command_line_is_that_number(values: dict[str, Any], text: str) -> None:
+    assert parse_settings(values, "x", [f"train.epochs={text}"]).train.epochs == 3

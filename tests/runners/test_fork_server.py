@@ -60,6 +60,14 @@ def test_a_server_started_before_the_run_gets_its_environment_and_log_from_the_r
     assert "no_such_module" in (tmp_path / "logs/odd.fork-server.log").read_text()
 
 
+def test_a_file_in_the_current_folder_stands_in_for_no_module(tmp_path, request_for, monkeypatch):
+    (tmp_path / "json.py").write_text("raise RuntimeError('not the json of Python')\n")
+    monkeypatch.chdir(tmp_path)
+    with servers(tmp_path, plain=()) as group:
+        group.fork("plain", "task", request_for("def face():\n    import json\n"))
+        assert [news.status for news in group.wait(None)] == [0]
+
+
 def test_telemetry_is_off_unless_a_person_says_otherwise(tmp_path, request_for, monkeypatch):
     source = (
         "import os\n"

@@ -1,6 +1,8 @@
 """Results and run folders as values and files."""
 
 import json
+import os
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from components.core.artifacts import tree_digest
-from components.core.errors import KINDS, DataError, PlatformError
+from components.core.errors import KINDS, DataError, PlatformError, SettingsError
 from pipelines.runners.results import (
     OutputRef,
     RunResult,
@@ -21,7 +23,6 @@ from pipelines.runners.run_folder import (
     RUN_FILE,
     finished_tasks,
     is_live,
-    list_runs,
     locked,
     new_run_id,
     read_run,
@@ -87,14 +88,6 @@ def a_run(folder, tasks) -> RunResult:
     return result
 
 
-def test_the_runs_of_a_state_folder_are_listed_by_time(tmp_path):
-    second = a_run(tmp_path / "runs/20130102T030405Z-aaaaaa", {"task": failed("DataError")})
-    first = a_run(tmp_path / "runs/20130101T030405Z-bbbbbb", {})
-    (tmp_path / "runs/an-empty-folder").mkdir()
-    assert list_runs(tmp_path) == [first, second]
-    assert list_runs(tmp_path / "nowhere") == []
-
-
 def test_a_run_json_that_is_none_is_a_data_error(tmp_path):
     with pytest.raises(DataError, match="missing"):
         read_run(tmp_path)
@@ -126,8 +119,6 @@ def test_only_tasks_whose_outputs_are_as_recorded_are_finished(tmp_path):
 
 
 def test_a_run_json_on_a_full_disk_is_a_platform_error_and_the_last_one_stays(tmp_path):
-    import os
-
     result = a_run(tmp_path / "run", {})
     before = (result.folder / RUN_FILE).read_bytes()
     (result.folder / f".{RUN_FILE}.{os.getpid()}").symlink_to("/dev/full")
@@ -142,3 +133,30 @@ def test_a_folder_is_live_while_it_is_locked(tmp_path):
     with locked(tmp_path):
         assert is_live(tmp_path)
     assert not is_live(tmp_path)
+
+
+def test_asking_whether_a_run_is_live_never_keeps_one_from_starting(tmp_path):
+    stop = threading.Event()
+
+    def ask():
+        while not stop.is_set():
+            is_live(tmp_path)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        for _ in range(200):
+            with locked(tmp_path):
+                pass
+    finally:
+        stop.set()
+        asking.join()
+
+
+def test_a_locked_folder_names_the_process_that_executes_the_run(tmp_path):
+    with (
+        locked(tmp_path),
+        pytest.raises(SettingsError, match=f"is still running, as process {os.getpid()}$"),
+        locked(tmp_path),
+    ):
+        pass

@@ -94,7 +94,7 @@ def test_a_killed_executor_takes_its_tasks_along_and_the_run_can_be_resumed(benc
 
 def test_a_run_is_executed_by_one_process_at_a_time(bench):
     executor, stream, _ = start_and_wait_until_held(bench)
-    with stream, pytest.raises(SettingsError, match="executed by another process"):
+    with stream, pytest.raises(SettingsError, match="is still running, as process"):
         bench.execute(toys.held, {"run": RUN, "place": str(bench.place)})
     executor.terminate()
     assert executor.wait() == 1

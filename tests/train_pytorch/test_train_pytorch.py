@@ -129,6 +129,25 @@ def build(spec, family, seed):
         run(TrainPytorchSettings.model_validate(values))
 
 
+def test_a_model_that_raises_is_named_with_its_line(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = """
+from torch import nn
+class Narrow(nn.Module):
+    def forward(self, dense, ids):
+        return dense @ ids
+def build(spec, family, seed):
+    return Narrow()
+"""
+    (tmp_path / "a_narrow_torch_model.py").write_text(source)
+    values = settings().model_dump()
+    values["model"]["pytorch"] = "a_narrow_torch_model:build"
+    with pytest.raises(SettingsError, match=r": a_narrow_torch_model\.py, line 5: RuntimeError: "):
+        run(TrainPytorchSettings.model_validate(values))
+
+
 def test_the_users_module_is_part_of_the_cache_key() -> None:
     assert settings().user_modules() == ["pipelines.examples.flights.model_pytorch"]
 

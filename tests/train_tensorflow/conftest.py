@@ -38,7 +38,7 @@ def tft_graph(small_transform_graph: Path, tmp_path_factory: pytest.TempPathFact
     import tensorflow_transform.beam as tft_beam
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-    from components.transform_features.analysis import adapter_config, record_batch
+    from components.transform_features.beam_rows import adapter_config, record_batch
 
     def preprocess(raw: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         dense = []

@@ -164,5 +164,24 @@ def build(spec, family, seed):
         run(TrainTensorflowSettings.model_validate(values), small_features, tft_graph, tmp_path)
 
 
+def test_a_model_that_raises_is_named_with_its_line(
+    small_features: Path, tft_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = """
+import keras
+class Narrow(keras.Model):
+    def call(self, inputs):
+        return inputs["wind"]
+def build(spec, family, seed):
+    return Narrow()
+"""
+    (tmp_path / "a_narrow_keras_model.py").write_text(source)
+    values = settings().model_dump()
+    values["model"]["tensorflow"] = "a_narrow_keras_model:build"
+    with pytest.raises(SettingsError, match=r": a_narrow_keras_model\.py, line 5: KeyError: "):
+        run(TrainTensorflowSettings.model_validate(values), small_features, tft_graph, tmp_path)
+
+
 def test_the_users_module_is_part_of_the_cache_key() -> None:
     assert settings().user_modules() == ["pipelines.examples.flights.model_tensorflow"]

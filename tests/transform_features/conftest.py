@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -58,9 +59,18 @@ def transform(source: dict[str, Any]) -> Callable[..., Run]:
         examples: Path,
         features: dict[str, Any] = FEATURES,
         schema: str = SCHEMA,
+        beam: Mapping[str, Any] = MappingProxyType({}),
+        preprocessing_fn: str | None = None,
         **validation: Any,
     ) -> Run:
-        settings = {"transform": {"features": features}, "source": source, "schema": schema}
+        settings = {
+            "transform": {"preprocessing_fn": preprocessing_fn}
+            if preprocessing_fn
+            else {"features": features},
+            "source": source,
+            "schema": schema,
+            "beam": dict(beam),
+        }
         graph, made = folder / "graph", folder / "features"
         graph.mkdir(parents=True)
         made.mkdir()

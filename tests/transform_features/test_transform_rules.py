@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.core.data_settings import Source, Transform
 from components.core.errors import GateError, IntegrityError, SettingsError
 from components.core.examples import ExamplesManifest, SourceRows
-from components.core.settings import Source, Transform
 from components.transform_features.declared import DeclaredFeatures, declare
 
 SOURCE = Source.model_validate(

@@ -19,10 +19,10 @@ from transform_run import FEATURES, Run
 
 from components.core.artifacts import tree_digest
 from components.core.canonical import sha256_file
+from components.core.data_settings import Source, Transform
 from components.core.errors import DataError, IntegrityError
 from components.core.examples import ExamplesManifest, raw_inputs, read_split
 from components.core.features import FeatureSpec, load_split
-from components.core.settings import Source, Transform
 from components.transform_features.application import SavedTransform, Transformed
 from components.transform_features.declared import DeclaredFeatures, declare
 from components.transform_features.fitted import FittedTransform
@@ -47,8 +47,8 @@ def fitted(flights: Run) -> FittedTransform:
 
 
 @pytest.fixture(scope="module")
-def saved(flights: Run, declared: DeclaredFeatures) -> SavedTransform:
-    return SavedTransform(flights.transform_graph, declared)
+def saved(flights: Run) -> SavedTransform:
+    return SavedTransform(flights.transform_graph)
 
 
 def column(flights: Run, name: str, split: str = "train") -> np.ndarray[Any, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from small_examples import SMALL_SCHEMA
 
 from components.core.examples import ARROW_TYPES, ExamplesManifest
-from components.ingest_examples.step import IngestSettings, ingest_examples
 from components.validate_examples.step import ValidateSettings
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +33,8 @@ def flights_values() -> dict[str, Any]:
 def flights_examples(
     tmp_path_factory: pytest.TempPathFactory, flights_values: dict[str, Any]
 ) -> Path:
+    from components.ingest_examples.step import IngestSettings, ingest_examples
+
     folder = tmp_path_factory.mktemp("flights")
     settings = IngestSettings.model_validate(
         {
@@ -74,6 +76,31 @@ def make_settings(flights_values: dict[str, Any]) -> Callable[..., ValidateSetti
                 "checks": flights_values["checks"] | parts.get("checks", {}),
                 "transform": parts.get("transform", flights_values["transform"]),
                 "source": flights_values["source"] | parts.get("source", {}),
+                "evaluate": parts.get("evaluate", flights_values["evaluate"]),
+                "waivers": parts.get("waivers", []),
+                "run": parts.get("run", {}),
+            }
+        )
+
+    return make
+
+
+@pytest.fixture
+def small_settings() -> Callable[..., ValidateSettings]:
+    """Return settings of the made-up rows; keywords change `checks`, `others` the rest."""
+
+    def make(others: Mapping[str, Any] | None = None, **checks: Any) -> ValidateSettings:
+        return ValidateSettings.model_validate(
+            {
+                "schema": SMALL_SCHEMA,
+                "checks": {"minimum_rows": 1, **checks},
+                "transform": {"features": {"amount": {"kind": "zscore"}}},
+                "source": {
+                    "table": {"location": "rows.csv"},
+                    "target": {"name": "late", "column": "delay", "above": 15},
+                    "spans": {"unit": "month", "columns": ["year", "month"]},
+                },
+                **(others or {}),
             }
         )
 

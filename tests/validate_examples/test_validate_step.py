@@ -66,8 +66,20 @@ def test_real_flights_pass_and_name_what_was_checked(
         "minimum_rows",
         "class_share:late",
         "leakage",
-        *(f"drift:{name}" for name in settings.checks.drift_features),
+        *(f"drift:{name}" for name in settings.checks.drift),
     }
+
+
+def test_what_only_serving_has_is_not_asked_of_training_rows(
+    make_settings: Make, flights_examples: Path, tmp_path: Path
+) -> None:
+    served = 'feature { name: "asked_at" type: INT presence { min_fraction: 1.0 min_count: 1 } %s }'
+    alone = served % 'in_environment: "serving" not_in_environment: "training"'
+    text = make_settings().schema_text
+    settings = make_settings(schema=text + alone)
+    assert validate(settings, flights_examples, tmp_path / "served").facts["anomalies"] == 0
+    error = failing(make_settings(schema=text + served % ""), flights_examples, tmp_path / "both")
+    assert "asked_at" in error.message
 
 
 def test_the_statistics_are_the_standard_proto_and_count_every_row(
@@ -109,22 +121,31 @@ def in_every_tenth_row(value: Any) -> Callable[[Any], Any]:
     [
         (
             replace("carrier", in_every_tenth_row("ZZ")),
-            "schema:carrier in eval: expected one of 16",
+            "schema:carrier:new_values in eval: expected one of 16",
         ),
-        (replace("origin", in_every_tenth_row(None)), "schema:origin in eval: expected a value"),
+        (
+            replace("origin", in_every_tenth_row(None)),
+            "schema:origin:presence in eval: expected a value",
+        ),
         (
             replace("hour", in_every_tenth_row(77)),
-            "schema:hour in eval: expected values from 0 to 23",
+            "schema:hour:range in eval: expected values from 0 to 23",
         ),
-        (replace("weather_humid", in_every_tenth_row(-5.0)), "schema:weather_humid in eval"),
+        (
+            replace("weather_humid", in_every_tenth_row(-5.0)),
+            "schema:weather_humid:range in eval",
+        ),
         (
             replace("distance", lambda column: column.cast(pa.string())),
-            "schema:distance in eval: expected type INT, found string",
+            "schema:distance:type in eval: expected type INT, found string",
         ),
-        (lambda rows: rows.drop_columns(["dest"]), "schema:dest in eval: expected a column"),
+        (
+            lambda rows: rows.drop_columns(["dest"]),
+            "schema:dest:missing_column in eval: expected a column",
+        ),
         (
             lambda rows: rows.append_column("surprise", rows["hour"]),
-            "schema:surprise in eval: expected a column that the schema knows",
+            "schema:surprise:new_column in eval: expected a column that the schema knows",
         ),
     ],
 )
@@ -137,7 +158,7 @@ def test_an_anomaly_stops_the_run_and_names_the_feature(
 ) -> None:
     examples = damaged(change, splits=("train", "eval"))
 
-    error = failing(make_settings(checks={"drift_features": []}), examples, tmp_path / "out")
+    error = failing(make_settings(checks={"drift": {}}), examples, tmp_path / "out")
 
     assert words in error.message
     assert any(not gate["passed"] for gate in error.gates)
@@ -231,8 +252,8 @@ def test_a_span_unlike_the_one_before_it_is_refused(
 def test_a_drift_feature_that_is_no_column_is_named(
     make_settings: Make, flights_examples: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(SettingsError, match="drift feature absent"):
-        validate(make_settings(checks={"drift_features": ["absent"]}), flights_examples, tmp_path)
+    with pytest.raises(SettingsError, match=r"checks\.drift: absent is not a column"):
+        validate(make_settings(checks={"drift": {"absent": 0.1}}), flights_examples, tmp_path)
 
 
 @pytest.mark.parametrize("text", ["feature {", "", "feature { nonsense: 1 }"])

@@ -1,0 +1,131 @@
+"""What each example says: the label, joined columns, the day of the week, dates as numbers.
+
+Rules: what is known only after the prediction, what the settings leave out and every other time is
+no column of the examples; columns are sorted by name; a new column never replaces another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.core.data_settings import Source, Target
+from components.core.errors import DataError, SettingsError
+from components.ingest_examples.joins import Lookup, index_table, require_columns
+from components.ingest_examples.spans import columns_of, local_days
+from components.ingest_examples.times import times_of
+
+
+def used_columns(schema: pa.Schema, source: Source) -> list[str]:
+    """Return the main table's columns that ingestion needs; DataError for one that is missing."""
+    rules = [rule.column for rule in source.drop_where_null]
+    split = [source.splits.column] if source.splits.column else []
+    needed = [*columns_of(source), source.target.column, *rules, *split]
+    require_columns(schema, needed, source.table.name)
+    needed += [key for join in source.joins.values() for key in join.on]
+    never = {*source.leakage, *source.leave_out} - set(needed)
+    return [name for name in schema.names if name not in never]
+
+
+class Shape:
+    """Turns selected rows of the main table into examples, batch by batch."""
+
+    def __init__(self, schema: pa.Schema, source: Source, further: Mapping[str, pa.Table]) -> None:
+        """Check the settings against the columns that there are, without looking at a row."""
+        self._source = source
+        rows = self._add_weekday(_only(schema, used_columns(schema, source)), None)
+        self._lookups: list[Lookup] = []
+        for name, join in source.joins.items():
+            self._lookups.append(index_table(rows.schema, further[name], join, name))
+            rows = self._lookups[-1].join(rows)
+        _require_new([source.target.name], [*schema.names, *rows.column_names], "the label")
+        everything = pa.schema([*schema, *(f for f in rows.schema if f.name not in schema.names)])
+        later = [*source.leakage, *source.leave_out, *source.dates]
+        require_columns(everything, later, "the source")
+        times = {field.name for field in rows.schema if pa.types.is_timestamp(field.type)}
+        self.left_out = sorted({*times, *source.leave_out} - set(source.leakage))
+        self._never = {*times, *source.leave_out, *source.leakage, source.target.column}
+        self.schema = self._finish(rows).schema
+
+    def examples(self, rows: pa.Table, place: str | None) -> pa.Table:
+        """Return the examples of rows, in their order; `place` is the span of their location."""
+        rows = self._add_weekday(rows, place)
+        for lookup in self._lookups:
+            rows = lookup.join(rows)
+        return self._finish(rows)
+
+    def _finish(self, rows: pa.Table) -> pa.Table:
+        columns = {name: rows[name] for name in rows.column_names if name not in self._never}
+        for name in self._source.dates:
+            columns |= self._date(rows, name, columns)
+        columns[self._source.target.name] = label(rows, self._source.target)
+        return pa.table({name: columns[name] for name in sorted(columns)})
+
+    def _date(self, rows: pa.Table, name: str, taken: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a time as two whole numbers."""
+        if name in {*self._source.leakage, self._source.target.column}:
+            raise SettingsError(
+                f"source.dates keeps {name}, which is known only after the prediction",
+                remedy="take it out of source.dates",
+            )
+        _require_new([f"{name}_day", f"{name}_second"], taken, f"a part of date {name}")
+        times = times_of(rows, name)
+        unknown = ~times.known
+        return {
+            f"{name}_day": pa.array(times.whole("D"), mask=unknown),
+            f"{name}_second": pa.array(times.seconds(), mask=unknown),
+        }
+
+    def _add_weekday(self, rows: pa.Table, place: str | None) -> pa.Table:
+        """Return the rows with the day of the week, 1 for Monday, if the settings ask for it."""
+        name, spans = self._source.weekday, self._source.spans
+        if name is None:
+            return rows
+        _require_new([name], rows.column_names, "the day of the week")
+        if place is None and spans.from_location:  # no rows yet, only their columns
+            place = "1970-01-01" if spans.unit == "day" else None
+        days = local_days(rows, spans, place)
+        # 1970-01-01 was a Thursday.
+        numbers = np.where(days.known, (days.whole("D") + 3) % 7 + 1, 0)
+        return rows.append_column(name, pa.array(numbers, mask=~days.known))
+
+
+def _only(schema: pa.Schema, names: list[str]) -> pa.Table:
+    """Return a table with these columns of a schema, and no rows."""
+    return pa.schema([schema.field(name) for name in names]).empty_table()
+
+
+def _require_new(names: list[str], taken: Any, what: str) -> None:
+    for name in names:
+        if name in taken:
+            raise SettingsError(
+                f"{what} {name} is a column of the source",
+                remedy="give it another name in the settings' section source",
+            )
+
+
+def label(rows: pa.Table, target: Target) -> pa.ChunkedArray:
+    """Return 1 where the target's question is true, else 0.
+
+    `above` asks numbers; `equals` asks text, or whole numbers by their decimal digits.
+    """
+    column = rows[target.column]
+    whole = pa.types.is_integer(column.type)
+    if target.equals is not None:
+        if not (whole or pa.types.is_string(column.type)):
+            raise _wrong_target(target, column, "text", "above")
+        return pc.equal(column.cast(pa.string()), target.equals).cast(pa.int64())
+    if not (whole or pa.types.is_floating(column.type)):
+        raise _wrong_target(target, column, "numbers", "equals")
+    return pc.greater(column.cast(pa.float64()), target.above).cast(pa.int64())
+
+
+def _wrong_target(target: Target, column: pa.ChunkedArray, wanted: str, other: str) -> DataError:
+    return DataError(
+        f"target column {target.column} is {column.type}, not {wanted}",
+        remedy=f"name another column in source.target.column, or use source.target.{other}",
+    )

@@ -1,0 +1,82 @@
+"""Which rows are evaluated on: by the last span, by the hash of a key, or by a column's value.
+
+The hash, exactly: SipHash-2-4 of the UTF-8 text of the key, under the 16 bytes of HASH_KEY, mixed
+by SplitMix64's last steps (pandas.util.hash_array; a test has both written out); its first 53 bits
+as a fraction of one. A row is evaluated on where that is less than `eval_share`. Text is taken as
+it is and a whole number as its decimal digits; other types have no text that stays the same. So a
+row's split depends on its own key alone: not on other rows, their order, the machine or the version
+of a library. Changing anything of this moves rows between the splits of running use cases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.core.data_settings import Splits
+from components.core.errors import DataError
+
+HASH_KEY = "tandem.splits.v1"
+_LOW_BITS = 11  # of 64; a float64 holds the other 53 exactly
+
+
+@dataclass(frozen=True)
+class Parting:
+    """Which rows are evaluated on, and how many rows have no key to decide it by."""
+
+    evaluated: np.ndarray[Any, Any]
+    without_key: int = 0
+
+
+def divide(rows: pa.Table, splits: Splits, in_last_span: np.ndarray[Any, Any]) -> Parting:
+    """Return the split of each row.
+
+    Raises DataError for a column that is neither text nor whole numbers. By a column, a row
+    without a value is trained on.
+    """
+    if splits.column is None:
+        return Parting(in_last_span)
+    texts = _texts(rows, splits.column)
+    if splits.by == "column":
+        values = pa.array(splits.eval_values, pa.string())
+        return Parting(np.asarray(pc.is_in(texts, value_set=values).to_numpy()))
+    evaluated = fractions(texts.fill_null("")) < splits.eval_share
+    return Parting(evaluated, texts.null_count)
+
+
+def fractions(texts: pa.ChunkedArray) -> np.ndarray[Any, Any]:
+    """Return the hash of each text as a number from 0 to 1, without 1."""
+    from pandas.util import hash_array
+
+    encoded = texts.combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    words = np.asarray(encoded.dictionary.to_pylist(), dtype=object)
+    hashes = hash_array(words, encoding="utf8", hash_key=HASH_KEY, categorize=False)
+    shares = (hashes >> np.uint64(_LOW_BITS)).astype(np.float64) * 2.0 ** (_LOW_BITS - 64)
+    return np.asarray(shares[encoded.indices.to_numpy()])
+
+
+def require_keys(rows: int, splits: Splits) -> None:
+    """Raise DataError where rows have no key."""
+    if rows:
+        raise DataError(
+            f"{rows} rows have no {splits.column}, the key that decides their split",
+            remedy="drop them with source.drop_where_null, or name a key that every row has",
+            expected=0,
+            actual=rows,
+        )
+
+
+def _texts(rows: pa.Table, name: str) -> pa.ChunkedArray:
+    column = rows[name]
+    if not (pa.types.is_string(column.type) or pa.types.is_integer(column.type)):
+        raise DataError(
+            f"column {name} is {column.type}; a split needs text or whole numbers",
+            remedy=f"say `types: {{{name}: string}}` for its table, or name another column",
+        )
+    return column.cast(pa.string())

@@ -1,0 +1,125 @@
+"""Parquet and Arrow files: read by row group or record batch, their types known beforehand.
+
+Rules: only the columns asked for are read; text must be UTF-8; a damaged file is an error that
+names the file, and what it holds is never in a message. A batch of a compressed Arrow file, or of
+one that is not on this disk, is in memory whole: such files are to be written in batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import fs, ipc
+
+from components.core.data_settings import Table
+from components.core.errors import DataError
+from components.reading.batches import BATCH_ROWS
+from components.reading.columns import plain_schema, require_text_column
+from components.reading.files import File
+
+_ARROW_MAGIC = b"ARROW1"
+_BUFFER_BYTES = 2**20
+_UNREADABLE = (pa.ArrowException, OSError, EOFError)
+
+
+def find_parquet(file: File, table: Table) -> tuple[pa.Schema, int]:
+    """Return a Parquet file's schema and number of rows, from its footer alone."""
+    with file.random_access() as data, _readable(file, "Parquet"):
+        parquet = pq.ParquetFile(data)
+        schema, rows = parquet.schema_arrow, parquet.metadata.num_rows
+    return plain_schema(schema, file.name), rows
+
+
+def read_parquet(
+    file: File, table: Table, schema: pa.Schema, columns: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a Parquet file; of a row group of any size only pieces are in memory."""
+    with file.random_access() as data:
+        yield from _checked(lambda: _row_groups(data, columns), file, "Parquet")
+
+
+def _row_groups(data: pa.NativeFile, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    parquet = pq.ParquetFile(data, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+    yield from parquet.iter_batches(BATCH_ROWS, columns=list(columns))
+
+
+def find_arrow(file: File, table: Table) -> tuple[pa.Schema, int]:
+    """Return an Arrow file's schema and number of rows."""
+    with _arrow_data(file) as data, _readable(file, "Arrow"):
+        with _arrow_reader(data) as reader:
+            schema = plain_schema(reader.schema, file.name)
+        rows = sum(batch.num_rows for batch in _record_batches(data, schema.names[:1]))
+    return schema, rows
+
+
+def read_arrow(
+    file: File, table: Table, schema: pa.Schema, columns: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the record batches of an Arrow file or stream; Feather (V2) is such a file."""
+    with _arrow_data(file) as data:
+        yield from _checked(lambda: _record_batches(data, columns), file, "Arrow")
+
+
+@contextmanager
+def _arrow_data(file: File) -> Iterator[pa.NativeFile]:
+    """Open an Arrow file; one on disk is mapped, so that a batch of any size takes no memory."""
+    if not isinstance(file.filesystem, fs.LocalFileSystem):
+        with file.random_access() as data:
+            yield data
+        return
+    with _readable(file, "Arrow"):
+        mapped = pa.memory_map(file.path)
+    with mapped:
+        yield mapped
+
+
+def _record_batches(data: pa.NativeFile, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    with _arrow_reader(data) as reader:
+        fields = [reader.schema.get_field_index(name) for name in columns]
+    # Naming fields makes pyarrow copy what is mapped: a whole batch, of any size.
+    options = None if isinstance(data, pa.MemoryMappedFile) else fields
+    with _arrow_reader(data, options) as reader:
+        if isinstance(reader, ipc.RecordBatchStreamReader):
+            batches = iter(reader)
+        else:
+            batches = (reader.get_batch(n) for n in range(reader.num_record_batches))
+        yield from (batch.select(list(columns)) for batch in batches)
+
+
+def _arrow_reader(data: pa.NativeFile, fields: list[int] | None = None) -> Any:
+    """Open what begins with the magic of an Arrow file as one, anything else as a stream."""
+    options = ipc.IpcReadOptions(included_fields=fields) if fields else ipc.IpcReadOptions()
+    data.seek(0)
+    magic = data.read(len(_ARROW_MAGIC))
+    data.seek(0)
+    return (ipc.open_file if magic == _ARROW_MAGIC else ipc.open_stream)(data, options=options)
+
+
+def _checked(
+    batches: Callable[[], Iterator[pa.RecordBatch]], file: File, format_name: str
+) -> Iterator[pa.RecordBatch]:
+    """Yield batches whose text is known to be UTF-8; DataError at the first that is damaged."""
+    source, first = batches(), 1
+    while True:
+        with _readable(file, format_name):
+            batch = next(source, None)
+        if batch is None:
+            return
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            require_text_column(column, name, file.name, first)
+        yield batch
+        first += batch.num_rows
+
+
+@contextmanager
+def _readable(file: File, format_name: str) -> Iterator[None]:
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise DataError(
+            f"{file.name} is not a readable {format_name} file", remedy="write or fetch it again"
+        ) from error

@@ -1,0 +1,164 @@
+"""The four types of a source's columns, and how what formats and databases know becomes them.
+
+Why: later stages then have few cases, and a column means the same whatever it was stored as.
+
+Rules:
+1. a column is int64, float64, string or a timestamp (of the unit and zone that it has);
+2. integers and truth values become int64, decimals float64, dates timestamps; nothing is rounded
+   or cut on the way: a value that does not fit is an error;
+3. of several pieces of one table, each knowing only its own rows, a column gets the narrowest type
+   that holds them all; a column without any value is float64;
+4. a message names the table's file and the column, never a value.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.core.data_settings import ColumnKind
+from components.core.errors import DataError
+
+KINDS: Mapping[ColumnKind, pa.DataType] = {
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "string": pa.string(),
+    "timestamp": pa.timestamp("us"),
+}
+_UNITS = ("s", "ms", "us", "ns")
+BEYOND_INT64 = float(2**63)
+
+
+def plain_type(kind: pa.DataType) -> pa.DataType | None:
+    """Return the type that a column is read as: null where it is unknown, None where there is none.
+
+    Null is the type of a column with no value yet (rule 3).
+    """
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_null(kind) or pa.types.is_timestamp(kind):
+        return kind
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return pa.int64()
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return pa.float64()
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_date(kind):
+        return pa.timestamp("s" if pa.types.is_date32(kind) else "ms")
+    return None
+
+
+def plain_schema(schema: pa.Schema, name: str) -> pa.Schema:
+    """Return a file's schema in the types of rule 1; DataError for what is none of them."""
+    require_distinct(schema.names, name)
+    fields = []
+    for field in schema:
+        kind = plain_type(field.type)
+        if kind is None:
+            raise DataError(
+                f"column {field.name} of {name} is {_kind_name(field.type)}, which is neither "
+                "number, text nor time",
+                remedy="store it flat, as numbers, text in UTF-8 or times, or leave it out",
+            )
+        fields.append(pa.field(field.name, kind))
+    return pa.schema(fields)
+
+
+def _kind_name(kind: pa.DataType) -> str:
+    """Return a type's name, of a nested one without the names and types inside."""
+    return str(kind).partition("<")[0]
+
+
+def require_distinct(names: Sequence[str], name: str) -> None:
+    """Raise DataError naming the columns that a file has more than once."""
+    twice = sorted(column for column, count in Counter(names).items() if count > 1)
+    if twice:
+        raise DataError(f"{name} has more than one column {', '.join(twice)}", remedy="rename them")
+
+
+def wider(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
+    """Return the narrowest type that holds the values of both, None where only text would."""
+    if one == other or pa.types.is_null(other):
+        return one
+    if pa.types.is_null(one):
+        return other
+    if {one, other} == {pa.int64(), pa.float64()}:
+        return pa.float64()
+    one, other = (pa.timestamp("s") if pa.types.is_date32(kind) else kind for kind in (one, other))
+    if pa.types.is_timestamp(one) and pa.types.is_timestamp(other) and one.tz == other.tz:
+        return pa.timestamp(max(one.unit, other.unit, key=_UNITS.index), one.tz)
+    return None
+
+
+def known(schema: pa.Schema) -> pa.Schema:
+    """Return the schema with every column of no value as float64."""
+    return pa.schema(
+        [
+            pa.field(field.name, pa.float64() if pa.types.is_null(field.type) else field.type)
+            for field in schema
+        ]
+    )
+
+
+def cast_batch(batch: pa.RecordBatch, schema: pa.Schema, name: str, first: int) -> pa.RecordBatch:
+    """Return a batch of exactly this schema's columns, in its order; DataError for a misfit.
+
+    `first` is the number of the batch's first row, for the message.
+    """
+    columns = []
+    for field in schema:
+        column = batch.column(field.name)
+        columns.append(column if column.type == field.type else _cast(column, field, name, first))
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _cast(column: pa.Array, field: pa.Field, name: str, first: int) -> pa.Array:
+    try:
+        return column.cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        pass
+    row = first + first_misfit(column, field.type)
+    beyond = pa.types.is_integer(column.type) and pa.types.is_integer(field.type)
+    what = "an integer beyond int64" if beyond else f"what is no {field.type}"
+    raise DataError(
+        f"column {field.name} of {name} holds {what}, first in row {row}",
+        remedy="store it as text, or correct source.*.types",
+    )
+
+
+def first_misfit(column: pa.Array, kind: pa.DataType) -> int:
+    """Return the place of the first value that does not cast; one of the column's does not."""
+    low, high = 0, len(column)
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            column.slice(low, middle - low).cast(kind)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            high = middle
+        else:
+            low = middle
+    return low
+
+
+def require_text_column(column: pa.Array, column_name: str, name: str, first: int) -> None:
+    """Raise DataError unless a column of text is UTF-8; `first` numbers its first row."""
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        row = first + first_misfit(column.cast(pa.large_binary()), pa.large_string())
+        raise DataError(
+            f"column {column_name} of {name} holds text that is not UTF-8, first in row {row}",
+            remedy="write it as UTF-8",
+        ) from None
+
+
+def has_huge(column: pa.Array | pa.ChunkedArray) -> bool:
+    """Say whether a column of floats has a number that no int64 holds."""
+    if not pa.types.is_floating(column.type):
+        return False
+    least, most = pc.min_max(column).values()
+    return any(abs(value.as_py() or 0.0) >= BEYOND_INT64 for value in (least, most))

@@ -1,0 +1,289 @@
+"""CSV: streamed twice, once to find the types of the whole file, once to give its rows.
+
+Why twice: a column may change its nature after any number of rows, and rows that were given away
+in a narrower type cannot be taken back.
+
+Rules:
+1. types do not depend on where a block ends: true and false are the only truth values; a time
+   without a date, or finer than microseconds, is text; a column whose blocks differ is the
+   narrowest type that holds them all (columns.py), else text;
+2. the settings' `types` win, and a value that does not fit them is an error;
+3. an integer beyond int64 is an error, unless the settings make its column text or float64;
+4. rows are numbered as an editor numbers lines where no value has a line break: the header is 1;
+5. a column without a name is called by its place, `column_1` and so on;
+6. an error names file, column and row, never a value.
+"""
+
+from __future__ import annotations
+
+import csv as python_csv
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as csv
+
+from components.core.data_settings import Table
+from components.core.errors import DataError
+from components.reading.columns import (
+    KINDS,
+    first_misfit,
+    has_huge,
+    require_distinct,
+    wider,
+)
+from components.reading.files import UNREADABLE, File
+from components.reading.text import damaged, open_text, require_text
+
+# pyarrow reads up to 32 blocks ahead of what it parses; a row is no longer than one.
+BLOCK_BYTES = 2**20
+_FIRST_ROW = 2
+_TIMES = (pa.timestamp("us"), pa.timestamp("us", "UTC"))
+_CONVERSION = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error")
+_SHAPE = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
+_INTEGER = r"^\s*[+-]?\d{19,}\s*$"
+_FORM = "correct the file; source.*.delimiter stands between columns, and one line is the header"
+
+
+class _Misfit(Exception):
+    """The value of a column in a row does not fit the type that it was to be read as."""
+
+    def __init__(self, column: str, row: str) -> None:
+        super().__init__(column)
+        self.column, self.row = column, row
+
+
+def find_csv(file: File, table: Table) -> tuple[pa.Schema, int]:
+    """Return the types that hold every row of a CSV file, as pyarrow reads them, and the rows.
+
+    Where a block does not fit, its own types are found, the column is made wider, and reading goes
+    on: what fitted the narrower type fits the wider one.
+    """
+    require_text(file, table.encoding)
+    names, has_rows = _header(file, table)
+    given = {name: KINDS[kind] for name, kind in table.types.items() if name in names}
+    types: dict[str, pa.DataType] = {name: pa.null() for name in names} | given
+    rows, huge, done, last = 0, set[str](), not has_rows, None
+    while not done:
+        found = _first_types(file, table, names, given, rows)
+        types = {name: _holds_both(types[name], found[name]) for name in names}
+        try:
+            for batch in _batches(file, table, names, types, skip=rows):
+                rows += batch.num_rows
+                huge |= {name for name in names if has_huge(batch.column(name))}
+                last = batch.column(names[-1])[-1:]
+            done = True
+        except _Misfit as misfit:
+            if misfit.column in given:
+                raise _wrong_type(file, misfit, types) from None
+            if types[misfit.column] in _TIMES:
+                types[misfit.column] = pa.string()
+    for name in sorted(huge - set(given)):
+        if types[name] == pa.float64():
+            _require_int64(file, table, names, name)
+    _require_closed(file, last, rows)
+    return pa.schema(list(types.items())), rows
+
+
+def read_csv(
+    file: File, table: Table, schema: pa.Schema, columns: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the columns of a CSV file in the types that `find_csv` found for its whole table."""
+    types = {field.name: field.type for field in schema}
+    try:
+        names, has_rows = _header(file, table)
+        if has_rows:
+            yield from _batches(file, table, names, types, columns=columns)
+    except _Misfit as misfit:
+        raise _wrong_type(file, misfit, types) from None
+
+
+def _header(file: File, table: Table) -> tuple[list[str], bool]:
+    """Return the names of the columns (rule 5), and whether there is a row."""
+    encoding = "utf-8-sig" if table.encoding.lower() in ("utf-8", "utf8") else table.encoding
+    try:
+        with (
+            open_text(file) as stream,
+            # What is not in this encoding further on is told with its row.
+            io.TextIOWrapper(stream, encoding, "surrogateescape", newline="") as text,
+        ):
+            lines = python_csv.reader(text, delimiter=table.delimiter)
+            header = next((line for line in lines if line), [])
+            has_rows = any(line.strip() for line in text)
+        "".join(header).encode("utf-8")
+    except UnicodeError:
+        raise _not_encoded(file, table, "the header") from None
+    except python_csv.Error:
+        raise DataError(f"{file.name} is no CSV: its header cannot be read", remedy=_FORM) from None
+    except UNREADABLE as error:
+        raise damaged(file) from error
+    names = [name or f"column_{number}" for number, name in enumerate(header, start=1)]
+    require_distinct(names, file.name)
+    return names, has_rows
+
+
+def _require_closed(file: File, last: pa.Array | None, rows: int) -> None:
+    """Raise DataError where the last value goes on to the end because its quote is not closed.
+
+    Its lines would be lost in it. A quote within a value is allowed, so the number of quotes alone
+    says nothing.
+    """
+    if last is None or not pa.types.is_string(last.type) or "\n" not in (last[0].as_py() or ""):
+        return
+    quotes = 0
+    with open_text(file) as stream:
+        while piece := stream.read(BLOCK_BYTES):
+            quotes += piece.count(b'"')
+    if quotes % 2:
+        raise DataError(
+            f"{file.name} is no CSV table: row {rows + 1} has a quote that is not closed",
+            remedy=_FORM,
+        )
+
+
+def _first_types(
+    file: File, table: Table, names: list[str], given: Mapping[str, pa.DataType], skip: int
+) -> dict[str, pa.DataType]:
+    """Return the types of the first block after `skip` rows (rule 1)."""
+    with _reader(file, table, names, given, skip) as reader:
+        kinds = {field.name: field.type for field in reader.schema}
+        binary = [name for name, kind in kinds.items() if pa.types.is_binary(kind)]
+        if binary:
+            place = first_misfit(reader.read_next_batch().column(binary[0]), pa.string())
+            row = skip + place + _FIRST_ROW
+            raise _not_encoded(file, table, f"column {binary[0]} in row {row}")
+    return {name: _safe_type(kind) for name, kind in kinds.items()}
+
+
+def _safe_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type to read as: in nanoseconds the year 2300 would silently be another."""
+    if pa.types.is_time(kind):
+        return pa.string()
+    if pa.types.is_timestamp(kind) and kind.unit == "ns":
+        return pa.timestamp("us", kind.tz)
+    return kind
+
+
+def _holds_both(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    both = wider(one, other)
+    return pa.string() if both is None else both
+
+
+@contextmanager
+def _reader(
+    file: File,
+    table: Table,
+    names: Sequence[str],
+    types: Mapping[str, pa.DataType],
+    skip: int = 0,
+    columns: Sequence[str] | None = None,
+) -> Iterator[csv.CSVStreamingReader]:
+    """Open a CSV file after `skip` rows; errors of reading become ours here."""
+    with _explained(file, table, names), open_text(file) as stream:
+        yield csv.open_csv(
+            stream,
+            # Threads gain nothing here and lose the numbers of rows in errors.
+            read_options=csv.ReadOptions(
+                block_size=BLOCK_BYTES,
+                use_threads=False,
+                column_names=names,
+                skip_rows_after_names=1 + skip,
+                encoding=table.encoding,
+            ),
+            parse_options=csv.ParseOptions(delimiter=table.delimiter, newlines_in_values=True),
+            convert_options=csv.ConvertOptions(
+                null_values=list(table.null_values),
+                strings_can_be_null=True,
+                column_types=dict(types),
+                include_columns=columns,
+                true_values=["true", "True", "TRUE"],
+                false_values=["false", "False", "FALSE"],
+            ),
+        )
+
+
+def _batches(
+    file: File,
+    table: Table,
+    names: Sequence[str],
+    types: Mapping[str, pa.DataType],
+    skip: int = 0,
+    columns: Sequence[str] | None = None,
+) -> Iterator[pa.RecordBatch]:
+    with _reader(file, table, names, types, skip, columns) as reader:
+        yield from reader
+
+
+@contextmanager
+def _explained(file: File, table: Table, names: Sequence[str]) -> Iterator[None]:
+    """Turn an error of pyarrow's into ours, without the value that its message quotes."""
+    try:
+        yield
+    except pa.ArrowInvalid as error:
+        message = str(error)
+    except UnicodeDecodeError:
+        raise _not_encoded(file, table, "a row after its first block") from None
+    except UNREADABLE:
+        raise damaged(file) from None
+    else:
+        return
+    conversion, shape = _CONVERSION.search(message), _SHAPE.search(message)
+    if conversion and "UTF8" in message:
+        where = f"column {names[int(conversion[1])]} in row {conversion[2]}"
+        raise _not_encoded(file, table, where) from None
+    if conversion:
+        raise _Misfit(names[int(conversion[1])], conversion[2]) from None
+    raise DataError(
+        f"{file.name} is no CSV table: {_cause(shape, message)}", remedy=_FORM
+    ) from None
+
+
+def _cause(shape: re.Match[str] | None, message: str) -> str:
+    if shape:
+        return f"row {shape[1]} has {shape[3]} columns instead of {shape[2]}"
+    if "straddl" in message:
+        return f"a row is longer than {BLOCK_BYTES // 2**20} MiB; perhaps a quote is not closed"
+    return "its rows cannot be told apart"
+
+
+def _not_encoded(file: File, table: Table, where: str) -> DataError:
+    return DataError(
+        f"{file.name} is not {table.encoding}: {where} cannot be read",
+        remedy="set source.*.encoding to the file's, such as latin-1, or write it as utf-8",
+    )
+
+
+def _wrong_type(file: File, misfit: _Misfit, types: Mapping[str, pa.DataType]) -> DataError:
+    return DataError(
+        f"column {misfit.column} of {file.name} holds what is no {types[misfit.column]}, "
+        f"first in row {misfit.row}",
+        remedy="correct the file, or source.*.types",
+    )
+
+
+def _require_int64(file: File, table: Table, names: Sequence[str], name: str) -> None:
+    """Raise DataError where a column of numbers is written with an integer beyond int64."""
+    rows = 0
+    types = {name: pa.string()}
+    for batch in _batches(file, table, names, types, columns=[name]):
+        place = pc.index(_beyond(batch.column(0)), True).as_py()
+        if place >= 0:
+            raise DataError(
+                f"column {name} of {file.name} holds an integer beyond int64, first in row "
+                f"{rows + place + _FIRST_ROW}",
+                remedy=f"set source.*.types.{name} to string, or to float64 to round it",
+            )
+        rows += batch.num_rows
+
+
+def _beyond(text: pa.Array) -> pa.Array:
+    """Return which texts are integers beyond int64, exactly: compared digit by digit."""
+    text = pc.if_else(pc.match_substring_regex(text, _INTEGER), pc.utf8_trim_whitespace(text), None)
+    digits = pc.utf8_ltrim(text, "+-0")
+    length = pc.utf8_length(digits)
+    largest = pc.if_else(pc.starts_with(text, "-"), str(2**63), str(2**63 - 1))
+    beyond = pc.and_(pc.equal(length, len(str(2**63))), pc.greater(digits, largest))
+    return pc.fill_null(pc.or_(pc.greater(length, len(str(2**63))), beyond), False)

@@ -1,0 +1,133 @@
+"""Databases: their addresses in the environment, and a query's rows as a stream of batches.
+
+Rules:
+1. an address, and with it a password, is in the environment alone: no message, record or digest
+   has it, and so a database's own words are never passed on;
+2. a database is only read: PostgreSQL in a read-only transaction, a DuckDB file opened read-only;
+3. nothing is fetched for a query beyond its database: DuckDB installs and loads no extension.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+
+from components.core.errors import DataError, PlatformError, SettingsError
+from components.core.sources import sources_folder
+from components.reading.batches import BATCH_ROWS
+
+_POSTGRESQL = re.compile(r"^postgres(ql)?://")
+_DUCKDB = "duckdb:///"
+_MEMORY = ":memory:"
+_NO_EXTENSIONS = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+_SQLSTATE = re.compile(r"^[0-9A-Z]{5}$")
+_CAUSES: Mapping[str, str] = {
+    "28": "the user or the password is wrong",
+    "3D": "there is no such database",
+    "42": "the statement is wrong, or names what is not there or may not be read",
+    "22": "a value does not fit what the statement makes of it",
+    "25": "the statement would change data",
+    "57": "the database stopped it",
+    "53": "the database has not enough of something",
+}
+
+
+def variable_of(database: str) -> str:
+    """Return the environment variable that holds a database's address."""
+    return "TANDEM_DATABASE_" + re.sub(r"[^A-Z0-9]", "_", database.upper())
+
+
+def address_of(database: str) -> str:
+    """Return a database's address; SettingsError naming the variable where there is none."""
+    variable = variable_of(database)
+    address = os.environ.get(variable, "")
+    if not address:
+        raise SettingsError(
+            f"the address of database {database} is not known",
+            remedy=f"set {variable} to postgresql://... or duckdb:///PATH",
+        )
+    if not (_POSTGRESQL.match(address) or address.startswith(_DUCKDB)):
+        raise SettingsError(
+            f"{variable} holds no address of a database that can be read",
+            remedy="set it to postgresql://... or duckdb:///PATH",
+        )
+    return address
+
+
+@contextmanager
+def rows_of(database: str, statement: str) -> Iterator[pa.RecordBatchReader]:
+    """Run a statement and give its rows as they arrive; an error of the database becomes ours."""
+    address = address_of(database)
+    run = _postgresql if _POSTGRESQL.match(address) else _duckdb
+    with run(database, address, statement) as reader:
+        yield reader
+
+
+@contextmanager
+def _postgresql(database: str, address: str, statement: str) -> Iterator[pa.RecordBatchReader]:
+    import adbc_driver_manager as adbc
+    from adbc_driver_postgresql import dbapi  # type: ignore[import-untyped]
+
+    try:
+        with (
+            closing(dbapi.connect(address, autocommit=True)) as connection,
+            closing(connection.cursor()) as cursor,
+        ):
+            cursor.execute("SET default_transaction_read_only = on")
+            cursor.execute(statement)
+            with cursor.fetch_record_batch() as reader:
+                yield reader
+    except adbc.Error as error:
+        raise _postgresql_error(database, error.sqlstate) from None
+    except OSError:  # what the driver raises once rows have begun to come
+        raise _failed(database, "a row could not be made or fetched") from None
+
+
+def _postgresql_error(database: str, state: str | None) -> DataError | PlatformError:
+    if state is None or not _SQLSTATE.match(state) or state.startswith("08"):
+        return PlatformError(
+            f"database {database} cannot be reached",
+            remedy=f"check that it runs and what {variable_of(database)} says",
+        )
+    cause = _CAUSES.get(state[:2], "it was refused")
+    return _failed(database, f"{cause} (SQLSTATE {state})")
+
+
+@contextmanager
+def _duckdb(database: str, address: str, statement: str) -> Iterator[pa.RecordBatchReader]:
+    import duckdb
+
+    path = address.removeprefix(_DUCKDB)
+    if path != _MEMORY:
+        path = str(sources_folder() / path)
+        if not Path(path).is_file():
+            raise SettingsError(
+                f"the file of database {database} is missing",
+                remedy=f"correct {variable_of(database)}: duckdb:///PATH, or duckdb:////PATH for "
+                "an absolute path",
+            )
+    read_only = path != _MEMORY
+    try:
+        with closing(duckdb.connect(path, read_only, dict(_NO_EXTENSIONS))) as connection:
+            kinds = [one.type for one in connection.extract_statements(statement)]
+            if kinds != [duckdb.StatementType.SELECT]:
+                raise _failed(database, "it is not one SELECT statement")
+            connection.execute("SET TimeZone = 'UTC'")
+            # While a reader is open, DuckDB lets whoever connects to the file anew wait for ever.
+            with connection.sql(statement).to_arrow_reader(BATCH_ROWS) as reader:
+                yield reader
+    except duckdb.Error as error:
+        kind = type(error).__name__.removesuffix("Exception")
+        raise _failed(database, f"DuckDB answers with {kind}") from None
+
+
+def _failed(database: str, cause: str) -> DataError:
+    return DataError(
+        f"the query of {database} failed: {cause}",
+        remedy="try the statement in the database's own client",
+    )

@@ -1,0 +1,124 @@
+"""A table of files, opened: its types known, its bytes checked, its rows given in batches.
+
+Rules:
+1. what is opened is what the run pinned: the digest of the files is checked before the first row;
+2. the types are those of all files and all rows, and known before the first row;
+3. rows come in the order of the files and within them as they are stored; no more than a few
+   batches are in memory at a time;
+4. every file has the same columns, in whatever order; the first file's order is the table's;
+5. a table without rows is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from components.core.data_settings import Table
+from components.core.errors import DataError
+from components.core.examples import SourceFile
+from components.reading.batches import evenly
+from components.reading.columns import cast_batch, known, plain_schema, wider
+from components.reading.files import File, digest_of
+from components.reading.formats import Reader, reader_of
+from components.reading.opened import SpanRows, no_rows, selected, with_given
+
+_BATCH_BYTES = 32 * 2**20
+
+
+class FileTable:
+    """A table of files that can be read any number of times."""
+
+    def __init__(
+        self,
+        table: Table,
+        found: Sequence[tuple[File, Reader]],
+        described: tuple[SourceFile, ...],
+        stored: pa.Schema,
+    ) -> None:
+        self.name = table.name
+        self.schema = with_given(plain_schema(known(stored), table.name), table)
+        self._table, self._found, self._described = table, found, described
+        self._stored = stored
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[SpanRows]:
+        """Yield the rows, of all columns or those named, in their given order.
+
+        Raises DataError for a column that the table does not have.
+        """
+        schema = selected(self.schema, columns, self.name)
+        for file, reader in self._found:
+            for rows in evenly(self._rows(file, reader, schema), most_bytes=_BATCH_BYTES):
+                yield SpanRows(file.span, rows)
+
+    def files(self) -> tuple[SourceFile, ...]:
+        """Return the files that the rows come from, in order."""
+        return self._described
+
+    def _rows(self, file: File, reader: Reader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        first = 1
+        for batch in reader.read(file, self._table, self._stored, schema.names):
+            yield cast_batch(batch, schema, file.name, first)
+            first += batch.num_rows
+
+
+def open_files(table: Table, found: Sequence[File]) -> FileTable:
+    """Open a table of these files; see the module's rules for what is an error."""
+    described = _pinned(table, found)
+    readers = [(file, reader_of(file, table)) for file in found]
+    stored, rows = _merged(table, readers)
+    if rows == 0:
+        raise no_rows(table.name)
+    if not stored.names:
+        raise DataError(f"{table.name} has no columns", remedy="give a table")
+    return FileTable(table, readers, described, stored)
+
+
+def _pinned(table: Table, found: Sequence[File]) -> tuple[SourceFile, ...]:
+    """Describe the files; DataError unless they are what the settings or the run's start name."""
+    described = tuple(file.describe() for file in found)
+    actual = digest_of(described)
+    if table.sha256 not in (None, actual):
+        raise DataError(
+            f"{table.name} is not what the run was to read",
+            remedy="start a new run, or correct sha256 in the settings",
+            expected=table.sha256,
+            actual=actual,
+        )
+    return described
+
+
+def _merged(table: Table, found: Sequence[tuple[File, Reader]]) -> tuple[pa.Schema, int]:
+    """Return the types that hold every file's rows, and how many rows there are (rules 2 and 4)."""
+    first, reader = found[0]
+    schema, total = reader.find(first, table)
+    for file, reader in found[1:]:
+        own, rows = reader.find(file, table)
+        total += rows
+        schema = _merge(schema, own, file, first, text=reader.text)
+    return schema, total
+
+
+def _merge(schema: pa.Schema, own: pa.Schema, file: File, first: File, *, text: bool) -> pa.Schema:
+    for name in schema.names:
+        if name not in own.names:
+            raise _other_columns(f"{file.name} lacks column {name}, which {first.name} has")
+    for name in own.names:
+        if name not in schema.names:
+            raise _other_columns(f"{file.name} also has column {name}, unlike {first.name}")
+    fields = []
+    for field in schema:
+        other = own.field(field.name).type
+        both = wider(field.type, other)
+        if both is None and not text:
+            raise DataError(
+                f"column {field.name} is {other} in {file.name} and {field.type} in {first.name}",
+                remedy="write it in one type",
+            )
+        fields.append(pa.field(field.name, pa.string() if both is None else both))
+    return pa.schema(fields)
+
+
+def _other_columns(message: str) -> DataError:
+    return DataError(message, remedy="give every file of a table the same columns")

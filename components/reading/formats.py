@@ -1,0 +1,77 @@
+"""The formats of files: which one a file's name says, and how each is found out about and read.
+
+Rules: `find` returns a file's columns in types that its `read` takes, and its number of rows;
+types that only their rows tell may differ between the files of a table, which then gets the
+narrowest that hold them all; a format that stores its types must store the same in every file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import pyarrow as pa
+
+from components.core.data_settings import Format, Table
+from components.core.errors import SettingsError
+from components.reading.columnar_files import (
+    find_arrow,
+    find_parquet,
+    read_arrow,
+    read_parquet,
+)
+from components.reading.csv_files import find_csv, read_csv
+from components.reading.files import File
+from components.reading.json_files import find_json, read_json
+from components.reading.text import PACKED
+from components.reading.tfrecords import find_tfrecord, read_tfrecord
+
+SUFFIXES: Mapping[str, Format] = {
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".tfrecord": "tfrecord",
+}
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How a format is read; `text` where a column that fits no other type is text."""
+
+    find: Callable[[File, Table], tuple[pa.Schema, int]]
+    read: Callable[[File, Table, pa.Schema, Sequence[str]], Iterator[pa.RecordBatch]]
+    text: bool = False
+    packed: bool = True
+
+
+READERS: Mapping[Format, Reader] = {
+    "csv": Reader(find_csv, read_csv, text=True),
+    "parquet": Reader(find_parquet, read_parquet, packed=False),
+    "arrow": Reader(find_arrow, read_arrow, packed=False),
+    "jsonl": Reader(find_json, read_json),
+    "tfrecord": Reader(find_tfrecord, read_tfrecord),
+}
+
+
+def reader_of(file: File, table: Table) -> Reader:
+    """Return how a file is read: by the settings' format, else by its name."""
+    suffixes = PurePosixPath(file.name.partition("::")[0].lower()).suffixes
+    packed = bool(suffixes) and suffixes[-1] in PACKED
+    named = suffixes[:-1] if packed else suffixes
+    kind = table.format or (SUFFIXES.get(named[-1]) if named else None)
+    if kind is None:
+        raise SettingsError(
+            f"the name {file.name} does not say its format",
+            remedy=f"set source.*.format to one of {', '.join(READERS)}",
+        )
+    if packed and not READERS[kind].packed:
+        raise SettingsError(
+            f"{file.name} is {kind} packed once more, which cannot be read in pieces",
+            remedy=f"unpack it, or name a member: zip://MEMBER.{kind}::LOCATION",
+        )
+    return READERS[kind]

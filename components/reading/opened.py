@@ -1,0 +1,73 @@
+"""What every opened table is, whether its rows come from files or from a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from components.core.data_settings import Table
+from components.core.errors import DataError, SettingsError
+from components.core.examples import SourceFile
+from components.reading.columns import KINDS
+
+
+@dataclass(frozen=True)
+class SpanRows:
+    """Rows of one table, and their span where the location has {span}."""
+
+    span: str | None
+    rows: pa.RecordBatch
+
+
+class OpenedTable(Protocol):
+    """A table whose types are known and whose rows can be read, any number of times.
+
+    Every batch has exactly `schema`, or the columns of it that were asked for: int64, float64,
+    string and timestamps.
+    """
+
+    @property
+    def name(self) -> str:
+        """What messages and records call the table."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns and their types."""
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[SpanRows]:
+        """Yield the rows in order, at most 65,536 at a time, of the columns named or of all."""
+
+    def files(self) -> tuple[SourceFile, ...]:
+        """Return what was read; complete once `batches` is exhausted."""
+
+
+def selected(schema: pa.Schema, columns: Sequence[str] | None, name: str) -> pa.Schema:
+    """Return the schema of the columns named, in their order; DataError for one it has not."""
+    names = schema.names if columns is None else columns
+    for column in names:
+        if column not in schema.names:
+            raise DataError(
+                f"{name} has no column {column}",
+                remedy=f"name one of: {', '.join(schema.names)}",
+            )
+    return pa.schema([schema.field(column) for column in names])
+
+
+def with_given(schema: pa.Schema, table: Table) -> pa.Schema:
+    """Return the schema with the settings' types; SettingsError for a column that there is not."""
+    for column in table.types:
+        if column not in schema.names:
+            raise SettingsError(
+                f"source.*.types names column {column}, which {table.name} does not have",
+                remedy=f"name one of: {', '.join(schema.names)}",
+            )
+    kinds = {name: KINDS[kind] for name, kind in table.types.items()}
+    return pa.schema([pa.field(f.name, kinds.get(f.name, f.type)) for f in schema])
+
+
+def no_rows(name: str) -> DataError:
+    """Return the error for a table without a row."""
+    return DataError(f"{name} has no rows", remedy="give data, not a header alone")

@@ -1,0 +1,94 @@
+"""Text files as streams of bytes, whatever they are packed in.
+
+Rules: .gz, .bz2, .zst and .zip after the format's own suffix are unpacked while reading; a .zip
+holds one file; what is cut short, damaged or no text is an error that names the file.
+"""
+
+from __future__ import annotations
+
+import codecs
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+
+import pyarrow as pa
+
+from components.core.errors import DataError, SettingsError
+from components.reading.files import UNREADABLE, File
+
+PACKED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".zip": "zip"}
+_SNIFFED_BYTES = 4096
+
+
+def suffix_of(name: str) -> str:
+    """Return the last suffix of a file's name, of a member's where the name has an archive's."""
+    return PurePosixPath(name.partition("::")[0]).suffix.lower()
+
+
+@contextmanager
+def open_text(file: File) -> Iterator[pa.NativeFile]:
+    """Open a file for reading from start to end, unpacked."""
+    packed = PACKED.get(suffix_of(file.name))
+    if packed is None:
+        with file.stream() as stream:
+            yield stream
+    elif packed == "zip":
+        with file.random_access() as data, _only_member(file, data) as stream:
+            yield stream
+    else:
+        with file.stream() as stream, pa.CompressedInputStream(stream, packed) as unpacked:
+            yield unpacked
+
+
+@contextmanager
+def _only_member(file: File, data: pa.NativeFile) -> Iterator[pa.NativeFile]:
+    try:
+        archive = zipfile.ZipFile(data)
+        members = [info for info in archive.infolist() if not info.is_dir()]
+        if len(members) != 1:
+            raise DataError(
+                f"{file.name} holds {len(members)} files, not one",
+                remedy="pack one file alone, or name one: zip://MEMBER::LOCATION",
+            )
+        member = archive.open(members[0])
+    except UNREADABLE as error:
+        raise damaged(file) from error
+    with archive, member, pa.PythonFile(member, mode="r") as stream:
+        yield stream
+
+
+def damaged(file: File) -> DataError:
+    """Return the error for bytes that cannot be unpacked or had."""
+    kind = suffix_of(file.name) if suffix_of(file.name) in PACKED else "text"
+    return DataError(
+        f"{file.name} is not a readable {kind} file: it is cut short or damaged",
+        remedy="fetch or pack it again",
+    )
+
+
+def require_text(file: File, encoding: str) -> None:
+    """Raise DataError unless a file begins as text; SettingsError for an unknown encoding."""
+    try:
+        decoder = codecs.getincrementaldecoder(encoding)()
+    except LookupError as error:
+        raise SettingsError(
+            f"there is no encoding {encoding}, which {file.name} is to be read in",
+            remedy="correct source.*.encoding: utf-8, latin-1, cp1252 or another of Python's",
+        ) from error
+    try:
+        with open_text(file) as stream:
+            data = stream.read(_SNIFFED_BYTES)
+    except UNREADABLE as error:
+        raise damaged(file) from error
+    if not data:
+        raise DataError(f"{file.name} is empty", remedy="give a file with a header and rows")
+    try:
+        text = decoder.decode(data)
+    except UnicodeDecodeError:  # the reader says in which row and column
+        text = data.decode("latin-1")
+    if "\0" in text:
+        raise DataError(
+            f"{file.name} holds binary data, not text",
+            remedy="give the text itself, or set source.*.encoding where it is UTF-16",
+        )

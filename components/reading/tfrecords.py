@@ -1,0 +1,163 @@
+"""TFRecord files of tf.Example, without TensorFlow.
+
+Why: importing TensorFlow takes seconds and hundreds of megabytes. A TFRecord file is a sequence of
+length, masked CRC-32C of the length, bytes, and masked CRC-32C of the bytes (core/lib/io/
+record_writer.h in TensorFlow's sources); TFX's own decoder turns a list of examples into Arrow
+columns, in C++.
+
+Rules:
+1. a feature has one value at most: a row without one, or without the feature, has null there;
+2. a feature has one type in the whole file: int64, float (as float64) or bytes (text in UTF-8);
+3. both checksums of every record are checked; a record that is cut short is an error;
+4. columns are sorted by name: an example has no order; rows are numbered from 1.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+
+import google_crc32c
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.core.data_settings import Table
+from components.core.errors import DataError
+from components.reading.columns import require_text_column
+from components.reading.files import UNREADABLE, File
+from components.reading.text import damaged, open_text
+
+_HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
+_MASK_DELTA = 0xA282EAD8
+_RECORDS, _BYTES = 8192, 8 * 2**20  # of one batch, whichever comes first
+_LONGEST = 2**30
+_BUFFER = 2**20
+_ONE_TYPE = "write each feature in one type, with one value at most"
+
+
+def find_tfrecord(file: File, table: Table) -> tuple[pa.Schema, int]:
+    """Return the columns of a file of examples and its number of rows."""
+    types: dict[str, pa.DataType] = {}
+    rows = 0
+    for batch in _decoded(file):
+        for field in batch.schema:
+            one, other = types.get(field.name, pa.null()), field.type
+            if one != other and not pa.types.is_null(one) and not pa.types.is_null(other):
+                raise DataError(
+                    f"column {field.name} of {file.name} is {one} up to row {rows} and {other} "
+                    "after",
+                    remedy=_ONE_TYPE,
+                )
+            types[field.name] = other if pa.types.is_null(one) else one
+        rows += batch.num_rows
+    return pa.schema(sorted(types.items())), rows
+
+
+def read_tfrecord(
+    file: File, table: Table, schema: pa.Schema, columns: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the columns of a file of examples; a feature that a batch lacks is null in it."""
+    for batch in _decoded(file):
+        arrays = [
+            batch.column(name)
+            if name in batch.schema.names
+            else pa.nulls(batch.num_rows, schema.field(name).type)
+            for name in columns
+        ]
+        yield pa.RecordBatch.from_arrays(arrays, names=list(columns))
+
+
+def _decoded(file: File) -> Iterator[pa.RecordBatch]:
+    """Yield batches of single-valued columns."""
+    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+    decoder, first = ExamplesToRecordBatchDecoder(), 1
+    for records in _grouped(_records(file)):
+        try:
+            batch = decoder.DecodeBatch(records)
+        except RuntimeError:
+            raise DataError(
+                f"{file.name} has a record that is no tf.Example, or a feature of two types, "
+                f"in rows {first} to {first + len(records) - 1}",
+                remedy=_ONE_TYPE,
+            ) from None
+        columns = {
+            name: _single(column, name, file, first)
+            for name, column in zip(batch.schema.names, batch.columns, strict=True)
+        }
+        schema = pa.schema([(name, column.type) for name, column in columns.items()])
+        yield pa.RecordBatch.from_arrays(list(columns.values()), schema=schema)
+        first += len(records)
+
+
+def _single(column: pa.Array, name: str, file: File, first: int) -> pa.Array:
+    """Return a column of lists as one of values (rules 1 and 2)."""
+    if pa.types.is_null(column.type):
+        return column
+    lengths = np.asarray(pc.fill_null(pc.list_value_length(column), 0))
+    several = np.flatnonzero(lengths > 1)
+    if several.size:
+        raise DataError(
+            f"column {name} of {file.name} has {lengths[several[0]]} values in row "
+            f"{first + several[0]}",
+            remedy=_ONE_TYPE,
+        )
+    places = pa.array(np.cumsum(lengths) - 1, mask=lengths == 0)
+    values = column.flatten().take(places)
+    if pa.types.is_integer(values.type):
+        return values
+    if pa.types.is_floating(values.type):
+        return values.cast(pa.float64())
+    values = values.cast(pa.binary())
+    text = pa.Array.from_buffers(pa.string(), len(values), values.buffers(), offset=values.offset)
+    require_text_column(text, name, file.name, first)
+    return text
+
+
+def _grouped(records: Iterator[bytes]) -> Iterator[list[bytes]]:
+    group: list[bytes] = []
+    size = 0
+    for record in records:
+        group.append(record)
+        size += len(record)
+        if len(group) == _RECORDS or size >= _BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _records(file: File) -> Iterator[bytes]:
+    """Yield the records one by one: where one begins is known only from the one before (rule 3)."""
+    number = 1
+    try:
+        with open_text(file) as unbuffered, pa.BufferedInputStream(unbuffered, _BUFFER) as stream:
+            while header := stream.read(_HEADER.size):
+                if len(header) < _HEADER.size:
+                    raise _broken(file, number)
+                length, checksum = _HEADER.unpack(header)
+                if _masked(header[:8]) != checksum or length > _LONGEST:
+                    raise _broken(file, number)
+                data = stream.read(length + _FOOTER.size)
+                if len(data) < length + _FOOTER.size:
+                    raise _broken(file, number)
+                record = data[:length]
+                if _masked(record) != _FOOTER.unpack(data[length:])[0]:
+                    raise _broken(file, number)
+                yield record
+                number += 1
+    except UNREADABLE as error:
+        raise damaged(file) from error
+
+
+def _masked(data: bytes) -> int:
+    checksum = int(google_crc32c.value(data))
+    return (((checksum >> 15) | (checksum << 17)) + _MASK_DELTA) & 0xFFFFFFFF
+
+
+def _broken(file: File, number: int) -> DataError:
+    return DataError(
+        f"{file.name} is no readable TFRecord file: record {number} is damaged or cut short",
+        remedy="write or fetch it again",
+    )

@@ -1,0 +1,91 @@
+"""Write the features of every row, and prove the ONNX form on the way.
+
+Rules: rows in are rows out, in their order; one batch of rows is in memory at a time; the ONNX form
+gives TFT's features on hand-made edge rows, then on every row of the evaluation split, batch by
+batch, each before it is written.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from components.core.errors import IntegrityError
+from components.core.examples import ExamplesManifest, Split
+from components.core.feature_writer import SplitWriter
+from components.core.features import FeatureArrays
+from components.transform_features import onnx_form, parity
+from components.transform_features.application import Raw, SavedTransform, Transformed
+from components.transform_features.recipe import Fitted
+from components.transform_features.rows import RawRows, iter_rows
+
+SPLITS: tuple[Split, ...] = ("train", "eval")
+
+
+class Maker(Protocol):
+    """What gives features: the saved transform in this process, or what an engine has written."""
+
+    def make(self, split: Split, rows: RawRows) -> Transformed:
+        """Return the features of the next rows of a split, which it is asked for in order."""
+
+
+class Materializer:
+    """What writes features: the examples, the fitted transform and the folder of its two forms."""
+
+    def __init__(
+        self,
+        examples: Path,
+        manifest: ExamplesManifest,
+        fitted: Fitted,
+        transform_graph: Path,
+    ) -> None:
+        self._examples = examples
+        self._manifest = manifest
+        self._fitted = fitted
+        self._inputs = {column.name: column.dtype for column in fitted.inputs}
+        self._onnx = parity.OnnxTransform(transform_graph / onnx_form.FILE_NAME)
+
+    def prove_edges(self, saved: SavedTransform) -> None:
+        """Raise IntegrityError where the forms differ on rows that the data may never hold."""
+        edges = parity.edge_rows(self._fitted)
+        self._difference(saved.apply(edges), edges)
+
+    def write(self, features: Path, maker: Maker) -> float:
+        """Write both splits; return the largest difference of the ONNX form on evaluation rows."""
+        return max(self._write_split(features, split, maker) for split in SPLITS)
+
+    def _write_split(self, features: Path, split: Split, maker: Maker) -> float:
+        largest = 0.0
+        with self._writer(features, split) as writer:
+            for rows in iter_rows(self._examples, self._manifest, split, self._inputs):
+                made = maker.make(split, rows)
+                _reconcile(split, len(made.dense), len(rows.label))
+                if split == "eval":
+                    largest = max(largest, self._difference(made, rows.raw))
+                ids = made.ids.astype(np.int32)
+                writer.write(FeatureArrays(made.dense, ids, rows.label))
+        return largest
+
+    def _writer(self, features: Path, split: Split) -> SplitWriter:
+        return SplitWriter(
+            features,
+            split,
+            rows=self._manifest.rows_of(split),
+            dense=len(self._fitted.dense),
+            ids=len(self._fitted.ids),
+        )
+
+    def _difference(self, made: Transformed, raw: Raw) -> float:
+        return parity.require_same(made, self._onnx.apply(raw), self._fitted)
+
+
+def _reconcile(split: str, made: int, given: int) -> None:
+    if made != given:
+        raise IntegrityError(
+            f"the transform made {made} rows of {given} in split {split}",
+            remedy="report it with the settings",
+            expected=given,
+            actual=made,
+        )

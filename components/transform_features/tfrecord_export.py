@@ -1,0 +1,121 @@
+"""Features as gzip TFRecords of tf.Example, with a schema beside them: an export for TFX users.
+
+Rules: the layout is that of TFX's Examples artifact, `Split-<split>/data_tfrecord-*.gz` with
+`schema.pbtxt` beside the splits; every column of `dense` and `ids` is a feature of its own name
+with one value a row, floats and int64, and so is the label; rows keep their order. Bytes do not
+repeat, because a tf.Example is a map, which protobuf writes in no fixed order. The folder must be
+new or empty.
+
+TensorFlow is imported inside functions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from components.core.artifacts import write_text
+from components.core.errors import SettingsError
+from components.core.features import FeatureArrays, FeatureSpec, load_split
+
+ROWS_PER_FILE = 100_000
+ROWS_AT_ONCE = 8192
+SCHEMA_NAME = "schema.pbtxt"
+
+
+def export_features(
+    features: Path, folder: Path, rows_per_file: int = ROWS_PER_FILE
+) -> dict[str, int]:
+    """Write a features artifact's splits and schema into `folder`; return rows by split.
+
+    Raises SettingsError for a folder that holds something, and for two columns of one name.
+    """
+    spec = FeatureSpec.read(features)
+    _require_exportable(spec, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    schema = _schema(spec)
+    for split in spec.rows:
+        arrays = load_split(features, split)
+        place = folder / f"Split-{split}"
+        place.mkdir()
+        files = max(1, -(-arrays.rows // rows_per_file))
+        for number in range(files):
+            path = place / f"data_tfrecord-{number:05d}-of-{files:05d}.gz"
+            part = slice(number * rows_per_file, (number + 1) * rows_per_file)
+            _write(path, spec, _part(arrays, part), schema)
+    from google.protobuf import text_format
+
+    write_text(folder / SCHEMA_NAME, text_format.MessageToString(schema))
+    return {str(split): rows for split, rows in spec.rows.items()}
+
+
+def _require_exportable(spec: FeatureSpec, folder: Path) -> None:
+    names = Counter([*spec.dense, *(feature.name for feature in spec.ids), spec.label])
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise SettingsError(
+            f"a tf.Example has one feature of a name, but there are two of {', '.join(twice)}",
+            remedy="rename one of them in transform",
+        )
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise SettingsError(
+            f"{folder} is there already", remedy="name a new folder, or an empty one"
+        )
+
+
+def _schema(spec: FeatureSpec) -> Any:
+    """Return the tf.Metadata schema: every feature has one value in every row."""
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    schema = schema_pb2.Schema()
+
+    def add(name: str, kind: int) -> Any:
+        feature = schema.feature.add(name=name, type=kind)
+        feature.presence.min_fraction, feature.presence.min_count = 1.0, 1
+        feature.shape.dim.add(size=1)
+        return feature
+
+    for name in spec.dense:
+        add(name, schema_pb2.FLOAT)
+    for ids in spec.ids:
+        domain = add(ids.name, schema_pb2.INT).int_domain
+        domain.name, domain.min, domain.max, domain.is_categorical = (
+            ids.name, 0, ids.buckets - 1, True
+        )  # fmt: skip
+    add(spec.label, schema_pb2.FLOAT)
+    return schema
+
+
+def _part(arrays: FeatureArrays, part: slice) -> FeatureArrays:
+    return FeatureArrays(arrays.dense[part], arrays.ids[part], arrays.label[part])
+
+
+def _write(path: Path, spec: FeatureSpec, arrays: FeatureArrays, schema: Any) -> None:
+    """Write one file; TFX-BSL encodes a batch of rows at once."""
+    import tensorflow as tf
+    from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
+
+    encoder = RecordBatchToExamplesEncoder(schema)
+    with tf.io.TFRecordWriter(str(path), options="GZIP") as writer:
+        for start in range(0, arrays.rows, ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            for row in encoder.encode(_record_batch(spec, _part(arrays, part))):
+                writer.write(row)
+
+
+def _record_batch(spec: FeatureSpec, arrays: FeatureArrays) -> pa.RecordBatch:
+    columns: Mapping[str, pa.Array] = {
+        **{name: _lists(arrays.dense[:, i]) for i, name in enumerate(spec.dense)},
+        **{f.name: _lists(arrays.ids[:, i].astype(np.int64)) for i, f in enumerate(spec.ids)},
+        spec.label: _lists(arrays.label),
+    }
+    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _lists(values: np.ndarray[Any, Any]) -> pa.ListArray:
+    offsets = pa.array(np.arange(len(values) + 1, dtype=np.int32))
+    return pa.ListArray.from_arrays(offsets, pa.array(np.ascontiguousarray(values)))

@@ -1,0 +1,103 @@
+"""The gates on what one pass over the rows found: rows, classes, label shift, repeats, leakage.
+
+Rules: every gate that the settings ask for is judged, also for a split without rows, which passes
+none; a share is of the rows of the split or span that the gate's slice names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+from components.core.data_settings import Checks, Source, Transform
+from components.core.outcome import Gate
+from components.validate_examples.findings import Finding, RowNumber
+from components.validate_examples.names import feature_columns
+
+KINDS = (
+    "minimum_rows",
+    "class_share",
+    "label_shift",
+    "duplicate_rows",
+    "leakage",
+    "schema",
+    "drift",
+    "skew",
+)
+"""What the names of data gates begin with; a colon and what they are about may follow."""
+
+
+class Counted(Protocol):
+    """Rows, and the share of positive labels among them."""
+
+    rows: int
+
+    @property
+    def share(self) -> float:
+        """The share of positive rows; 0 of no rows."""
+
+
+def check_rows(splits: Mapping[str, Counted], checks: Checks) -> Iterator[Finding]:
+    """Yield for each split whether it has enough rows."""
+    for split, counted in splits.items():
+        least, rows = checks.minimum_rows, counted.rows
+        gate = Gate("minimum_rows", "rows", rows, ">=", least, split, rows)
+        yield Finding(gate, f"at least {least} rows", f"found {rows}")
+
+
+def check_classes(splits: Mapping[str, Counted], label: str, checks: Checks) -> Iterator[Finding]:
+    """Yield for each split whether the rarer class of the label is common enough."""
+    for split, counted in splits.items():
+        share = min(counted.share, 1 - counted.share)
+        least = checks.minimum_class_share
+        gate = Gate(f"class_share:{label}", "share", share, ">=", least, split, counted.rows)
+        yield Finding(gate, f"a share of at least {least:g}", f"found {share:.4f}")
+
+
+def check_label_shift(
+    spans: Mapping[str, Counted], splits: Mapping[str, Counted], label: str, checks: Checks
+) -> Iterator[Finding]:
+    """Yield whether the share of positive labels moved too far.
+
+    The last span is compared with the one before it, and where there is one span, the evaluation
+    split with the training split.
+    """
+    limit = checks.label_shift
+    if limit is None:
+        return
+    (before, old), (last, new) = (
+        sorted(spans.items())[-2:]
+        if len(spans) > 1
+        else [(s, splits[s]) for s in ("train", "eval")]
+    )
+    shift = abs(new.share - old.share) if new.rows and old.rows else 1.0
+    where = f"{last} against {before}"
+    gate = Gate(f"label_shift:{label}", "share_difference", shift, "<=", limit, where, new.rows)
+    yield Finding(gate, f"a difference of at most {limit:g}", f"found {shift:.4f}")
+
+
+def check_repeats(
+    share: float, rows: int, first: Sequence[RowNumber], checks: Checks
+) -> Iterator[Finding]:
+    """Yield whether too many rows repeat an earlier one, in whichever split."""
+    limit = checks.duplicate_rows
+    if limit is None:
+        return
+    gate = Gate("duplicate_rows", "share", share, "<=", limit, "all splits", rows)
+    yield Finding(gate, f"a share of at most {limit:g}", f"found {share:.4f}", tuple(first))
+
+
+def check_leakage(source: Source, transform: Transform, columns: Sequence[str]) -> Finding:
+    """Return whether a declared feature or a column is known only after the prediction."""
+    later = {*source.leakage, source.target.column}
+    kept = {f"{name}_{part}" for name in later for part in ("day", "second")}
+    used = {column for names in feature_columns(transform).values() for column in names}
+    carried = set(columns) & (later | (kept if later & set(source.dates) else set()))
+    found = sorted(carried | (used & {*later, *kept, source.target.name}))
+    name = "leakage" + (f":{','.join(found)}" if found else "")
+    gate = Gate(name, "columns", len(found), "==", 0, "all splits")
+    return Finding(
+        gate,
+        "no feature and no column that is known only after the prediction",
+        f"found {', '.join(found) or 'none'}",
+    )

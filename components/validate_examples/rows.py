@@ -1,0 +1,132 @@
+"""One pass over all rows: labels, repeats, and where the rows are that broke a rule.
+
+Why: what statistics cannot say is said here, row group by row group, so that no split is ever held
+in memory whole.
+
+Rules: a row's number counts from 0 within its shard, in the shard's order; the first five are kept;
+what is in a row is never kept.
+
+This module imports pandas: import it inside functions only.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.core.errors import DataError
+from components.core.examples import ExamplesManifest, Shard, iter_shard
+from components.validate_examples.duplicates import RepeatCounter, Repeats
+from components.validate_examples.findings import SPLITS, RowNumber
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which rows of a split break a rule: `broken` is a mask over a column, null is no."""
+
+    split: str
+    column: str
+    broken: Callable[[pa.ChunkedArray], pa.ChunkedArray]
+
+
+@dataclass
+class Answer:
+    """How many rows broke the rule, and the first of them."""
+
+    count: int = 0
+    first: list[RowNumber] = field(default_factory=list)
+
+
+@dataclass
+class Labels:
+    """Rows and the positive ones among them."""
+
+    rows: int = 0
+    positive: int = 0
+
+    @property
+    def share(self) -> float:
+        """The share of positive rows; 0 of no rows."""
+        return self.positive / self.rows if self.rows else 0.0
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """What one pass over the rows found; `answers` are in the order of the questions."""
+
+    splits: dict[str, Labels]
+    spans: dict[str, Labels]
+    answers: list[Answer]
+    repeats: Repeats
+    repeated: tuple[RowNumber, ...]
+
+
+def scan(examples: Path, manifest: ExamplesManifest, questions: Sequence[Question] = ()) -> Scanned:
+    """Read every row once; raise DataError where a shard's rows are not what the manifest says."""
+    splits: dict[str, Labels] = {split: Labels() for split in SPLITS}
+    spans = {shard.span: Labels() for shard in sorted(manifest.shards, key=lambda s: s.span)}
+    answers = [Answer() for _ in questions]
+    shards = [shard for split in SPLITS for shard in manifest.shards_of(split)]
+    with tempfile.TemporaryDirectory(prefix="tandem-rows-") as folder:
+        counter = RepeatCounter(Path(folder))
+        for shard in shards:
+            for start, table in _numbered(examples, manifest, shard):
+                counter.add(table)
+                _count_labels(table[manifest.label], splits[shard.split], spans[shard.span])
+                for question, answer in zip(questions, answers, strict=True):
+                    if question.split == shard.split:
+                        _answer(question, answer, table, shard, start)
+        repeats = counter.result(SHOWN)
+    return Scanned(splits, spans, answers, repeats, _row_numbers(repeats.first, shards))
+
+
+def _numbered(
+    examples: Path, manifest: ExamplesManifest, shard: Shard
+) -> Iterator[tuple[int, pa.Table]]:
+    """Yield a shard's tables with the number of their first row."""
+    start = 0
+    for table in iter_shard(examples, manifest, shard):
+        yield start, table
+        start += table.num_rows
+    if start != shard.rows:
+        raise DataError(
+            f"shard {shard.path} does not have the rows that its manifest says",
+            remedy="run ingest_examples again",
+            expected=shard.rows,
+            actual=start,
+        )
+
+
+def _count_labels(column: pa.ChunkedArray, *groups: Labels) -> None:
+    positive = int(pc.sum(column).as_py() or 0)
+    for labels in groups:
+        labels.rows += len(column)
+        labels.positive += positive
+
+
+def _answer(question: Question, answer: Answer, table: pa.Table, shard: Shard, start: int) -> None:
+    broken = question.broken(table[question.column])
+    found = np.flatnonzero(pc.fill_null(broken, False).to_numpy())
+    answer.count += len(found)
+    for number in found[: SHOWN - len(answer.first)]:
+        answer.first.append(RowNumber(shard.split, shard.span, start + int(number)))
+
+
+def _row_numbers(numbers: Sequence[int], shards: Sequence[Shard]) -> tuple[RowNumber, ...]:
+    """Return which rows of which shards lie at these places in the order of the pass."""
+    starts = [0, *accumulate(shard.rows for shard in shards)]
+    places = [(number, bisect_right(starts, number) - 1) for number in numbers]
+    return tuple(
+        RowNumber(shards[place].split, shards[place].span, number - starts[place])
+        for number, place in places
+    )

@@ -1,0 +1,139 @@
+"""The same statistics on Beam, for data beyond one machine: TFDV's own pipeline on any runner.
+
+Rules:
+1. the pipeline is fed paths and row-group numbers, and rows are read where they are counted
+   (beam.Create of the rows themselves would compress them all);
+2. each split and each span is a slice, as TFDV calls it, so that a row group is read once for both;
+3. the result comes back as one file: in the option temp_location, which all workers must reach, or
+   in a temporary folder of this machine; workers must also reach the examples' folder.
+
+This module imports Beam and TFDV: import it inside functions only.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeAlias
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tensorflow_data_validation as tfdv
+from apache_beam.io.filesystems import FileSystems
+from tensorflow_data_validation.statistics.stats_impl import GenerateSlicedStatisticsImpl
+from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from components.core import beam_engine
+from components.core.data_settings import Beam
+from components.core.errors import DataError
+from components.core.examples import ARROW_TYPES, ExamplesManifest, Shard, read_shards
+from components.validate_examples.statistics_partial import (
+    Partial,
+    generators,
+    list_batch,
+    require_count,
+)
+
+Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
+_RowGroup: TypeAlias = tuple[str, int, str, str]
+
+
+def compute_on_beam(
+    examples: Path, manifest: ExamplesManifest, engine: Beam
+) -> tuple[dict[str, Statistics], dict[str, Statistics]]:
+    """Return the statistics of every split and of every span.
+
+    Raises IntegrityError where the shards do not hold the rows that the manifest names.
+    """
+    with _scratch_file(engine) as result:
+        with beam_engine.pipeline(engine) as pipeline:
+            _ = (
+                pipeline
+                | "RowGroups" >> beam.Create(_row_groups(examples, manifest), reshuffle=True)
+                | "Rows" >> beam.ParDo(_ReadRowGroup(list(manifest.columns)))
+                | "Statistics" >> GenerateSlicedStatisticsImpl(_options(), is_slicing_enabled=True)
+                | "Write" >> tfdv.WriteStatisticsToBinaryFile(result)
+            )
+        with FileSystems.open(result) as file:
+            found = Statistics.FromString(file.read())
+    by_slice = {dataset.name: dataset for dataset in found.datasets}
+    nothing = read_shards(examples, manifest, [])
+
+    def take(kind: str, name: str, shards: list[Shard]) -> Statistics:
+        rows = sum(shard.rows for shard in shards)
+        if f"{kind}-{name}" not in by_slice:  # no row, so no slice
+            return Partial(nothing).finish(name, rows)
+        dataset = by_slice[f"{kind}-{name}"]
+        require_count(dataset, name, rows)
+        dataset.name = name
+        return Statistics(datasets=[dataset])
+
+    shards = manifest.shards
+    spans = sorted({shard.span for shard in shards})
+    return (
+        {n: take("Split", n, [s for s in shards if s.split == n]) for n in manifest.splits},
+        {n: take("Span", n, [s for s in shards if s.span == n]) for n in spans},
+    )
+
+
+def _options() -> tfdv.StatsOptions:
+    return tfdv.StatsOptions(generators=generators(), add_default_generators=False)
+
+
+def _row_groups(examples: Path, manifest: ExamplesManifest) -> list[_RowGroup]:
+    """Return every row group of every shard, having looked at each shard's columns."""
+    wanted = {name: ARROW_TYPES[kind] for name, kind in manifest.columns.items()}
+    found: list[_RowGroup] = []
+    for shard in manifest.shards:
+        path = examples / shard.path
+        try:
+            with pq.ParquetFile(path) as file:
+                groups, schema = file.num_row_groups, file.schema_arrow
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(
+                f"shard {shard.path} cannot be read", remedy="run ingest_examples again"
+            ) from error
+        columns = dict(zip(schema.names, schema.types, strict=True))
+        if not wanted.items() <= columns.items():
+            raise DataError(
+                f"shard {shard.path} does not have the columns that its manifest names",
+                remedy="run ingest_examples again",
+            )
+        found += [(str(path), number, shard.split, shard.span) for number in range(groups)]
+    return found
+
+
+class _ReadRowGroup(beam.DoFn):  # type: ignore[misc]
+    """Turn a row group into its rows as TFDV takes them, once for its split, once for its span."""
+
+    def __init__(self, columns: list[str]) -> None:
+        super().__init__()
+        self._columns = columns
+
+    def process(self, element: _RowGroup) -> Iterator[tuple[str, pa.RecordBatch]]:
+        path, number, split, span = element
+        table = pq.ParquetFile(path).read_row_group(number, columns=self._columns)
+        batch = list_batch(table.select(self._columns))
+        yield f"Split-{split}", batch
+        yield f"Span-{span}", batch
+
+
+@contextmanager
+def _scratch_file(engine: Beam) -> Iterator[str]:
+    """Lend the name of a file for the result."""
+    name = f"statistics-{uuid.uuid4().hex}.pb"
+    shared = engine.options.get("temp_location")
+    if shared is None:
+        with tempfile.TemporaryDirectory() as folder:
+            yield str(Path(folder) / name)
+        return
+    file = FileSystems.join(shared, name)
+    try:
+        yield file
+    finally:
+        if FileSystems.exists(file):
+            FileSystems.delete([file])

@@ -1,0 +1,222 @@
+"""`tandem schema infer`, `review`, `update` and `facets`.
+
+Rules: progress goes to standard error, the answer to standard output; texts that a domain lacks are
+shown on a person's own terminal alone, never in plain lines or JSON; a schema is written beside and
+renamed, over another only with --force or by an update that a person confirmed.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.core.errors import PlatformError, SettingsError
+from pipelines.cli.output import print_json
+from pipelines.commands import program
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0.schema_pb2 import Schema
+
+    from pipelines.schema_life.difference import Difference
+    from pipelines.schema_life.use_case import SplitStatistics, UseCase
+
+STOPPED = 3
+
+
+def infer(arguments: Namespace) -> int:
+    """Write the first schema of a use case."""
+    from pipelines.schema_life.use_case import find_use_case, read_statistics
+
+    use_case = find_use_case(arguments.name, arguments.window)
+    path = Path(arguments.output) if arguments.output else use_case.schema_path
+    _require_free(path, arguments.force)
+    statistics = read_statistics(use_case, _say)
+    from pipelines import schema_text
+    from pipelines.schema_life import change
+
+    splits = list(statistics.splits.values())
+    schema = change.infer(splits, statistics.label)
+    if arguments.ranges:
+        schema = change.with_ranges(schema, splits)
+    _write(path, schema_text.write(schema, _comment(use_case)))
+    if arguments.json:
+        print_json({"file": str(path), "features": len(schema.feature), "rows": statistics.rows})
+    else:
+        print(f"{path}: {len(schema.feature)} features, from {statistics.rows} rows")
+        print("read it and correct it: it says what these rows hold, not what a row may hold")
+    return 0
+
+
+def _comment(use_case: UseCase) -> str:
+    """Return what the first lines of a new schema say to who reads it."""
+    return (
+        f"What an example of {use_case.settings.name} may hold: TFMD's schema, inferred by TFDV\n"
+        f"from {use_case.spans}. A run reads it and never changes it.\n"
+        "\n"
+        "To be corrected by a person: a domain lists the texts that were there, a column that was\n"
+        "complete may not miss a value, and a number without a domain may be any.\n"
+        "`tandem schema review` says where data differs from it."
+    )
+
+
+def review(arguments: Namespace) -> int:
+    """Say where data and schema differ; 3 where that would stop a run."""
+    from pipelines.schema_life.use_case import find_use_case, read_statistics, require_schema
+    from pipelines.schema_text import read_schema
+
+    use_case = find_use_case(arguments.name, arguments.window)
+    path = require_schema(use_case, _infer_command(arguments))
+    schema = read_schema(path)
+    statistics = read_statistics(use_case, _say)
+    found = _differences(use_case, statistics, schema, arguments.environment)
+    stopped = any(difference.stops for difference in found)
+    if arguments.json:
+        print_json(
+            {
+                "schema": str(path),
+                "rows": statistics.rows,
+                "differences": [difference.to_dict() for difference in found],
+                "stops_a_run": stopped,
+            }
+        )
+    else:
+        _show(found, f"{path} against {statistics.rows} rows of {use_case.spans}")
+    return STOPPED if stopped else 0
+
+
+def update(arguments: Namespace) -> int:
+    """Change the schema to what the data says, for the features named, once that is confirmed."""
+    from pipelines.schema_life.use_case import find_use_case, read_statistics, require_schema
+    from pipelines.schema_text import read_schema
+
+    _require_choice(arguments)
+    use_case = find_use_case(arguments.name, arguments.window)
+    path = require_schema(use_case, _infer_command(arguments))
+    schema = read_schema(path)
+    statistics = read_statistics(use_case, _say)
+    found = _differences(use_case, statistics, schema, None)
+    names = _chosen(arguments, found)
+    chosen = [difference for difference in found if difference.feature in names]
+    if not arguments.json:
+        _show(chosen, f"{path} against {statistics.rows} rows of {use_case.spans}")
+    if chosen and not (arguments.yes or _confirmed(path)):
+        print("nothing was changed")
+        return 0
+    from pipelines import schema_text
+    from pipelines.schema_life import change
+
+    changed = change.update(schema, list(statistics.splits.values()), chosen, names)
+    if chosen:
+        _write(path, schema_text.change(path.read_text(encoding="utf-8"), changed))
+    left = _differences(use_case, statistics, changed, None)
+    if arguments.json:
+        print_json(
+            {
+                "schema": str(path),
+                "changed": sorted(names),
+                "differences_left": [difference.to_dict() for difference in left],
+            }
+        )
+    elif chosen:
+        print(f"changed {', '.join(sorted(names))}; differences left: {len(left)}")
+        print("read the change (`git diff`) and have it reviewed before a run uses it")
+    return 0
+
+
+def facets(arguments: Namespace) -> int:
+    """Write TFDV's own page, which loads Facets from the network when it is opened."""
+    from pipelines.schema_life.use_case import find_use_case, read_statistics
+
+    path = Path(arguments.output)
+    _require_free(path, arguments.force)
+    use_case = find_use_case(arguments.name, arguments.window)
+    statistics = read_statistics(use_case, _say)
+    from pipelines.schema_life.facets import facets_page
+
+    _write(path, facets_page(statistics.splits))
+    if arguments.json:
+        print_json({"file": str(path), "needs_network": True})
+    else:
+        print(f"{path}: opening it needs a network: it loads Facets from two public hosts")
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file beside and rename it."""
+    from components.core.artifacts import write_text
+
+    try:
+        write_text(path, text)
+    except OSError as error:
+        raise PlatformError(
+            f"{path} cannot be written: {error.strerror}", remedy="name another file with -o"
+        ) from error
+
+
+def _require_free(path: Path, force: bool) -> None:
+    if path.exists() and not force:
+        raise SettingsError(
+            f"{path} is there already", remedy="--force writes over it, -o names another file"
+        )
+    if path.is_dir():
+        raise SettingsError(f"{path} is a folder", remedy="name a file")
+
+
+def _infer_command(arguments: Namespace) -> str:
+    return f"{program('tandem')} {shlex.join(['schema', 'infer', arguments.name])}"
+
+
+def _differences(
+    use_case: UseCase, statistics: SplitStatistics, schema: Schema, asked: str | None
+) -> list[Difference]:
+    from components.validate_examples.anomalies import SERVING
+    from pipelines.schema_life.difference import as_served, differences, environment_of
+
+    environment = environment_of(schema, asked)
+    splits = dict(statistics.splits)
+    if environment == SERVING:
+        splits = {name: as_served(part, statistics.label) for name, part in splits.items()}
+    return differences(splits, schema, use_case.settings.checks, environment)
+
+
+def _show(found: Sequence[Difference], title: str) -> None:
+    from pipelines.schema_life.review import print_differences
+
+    print_differences(found, title, sys.stdout)
+
+
+def _require_choice(arguments: Namespace) -> None:
+    """Refuse what could only fail after all the data was read."""
+    if bool(arguments.features) == arguments.all:
+        raise SettingsError(
+            "update which features?", remedy="name them with --feature, or all with --all"
+        )
+    if not arguments.yes and (arguments.json or not sys.stdin.isatty()):
+        raise SettingsError(
+            "nobody is there to confirm the change", remedy="add --yes once you know what it is"
+        )
+
+
+def _chosen(arguments: Namespace, found: Sequence[Difference]) -> set[str]:
+    """Return the features to change; SettingsError for one that does not differ."""
+    differing = {difference.feature for difference in found if difference.is_column}
+    if arguments.all:
+        return differing
+    if unknown := sorted(set(arguments.features) - differing):
+        raise SettingsError(
+            f"data and schema do not differ in {', '.join(unknown)}",
+            remedy=f"name one of: {', '.join(sorted(differing)) or 'none, nothing differs'}",
+        )
+    return set(arguments.features)
+
+
+def _confirmed(path: Path) -> bool:
+    return input(f"change {path}? [y/N] ").strip().lower() in ("y", "yes")

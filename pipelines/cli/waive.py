@@ -1,0 +1,134 @@
+"""`tandem waive`: a person's signature on one gate's failure, in a file beside the settings.
+
+The file alone changes nothing: the settings must name it, and a run counts it only where the
+signer's public key is trusted (components/waivers.py), which is not for the settings to say.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from argparse import Namespace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.core.errors import SettingsError
+from pipelines.cli.output import print_json
+from pipelines.home import Home
+
+if TYPE_CHECKING:
+    from components.audit.keys import PublicKey
+    from components.waivers import Waiver
+
+FOLDER = "waivers"
+
+
+def waive(arguments: Namespace) -> int:
+    """Sign a waiver and write it; say what must still be done for it to count."""
+    from components.audit.keys import open_personal_key
+    from components.core.artifacts import write_text
+    from components.core.canonical import sha256_bytes
+    from pipelines.settings_file import find_settings
+
+    path = find_settings(arguments.name)
+    waiver = _waiver(arguments, path, datetime.now(UTC).date())
+    key_file = _key_file(arguments.key)
+    key = open_personal_key(key_file)
+    signed = waiver.sign(key)
+    sha256 = sha256_bytes(signed)
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", waiver.gate)
+    file = path.parent / FOLDER / f"{stem}-{sha256[:8]}.json"
+    write_text(file, signed.decode("utf-8") + "\n")
+    folder, trusted = _is_trusted(key.public, arguments.home)
+    relative = file.relative_to(path.parent).as_posix()
+    if arguments.json:
+        said = {"file": str(file), "sha256": sha256, "keyid": key.public.keyid, "trusted": trusted}
+        print_json({**said, "setting": relative, "waiver": waiver.statement()["predicate"]})
+        return 0
+    print(f"{file}: sha256 {sha256}, signed by {key.public.keyid}")
+    print(f"add it to {path}: waivers: [{relative}]")
+    if not trusted:
+        public = key_file.with_suffix(".pub")
+        command = f"mkdir -p {_quoted(folder)} && cp {_quoted(public)} {_quoted(folder)}/"
+        print("this key is not trusted here yet; who looks after the home may add it:")
+        print(f"  {command}")
+    return 0
+
+
+def _waiver(arguments: Namespace, path: Path, today: date) -> Waiver:
+    """Return the waiver that the command line describes, of the settings' use case and schema."""
+    from components.audit.schema import check_waiver
+    from components.core.canonical import sha256_bytes
+    from components.core.errors import DataError
+    from components.waivers import Waiver
+    from pipelines.settings import load_settings
+
+    _check_gate(arguments.gate)
+    loaded = load_settings(path)
+    waiver = Waiver(
+        use_case=loaded.settings.name,
+        schema_sha256=sha256_bytes(loaded.schema.encode("utf-8")),
+        gate=arguments.gate,
+        slice=arguments.slice,
+        reason=arguments.reason.strip(),
+        issued=today,
+        until=_until(arguments.until, today),
+    )
+    try:
+        check_waiver(waiver.statement())
+    except DataError as error:
+        raise SettingsError(error.message, remedy="give a gate and a reason in words") from error
+    return waiver
+
+
+def _check_gate(name: str) -> None:
+    """Raise SettingsError for a gate of a kind that validation does not have."""
+    from components.validate_examples.gates import KINDS
+    from components.validate_examples.names import nearest
+
+    kind = name.partition(":")[0]
+    if kind not in KINDS:
+        raise SettingsError(
+            f"there is no data gate {name}{nearest(kind, KINDS)}",
+            remedy=f"name one as the failed run does; they begin with {', '.join(sorted(KINDS))}",
+        )
+
+
+def _until(text: str, today: date) -> date:
+    try:
+        until = date.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"--until {text}: not a day", remedy="write it as 2027-01-31") from None
+    if until < today:
+        raise SettingsError(
+            f"--until {text} is over: today is {today} (UTC)", remedy="give a day to come"
+        )
+    return until
+
+
+def _key_file(option: str | None) -> Path:
+    if option:
+        return Path(option)
+    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(base) / "tandem" / "signing.key"
+
+
+def _is_trusted(key: PublicKey, option: str | None) -> tuple[Path, bool]:
+    """Return the folder of the keys that a run here would trust, and whether this one is there."""
+    from components.audit.folder import AuditFolder
+    from components.waivers import KEYS_VARIABLE, trusted_keys
+
+    named = os.environ.get(KEYS_VARIABLE)
+    folder = Path(named) if named else AuditFolder(Home.at(option).folder).waiver_keys
+    try:
+        return folder, key.keyid in trusted_keys(folder)
+    except SettingsError as error:
+        print(f"note: {error.message}", file=sys.stderr)
+        return folder, False
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))

@@ -1,0 +1,165 @@
+"""A schema inferred from data, and a schema changed for the features that a person names.
+
+Rules:
+1. TFDV infers and updates (tfdv.infer_schema, tfdv.update_schema); both splits count;
+2. a new schema has the environments training and serving, and its label is in training alone;
+   features and domains are sorted by name, so that equal data gives equal text;
+3. an update takes over the features named and the domains that they use, nothing else: a new
+   column as TFDV infers it; a column of another type as inferred, with the environments it had;
+   a column that the data does not have any more becomes DEPRECATED, so that nothing asks for it;
+   a domain is dropped where there are more texts than statistics keep, for it would have holes.
+
+TFDV infers no range of numbers, save 0 to 1; `with_ranges` adds those that were found.
+This module imports TFDV: import it inside functions only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from components.validate_examples.anomalies import SERVING, TRAINING
+from components.validate_examples.statistics import Statistics
+from pipelines.schema_life.difference import Difference
+from pipelines.schema_life.words import name_of
+
+
+def infer(splits: Sequence[Statistics], label: str) -> schema_pb2.Schema:
+    """Return the schema that all splits obey (rules 1 and 2)."""
+    found = tfdv.infer_schema(splits[0])
+    for statistics in _twice(splits):
+        found = tfdv.update_schema(found, statistics)
+    schema = schema_pb2.Schema(default_environment=[TRAINING, SERVING])
+    schema.feature.extend(sorted(found.feature, key=lambda feature: feature.name))
+    schema.string_domain.extend(sorted(found.string_domain, key=lambda domain: domain.name))
+    for feature in schema.feature:
+        if feature.name == label:
+            feature.not_in_environment.append(SERVING)
+    return schema
+
+
+def with_ranges(schema: schema_pb2.Schema, splits: Sequence[Statistics]) -> schema_pb2.Schema:
+    """Return the schema with the finite range of each number, where it has no domain yet."""
+    changed = _copy(schema)
+    for feature in changed.feature:
+        ranges = [_range(feature.name, statistics) for statistics in splits]
+        known = [pair for pair in ranges if pair is not None]
+        if not known or feature.WhichOneof("domain_info"):
+            continue
+        low, high = min(pair[0] for pair in known), max(pair[1] for pair in known)
+        if not math.isfinite(high - low):
+            continue
+        if feature.type == schema_pb2.INT:
+            feature.int_domain.min, feature.int_domain.max = int(low), int(high)
+        else:
+            feature.float_domain.min, feature.float_domain.max = low, high
+    return changed
+
+
+def _range(name: str, statistics: Statistics) -> tuple[float, float] | None:
+    """Return the smallest and the largest value; None where there is no number."""
+    for data in statistics.datasets[0].features:
+        if name_of(data) == name and data.HasField("num_stats"):
+            numbers = data.num_stats
+            if numbers.common_stats.num_non_missing:
+                return numbers.min, numbers.max
+    return None
+
+
+def update(
+    schema: schema_pb2.Schema,
+    splits: Sequence[Statistics],
+    found: Collection[Difference],
+    names: Collection[str],
+) -> schema_pb2.Schema:
+    """Return the schema changed for the features named, so that nothing of them differs (rule 3).
+
+    `found` is what a review of the same statistics said.
+    """
+    changed = _copy(schema)
+    inferred = infer(splits, label="")
+    for difference in found:
+        if difference.feature in names and difference.what in ("type", "new column"):
+            _take_inferred(changed, inferred, difference.feature)
+    for statistics in _twice(splits):
+        updated = tfdv.update_schema(changed, statistics)
+        for name in sorted(names):
+            _take(changed, updated, name)
+            _drop_domain_with_holes(_named(changed.feature, name), statistics)
+    _drop_unused_domains(changed, schema)
+    return changed
+
+
+def _twice(splits: Sequence[Statistics]) -> list[Statistics]:
+    """Return the splits in turn, twice.
+
+    Where one split breaks a 0-or-1 domain, TFDV's range for it knows that split alone; the second
+    round widens it to the others.
+    """
+    return [*splits, *splits]
+
+
+def _copy(schema: schema_pb2.Schema) -> schema_pb2.Schema:
+    copied = schema_pb2.Schema()
+    copied.CopyFrom(schema)
+    return copied
+
+
+def _named(messages: Any, name: str) -> Any:
+    return next((message for message in messages if message.name == name), None)
+
+
+def _take_inferred(changed: schema_pb2.Schema, inferred: schema_pb2.Schema, name: str) -> None:
+    """Put the inferred feature in place of the one of this name, or add it."""
+    fresh = _named(inferred.feature, name)
+    there = _named(changed.feature, name)
+    if there is None:
+        there = changed.feature.add()
+    else:
+        for field in ("in_environment", "not_in_environment"):
+            getattr(fresh, field).extend(getattr(there, field))
+        if there.HasField("annotation"):
+            fresh.annotation.CopyFrom(there.annotation)
+    there.CopyFrom(fresh)
+    domain = _named(inferred.string_domain, fresh.domain)
+    if domain is None:
+        return
+    if _named(changed.string_domain, domain.name) is None:
+        changed.string_domain.add().CopyFrom(domain)
+    else:  # the name is taken: the feature keeps its values to itself
+        there.string_domain.CopyFrom(domain)
+
+
+def _take(changed: schema_pb2.Schema, updated: schema_pb2.Schema, name: str) -> None:
+    """Take over one feature and the domain that it uses."""
+    feature = _named(updated.feature, name)
+    if feature is None:
+        return
+    _named(changed.feature, name).CopyFrom(feature)
+    domain = _named(updated.string_domain, feature.domain) if feature.domain else None
+    there = _named(changed.string_domain, feature.domain)
+    if domain is not None and there is not None:
+        there.CopyFrom(domain)
+
+
+def _drop_domain_with_holes(feature: Any, statistics: Statistics) -> None:
+    """Drop a text feature's domain where the column has more texts than its statistics list."""
+    if feature is None or feature.WhichOneof("domain_info") not in ("domain", "string_domain"):
+        return
+    for data in statistics.datasets[0].features:
+        texts = data.string_stats
+        if name_of(data) == feature.name and texts.unique > len(texts.rank_histogram.buckets):
+            feature.ClearField("domain_info")
+
+
+def _drop_unused_domains(changed: schema_pb2.Schema, before: schema_pb2.Schema) -> None:
+    """Take out the domains that the change left without a feature."""
+    used = {feature.domain for feature in changed.feature}
+    freed = {feature.domain for feature in before.feature} - used
+    kept = [domain for domain in changed.string_domain if domain.name not in freed]
+    del changed.string_domain[:]
+    changed.string_domain.extend(kept)

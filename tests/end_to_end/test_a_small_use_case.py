@@ -1,0 +1,68 @@
+"""The second use case, whose rows have no time: the whole pipeline on the Boston HMDA sample."""
+
+from pathlib import Path
+
+import pytest
+from prepared_run import PreparedRun, run_tandem
+
+from components.core.bundle import Bundle
+from components.core.examples import ExamplesManifest, read_split
+
+pytestmark = pytest.mark.slow
+
+SENSITIVE = {"black", "single"}
+
+
+@pytest.fixture(scope="module")
+def mortgage(tmp_path_factory) -> PreparedRun:
+    home = tmp_path_factory.mktemp("home")
+    code, stdout = run_tandem("run", "mortgage", "--home", str(home), "--json")
+    assert code == 0, stdout
+    (folder,) = (home / "runs").iterdir()
+    return PreparedRun(home, folder, stdout)
+
+
+def test_the_run_ends_with_a_registered_candidate_and_records_that_verify(mortgage):
+    states = {task["state"] for task in mortgage.record["tasks"].values()}
+    code, answer = run_tandem("audit", "verify", "--home", str(mortgage.home))
+
+    assert states == {"SUCCEEDED"}
+    assert mortgage.json("decide_release", "decision", "decision.json")["go"] is True
+    assert code == 0, answer
+
+
+def test_without_time_all_rows_are_one_span_split_by_a_hash(mortgage):
+    folder = mortgage.output("ingest_examples", "examples")
+    manifest = ExamplesManifest.read(folder)
+
+    assert manifest.source.rows == 2_381
+    assert [(d.reason, d.rows) for d in manifest.dropped] == [("without a public credit record", 1)]
+    assert {s.path: s.rows for s in manifest.shards} == {
+        "Split-train/all.parquet": 1_648,
+        "Split-eval/all.parquet": 732,
+    }
+    # The lenders denied 285 of 2,380.
+    labels = [read_split(folder, s, ["denied"])["denied"].to_pylist() for s in ("train", "eval")]
+    assert sum(map(sum, labels)) == 285
+
+
+def test_sensitive_attributes_are_sliced_by_and_are_no_features(mortgage):
+    bundle = Bundle.open(mortgage.output("train_pytorch", "pytorch_model"))
+    columns = ExamplesManifest.read(examples(mortgage)).columns
+    slices = mortgage.json("evaluate_models", "evaluation", "evaluation.json")["models"]
+
+    assert columns.keys() >= SENSITIVE
+    assert {column.name for column in bundle.contract.inputs}.isdisjoint(SENSITIVE)
+    for model in ("pytorch", "tensorflow"):
+        assert slices[model]["slices"]["black=yes"]["n"] == 114
+        assert {"single=yes", "black=yes,single=yes"} < set(slices[model]["slices"])
+
+
+def examples(run: PreparedRun) -> Path:
+    return run.output("ingest_examples", "examples")
+
+
+def test_the_data_are_loaded_from_a_package_and_never_copied(mortgage):
+    (source,) = ExamplesManifest.read(examples(mortgage)).source.files
+
+    assert source.location.startswith("tar://resources/rdata/csv/Ecdat/Hdma.csv::package://")

@@ -1,0 +1,120 @@
+"""Tables that are odd or large, and what becomes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from small_source import HEADER, Make, ingest
+
+from components.core.errors import DataError, IntegrityError
+from components.core.examples import ExamplesManifest, read_shards, read_split
+from components.ingest_examples import shards
+from components.ingest_examples.step import ingest_examples
+
+
+def test_rows_whose_dates_are_out_of_order_keep_the_order_of_the_source(
+    make_settings: Make, tmp_path: Path
+) -> None:
+    rows = [f"2020,{2 - n % 2},{28 - n},P{n},{n % 4 // 2 * 30},1," for n in range(20)]
+    ingest(make_settings("\n".join([HEADER, *rows]) + "\n"), tmp_path / "examples")
+
+    for split, first in (("train", 1), ("eval", 0)):
+        planes = read_split(tmp_path / "examples", split, ["plane"])["plane"].to_pylist()
+        assert planes == [f"P{n}" for n in range(first, 20, 2)]
+
+
+def large(rows: int, order: np.ndarray) -> pa.Table:
+    """Rows of 24 months in a given order; each has a text of its own."""
+    month = order * 24 // rows
+    return pa.table(
+        {
+            "year": 2020 + month // 12,
+            "month": month % 12 + 1,
+            "delay": (order % 5 - 2) * 20,
+            "gone": np.ones(rows, dtype=np.int64),
+            "plane": pa.array(order).cast(pa.string()),
+        }
+    )
+
+
+@pytest.fixture
+def many(make_settings: Make, tmp_path: Path):
+    """Settings of 150,000 rows in no order of time, more than a batch or a buffer holds."""
+    path = tmp_path / "many.parquet"
+    order = np.random.default_rng(5).permutation(150_000)
+    pq.write_table(large(150_000, order), path)
+    table = {"location": str(path)}
+    return make_settings(table=table, window=("2020-01", "2021-12")), order
+
+
+def test_a_hundred_thousand_categories_in_no_order_pass_through_a_small_buffer(
+    many, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, order = many
+    monkeypatch.setattr(shards.ShardWriter.__init__, "__defaults__", (2**20,))
+    manifest = ingest(settings, tmp_path / "examples")
+
+    assert manifest.rows == 150_000 and len(manifest.shards) == 24
+    assert len(set(order.tolist())) == 150_000
+    for number, shard in enumerate(sorted(manifest.shards, key=lambda s: s.span)):
+        rows = read_shards(tmp_path / "examples", manifest, [shard], ["plane"])
+        expected = order[order * 24 // 150_000 == number]
+        np.testing.assert_array_equal(rows["plane"].cast(pa.int64()).to_numpy(), expected)
+    paths = [tmp_path / "examples" / shard.path for shard in manifest.shards]
+    assert sum(pq.read_metadata(path).num_row_groups for path in paths) > 24
+
+
+def test_a_column_of_nulls_stays_a_column(make_settings: Make, tmp_path: Path) -> None:
+    rows = [f"2020,{m},1,,{d},1," for m in (1, 2) for d in (0, 30)]
+    manifest = ingest(make_settings("\n".join([HEADER, *rows]) + "\n"), tmp_path / "examples")
+
+    assert manifest.columns["plane"] == "float64"
+    plane = read_split(tmp_path / "examples", "train", ["plane"])["plane"]
+    assert plane.null_count == len(plane) == 2
+
+
+def test_targets_that_are_no_numbers_are_missing(make_settings: Make, tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    delay = [0.0, 30.0, float("nan"), 0.0, 30.0, None, float("inf")]
+    table = {"year": [2020] * 7, "month": [1, 1, 1, 2, 2, 2, 2], "delay": delay, "gone": [1] * 7}
+    pq.write_table(pa.table(table), path)
+    manifest = ingest(make_settings(table={"location": str(path)}), tmp_path / "examples")
+
+    assert [(d.reason, d.rows) for d in manifest.dropped] == [("no delay", 2)]
+    assert read_split(tmp_path / "examples", "eval", ["late"])["late"].to_pylist() == [0, 1, 1]
+
+
+def test_a_header_alone_is_an_error(make_settings: Make, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no rows"):
+        ingest(make_settings(HEADER + "\n"), tmp_path / "examples")
+
+
+def test_no_value_of_the_data_is_in_a_message(make_settings: Make, tmp_path: Path) -> None:
+    text = f"{HEADER}\n2020,1,1,secret,30,1,\n2020,2,1,secret,secret,1,\n"
+
+    with pytest.raises(DataError) as caught:
+        ingest(make_settings(text), tmp_path / "examples")
+
+    assert "delay" in caught.value.message
+    assert "secret" not in caught.value.message + caught.value.remedy
+
+
+def test_a_shard_that_lost_rows_on_the_way_to_the_disk_is_found(
+    make_settings: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Lossy(pq.ParquetWriter):
+        def write_table(self, table: pa.Table, **options: int) -> None:
+            super().write_table(table.slice(1), **options)
+
+    monkeypatch.setattr(shards.pq, "ParquetWriter", Lossy)
+    (tmp_path / "examples").mkdir()
+
+    with pytest.raises(IntegrityError, match="rows do not add up"):
+        ingest_examples(settings=make_settings(), examples=tmp_path / "examples")
+
+    with pytest.raises(DataError, match="is missing"):
+        ExamplesManifest.read(tmp_path / "examples")

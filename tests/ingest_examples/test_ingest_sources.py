@@ -1,0 +1,86 @@
+"""The same rows from files, folders, Parquet and a database give the same examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.csv as pc
+import pyarrow.parquet as pq
+import pytest
+from small_source import HEADER, ROWS, Make, ingest
+
+from components.core.errors import DataError
+from components.core.examples import ExamplesManifest, read_split
+
+TEXT = f"{HEADER}\n{ROWS}"
+PLANES = "plane,seats\nP1,100\nP2,200\nP2x,7\n"
+
+
+def join(**place: Any) -> dict[str, Any]:
+    return {"planes": {**place, "on": ["plane"], "columns": ["seats"], "prefix": "plane_"}}
+
+
+def digests(manifest: ExamplesManifest) -> list[str]:
+    return [shard.sha256 for shard in manifest.shards]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    (tmp_path / "planes.csv").write_text(PLANES)
+    (tmp_path / "rows.csv").write_text(TEXT)
+    options = pc.ConvertOptions(null_values=["NA"], strings_can_be_null=True)
+    for name in ("rows", "planes"):
+        table = pc.read_csv(tmp_path / f"{name}.csv", convert_options=options)
+        pq.write_table(table, tmp_path / f"{name}.parquet", row_group_size=2)
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    for number, row in enumerate(ROWS.splitlines()):
+        (parts / f"{number}.csv").write_text(f"{HEADER}\n{row}\n")
+    return tmp_path
+
+
+def expected(make_settings: Make, files: Path) -> ExamplesManifest:
+    joins = join(location=str(files / "planes.csv"))
+    return ingest(make_settings(TEXT, joins=joins), files / "expected")
+
+
+@pytest.mark.parametrize("location", ["rows.parquet", "parts/*.csv"])
+def test_the_form_of_the_files_does_not_change_the_examples(
+    make_settings: Make, files: Path, location: str
+) -> None:
+    joins = join(location=str(files / "planes.parquet"))
+    table = {"location": str(files / location)}
+    manifest = ingest(make_settings(table=table, joins=joins), files / "examples")
+
+    assert digests(manifest) == digests(expected(make_settings, files))
+    assert manifest.source.rows == 7
+    assert len(manifest.source.files) == (8 if "*" in location else 2)
+    seats = read_split(files / "examples", "eval", ["plane_seats"])["plane_seats"]
+    assert seats.to_pylist() == [None, 200]
+
+
+def test_a_database_gives_the_same_examples_and_a_digest_of_its_rows(
+    make_settings: Make, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = files / "shop.duckdb"
+    with duckdb.connect(str(address)) as database:
+        for name in ("rows", "planes"):
+            database.execute(f"CREATE TABLE {name} AS FROM '{files / name}.parquet'")
+    monkeypatch.setenv("TANDEM_DATABASE_SHOP", f"duckdb:///{address}")
+    table = {"query": "SELECT * FROM rows ORDER BY month, day", "database": "shop"}
+    joins = join(query="SELECT * FROM planes ORDER BY plane", database="shop")
+    manifest = ingest(make_settings(table=table, joins=joins), files / "examples")
+
+    assert digests(manifest) == digests(expected(make_settings, files))
+    assert [file.location for file in manifest.source.files] == ["the query of shop"] * 2
+    (main, further) = (file.sha256 for file in manifest.source.files)
+    assert len(main) == 64 and main != further
+
+
+def test_a_file_that_is_not_the_pinned_one_is_refused(make_settings: Make, files: Path) -> None:
+    table = {"location": str(files / "rows.csv"), "sha256": "0" * 64}
+
+    with pytest.raises(DataError, match="is not what the run was to read"):
+        ingest(make_settings(table=table), files / "examples")

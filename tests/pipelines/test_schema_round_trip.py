@@ -1,0 +1,98 @@
+"""Whatever the data: nothing differs from the schema inferred from it, nor after an update."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from components.core.data_settings import Checks
+
+pytestmark = pytest.mark.slow
+ROWS = 12
+COLUMNS = {
+    "whole": (pa.int64(), st.integers(-3, 2**40)),
+    "flag": (pa.int64(), st.integers(0, 1)),
+    "number": (pa.float64(), st.floats(-1e6, 1e6) | st.just(math.inf)),
+    "text": (pa.string(), st.text("aé[]", max_size=2)),
+}
+Splits = dict[str, dict[str, tuple[str, list[object]]]]
+
+
+@st.composite
+def splits(draw: st.DrawFn) -> Splits:
+    """Return two splits with the same columns, each of one kind, whatever its name was before."""
+    kinds = {
+        name: draw(st.sampled_from(sorted(COLUMNS)))
+        for name in draw(st.sets(st.sampled_from("abcd"), min_size=1))
+    }
+    return {
+        split: {
+            name: (
+                kind,
+                draw(st.lists(st.none() | COLUMNS[kind][1], min_size=ROWS, max_size=ROWS)),
+            )
+            for name, kind in kinds.items()
+        }
+        for split in ("train", "eval")
+    }
+
+
+def _statistics(tables: Splits) -> Mapping[str, object]:
+    from components.validate_examples.statistics import compute_statistics
+
+    return {
+        split: compute_statistics(
+            pa.table({n: pa.array(values, COLUMNS[k][0]) for n, (k, values) in columns.items()}),
+            split,
+        )
+        for split, columns in tables.items()
+    }
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(splits(), splits())
+def test_nothing_differs_after_infer_and_after_update(before: Splits, after: Splits) -> None:
+    from pipelines.schema_life import change
+    from pipelines.schema_life.difference import differences
+    from pipelines.schema_text import change as change_text
+    from pipelines.schema_text import parse, write
+
+    old, new = _statistics(before), _statistics(after)
+    for ranges in (False, True):
+        schema = change.infer(list(old.values()), "a")
+        if ranges:
+            schema = change.with_ranges(schema, list(old.values()))
+        assert differences(old, schema, Checks(), "training") == []
+        found = differences(new, schema, Checks(), "training")
+        names = {difference.feature for difference in found}
+        updated = change.update(schema, list(new.values()), found, names)
+        assert differences(new, updated, Checks(), "training") == []
+        text = change_text(write(schema, "kept"), updated)
+        assert differences(new, parse(text, "it"), Checks(), "training") == []
+        untouched = [f for f in schema.feature if f.name not in names]
+        assert all(f in updated.feature for f in untouched)
+
+
+@pytest.mark.parametrize("distinct", [90, 500, 5000])
+def test_many_new_values_are_one_difference_and_one_update(distinct: int) -> None:
+    from pipelines.schema_life import change
+    from pipelines.schema_life.difference import differences
+
+    few = {"train": {"t": ("text", ["a", "b"] * 50)}}
+    many = {"train": {"t": ("text", [f"v{n}" for n in range(distinct)] * 2)}}
+    schema = change.infer(list(_statistics(few).values()), "")
+    new = _statistics(many)
+    (found,) = differences(new, schema, Checks())
+    least = "at least 1000" if distinct > 1000 else str(distinct)
+    assert found.data_says.startswith(f"{least} new values in ")
+    assert found.stops
+    updated = change.update(schema, list(new.values()), [found], {"t"})
+    values = [len(domain.value) for domain in updated.string_domain]
+    assert values == ([] if distinct > 1000 else [distinct + 2])
+    assert updated.feature[0].domain == ("" if distinct > 1000 else "t")
+    assert differences(new, updated, Checks()) == []

@@ -1,0 +1,115 @@
+"""A schema's text: written in one form, changed in place, and refused by file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from components.core.errors import SettingsError
+from pipelines.schema_text import change, parse, read_schema, write
+
+FLIGHTS = Path(__file__).parents[2] / "schemas" / "datasets" / "flights.pbtxt"
+BY_HAND = """\
+# Curated by a person.
+#
+# Second line.
+
+feature { name: "b" type: INT }  # beside b
+feature: <
+  name: 'd'  # braces in a comment: } {
+  domain: "d"
+  type: BYTES
+>
+# above the environments
+default_environment: "training"
+string_domain { name: "d" value: "}" value: "#" }
+"""
+
+
+def test_the_flights_schema_is_written_as_it_stands() -> None:
+    text = FLIGHTS.read_text()
+    body = text[text.index("feature {") :]
+    written = write(read_schema(FLIGHTS), "one\n\ntwo")
+    assert written.startswith("# one\n#\n# two\n")
+    ours = written[written.index("feature {") :]
+    assert ours == body
+
+
+def test_a_change_of_nothing_keeps_every_byte() -> None:
+    for text in (FLIGHTS.read_text(), BY_HAND):
+        assert change(text, parse(text, "it")) == text
+
+
+def test_a_change_touches_what_differs_and_nothing_else() -> None:
+    changed = parse(BY_HAND, "it")
+    changed.feature[0].presence.min_fraction = 0.5
+    changed.feature.add(name="c", type=schema_pb2.FLOAT)
+    changed.string_domain[0].value.append("ü")
+    assert change(BY_HAND, changed) == BY_HAND.replace(
+        'feature { name: "b" type: INT }  # beside b\n',
+        'feature {\n  name: "b"\n  type: INT\n  presence { min_fraction: 0.5 }\n}  # beside b\n'
+        'feature {\n  name: "c"\n  type: FLOAT\n}\n',
+    ).replace(
+        'string_domain { name: "d" value: "}" value: "#" }',
+        'string_domain {\n  name: "d"\n  value: "}"\n  value: "#"\n  value: "ü"\n}',
+    )
+
+
+def test_what_is_gone_is_taken_out_of_the_text() -> None:
+    changed = parse(BY_HAND, "it")
+    del changed.feature[1]
+    del changed.string_domain[:]
+    text = change(BY_HAND, changed)
+    assert text.startswith("# Curated by a person.\n")
+    assert "'d'" not in text
+    assert "string_domain" not in text
+    assert "# above the environments" in text
+
+
+NAMES = st.text(min_size=1, max_size=8)
+FEATURES = st.dictionaries(NAMES, st.integers(1, 3), min_size=1, max_size=6)
+DOMAINS = st.dictionaries(NAMES, st.lists(st.text(max_size=6), max_size=3), max_size=3)
+
+
+def _schema(features: dict[str, int], domains: dict[str, list[str]]) -> schema_pb2.Schema:
+    schema = schema_pb2.Schema(default_environment=["training"])
+    for name, kind in features.items():
+        schema.feature.add(name=name, type=kind).presence.min_count = kind
+    for name, values in domains.items():
+        schema.string_domain.add(name=name, value=values)
+    return schema
+
+
+def _parts(schema: schema_pb2.Schema) -> list[str]:
+    parts = [*schema.feature, *schema.string_domain]
+    return sorted(part.SerializeToString(deterministic=True).hex() for part in parts)
+
+
+@given(FEATURES, DOMAINS, FEATURES, DOMAINS)
+def test_any_change_of_any_text_gives_the_changed_schema(
+    features: dict[str, int],
+    domains: dict[str, list[str]],
+    others: dict[str, int],
+    other_domains: dict[str, list[str]],
+) -> None:
+    before = write(_schema(features, domains), "kept")
+    wanted = _schema(others, other_domains)
+    after = change(before, wanted)
+    found = parse(after, "it")
+    assert _parts(found) == _parts(wanted)
+    assert list(found.default_environment) == ["training"]
+    assert after.startswith("# kept\n")
+
+
+def test_what_does_not_parse_is_named_by_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "shop.pbtxt"
+    path.write_text('feature {\n  name: "a"\n  tpye: INT\n}\n')
+    with pytest.raises(SettingsError, match=r"shop\.pbtxt, line 3: not a TFMD text proto: .*tpye"):
+        read_schema(path)
+    path.write_bytes(b"\xff")
+    with pytest.raises(SettingsError, match=r"shop\.pbtxt is not UTF-8"):
+        read_schema(path)

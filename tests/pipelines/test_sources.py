@@ -1,0 +1,121 @@
+"""A run pins its sources when it starts, and ingestion reads what was pinned or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.core.canonical import sha256_file, sha256_value
+from components.core.data_settings import Source, Table
+from components.core.errors import DataError, SettingsError
+from components.core.sources import use_sources
+from components.reading.tables import open_table
+from pipelines.home import Home
+from pipelines.launch import prepare
+from pipelines.settings import load_settings
+from pipelines.sources import pin_sources
+
+Write = Callable[[dict[str, Any]], Path]
+ROWS = "year,month,origin,sales\n2013,1,JFK,1\n"
+QUERY = {"query": "SELECT * FROM sales", "database": "shop"}
+
+
+def source(table: dict[str, Any], **spans: Any) -> Source:
+    target = {"name": "label", "column": "sales", "above": 0}
+    return Source.model_validate({"table": table, "target": target, **spans})
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A settings folder with a file for each of three months."""
+    monkeypatch.setenv("TANDEM_SOURCES", "")
+    use_sources(tmp_path)
+    for month in (1, 2, 3):
+        (tmp_path / f"s-2013-0{month}.csv").write_text(f"{ROWS}2013,{month},LGA,2\n")
+    return tmp_path
+
+
+BY_LOCATION = {"spans": {"unit": "month", "from_location": True}}
+
+
+def test_several_files_are_pinned_by_their_names_and_digests(folder: Path) -> None:
+    pinned = pin_sources(source({"location": "s-*.csv"}), folder).table
+    names = [f"s-2013-0{month}.csv" for month in (1, 2, 3)]
+    assert pinned.sha256 == sha256_value([[name, sha256_file(folder / name)] for name in names])
+    assert open_table(pinned).schema.names == ["year", "month", "origin", "sales"]
+    (folder / names[0]).write_text(ROWS)
+    with pytest.raises(DataError, match="is not what the run was to read"):
+        open_table(pinned)
+
+
+def test_a_new_month_outside_the_window_changes_no_input(folder: Path) -> None:
+    table = source({"location": "s-{span}.csv"}, **BY_LOCATION)
+    spans = ("2013-01", "2013-02")
+    pinned = pin_sources(table, folder, spans=spans).table
+    (folder / "s-2013-04.csv").write_text(ROWS)
+    assert pin_sources(table, folder, spans=spans).table == pinned
+    opened = open_table(pinned, spans)
+    assert [piece.span for piece in opened.batches()] == list(spans)
+    assert pin_sources(table, folder, spans=("2013-01", "2013-04")).table != pinned
+
+
+def test_a_month_of_the_window_without_a_file_is_named_before_the_run(folder: Path) -> None:
+    table = source({"location": "s-{span}.csv"}, **BY_LOCATION)
+    with pytest.raises(SettingsError, match=r"^source\.table\.location: .* of 2013-04$"):
+        pin_sources(table, folder, spans=("2013-03", "2013-04"))
+
+
+def test_a_pattern_without_a_match_is_named_by_its_key(folder: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^source\.table\.location: there is no file t-\*"):
+        pin_sources(source({"location": "t-*.csv"}), folder)
+
+
+def test_a_query_is_pinned_by_what_the_settings_say_or_by_the_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TANDEM_DATABASE_SHOP", "postgresql://tandem:geheim@127.0.0.1:9/x")
+    pinned = pin_sources(source(QUERY), folder, run_id="20130101T000000Z-abcdef").table
+    assert (pinned.as_of, pinned.sha256) == ("20130101T000000Z-abcdef", None)
+    named = pin_sources(source({**QUERY, "as_of": "2013-01-01"}), folder, run_id="run").table
+    assert named.as_of == "2013-01-01"
+    assert "geheim" not in pinned.model_dump_json()
+
+
+def test_a_database_without_an_address_is_named_before_the_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TANDEM_DATABASE_SHOP", raising=False)
+    with pytest.raises(SettingsError, match=r"^source\.table: .* database shop") as caught:
+        pin_sources(source(QUERY), folder)
+    assert "TANDEM_DATABASE_SHOP" in caught.value.remedy
+
+
+def test_a_statement_that_changes_data_is_refused_before_the_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TANDEM_DATABASE_SHOP", "duckdb:///x.duckdb")
+    with pytest.raises(SettingsError, match="is not one SELECT statement"):
+        pin_sources(source({**QUERY, "query": "DROP TABLE sales"}), folder)
+
+
+def test_preparing_a_run_of_a_query_names_the_run_as_its_state(
+    values: dict[str, Any], write_settings: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TANDEM_DATABASE_SHOP", "postgresql://127.0.0.1:9/x")
+    values["source"]["table"] = QUERY
+    path = write_settings(values)
+    prepared = prepare(load_settings(path), path, Home(tmp_path / "home"), cache=True)
+    assert prepared.arguments["source"]["table"]["as_of"] == prepared.arguments["run"]["id"]
+
+
+def test_every_join_is_pinned_too(folder: Path) -> None:
+    join = {"location": "s-2013-0[12].csv", "on": ["origin"], "columns": ["sales"], "prefix": "w_"}
+    pinned = pin_sources(source({"location": "s-2013-01.csv"}, joins={"w": join}), folder)
+    assert pinned.joins["w"].sha256 is not None
+    assert isinstance(pinned.joins["w"], Table)
+    (folder / "s-2013-02.csv").write_text(ROWS)
+    with pytest.raises(DataError, match="is not what the run was to read"):
+        open_table(pinned.joins["w"])

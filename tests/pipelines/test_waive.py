@@ -1,0 +1,176 @@
+"""`tandem waive`: the file it writes, what it refuses, and the way into a run."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.audit.folder import AuditFolder
+from components.core.canonical import sha256_bytes
+from components.core.errors import SettingsError
+from components.waivers import KEYS_VARIABLE, Scope, judge, trusted_keys
+from pipelines.cli import main
+from pipelines.cli.parser import build_parser
+from pipelines.plan import Verdict, plan_run
+from pipelines.runners.ir import read_pipeline
+from pipelines.settings import load_settings
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "training.yaml"
+TODAY = datetime.now(UTC).date()
+LATER = (TODAY + timedelta(days=30)).isoformat()
+Tandem = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def settings_file(values: dict[str, Any], write_settings: Callable[[dict[str, Any]], Path]) -> Path:
+    return write_settings(values)
+
+
+@pytest.fixture
+def tandem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Tandem:
+    """Run `tandem waive` with a configuration and a home of the test's own."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("TANDEM_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv(KEYS_VARIABLE, raising=False)
+
+    def call(*words: str) -> tuple[int, str, str]:
+        code = main(["waive", *words])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def options(path: Path, **changed: str) -> list[str]:
+    given = {"reason": "seen and accepted", "until": LATER, "name": str(path)} | changed
+    return [word for name, value in given.items() for word in (f"--{name}", value)]
+
+
+def test_help_has_an_example_that_parses_and_the_common_options(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["waive", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(option in text for option in ("--json", "--verbose", "--home"))
+    example = text.partition("example:\n")[2].split()
+    assert build_parser().parse_args(example[1:]).command == "pipelines.cli.waive:waive"
+
+
+def test_a_waiver_is_written_beside_the_settings_and_counts_once_its_key_is_trusted(
+    tandem: Tandem, settings_file: Path, tmp_path: Path
+) -> None:
+    code, out, _ = tandem("drift:distance", "--json", "--slice", "x", *options(settings_file))
+    assert code == 0
+    said = json.loads(out)
+    file = Path(said["file"])
+    assert file.parent == settings_file.parent / "waivers"
+    assert said["trusted"] is False
+    assert said["waiver"]["gate"] == {"name": "drift:distance", "slice": "x"}
+    assert said["waiver"]["issuedOn"] == TODAY.isoformat()
+
+    folder = AuditFolder(tmp_path / "home").waiver_keys
+    folder.mkdir(parents=True)
+    (tmp_path / "config/tandem/signing.pub").rename(folder / "ann.pub")
+    text = file.read_text().strip()
+    schema = sha256_bytes((settings_file.parent / "shop.pbtxt").read_bytes())
+    item = judge(text, trusted_keys(folder), Scope("shop", schema, TODAY))
+    assert item.counts and item.sha256 == said["sha256"] and item.keyid == said["keyid"]
+
+    _, out, _ = tandem("leakage", "--json", *options(settings_file))
+    assert json.loads(out)["trusted"] is True
+    assert json.loads(out)["keyid"] == said["keyid"]
+
+
+def test_without_json_it_says_what_is_left_to_do(
+    tandem: Tandem, settings_file: Path, tmp_path: Path
+) -> None:
+    code, out, _ = tandem("minimum_rows", *options(settings_file))
+    (file,) = (settings_file.parent / "waivers").iterdir()
+    assert code == 0
+    assert f"waivers: [waivers/{file.name}]" in out
+    assert str(AuditFolder(tmp_path / "home").waiver_keys) in out
+
+
+def test_the_settings_of_this_folder_are_meant_where_none_are_named(
+    tandem: Tandem, settings_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(settings_file.parent)
+    code, _, _ = tandem("leakage", "--reason", "r", "--until", LATER)
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("gate", "changed", "words"),
+    [
+        ("drfit:distance", {}, "there is no data gate drfit:distance; did you mean drift?"),
+        ("", {}, "there is no data gate"),
+        ("leakage", {"until": "soon"}, "--until soon: not a day"),
+        ("leakage", {"until": "2020-01-01"}, "--until 2020-01-01 is over"),
+        ("leakage", {"reason": "  "}, "reason"),
+        ("leakage", {"name": "nowhere"}, "there is no use case nowhere"),
+    ],
+)
+def test_what_would_waive_nothing_is_refused_and_nothing_is_written(
+    tandem: Tandem,
+    settings_file: Path,
+    tmp_path: Path,
+    gate: str,
+    changed: dict[str, str],
+    words: str,
+) -> None:
+    code, _, err = tandem(gate, *options(settings_file, **changed))
+    assert (code, words in err) == (2, True), err
+    assert not (settings_file.parent / "waivers").exists()
+    assert not (tmp_path / "config").exists()
+
+
+def waived(settings_file: Path, tandem: Tandem) -> Path:
+    """Name a new waiver in the settings file, with a line end as editors leave it."""
+    _, out, _ = tandem("leakage", "--json", *options(settings_file))
+    file = Path(json.loads(out)["file"])
+    values = yaml.safe_load(settings_file.read_text())
+    settings_file.write_text(yaml.safe_dump(values | {"waivers": [json.loads(out)["setting"]]}))
+    return file
+
+
+def test_the_contents_of_a_waiver_reach_the_arguments_and_the_digest_of_the_settings(
+    tandem: Tandem, settings_file: Path
+) -> None:
+    before = load_settings(settings_file)
+    assert before.arguments()["waivers"] == []
+
+    file = waived(settings_file, tandem)
+
+    after = load_settings(settings_file)
+    assert file.read_bytes().endswith(b"}\n")
+    assert after.arguments()["waivers"] == [file.read_text().removesuffix("\n")]
+    assert after.sha256 != before.sha256
+
+
+def test_a_waiver_that_is_not_there_is_refused_by_name(
+    values: dict[str, Any], write_settings: Callable[[dict[str, Any]], Path]
+) -> None:
+    with pytest.raises(SettingsError, match=r"waivers: there is no file waivers/gone\.json"):
+        load_settings(write_settings(copy.deepcopy(values) | {"waivers": ["waivers/gone.json"]}))
+
+
+def test_the_plan_never_expects_a_validation_with_waivers_in_the_cache(
+    tandem: Tandem, settings_file: Path, tmp_path: Path
+) -> None:
+    from components.core.cache import StageCache
+
+    waived(settings_file, tandem)
+    run = {"id": "20130101T000000Z-abcdef", "name": "shop", "cache": True}
+    arguments = {**load_settings(settings_file).arguments(), "run": run, "champion": {}}
+    plans = plan_run(read_pipeline(GOLDEN), arguments, StageCache(tmp_path / "cache"))
+    (plan,) = (plan for plan in plans if plan.task == "validate-examples")
+    assert (plan.verdict, plan.why) == (Verdict.RUN, "it depends on the day")

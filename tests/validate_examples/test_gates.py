@@ -1,0 +1,342 @@
+"""Every gate of the settings on made-up rows: one that passes, one that does not, and its words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from small_examples import SMALL_SCHEMA, small_rows, write_examples
+
+from components.core.artifacts import tree_digest
+from components.core.errors import GateError, SettingsError
+from components.core.outcome import Outcome
+from components.validate_examples.step import ValidateSettings, validate_examples
+
+pytestmark = pytest.mark.slow
+Make = Callable[..., ValidateSettings]
+MONTHS = {
+    ("train", "2013-01"): small_rows(200),
+    ("train", "2013-02"): small_rows(200, 200),
+    ("eval", "2013-03"): small_rows(200, 400),
+}
+
+
+def validate(settings: ValidateSettings, examples: Path) -> Outcome:
+    """Run the step into folders beside the examples."""
+    folders = {n: examples.parent / "out" / n for n in ("statistics", "validation")}
+    for folder in folders.values():
+        folder.mkdir(parents=True)
+    return validate_examples(settings=settings, examples=examples, **folders)
+
+
+def failing(settings: ValidateSettings, examples: Path) -> GateError:
+    with pytest.raises(GateError) as caught:
+        validate(settings, examples)
+    return caught.value
+
+
+def verdict(examples: Path) -> dict[str, Any]:
+    path = examples.parent / "out" / "validation" / "validation.json"
+    return dict(json.loads(path.read_text()))
+
+
+@pytest.fixture
+def months(tmp_path: Path) -> Callable[..., Path]:
+    """Return examples of three months, with the rows of some shards exchanged."""
+
+    def write(**changed: pa.Table) -> Path:
+        named = {
+            "jan": ("train", "2013-01"),
+            "feb": ("train", "2013-02"),
+            "mar": ("eval", "2013-03"),
+        }
+        shards = {**MONTHS, **{named[name]: rows for name, rows in changed.items()}}
+        return write_examples(tmp_path / "examples", shards)
+
+    return write
+
+
+def test_all_gates_together_pass_and_are_recorded(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    settings = small_settings(
+        drift={"kind": 0.1, "amount": 0.1},
+        skew={"amount": 0.1},
+        label_shift=0.05,
+        duplicate_rows=0.0,
+    )
+    outcome = validate(settings, months())
+
+    assert [(gate.name, gate.slice) for gate in outcome.gates] == [
+        ("schema", "train"),
+        ("schema", "eval"),
+        ("minimum_rows", "train"),
+        ("minimum_rows", "eval"),
+        ("class_share:late", "train"),
+        ("class_share:late", "eval"),
+        ("leakage", "all splits"),
+        ("drift:amount", "2013-03 against 2013-02"),
+        ("drift:kind", "2013-03 against 2013-02"),
+        ("skew:amount", "eval against train"),
+        ("label_shift:late", "2013-03 against 2013-02"),
+        ("duplicate_rows", "all splits"),
+    ]
+    assert all(gate.passed for gate in outcome.gates)
+    assert outcome.facts["duplicate_share"] == 0.0
+    assert outcome.facts["rows_by_split"] == {"train": 400, "eval": 200}
+
+
+def test_new_text_passes_up_to_its_share_and_stops_beyond(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    kinds = ["secret" if n % 50 == 7 else "a" for n in range(200)]
+    examples = months(mar=small_rows(200, 400, kind=kinds))
+
+    error = failing(small_settings(new_values=0.01), examples)
+
+    assert (
+        "schema:kind:new_values in eval: expected one of 3 known values in all but a share of 0.01 "
+        "of the rows, found others in 4 rows (rows 7, 57, 107, 157 of eval 2013-03)"
+    ) in error.message
+    assert "secret" not in error.message + json.dumps([error.gates, error.expected, error.actual])
+
+
+def test_new_text_within_its_share_is_a_gate_that_passed(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    kinds = ["new" if n % 50 == 7 else "a" for n in range(200)]
+
+    outcome = validate(small_settings(new_values=0.02), months(mar=small_rows(200, kind=kinds)))
+
+    (gate,) = (gate for gate in outcome.gates if gate.name == "schema:kind:new_values")
+    assert (gate.value, gate.threshold, gate.passed) == (0.02, 0.02, True)
+
+
+def test_a_missing_value_is_shown_by_at_most_five_row_numbers_everywhere(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    amounts = [None if n % 10 == 3 else 1.0 for n in range(200)]
+    examples = months(jan=small_rows(200, amount=amounts), feb=small_rows(200, 200, amount=amounts))
+
+    error = failing(small_settings(), examples)
+
+    words = "schema:amount:presence in train: expected a value in a share of 1 of the rows"
+    assert f"{words}, found 0.9000 (rows 3, 13, 23, 33, 43 of train 2013-01)" in error.message
+    (failed,) = verdict(examples)["failed"]
+    assert (failed["gate"], failed["slice"]) == ("schema:amount:presence", "train")
+    assert failed["rows"][0] == {"split": "train", "span": "2013-01", "row": 3}
+    assert len(failed["rows"]) == 5
+
+
+def test_what_passes_by_count_but_not_by_tfdv_stops(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    schema = SMALL_SCHEMA.replace(
+        'name: "amount" type: FLOAT presence { min_fraction: 1.0 min_count: 1 }',
+        'name: "amount" type: FLOAT presence { min_count: 1 }',
+    )
+    assert schema != SMALL_SCHEMA
+    empty = [None] * 200
+    examples = months(mar=small_rows(200, 400, amount=empty))
+
+    error = failing(small_settings({"schema": schema}), examples)
+
+    assert "schema:amount:" in error.message
+
+
+def test_a_severity_of_the_settings_wins_over_tfdvs(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    def wider(rows: pa.Table) -> pa.Table:
+        return rows.append_column("surprise", rows["number"])
+
+    examples = months(
+        **{n: wider(rows) for n, rows in zip(("jan", "feb", "mar"), MONTHS.values(), strict=True)}
+    )
+
+    outcome = validate(small_settings(severities={"SCHEMA_NEW_COLUMN": "warning"}), examples)
+
+    assert not any("surprise" in gate.name for gate in outcome.gates)
+    listed = verdict(examples)["anomalies"]
+    assert {(a["feature"], a["severity"], a["type"]) for a in listed} == {
+        ("surprise", "WARNING", "SCHEMA_NEW_COLUMN")
+    }
+
+
+def test_a_severity_of_no_type_is_refused_before_anything_is_computed(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    examples = months()
+    with pytest.raises(SettingsError, match="SCHEMA_NEW_COLUMNS; did you mean SCHEMA_NEW_COLUMN"):
+        validate(small_settings(severities={"SCHEMA_NEW_COLUMNS": "error"}), examples)
+    assert not any((examples.parent / "out" / "statistics").iterdir())
+
+
+def test_a_warning_can_be_made_an_error(small_settings: Make, months: Callable[..., Path]) -> None:
+    schema = SMALL_SCHEMA + 'feature { name: "gone" type: INT presence { min_count: 1 } }\n'
+    passing = {"SCHEMA_MISSING_COLUMN": "ignore"}
+    examples = months()
+    outcome = validate(small_settings({"schema": schema}, severities=passing), examples)
+    assert all(gate.passed for gate in outcome.gates)
+    assert {a["severity"] for a in verdict(examples)["anomalies"]} == {"IGNORE"}
+
+
+def test_drift_and_skew_work_where_every_span_is_in_both_splits(
+    small_settings: Make, tmp_path: Path
+) -> None:
+    old, new = ["a", "b"] * 100, ["b", "b", "b", "a"] * 50
+    shards = {
+        ("train", "2013-01"): small_rows(200, kind=old),
+        ("eval", "2013-01"): small_rows(200, 200, kind=old),
+        ("train", "2013-02"): small_rows(200, 400, kind=new),
+        ("eval", "2013-02"): small_rows(200, 600, kind=new),
+    }
+    examples = write_examples(tmp_path / "examples", shards)
+
+    error = failing(small_settings(drift={"kind": 0.2}, skew={"kind": 0.01}), examples)
+
+    (gate,) = (gate for gate in error.gates if not gate["passed"])
+    assert (gate["name"], gate["slice"]) == ("drift:kind", "2013-02 against 2013-01")
+    assert gate["value"] == pytest.approx(0.25)
+    assert gate["n"] == 400
+
+
+def test_skew_names_the_feature_and_both_splits(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    amounts = [float(n % 10) + 30 for n in range(200)]
+
+    error = failing(
+        small_settings(skew={"amount": 0.3, "kind": 0.3}),
+        months(mar=small_rows(200, 400, amount=amounts)),
+    )
+
+    assert "1 of " in error.message
+    assert "skew:amount in eval against train: expected a jensen_shannon_div" in error.message
+
+
+def test_a_shift_of_labels_between_the_last_spans_stops(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    late = [int(n % 2 == 0) for n in range(200)]
+
+    error = failing(small_settings(label_shift=0.2), months(mar=small_rows(200, 400, late=late)))
+
+    assert (
+        "label_shift:late in 2013-03 against 2013-02: expected a difference of at most 0.2, "
+        "found 0.2500"
+    ) in error.message
+
+
+def test_with_one_span_labels_shift_between_the_splits(
+    small_settings: Make, tmp_path: Path
+) -> None:
+    late = [int(n % 2 == 0) for n in range(200)]
+    shards = {("train", "all"): small_rows(200), ("eval", "all"): small_rows(200, 200, late=late)}
+
+    error = failing(small_settings(label_shift=0.2), write_examples(tmp_path / "examples", shards))
+
+    assert "label_shift:late in eval against train" in error.message
+
+
+def test_drift_of_one_span_is_a_wrong_setting(small_settings: Make, tmp_path: Path) -> None:
+    shards = {("train", "all"): small_rows(200), ("eval", "all"): small_rows(200, 200)}
+    examples = write_examples(tmp_path / "examples", shards)
+
+    with pytest.raises(SettingsError, match="one span"):
+        validate(small_settings(drift={"kind": 0.1}), examples)
+
+
+def test_repeated_rows_are_a_fact_and_where_asked_a_gate(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    twice = pa.concat_tables([small_rows(190, 400), small_rows(10, 400)])
+    examples = months(mar=twice)
+
+    outcome = validate(small_settings(), examples)
+
+    assert outcome.facts["duplicate_rows"] == 10
+    assert outcome.facts["duplicate_share"] == pytest.approx(10 / 600)
+    assert verdict(examples)["duplicates"]["rows"] == 10
+    assert "duplicate_rows" not in {gate.name for gate in outcome.gates}
+
+
+def test_more_repeated_rows_than_allowed_stop(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    twice = pa.concat_tables([small_rows(190, 400), small_rows(10, 400)])
+
+    error = failing(small_settings(duplicate_rows=0.01), months(mar=twice))
+
+    assert "found 0.0167 (rows 190, 191, 192, 193, 194 of eval 2013-03)" in error.message
+
+
+def test_a_date_kept_of_a_column_that_is_leakage_is_leakage(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    source = {
+        "table": {"location": "rows.csv"},
+        "target": {"name": "late", "column": "delay", "above": 15},
+        "leakage": ["arrived"],
+    }
+    transform = {"features": {"when": {"kind": "date", "column": "arrived", "parts": ["hour"]}}}
+
+    error = failing(small_settings({"source": source, "transform": transform}), months())
+
+    assert "leakage:arrived_day,arrived_second" in error.message
+
+
+def test_a_declared_feature_of_another_column_that_is_leakage_is_found(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    transform = {"features": {"harmless": {"kind": "zscore", "column": "delay"}}}
+
+    error = failing(small_settings({"transform": transform}), months())
+
+    assert "leakage:delay" in error.message
+
+
+def test_the_same_examples_give_the_same_bytes(
+    small_settings: Make, months: Callable[..., Path], tmp_path: Path
+) -> None:
+    examples = months(mar=pa.concat_tables([small_rows(190, 400), small_rows(10, 400)]))
+    settings = small_settings(drift={"kind": 0.5}, duplicate_rows=0.5)
+    digests = set()
+    for place in ("one", "two"):
+        folders = {n: tmp_path / place / n for n in ("statistics", "validation")}
+        for folder in folders.values():
+            folder.mkdir(parents=True)
+        validate_examples(settings=settings, examples=examples, **folders)
+        digests.add(tuple(tree_digest(folder) for folder in folders.values()))
+    assert len(digests) == 1
+
+
+def test_a_feature_of_a_column_that_may_be_missing_and_is_is_a_wrong_setting(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    schema = SMALL_SCHEMA + 'feature { name: "gone" type: INT presence { min_count: 1 } }\n'
+    others = {"schema": schema, "transform": {"features": {"gone": {"kind": "zscore"}}}}
+    examples = months()
+    with pytest.raises(SettingsError, match=r"transform\.features\.gone: gone is not a column"):
+        validate(small_settings(others, severities={"SCHEMA_MISSING_COLUMN": "warning"}), examples)
+    assert not any((examples.parent / "out" / "statistics").iterdir())
+
+
+def test_a_split_without_rows_passes_no_gate_on_its_rows_and_is_no_crash(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    checks = {"drift": {"amount": 0.1}, "skew": {"kind": 0.1}, "label_shift": 0.1}
+
+    error = failing(small_settings(**checks), months(mar=small_rows(0)))
+
+    assert [gate["name"] for gate in error.gates if not gate["passed"]] == [
+        "minimum_rows",
+        "class_share:late",
+        "drift:amount",
+        "skew:kind",
+        "label_shift:late",
+    ]
