@@ -84,9 +84,21 @@ def _imports(source: bytes, _sources: Path | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_followed(ast.parse(source))))
 
 
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield every statement, at any depth; expressions hold none, and are most of a tree."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            below = getattr(node, block, None)
+            if isinstance(below, list):  # the body of a lambda is an expression
+                waiting += below
+
+
 def _followed(tree: ast.AST) -> Iterator[str]:
     """Yield the modules of ours and of the use case that a source imports, at any depth."""
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

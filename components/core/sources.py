@@ -6,6 +6,7 @@ path; it comes last on the import path, so that no file of a use case can stand 
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from importlib.machinery import PathFinder
@@ -17,7 +18,12 @@ SOURCES_VARIABLE = "TANDEM_SOURCES"
 def named_folder() -> Path | None:
     """Return the folder that the environment names, None where it names none."""
     named = os.environ.get(SOURCES_VARIABLE)
-    return Path(named).resolve() if named else None
+    return _resolved(named) if named else None
+
+
+@functools.cache
+def _resolved(folder: str) -> Path:
+    return Path(folder).resolve()
 
 
 def sources_folder() -> Path:

@@ -6,50 +6,10 @@ from pathlib import Path
 import pytest
 
 from components.core.artifacts import tree_digest
+from components.validate_examples.step import ValidateSettings
 
 pytestmark = pytest.mark.slow
-
-if True:  # TFX resolves annotations when the module is read, so its names must be here
-    from tfx import v1 as tfx
-    from tfx.dsl.component.experimental.annotations import (
-        InputArtifact,
-        OutputArtifact,
-        Parameter,
-    )
-    from tfx.dsl.component.experimental.decorators import component
-    from tfx.types import standard_artifacts
-
-
-def call(name, artifacts, parameters):
-    """Call a stage's step with the folders that TFX gave."""
-    import importlib
-
-    step = getattr(importlib.import_module(f"components.{name}.step"), name)
-    settings = step.__annotations__["settings"]
-    if isinstance(settings, str):
-        settings = getattr(importlib.import_module(f"components.{name}.step"), settings)
-    folders = {port: Path(artifact.uri) for port, artifact in artifacts.items()}
-    for folder in folders.values():
-        folder.mkdir(parents=True, exist_ok=True)
-    step(settings=settings.model_validate(json.loads(parameters)), **folders)
-
-
-@component
-def IngestExamples(
-    examples: OutputArtifact[standard_artifacts.Examples], parameters: Parameter[str]
-):
-    call("ingest_examples", {"examples": examples}, parameters)
-
-
-@component
-def ValidateExamples(
-    examples: InputArtifact[standard_artifacts.Examples],
-    statistics: OutputArtifact[standard_artifacts.ExampleStatistics],
-    validation: OutputArtifact[standard_artifacts.ExampleAnomalies],
-    parameters: Parameter[str],
-):
-    ports = {"examples": examples, "statistics": statistics, "validation": validation}
-    call("validate_examples", ports, parameters)
+PARAMETERS = {field.alias or name for name, field in ValidateSettings.model_fields.items()}
 
 
 def outputs(root, name):
@@ -60,12 +20,15 @@ def outputs(root, name):
 def test_both_steps_write_the_same_bytes_under_tfx_as_under_the_embedded_executor(
     tmp_path, small_run
 ):
+    from tfx import v1 as tfx
+    from tfx_components import IngestExamples, ValidateExamples
+
     arguments = small_run.arguments
     pick = lambda *names: json.dumps({name: arguments[name] for name in names})  # noqa: E731
     ingest = IngestExamples(parameters=pick("source", "card", "window"))
     validate = ValidateExamples(
         examples=ingest.outputs["examples"],
-        parameters=pick("schema", "checks", "transform", "source"),
+        parameters=pick(*(arguments.keys() & PARAMETERS)),
     )
     root = tmp_path / "root"
     tfx.orchestration.LocalDagRunner().run(

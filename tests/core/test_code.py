@@ -48,6 +48,26 @@ def test_a_module_beside_the_users_module_counts_and_the_lock_does_not(tmp_path,
     assert module_digests(["my_model_beside"]) != before
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def build():\n    import my_deep",
+        "class A:\n  def f(self):\n    if 1:\n      f()\n    else:\n      import my_deep",
+        "try:\n    pass\nexcept OSError:\n    import my_deep\nelse:\n    pass\nfinally:\n    pass",
+        "try:\n    pass\nfinally:\n    from my_deep import x",
+        "with open('a'):\n    for _ in ():\n        while True:\n            import my_deep as d",
+        "match 1:\n    case 1:\n        import my_deep",
+        "f = lambda: 1\nasync def g():\n    async with f():\n        import my_deep",
+    ],
+)
+def test_an_import_at_any_depth_is_followed(tmp_path, monkeypatch, source):
+    monkeypatch.setattr("sys.path", [*sys.path])
+    monkeypatch.setenv("TANDEM_SOURCES", str(tmp_path))
+    (tmp_path / "my_deep.py").write_text("x = 1\n")
+    (tmp_path / "my_shallow.py").write_text(source + "\n")
+    assert set(module_digests(["my_shallow"])) == {"my_shallow", "my_deep"}
+
+
 def test_a_file_of_the_use_case_cannot_stand_in_for_a_package(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.path", [*sys.path])
     (tmp_path / "json.py").write_text("loads = None\n")

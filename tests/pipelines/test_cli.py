@@ -31,6 +31,12 @@ COMMANDS = [
     ["report"],
     ["audit", "verify"],
     ["audit", "trace"],
+    ["waive"],
+    ["export-features"],
+    ["schema", "infer"],
+    ["schema", "review"],
+    ["schema", "update"],
+    ["schema", "facets"],
 ]
 
 
