@@ -19,6 +19,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -218,14 +219,15 @@ def _in_our_terms(stage: str) -> Iterator[None]:
         ) from error
     except Exception as error:
         raise DataError(
-            f"{stage} failed: {type(error).__name__}: {_one_line(error)}",
-            remedy="read the task's log; --verbose shows the traceback",
+            f"{stage} failed: {type(error).__name__} in {_place(error)}",
+            remedy="read the task's log, which has its words; --verbose shows the traceback",
         ) from error
 
 
-def _one_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else "no message"
+def _place(error: Exception) -> str:
+    """Return where an error was raised; its words may quote data, and go to the log alone."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}, line {frame.lineno}"
 
 
 def _claims(outputs: Mapping[str, Port]) -> list[dict[str, str]]:

@@ -45,6 +45,8 @@ def check(settings: RunSettings, sources: Path) -> None:
         require_table(key, table, sources, settings.window.spans())
     for key in ("pytorch", "tensorflow"):
         check_function(f"model.{key}", getattr(settings.model, key))
+    if settings.transform.preprocessing_fn:
+        check_function("transform.preprocessing_fn", settings.transform.preprocessing_fn)
 
 
 def check_disk(home: Path, least: int = LEAST_FREE_BYTES) -> None:

@@ -67,6 +67,8 @@ class Selection:
         missing = [span for span, rows in zip(self.spans, self._kept, strict=True) if not rows]
         if missing:
             known = span_names(self._seen, self._unit)
+            if self._unit == "day":  # which days there are may say too much of people
+                known = known[:1] + known[-1:]
             raise DataError(
                 f"no usable rows for {shown(missing)} of the window",
                 remedy=f"choose a window inside the spans of the data: {shown(known) or 'none'}",

@@ -121,7 +121,7 @@ def label(rows: pa.Table, target: Target) -> pa.ChunkedArray:
         return pc.equal(column.cast(pa.string()), target.equals).cast(pa.int64())
     if not (whole or pa.types.is_floating(column.type)):
         raise _wrong_target(target, column, "numbers", "equals")
-    return pc.greater(column.cast(pa.float64()), target.above).cast(pa.int64())
+    return pc.greater(column.cast(pa.float64(), safe=False), target.above).cast(pa.int64())
 
 
 def _wrong_target(target: Target, column: pa.ChunkedArray, wanted: str, other: str) -> DataError:

@@ -21,6 +21,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -63,15 +64,16 @@ def find_csv(file: File, table: Table) -> tuple[pa.Schema, int]:
     on: what fitted the narrower type fits the wider one.
     """
     require_text(file, table.encoding)
-    names, has_rows = _header(file, table)
+    header = _header(file, table)
+    names = header.names
     given = {name: KINDS[kind] for name, kind in table.types.items() if name in names}
     types: dict[str, pa.DataType] = {name: pa.null() for name in names} | given
-    rows, huge, done, last = 0, set[str](), not has_rows, None
+    rows, huge, done, last = 0, set[str](), not header.has_rows, None
     while not done:
-        found = _first_types(file, table, names, given, rows)
-        types = {name: _holds_both(types[name], found[name]) for name in names}
         try:
-            for batch in _batches(file, table, names, types, skip=rows):
+            found = _first_types(file, table, header, given, rows)
+            types = {name: _holds_both(types[name], found[name]) for name in names}
+            for batch in _batches(file, table, header, types, skip=rows):
                 rows += batch.num_rows
                 huge |= {name for name in names if has_huge(batch.column(name))}
                 last = batch.column(names[-1])[-1:]
@@ -83,7 +85,7 @@ def find_csv(file: File, table: Table) -> tuple[pa.Schema, int]:
                 types[misfit.column] = pa.string()
     for name in sorted(huge - set(given)):
         if types[name] == pa.float64():
-            _require_int64(file, table, names, name)
+            _require_int64(file, table, header, name)
     _require_closed(file, last, rows)
     return pa.schema(list(types.items())), rows
 
@@ -94,15 +96,24 @@ def read_csv(
     """Yield the columns of a CSV file in the types that `find_csv` found for its whole table."""
     types = {field.name: field.type for field in schema}
     try:
-        names, has_rows = _header(file, table)
-        if has_rows:
-            yield from _batches(file, table, names, types, columns=columns)
+        header = _header(file, table)
+        if header.has_rows:
+            yield from _batches(file, table, header, types, columns=columns)
     except _Misfit as misfit:
         raise _wrong_type(file, misfit, types) from None
 
 
-def _header(file: File, table: Table) -> tuple[list[str], bool]:
-    """Return the names of the columns (rule 5), and whether there is a row."""
+@dataclass(frozen=True)
+class _Header:
+    """The names of the columns, the number of empty lines before them, and whether rows follow."""
+
+    names: list[str]
+    empty_lines: int
+    has_rows: bool
+
+
+def _header(file: File, table: Table) -> _Header:
+    """Return the header (rule 5)."""
     encoding = "utf-8-sig" if table.encoding.lower() in ("utf-8", "utf8") else table.encoding
     try:
         with (
@@ -111,7 +122,7 @@ def _header(file: File, table: Table) -> tuple[list[str], bool]:
             io.TextIOWrapper(stream, encoding, "surrogateescape", newline="") as text,
         ):
             lines = python_csv.reader(text, delimiter=table.delimiter)
-            header = next((line for line in lines if line), [])
+            empty, header = next(((n, line) for n, line in enumerate(lines) if line), (0, []))
             has_rows = any(line.strip() for line in text)
         "".join(header).encode("utf-8")
     except UnicodeError:
@@ -122,7 +133,7 @@ def _header(file: File, table: Table) -> tuple[list[str], bool]:
         raise damaged(file) from error
     names = [name or f"column_{number}" for number, name in enumerate(header, start=1)]
     require_distinct(names, file.name)
-    return names, has_rows
+    return _Header(names, empty, has_rows)
 
 
 def _require_closed(file: File, last: pa.Array | None, rows: int) -> None:
@@ -145,10 +156,10 @@ def _require_closed(file: File, last: pa.Array | None, rows: int) -> None:
 
 
 def _first_types(
-    file: File, table: Table, names: list[str], given: Mapping[str, pa.DataType], skip: int
+    file: File, table: Table, header: _Header, given: Mapping[str, pa.DataType], skip: int
 ) -> dict[str, pa.DataType]:
     """Return the types of the first block after `skip` rows (rule 1)."""
-    with _reader(file, table, names, given, skip) as reader:
+    with _reader(file, table, header, given, skip) as reader:
         kinds = {field.name: field.type for field in reader.schema}
         binary = [name for name, kind in kinds.items() if pa.types.is_binary(kind)]
         if binary:
@@ -176,20 +187,21 @@ def _holds_both(one: pa.DataType, other: pa.DataType) -> pa.DataType:
 def _reader(
     file: File,
     table: Table,
-    names: Sequence[str],
+    header: _Header,
     types: Mapping[str, pa.DataType],
     skip: int = 0,
     columns: Sequence[str] | None = None,
 ) -> Iterator[csv.CSVStreamingReader]:
     """Open a CSV file after `skip` rows; errors of reading become ours here."""
-    with _explained(file, table, names), open_text(file) as stream:
+    with _explained(file, table, header.names), open_text(file) as stream:
         yield csv.open_csv(
             stream,
             # Threads gain nothing here and lose the numbers of rows in errors.
             read_options=csv.ReadOptions(
                 block_size=BLOCK_BYTES,
                 use_threads=False,
-                column_names=names,
+                skip_rows=header.empty_lines,
+                column_names=header.names,
                 skip_rows_after_names=1 + skip,
                 encoding=table.encoding,
             ),
@@ -208,12 +220,12 @@ def _reader(
 def _batches(
     file: File,
     table: Table,
-    names: Sequence[str],
+    header: _Header,
     types: Mapping[str, pa.DataType],
     skip: int = 0,
     columns: Sequence[str] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    with _reader(file, table, names, types, skip, columns) as reader:
+    with _reader(file, table, header, types, skip, columns) as reader:
         yield from reader
 
 
@@ -264,11 +276,11 @@ def _wrong_type(file: File, misfit: _Misfit, types: Mapping[str, pa.DataType]) -
     )
 
 
-def _require_int64(file: File, table: Table, names: Sequence[str], name: str) -> None:
+def _require_int64(file: File, table: Table, header: _Header, name: str) -> None:
     """Raise DataError where a column of numbers is written with an integer beyond int64."""
     rows = 0
     types = {name: pa.string()}
-    for batch in _batches(file, table, names, types, columns=[name]):
+    for batch in _batches(file, table, header, types, columns=[name]):
         place = pc.index(_beyond(batch.column(0)), True).as_py()
         if place >= 0:
             raise DataError(

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import pyarrow as pa
 
@@ -22,9 +23,15 @@ from components.core.sources import sources_folder
 from components.reading.batches import BATCH_ROWS
 
 _POSTGRESQL = re.compile(r"^postgres(ql)?://")
+_Options: TypeAlias = dict[str, str | bool | int | float | list[str]]
 _DUCKDB = "duckdb:///"
 _MEMORY = ":memory:"
-_NO_EXTENSIONS = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+_NO_EXTENSIONS: _Options = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+# A file's queries reach nothing beside it: no other file, and nothing of this process.
+_ALONE: _Options = {"enable_external_access": False}
 _SQLSTATE = re.compile(r"^[0-9A-Z]{5}$")
 _CAUSES: Mapping[str, str] = {
     "28": "the user or the password is wrong",
@@ -112,8 +119,9 @@ def _duckdb(database: str, address: str, statement: str) -> Iterator[pa.RecordBa
                 "an absolute path",
             )
     read_only = path != _MEMORY
+    options = {**_NO_EXTENSIONS, **(_ALONE if read_only else {})}
     try:
-        with closing(duckdb.connect(path, read_only, dict(_NO_EXTENSIONS))) as connection:
+        with closing(duckdb.connect(path, read_only, options)) as connection:
             kinds = [one.type for one in connection.extract_statements(statement)]
             if kinds != [duckdb.StatementType.SELECT]:
                 raise _failed(database, "it is not one SELECT statement")

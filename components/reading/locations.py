@@ -269,4 +269,11 @@ def _any(token: str, *, hidden: bool, again: bool) -> str:
     if simple is None:
         inside = token[1:-1].replace("\\", r"\\")
         simple = f"[^/{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
+        try:
+            re.compile(simple)
+        except re.error as error:
+            raise SettingsError(
+                f"{token} in a location is no class of characters",
+                remedy="write it as in a shell: [a-z], [!0-9]",
+            ) from error
     return simple if hidden else rf"(?!\.){simple}"

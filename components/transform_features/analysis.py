@@ -35,9 +35,7 @@ def analyze(
     with (
         scratch_folder(engine, transform_graph) as scratch,
         tft_beam.Context(temp_dir=scratch),
-        beam.Pipeline(
-            runner=beam_engine.runner(engine), options=beam_engine.pipeline_options(engine)
-        ) as pipeline,
+        beam_engine.pipeline(engine) as pipeline,
     ):
         rows = (
             pipeline

@@ -49,9 +49,7 @@ def transform_on_beam(
     with (
         scratch_folder(engine, transform_graph) as scratch,
         tft_beam.Context(temp_dir=scratch, passthrough_keys={POSITION}),
-        beam.Pipeline(
-            runner=beam_engine.runner(engine), options=beam_engine.pipeline_options(engine)
-        ) as pipeline,
+        beam_engine.pipeline(engine) as pipeline,
     ):
         rows = {
             split: pipeline

@@ -35,11 +35,12 @@ from components.validate_examples.statistics import Statistics
 # The environments of a schema: what a row has when a model learns, and when it is asked.
 TRAINING, SERVING = "training", "serving"
 # A column with a fixed shape has a value in every row.
+_NEW_VALUES = "ENUM_TYPE_UNEXPECTED_STRING_VALUES"
 _KINDS = {
     "SCHEMA_MISSING_COLUMN": "missing_column",
     "SCHEMA_NEW_COLUMN": "new_column",
     "UNEXPECTED_DATA_TYPE": "type",
-    "ENUM_TYPE_UNEXPECTED_STRING_VALUES": "new_values",
+    _NEW_VALUES: "new_values",
     "FEATURE_TYPE_LOW_FRACTION_PRESENT": "presence",
     "FEATURE_TYPE_NOT_PRESENT": "presence",
     "INVALID_FEATURE_SHAPE": "shape",
@@ -155,7 +156,8 @@ class SchemaGates:
         self._features = {feature.name: feature for feature in schema.feature}
         self._manifest = manifest
         self._checks = checks
-        asked = [(anomaly, self._question(anomaly)) for anomaly in self._errors]
+        self._unseen = list(self._maybe_unseen())
+        asked = [(anomaly, self._question(anomaly)) for anomaly in (*self._errors, *self._unseen)]
         self._asked = [(anomaly, question) for anomaly, question in asked if question is not None]
 
     @property
@@ -167,12 +169,33 @@ class SchemaGates:
         """Yield for each split one passing gate or one for each kind of error of each feature."""
         answered = dict(zip((anomaly for anomaly, _ in self._asked), answers, strict=True))
         for split in SPLITS:
-            errors = [anomaly for anomaly in self._errors if anomaly.split == split]
+            unseen = [a for a in self._unseen if a in answered and self._is_error(a, answered[a])]
+            errors = [anomaly for anomaly in (*self._errors, *unseen) if anomaly.split == split]
             if not errors:
                 gate = Gate("schema", "anomalies", 0, "==", 0, split, self._manifest.rows_of(split))
                 yield Finding(gate, "no anomaly", "found none")
             for anomaly in errors:
                 yield self._finding(anomaly, answered.get(anomaly))
+
+    def _maybe_unseen(self) -> Iterator[Anomaly]:
+        """Yield an anomaly for each text with a domain that TFDV found none of.
+
+        TFDV holds the 1,000 most frequent texts of a feature against its domain; here all are.
+        """
+        if self._checks.severities.get(_NEW_VALUES, "error") != "error":
+            return
+        found = {(anomaly.split, anomaly.feature, anomaly.type) for anomaly in self._errors}
+        texts = [n for n in self._features if self._manifest.columns.get(n) == "string"]
+        for name in filter(lambda name: self._domain(self._features[name]), texts):
+            for split in SPLITS:
+                if (split, name, _NEW_VALUES) not in found:
+                    yield Anomaly(split, name, _NEW_VALUES, "error", "new values", "new values")
+
+    def _is_error(self, anomaly: Anomaly, answer: Answer) -> bool:
+        """Say whether rows are outside a domain by more than its schema allows."""
+        constraints = self._features[anomaly.feature].distribution_constraints
+        allowed = (1 - constraints.min_domain_mass) * self._manifest.rows_of(anomaly.split)
+        return bool(answer.count > allowed)
 
     def _question(self, anomaly: Anomaly) -> Question | None:
         """Return which rows to look for, None where no single row is at fault."""
@@ -190,7 +213,7 @@ class SchemaGates:
             return Question(
                 anomaly.split,
                 name,
-                lambda rows: pc.or_(pc.less(rows, low), pc.greater(rows, high)),
+                lambda rows: _beyond(rows, low, high),
             )
         if kind in ("nan", "infinity") and column == "float64":
             return Question(anomaly.split, name, pc.is_nan if kind == "nan" else pc.is_inf)
@@ -261,6 +284,11 @@ def _once(anomalies: Sequence[Anomaly]) -> list[Anomaly]:
 
 def _outside(rows: pa.ChunkedArray, known: pa.Array) -> pa.ChunkedArray:
     return pc.and_(pc.invert(pc.is_in(rows, value_set=known)), pc.is_valid(rows))
+
+
+def _beyond(rows: pa.ChunkedArray, low: float, high: float) -> pa.ChunkedArray:
+    numbers = rows.cast(pa.float64(), safe=False)  # a bound is a double too
+    return pc.or_(pc.less(numbers, low), pc.greater(numbers, high))
 
 
 def _range(feature: Any) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import platform
+import shutil
 import statistics
 import sys
 import tempfile
@@ -137,7 +138,7 @@ def other_ways(place: Path) -> dict[str, list[dict[str, Any]]]:
             found[f"ingestion by {name}"].append(json.loads(call(*command, place / way)))
         again = place / f"beam-{number}"
         again.mkdir()
-        (again / "examples").symlink_to(first / "examples")
+        shutil.copytree(first / "examples", again / "examples")
         for name, stage in (("statistics", STAGES[1]), ("transform", STAGES[2])):
             found[f"{name} by Beam"].append(one_step(stage, arguments, again, beam=beam))
     return found

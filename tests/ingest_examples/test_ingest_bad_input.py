@@ -118,3 +118,14 @@ def test_a_shard_that_lost_rows_on_the_way_to_the_disk_is_found(
 
     with pytest.raises(DataError, match="is missing"):
         ExamplesManifest.read(tmp_path / "examples")
+
+
+def test_a_target_beyond_what_a_double_holds_is_compared_and_not_quoted(
+    make_settings: Make, tmp_path: Path
+) -> None:
+    big = 2**53 + 1
+    rows = [f"2020,{1 + n % 2},{1 + n},P{n},{big if n % 4 < 2 else -big},1," for n in range(20)]
+    ingest(make_settings("\n".join([HEADER, *rows]) + "\n"), tmp_path / "examples")
+    manifest = ExamplesManifest.read(tmp_path / "examples")
+    labels = read_split(tmp_path / "examples", "train", [manifest.label])[manifest.label]
+    assert labels.to_pylist() == [1, 0] * 5

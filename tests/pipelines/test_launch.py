@@ -218,6 +218,15 @@ def test_the_state_folder_is_the_options_then_the_environments_then_here(
     assert home_folder("here") == tmp_path / "here"
 
 
+def test_a_preprocessing_fn_that_is_not_there_is_refused_before_anything_runs(
+    values: dict[str, Any], write_settings: Write, tmp_path: Path
+) -> None:
+    values["transform"] = {"preprocessing_fn": "no_such_module:preprocess"}
+    path = write_settings(values)
+    with pytest.raises(SettingsError, match=r"transform.preprocessing_fn: .*no_such_module"):
+        prepare(load_settings(path), path, Home(tmp_path / "home"), cache=True)
+
+
 def test_a_run_can_be_planned_on_a_full_disk_but_not_launched(
     values: dict[str, Any],
     write_settings: Write,

@@ -97,6 +97,18 @@ def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
     assert read(tmp_path / "t.csv").column_names == ["a", "b"]
 
 
+@pytest.mark.parametrize("before", [b"\n", b"\r\n\r\n", b""])
+def test_empty_lines_before_the_header_hold_no_row(tmp_path: Path, before: bytes) -> None:
+    (tmp_path / "t.csv").write_bytes(before + b"a,b\n1,x\n2,y\n")
+    assert read(tmp_path / "t.csv").to_pydict() == {"a": [1, 2], "b": ["x", "y"]}
+
+
+def test_a_given_type_that_the_first_row_breaks_is_told_by_column_and_row(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b"age\n1\nx\n")
+    with pytest.raises(DataError, match=r"age.*row 3|row 3.*age"):
+        read(tmp_path / "t.csv", types={"age": "int64"})
+
+
 def test_an_unknown_encoding_is_the_settings_fault(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"a\n1\n")
     with pytest.raises(SettingsError, match="there is no encoding klingon"):

@@ -329,3 +329,8 @@ def test_an_object_store_that_does_not_answer_is_the_platforms_fault(
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(PlatformError, match=r"s3://shop/x\.csv cannot be reached"):
         opened("s3://shop/x.csv")
+
+
+def test_a_class_of_characters_that_is_none_is_the_settings_fault(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"\[z-a\] in a location is no class of characters"):
+        opened(tmp_path / "x[z-a].csv")

@@ -207,6 +207,18 @@ def test_a_duckdb_in_memory_reads_files_and_nothing_from_the_network(
         open_table(query("SELECT * FROM 'https://127.0.0.1:9/t.parquet'"))
 
 
+@pytest.mark.parametrize(
+    "statement",
+    ["SELECT * FROM read_text('/proc/self/environ')", "SELECT * FROM read_csv('/etc/passwd')"],
+)
+def test_a_duckdb_file_reaches_no_other_file(
+    shop: dict[str, str], monkeypatch: pytest.MonkeyPatch, statement: str
+) -> None:
+    monkeypatch.setenv("TANDEM_DATABASE_SHOP", shop["duckdb"])
+    with pytest.raises(DataError, match="the query of shop failed"):
+        open_table(query(statement))
+
+
 @pytest.mark.parametrize("address", ["", "mysql://x/y", "x.duckdb"])
 def test_a_database_without_an_address_is_named_by_its_variable(
     monkeypatch: pytest.MonkeyPatch, address: str

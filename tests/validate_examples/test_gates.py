@@ -105,6 +105,21 @@ def test_new_text_passes_up_to_its_share_and_stops_beyond(
     assert "secret" not in error.message + json.dumps([error.gates, error.expected, error.actual])
 
 
+def test_new_text_stops_a_run_however_many_texts_there_are(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    known = [f"k{n}" for n in range(1500)]
+    values = " ".join(f'value: "{k}"' for k in known)
+    schema = SMALL_SCHEMA.replace('value: "a" value: "b" value: "c"', values)
+    kinds = [known[n % 1500] for n in range(3000)]
+    strange = [*kinds[:-3], "new1", "new2", "new3"]
+    shards = {"jan": small_rows(3000, kind=kinds), "feb": small_rows(3000, 3000, kind=kinds)}
+    examples = months(**shards, mar=small_rows(3000, 6000, kind=strange))
+    error = failing(small_settings(others={"schema": schema}), examples)
+    assert "schema:kind:new_values in eval: expected one of 1500 known values" in error.message
+    assert "found others in 3 rows" in error.message
+
+
 def test_new_text_within_its_share_is_a_gate_that_passed(
     small_settings: Make, months: Callable[..., Path]
 ) -> None:
