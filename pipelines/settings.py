@@ -43,7 +43,6 @@ from pipelines.settings_errors import explain, to_correct
 from pipelines.settings_file import apply_overrides, read_yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-SCHEMA_FILE = REPOSITORY / "schemas" / "settings.schema.json"
 AnySection = TypeVar("AnySection", bound=Section)
 
 
@@ -112,6 +111,13 @@ def _columns_of(transform: Transform) -> set[str]:
         for name, feature in transform.features.items()
         for column in feature.columns or (feature.column or name,)
     }
+
+
+# What a person writes, and the schema of it.
+SCHEMA_FILES: Mapping[Path, type[Section]] = {
+    REPOSITORY / "schemas" / "settings.schema.json": RunSettings,
+    REPOSITORY / "schemas" / "data_card.schema.json": DataCard,
+}
 
 
 @dataclass(frozen=True)
@@ -212,14 +218,15 @@ def _companion(settings_file: Path, name: str, key: str) -> Path:
     )
 
 
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a settings file, as committed in schemas/."""
+def json_schema(kind: type[Section]) -> dict[str, Any]:
+    """Return the JSON Schema of a file that people write, as committed in schemas/."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **RunSettings.model_json_schema(by_alias=True),
+        **kind.model_json_schema(by_alias=True),
     }
 
 
-def write_schema(path: Path = SCHEMA_FILE) -> None:
-    """Write the committed schema again, after a section changed."""
-    write_json(path, json_schema())
+def write_schemas() -> None:
+    """Write the committed schemas again, after a section changed."""
+    for path, kind in SCHEMA_FILES.items():
+        write_json(path, json_schema(kind))

@@ -92,8 +92,8 @@ class Lookup:
     partner: Codes  # the further table's row, by the number of its key
     columns: Mapping[str, pa.Array]
 
-    def join(self, rows: pa.Table) -> pa.Table:
-        """Return the rows with the further table's columns, in their order."""
+    def join(self, rows: pa.Table) -> tuple[pa.Table, int]:
+        """Return the rows with the further table's columns, and how many have no partner."""
         numbers = self.index.numbers([rows[key] for key in self.on])
         missing = numbers == NONE
         if missing.all():
@@ -102,7 +102,7 @@ class Lookup:
             partner = pa.array(self.partner[numbers], mask=missing)
         for name, column in self.columns.items():
             rows = rows.append_column(name, column.take(partner))
-        return rows
+        return rows, int(np.count_nonzero(missing))
 
 
 def index_table(schema: pa.Schema, further: pa.Table, join: Join, name: str) -> Lookup:
@@ -136,11 +136,13 @@ def _keys(schema: pa.Schema, further: pa.Table, join: Join, name: str) -> list[p
     for key in join.on:
         column = _shifted(further[key], join.shift_hours.get(key, 0), key)
         try:
+            if pa.types.is_string(column.type) != pa.types.is_string(schema.field(key).type):
+                raise pa.ArrowInvalid  # 7 is not 007
             columns.append(column.cast(schema.field(key).type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise DataError(
                 f"key {key} is {column.type} in table {name}",
-                remedy="store both keys in one type",
+                remedy="name one type for both in the tables' `types`",
                 expected=str(schema.field(key).type),
                 actual=str(column.type),
             ) from error

@@ -38,10 +38,11 @@ class Shape:
         """Check the settings against the columns that there are, without looking at a row."""
         self._source = source
         rows = self._add_weekday(_only(schema, used_columns(schema, source)), None)
-        self._lookups: list[Lookup] = []
+        self._lookups: dict[str, Lookup] = {}
+        self.without_partner = dict.fromkeys(source.joins, 0)
         for name, join in source.joins.items():
-            self._lookups.append(index_table(rows.schema, further[name], join, name))
-            rows = self._lookups[-1].join(rows)
+            self._lookups[name] = index_table(rows.schema, further[name], join, name)
+            rows, _ = self._lookups[name].join(rows)
         _require_new([source.target.name], [*schema.names, *rows.column_names], "the label")
         everything = pa.schema([*schema, *(f for f in rows.schema if f.name not in schema.names)])
         later = [*source.leakage, *source.leave_out, *source.dates]
@@ -54,9 +55,20 @@ class Shape:
     def examples(self, rows: pa.Table, place: str | None) -> pa.Table:
         """Return the examples of rows, in their order; `place` is the span of their location."""
         rows = self._add_weekday(rows, place)
-        for lookup in self._lookups:
-            rows = lookup.join(rows)
+        for name, lookup in self._lookups.items():
+            rows, alone = lookup.join(rows)
+            self.without_partner[name] += alone
         return self._finish(rows)
+
+    def require_partners(self, rows: int) -> None:
+        """Raise DataError for a join that found no partner for any of the examples."""
+        for name, alone in self.without_partner.items():
+            if alone == rows:
+                raise DataError(
+                    f"join {name} found no partner for any of {rows} rows",
+                    remedy="see that its keys are written alike in both tables; `types` and "
+                    "shift_hours change how they are read",
+                )
 
     def _finish(self, rows: pa.Table) -> pa.Table:
         columns = {name: rows[name] for name in rows.column_names if name not in self._never}

@@ -65,6 +65,7 @@ def ingest_examples(*, settings: IngestSettings, examples: Path) -> Outcome:
         selection.require_every_span()
         require_keys(tally.without_key, source.splits)
         tally.require_both_classes()
+        shape.require_partners(tally.total)
         shards = writer.close()
     manifest = ExamplesManifest(
         columns=_column_types(shape.schema),
@@ -78,7 +79,7 @@ def ingest_examples(*, settings: IngestSettings, examples: Path) -> Outcome:
     )
     _reconcile(manifest, tally)
     manifest.write(examples)
-    return _outcome(manifest, shape.left_out)
+    return _outcome(manifest, shape)
 
 
 def _read_joins(source: Source) -> tuple[dict[str, pa.Table], tuple[SourceFile, ...]]:
@@ -198,14 +199,15 @@ def _reconcile(manifest: ExamplesManifest, tally: Tally) -> None:
         )
 
 
-def _outcome(manifest: ExamplesManifest, left_out: list[str]) -> Outcome:
+def _outcome(manifest: ExamplesManifest, shape: Shape) -> Outcome:
     facts = {
         "rows": manifest.rows,
         "rows_by_split": {split: manifest.rows_of(split) for split in SPLITS},
         "source": manifest.source.model_dump(mode="json"),
         "dropped": [drop.model_dump(mode="json") for drop in manifest.dropped],
         "splits": {split: list(spans) for split, spans in manifest.splits.items()},
-        "columns_left_out": left_out,
+        "columns_left_out": shape.left_out,
+        "rows_without_partner": shape.without_partner,
         "card_sha256": manifest.card_sha256,
     }
     return Outcome(facts=facts, metadata={"examples": {"rows": manifest.rows}})

@@ -13,6 +13,7 @@ from small_source import HEADER, ROWS, Make, ingest
 
 from components.core.errors import DataError
 from components.core.examples import ExamplesManifest, read_split
+from components.ingest_examples.step import ingest_examples
 
 TEXT = f"{HEADER}\n{ROWS}"
 PLANES = "plane,seats\nP1,100\nP2,200\nP2x,7\n"
@@ -84,3 +85,33 @@ def test_a_file_that_is_not_the_pinned_one_is_refused(make_settings: Make, files
 
     with pytest.raises(DataError, match="is not what the run was to read"):
         ingest(make_settings(table=table), files / "examples")
+
+
+def test_a_join_says_how_many_rows_found_no_partner(
+    make_settings: Make, files: Path, tmp_path: Path
+) -> None:
+    settings = make_settings(TEXT, joins=join(location=str(files / "planes.csv")))
+    folder = tmp_path / "examples"
+    folder.mkdir()
+    outcome = ingest_examples(settings=settings, examples=folder)
+    planes = read_split(folder, "train", ["plane_seats"])["plane_seats"].null_count
+    planes += read_split(folder, "eval", ["plane_seats"])["plane_seats"].null_count
+    assert outcome.facts["rows_without_partner"] == {"planes": planes}
+
+
+@pytest.mark.parametrize(
+    ("planes", "said"),
+    [
+        ("plane,seats\n1,100\n2,200\n", "key plane is int64 in table planes"),
+        ("plane,seats\nX1,100\nX2,200\n", "join planes found no partner for any of"),
+    ],
+)
+def test_keys_that_are_written_otherwise_are_refused(
+    make_settings: Make, files: Path, tmp_path: Path, planes: str, said: str
+) -> None:
+    (files / "planes.csv").write_text(planes)
+    with pytest.raises(DataError, match=said):
+        ingest(
+            make_settings(TEXT, joins=join(location=str(files / "planes.csv"))),
+            tmp_path / "examples",
+        )

@@ -20,7 +20,7 @@ def join(**parts: Any) -> Join:
 
 
 def join_table(rows: pa.Table, further: pa.Table, settings: Join, name: str) -> pa.Table:
-    return index_table(rows.schema, further, settings, name).join(rows)
+    return index_table(rows.schema, further, settings, name).join(rows)[0]
 
 
 LEFT = pa.table({"key": ["a", "b", None, "z"], "n": [1, 2, 3, 4]})
@@ -102,10 +102,10 @@ def test_a_row_of_the_further_table_without_a_key_is_no_partner_and_repeats_none
 def test_a_further_table_is_indexed_once_and_looked_up_in_any_batches() -> None:
     lookup = index_table(LEFT.schema, RIGHT, join(), "planes")
 
-    batches = [lookup.join(LEFT.slice(start, 1)) for start in range(LEFT.num_rows)]
+    batches = [lookup.join(LEFT.slice(start, 1))[0] for start in range(LEFT.num_rows)]
 
-    assert pa.concat_tables(batches).equals(lookup.join(LEFT))
-    assert lookup.join(LEFT.slice(0, 0)).num_rows == 0
+    assert pa.concat_tables(batches).equals(lookup.join(LEFT)[0])
+    assert lookup.join(LEFT.slice(0, 0))[0].num_rows == 0
 
 
 def test_a_further_table_without_rows_joins_nothing_but_nulls() -> None:

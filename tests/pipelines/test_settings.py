@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.core.errors import SettingsError
-from pipelines.settings import SCHEMA_FILE, json_schema, load_settings, parse_settings
+from pipelines.settings import SCHEMA_FILES, json_schema, load_settings, parse_settings
 from pipelines.settings_file import (
     apply_overrides,
     example_names,
@@ -25,6 +25,8 @@ from pipelines.settings_file import (
 )
 
 Write = Callable[[dict[str, Any]], Path]
+
+SETTINGS_SCHEMA = next(iter(SCHEMA_FILES))
 
 
 def refusal(values: dict[str, Any]) -> str:
@@ -249,27 +251,29 @@ def test_settings_are_found_by_path_and_by_folder(
 
 def test_every_example_loads_and_meets_the_committed_schema() -> None:
     assert "flights" in example_names()
-    schema = json.loads(SCHEMA_FILE.read_text())
+    schema, card = (json.loads(path.read_text()) for path in SCHEMA_FILES)
     for name in example_names():
         path = find_settings(name)
         jsonschema.validate(read_yaml(path), schema)
+        jsonschema.validate(read_yaml(path.parent / "data_card.yaml"), card)
         assert load_settings(path).settings.name == name
 
 
-def test_the_committed_schema_is_current() -> None:
-    renew = "python -c 'from pipelines.settings import write_schema; write_schema()'"
-    assert json.loads(SCHEMA_FILE.read_text()) == json_schema(), f"renew it: {renew}"
+@pytest.mark.parametrize("path", SCHEMA_FILES, ids=lambda path: path.name)
+def test_the_committed_schemas_are_current(path: Path) -> None:
+    renew = "python -c 'from pipelines.settings import write_schemas; write_schemas()'"
+    assert json.loads(path.read_text()) == json_schema(SCHEMA_FILES[path]), f"renew it: {renew}"
 
 
 def test_the_schema_says_what_a_margin_of_0_over_the_champion_demands() -> None:
-    policy = json.loads(SCHEMA_FILE.read_text())["$defs"]["Policy"]["properties"]
+    policy = json.loads(SETTINGS_SCHEMA.read_text())["$defs"]["Policy"]["properties"]
     assert "0 demands a significantly better" in policy["champion_auc_margin"]["description"]
 
 
 def test_the_committed_schema_refuses_an_unknown_key(values: dict[str, Any]) -> None:
     values["train"] = {"epoch": 3}
     with pytest.raises(jsonschema.ValidationError, match="epoch"):
-        jsonschema.validate(values, json.loads(SCHEMA_FILE.read_text()))
+        jsonschema.validate(values, json.loads(SETTINGS_SCHEMA.read_text()))
 
 
 def test_an_override_is_parsed_as_yaml(values: dict[str, Any]) -> None:
