@@ -1,6 +1,7 @@
 """What can be known to fail, found before anything is written or started.
 
-Rules: a check costs milliseconds and imports nothing that it checks; sources are found by the code
+Rules: a check costs milliseconds and imports nothing that it checks, but for Beam's options, which
+only Beam knows; sources are found by the code
 that ingestion uses, and of a database only its address is looked at. What passes here may still
 fail later: the disk fills, a file is removed.
 """
@@ -14,6 +15,7 @@ import shutil
 from pathlib import Path
 
 from components.core.code import environment
+from components.core.data_settings import Beam
 from components.core.errors import PlatformError, SettingsError
 from pipelines.settings import RunSettings
 from pipelines.sources import require_table, source_tables
@@ -45,8 +47,17 @@ def check(settings: RunSettings, sources: Path) -> None:
         require_table(key, table, sources, settings.window.spans())
     for key in ("pytorch", "tensorflow"):
         check_function(f"model.{key}", getattr(settings.model, key))
+    check_engine(settings.beam)
     if settings.transform.preprocessing_fn:
         check_function("transform.preprocessing_fn", settings.transform.preprocessing_fn)
+
+
+def check_engine(beam: Beam) -> None:
+    """Raise SettingsError for an engine that lacks an option; Beam loads only where it is set."""
+    if beam.runner != "FnApiRunner" or beam.options:
+        from components.core.beam_engine import pipeline_options
+
+        pipeline_options(beam)
 
 
 def check_disk(home: Path, least: int = LEAST_FREE_BYTES) -> None:

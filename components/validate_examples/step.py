@@ -125,8 +125,20 @@ def validate_examples(
         "anomalies": [anomaly.to_dict() for anomaly in anomalies],
     }
     write_json(validation / "validation.json", verdict)
-    require_passing(findings, {item.sha256: item.refused for item in waivers if item.refused})
+    require_passing(findings, _without_effect(waivers, findings))
     return _outcome(settings, manifest, findings, waivers, scanned, len(anomalies))
+
+
+def _without_effect(waivers: Sequence[Judged], findings: Sequence[Finding]) -> dict[str, str]:
+    """Return why a waiver did nothing, by its digest: refused, or about no gate that failed."""
+    failing = [finding.gate for finding in findings if not finding.gate.passed]
+    idle = [
+        (item.sha256, item.waiver.gate)
+        for item in waivers
+        if item.waiver is not None and not any(item.waiver.covers(gate) for gate in failing)
+    ]
+    why = {sha256: f"{gate} is no gate that failed" for sha256, gate in idle}
+    return why | {item.sha256: item.refused for item in waivers if item.refused}
 
 
 def _waivers(settings: ValidateSettings) -> list[Judged]:

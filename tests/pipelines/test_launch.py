@@ -227,6 +227,22 @@ def test_a_preprocessing_fn_that_is_not_there_is_refused_before_anything_runs(
         prepare(load_settings(path), path, Home(tmp_path / "home"), cache=True)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("beam", "said"),
+    [
+        ({"runner": "PortableRunner"}, "PortableRunner needs the option job_endpoint"),
+        ({"options": {"job_endpont": "localhost:1"}}, "Beam has no option job_endpont"),
+    ],
+)
+def test_an_engine_that_cannot_work_is_refused_before_anything_runs(
+    values: dict[str, Any], write_settings: Write, tmp_path: Path, beam: Any, said: str
+) -> None:
+    path = write_settings(values | {"beam": beam})
+    with pytest.raises(SettingsError, match=said):
+        prepare(load_settings(path), path, Home(tmp_path / "home"), cache=True)
+
+
 def test_a_run_can_be_planned_on_a_full_disk_but_not_launched(
     values: dict[str, Any],
     write_settings: Write,

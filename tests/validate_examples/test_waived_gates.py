@@ -103,6 +103,16 @@ def test_a_waived_gate_goes_on_as_failed_with_the_waivers_digest(
     require_validated(skewed, skewed.parent / "out" / "validation", SMALL_SCHEMA)
 
 
+def test_a_waiver_of_a_gate_by_another_name_is_said_to_do_nothing(
+    settings: Make, skewed: Path
+) -> None:
+    signed = replace(WAIVER, gate="skew").sign(KEY)
+    with pytest.raises(GateError) as caught:
+        validate(settings(signed), skewed)
+    waiver = sha256_bytes(signed)[:12]
+    assert f"waiver {waiver} does not count: skew is no gate that failed" in caught.value.message
+
+
 def test_another_gate_that_fails_still_stops_and_the_waived_one_is_not_among_the_causes(
     settings: Make, skewed: Path
 ) -> None:
