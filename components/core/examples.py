@@ -32,6 +32,7 @@ from components.core.settings import Section
 
 MANIFEST_NAME = "manifest.json"
 Split = Literal["train", "eval"]
+SPLITS: tuple[Split, ...] = ("train", "eval")
 ColumnType = Literal["int64", "float64", "string"]
 InputType = Literal["float32", "string"]
 ARROW_TYPES: Mapping[ColumnType, pa.DataType] = {

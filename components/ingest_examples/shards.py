@@ -28,12 +28,11 @@ import pyarrow.parquet as pq
 
 from components.core.canonical import sha256_file
 from components.core.errors import PlatformError
-from components.core.examples import Shard, Split
+from components.core.examples import SPLITS, Shard, Split
 
 # A later stage reads one row group at a time.
 ROW_GROUP_ROWS = 131_072
 BUFFERED_BYTES = 128 * 2**20
-SPLITS: tuple[Split, ...] = ("train", "eval")
 _THREADS = min(4, os.cpu_count() or 1)  # of writing; the bytes are the same with any number
 Array = np.ndarray[Any, Any]
 

@@ -25,6 +25,7 @@ from components.core.data_settings import DataCard, Join, Source, Window
 from components.core.errors import DataError, IntegrityError
 from components.core.examples import (
     ARROW_TYPES,
+    SPLITS,
     ColumnType,
     ExamplesManifest,
     Shard,
@@ -36,7 +37,7 @@ from components.core.outcome import Outcome
 from components.core.settings import Section
 from components.ingest_examples.rows import Selection
 from components.ingest_examples.shape import Shape, used_columns
-from components.ingest_examples.shards import SPLITS, ShardWriter
+from components.ingest_examples.shards import ShardWriter
 from components.ingest_examples.spans import spans_of
 from components.ingest_examples.splits import divide, require_keys
 from components.reading.batches import evenly

@@ -13,15 +13,13 @@ from typing import Protocol
 import numpy as np
 
 from components.core.errors import IntegrityError
-from components.core.examples import ExamplesManifest, Split
+from components.core.examples import SPLITS, ExamplesManifest, Split
 from components.core.feature_writer import SplitWriter
 from components.core.features import FeatureArrays
 from components.transform_features import onnx_form, parity
 from components.transform_features.application import Raw, SavedTransform, Transformed
 from components.transform_features.recipe import Fitted
 from components.transform_features.rows import RawRows, iter_rows
-
-SPLITS: tuple[Split, ...] = ("train", "eval")
 
 
 class Maker(Protocol):

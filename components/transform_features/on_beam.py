@@ -24,7 +24,7 @@ import tensorflow_transform.beam as tft_beam
 from components.core import beam_engine
 from components.core.data_settings import Beam
 from components.core.errors import IntegrityError
-from components.core.examples import ExamplesManifest, InputType
+from components.core.examples import SPLITS, ExamplesManifest, InputType
 from components.transform_features.analysis import Preprocess, scratch_folder
 from components.transform_features.beam_rows import (
     POSITION,
@@ -32,7 +32,6 @@ from components.transform_features.beam_rows import (
     adapter_config,
     row_groups,
 )
-from components.transform_features.parts import SPLITS
 
 
 def transform_on_beam(

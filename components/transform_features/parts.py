@@ -16,11 +16,9 @@ import numpy as np
 import pyarrow as pa
 
 from components.core.errors import IntegrityError
-from components.core.examples import ExamplesManifest, Split
+from components.core.examples import SPLITS, ExamplesManifest, Split
 from components.transform_features.application import Transformed
 from components.transform_features.rows import BATCH_ROWS, RawRows, in_batches
-
-SPLITS: tuple[Split, ...] = ("train", "eval")
 
 
 class Parts:

@@ -25,9 +25,9 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from components.core.data_settings import Checks
 from components.core.errors import SettingsError
-from components.core.examples import ExamplesManifest
+from components.core.examples import SPLITS, ExamplesManifest
 from components.core.outcome import Gate
-from components.validate_examples.findings import SPLITS, Finding
+from components.validate_examples.findings import Finding
 from components.validate_examples.names import check_types
 from components.validate_examples.rows import Answer, Question
 from components.validate_examples.statistics import Statistics

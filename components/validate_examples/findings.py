@@ -13,11 +13,9 @@ from itertools import groupby
 from typing import Any
 
 from components.core.errors import GateError
-from components.core.examples import Split
 from components.core.outcome import Gate
 
 _SHOWN = 5
-SPLITS: tuple[Split, ...] = ("train", "eval")
 """In the order in which rows are read and gates are listed."""
 
 

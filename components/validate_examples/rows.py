@@ -23,9 +23,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.core.errors import DataError
-from components.core.examples import ExamplesManifest, Shard, iter_shard
+from components.core.examples import SPLITS, ExamplesManifest, Shard, iter_shard
 from components.validate_examples.duplicates import RepeatCounter, Repeats
-from components.validate_examples.findings import SPLITS, RowNumber
+from components.validate_examples.findings import RowNumber
 
 SHOWN = 5
 

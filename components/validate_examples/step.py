@@ -26,10 +26,10 @@ from pydantic import Field
 from components.core.artifacts import tree_digest, write_json
 from components.core.canonical import sha256_bytes
 from components.core.data_settings import Beam, Checks, Source, Transform
-from components.core.examples import ExamplesManifest
+from components.core.examples import SPLITS, ExamplesManifest
 from components.core.outcome import Outcome
 from components.core.settings import Section
-from components.validate_examples.findings import SPLITS, Finding, failed, require_passing
+from components.validate_examples.findings import Finding, failed, require_passing
 from components.validate_examples.gates import (
     check_classes,
     check_label_shift,
