@@ -3,6 +3,10 @@
 Rules: the same code gives the same bytes; KFP's own cache is off in every task, because it would
 skip the stage and its record (the wrapper in components/stage.py has the cache that writes one).
 Images, accelerators and secrets are added by the cluster's runner, not here.
+
+Importing kfp and compiling take half a second, so a state folder's cache keeps what was compiled
+last, with the digest of the code and the lock it was compiled from and one of its own bytes: where
+either differs it is compiled anew.
 """
 
 from __future__ import annotations
@@ -11,8 +15,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from components.core.artifacts import write_text
-from components.core.errors import SettingsError
+from components.core.artifacts import read_json, write_json, write_text
+from components.core.canonical import sha256_bytes, sha256_value
+from components.core.code import environment, module_digests
+from components.core.errors import DataError, SettingsError
+
+KEPT_FILE = "compiled.json"
 
 
 def write_compiled(target: Path) -> str:
@@ -25,6 +33,36 @@ def write_compiled(target: Path) -> str:
             f"{target} cannot be written: {error.strerror}", remedy="name another file"
         ) from error
     return text
+
+
+def kept_or_compiled(cache: Path) -> str:
+    """Return the compiled DAG: what the cache's folder keeps, where nothing has changed since."""
+    kept = _kept(cache)
+    return compiled() if kept is None else kept
+
+
+def keep(cache: Path, ir: str) -> None:
+    """Keep the DAG as it is now compiled; OSError where the folder does not take it."""
+    if _kept(cache) != ir:
+        kept = {"made_from": _made_from(), "sha256": sha256_bytes(ir.encode()), "ir": ir}
+        write_json(cache / KEPT_FILE, kept)
+
+
+def _kept(cache: Path) -> str | None:
+    """Return what is kept if it is whole and still holds."""
+    try:
+        kept = read_json(cache / KEPT_FILE)
+        ir = str(kept["ir"])
+        holds = kept["made_from"] == _made_from() and kept["sha256"] == sha256_bytes(ir.encode())
+    except (DataError, OSError, KeyError, TypeError):
+        return None
+    return ir if holds else None
+
+
+def _made_from() -> str:
+    """Return the digest of all that the compiled bytes depend on."""
+    lock = environment()["lock_sha256"]
+    return sha256_value({"modules": module_digests([__name__]), "lock_sha256": lock})
 
 
 def compiled() -> str:

@@ -30,7 +30,7 @@ from components.core.errors import DataError, PlatformError, SettingsError, Tand
 from components.core.sources import SOURCES_VARIABLE, use_sources
 from pipelines import preflight
 from pipelines.champion import resolve
-from pipelines.compiler import compiled
+from pipelines.compiler import keep, kept_or_compiled
 from pipelines.home import Home
 from pipelines.identity import run_identity
 from pipelines.plan import TaskPlan, Verdict, code_of_run, plan_run
@@ -88,7 +88,7 @@ def prepare(loaded: LoadedSettings, settings_file: Path, home: Home, *, cache: b
     settings, sources = loaded.settings, settings_file.resolve().parent
     use_sources(sources)
     preflight.check(settings, sources)
-    ir = compiled()
+    ir = kept_or_compiled(home.cache)
     pipeline = parse_pipeline(yaml.load(ir, Loader=yaml.CSafeLoader))
     sections = loaded.arguments()
     run_id, spans = new_run_id(), settings.window.spans()
@@ -172,7 +172,7 @@ def launch(
     """
     preflight.check_disk(home.folder)
     with answering_notary(home) as notary:
-        _write_inputs(prepared)
+        _write_inputs(prepared, home)
         result = execute(
             prepared.folder / IR_FILE,
             prepared.folder,
@@ -220,7 +220,7 @@ def environment(prepared: PreparedRun, home: Home, notary: str) -> dict[str, str
     }
 
 
-def _write_inputs(prepared: PreparedRun) -> None:
+def _write_inputs(prepared: PreparedRun, home: Home) -> None:
     """Keep what the run starts from; a resumed run has it already."""
     if prepared.done is not None:
         return
@@ -231,6 +231,7 @@ def _write_inputs(prepared: PreparedRun) -> None:
         write_json(folder / SETTINGS_FILE, dict(prepared.settings))
         write_json(folder / ARGUMENTS_FILE, dict(prepared.arguments))
         write_json(folder / START_FILE, start)
+        keep(home.cache, prepared.ir)
     except OSError as error:
         raise PlatformError(
             f"{folder} cannot be written: {error.strerror}", remedy="free disk space or use --home"

@@ -29,18 +29,19 @@ SIGNATURE_TYPES = {"float32": "double", "string": "string"}
 
 def write_model(folder: Path, bundle: Bundle, metadata: Mapping[str, str]) -> None:
     """Write the MLflow model of a bundle into a folder; `metadata` goes into MLmodel."""
-    from mlflow.models import Model
-    from mlflow.pyfunc import add_to_model
+    import yaml
+    from mlflow.models.model import Model
+    from mlflow.utils import PYTHON_VERSION
 
     copy_tree(bundle.folder, folder / BUNDLE_FOLDER)
     shutil.copyfile(bundle.path("onnx"), folder / ONNX_FILE)
-    model = Model(signature=_signature(bundle.contract), metadata=dict(metadata))
-    add_to_model(
-        model,
+    model = Model(metadata=dict(metadata))
+    model.add_flavor(
+        "python_function",
         loader_module="mlflow.onnx",
+        python_version=PYTHON_VERSION,
         data=ONNX_FILE,
-        conda_env="conda.yaml",
-        python_env="python_env.yaml",
+        env={"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
     )
     model.add_flavor(
         "onnx",
@@ -50,16 +51,29 @@ def write_model(folder: Path, bundle: Bundle, metadata: Mapping[str, str]) -> No
         onnx_session_options=None,
         code=None,
     )
-    model.save(str(folder / "MLmodel"))
+    description = model.to_dict() | _signature(bundle.contract)
+    write_text(folder / "MLmodel", yaml.safe_dump(description))
     _write_environment(folder)
 
 
-def _signature(contract: Contract) -> Any:
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
+def _signature(contract: Contract) -> dict[str, Any]:
+    """Return MLmodel's keys for the signature, as MLflow's ModelSignature writes them.
+
+    That class is in a module that needs pandas.
+    """
+    from mlflow.types.schema import ColSpec, Schema
 
     inputs = [ColSpec(SIGNATURE_TYPES[column.dtype], column.name) for column in contract.inputs]
-    return ModelSignature(Schema(inputs), Schema([ColSpec("float", contract.output.name)]))
+    outputs = [ColSpec("float", contract.output.name)]
+    return {
+        "signature": {
+            "inputs": Schema(inputs).to_json(),
+            "outputs": Schema(outputs).to_json(),
+            "params": None,
+        },
+        "is_signature_from_type_hint": False,
+        "type_hint_from_example": False,
+    }
 
 
 def _write_environment(folder: Path) -> None:

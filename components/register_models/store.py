@@ -78,6 +78,8 @@ def opened_store() -> Iterator[Any]:
     os.environ.update(SILENCE)
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
+    import components.register_models.slim_mlflow  # noqa: F401 - before anything of MLflow
+
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     from mlflow.exceptions import MlflowException

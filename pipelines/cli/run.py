@@ -6,13 +6,15 @@ is told before they load.
 
 from __future__ import annotations
 
+import gc
 import shlex
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from components.core.errors import PlatformError, SettingsError, TandemError
@@ -29,33 +31,53 @@ if TYPE_CHECKING:
 def run(arguments: Namespace) -> int:
     """Run the pipeline and say what came of it; the exit code is the run's.
 
-    What is wrong with the command line or the settings is told before a process is started.
+    What every run needs loads beside the reading of the settings; where they are wrong it is ended.
     """
     from pipelines.runners.preload import ALWAYS, SERVERS
     from pipelines.runners.servers import ForkServers
 
     home = Home.at(arguments.home)
-    preparing = _resume(arguments, home) if arguments.resume else _new(arguments, home)
+    prepare = _resume if arguments.resume else _new
+    _check_words(arguments)
     with ForkServers(SERVERS) as servers:
         for name in ALWAYS:
             servers.start(name)
-        prepared = preparing()
+        gc.disable()  # imports leave next to no garbage: looking for it costs a tenth of their time
+        prepared = prepare(arguments, home)
+        gc.enable()
         with lasting_output():  # from here on no reader or full disk behind it stops the run
             return _launch(prepared, home, arguments, servers)
 
 
+def _check_words(arguments: Namespace) -> None:
+    """Raise SettingsError for words that do not go together."""
+    changes = (arguments.overrides, arguments.window, arguments.beam_runner)
+    if arguments.resume and (arguments.name or any(changes) or not arguments.cache):
+        raise SettingsError(
+            "--resume goes on with what the run recorded: no name, settings or window beside it",
+            remedy=commands.resume(Home.at(arguments.home), arguments.resume),
+        )
+    if not (arguments.resume or arguments.name):
+        raise SettingsError("run what?", remedy="name an example: tandem run flights")
+
+
 def _launch(prepared: PreparedRun, home: Home, arguments: Namespace, servers: ForkServers) -> int:
-    """Launch a run, show its progress and its end."""
-    from pipelines.cli.ending import print_ending, print_tracebacks
+    """Launch a run, show its progress and its end.
+
+    What shows the end (rich, jinja2) is imported in a thread while stages run.
+    """
     from pipelines.launch import launch
     from pipelines.progress import progress
     from pipelines.runs import read_run
 
     shown = sys.stderr if arguments.json else sys.stdout
     print(f"run {prepared.folder.name}", file=shown, flush=True)
+    Thread(target=import_module, args=["pipelines.cli.ending"]).start()
     waiting = [task for task in prepared.tasks if task not in (prepared.done or {})]
     with progress(waiting, shown) as listener, _way_on(prepared.folder, home):
         result = launch(prepared, home, listener, servers)
+    from pipelines.cli.ending import print_ending, print_tracebacks
+
     ended = read_run(prepared.folder)
     if arguments.verbose:
         print_tracebacks(ended)
@@ -77,10 +99,8 @@ def _way_on(folder: Path, home: Home) -> Iterator[None]:
         raise
 
 
-def _new(arguments: Namespace, home: Home) -> Callable[[], PreparedRun]:
-    """Read the settings that the command line names and changes; return what prepares a run."""
-    if not arguments.name:
-        raise SettingsError("run what?", remedy="name an example: tandem run flights")
+def _new(arguments: Namespace, home: Home) -> PreparedRun:
+    """Prepare a run by the settings that the command line names and changes."""
     from pipelines.launch import prepare
     from pipelines.settings import load_settings
     from pipelines.settings_file import beam_overrides, find_settings, window_overrides
@@ -90,27 +110,20 @@ def _new(arguments: Namespace, home: Home) -> Callable[[], PreparedRun]:
     runner = arguments.beam_runner
     beam = beam_overrides(runner, path, overrides) if runner else []
     loaded = load_settings(path, [*overrides, *window, *beam])
-    return partial(prepare, loaded, path, home, cache=arguments.cache)
+    return prepare(loaded, path, home, cache=arguments.cache)
 
 
-def _resume(arguments: Namespace, home: Home) -> Callable[[], PreparedRun]:
-    """Read a recorded run that has ended; return what prepares it again."""
-    changes = (arguments.overrides, arguments.window, arguments.beam_runner)
-    if arguments.name or any(changes) or not arguments.cache:
-        raise SettingsError(
-            "--resume goes on with what the run recorded: no name, settings or window beside it",
-            remedy=commands.resume(home, arguments.resume),
-        )
+def _resume(arguments: Namespace, home: Home) -> PreparedRun:
+    """Prepare a recorded run that has ended to go on."""
     from pipelines.launch import prepare_resume
     from pipelines.runs import find_ended
 
-    return partial(prepare_resume, find_ended(home, arguments.resume), home)
+    return prepare_resume(find_ended(home, arguments.resume), home)
 
 
 def plan(arguments: Namespace) -> int:
     """Say what a run would do; write nothing."""
-    prepared = _new(arguments, Home.at(arguments.home))()
-    plans = prepared.plan
+    plans = _new(arguments, Home.at(arguments.home)).plan
     if arguments.json:
         print_json({"stages": [entry.to_dict() for entry in plans]})
         return 0

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 LIGHT = "light"
-_LIGHT_MODULES = ("kfp.dsl.executor", "components.stage", "pyarrow.parquet")
+_WRAPPER = ("kfp.dsl.executor", "components.stage")
+_LIGHT_MODULES = (*_WRAPPER, "pyarrow.parquet")
 _STAGES: Mapping[str, str] = {
     "ingest_examples": LIGHT,
     "validate_examples": "tensorflow",
@@ -24,7 +25,8 @@ _STAGES: Mapping[str, str] = {
     "seal_run": LIGHT,
 }
 SERVERS: Mapping[str, tuple[str, ...]] = {
-    LIGHT: _LIGHT_MODULES,
+    # Every stage may turn out to be cached, and then runs here.
+    LIGHT: (*_LIGHT_MODULES, *(f"components.{stage}.step" for stage in _STAGES)),
     "tensorflow": (
         *_LIGHT_MODULES,
         "tensorflow",
@@ -36,12 +38,9 @@ SERVERS: Mapping[str, tuple[str, ...]] = {
     ),
     "torch": (*_LIGHT_MODULES, "torch"),
     "mlflow": (
-        *_LIGHT_MODULES,
-        "mlflow",
-        "mlflow.pyfunc",
-        "mlflow.artifacts",
-        "mlflow.store.tracking.sqlalchemy_store",
-        "mlflow.store.model_registry.sqlalchemy_store",
+        *_WRAPPER,
+        "components.register_models.slim_mlflow",
+        "components.register_models.step",
     ),
 }
 # What every run needs, cached or not: it can load while the run is still being prepared.
