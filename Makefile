@@ -1,5 +1,5 @@
 # One command for each thing; the README, the hooks and CI use the same ones.
-.PHONY: help setup run test test-fast lint bench bench-data lock clean
+.PHONY: help setup run test test-fast lint bench lock clean
 
 # The first of these that runs and is 3.11 to 3.13; `make PYTHON=/path/to/python` names another.
 CANDIDATES := python3.11 python3.12 python3.13 python3
@@ -33,10 +33,8 @@ lint: setup ## ruff, mypy --strict, import-linter
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: setup ## Measure the default run and write docs/benchmarks.md
+bench: setup ## Measure the default run and the data stages, ten times the rows too; write docs/benchmarks*.md
 	@$(BIN)/python tests/bench/run.py
-
-bench-data: setup ## Measure the data stages, ten times the rows too
 	@$(BIN)/python tests/bench/data_stages.py
 
 lock: ## Resolve the lock files again (needs the network)

@@ -1,4 +1,4 @@
-"""`make bench-data`: measure the data stages and write docs/benchmarks-data.md.
+"""`make bench`: measure the data stages and write docs/benchmarks-data.md.
 
 Flights as they are, and ten copies of them with shifted years (3.4 million rows, 120 months, the
 weather copied with them) go through ingestion, validation and transform, each step alone in a
@@ -154,7 +154,7 @@ def report(
     lines = [
         "# Benchmarks of the data stages",
         "",
-        "Written by `make bench-data`; measured, not asserted. Each step runs alone in a process "
+        "Written by `make bench`; measured, not asserted. Each step runs alone in a process "
         "of its own; seconds and memory are beyond what its imports take.",
         "",
         f"Machine: {machine()}. Python {platform.python_version()}, "
