@@ -1,9 +1,9 @@
 """Which code a stage runs: the transitive modules of our packages that it imports, by digest.
 
 Rules: modules are found by reading source (ast), never by importing it; imports inside functions
-count; `__init__` files of the packages on the way count; our own packages are followed and so is
-what an import takes from the use case's folder; what comes from the lock is covered by the lock's
-digest.
+count, relative ones too; `__init__` files of the packages on the way count; our own packages are
+followed and so is what an import takes from the use case's folder; what comes from the lock is
+covered by the lock's digest.
 """
 
 from __future__ import annotations
@@ -34,9 +34,11 @@ def module_digests(names: Iterable[str]) -> dict[str, str]:
         name = waiting.pop()
         if name in found:
             continue
-        source = _source(name).read_bytes()
+        path = _source(name)
+        source = path.read_bytes()
         found[name] = sha256_bytes(source)
-        waiting += [*_imports(source, named_folder()), *filter(_find, _parents(name))]
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        waiting += [*_imports(source, package, named_folder()), *filter(_find, _parents(name))]
     return dict(sorted(found.items()))
 
 
@@ -79,9 +81,9 @@ def _find_followed(name: str) -> Path | None:
 
 
 @functools.cache
-def _imports(source: bytes, _sources: Path | None) -> tuple[str, ...]:
-    """Return what a source imports; what is found depends on the use case's folder."""
-    return tuple(dict.fromkeys(_followed(ast.parse(source))))
+def _imports(source: bytes, package: str, _sources: Path | None) -> tuple[str, ...]:
+    """Return what a source of a package imports; what is found depends on the use case's folder."""
+    return tuple(dict.fromkeys(_followed(ast.parse(source), package)))
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:
@@ -96,17 +98,28 @@ def _statements(tree: ast.AST) -> Iterator[ast.AST]:
                 waiting += below
 
 
-def _followed(tree: ast.AST) -> Iterator[str]:
+def _followed(tree: ast.AST, package: str) -> Iterator[str]:
     """Yield the modules of ours and of the use case that a source imports, at any depth."""
     for node in _statements(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            members = [f"{node.module}.{alias.name}" for alias in node.names]
-            names = [node.module, *(m for m in members if _find_followed(m))]
+        elif isinstance(node, ast.ImportFrom) and (module := _absolute(node, package)):
+            members = [f"{module}.{alias.name}" for alias in node.names]
+            names = [module, *(m for m in members if _find_followed(m))]
         else:
             continue
         yield from (name for name in names if _is_ours(name) or _find_followed(name))
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    """Return the module that an import is from; "" for one that goes beyond its top package."""
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".") if package else []
+    if node.level > len(parts):
+        return ""
+    base = parts[: len(parts) + 1 - node.level]
+    return ".".join([*base, node.module] if node.module else base)
 
 
 def _is_ours(name: str) -> bool:

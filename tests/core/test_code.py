@@ -1,9 +1,12 @@
 """Which modules a stage's code digest covers."""
 
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from components.core import code
 from components.core.code import module_digests
 from components.core.errors import SettingsError
 from components.core.sources import use_sources
@@ -68,6 +71,67 @@ def test_an_import_at_any_depth_is_followed(tmp_path, monkeypatch, source):
     assert set(module_digests(["my_shallow"])) == {"my_shallow", "my_deep"}
 
 
+@pytest.mark.parametrize(
+    ("file", "source", "followed"),
+    [
+        ("model.py", "from .layers import wide", {"my_package.layers"}),
+        ("model.py", "from . import layers", {"my_package.layers"}),
+        ("model.py", "from .deep.part import x", {"my_package.deep", "my_package.deep.part"}),
+        (
+            "model.py",
+            "def f():\n    from .deep import part",
+            {"my_package.deep", "my_package.deep.part"},
+        ),
+        ("model.py", "from .. import my_beside", set()),
+        ("deep/part.py", "from ..layers import wide", {"my_package.deep", "my_package.layers"}),
+        ("deep/part.py", "from .. import layers", {"my_package.deep", "my_package.layers"}),
+        ("deep/__init__.py", "from .part import x", {"my_package.deep.part"}),
+        ("deep/__init__.py", "from . import part as p, nothing", {"my_package.deep.part"}),
+        ("__init__.py", "from .layers import wide", {"my_package.layers"}),
+    ],
+)
+def test_a_relative_import_of_a_users_package_is_followed(
+    tmp_path, monkeypatch, file, source, followed
+):
+    monkeypatch.setattr("sys.path", [*sys.path])
+    monkeypatch.setenv("TANDEM_SOURCES", str(tmp_path))
+    package = tmp_path / "my_package"
+    (package / "deep").mkdir(parents=True)
+    for name in ("__init__.py", "model.py", "layers.py", "deep/__init__.py", "deep/part.py"):
+        (package / name).write_text("")
+    (tmp_path / "my_beside.py").write_text("")
+    (package / file).write_text(source + "\n")
+    parts = ["my_package", *file.removesuffix(".py").split("/")]
+    module = ".".join(part for part in parts if part != "__init__")
+    assert set(module_digests([module])) == {"my_package", module} | followed
+
+
+def test_a_relative_import_of_ours_is_followed(tmp_path, monkeypatch):
+    """Ours are written absolutely; a copy of the finder beside a relative one shows the rule."""
+    root = tmp_path / "root"
+    for name in ("components/core", "components/some_stage"):
+        (root / name).mkdir(parents=True)
+        (root / name / "__init__.py").write_text("")
+    (root / "components/__init__.py").write_text("")
+    (root / "components/core/code.py").write_text(Path(code.__file__).read_text())
+    (root / "components/some_stage/step.py").write_text("from .work import do\n")
+    (root / "components/some_stage/work.py").write_text("from ..core import errors\n")
+    for name in ("canonical", "errors", "sources"):
+        source = Path(code.__file__).with_name(f"{name}.py")
+        (root / f"components/core/{name}.py").write_text(source.read_text())
+    script = (
+        "from components.core.code import module_digests\n"
+        "print(*module_digests(['components.some_stage.step']))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, check=True, capture_output=True, text=True
+    )
+    assert set(found.stdout.split()) == {
+        "components", "components.core", "components.core.errors", "components.some_stage",
+        "components.some_stage.step", "components.some_stage.work",
+    }  # fmt: skip
+
+
 def test_a_file_of_the_use_case_cannot_stand_in_for_a_package(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.path", [*sys.path])
     (tmp_path / "json.py").write_text("loads = None\n")
@@ -95,6 +159,23 @@ def test_a_module_that_the_import_takes_from_elsewhere_is_not_followed(tmp_path,
     (tmp_path / f"{name}.py").write_text("loads = None\n")
     (tmp_path / "my_model_of_rows.py").write_text(f"import {name}\n")
     assert set(module_digests(["my_model_of_rows"])) == {"my_model_of_rows"}
+
+
+@pytest.mark.parametrize("source", ["from json import loads", "import json.decoder", "import json"])
+@pytest.mark.parametrize("file", ["json.py", "json/__init__.py"])
+def test_a_json_beside_the_settings_is_left_to_the_standard_one_in_every_form(
+    tmp_path, monkeypatch, file, source
+):
+    monkeypatch.setattr("sys.path", [*sys.path])
+    monkeypatch.setenv("TANDEM_SOURCES", "")
+    use_sources(tmp_path)
+    for path in (tmp_path / file, tmp_path / "json/decoder.py", tmp_path / "my_package/json.py"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("loads = None\n")
+    (tmp_path / "my_package/model.py").write_text(f"{source}\n")
+    assert set(module_digests(["my_package.model"])) == {"my_package.model"}
+    (tmp_path / "my_package/model.py").write_text("from .json import loads\n")
+    assert set(module_digests(["my_package.model"])) == {"my_package.model", "my_package.json"}
 
 
 def test_a_package_is_followed_before_a_module_of_its_name_as_the_import_does(
