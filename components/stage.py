@@ -35,6 +35,7 @@ from components.core.errors import (
     PlatformError,
     TandemError,
 )
+from components.core.imports import recall
 from components.core.outcome import Outcome
 from components.core.resources import Stopwatch
 from components.core.stage_identity import (
@@ -134,6 +135,8 @@ def _prepare(
     step: Step, run: Mapping[str, Any], parameters: Mapping[str, Any], inputs: Mapping[str, Port]
 ) -> Stage:
     settings = parse_parameters(step, parameters)
+    if StageCache.is_configured():
+        recall(StageCache.from_environment().folder)
     refs = {
         name: ArtifactRef(
             name, str(port.metadata.get("sha256", "")), str(port.metadata.get("record", ""))

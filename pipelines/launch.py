@@ -27,6 +27,7 @@ from components.core.artifacts import read_json, same_files, write_json, write_t
 from components.core.cache import StageCache
 from components.core.canonical import sha256_bytes
 from components.core.errors import DataError, PlatformError, SettingsError, TandemError
+from components.core.imports import recall, remember
 from components.core.sources import SOURCES_VARIABLE, use_sources
 from pipelines import preflight
 from pipelines.champion import resolve
@@ -88,6 +89,7 @@ def prepare(loaded: LoadedSettings, settings_file: Path, home: Home, *, cache: b
     settings, sources = loaded.settings, settings_file.resolve().parent
     use_sources(sources)
     preflight.check(settings, sources)
+    recall(home.cache)
     ir = kept_or_compiled(home.cache)
     pipeline = parse_pipeline(yaml.load(ir, Loader=yaml.CSafeLoader))
     sections = loaded.arguments()
@@ -232,6 +234,7 @@ def _write_inputs(prepared: PreparedRun, home: Home) -> None:
         write_json(folder / ARGUMENTS_FILE, dict(prepared.arguments))
         write_json(folder / START_FILE, start)
         keep(home.cache, prepared.ir)
+        remember(home.cache)
     except OSError as error:
         raise PlatformError(
             f"{folder} cannot be written: {error.strerror}", remedy="free disk space or use --home"

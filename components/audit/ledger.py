@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from components.audit.answers import CLOSING_EVENTS, RecordView
-from components.audit.envelope import Envelope
-from components.audit.keys import PublicKey
+from components.audit.envelope import vouched_statement
 from components.audit.log import Entry
 from components.core.errors import IntegrityError
 
@@ -29,16 +28,15 @@ def open_starts(views: Iterable[RecordView]) -> list[RecordView]:
 class Ledger:
     """What the log says, at hand."""
 
-    def __init__(self, key: PublicKey) -> None:
-        self._key = key
+    def __init__(self) -> None:
         self._by_record: dict[str, RecordView] = {}
         self._by_idempotency_key: dict[str, RecordView] = {}
         self._by_run: dict[str, list[RecordView]] = {}
         self.last_time = ""
 
     def add(self, entry: Entry) -> None:
-        """Take an entry in; raise IntegrityError for one that this notary did not sign."""
-        statement = Envelope.from_bytes(entry.leaf).statement(self._key)
+        """Take in an entry that the sequencer vouches for; IntegrityError for no envelope."""
+        statement = vouched_statement(entry.leaf)
         view = RecordView.from_statement(statement, entry.index, entry.record)
         self._by_record[view.record] = view
         self._by_idempotency_key[view.idempotency_key] = view

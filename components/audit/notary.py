@@ -58,7 +58,7 @@ class LocalNotary:
         self._log = Log(storage)
         self._key = key
         self._clock = clock
-        self._ledger = Ledger(key.public)
+        self._ledger = Ledger()
         self._sequencer = Sequencer(self._log, key, self._ledger.add)
         self._mutex = threading.Lock()
 

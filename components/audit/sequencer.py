@@ -91,7 +91,8 @@ class Sequencer:
     def __init__(self, log: Log, key: SigningKey, listener: Callable[[Entry], None]) -> None:
         """Read the log, check it, and sign what a crash left unsigned.
 
-        The listener hears of every entry once, in order, as soon as it is on disk. Raises
+        The listener hears of every entry once, in order, as soon as it is on disk and known to be
+        this key's: under its checkpoint, by its own signature, or signed here. Raises
         IntegrityError for a log that is not what was signed last: nothing is appended to it.
         """
         self._log = log
@@ -115,12 +116,9 @@ class Sequencer:
             self._log.storage.create(entry_key(entry.index), entry.leaf)
         except ObjectExists:
             raise _not_alone(entry.index) from None
-        self._take(entry)
-        return entry
-
-    def _take(self, entry: Entry) -> None:
         self._tree.append(leaf_hash(entry.leaf))
         self._listener(entry)
+        return entry
 
     def seal(self) -> str:
         """Return the signed note over all entries, signing it if there is none yet."""
@@ -151,9 +149,11 @@ class Sequencer:
         for entry in entries[signed:]:
             Envelope.from_bytes(entry.leaf).statement(self._key.public)
         for entry in entries:
-            self._take(entry)
+            self._tree.append(leaf_hash(entry.leaf))
         if signed:
             self._check_signed(signed)
+        for entry in entries:
+            self._listener(entry)
         self.seal()
 
     def _check_signed(self, size: int) -> None:

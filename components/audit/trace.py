@@ -79,7 +79,7 @@ def trace(home: Path, what: str) -> Trace:
     folder = AuditFolder(home)
     key = read_public_key(folder)
     snapshot = read_snapshot(Log.at(folder), key)
-    ledger = Ledger(key)
+    ledger = Ledger()
     for entry in snapshot.entries:
         ledger.add(entry)
     views = [ledger.find(entry.record) for entry in snapshot.entries]

@@ -8,17 +8,17 @@ covered by the lock's digest.
 
 from __future__ import annotations
 
-import ast
 import functools
 import importlib.util
 import json
 import platform
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from components.core.canonical import sha256_bytes
 from components.core.errors import PlatformError, SettingsError
+from components.core.imports import Import, imports_of
 from components.core.sources import has_module, named_folder
 
 OUR_PACKAGES = ("components", "pipelines", "schemas")
@@ -38,7 +38,8 @@ def module_digests(names: Iterable[str]) -> dict[str, str]:
         source = path.read_bytes()
         found[name] = sha256_bytes(source)
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        waiting += [*_imports(source, package, named_folder()), *filter(_find, _parents(name))]
+        imports = imports_of(source, found[name])
+        waiting += [*_followed(imports, package, named_folder()), *filter(_find, _parents(name))]
     return dict(sorted(found.items()))
 
 
@@ -81,45 +82,28 @@ def _find_followed(name: str) -> Path | None:
 
 
 @functools.cache
-def _imports(source: bytes, package: str, _sources: Path | None) -> tuple[str, ...]:
-    """Return what a source of a package imports; what is found depends on the use case's folder."""
-    return tuple(dict.fromkeys(_followed(ast.parse(source), package)))
+def _followed(imports: tuple[Import, ...], package: str, _sources: Path | None) -> tuple[str, ...]:
+    """Return the modules of ours and of the use case that a package's source imports.
+
+    What is found depends on the use case's folder.
+    """
+    names: dict[str, None] = {}
+    for statement in imports:
+        if module := _absolute(statement, package):
+            members = [f"{module}.{name}" for name in statement.names]
+            names |= dict.fromkeys([module, *(m for m in members if _find_followed(m))])
+    return tuple(name for name in names if _is_ours(name) or _find_followed(name))
 
 
-def _statements(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield every statement, at any depth; expressions hold none, and are most of a tree."""
-    waiting = [tree]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
-            below = getattr(node, block, None)
-            if isinstance(below, list):  # the body of a lambda is an expression
-                waiting += below
-
-
-def _followed(tree: ast.AST, package: str) -> Iterator[str]:
-    """Yield the modules of ours and of the use case that a source imports, at any depth."""
-    for node in _statements(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and (module := _absolute(node, package)):
-            members = [f"{module}.{alias.name}" for alias in node.names]
-            names = [module, *(m for m in members if _find_followed(m))]
-        else:
-            continue
-        yield from (name for name in names if _is_ours(name) or _find_followed(name))
-
-
-def _absolute(node: ast.ImportFrom, package: str) -> str:
-    """Return the module that an import is from; "" for one that goes beyond its top package."""
-    if not node.level:
-        return node.module or ""
+def _absolute(statement: Import, package: str) -> str:
+    """Return the module that is imported from; "" for one that goes beyond its top package."""
+    if not statement.level:
+        return statement.module
     parts = package.split(".") if package else []
-    if node.level > len(parts):
+    if statement.level > len(parts):
         return ""
-    base = parts[: len(parts) + 1 - node.level]
-    return ".".join([*base, node.module] if node.module else base)
+    base = parts[: len(parts) + 1 - statement.level]
+    return ".".join([*base, statement.module] if statement.module else base)
 
 
 def _is_ours(name: str) -> bool:
