@@ -31,20 +31,21 @@ if TYPE_CHECKING:
 def run(arguments: Namespace) -> int:
     """Run the pipeline and say what came of it; the exit code is the run's.
 
-    What every run needs loads beside the reading of the settings; where they are wrong it is ended.
+    What loads longest of all that every run needs does so while the settings are read; where they
+    are wrong it is ended.
     """
-    from pipelines.runners.preload import ALWAYS, SERVERS
+    from pipelines.runners.preload import LIGHT, LONGEST, SERVERS
     from pipelines.runners.servers import ForkServers
 
     home = Home.at(arguments.home)
     prepare = _resume if arguments.resume else _new
     _check_words(arguments)
     with ForkServers(SERVERS) as servers:
-        for name in ALWAYS:
-            servers.start(name)
+        servers.start(LONGEST)
         gc.disable()  # imports leave next to no garbage: looking for it costs a tenth of their time
         prepared = prepare(arguments, home)
         gc.enable()
+        servers.start(LIGHT)  # earlier, it would take a core from both
         with lasting_output():  # from here on no reader or full disk behind it stops the run
             return _launch(prepared, home, arguments, servers)
 
