@@ -137,7 +137,7 @@ def check_host() -> None:
 def install(lock: Path) -> None:
     """Install everything, saying what it does."""
     python, uv = VENV / "bin" / "python", VENV / "bin" / "uv"
-    links = _find_links()
+    links = _find_links(lock)
     (VENV / ENVIRONMENT_FILE).unlink(missing_ok=True)
     with Step("1/6", f"Python {platform.python_version()} environment"):
         if not _is_this_python(python):
@@ -203,8 +203,14 @@ def _install_torch(install: Sequence[Path | str], links: Sequence[str]) -> None:
         )
 
 
-def _find_links() -> list[str]:
-    """Hand pip's PIP_FIND_LINKS on to uv, which does not read it."""
+def _find_links(lock: Path) -> list[str]:
+    """Hand pip's PIP_FIND_LINKS on to uv, which does not read it.
+
+    Not for the GPU build: of `torch==2.13.0` uv prefers a `2.13.0+cpu` that lies there, whose hash
+    the lock does not have.
+    """
+    if not lock.stem.endswith("cpu"):
+        return []
     places = shlex.split(os.environ.get("PIP_FIND_LINKS", ""))
     return [argument for place in places for argument in ("--find-links", place)]
 

@@ -42,3 +42,13 @@ def test_a_build_that_does_not_exist_is_refused(setup, monkeypatch):
 def test_where_the_cpu_build_cannot_be_had_the_remedy_is_named(setup):
     with pytest.raises(setup.SetupError, match="TANDEM_TORCH=gpu"):
         setup._install_torch(["false"], links=[])
+
+
+@pytest.mark.parametrize(
+    ("lock", "found"), [("py311-cpu", ["--find-links", "/wheels"]), ("py311-gpu", [])]
+)
+def test_a_folder_of_wheels_may_hold_the_cpu_build_and_is_left_out_for_the_gpu_one(
+    setup, monkeypatch, lock, found
+):
+    monkeypatch.setenv("PIP_FIND_LINKS", "/wheels")
+    assert setup._find_links(Path(f"{lock}.txt")) == found
