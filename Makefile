@@ -37,8 +37,8 @@ bench: setup ## Measure the default run and the data stages, ten times the rows 
 	@$(BIN)/python tests/bench/run.py
 	@$(BIN)/python tests/bench/data_stages.py
 
-lock: ## Resolve the lock files again (needs the network)
-	@$(BIN)/python infra/host/lock.py
+lock: ## Resolve the lock files again, with the newest versions by UPGRADE=--upgrade (needs the network)
+	@$(BIN)/python infra/host/lock.py $(UPGRADE)
 
 clean: ## Remove the environment; runs and records in .tandem stay
 	@rm -rf .venv

@@ -3,7 +3,8 @@
 Rules: every line has hashes; the platform is the newest glibc that the packages' wheels name, older
 hosts are repaired at set-up (glibc_repair.py); the CPU locks leave out torch and the CUDA packages
 that the index's torch pulls in, because CPU builds of torch come from another index: set-up
-installs exactly TORCH_VERSION from there. Run it with `make lock`; it needs the network.
+installs exactly TORCH_VERSION from there. What is locked stays at its version as long as
+pyproject.toml allows it; `make lock UPGRADE=--upgrade` takes the newest. It needs the network.
 """
 
 from __future__ import annotations
@@ -24,22 +25,23 @@ def main() -> int:
     """Write all lock files."""
     uv = Path(sys.prefix, "bin", "uv")
     for python in PYTHONS:
-        gpu = _resolve(uv, python)
         name = f"py{python.replace('.', '')}"
-        (LOCKS / f"{name}-gpu.txt").write_text(gpu)
+        gpu = _resolve(uv, python, LOCKS / f"{name}-gpu.txt")
         (LOCKS / f"{name}-cpu.txt").write_text(_without_cuda(gpu))
         print(f"{name}: {gpu.count('==')} packages")
     (LOCKS / "bootstrap.txt").write_text(_entry(gpu, "uv"))
     return 0
 
 
-def _resolve(uv: Path, python: str) -> str:
+def _resolve(uv: Path, python: str, lock: Path) -> str:
+    """Resolve into a lock, whose versions uv prefers; return its text."""
     command = [
         uv, "pip", "compile", "pyproject.toml", "--group", "dev", "--group", "setup",
         "--python-version", python, "--python-platform", PLATFORM, "--generate-hashes",
-        "--no-annotate", "--no-header", "--quiet",
+        "--no-annotate", "--no-header", "--quiet", "--output-file", lock, *sys.argv[1:],
     ]  # fmt: skip
-    return subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout
+    subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    return lock.read_text()
 
 
 def _entries(lock: str) -> list[str]:
