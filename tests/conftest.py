@@ -4,6 +4,8 @@ Property tests try fewer examples in the inner loop: `make test-fast` takes the 
 """
 
 import os
+from importlib import import_module
+from importlib.util import find_spec
 
 from handmade_bundles import (
     small_bundle,
@@ -14,6 +16,11 @@ from handmade_bundles import (
 )
 from hypothesis import settings
 from prepared_run import small_run
+
+# The GPU build of PyTorch brings triton, which crashes where it is loaded after TensorFlow; no
+# stage loads both, but the tests do.
+if find_spec("triton"):
+    import_module("triton")
 
 settings.register_profile("thorough", deadline=None)
 settings.register_profile("fast", deadline=None, max_examples=15)
