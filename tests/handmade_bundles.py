@@ -7,6 +7,7 @@ transform_features; it holds no TFT graph. Tests of the SavedModel form use a re
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.core.features import FeatureArrays, FeatureSpec, IdFeature, write_split
+from components.core.features import (
+    FeatureArrays,
+    FeatureSpec,
+    IdFeature,
+    load_split,
+    write_split,
+)
 
 CARRIERS = ("AA", "B6", "UA")
 PLACES = ("JFK", "LGA")
@@ -40,6 +47,15 @@ def small_features(tmp_path_factory: pytest.TempPathFactory, small_spec: Feature
         ids = np.stack([random.integers(0, f.buckets, rows) for f in small_spec.ids], axis=1)
         label = (dense[:, 0] + (ids[:, 0] == 1) > 0.5).astype(np.float32)
         write_split(folder, split, FeatureArrays(dense, ids.astype(np.int32), label))
+    return folder
+
+
+def without_a_row(features: Path, folder: Path, split: str) -> Path:
+    """Copy a features artifact, the last row of one split left out."""
+    arrays = load_split(shutil.copytree(features, folder), split)
+    all_but_one = slice(0, arrays.rows - 1)
+    parts = (arrays.dense[all_but_one], arrays.ids[all_but_one], arrays.label[all_but_one])
+    write_split(folder, split, FeatureArrays(*(part.copy() for part in parts)))
     return folder
 
 
@@ -140,6 +156,7 @@ def small_model() -> Callable[..., Any]:
 def small_bundle(tmp_path: Path, small_spec: FeatureSpec, small_transform_graph: Path) -> Path:
     """A sealed bundle around the handmade model; its weights are none."""
     from components.training.fitting import Fit
+    from components.training.parity import Evaluated
     from components.training.sealing import Preprocessing, Trained, seal, write_raw_onnx
 
     def predict(dense: np.ndarray, ids: np.ndarray) -> np.ndarray:
@@ -150,10 +167,13 @@ def small_bundle(tmp_path: Path, small_spec: FeatureSpec, small_transform_graph:
     folder = tmp_path / "bundle"
     folder.mkdir()
     preprocessing = Preprocessing.read(small_transform_graph)
+    rows = ROWS["eval"]
     evaluation = FeatureArrays(
-        np.ones((3, 2), np.float32), np.ones((3, 2), np.int32), np.zeros(3, np.float32)
+        np.ones((rows, 2), np.float32), np.ones((rows, 2), np.int32), np.zeros(rows, np.float32)
     )
-    form = write_raw_onnx(folder, handmade_model(), preprocessing, predict, evaluation)
-    trained = Trained("pytorch", "custom", small_spec, {}, 0, Fit(rows=3, steps=1, final_loss=0.5))
+    evaluated = Evaluated.by(predict, evaluation)
+    form = write_raw_onnx(folder, handmade_model(), preprocessing, predict, evaluated)
+    fit = Fit(epoch_rows=(ROWS["train"],), steps=1, final_loss=0.5)
+    trained = Trained("pytorch", "custom", small_spec, {}, 0, fit, rows)
     seal(folder, trained, preprocessing, (form,))
     return folder

@@ -130,10 +130,20 @@ class ExamplesManifest(Section):
 def read_split(folder: Path, split: str, columns: Sequence[str] | None = None) -> pa.Table:
     """Return a split's rows, the label included, or the columns named in their given order.
 
-    Raises DataError for a column that the examples do not have.
+    Raises DataError for a column that the examples do not have, and for rows that are not as many
+    as the manifest says.
     """
     manifest = ExamplesManifest.read(folder)
-    return read_shards(folder, manifest, manifest.shards_of(split), columns)
+    table = read_shards(folder, manifest, manifest.shards_of(split), columns)
+    if table.num_rows != manifest.rows_of(split):
+        raise DataError(
+            f"the {split} split has {table.num_rows} rows, not the {manifest.rows_of(split)} of "
+            f"{MANIFEST_NAME}",
+            remedy="run ingest_examples again",
+            expected=manifest.rows_of(split),
+            actual=table.num_rows,
+        )
+    return table
 
 
 def read_shards(

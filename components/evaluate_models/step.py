@@ -138,4 +138,9 @@ def _facts(quality: Mapping[str, Any], speed: Mapping[str, Any]) -> dict[str, An
         for model, part in quality["models"].items()
     }
     sizes = {model: timed["size_bytes"] for model, timed in speed["models"].items()}
-    return {"overall": overall, "comparison": quality["comparison"], "size_bytes": sizes}
+    return {
+        "rows_by_split": {SPLIT: quality["rows"]},
+        "overall": overall,
+        "comparison": quality["comparison"],
+        "size_bytes": sizes,
+    }

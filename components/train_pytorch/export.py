@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from components.core.bundle import Form
 from components.core.errors import SettingsError
-from components.core.features import FeatureArrays, FeatureSpec
-from components.training.parity import Array, Predict, predict_all, prove
+from components.core.features import FeatureSpec
+from components.training.parity import Array, Evaluated, Predict
 
 PROGRAM = "model.pt2"
 OLDEST_OPSET = 18
@@ -89,23 +89,18 @@ def to_onnx(program: Any, opset: int) -> Any:
     return exported.model_proto
 
 
-def write_program(folder: Path, program: Any, predict: Predict, evaluation: FeatureArrays) -> Form:
+def write_program(folder: Path, program: Any, evaluated: Evaluated) -> Form:
     """Save the program, load it again and prove it."""
     path = folder / PROGRAM
     torch.export.save(program, path)
     loaded = torch.export.load(path).module()
 
-    def predict_loaded(dense: Array, ids: Array) -> Array:
+    def predict(dense: Array, ids: Array) -> Array:
         with torch.no_grad():
             return np.asarray(loaded(torch.tensor(dense), torch.tensor(ids)).numpy())
 
-    expected, actual = predict_all(predict, evaluation), predict_all(predict_loaded, evaluation)
-    return Form(
-        name="torch_export",
-        path=PROGRAM,
-        takes="features",
-        parity=prove("torch_export", expected, actual),
-    )
+    parity = evaluated.prove("torch_export", predict)
+    return Form(name="torch_export", path=PROGRAM, takes="features", parity=parity)
 
 
 def _sample(spec: FeatureSpec) -> tuple[Tensor, Tensor]:

@@ -39,6 +39,7 @@ def train_pytorch(
         load_model_function,
         naming_the_users_line,
     )
+    from components.training.parity import Evaluated
     from components.training.sealing import Preprocessing, Trained, outcome, seal, write_raw_onnx
 
     train, name = settings.train, settings.model.pytorch
@@ -50,11 +51,12 @@ def train_pytorch(
         done = training.fit_model(model, load_split(features, "train"), train)
         program = export.trace(model, spec)
 
-    evaluation, predict = load_split(features, "eval"), export.predictor(model)
+    predict = export.predictor(model)
+    evaluated = Evaluated.by(predict, load_split(features, "eval"))
     exported = export.to_onnx(program, preprocessing.opset)
     forms = (
-        write_raw_onnx(pytorch_model, exported, preprocessing, predict, evaluation),
-        export.write_program(pytorch_model, program, predict, evaluation),
+        write_raw_onnx(pytorch_model, exported, preprocessing, predict, evaluated),
+        export.write_program(pytorch_model, program, evaluated),
     )
     trained = Trained(
         framework="pytorch",
@@ -63,6 +65,7 @@ def train_pytorch(
         weights=training.weight_arrays(model),
         parameters=training.parameter_count(model),
         fit=done,
+        evaluated_rows=len(evaluated.predictions),
     )
     contract = seal(pytorch_model, trained, preprocessing, forms)
     return outcome("pytorch_model", trained, contract, train, train.threads, training.DETERMINISM)

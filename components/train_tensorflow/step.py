@@ -42,6 +42,7 @@ def train_tensorflow(
         load_model_function,
         naming_the_users_line,
     )
+    from components.training.parity import Evaluated
     from components.training.sealing import Preprocessing, Trained, outcome, seal, write_raw_onnx
 
     train, name = settings.train, settings.model.tensorflow
@@ -55,9 +56,9 @@ def train_tensorflow(
 
     predict = export.predictor(scored)
     exported = export.to_onnx(scored, spec)
-    evaluation = load_split(features, "eval")
+    evaluated = Evaluated.by(predict, load_split(features, "eval"))
     forms = (
-        write_raw_onnx(tensorflow_model, exported, preprocessing, predict, evaluation),
+        write_raw_onnx(tensorflow_model, exported, preprocessing, predict, evaluated),
         write_saved_model(tensorflow_model, scored, preprocessing, predict),
     )
     trained = Trained(
@@ -67,6 +68,7 @@ def train_tensorflow(
         weights=training.weight_arrays(model),
         parameters=training.parameter_count(model),
         fit=done,
+        evaluated_rows=len(evaluated.predictions),
     )
     contract = seal(tensorflow_model, trained, preprocessing, forms)
     return outcome("tensorflow_model", trained, contract, train, threads, training.DETERMINISM)

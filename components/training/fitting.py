@@ -27,9 +27,9 @@ Step = Callable[[FeatureArrays], float]
 
 @dataclass(frozen=True)
 class Fit:
-    """What was done: rows of an epoch, steps in all, and the mean loss of the last epoch."""
+    """What was done: the rows of each epoch, steps in all, and the mean loss of the last epoch."""
 
-    rows: int
+    epoch_rows: tuple[int, ...]
     steps: int
     final_loss: float
 
@@ -40,13 +40,14 @@ def fit(step: Step, arrays: FeatureArrays, train: Train) -> Fit:
         raise DataError(
             "the training split has no rows", remedy="widen the window or check the source"
         )
-    steps, loss = 0, math.nan
+    steps, loss, epoch_rows = 0, math.nan, []
     for epoch in range(train.epochs):
         started = time.monotonic()
-        taken, loss = _epoch(step, arrays, train, epoch)
+        taken, rows, loss = _epoch(step, arrays, train, epoch)
         steps += taken
-        _report(epoch, train.epochs, loss, arrays.rows / (time.monotonic() - started))
-    return Fit(arrays.rows, steps, loss)
+        epoch_rows.append(rows)
+        _report(epoch, train.epochs, loss, rows / (time.monotonic() - started))
+    return Fit(tuple(epoch_rows), steps, loss)
 
 
 def batches(arrays: FeatureArrays, train: Train, epoch: int) -> Iterator[FeatureArrays]:
@@ -59,8 +60,9 @@ def batches(arrays: FeatureArrays, train: Train, epoch: int) -> Iterator[Feature
         )
 
 
-def _epoch(step: Step, arrays: FeatureArrays, train: Train, epoch: int) -> tuple[int, float]:
-    total, taken = 0.0, 0
+def _epoch(step: Step, arrays: FeatureArrays, train: Train, epoch: int) -> tuple[int, int, float]:
+    """Return the steps taken, the rows they took, and the mean loss of a row."""
+    total, taken, rows = 0.0, 0, 0
     for batch in batches(arrays, train, epoch):
         loss = step(batch)
         taken += 1
@@ -72,7 +74,8 @@ def _epoch(step: Step, arrays: FeatureArrays, train: Train, epoch: int) -> tuple
                 actual=loss,
             )
         total += loss * batch.rows
-    return taken, total / arrays.rows
+        rows += batch.rows
+    return taken, rows, total / rows
 
 
 def _report(epoch: int, epochs: int, loss: float, speed: float) -> None:

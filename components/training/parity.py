@@ -8,6 +8,7 @@ difference over the tolerance, or a value that is not a number, is an IntegrityE
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,23 @@ def prove(form: str, expected: Array, actual: Array) -> Parity:
     if not found.holds:
         raise _differs(form, f"differs from the framework by {difference}", TOLERANCE, difference)
     return found
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The evaluation rows and the framework's own prediction for each."""
+
+    arrays: FeatureArrays
+    predictions: Array
+
+    @classmethod
+    def by(cls, predict: Predict, arrays: FeatureArrays) -> Evaluated:
+        """Predict every row."""
+        return cls(arrays, predict_all(predict, arrays))
+
+    def prove(self, form: str, predict: Predict) -> Parity:
+        """Compare what a form gives on every row with the framework's own; see `prove`."""
+        return prove(form, self.predictions, predict_all(predict, self.arrays))
 
 
 def both(first: Parity, second: Parity) -> Parity:

@@ -1,7 +1,9 @@
 """The last act of a trainer: the raw ONNX form, its proof, the contract, and what the record says.
 
-Rules: the contract is written last and names every file; the bundle is then opened as a consumer
-would open it. A digest of weights covers names, types, shapes and values, nothing of a file format.
+Rules: nothing is sealed unless each epoch took, and the evaluation predicted, every row of the
+features; the contract is written last and names every file; the bundle is then opened as a
+consumer would open it. A digest of weights covers names, types, shapes and values, nothing of a
+file format.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from components.core.bundle import (
     open_onnx,
 )
 from components.core.canonical import canonical_json, sha256_file
+from components.core.errors import IntegrityError
 from components.core.examples import InputType
 from components.core.features import FeatureArrays, FeatureSpec
 from components.core.outcome import Outcome
@@ -40,6 +43,7 @@ from components.training.composition import (
 )
 from components.training.fitting import Fit
 from components.training.parity import (
+    Evaluated,
     Predict,
     both,
     edge_rows,
@@ -95,15 +99,13 @@ def write_raw_onnx(
     exported: Any,
     preprocessing: Preprocessing,
     predict: Predict,
-    evaluation: FeatureArrays,
+    evaluated: Evaluated,
 ) -> Form:
     """Compose, write and prove the ONNX form; `predict` is the framework's own (dense, ids)."""
     model = feature_model(exported)
     beside = folder / "features.onnx"
     write_onnx(model, beside)
-    expected = predict_all(predict, evaluation)
-    actual = predict_all(onnx_predict(open_onnx(beside)), evaluation)
-    on_features = prove("onnx", expected, actual)
+    on_features = evaluated.prove("onnx", onnx_predict(open_onnx(beside)))
     beside.unlink()
     composed = compose_raw(preprocessing.model, model)
     write_onnx(composed, folder / MODEL)
@@ -139,12 +141,17 @@ class Trained:
     weights: Mapping[str, Array]
     parameters: int
     fit: Fit
+    evaluated_rows: int
 
 
 def seal(
     folder: Path, trained: Trained, preprocessing: Preprocessing, forms: tuple[Form, ...]
 ) -> Contract:
-    """Write the contract, then open the bundle and score a row as a consumer would."""
+    """Write the contract, then open the bundle and score a row as a consumer would.
+
+    Raises IntegrityError where a row of the features was left out.
+    """
+    _require_every_row(trained)
     contract = Contract(
         framework=trained.framework,
         family=trained.family,
@@ -161,12 +168,30 @@ def seal(
     return contract
 
 
+def _require_every_row(trained: Trained) -> None:
+    """Raise IntegrityError unless training and evaluation saw the rows that the features have."""
+    train, evaluation = trained.spec.rows["train"], trained.spec.rows["eval"]
+    counted = {
+        "an epoch trained on": [(train, rows) for rows in trained.fit.epoch_rows],
+        "the evaluation predicted": [(evaluation, trained.evaluated_rows)],
+    }
+    for what, pairs in counted.items():
+        for expected, actual in pairs:
+            if expected != actual:
+                raise IntegrityError(
+                    f"{what} {actual} of the features' {expected} rows",
+                    remedy="report it with the settings; no model may be built on part of the rows",
+                    expected=expected,
+                    actual=actual,
+                )
+
+
 def outcome(
     port: str, trained: Trained, contract: Contract, train: Train, threads: int, determinism: str
 ) -> Outcome:
     """Return what the record says of the training."""
     facts = {
-        "rows": trained.fit.rows,
+        "rows_by_split": {"train": trained.fit.epoch_rows[-1], "eval": trained.evaluated_rows},
         "steps": trained.fit.steps,
         "epochs": train.epochs,
         "final_loss": trained.fit.final_loss,

@@ -7,12 +7,14 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import tiny_bundles
 
 from components.core.artifacts import manifest, read_json, tree_digest
 from components.core.bundle import Bundle, OnnxScorer
 from components.core.errors import DataError, IntegrityError, SettingsError
+from components.core.examples import ExamplesManifest
 from components.evaluate_models.step import EvaluateSettings, evaluate_models
 from components.evaluate_models.tfma_results import MEASURED, PREDICTION, eval_config
 
@@ -49,6 +51,8 @@ def test_the_evaluation_names_the_bundles_that_it_measured(evaluated, artifacts)
         )
     overall = found["models"]["pytorch"]["slices"]["overall"]
     assert outcome.facts["overall"]["pytorch"]["auc"] == overall["auc"]
+    assert outcome.facts["rows_by_split"] == {"eval": 3000}
+    assert overall["n"] == 3000
     assert 0.7 < overall["auc"]["value"] < 0.9
 
 
@@ -196,6 +200,28 @@ def test_predictions_that_are_no_probabilities_are_refused(artifacts, tmp_path):
     broken = tiny_bundles.write_bundle(tmp_path / "broken", "pytorch", slope=math.nan)
     with pytest.raises(DataError, match="3000 of 3000 predictions"):
         _run(tmp_path, {**artifacts, "pytorch_model": broken})
+
+
+def _other_rows(examples: Path, folder: Path, rows: int, said: int) -> Path:
+    """Copy examples so that the eval shard holds `rows` rows and its manifest says `said`."""
+    shutil.copytree(examples, folder)
+    shard = folder / "Split-eval" / "2013-12.parquet"
+    pq.write_table(pq.read_table(shard, partitioning=None).slice(0, rows), shard)
+    found = ExamplesManifest.read(folder)
+    shards = tuple(
+        s.model_copy(update={"rows": said}) if s.split == "eval" else s for s in found.shards
+    )
+    found.model_copy(update={"shards": shards}).write(folder)
+    return folder
+
+
+@pytest.mark.parametrize(("held", "said"), [(2999, 3000), (3000, 2999), (3000, 3001)])
+def test_rows_that_are_not_as_many_as_the_manifest_says_are_refused(
+    artifacts, tmp_path, held, said
+):
+    examples = _other_rows(artifacts["examples"], tmp_path / "other", held, said)
+    with pytest.raises(DataError, match=f"eval split has {held} rows, not the {said}"):
+        _run(tmp_path, {**artifacts, "examples": examples})
 
 
 def test_a_span_with_one_outcome_only_is_refused(artifacts, rows, tmp_path):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from handmade_bundles import ROWS, without_a_row
 
 from components.core.artifacts import manifest
 from components.core.bundle import Bundle, OnnxScorer
@@ -66,9 +67,10 @@ def test_the_bundle_opens_and_says_what_it_holds(trained: tuple[Outcome, Path]) 
     assert set(contract.files) == {"model.onnx", "model.pt2"}
     assert outcome.metadata == {"pytorch_model": {"framework": "pytorch"}}
     assert outcome.facts["weights_sha256"] == contract.weights_sha256
-    assert {k: outcome.facts[k] for k in ("rows", "steps", "epochs", "seed", "threads")} == {
-        "rows": 640, "steps": 14, "epochs": 2, "seed": 13, "threads": 1,
+    assert {k: outcome.facts[k] for k in ("steps", "epochs", "seed", "threads")} == {
+        "steps": 14, "epochs": 2, "seed": 13, "threads": 1,
     }  # fmt: skip
+    assert outcome.facts["rows_by_split"] == {"train": 640, "eval": 200}
 
 
 def test_training_lowers_the_loss(run: Run, trained: tuple[Outcome, Path]) -> None:
@@ -146,6 +148,22 @@ def build(spec, family, seed):
     values["model"]["pytorch"] = "a_narrow_torch_model:build"
     with pytest.raises(SettingsError, match=r": a_narrow_torch_model\.py, line 5: RuntimeError: "):
         run(TrainPytorchSettings.model_validate(values))
+
+
+@pytest.mark.parametrize("split", ["train", "eval"])
+def test_features_with_a_row_missing_are_refused(
+    small_features: Path, small_transform_graph: Path, tmp_path: Path, split: str
+) -> None:
+    features = without_a_row(small_features, tmp_path / "features", split)
+    rows = ROWS[split]
+    with pytest.raises(DataError, match=f"has {rows - 1} rows, not the {rows} of features"):
+        train_pytorch(
+            settings=settings(),
+            features=features,
+            transform_graph=small_transform_graph,
+            pytorch_model=tmp_path,
+        )
+    assert not (tmp_path / "contract.json").exists()
 
 
 def test_the_users_module_is_part_of_the_cache_key() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from handmade_bundles import ROWS, without_a_row
 
 from components.core.artifacts import manifest
 from components.core.bundle import Bundle, OnnxScorer
@@ -76,9 +77,10 @@ def test_the_bundle_opens_and_says_what_it_holds(trained: tuple[Outcome, Path]) 
     assert [form.parity.rows for form in contract.forms] == [200 + 256, 256]
     assert outcome.metadata == {"tensorflow_model": {"framework": "tensorflow"}}
     assert outcome.facts["weights_sha256"] == contract.weights_sha256
-    assert {k: outcome.facts[k] for k in ("rows", "steps", "epochs", "seed")} == {
-        "rows": 640, "steps": 14, "epochs": 2, "seed": 13,
+    assert {k: outcome.facts[k] for k in ("steps", "epochs", "seed")} == {
+        "steps": 14, "epochs": 2, "seed": 13,
     }  # fmt: skip
+    assert outcome.facts["rows_by_split"] == {"train": 640, "eval": 200}
 
 
 def test_two_processes_give_the_same_bytes_without_pytorch(
@@ -181,6 +183,17 @@ def build(spec, family, seed):
     values["model"]["tensorflow"] = "a_narrow_keras_model:build"
     with pytest.raises(SettingsError, match=r": a_narrow_keras_model\.py, line 5: KeyError: "):
         run(TrainTensorflowSettings.model_validate(values), small_features, tft_graph, tmp_path)
+
+
+@pytest.mark.parametrize("split", ["train", "eval"])
+def test_features_with_a_row_missing_are_refused(
+    small_features: Path, tft_graph: Path, tmp_path: Path, split: str
+) -> None:
+    features = without_a_row(small_features, tmp_path / "features", split)
+    rows = ROWS[split]
+    with pytest.raises(DataError, match=f"has {rows - 1} rows, not the {rows} of features"):
+        run(settings(), features, tft_graph, tmp_path)
+    assert not (tmp_path / "contract.json").exists()
 
 
 def test_the_users_module_is_part_of_the_cache_key() -> None:

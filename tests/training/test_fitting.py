@@ -28,7 +28,7 @@ def test_every_epoch_has_every_row_once_in_the_order_of_the_seed() -> None:
     done = fit(step, arrays(10), train)
     expected = [rows for epoch in (0, 1) for rows in batch_indices(10, 4, 7, epoch)]
     assert [part.tolist() for part in seen] == [rows.tolist() for rows in expected]
-    assert (done.rows, done.steps) == (10, 6)
+    assert (done.epoch_rows, done.steps) == ((10, 10), 6)
 
 
 def test_the_final_loss_is_the_mean_over_the_rows_of_the_last_epoch() -> None:

@@ -10,9 +10,16 @@ import numpy as np
 import pytest
 
 from components.core.errors import IntegrityError
-from components.core.features import FeatureArrays
-from components.training.parity import TOLERANCE, UNSEEN, edge_rows, predict_all, prove
-from components.training.sealing import Preprocessing, weights_sha256, write_raw_onnx
+from components.core.features import FeatureArrays, FeatureSpec
+from components.training.fitting import Fit
+from components.training.parity import TOLERANCE, UNSEEN, Evaluated, edge_rows, predict_all, prove
+from components.training.sealing import (
+    Preprocessing,
+    Trained,
+    seal,
+    weights_sha256,
+    write_raw_onnx,
+)
 
 EXPECTED = np.array([0.25, 0.5, 0.75], np.float32)
 
@@ -47,14 +54,36 @@ def test_a_model_that_is_not_the_frameworks_is_never_sealed(
         np.ones((3, 2), np.float32), np.ones((3, 2), np.int32), np.zeros(3, np.float32)
     )
     preprocessing = Preprocessing.read(small_transform_graph)
+
+    def predict(dense: np.ndarray, ids: np.ndarray) -> np.ndarray:
+        return np.full(len(dense), 0.5, np.float32)
+
+    evaluated = Evaluated.by(predict, evaluation)
     with pytest.raises(IntegrityError, match="onnx form differs"):
-        write_raw_onnx(
-            tmp_path,
-            small_model(),
-            preprocessing,
-            lambda dense, ids: np.full(len(dense), 0.5, np.float32),
-            evaluation,
-        )
+        write_raw_onnx(tmp_path, small_model(), preprocessing, predict, evaluated)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "evaluated", "what"),
+    [
+        ((640, 639), 200, "an epoch trained on 639 of the features' 640 rows"),
+        ((641,), 200, "an epoch trained on 641 of the features' 640 rows"),
+        ((640,), 199, "the evaluation predicted 199 of the features' 200 rows"),
+    ],
+)
+def test_a_model_that_did_not_see_every_row_of_the_features_is_never_sealed(
+    small_spec: FeatureSpec,
+    small_transform_graph: Path,
+    tmp_path: Path,
+    epochs: tuple[int, ...],
+    evaluated: int,
+    what: str,
+) -> None:
+    fit = Fit(epoch_rows=epochs, steps=1, final_loss=0.5)
+    trained = Trained("pytorch", "custom", small_spec, {}, 0, fit, evaluated)
+    with pytest.raises(IntegrityError, match=what):
+        seal(tmp_path, trained, Preprocessing.read(small_transform_graph), ())
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_long_split_is_predicted_in_parts_and_in_order() -> None:
