@@ -34,30 +34,26 @@ def train_pytorch(
     """Write the bundle: model.onnx (raw rows), model.pt2 (features) and contract.json."""
     from components.core.features import FeatureSpec, load_split
     from components.train_pytorch import export, training
-    from components.training.functions import (
-        family_of,
-        load_model_function,
-        naming_the_users_line,
-    )
+    from components.training.functions import MODEL_FUNCTION, family_of, load_model_function
     from components.training.parity import Evaluated
     from components.training.sealing import Preprocessing, Trained, outcome, seal, write_raw_onnx
+    from components.training.users_line import naming_the_users_line
 
     train, name = settings.train, settings.model.pytorch
     training.fix_machine(train)
     spec, preprocessing = FeatureSpec.read(features), Preprocessing.read(transform_graph)
-    with naming_the_users_line(name):
+    with naming_the_users_line(name, MODEL_FUNCTION):
         model = load_model_function(name)(spec, settings.model, train.seed)
         export.check_model(model, spec, name)
+    with naming_the_users_line(name, MODEL_FUNCTION, on_rows=True):
         done = training.fit_model(model, load_split(features, "train"), train)
-        program = export.trace(model, spec)
-
-    predict = export.predictor(model)
-    evaluated = Evaluated.by(predict, load_split(features, "eval"))
-    exported = export.to_onnx(program, preprocessing.opset)
-    forms = (
-        write_raw_onnx(pytorch_model, exported, preprocessing, predict, evaluated),
-        export.write_program(pytorch_model, program, evaluated),
-    )
+        program, predict = export.trace(model, spec), export.predictor(model)
+        evaluated = Evaluated.by(predict, load_split(features, "eval"))
+        exported = export.to_onnx(program, preprocessing.opset)
+        forms = (
+            write_raw_onnx(pytorch_model, exported, preprocessing, predict, evaluated),
+            export.write_program(pytorch_model, program, evaluated),
+        )
     trained = Trained(
         framework="pytorch",
         family=family_of(name),

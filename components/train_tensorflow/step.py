@@ -37,30 +37,26 @@ def train_tensorflow(
     from components.core.features import FeatureSpec, load_split
     from components.train_tensorflow import export, training
     from components.train_tensorflow.saved_model import write_saved_model
-    from components.training.functions import (
-        family_of,
-        load_model_function,
-        naming_the_users_line,
-    )
+    from components.training.functions import MODEL_FUNCTION, family_of, load_model_function
     from components.training.parity import Evaluated
     from components.training.sealing import Preprocessing, Trained, outcome, seal, write_raw_onnx
+    from components.training.users_line import naming_the_users_line
 
     train, name = settings.train, settings.model.tensorflow
     threads = training.fix_machine(train)
     spec, preprocessing = FeatureSpec.read(features), Preprocessing.read(transform_graph)
-    with naming_the_users_line(name):
+    with naming_the_users_line(name, MODEL_FUNCTION):
         model = load_model_function(name)(spec, settings.model, train.seed)
         export.check_model(model, spec, name)
+    with naming_the_users_line(name, MODEL_FUNCTION, on_rows=True):
         done = training.fit_model(model, load_split(features, "train"), train)
         scored = export.scored(model, spec)
-
-    predict = export.predictor(scored)
-    exported = export.to_onnx(scored, spec)
-    evaluated = Evaluated.by(predict, load_split(features, "eval"))
-    forms = (
-        write_raw_onnx(tensorflow_model, exported, preprocessing, predict, evaluated),
-        write_saved_model(tensorflow_model, scored, preprocessing, predict),
-    )
+        predict, exported = export.predictor(scored), export.to_onnx(scored, spec)
+        evaluated = Evaluated.by(predict, load_split(features, "eval"))
+        forms = (
+            write_raw_onnx(tensorflow_model, exported, preprocessing, predict, evaluated),
+            write_saved_model(tensorflow_model, scored, preprocessing, predict),
+        )
     trained = Trained(
         framework="tensorflow",
         family=family_of(name),

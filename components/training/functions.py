@@ -9,17 +9,15 @@ line.
 from __future__ import annotations
 
 import importlib
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from components.core.errors import SettingsError, TandemError
+from components.core.errors import SettingsError
 from components.core.features import FeatureSpec
 from components.core.settings import ModelFamily
 from components.core.sources import make_importable
+from components.training.users_line import naming_the_users_line
 
 BuildModel = Callable[[FeatureSpec, ModelFamily, int], Any]
 CUSTOM_FAMILY = "custom"
@@ -59,39 +57,6 @@ def family_of(name: str) -> str:
     """Return the FAMILY that the function's module declares, or `custom`."""
     module = _load_module(name, MODEL_FUNCTION, "model")
     return str(getattr(module, "FAMILY", CUSTOM_FAMILY))
-
-
-@contextmanager
-def naming_the_users_line(name: str, what: str = MODEL_FUNCTION) -> Iterator[None]:
-    """Turn what the function's module raises into a SettingsError with its file and line."""
-    try:
-        yield
-    except (TandemError, MemoryError):
-        raise
-    except Exception as error:
-        place = _last_place(error, module_of(name))
-        if place is None:
-            raise
-        raise SettingsError(
-            f"{what} {name}: {place}: {_one_line(error)}",
-            remedy="correct that file; --verbose shows the traceback",
-        ) from error
-
-
-def _last_place(error: Exception, module: str) -> str | None:
-    """Return the last line of the module that the error came through; None where it did not."""
-    places = [
-        f"{Path(frame.f_code.co_filename).name}, line {line}"
-        for frame, line in traceback.walk_tb(error.__traceback__)
-        if frame.f_globals.get("__name__") == module
-    ]
-    return places[-1] if places else None
-
-
-def _one_line(error: Exception) -> str:
-    """Return the error's kind and the first line of what it says."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:300] if lines else 'no message'}"
 
 
 def _load_module(name: str, what: str, section: str) -> ModuleType:

@@ -7,6 +7,7 @@ and an ONNX form; from here on no one asks which it was.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,12 +52,16 @@ class Fitted(Protocol):
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is analysed and applied, and how what came of it is read and carried to ONNX."""
+    """What is analysed and applied, and how what came of it is read and carried to ONNX.
+
+    Within `naming_the_line` what a function of the user's raises is told with its own line.
+    """
 
     inputs: dict[str, InputType]
     preprocess: Callable[[Any], dict[str, Any]]
     read_fitted: Callable[[Path], Fitted]
     write_onnx: Callable[[Path, Any], Path]
+    naming_the_line: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 def recipe_of(transform: Transform, source: Source, manifest: ExamplesManifest) -> Recipe:
@@ -86,4 +91,5 @@ def _of_function(name: str, source: Source, manifest: ExamplesManifest) -> Recip
         preprocess=function.preprocess,
         read_fitted=lambda folder: read_function(folder, function),
         write_onnx=lambda folder, _: write_function_onnx(folder, function.inputs),
+        naming_the_line=function.naming_its_line,
     )

@@ -62,7 +62,10 @@ def transform_features(
     manifest = ExamplesManifest.read(examples)
     recipe = recipe_of(settings.transform, settings.source, manifest)
     require_values(examples, manifest, recipe.inputs)
-    with tempfile.TemporaryDirectory(prefix=".parts-", dir=features) as parts:
+    with (
+        recipe.naming_the_line(),
+        tempfile.TemporaryDirectory(prefix=".parts-", dir=features) as parts,
+    ):
         fitted = _fit(examples, recipe, transform_graph, Path(parts), settings.beam)
         writer = Materializer(examples, manifest, fitted, transform_graph)
         saved = SavedTransform(transform_graph)

@@ -9,7 +9,8 @@ Rules:
    or infinite in a row is 0 there, as a missing number is with declared features;
 3. ids count from 0 to the largest of the training split; every other one, a negative one too (TFT's
    default for a text outside a vocabulary), becomes the one after the largest;
-4. what it raises is a SettingsError with its own file and line.
+4. what it raises, when it is traced or when TensorFlow runs what it made, is a SettingsError with
+   its own file and line.
 
 This module imports TensorFlow and TFT: import it inside functions only.
 """
@@ -19,7 +20,8 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,8 @@ from components.core.data_settings import Source
 from components.core.errors import SettingsError
 from components.core.examples import ExamplesManifest, InputType
 from components.core.sources import named_folder, use_sources
-from components.training.functions import load_function, naming_the_users_line
+from components.training.functions import load_function, module_of
+from components.training.users_line import Line, is_users, naming_the_users_line
 
 WHAT = "preprocessing_fn"
 LARGEST_NODE = "fitted_largest_ids"
@@ -42,13 +45,17 @@ _DTYPES = {"float32": tf.float32, "string": tf.string}
 
 @dataclass(frozen=True)
 class UserFunction:
-    """A function, the columns that it reads, and its features, all sorted by name."""
+    """A function, the columns that it reads, and its features, all sorted by name.
+
+    `lines` are those that made the nodes of TFT's graph, kept when it was traced.
+    """
 
     name: str
     inputs: dict[str, InputType]
     dense: tuple[str, ...]
     ids: tuple[str, ...]
     function: Function
+    lines: dict[str, Line] = field(default_factory=dict, compare=False)
 
     def __reduce__(self) -> Any:
         folder = named_folder()
@@ -59,12 +66,26 @@ class UserFunction:
         """Return `dense` [batch, D] and `ids` [batch, K]; TFT traces this."""
         columns = {name: _known(raw[name]) for name in self.inputs}
         features = _call(self.name, self.function, columns)
+        self.lines.update(_lines_of_nodes(module_of(self.name)))
         outputs = {}
         if self.dense:
             outputs["dense"] = _finite(_stack(features, self.dense, tf.float32))
         if self.ids:
             outputs["ids"] = _bounded(_stack(features, self.ids, tf.int64))
         return outputs
+
+    def naming_its_line(self) -> AbstractContextManager[None]:
+        """Name the line of what fails when TensorFlow runs the graph on rows (rule 4)."""
+        return naming_the_users_line(self.name, WHAT, on_rows=True, lines_of_nodes=self.lines)
+
+
+def _lines_of_nodes(module: str) -> Iterator[tuple[str, Line]]:
+    """Yield the nodes of the graph that is being traced with the user's line that made each."""
+    for node in tf.compat.v1.get_default_graph().get_operations():
+        for frame in reversed(node.traceback):
+            if is_users(frame.filename, module):
+                yield node.name, Line(frame.filename, frame.lineno)
+                break
 
 
 def _find_again(

@@ -146,7 +146,35 @@ def build(spec, family, seed):
     (tmp_path / "a_narrow_torch_model.py").write_text(source)
     values = settings().model_dump()
     values["model"]["pytorch"] = "a_narrow_torch_model:build"
-    with pytest.raises(SettingsError, match=r": a_narrow_torch_model\.py, line 5: RuntimeError: "):
+    with pytest.raises(
+        SettingsError,
+        match=r": a_narrow_torch_model\.py, line 5, `return dense @ ids`: RuntimeError: ",
+    ):
+        run(TrainPytorchSettings.model_validate(values))
+
+
+def test_a_model_that_ends_the_process_in_training_is_named_with_its_line(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = """
+import sys
+from torch import nn
+class Leaving(nn.Module):
+    def __init__(self, columns):
+        super().__init__()
+        self.last = nn.Linear(columns, 1)
+    def forward(self, dense, ids):
+        if len(dense) > 2:
+            sys.exit(str(dense[0, 0]))
+        return self.last(dense)
+def build(spec, family, seed):
+    return Leaving(len(spec.dense))
+"""
+    (tmp_path / "a_leaving_torch_model.py").write_text(source)
+    values = settings().model_dump()
+    values["model"]["pytorch"] = "a_leaving_torch_model:build"
+    with pytest.raises(SettingsError, match=r"py, line 10, `sys.exit\(.*\)`: SystemExit$"):
         run(TrainPytorchSettings.model_validate(values))
 
 

@@ -181,7 +181,52 @@ def build(spec, family, seed):
     (tmp_path / "a_narrow_keras_model.py").write_text(source)
     values = settings().model_dump()
     values["model"]["tensorflow"] = "a_narrow_keras_model:build"
-    with pytest.raises(SettingsError, match=r": a_narrow_keras_model\.py, line 5: KeyError: "):
+    with pytest.raises(
+        SettingsError, match=r": a_narrow_keras_model\.py, line 5, `return .*`: KeyError: "
+    ):
+        run(TrainTensorflowSettings.model_validate(values), small_features, tft_graph, tmp_path)
+
+
+FAILING = """
+import sys
+import keras
+import tensorflow as tf
+class Failing(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.last = keras.layers.Dense(1)
+    def call(self, inputs):
+        known = tf.gather(tf.constant([0.0]), tf.cast(tf.shape(inputs["dense"])[0] > 2, tf.int32))
+        return self.last(inputs["dense"]) + known
+class Leaving(Failing):
+    def call(self, inputs):
+        if inputs["dense"].shape[0] is None:
+            sys.exit(1)
+        return self.last(inputs["dense"])
+def fails(spec, family, seed):
+    return Failing()
+def leaves(spec, family, seed):
+    return Leaving()
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "line"),
+    [("fails", r"line 10, `known = .*`"), ("leaves", r"line 15, `sys.exit\(1\)`: SystemExit$")],
+)
+def test_a_model_that_fails_on_rows_or_ends_the_process_is_named_with_its_line(
+    small_features: Path,
+    tft_graph: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    function: str,
+    line: str,
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "a_failing_keras_model.py").write_text(FAILING)
+    values = settings().model_dump()
+    values["model"]["tensorflow"] = f"a_failing_keras_model:{function}"
+    with pytest.raises(SettingsError, match=rf"a_failing_keras_model\.py, {line}"):
         run(TrainTensorflowSettings.model_validate(values), small_features, tft_graph, tmp_path)
 
 

@@ -26,7 +26,7 @@ from components.transform_features.parity import run_onnx
 from components.transform_features.step import TransformSettings, transform_features
 
 MODULE = "a_users_transform"
-USERS = """
+USERS = """import sys
 import tensorflow as tf
 import tensorflow_transform as tft
 
@@ -47,6 +47,27 @@ def features(inputs):
 def throws(inputs):
     number = inputs["distance"]
     return {"x": number, "y": tf.reshape(number, [2, "three"])}
+
+def refuses(values):
+    raise ValueError(f"not {values[0]}")
+
+def leaves(values):
+    sys.exit(3)
+
+def refuses_rows(inputs):
+    number = tf.py_function(refuses, [inputs["distance"]], tf.float32)
+    return {"x": tf.ensure_shape(number, [None])}
+
+def leaves_at_rows(inputs):
+    number = tf.numpy_function(leaves, [inputs["distance"]], tf.float32)
+    return {"x": tf.ensure_shape(number, [None])}
+
+def leaves_at_once(inputs):
+    sys.exit("enough")
+
+def reads_no_number(inputs):
+    number = tf.strings.to_number(inputs["origin"])
+    return {"x": number}
 
 def reads_the_future(inputs):
     return {"x": inputs["dep_delay"]}
@@ -203,9 +224,10 @@ def test_what_is_fitted_names_the_function_and_no_value_of_a_row(ran: Run) -> No
 @pytest.mark.parametrize(
     ("function", "cause"),
     [
-        ("throws", rf"{MODULE}\.py, line 21: "),
-        ("reads_the_future", rf"{MODULE}\.py, line 24: KeyError: 'dep_delay'"),
-        ("reads_the_label", rf"{MODULE}\.py, line 27: KeyError: 'late'"),
+        ("throws", rf"{MODULE}\.py, line 21, `return .*`: "),
+        ("leaves_at_once", rf'{MODULE}\.py, line 38, `sys.exit\("enough"\)`: SystemExit: enough'),
+        ("reads_the_future", rf"{MODULE}\.py, line 45, `return .*`: KeyError: 'dep_delay'"),
+        ("reads_the_label", rf"{MODULE}\.py, line 48, `return .*`: KeyError: 'late'"),
         ("gives_nothing", "returns no"),
         ("gives_no_dictionary", "returns no"),
         ("gives_text", "gives x as string"),
@@ -224,6 +246,38 @@ def test_a_function_that_cannot_be_used_is_refused(
         find_function(
             f"{MODULE}:{function}", Source.model_validate(source), ExamplesManifest.read(examples)
         )
+
+
+ON_ROWS = {
+    "refuses_rows": 'line 24, `raise ValueError(f"not {values[0]}")`: ValueError',
+    "leaves_at_rows": "line 27, `sys.exit(3)`: SystemExit",
+    "reads_no_number": 'line 41, `number = tf.strings.to_number(inputs["origin"])`: TensorFlow\'s '
+    "StringToNumber failed",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("function", ON_ROWS)
+def test_what_fails_on_rows_is_shown_with_the_users_line_and_no_value(
+    transform: Callable[..., Run], examples: Path, tmp_path: Path, function: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        transform(tmp_path / "run", examples, preprocessing_fn=f"{MODULE}:{function}")
+
+    name = f"preprocessing_fn {MODULE}:{function}"
+    assert caught.value.message == f"{name}: {MODULE}.py, {ON_ROWS[function]}"
+
+
+@pytest.mark.slow
+def test_what_fails_in_a_worker_process_is_shown_with_the_users_line(
+    transform: Callable[..., Run], examples: Path, tmp_path: Path
+) -> None:
+    with local_job_service(tmp_path) as options, pytest.raises(SettingsError) as caught:
+        beam = {"runner": "PortableRunner", "work": "all", "options": options}
+        name = f"{MODULE}:refuses_rows"
+        transform(tmp_path / "run", examples, preprocessing_fn=name, beam=beam)
+
+    assert f"{MODULE}.py, {ON_ROWS['refuses_rows']}" in caught.value.message
 
 
 @pytest.mark.slow
