@@ -2,7 +2,7 @@
 
 Why: `load_split` maps one record batch, and a split may be larger than memory. The number of rows
 is known from the manifest, so the file is laid out first, with zeros that take no memory, and each
-batch is then written to its place in every column.
+batch is then written at its offset in every column.
 
 Rules: the bytes are those that `write_split` gives for the same arrays at once; a file that got
 fewer or more rows than it was laid out for is an IntegrityError.
@@ -37,7 +37,7 @@ class SplitWriter:
         self._path = folder / f"{split}.arrow"
         self._rows = rows
         self._written = 0
-        self._places = _places(self._path)
+        self._offsets = _offsets(self._path)
         self._file = self._path.open("r+b")
 
     def __enter__(self) -> Self:
@@ -67,7 +67,7 @@ class SplitWriter:
         data = np.ascontiguousarray(values, dtype=dtype)
         if data.size:
             width = data.nbytes // len(data)
-            self._file.seek(self._places[name] + self._written * width)
+            self._file.seek(self._offsets[name] + self._written * width)
             self._file.write(data.data)
 
     def _miscounted(self, rows: int) -> IntegrityError:
@@ -79,7 +79,7 @@ class SplitWriter:
         )
 
 
-def _places(path: Path) -> dict[str, int]:
+def _offsets(path: Path) -> dict[str, int]:
     """Return where in the file the values of each column begin; a column of width 0 has none."""
     with pa.memory_map(str(path)) as file:
         start = file.read_buffer(file.size()).address

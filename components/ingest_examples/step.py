@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from components.core.batches import evenly
 from components.core.canonical import sha256_value
 from components.core.data_settings import DataCard, Join, Source, Window
 from components.core.errors import DataError, IntegrityError
@@ -40,7 +41,6 @@ from components.ingest_examples.shape import Shape, used_columns
 from components.ingest_examples.shards import ShardWriter
 from components.ingest_examples.spans import spans_of
 from components.ingest_examples.splits import divide, require_keys
-from components.reading.batches import evenly
 from components.reading.tables import OpenedTable, open_table
 
 

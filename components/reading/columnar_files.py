@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs, ipc
 
+from components.core.batches import BATCH_ROWS
 from components.core.data_settings import Table
 from components.core.errors import DataError
-from components.reading.batches import BATCH_ROWS
 from components.reading.columns import plain_schema, require_text_column
 from components.reading.files import File
 

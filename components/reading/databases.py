@@ -18,9 +18,9 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
+from components.core.batches import BATCH_ROWS
 from components.core.errors import DataError, PlatformError, SettingsError
 from components.core.sources import sources_folder
-from components.reading.batches import BATCH_ROWS
 
 _POSTGRESQL = re.compile(r"^postgres(ql)?://")
 _Options: TypeAlias = dict[str, str | bool | int | float | list[str]]

@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
+from components.core.batches import evenly
 from components.core.data_settings import Table
 from components.core.errors import DataError
 from components.core.examples import SourceFile
-from components.reading.batches import evenly
 from components.reading.columns import cast_batch, known, plain_schema, wider
 from components.reading.files import File, digest_of
 from components.reading.formats import Reader, reader_of

@@ -23,10 +23,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import ipc
 
+from components.core.batches import evenly
 from components.core.data_settings import Table
 from components.core.errors import DataError, SettingsError
 from components.core.examples import SourceFile
-from components.reading.batches import evenly
 from components.reading.columns import cast_batch, known, plain_schema
 from components.reading.databases import rows_of
 from components.reading.opened import SpanRows, no_rows, selected, with_given

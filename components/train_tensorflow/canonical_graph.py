@@ -77,8 +77,8 @@ def _unique_nodes(graph: Any, values: dict[str, _Value]) -> list[Any]:
         key = values[node.output[0]]
         if key.digest not in kept or outputs.intersection(node.output):
             kept[key.digest] = node
-    places = {digest: (values[node.output[0]].depth, digest) for digest, node in kept.items()}
-    return [kept[digest] for digest in sorted(kept, key=places.__getitem__)]
+    order = {digest: (values[node.output[0]].depth, digest) for digest, node in kept.items()}
+    return [kept[digest] for digest in sorted(kept, key=order.__getitem__)]
 
 
 def _names(graph: Any, values: dict[str, _Value], nodes: list[Any]) -> dict[str, str]:

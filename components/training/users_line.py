@@ -40,8 +40,8 @@ class Line:
     def __str__(self) -> str:
         """Return the file's name, the number and, where it can be read, what the line says."""
         text = linecache.getline(self.file, self.number).strip()
-        place = f"{Path(self.file).name}, line {self.number}"
-        return f"{place}, `{text[:_MOST_TEXT]}`" if text else place
+        line = f"{Path(self.file).name}, line {self.number}"
+        return f"{line}, `{text[:_MOST_TEXT]}`" if text else line
 
 
 @contextmanager

@@ -18,7 +18,8 @@ import tensorflow_transform.beam as tft_beam
 from components.core import beam_engine
 from components.core.data_settings import Beam
 from components.core.examples import ExamplesManifest, InputType
-from components.transform_features.beam_rows import ReadRowGroup, adapter_config, row_groups
+from components.core.row_groups import row_groups
+from components.transform_features.beam_rows import ReadRowGroup, adapter_config
 
 Preprocess = Callable[[Any], dict[str, Any]]
 
@@ -31,7 +32,7 @@ def analyze(
     engine: Beam,
 ) -> None:
     """Analyze the training split and write TFT's output into `transform_graph`."""
-    groups = row_groups(examples, ExamplesManifest.read(examples), "train")
+    groups = row_groups(examples, ExamplesManifest.read(examples), ["train"])
     with (
         scratch_folder(engine, transform_graph) as scratch,
         tft_beam.Context(temp_dir=scratch),

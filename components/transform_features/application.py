@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from components.core.batches import BATCH_ROWS
 from components.core.examples import batches
-from components.transform_features.rows import BATCH_ROWS, RawRows
+from components.transform_features.rows import RawRows
 
 Raw = Mapping[str, np.ndarray[Any, Any]]
 

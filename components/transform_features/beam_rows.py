@@ -1,9 +1,7 @@
 """Rows as Beam's workers read them: one Parquet row group at a time, as TFX-BSL takes them.
 
-Rules: a pipeline is fed paths and row-group numbers, and rows are read inside a DoFn (beam.Create
-of the rows themselves would compress them all); a row carries its position in its split, which
-passes by the transform, so that an engine may give rows back in any order. Workers therefore need
-the examples under the same path as this process.
+Rules: a row carries its position in its split, which passes by the transform, so that an engine may
+give rows back in any order.
 
 This module imports Beam and TFX-BSL: import it inside functions only.
 """
@@ -11,42 +9,19 @@ This module imports Beam and TFX-BSL: import it inside functions only.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.tfxio.tensor_adapter import TensorAdapterConfig
 
-from components.core.examples import ExamplesManifest, InputType, raw_inputs
+from components.core.examples import InputType, raw_inputs
+from components.core.row_groups import RowGroup
 
 POSITION = "tandem.position"
 _ARROW = {"float32": pa.float32(), "string": pa.binary()}
-
-
-@dataclass(frozen=True)
-class RowGroup:
-    """Where some rows lie, and the position in their split of the first of them."""
-
-    path: str
-    number: int
-    first: int
-
-
-def row_groups(examples: Path, manifest: ExamplesManifest, split: str) -> list[RowGroup]:
-    """Return a split's row groups in order."""
-    found, first = [], 0
-    for shard in manifest.shards_of(split):
-        path = examples / shard.path
-        metadata = pq.read_metadata(path)
-        for number in range(metadata.num_row_groups):
-            found.append(RowGroup(str(path), number, first))
-            first += metadata.row_group(number).num_rows
-    return found
 
 
 class ReadRowGroup(beam.DoFn):  # type: ignore[misc]
@@ -59,8 +34,7 @@ class ReadRowGroup(beam.DoFn):  # type: ignore[misc]
 
     def process(self, element: RowGroup) -> Iterator[pa.RecordBatch]:
         """Read the row group."""
-        with pq.ParquetFile(element.path) as file:
-            table = file.read_row_group(element.number, columns=list(self._inputs))
+        table = element.read(list(self._inputs))
         batch = record_batch(raw_inputs(table, self._inputs), self._inputs)
         if self._positions:
             numbers = np.arange(element.first, element.first + table.num_rows, dtype=np.int64)

@@ -25,13 +25,9 @@ from components.core import beam_engine
 from components.core.data_settings import Beam
 from components.core.errors import IntegrityError
 from components.core.examples import SPLITS, ExamplesManifest, InputType
+from components.core.row_groups import row_groups
 from components.transform_features.analysis import Preprocess, scratch_folder
-from components.transform_features.beam_rows import (
-    POSITION,
-    ReadRowGroup,
-    adapter_config,
-    row_groups,
-)
+from components.transform_features.beam_rows import POSITION, ReadRowGroup, adapter_config
 
 
 def transform_on_beam(
@@ -52,7 +48,7 @@ def transform_on_beam(
     ):
         rows = {
             split: pipeline
-            | f"RowGroups-{split}" >> beam.Create(row_groups(examples, manifest, split))
+            | f"RowGroups-{split}" >> beam.Create(row_groups(examples, manifest, [split]))
             | f"Rows-{split}" >> beam.ParDo(ReadRowGroup(inputs, positions=True))
             for split in SPLITS
         }

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from components.core.batches import BATCH_ROWS
 from components.core.errors import IntegrityError
 from components.core.examples import batches
 from components.transform_features.application import Transformed
@@ -24,7 +25,6 @@ from components.transform_features.fitted_columns import (
     VocabularyColumn,
 )
 from components.transform_features.recipe import Fitted
-from components.transform_features.rows import BATCH_ROWS
 
 TOLERANCE = 1e-5
 _HUGE = float(np.finfo(np.float32).max)
@@ -104,11 +104,6 @@ class OnnxTransform:
             dense=_joined(parts, "dense", np.empty((rows, 0), np.float32)),
             ids=_joined(parts, "ids", np.empty((rows, 0), np.int64)),
         )
-
-
-def run_onnx(path: Path, raw: Mapping[str, np.ndarray[Any, Any]]) -> Transformed:
-    """Return what onnxruntime makes of raw rows, in a session of its own."""
-    return OnnxTransform(path).apply(raw)
 
 
 def _joined(

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from components.core.batches import evenly
 from components.core.errors import IntegrityError
 from components.core.examples import SPLITS, ExamplesManifest, Split
 from components.transform_features.application import Transformed
-from components.transform_features.rows import BATCH_ROWS, RawRows, in_batches
+from components.transform_features.rows import RawRows
 
 
 class Parts:
@@ -29,18 +30,18 @@ class Parts:
         for split in SPLITS:
             files = sorted((folder / split).glob("*.arrow"))
             _require_whole(split, files, manifest.rows_of(split))
-            self._batches[split] = in_batches(_tables(files), BATCH_ROWS)
+            self._batches[split] = evenly(_written(files))
 
     def make(self, split: Split, _: RawRows) -> Transformed:
         """Return the features of a split's next rows, as many as `iter_rows` gives at once."""
-        table = next(self._batches[split])
-        return Transformed(_matrix(table, "dense", np.float32), _matrix(table, "ids", np.int64))
+        batch = next(self._batches[split])
+        return Transformed(_matrix(batch, "dense", np.float32), _matrix(batch, "ids", np.int64))
 
 
-def _tables(files: list[Path]) -> Iterator[pa.Table]:
+def _written(files: list[Path]) -> Iterator[pa.RecordBatch]:
     for path in files:
         with pa.ipc.open_file(str(path)) as file:
-            yield file.read_all()
+            yield from file.read_all().to_batches()
 
 
 def _require_whole(split: str, files: list[Path], rows: int) -> None:
@@ -64,9 +65,9 @@ def _not_whole(split: str, expected: int, actual: int) -> IntegrityError:
     )
 
 
-def _matrix(table: pa.Table, name: str, dtype: type[np.generic]) -> np.ndarray[Any, Any]:
+def _matrix(batch: pa.RecordBatch, name: str, dtype: type[np.generic]) -> np.ndarray[Any, Any]:
     """Return a column of lists of one length as [rows, width]; [rows, 0] where there is none."""
-    if name not in table.column_names:
-        return np.empty((table.num_rows, 0), dtype)
-    values = table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return np.asarray(values, dtype).reshape(table.num_rows, -1)
+    if name not in batch.schema.names:
+        return np.empty((batch.num_rows, 0), dtype)
+    values = batch.column(name).flatten().to_numpy(zero_copy_only=False)
+    return np.asarray(values, dtype).reshape(batch.num_rows, -1)

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from components.core.batches import BATCH_ROWS, evenly
 from components.core.errors import DataError
 from components.core.examples import ExamplesManifest, InputType, iter_shard, raw_inputs
-
-BATCH_ROWS = 65_536
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,8 @@ def iter_rows(
 ) -> Iterator[RawRows]:
     """Yield a split's rows in order, `at_once` rows each; the last batch may be smaller."""
     columns = [*inputs, manifest.label]
-    for table in in_batches(_row_groups(examples, manifest, split, columns), at_once):
+    for batch in evenly(_batches(examples, manifest, split, columns), at_once):
+        table = pa.Table.from_batches([batch])
         label = np.asarray(table[manifest.label].to_numpy(), dtype=np.float32)
         yield RawRows(raw_inputs(table, inputs), label)
 
@@ -49,18 +49,11 @@ def _row_groups(
         yield from iter_shard(examples, manifest, shard, columns)
 
 
-def in_batches(tables: Iterator[pa.Table], at_once: int) -> Iterator[pa.Table]:
-    """Yield the same rows in tables of one size; no row is copied until a batch is used."""
-    waiting: list[pa.Table] = []
-    for table in tables:
-        waiting.append(table)
-        while sum(part.num_rows for part in waiting) >= at_once:
-            joined = pa.concat_tables(waiting)
-            yield joined.slice(0, at_once)
-            waiting = [joined.slice(at_once)]
-    rest = pa.concat_tables(waiting) if waiting else None
-    if rest is not None and rest.num_rows:
-        yield rest
+def _batches(
+    examples: Path, manifest: ExamplesManifest, split: str, columns: list[str]
+) -> Iterator[pa.RecordBatch]:
+    for table in _row_groups(examples, manifest, split, columns):
+        yield from table.to_batches()
 
 
 def require_values(

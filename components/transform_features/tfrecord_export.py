@@ -41,11 +41,11 @@ def export_features(
     schema = _schema(spec)
     for split in spec.rows:
         arrays = load_split(features, split)
-        place = folder / f"Split-{split}"
-        place.mkdir()
+        of_split = folder / f"Split-{split}"
+        of_split.mkdir()
         files = max(1, -(-arrays.rows // rows_per_file))
         for number in range(files):
-            path = place / f"data_tfrecord-{number:05d}-of-{files:05d}.gz"
+            path = of_split / f"data_tfrecord-{number:05d}-of-{files:05d}.gz"
             part = slice(number * rows_per_file, (number + 1) * rows_per_file)
             _write(path, spec, _part(arrays, part), schema)
     from google.protobuf import text_format

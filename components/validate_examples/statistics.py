@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-import pyarrow as pa
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.core.data_settings import Beam
@@ -68,11 +67,6 @@ def _compute_here(examples: Path, manifest: ExamplesManifest) -> StatisticsSet:
         splits={name: part.finish(name, manifest.rows_of(name)) for name, part in splits.items()},
         spans=spans,
     )
-
-
-def compute_statistics(rows: pa.Table, name: str) -> Statistics:
-    """Return the statistics of some rows in memory; `name` says which in an IntegrityError."""
-    return Partial(rows).finish(name, rows.num_rows)
 
 
 def write_all(folder: Path, computed: StatisticsSet) -> None:

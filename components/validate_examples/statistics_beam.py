@@ -21,7 +21,6 @@ from typing import TypeAlias
 
 import apache_beam as beam
 import pyarrow as pa
-import pyarrow.parquet as pq
 import tensorflow_data_validation as tfdv
 from apache_beam.io.filesystems import FileSystems
 from tensorflow_data_validation.statistics.stats_impl import GenerateSlicedStatisticsImpl
@@ -29,8 +28,8 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.core import beam_engine
 from components.core.data_settings import Beam
-from components.core.errors import DataError
-from components.core.examples import ARROW_TYPES, ExamplesManifest, Shard, read_shards
+from components.core.examples import ExamplesManifest, Shard, read_shards
+from components.core.row_groups import RowGroup, row_groups
 from components.validate_examples.statistics_partial import (
     Partial,
     generators,
@@ -39,7 +38,6 @@ from components.validate_examples.statistics_partial import (
 )
 
 Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
-_RowGroup: TypeAlias = tuple[str, int, str, str]
 
 
 def compute_on_beam(
@@ -53,8 +51,8 @@ def compute_on_beam(
         with beam_engine.pipeline(engine) as pipeline:
             _ = (
                 pipeline
-                | "RowGroups" >> beam.Create(_row_groups(examples, manifest), reshuffle=True)
-                | "Rows" >> beam.ParDo(_ReadRowGroup(list(manifest.columns)))
+                | "RowGroups" >> beam.Create(row_groups(examples, manifest), reshuffle=True)
+                | "Rows" >> beam.FlatMap(_rows, list(manifest.columns))
                 | "Statistics" >> GenerateSlicedStatisticsImpl(_options(), is_slicing_enabled=True)
                 | "Write" >> tfdv.WriteStatisticsToBinaryFile(result)
             )
@@ -84,42 +82,11 @@ def _options() -> tfdv.StatsOptions:
     return tfdv.StatsOptions(generators=generators(), add_default_generators=False)
 
 
-def _row_groups(examples: Path, manifest: ExamplesManifest) -> list[_RowGroup]:
-    """Return every row group of every shard, having looked at each shard's columns."""
-    wanted = {name: ARROW_TYPES[kind] for name, kind in manifest.columns.items()}
-    found: list[_RowGroup] = []
-    for shard in manifest.shards:
-        path = examples / shard.path
-        try:
-            with pq.ParquetFile(path) as file:
-                groups, schema = file.num_row_groups, file.schema_arrow
-        except (OSError, pa.ArrowException) as error:
-            raise DataError(
-                f"shard {shard.path} cannot be read", remedy="run ingest_examples again"
-            ) from error
-        columns = dict(zip(schema.names, schema.types, strict=True))
-        if not wanted.items() <= columns.items():
-            raise DataError(
-                f"shard {shard.path} does not have the columns that its manifest names",
-                remedy="run ingest_examples again",
-            )
-        found += [(str(path), number, shard.split, shard.span) for number in range(groups)]
-    return found
-
-
-class _ReadRowGroup(beam.DoFn):  # type: ignore[misc]
-    """Turn a row group into its rows as TFDV takes them, once for its split, once for its span."""
-
-    def __init__(self, columns: list[str]) -> None:
-        super().__init__()
-        self._columns = columns
-
-    def process(self, element: _RowGroup) -> Iterator[tuple[str, pa.RecordBatch]]:
-        path, number, split, span = element
-        table = pq.ParquetFile(path).read_row_group(number, columns=self._columns)
-        batch = list_batch(table.select(self._columns))
-        yield f"Split-{split}", batch
-        yield f"Span-{span}", batch
+def _rows(group: RowGroup, columns: list[str]) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yield a row group as TFDV takes it, once for its split and once for its span."""
+    batch = list_batch(group.read(columns))
+    yield f"Split-{group.split}", batch
+    yield f"Span-{group.span}", batch
 
 
 @contextmanager

@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_source import Make, ingest
 
+from components.core import batches
 from components.core.artifacts import tree_digest
 from components.core.examples import read_shards, read_split
 from components.ingest_examples.shards import ShardWriter
-from components.reading import batches, file_tables
+from components.reading import file_tables
 from components.reading.tables import open_table
 
 COLUMNS = ("id", "year", "month", "delay", "gone", "tag")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from computed_statistics import compute_statistics
 
 from pipelines.cli import main
 from pipelines.cli.parser import build_parser
@@ -253,7 +254,6 @@ def test_a_terminal_shows_ten_new_values_at_most_and_reads_none_as_markup(
     import pyarrow as pa
 
     from components.core.data_settings import Checks
-    from components.validate_examples.statistics import compute_statistics
     from pipelines.schema_life.difference import differences
     from pipelines.schema_text import parse
 

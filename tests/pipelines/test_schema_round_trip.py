@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 import pytest
+from computed_statistics import compute_statistics
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -43,8 +44,6 @@ def splits(draw: st.DrawFn) -> Splits:
 
 
 def _statistics(tables: Splits) -> Mapping[str, object]:
-    from components.validate_examples.statistics import compute_statistics
-
     return {
         split: compute_statistics(
             pa.table({n: pa.array(values, COLUMNS[k][0]) for n, (k, values) in columns.items()}),

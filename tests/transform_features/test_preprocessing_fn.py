@@ -22,7 +22,7 @@ from components.core.features import FeatureSpec, load_split
 from components.core.sources import SOURCES_VARIABLE
 from components.core.stage_identity import step_modules
 from components.training.composition import raw_input_types
-from components.transform_features.parity import run_onnx
+from components.transform_features.parity import OnnxTransform
 from components.transform_features.step import TransformSettings, transform_features
 
 MODULE = "a_users_transform"
@@ -171,7 +171,7 @@ def test_the_onnx_form_takes_the_columns_that_are_read_and_gives_the_features(ra
     inputs = raw_input_types(onnx.load(str(path)))
     rows = raw_inputs(read_split(ran.examples, "eval"), inputs)
 
-    carried, arrays = run_onnx(path, rows), load_split(ran.features, "eval")
+    carried, arrays = OnnxTransform(path).apply(rows), load_split(ran.features, "eval")
 
     assert inputs == {
         "distance": "float32", "hour": "float32", "origin": "string", "plane_model": "string",
@@ -188,7 +188,7 @@ def test_a_text_never_seen_and_a_missing_one_have_the_id_after_the_last(ran: Run
     numbers = {name: np.ones(3, np.float32) for name in ("distance", "hour", "weather_temp")}
     texts = np.array(["JFK", "never seen", ""], dtype=object)
 
-    ids = run_onnx(path, numbers | {"origin": texts, "plane_model": texts}).ids
+    ids = OnnxTransform(path).apply(numbers | {"origin": texts, "plane_model": texts}).ids
 
     assert ids[0, 2] < 3 and ids[1:, 2].tolist() == [3, 3] and ids[:, 1].tolist() == [5, 5, 5]
 
@@ -306,7 +306,7 @@ def test_what_the_function_leaves_missing_is_zero(
     numbers = {name: np.array([np.nan, np.inf, -np.inf, 3], np.float32) for name in (
         "distance", "weather_pressure"
     )}  # fmt: skip
-    carried = run_onnx(made.transform_graph / "preprocessing.onnx", numbers)
+    carried = OnnxTransform(made.transform_graph / "preprocessing.onnx").apply(numbers)
     assert carried.dense.tolist() == [[0, 0], [0, 0], [0, 0], [3, 3]]
 
 

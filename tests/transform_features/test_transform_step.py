@@ -26,7 +26,7 @@ from components.core.features import FeatureSpec, load_split
 from components.transform_features.application import SavedTransform, Transformed
 from components.transform_features.declared import DeclaredFeatures, declare
 from components.transform_features.fitted import FittedTransform
-from components.transform_features.parity import edge_rows, require_same, run_onnx
+from components.transform_features.parity import OnnxTransform, edge_rows, require_same
 
 pytestmark = pytest.mark.slow
 
@@ -138,7 +138,7 @@ def test_the_onnx_form_gives_the_features_of_every_evaluation_row(
 ) -> None:
     raw = raw_inputs(read_split(flights.examples, "eval"), declared.inputs)
 
-    carried = run_onnx(flights.transform_graph / "preprocessing.onnx", raw)
+    carried = OnnxTransform(flights.transform_graph / "preprocessing.onnx").apply(raw)
 
     arrays = load_split(flights.features, "eval")
     np.testing.assert_array_equal(carried.ids, arrays.ids)
@@ -152,7 +152,7 @@ def test_edge_rows_hold_what_data_may_never_hold(
 ) -> None:
     edges = edge_rows(fitted)
     made = saved.apply(edges)
-    carried = run_onnx(flights.transform_graph / "preprocessing.onnx", edges)
+    carried = OnnxTransform(flights.transform_graph / "preprocessing.onnx").apply(edges)
 
     for values in edges.values():
         if values.dtype == object:
@@ -183,7 +183,9 @@ def test_both_forms_agree_on_any_row_and_a_row_does_not_depend_on_its_batch(
     first = {name: values[:1] for name, values in raw.items()}
 
     together = saved.apply(raw)
-    require_same(together, run_onnx(flights.transform_graph / "preprocessing.onnx", raw), fitted)
+    require_same(
+        together, OnnxTransform(flights.transform_graph / "preprocessing.onnx").apply(raw), fitted
+    )
 
     alone = saved.apply(first)
     require_same(Transformed(together.dense[:1], together.ids[:1]), alone, fitted)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from computed_statistics import compute_statistics
 
 from components.core.code import module_digests
 from components.core.data_settings import Checks
@@ -53,7 +54,7 @@ def _manifest(table: pa.Table, rows: int) -> ExamplesManifest:
 
 def _page(tables: Mapping[str, pa.Table]) -> str:
     from components.validate_examples.page import render
-    from components.validate_examples.statistics import StatisticsSet, compute_statistics
+    from components.validate_examples.statistics import StatisticsSet
 
     spans = sorted(tables)
     train = pa.concat_tables([tables[span] for span in spans[:-1]])
@@ -151,7 +152,7 @@ def test_the_label_share_and_the_rows_of_each_span_are_shown(page: str) -> None:
 
 def test_the_distances_are_those_of_the_drift_gate(page: str) -> None:
     from components.validate_examples.drift import check_drift
-    from components.validate_examples.statistics import StatisticsSet, compute_statistics
+    from components.validate_examples.statistics import StatisticsSet
 
     tables = _three_spans()
     computed = {span: compute_statistics(table, span) for span, table in tables.items()}
@@ -221,7 +222,6 @@ def test_histograms_of_two_splits_share_one_axis() -> None:
 def test_a_tail_in_one_split_alone_does_not_make_two_like_splits_look_different() -> None:
     from components.validate_examples.page_features import columns_of
     from components.validate_examples.page_pictures import BINS, HEIGHT, histogram
-    from components.validate_examples.statistics import compute_statistics
 
     values = np.random.default_rng(0).normal(0.3, 0.1, 20_000)
     tables = {"train": np.append(values, 3.0), "eval": values[::2]}
@@ -242,7 +242,7 @@ def test_a_tail_in_one_split_alone_does_not_make_two_like_splits_look_different(
 
 def test_the_page_of_one_span_is_written_into_the_artifact_without_drift(tmp_path: Path) -> None:
     from components.validate_examples.page import FILE_NAME, write_page
-    from components.validate_examples.statistics import StatisticsSet, compute_statistics
+    from components.validate_examples.statistics import StatisticsSet
 
     table = _rows(0, 30)
     statistics = compute_statistics(table, "all")
