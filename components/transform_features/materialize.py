@@ -7,6 +7,7 @@ batch, each before it is written.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +30,18 @@ class Maker(Protocol):
         """Return the features of the next rows of a split, which it is asked for in order."""
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """How many rows both forms were given, and by how much a dense value differed at most."""
+
+    rows: int = 0
+    largest: float = 0.0
+
+    def joined(self, other: Agreement) -> Agreement:
+        """Return the agreement on the rows of both."""
+        return Agreement(self.rows + other.rows, max(self.largest, other.largest))
+
+
 class Materializer:
     """What writes features: the examples, the fitted transform and the folder of its two forms."""
 
@@ -45,26 +58,33 @@ class Materializer:
         self._inputs = {column.name: column.dtype for column in fitted.inputs}
         self._onnx = parity.OnnxTransform(transform_graph / onnx_form.FILE_NAME)
 
-    def prove_edges(self, saved: SavedTransform) -> None:
-        """Raise IntegrityError where the forms differ on rows that the data may never hold."""
+    def prove_edges(self, saved: SavedTransform) -> Agreement:
+        """Return the forms' agreement on rows that the data may never hold.
+
+        Raises IntegrityError where they differ.
+        """
         edges = parity.edge_rows(self._fitted)
-        self._difference(saved.apply(edges), edges)
+        return self._compare(saved.apply(edges), edges)
 
-    def write(self, features: Path, maker: Maker) -> float:
-        """Write both splits; return the largest difference of the ONNX form on evaluation rows."""
-        return max(self._write_split(features, split, maker) for split in SPLITS)
+    def write(self, features: Path, maker: Maker) -> Agreement:
+        """Write both splits; return the forms' agreement on the rows of the evaluation split.
 
-    def _write_split(self, features: Path, split: Split, maker: Maker) -> float:
-        largest = 0.0
+        Raises IntegrityError where they differ.
+        """
+        found = {split: self._write_split(features, split, maker) for split in SPLITS}
+        return found["eval"]
+
+    def _write_split(self, features: Path, split: Split, maker: Maker) -> Agreement:
+        agreement = Agreement()
         with self._writer(features, split) as writer:
             for rows in iter_rows(self._examples, self._manifest, split, self._inputs):
                 made = maker.make(split, rows)
                 _reconcile(split, len(made.dense), len(rows.label))
                 if split == "eval":
-                    largest = max(largest, self._difference(made, rows.raw))
+                    agreement = agreement.joined(self._compare(made, rows.raw))
                 ids = made.ids.astype(np.int32)
                 writer.write(FeatureArrays(made.dense, ids, rows.label))
-        return largest
+        return agreement
 
     def _writer(self, features: Path, split: Split) -> SplitWriter:
         return SplitWriter(
@@ -75,8 +95,9 @@ class Materializer:
             ids=len(self._fitted.ids),
         )
 
-    def _difference(self, made: Transformed, raw: Raw) -> float:
-        return parity.require_same(made, self._onnx.apply(raw), self._fitted)
+    def _compare(self, made: Transformed, raw: Raw) -> Agreement:
+        largest = parity.require_same(made, self._onnx.apply(raw), self._fitted)
+        return Agreement(len(made.dense), largest)
 
 
 def _reconcile(split: str, made: int, given: int) -> None:

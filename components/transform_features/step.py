@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -29,6 +30,9 @@ from components.core.settings import Section
 from components.transform_features.fitted import FILE_NAME as FITTED_NAME
 from components.transform_features.recipe import Fitted, Recipe, recipe_of
 from components.transform_features.rows import require_values
+
+if TYPE_CHECKING:
+    from components.transform_features.materialize import Agreement
 
 
 class TransformSettings(Section):
@@ -69,12 +73,12 @@ def transform_features(
         fitted = _fit(examples, recipe, transform_graph, Path(parts), settings.beam)
         writer = Materializer(examples, manifest, fitted, transform_graph)
         saved = SavedTransform(transform_graph)
-        writer.prove_edges(saved)
+        edges = writer.prove_edges(saved)
         made = Parts(Path(parts), manifest) if settings.beam.work == "all" else saved
-        difference = writer.write(features, made)
+        evaluation = writer.write(features, made)
     spec = _spec(fitted, manifest)
     spec.write(features)
-    return _outcome(spec, transform_graph, difference)
+    return _outcome(spec, transform_graph, evaluation, edges)
 
 
 def require_validated(examples: Path, validation: Path, schema_text: str) -> None:
@@ -124,13 +128,16 @@ def _spec(fitted: Fitted, manifest: ExamplesManifest) -> FeatureSpec:
     )
 
 
-def _outcome(spec: FeatureSpec, transform_graph: Path, difference: float) -> Outcome:
+def _outcome(
+    spec: FeatureSpec, transform_graph: Path, evaluation: Agreement, edges: Agreement
+) -> Outcome:
     facts = {
         "rows_by_split": dict(spec.rows),
         "dense": list(spec.dense),
         "ids": [feature.model_dump() for feature in spec.ids],
         "preprocessing_sha256": sha256_file(transform_graph / FITTED_NAME),
-        "onnx_max_abs_difference": difference,
-        "onnx_compared_rows": spec.rows["eval"],
+        "onnx_max_abs_difference": evaluation.largest,
+        "onnx_compared_rows": evaluation.rows,
+        "onnx_compared_edge_rows": edges.rows,
     }
     return Outcome(facts=facts, metadata={"features": {"rows": sum(spec.rows.values())}})

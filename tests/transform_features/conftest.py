@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from kinds_run import EVERY_KIND, Kinds, fit, made_rows
 from transform_run import FEATURES, Run
 
 from components.core.artifacts import tree_digest
@@ -91,3 +92,8 @@ def flights(
     tmp_path_factory: pytest.TempPathFactory, transform: Callable[..., Run], examples: Path
 ) -> Run:
     return transform(tmp_path_factory.mktemp("transformed") / "run", examples)
+
+
+@pytest.fixture(scope="session")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> Kinds:
+    return fit(tmp_path_factory.mktemp("kinds"), EVERY_KIND, made_rows())

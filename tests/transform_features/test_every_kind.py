@@ -38,11 +38,6 @@ EPOCH = datetime.date(1970, 1, 1)
 
 
 @pytest.fixture(scope="module")
-def kinds(tmp_path_factory: pytest.TempPathFactory) -> Kinds:
-    return fit(tmp_path_factory.mktemp("kinds"), EVERY_KIND, made_rows())
-
-
-@pytest.fixture(scope="module")
 def saved(kinds: Kinds) -> SavedTransform:
     return SavedTransform(kinds.transform_graph)
 

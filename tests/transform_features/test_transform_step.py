@@ -145,6 +145,8 @@ def test_the_onnx_form_gives_the_features_of_every_evaluation_row(
     np.testing.assert_allclose(carried.dense, arrays.dense, atol=1e-5, rtol=1e-5)
     assert flights.outcome.facts["onnx_max_abs_difference"] < 1e-6
     assert flights.outcome.facts["onnx_compared_rows"] == len(arrays.label)
+    edges = len(next(iter(edge_rows(fitted).values())))
+    assert flights.outcome.facts["onnx_compared_edge_rows"] == edges > 0
 
 
 def test_edge_rows_hold_what_data_may_never_hold(
