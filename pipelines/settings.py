@@ -17,6 +17,7 @@ It doesn't look at the data: whether a column exists is for the stages to say.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -84,9 +85,9 @@ class RunSettings(Section):
 
     def _leaking_columns(self) -> Iterable[str]:
         """Rule 2."""
-        later = {*self.source.leakage, self.source.target.column, self.source.target.name}
+        later = self.source.known_later | {self.source.target.name}
         uses = {
-            "transform.features": _columns_of(self.transform),
+            "transform.features": set(itertools.chain(*self.transform.inputs().values())),
             "checks.drift": set(self.checks.drift),
             "checks.skew": set(self.checks.skew),
             "evaluate.slices": {name for cross in self.evaluate.slices for name in cross},
@@ -102,15 +103,6 @@ class RunSettings(Section):
         for gate in self.policy.gates:
             if not known.fullmatch(gate.slice):
                 yield f"policy.gates: slice {gate.slice} is not among evaluate.slices"
-
-
-def _columns_of(transform: Transform) -> set[str]:
-    """Return every column that a declared feature is made of."""
-    return {
-        column
-        for name, feature in transform.features.items()
-        for column in feature.columns or (feature.column or name,)
-    }
 
 
 # What a person writes, and the schema of it.

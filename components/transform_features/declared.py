@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import get_args
 
-from components.core.data_settings import DatePart, Feature, Source, Transform
+from components.core.data_settings import Feature, Source, Transform, date_columns, date_part_column
 from components.core.errors import SettingsError
 from components.core.examples import ExamplesManifest, InputType
 from components.transform_features.civil_dates import PERIODS
@@ -152,11 +152,7 @@ def _circles(name: str, feature: Feature) -> Iterator[Circle]:
         yield Circle(name, column, feature.period)
     for part, period in PERIODS.items():
         if part in feature.parts:
-            yield Circle(f"{name}_{part}", _date_input(column, part), period, part)
-
-
-def _date_input(column: str, part: DatePart) -> str:
-    return f"{column}_second" if part == "hour" else f"{column}_day"
+            yield Circle(f"{name}_{part}", date_part_column(column, part), period, part)
 
 
 def _id_source(name: str, feature: Feature) -> Iterator[IdSource]:
@@ -169,14 +165,6 @@ def _id_source(name: str, feature: Feature) -> Iterator[IdSource]:
         yield Hashed(name, feature.columns or (column,), feature.buckets)
 
 
-def _inputs_of(name: str, feature: Feature) -> tuple[str, ...]:
-    """Return the columns of the examples that a feature is made of."""
-    column = feature.column or name
-    if feature.kind == "date":
-        return tuple(sorted({_date_input(column, part) for part in feature.parts}))
-    return feature.columns or (column,)
-
-
 def _check(name: str, feature: Feature, source: Source, manifest: ExamplesManifest) -> None:
     known_later = {*source.leakage, source.target.column, manifest.label}
     named = {feature.column or name, *feature.columns}
@@ -185,7 +173,7 @@ def _check(name: str, feature: Feature, source: Source, manifest: ExamplesManife
             f"feature {name} is a date, but source.dates does not keep its column",
             remedy="add the column to source.dates",
         )
-    for column in _inputs_of(name, feature):
+    for column in feature.inputs(name):
         if known_later & {column, *named, *_dates_of(column, source)}:
             raise SettingsError(
                 f"feature {name} is known only after the prediction",
@@ -202,7 +190,7 @@ def _check(name: str, feature: Feature, source: Source, manifest: ExamplesManife
 
 def _dates_of(column: str, source: Source) -> list[str]:
     """Return the date that a column of whole numbers was made of."""
-    return [date for date in source.dates if column in (f"{date}_day", f"{date}_second")]
+    return [date for date in source.dates if column in date_columns(date)]
 
 
 def _check_type(name: str, kind: str, column: str, manifest: ExamplesManifest) -> None:
@@ -226,7 +214,7 @@ def _check_type(name: str, kind: str, column: str, manifest: ExamplesManifest) -
 def _check_one_type(features: Mapping[str, Feature]) -> None:
     uses: dict[str, dict[bool, str]] = {}
     for name, feature in features.items():
-        for column in _inputs_of(name, feature):
+        for column in feature.inputs(name):
             uses.setdefault(column, {})[feature.kind in TEXT_KINDS] = name
     for column, by_text in uses.items():
         if len(by_text) > 1:

@@ -12,7 +12,6 @@ from typing import Protocol
 from components.core.data_settings import Checks, Source, Transform
 from components.core.outcome import Gate
 from components.validate_examples.findings import Finding, RowNumber
-from components.validate_examples.names import feature_columns
 
 KINDS = (
     "minimum_rows",
@@ -89,11 +88,9 @@ def check_repeats(
 
 def check_leakage(source: Source, transform: Transform, columns: Sequence[str]) -> Finding:
     """Return whether a declared feature or a column is known only after the prediction."""
-    later = {*source.leakage, source.target.column}
-    kept = {f"{name}_{part}" for name in later for part in ("day", "second")}
-    used = {column for names in feature_columns(transform).values() for column in names}
-    carried = set(columns) & (later | (kept if later & set(source.dates) else set()))
-    found = sorted(carried | (used & {*later, *kept, source.target.name}))
+    used = {column for names in transform.inputs().values() for column in names}
+    carried = source.known_later.intersection(columns)
+    found = sorted(carried | (used & {*source.known_later, source.target.name}))
     name = "leakage" + (f":{','.join(found)}" if found else "")
     gate = Gate(name, "columns", len(found), "==", 0, "all splits")
     return Finding(

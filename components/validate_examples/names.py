@@ -9,32 +9,16 @@ what needs two spans is refused where there is one.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from pydantic import ConfigDict
 
-from components.core.data_settings import Checks, Feature, Source, Transform
+from components.core.data_settings import Checks, Source, Transform
 from components.core.errors import SettingsError
 from components.core.examples import ExamplesManifest
 from components.core.settings import Section
 
 _SHOWN = 5
-_WITH_SECONDS = "hour"
-
-
-def feature_columns(transform: Transform) -> dict[str, tuple[str, ...]]:
-    """Return the columns of the examples that each declared feature is made of."""
-    return {name: tuple(_columns(name, item)) for name, item in transform.features.items()}
-
-
-def _columns(name: str, feature: Feature) -> Iterator[str]:
-    """Yield a feature's columns; a date lies in the examples as a day and, for hours, a second."""
-    if feature.kind != "date":
-        yield from feature.columns or (feature.column or name,)
-        return
-    yield f"{feature.column or name}_day"
-    if _WITH_SECONDS in feature.parts:
-        yield f"{feature.column or name}_second"
 
 
 def check_names(
@@ -51,11 +35,9 @@ def check_names(
     `required` are the columns that the schema asks for.
     """
     used: dict[str, Iterable[str]] = {"checks.drift": checks.drift, "checks.skew": checks.skew}
-    used |= {f"transform.features.{n}": c for n, c in feature_columns(transform).items()}
+    used |= {f"transform.features.{n}": c for n, c in transform.inputs().items()}
     used["evaluate.slices"] = dict.fromkeys(column for cross in slices for column in cross)
-    later = {*source.leakage, source.target.column}
-    later |= {f"{name}_{part}" for name in later for part in ("day", "second")}
-    known = {*manifest.columns, *required, *later}
+    known = {*manifest.columns, *required, *source.known_later}
     problems = [
         f"{key}: {name} is not a column of the examples{nearest(name, manifest.columns)}"
         for key, names in used.items()

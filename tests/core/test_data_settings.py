@@ -71,6 +71,31 @@ def test_every_kind_of_feature_can_be_written_down(values: dict[str, Any]) -> No
     assert Feature.model_validate(values).kind == values["kind"]
 
 
+def test_a_feature_is_made_of_the_columns_that_it_names_or_of_its_own() -> None:
+    features = {
+        "amount": {"kind": "zscore"},
+        "money": {"kind": "zscore", "column": "amount"},
+        "pair": {"kind": "cross", "columns": ["a", "b"], "buckets": 8},
+        "sold": {"kind": "date", "parts": ["weekday", "hour"]},
+        "day_of": {"kind": "date", "column": "sold", "parts": ["weekday", "month"]},
+        "hour_of": {"kind": "date", "column": "sold", "parts": ["hour"]},
+    }
+    assert Transform.model_validate({"features": features}).inputs() == {
+        "amount": ("amount",),
+        "money": ("amount",),
+        "pair": ("a", "b"),
+        "sold": ("sold_day", "sold_second"),
+        "day_of": ("sold_day",),
+        "hour_of": ("sold_second",),
+    }
+
+
+def test_what_is_known_later_holds_the_parts_of_dates_that_are_kept_and_no_others() -> None:
+    values = {"table": TABLE, "target": TARGET, "leakage": ["seen", "paid"], "dates": ["paid"]}
+    later = Source.model_validate(values).known_later
+    assert later == {"seen", "paid", "paid_day", "paid_second", "delay"}
+
+
 @settings(deadline=None)
 @given(st.dates(), st.integers(min_value=0, max_value=800))
 def test_a_window_of_days_holds_every_day_once_and_in_order(first: Any, more: int) -> None:

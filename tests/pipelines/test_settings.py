@@ -98,6 +98,23 @@ def test_a_column_known_only_afterwards_is_refused_by_name(
 
 
 @pytest.mark.parametrize(
+    "feature",
+    [
+        {"kind": "date", "column": "arrived", "parts": ["hour"]},
+        {"kind": "zscore", "column": "arrived_second"},
+    ],
+)
+def test_a_part_of_a_date_that_is_known_only_afterwards_is_no_feature(
+    values: dict[str, Any], feature: dict[str, Any]
+) -> None:
+    values["source"]["dates"] = ["arrived"]
+    values["transform"]["features"]["when"] = feature
+    assert refusal(values) == (
+        "transform.features uses what is known only after the prediction: arrived_second"
+    )
+
+
+@pytest.mark.parametrize(
     ("unit", "window", "problem"),
     [
         ("day", {"first": "2013-01", "last": "2013-03"}, "written like 2013-01-31"),

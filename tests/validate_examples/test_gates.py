@@ -297,8 +297,10 @@ def test_a_date_kept_of_a_column_that_is_leakage_is_leakage(
         "table": {"location": "rows.csv"},
         "target": {"name": "late", "column": "delay", "above": 15},
         "leakage": ["arrived"],
+        "dates": ["arrived"],
     }
-    transform = {"features": {"when": {"kind": "date", "column": "arrived", "parts": ["hour"]}}}
+    parts = ["hour", "weekday"]
+    transform = {"features": {"when": {"kind": "date", "column": "arrived", "parts": parts}}}
 
     error = failing(small_settings({"source": source, "transform": transform}), months())
 
