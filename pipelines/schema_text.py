@@ -5,8 +5,7 @@ Rules:
    shape, then the rest; a message inside a feature takes one line;
 2. a change touches the text of the features and domains that differ: the order of all others, the
    comments between them and those at the top stay as a person wrote them;
-3. a new feature goes before the first whose name is greater, whatever the order of the file;
-4. a text that is no schema is a SettingsError that names the file and the line.
+3. a new feature goes before the first whose name is greater, whatever the order of the file.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.core.errors import SettingsError
+from components.validate_examples.schema import parse_part, parse_schema
 
 # What a reader looks for first and after a domain; other fields follow in the proto's own order.
 _FIRST = ("default_environment", "feature", "name", "type", "domain")
@@ -43,19 +43,7 @@ def read_schema(path: Path) -> schema_pb2.Schema:
         raise SettingsError(
             f"{path} cannot be read: {error.strerror}", remedy="name another file"
         ) from error
-    return parse(text, str(path))
-
-
-def parse(text: str, place: str) -> schema_pb2.Schema:
-    """Return the schema that a text holds; `place` says which text in a SettingsError."""
-    try:
-        return text_format.Parse(text, schema_pb2.Schema())
-    except text_format.ParseError as error:
-        line = f", line {error.GetLine()}" if error.GetLine() else ""
-        words = re.sub(r"^\d+:\d+ : ", "", str(error).splitlines()[0])
-        raise SettingsError(
-            f"{place}{line}: not a TFMD text proto: {words}", remedy="correct the file"
-        ) from None
+    return parse_schema(text, str(path))
 
 
 def write(schema: schema_pb2.Schema, comment: str = "") -> str:
@@ -116,7 +104,7 @@ def change(text: str, changed: schema_pb2.Schema) -> str:
 
     A feature or domain that `changed` no longer has is taken out.
     """
-    before = parse(text, "the schema")
+    before = parse_part(text)
     entries = list(_entries(text))
     edits: list[tuple[int, int, str]] = []
     for kind in _NAMED:
@@ -173,5 +161,5 @@ def _entries(text: str) -> Iterator[_Entry]:
 
 
 def _entry(text: str, kind: str, start: int, end: int) -> _Entry:
-    message = getattr(parse(text[start:end], "the schema"), kind)[0]
+    message = getattr(parse_part(text[start:end]), kind)[0]
     return _Entry(kind, message.name, start, end)

@@ -1,7 +1,7 @@
-"""The schema's text, and what TFDV says of examples against it, as findings.
+"""What TFDV says of examples against their schema, as findings.
 
 Rules:
-1. the schema is TFMD's text proto; a run reads it and never changes it;
+1. a run reads the schema and never changes it;
 2. the severity of an anomaly is what `checks.severities` says of its type, else TFDV's own; an
    error is a gate, a warning is only listed, and what is to be ignored is listed as such;
 3. a gate is named after the feature and the kind of anomaly, and judged by the share of rows where
@@ -20,21 +20,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import tensorflow_data_validation as tfdv
-from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from components.core.data_settings import Checks
-from components.core.errors import SettingsError
 from components.core.examples import SPLITS, ExamplesManifest
 from components.core.outcome import Gate
 from components.validate_examples.findings import Finding
 from components.validate_examples.names import check_types
 from components.validate_examples.rows import Answer, Question
+from components.validate_examples.schema import TRAINING, domain_of
 from components.validate_examples.statistics import Statistics
 
-# The environments of a schema: what a row has when a model learns, and when it is asked.
-TRAINING, SERVING = "training", "serving"
-# A column with a fixed shape has a value in every row.
 _NEW_VALUES = "ENUM_TYPE_UNEXPECTED_STRING_VALUES"
 _KINDS = {
     "SCHEMA_MISSING_COLUMN": "missing_column",
@@ -77,19 +73,6 @@ class Anomaly:
         """Return the anomaly in TFDV's own words, for validation.json."""
         named = {"split": self.split, "feature": self.feature, "severity": self.severity.upper()}
         return named | {"type": self.type, "description": self.description}
-
-
-def parse_schema(text: str) -> schema_pb2.Schema:
-    """Return the schema; raise SettingsError for text that is not one, naming the line."""
-    try:
-        schema = text_format.Parse(text, schema_pb2.Schema())
-    except text_format.ParseError as error:
-        raise SettingsError(
-            f"the schema is not a TFMD text proto: {error}", remedy="correct the .pbtxt file"
-        ) from error
-    if not schema.feature:
-        raise SettingsError("the schema has no feature", remedy="name every column in it")
-    return schema
 
 
 def check_severities(checks: Checks) -> None:
@@ -186,7 +169,7 @@ class SchemaGates:
             return
         found = {(anomaly.split, anomaly.feature, anomaly.type) for anomaly in self._errors}
         texts = [n for n in self._features if self._manifest.columns.get(n) == "string"]
-        for name in filter(lambda name: self._domain(self._features[name]), texts):
+        for name in filter(lambda name: domain_of(self._features[name], self._schema), texts):
             for split in SPLITS:
                 if (split, name, _NEW_VALUES) not in found:
                     yield Anomaly(split, name, _NEW_VALUES, "error", "new values", "new values")
@@ -206,7 +189,7 @@ class SchemaGates:
         if kind in ("presence", "shape"):
             return Question(anomaly.split, name, pc.is_null)
         if kind == "new_values" and column == "string":
-            known = pa.array(self._domain(feature), pa.string())
+            known = pa.array(domain_of(feature, self._schema), pa.string())
             return Question(anomaly.split, name, lambda rows: _outside(rows, known))
         if kind == "range" and column != "string":
             low, high = _range(feature)
@@ -261,17 +244,11 @@ class SchemaGates:
 
     def _expected(self, kind: str, feature: Any) -> str:
         if kind == "new_values":
-            return f"one of {len(self._domain(feature))} known values"
+            return f"one of {len(domain_of(feature, self._schema))} known values"
         if kind == "range":
             low, high = _range(feature)
             return f"values from {low:g} to {high:g}"
         return "finite numbers"
-
-    def _domain(self, feature: Any) -> list[str]:
-        if feature.HasField("string_domain"):
-            return list(feature.string_domain.value)
-        domains = self._schema.string_domain
-        return [v for d in domains if d.name == feature.domain for v in d.value]
 
 
 def _once(anomalies: Sequence[Anomaly]) -> list[Anomaly]:

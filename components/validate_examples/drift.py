@@ -11,11 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import schema_pb2
-
 from components.core.data_settings import Checks
 from components.core.outcome import Gate
+from components.validate_examples.distances import distances, is_text
 from components.validate_examples.findings import Finding
 from components.validate_examples.statistics import Statistics, StatisticsSet
 
@@ -48,34 +46,10 @@ def _compare(
 ) -> Iterator[Finding]:
     """Yield a finding for each limit; `sides` are the current one and what it is held against."""
     current, baseline = sides.values()
-    distances = _distances(current, baseline, limits, columns) if limits else {}
+    measured = distances(current, baseline, columns, limits) if limits else {}
     for name, limit in sorted(limits.items()):
-        metric = _METRICS[columns.get(name) in ("string", None)]
-        distance = distances.get(name, 1.0)
+        metric = _METRICS[is_text(name, columns)]
+        distance = measured.get(name, 1.0)
         rows = int(current.datasets[0].num_examples)
         gate = Gate(f"{kind}:{name}", metric, distance, "<=", limit, " against ".join(sides), rows)
         yield Finding(gate, f"a {metric} of at most {limit:g}", f"found {distance:.4f}")
-
-
-def _distances(
-    current: Statistics,
-    baseline: Statistics,
-    limits: Mapping[str, float],
-    columns: Mapping[str, str],
-) -> dict[str, float]:
-    """Return what TFDV measured, by feature, with a schema of these features alone."""
-    schema = schema_pb2.Schema()
-    for name, limit in limits.items():
-        feature = schema.feature.add(name=name)
-        if columns.get(name) in ("string", None):
-            feature.type = schema_pb2.BYTES
-            feature.drift_comparator.infinity_norm.threshold = limit
-        else:
-            feature.type = schema_pb2.INT if columns[name] == "int64" else schema_pb2.FLOAT
-            feature.drift_comparator.jensen_shannon_divergence.threshold = limit
-    anomalies = tfdv.validate_statistics(current, schema, previous_statistics=baseline)
-    return {
-        info.path.step[0]: info.drift_measurements[0].value
-        for info in anomalies.drift_skew_info
-        if info.drift_measurements
-    }

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from components.core.data_settings import Checks, Source, Transform
+from components.core.examples import SPLITS
 from components.core.outcome import Gate
 from components.validate_examples.findings import Finding, RowNumber
 
@@ -67,7 +68,7 @@ def check_label_shift(
     (before, old), (last, new) = (
         sorted(spans.items())[-2:]
         if len(spans) > 1
-        else [(s, splits[s]) for s in ("train", "eval")]
+        else [(split, splits[split]) for split in SPLITS]
     )
     shift = abs(new.share - old.share) if new.rows and old.rows else 1.0
     where = f"{last} against {before}"

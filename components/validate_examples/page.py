@@ -23,15 +23,14 @@ import jinja2
 
 from components.core.artifacts import write_text
 from components.core.data_settings import ONLY_SPAN
-from components.core.examples import ExamplesManifest
+from components.core.examples import SPLITS, ExamplesManifest
 from components.validate_examples import page_pictures as pictures
-from components.validate_examples.page_distances import distances_over_spans
+from components.validate_examples.distances import distances_over_spans
 from components.validate_examples.page_features import MOST_VALUES, Column, columns_of, shown
 from components.validate_examples.page_template import TEMPLATE
 from components.validate_examples.statistics import StatisticsSet
 
 FILE_NAME = "statistics.html"
-TRAIN = "train"  # shown first
 MOST_COLUMNS, MOST_SPANS, MOST_DRIFTING = 300, 36, 40
 _KINDS = {"int64": "whole number", "float64": "number", "string": "text"}
 _LARGE = 1e15
@@ -102,8 +101,9 @@ def _context(computed: StatisticsSet, manifest: ExamplesManifest) -> dict[str, A
     names = _first_columns(manifest)
     spans = sorted(computed.spans)[-MOST_SPANS:]
     by_span = {span: columns_of(computed.spans[span]) for span in spans}
-    order = sorted(computed.splits, key=lambda split: (split != TRAIN, split))
-    splits = {split: columns_of(computed.splits[split]) for split in order}
+    splits: dict[str, Mapping[str, Column]] = {
+        split: columns_of(computed.splits[split]) for split in SPLITS if split in computed.splits
+    }
     distances = distances_over_spans(
         {span: computed.spans[span] for span in spans}, manifest.columns, names
     )

@@ -17,27 +17,24 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
 
 import apache_beam as beam
 import pyarrow as pa
 import tensorflow_data_validation as tfdv
 from apache_beam.io.filesystems import FileSystems
 from tensorflow_data_validation.statistics.stats_impl import GenerateSlicedStatisticsImpl
-from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.core import beam_engine
 from components.core.data_settings import Beam
 from components.core.examples import ExamplesManifest, Shard, read_shards
 from components.core.row_groups import RowGroup, row_groups
+from components.validate_examples.statistics import Statistics
 from components.validate_examples.statistics_partial import (
     Partial,
     generators,
     list_batch,
     require_count,
 )
-
-Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
 
 
 def compute_on_beam(

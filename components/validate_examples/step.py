@@ -87,12 +87,9 @@ def validate_examples(
     *, settings: ValidateSettings, examples: Path, statistics: Path, validation: Path
 ) -> Outcome:
     """Compute statistics, check every gate, and raise GateError unless all of them let go on."""
-    from components.validate_examples.anomalies import (
-        check_severities,
-        parse_schema,
-        required_columns,
-    )
+    from components.validate_examples.anomalies import check_severities, required_columns
     from components.validate_examples.page import write_page
+    from components.validate_examples.schema import parse_schema
     from components.validate_examples.statistics import compute_all, write_all
 
     schema = parse_schema(settings.schema_text)

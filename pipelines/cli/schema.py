@@ -177,7 +177,7 @@ def _infer_command(arguments: Namespace) -> str:
 def _differences(
     use_case: UseCase, statistics: SplitStatistics, schema: Schema, asked: str | None
 ) -> list[Difference]:
-    from components.validate_examples.anomalies import SERVING
+    from components.validate_examples.schema import SERVING
     from pipelines.schema_life.difference import as_served, differences, environment_of
 
     environment = environment_of(schema, asked)

@@ -22,10 +22,10 @@ from typing import Any
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.validate_examples.anomalies import SERVING, TRAINING
+from components.validate_examples.page_features import name_of
+from components.validate_examples.schema import SERVING, TRAINING
 from components.validate_examples.statistics import Statistics
 from pipelines.schema_life.difference import Difference
-from pipelines.schema_life.words import name_of
 
 
 def infer(splits: Sequence[Statistics], label: str) -> schema_pb2.Schema:

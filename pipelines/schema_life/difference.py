@@ -22,9 +22,11 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from components.core.data_settings import Checks
 from components.core.errors import SettingsError
-from components.validate_examples.anomalies import SERVING, TRAINING, Anomaly, listed
+from components.validate_examples.anomalies import Anomaly, listed
+from components.validate_examples.page_features import name_of
+from components.validate_examples.schema import SERVING, TRAINING
 from components.validate_examples.statistics import Statistics
-from pipelines.schema_life.words import NewValues, data_says, name_of, new_values, schema_says
+from pipelines.schema_life.words import NewValues, data_says, new_values, schema_says
 
 _RANGE = {
     "INT_TYPE_SMALL_INT",

@@ -98,7 +98,7 @@ def require_schema(use_case: UseCase, infer: str) -> Path:
 
 def read_statistics(use_case: UseCase, say: Say) -> SplitStatistics:
     """Ingest the window's rows and return their statistics by split."""
-    from components.core.examples import ExamplesManifest
+    from components.core.examples import SPLITS, ExamplesManifest
     from components.core.sources import use_sources
     from components.ingest_examples.step import IngestSettings, ingest_examples
 
@@ -120,7 +120,7 @@ def read_statistics(use_case: UseCase, say: Say) -> SplitStatistics:
 
         say(f"statistics of {manifest.rows} rows")
         computed = compute_all(examples, manifest, settings.beam)
-    splits = dict(sorted(computed.splits.items(), key=lambda item: item[0] != "train"))
+    splits: dict[str, Statistics] = {split: computed.splits[split] for split in SPLITS}
     return SplitStatistics(splits, manifest.label, manifest.rows)
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
+from components.validate_examples.schema import domain_of
+
 SHOWN_VALUES = 10
 
 
@@ -37,13 +39,6 @@ def new_values(feature: Any, data: Any, schema: schema_pb2.Schema) -> NewValues:
         share=sum(bucket.sample_count for bucket in buckets) / max(rows, 1),
         shown=tuple(bucket.label for bucket in buckets[:SHOWN_VALUES]),
     )
-
-
-def domain_of(feature: Any, schema: schema_pb2.Schema) -> list[str]:
-    """Return the values of a text feature's domain, its own or one of the schema's."""
-    if feature.HasField("string_domain"):
-        return list(feature.string_domain.value)
-    return [v for d in schema.string_domain if d.name == feature.domain for v in d.value]
 
 
 def schema_says(what: str, feature: Any, schema: schema_pb2.Schema) -> str:
@@ -125,11 +120,6 @@ def _percent(share: float) -> str:
     """Return a share in percent; what is not all is never called 100 %."""
     text = f"{100 * share:.3g}"
     return "99.9+ %" if text == "100" and share < 1 else f"{text} %"
-
-
-def name_of(feature: Any) -> str:
-    """Return the name of the column that a feature's statistics are of."""
-    return feature.name or ".".join(feature.path.step)
 
 
 def common_of(data: Any) -> Any:

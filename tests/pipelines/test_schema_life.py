@@ -254,12 +254,12 @@ def test_a_terminal_shows_ten_new_values_at_most_and_reads_none_as_markup(
     import pyarrow as pa
 
     from components.core.data_settings import Checks
+    from components.validate_examples.schema import parse_schema
     from pipelines.schema_life.difference import differences
-    from pipelines.schema_text import parse
 
     names = [f"[red]new\x1b{number:02}" for number in range(30)]
     table = pa.table({"[b]origin": pa.array(names * 4)})
-    schema = parse('feature { name: "[b]origin" type: BYTES string_domain { value: "a" } }', "it")
+    schema = parse_schema('feature { name: "[b]origin" type: BYTES string_domain { value: "a" } }')
     found = differences({"train": compute_statistics(table, "train")}, schema, Checks())
     monkeypatch.setenv("COLUMNS", "400")
     screen = _Terminal()

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.core.errors import SettingsError
-from pipelines.schema_text import change, parse, read_schema, write
+from components.validate_examples.schema import parse_part as parse
+from pipelines.schema_text import change, read_schema, write
 
 FLIGHTS = Path(__file__).parents[2] / "schemas" / "datasets" / "flights.pbtxt"
 BY_HAND = """\
@@ -112,4 +113,11 @@ def test_what_does_not_parse_is_named_by_file_and_line(tmp_path: Path) -> None:
         read_schema(path)
     path.write_bytes(b"\xff")
     with pytest.raises(SettingsError, match=r"shop\.pbtxt is not UTF-8"):
+        read_schema(path)
+
+
+def test_a_schema_without_a_feature_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "shop.pbtxt"
+    path.write_text("# still to be written\n")
+    with pytest.raises(SettingsError, match=r"shop\.pbtxt has no feature"):
         read_schema(path)

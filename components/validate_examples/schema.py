@@ -1,0 +1,46 @@
+"""A schema read from its text: TFMD's text proto, as a run, a review and a change of it read it.
+
+Rules: a text that is no schema is a SettingsError that names the place, the line and what is wrong;
+a schema without a feature is none. Nothing here loads TensorFlow, so that settings can be held
+against their schema before anything starts.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from components.core.errors import SettingsError
+
+# The environments of a schema: what a row has when a model learns, and when it is asked.
+TRAINING, SERVING = "training", "serving"
+
+
+def parse_schema(text: str, place: str = "the schema") -> schema_pb2.Schema:
+    """Return the schema that a text holds; `place` says which text in a SettingsError."""
+    schema = parse_part(text, place)
+    if not schema.feature:
+        raise SettingsError(f"{place} has no feature", remedy="name every column in it")
+    return schema
+
+
+def parse_part(text: str, place: str = "the schema") -> schema_pb2.Schema:
+    """Return what a part of a schema's text holds, such as one domain alone."""
+    try:
+        return text_format.Parse(text, schema_pb2.Schema())
+    except text_format.ParseError as error:
+        line = f", line {error.GetLine()}" if error.GetLine() else ""
+        words = re.sub(r"^\d+:\d+ : ", "", str(error).splitlines()[0])
+        raise SettingsError(
+            f"{place}{line}: not a TFMD text proto: {words}", remedy="correct the .pbtxt file"
+        ) from None
+
+
+def domain_of(feature: Any, schema: schema_pb2.Schema) -> list[str]:
+    """Return the values of a text feature's domain, its own or one of the schema's."""
+    if feature.HasField("string_domain"):
+        return list(feature.string_domain.value)
+    return [v for d in schema.string_domain if d.name == feature.domain for v in d.value]
