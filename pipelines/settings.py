@@ -7,12 +7,13 @@ pipeline's arguments.
 Rules:
 1. a key that no section knows is refused, and the nearest right name is given;
 2. a column known only after the prediction (leakage, or the target's own) is never a feature, a
-   drift feature or a slice;
+   drift feature, a slice or a date that is kept; a feature of a date is of one that is;
 3. a gate's slice is one that the evaluation computes;
-4. a window's spans are of the source's unit, and two at least where the last is evaluated on;
+4. a window's spans are of the source's unit, and two at least where the last is evaluated on or
+   drift is judged;
 5. the schema, the card and the waivers are files named relative to the settings file or the
    repository; their contents, never their paths, reach the stages.
-It doesn't look at the data: whether a column exists is for the stages to say.
+It doesn't look at the data: a column that the schema lists may still be missing there.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ from components.core.data_settings import (
     Window,
 )
 from components.core.errors import SettingsError
+from components.core.names import nearest
 from components.core.settings import Evaluate, ModelFamily, Name, Policy, Registry, Section, Train
 from pipelines.settings_errors import explain, to_correct
-from pipelines.settings_file import apply_overrides, read_yaml
+from pipelines.settings_file import REPOSITORY, apply_overrides, companion, read_yaml
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 AnySection = TypeVar("AnySection", bound=Section)
 
 
@@ -69,7 +70,12 @@ class RunSettings(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> RunSettings:
-        for check in (self._wrong_window, self._leaking_columns, self._unknown_gate_slices):
+        for check in (
+            self._wrong_window,
+            self._leaking_columns,
+            self._dates_not_kept,
+            self._unknown_gate_slices,
+        ):
             for problem in check():
                 raise ValueError(problem)
         return self
@@ -82,6 +88,11 @@ class RunSettings(Section):
             yield f"window: spans of unit {unit} are written like {example[unit]}"
         elif self.source.splits.by == "span" and self.window.first == self.window.last:
             yield "window: the last span is evaluated on, so at least two are needed"
+        elif self.checks.drift and self.window.first == self.window.last:
+            yield (
+                "checks.drift compares the last span with the one before it, and the window has "
+                "one; checks.skew compares the splits"
+            )
 
     def _leaking_columns(self) -> Iterable[str]:
         """Rule 2."""
@@ -91,10 +102,19 @@ class RunSettings(Section):
             "checks.drift": set(self.checks.drift),
             "checks.skew": set(self.checks.skew),
             "evaluate.slices": {name for cross in self.evaluate.slices for name in cross},
+            "source.dates": set(self.source.dates),
         }
         for place, names in uses.items():
             if found := sorted(names & later):
                 yield f"{place} uses what is known only after the prediction: {', '.join(found)}"
+
+    def _dates_not_kept(self) -> Iterable[str]:
+        """Rule 2."""
+        for name, feature in self.transform.features.items():
+            date = feature.column or name
+            if feature.kind == "date" and date not in self.source.dates:
+                near = nearest(date, self.source.dates)
+                yield f"transform.features.{name}: source.dates does not keep {date}{near}"
 
     def _unknown_gate_slices(self) -> Iterable[str]:
         """Rule 3; a slice's key is `column=value`, a cross joins them with commas, in its order."""
@@ -146,28 +166,42 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> LoadedSettings:
     return LoadedSettings(
         settings=settings,
         card=load_card(path, settings),
-        schema=_schema_text(_companion(path, settings.schema_file, "schema")),
+        schema=_schema_text(companion(path, settings.schema_file, "schema"), settings),
         waivers=tuple(_waiver(path, name) for name in settings.waivers),
     )
 
 
 def _waiver(settings_file: Path, name: str) -> str:
     """Return a waiver's text without the line end that editors add; a stage judges what it is."""
-    path = _companion(settings_file, name, "waivers")
+    path = companion(settings_file, name, "waivers")
     return path.read_text(encoding="utf-8", errors="replace").strip()
 
 
 def load_card(path: Path, settings: RunSettings) -> DataCard:
     """Return the data card that the settings of a file name."""
-    card = read_yaml(_companion(path, settings.card, "card"))
+    card = read_yaml(companion(path, settings.card, "card"))
     return _parse(DataCard, card, settings.card)
 
 
-def _schema_text(path: Path) -> str:
-    """Return the schema's text; SettingsError naming the line where it is not a schema."""
+def _schema_text(path: Path, settings: RunSettings) -> str:
+    """Return the text of the schema that the settings fit; SettingsError where they do not.
+
+    A signed waiver may let a column pass that the schema does not know, so where there is one the
+    stage alone can say which names are wrong.
+    """
+    from components.validate_examples.names import check_schema_names, check_severities
     from pipelines.schema_text import read_schema
 
-    read_schema(path)
+    schema = read_schema(path)
+    check_severities(settings.checks)
+    if not settings.waivers:
+        check_schema_names(
+            schema,
+            checks=settings.checks,
+            transform=settings.transform,
+            source=settings.source,
+            slices=settings.evaluate.slices,
+        )
     return path.read_text(encoding="utf-8")
 
 
@@ -191,23 +225,6 @@ def _parse(kind: type[AnySection], values: Mapping[str, Any], place: str) -> Any
         return kind.model_validate(values)
     except ValidationError as error:
         raise SettingsError(explain(kind, error), remedy=f"correct it in {place}") from None
-
-
-def companion_places(settings_file: Path, name: str) -> tuple[Path, Path]:
-    """Return where a file that settings name may lie, the first of them first."""
-    return settings_file.resolve().parent / name, REPOSITORY / name
-
-
-def _companion(settings_file: Path, name: str, key: str) -> Path:
-    """Return the file that a settings key names (rule 5)."""
-    tried = companion_places(settings_file, name)
-    for path in tried:
-        if path.is_file():
-            return path
-    raise SettingsError(
-        f"{key}: there is no file {name}",
-        remedy=f"name it relative to {tried[0].parent} or to {REPOSITORY}",
-    )
 
 
 def json_schema(kind: type[Section]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ import yaml
 
 from components.core.errors import SettingsError
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 EXAMPLES = Path(__file__).resolve().parent / "examples"
 FILE_NAME = "settings.yaml"
 SUFFIXES = (".yaml", ".yml")
@@ -113,6 +114,23 @@ def _nearest(path: Path, examples: Sequence[str]) -> str:
 def example_names() -> list[str]:
     """Return the examples that have a settings file, sorted."""
     return sorted(path.parent.name for path in EXAMPLES.glob(f"*/{FILE_NAME}"))
+
+
+def companion_places(settings_file: Path, name: str) -> tuple[Path, Path]:
+    """Return where a file that settings name may lie, the first of them first."""
+    return settings_file.resolve().parent / name, REPOSITORY / name
+
+
+def companion(settings_file: Path, name: str, key: str) -> Path:
+    """Return the file that a settings key names; SettingsError where there is none."""
+    tried = companion_places(settings_file, name)
+    for path in tried:
+        if path.is_file():
+            return path
+    raise SettingsError(
+        f"{key}: there is no file {name}",
+        remedy=f"name it relative to {tried[0].parent} or to {REPOSITORY}",
+    )
 
 
 def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

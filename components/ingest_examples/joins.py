@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from components.core.data_settings import Join
 from components.core.errors import DataError, SettingsError
+from components.core.names import nearest
 
 Codes = np.ndarray[Any, Any]
 NONE = -1
@@ -30,7 +31,7 @@ def require_columns(schema: pa.Schema, names: Sequence[str], what: str) -> None:
     for name in names:
         if name not in schema.names:
             raise DataError(
-                f"column {name} is missing in {what}",
+                f"column {name} is missing in {what}{nearest(name, schema.names)}",
                 remedy=f"{what} has: {', '.join(schema.names)}",
                 expected=name,
                 actual=schema.names,

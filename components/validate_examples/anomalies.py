@@ -26,7 +26,6 @@ from components.core.data_settings import Checks
 from components.core.examples import SPLITS, ExamplesManifest
 from components.core.outcome import Gate
 from components.validate_examples.findings import Finding
-from components.validate_examples.names import check_types
 from components.validate_examples.rows import Answer, Question
 from components.validate_examples.schema import TRAINING, domain_of
 from components.validate_examples.statistics import Statistics
@@ -73,11 +72,6 @@ class Anomaly:
         """Return the anomaly in TFDV's own words, for validation.json."""
         named = {"split": self.split, "feature": self.feature, "severity": self.severity.upper()}
         return named | {"type": self.type, "description": self.description}
-
-
-def check_severities(checks: Checks) -> None:
-    """Raise SettingsError for a type of anomaly that TFMD does not have."""
-    check_types(checks.severities, anomalies_pb2.AnomalyInfo.Type.keys())
 
 
 def required_columns(schema: schema_pb2.Schema, checks: Checks) -> set[str]:

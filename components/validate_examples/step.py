@@ -37,7 +37,11 @@ from components.validate_examples.gates import (
     check_repeats,
     check_rows,
 )
-from components.validate_examples.names import EvaluatedSlices, check_names
+from components.validate_examples.names import (
+    EvaluatedSlices,
+    check_names,
+    check_severities,
+)
 from components.waivers import (
     Judged,
     Scope,
@@ -87,7 +91,7 @@ def validate_examples(
     *, settings: ValidateSettings, examples: Path, statistics: Path, validation: Path
 ) -> Outcome:
     """Compute statistics, check every gate, and raise GateError unless all of them let go on."""
-    from components.validate_examples.anomalies import check_severities, required_columns
+    from components.validate_examples.anomalies import required_columns
     from components.validate_examples.page import write_page
     from components.validate_examples.schema import parse_schema
     from components.validate_examples.statistics import compute_all, write_all

@@ -86,8 +86,8 @@ def _waiver(arguments: Namespace, path: Path, today: date) -> Waiver:
 
 def _check_gate(name: str) -> None:
     """Raise SettingsError for a gate of a kind that validation does not have."""
+    from components.core.names import nearest
     from components.validate_examples.gates import KINDS
-    from components.validate_examples.names import nearest
 
     kind = name.partition(":")[0]
     if kind not in KINDS:

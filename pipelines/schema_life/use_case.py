@@ -21,13 +21,17 @@ from typing import TYPE_CHECKING
 from components.core.data_settings import ONLY_SPAN, DataCard
 from components.core.errors import SettingsError
 from pipelines.settings import (
-    REPOSITORY,
     RunSettings,
-    companion_places,
     load_card,
     parse_settings,
 )
-from pipelines.settings_file import find_settings, read_yaml, window_overrides
+from pipelines.settings_file import (
+    REPOSITORY,
+    companion_places,
+    find_settings,
+    read_yaml,
+    window_overrides,
+)
 
 if TYPE_CHECKING:
     from components.validate_examples.statistics import Statistics

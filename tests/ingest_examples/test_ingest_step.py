@@ -198,6 +198,14 @@ def test_a_missing_column_is_named(
         ingest(make_settings(**source), tmp_path / "examples")
 
 
+@pytest.mark.parametrize("key", ["leakage", "dates"])
+def test_a_column_that_is_nearly_called_so_is_meant(
+    make_settings: Make, tmp_path: Path, key: str
+) -> None:
+    with pytest.raises(DataError, match=r"column Gon is missing in .*; did you mean gone\?"):
+        ingest(make_settings(**{key: ["Gon"]}), tmp_path / "examples")
+
+
 def test_a_weekday_needs_the_day(make_settings: Make, tmp_path: Path) -> None:
     text = "year,month,delay,gone\n2020,1,20,1\n2020,1,1,1\n2020,2,20,1\n2020,2,1,1\n"
 

@@ -42,6 +42,9 @@ SETTINGS: dict[str, Any] = {
     "policy": {"gates": [{"metric": "auc", "operator": ">=", "threshold": 0.6}]},
     "registry": {"model_name": "shop-late"},
 }
+SCHEMA = "".join(
+    f'feature {{ name: "{name}" }}\n' for name in ("distance", "late", "month", "origin", "year")
+)
 ROWS = "year,month,origin,distance,delay,arrived\n" + "".join(
     f"2013,{month},{'JFK' if number % 3 else 'LGA'},{100 + number},{number % 40},1200\n"
     for month in (1, 2, 3)
@@ -60,7 +63,7 @@ def write_settings(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
 
     def write(settings: dict[str, Any]) -> Path:
         (tmp_path / "card.yaml").write_text(yaml.safe_dump(CARD))
-        (tmp_path / "shop.pbtxt").write_text('feature { name: "distance" }\n')
+        (tmp_path / "shop.pbtxt").write_text(SCHEMA)
         (tmp_path / "rows.csv").write_text(ROWS)
         path = tmp_path / "settings.yaml"
         path.write_text(yaml.safe_dump(settings))

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.settings import REPOSITORY, parse_settings
-from pipelines.settings_file import read_yaml
+from pipelines.settings import parse_settings
+from pipelines.settings_file import REPOSITORY, read_yaml
 
 FLIGHTS = REPOSITORY / "pipelines" / "examples" / "flights" / "settings.yaml"
 BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)

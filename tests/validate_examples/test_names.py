@@ -11,7 +11,7 @@ from small_examples import small_rows, write_examples
 from components.core.data_settings import Checks, Source, Transform
 from components.core.errors import SettingsError
 from components.core.examples import ExamplesManifest
-from components.validate_examples.names import check_names, check_types
+from components.validate_examples.names import check_names, check_severities
 
 SOURCE = {
     "table": {"location": "rows.csv"},
@@ -104,7 +104,7 @@ def test_drift_of_one_span_is_refused_with_a_way_out(tmp_path: Path) -> None:
 
 
 def test_a_type_of_anomaly_that_is_none_is_refused_with_the_nearest() -> None:
-    known = ["SCHEMA_NEW_COLUMN", "SCHEMA_MISSING_COLUMN"]
-    check_types({"SCHEMA_NEW_COLUMN": "warning"}, known)
-    with pytest.raises(SettingsError, match="schema_new_colum; did you mean SCHEMA_NEW_COLUMN"):
-        check_types({"schema_new_colum": "warning"}, known)
+    check_severities(Checks(severities={"SCHEMA_NEW_COLUMN": "warning"}))
+    words = "checks.severities: schema_new_colum is not .*; did you mean SCHEMA_NEW_COLUMN"
+    with pytest.raises(SettingsError, match=words):
+        check_severities(Checks(severities={"schema_new_colum": "warning"}))
