@@ -24,6 +24,7 @@ import jinja2
 from components.core.artifacts import write_text
 from components.core.data_settings import ONLY_SPAN
 from components.core.examples import SPLITS, ExamplesManifest
+from components.validate_examples import facets
 from components.validate_examples import page_pictures as pictures
 from components.validate_examples.distances import distances_over_spans
 from components.validate_examples.page_features import MOST_VALUES, Column, columns_of, shown
@@ -111,6 +112,7 @@ def _context(computed: StatisticsSet, manifest: ExamplesManifest) -> dict[str, A
     heat, cell_width = _heat(spans, distances), pictures.cell_width(len(spans) - 1)
     return {
         "manifest": manifest,
+        "facets": facets,
         "splits": [_split(name, computed, manifest) for name in splits],
         "spans": spans,
         "spans_left_out": len(computed.spans) - len(spans),

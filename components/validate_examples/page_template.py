@@ -77,7 +77,8 @@ details { margin-top: .7rem; } summary { cursor: pointer; color: var(--a); }
 <main>
 <h1>Statistics of the examples</h1>
 <p class="soft">By TFDV, over every row. Beside this page lie the same statistics as TFMD protos, by
-split and by span.</p>
+split and by span, and <a href="{{ facets.FILE_NAME }}">TFDV's own page</a>, which loads scripts from
+{{ facets.HOSTS | join(" and ") }} when it is opened.</p>
 
 <div class="tiles">
 <div class="tile"><b>{{ manifest.rows | count }}</b>rows</div>

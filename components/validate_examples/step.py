@@ -92,6 +92,7 @@ def validate_examples(
 ) -> Outcome:
     """Compute statistics, check every gate, and raise GateError unless all of them let go on."""
     from components.validate_examples.anomalies import required_columns
+    from components.validate_examples.facets import write_facets
     from components.validate_examples.page import write_page
     from components.validate_examples.schema import parse_schema
     from components.validate_examples.statistics import compute_all, write_all
@@ -111,6 +112,7 @@ def validate_examples(
     computed = compute_all(examples, manifest, settings.beam)
     write_all(statistics, computed)
     write_page(statistics, computed, manifest)
+    write_facets(statistics, computed.splits)
     anomalies = _anomalies(computed, schema, settings.checks, validation)
     findings, scanned = _findings(settings, examples, manifest, computed, (schema, anomalies))
     findings = [replace(item, gate=waive(item.gate, waivers)) for item in findings]

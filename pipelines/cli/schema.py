@@ -1,4 +1,4 @@
-"""`tandem schema infer`, `review`, `update` and `facets`.
+"""`tandem schema infer`, `review` and `update`.
 
 Rules: progress goes to standard error, the answer to standard output; texts that a domain lacks are
 shown on a person's own terminal alone, never in plain lines or JSON; a schema is written beside and
@@ -124,24 +124,6 @@ def update(arguments: Namespace) -> int:
     elif chosen:
         print(f"changed {', '.join(sorted(names))}; differences left: {len(left)}")
         print("read the change (`git diff`) and have it reviewed before a run uses it")
-    return 0
-
-
-def facets(arguments: Namespace) -> int:
-    """Write TFDV's own page, which loads Facets from the network when it is opened."""
-    from pipelines.schema_life.use_case import find_use_case, read_statistics
-
-    path = Path(arguments.output)
-    _require_free(path, arguments.force)
-    use_case = find_use_case(arguments.name, arguments.window)
-    statistics = read_statistics(use_case, _say)
-    from pipelines.schema_life.facets import facets_page
-
-    _write(path, facets_page(statistics.splits))
-    if arguments.json:
-        print_json({"file": str(path), "needs_network": True})
-    else:
-        print(f"{path}: opening it needs a network: it loads Facets from two public hosts")
     return 0
 
 

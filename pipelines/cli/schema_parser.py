@@ -24,7 +24,6 @@ def add_schema(commands: Any, add: Callable[..., Any], name_help: str) -> None:
         ("infer", "write the first schema of a use case", "infer flights -o first.pbtxt"),
         ("review", "say where data and schema differ; 3 if that stops a run", "review flights"),
         ("update", "change the schema to what the data says", "update flights --feature carrier"),
-        ("facets", "write TFDV's own page of the statistics", "facets flights -o facets.html"),
     ):
         parser = add(below, name, f"{COMMANDS}:{name}", text, f"tandem schema {example}")
         parser.add_argument("name", metavar="NAME", help=name_help)
@@ -67,15 +66,4 @@ def _update(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
-def _facets(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        required=True,
-        help="where to; opening the page needs a network, which it loads Facets from",
-    )
-    parser.add_argument("--force", action="store_true", help=FORCE_HELP)
-
-
-_OPTIONS = {"infer": _infer, "review": _review, "update": _update, "facets": _facets}
+_OPTIONS = {"infer": _infer, "review": _review, "update": _update}

@@ -36,7 +36,6 @@ COMMANDS = [
     ["schema", "infer"],
     ["schema", "review"],
     ["schema", "update"],
-    ["schema", "facets"],
 ]
 
 

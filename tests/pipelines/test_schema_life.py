@@ -44,7 +44,7 @@ def _other_rows(folder: Path) -> None:
     (folder / "rows.csv").write_text("\n".join([header, *map(",".join, rows)]) + "\n")
 
 
-@pytest.mark.parametrize("command", ["infer", "review", "update", "facets"])
+@pytest.mark.parametrize("command", ["infer", "review", "update"])
 def test_every_schema_command_has_help_with_an_example_that_parses(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -235,16 +235,6 @@ def test_an_environment_that_the_schema_does_not_know_is_refused(
     path.write_text(path.read_text().replace('default_environment: "serving"\n', ""))
     assert main(["schema", "review", str(shop), "--environment", "serving"]) == 2
     assert "does not know the environment serving" in capsys.readouterr().err
-
-
-@slow
-def test_the_facets_page_is_written_on_demand_and_said_to_need_a_network(
-    shop: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["schema", "facets", str(shop), "-o", str(shop / "facets.html")]) == 0
-    assert "opening it needs a network" in capsys.readouterr().out
-    assert "facets-overview" in (shop / "facets.html").read_text()
-    assert main(["schema", "facets", str(shop), "-o", str(shop / "facets.html")]) == 2
 
 
 @slow
