@@ -40,8 +40,8 @@ from components.core.data_settings import (
     Window,
 )
 from components.core.errors import SettingsError
-from components.core.names import nearest
 from components.core.settings import Evaluate, ModelFamily, Name, Policy, Registry, Section, Train
+from components.core.words import nearest
 from pipelines.settings_errors import explain, to_correct
 from pipelines.settings_file import REPOSITORY, apply_overrides, companion, read_yaml
 

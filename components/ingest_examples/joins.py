@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from components.core.data_settings import Join
 from components.core.errors import DataError, SettingsError
-from components.core.names import nearest
+from components.core.words import nearest
 
 Codes = np.ndarray[Any, Any]
 NONE = -1

@@ -25,6 +25,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from components.core.data_settings import Checks
 from components.core.examples import SPLITS, ExamplesManifest
 from components.core.outcome import Gate
+from components.core.words import counted
 from components.validate_examples.findings import Finding
 from components.validate_examples.rows import Answer, Question
 from components.validate_examples.schema import TRAINING, domain_of
@@ -200,9 +201,9 @@ class SchemaGates:
         """Return one anomaly as a gate, with the number that broke it where it can be counted."""
         kind, rows = anomaly.kind, self._manifest.rows_of(anomaly.split)
         gate = Gate(f"schema:{anomaly.feature}:{kind}", "anomaly", 1, "==", 0, anomaly.split, rows)
-        counted = self._counted(gate, anomaly, answer) if answer is not None else None
-        if counted is not None:
-            return counted
+        by_share = self._by_share(gate, anomaly, answer) if answer is not None else None
+        if by_share is not None:
+            return by_share
         if kind in _WORDS:
             return Finding(gate, *_WORDS[kind])
         feature = self._features.get(anomaly.feature)
@@ -212,7 +213,7 @@ class SchemaGates:
             return Finding(gate, f"type {wanted}", f"found {found}")
         return Finding(gate, "what the schema says", anomaly.short)
 
-    def _counted(self, gate: Gate, anomaly: Anomaly, answer: Answer) -> Finding | None:
+    def _by_share(self, gate: Gate, anomaly: Anomaly, answer: Answer) -> Finding | None:
         """Return the finding by the share of rows; None where that would not say what TFDV says.
 
         Only `checks.new_values` may let an error pass: a count of rows that breaks nothing is not
@@ -231,14 +232,14 @@ class SchemaGates:
             judged = replace(gate, metric="share", value=share, operator="<=", threshold=limit)
             rest = f" in all but a share of {limit:g} of the rows" if limit else ""
             expected = f"{self._expected(kind, feature)}{rest}"
-            words = expected, f"found others in {answer.count} rows"
+            words = expected, f"found others in {counted(answer.count, 'row')}"
         if judged.passed and not (kind == "new_values" and answer.count):
             return None
         return Finding(judged, *words, tuple(answer.first))
 
     def _expected(self, kind: str, feature: Any) -> str:
         if kind == "new_values":
-            return f"one of {len(domain_of(feature, self._schema))} known values"
+            return f"one of {counted(len(domain_of(feature, self._schema)), 'known value')}"
         if kind == "range":
             low, high = _range(feature)
             return f"values from {low:g} to {high:g}"

@@ -21,8 +21,8 @@ from pydantic import ConfigDict
 
 from components.core.data_settings import Checks, Source, Transform, date_columns
 from components.core.errors import SettingsError
-from components.core.names import nearest
 from components.core.settings import Section
+from components.core.words import nearest
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0.schema_pb2 import Schema

@@ -86,7 +86,7 @@ def _waiver(arguments: Namespace, path: Path, today: date) -> Waiver:
 
 def _check_gate(name: str) -> None:
     """Raise SettingsError for a gate of a kind that validation does not have."""
-    from components.core.names import nearest
+    from components.core.words import nearest
     from components.validate_examples.gates import KINDS
 
     kind = name.partition(":")[0]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.core.artifacts import tree_digest
 from components.core.canonical import sha256_bytes
@@ -164,6 +168,35 @@ def test_an_anomaly_stops_the_run_and_names_the_feature(
     assert any(not gate["passed"] for gate in error.gates)
     verdict = json.loads((tmp_path / "out" / "validation" / "validation.json").read_text())
     assert verdict["passed"] is False and verdict["anomalies"]
+
+
+@pytest.mark.parametrize("column", ["carrier", "tailnum"])
+def test_one_flight_outside_a_domain_stops_the_run_and_is_pointed_at(
+    make_settings: Make, flights_examples: Path, tmp_path: Path, column: str
+) -> None:
+    """One carrier flew once; so did a plane that is not among the 1,000 that TFDV looks at."""
+    train, evaluated = (
+        pq.read_table(flights_examples / path, columns=[column], partitioning=None)[column]
+        for path in ("Split-train/2013-01.parquet", "Split-eval/2013-02.parquet")
+    )
+    flown, later = Counter(train.drop_null().to_pylist()), set(evaluated.drop_null().to_pylist())
+    rare = min(name for name, count in flown.items() if count == 1 and name not in later)
+    known = sorted({*flown, *later} - {rare})
+    schema = text_format.Parse(make_settings().schema_text, schema_pb2.Schema())
+    (feature,) = (feature for feature in schema.feature if feature.name == column)
+    feature.string_domain.value[:] = known
+
+    text = text_format.MessageToString(schema)
+    error = failing(make_settings(schema=text), flights_examples, tmp_path)
+
+    number = train.to_pylist().index(rare)
+    assert (
+        f"schema:{column}:new_values in train: expected one of {len(known)} known values, "
+        f"found others in 1 row (row {number} of train 2013-01)"
+    ) in error.message
+    (gate,) = (gate for gate in error.gates if gate["name"] == f"schema:{column}:new_values")
+    assert (gate["value"], gate["threshold"], gate["n"]) == (1 / 26_398, 0.0, 26_398)
+    assert f'"{rare}"' not in json.dumps([error.message, error.gates, error.actual])
 
 
 def test_the_words_of_a_failure_quote_no_value(

@@ -1,9 +1,14 @@
-"""Names that people write: which known one a wrong one was probably meant to be."""
+"""Words of messages: a count with its noun, and the known name that a wrong one was meant to be."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 row`, `2 rows`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
