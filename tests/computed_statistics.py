@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from components.validate_examples.statistics import Statistics
 
 
-def compute_statistics(rows: pa.Table, name: str) -> Statistics:
-    """Return the statistics of some rows, called `name`."""
+def compute_statistics(rows: pa.Table, name: str, *listed: int | None) -> Statistics:
+    """Return the statistics of some rows, called `name`; see Partial for `listed`."""
     from components.validate_examples.statistics_partial import Partial
 
-    return Partial(rows).finish(name, rows.num_rows)
+    return Partial(rows, *listed).finish(name, rows.num_rows)

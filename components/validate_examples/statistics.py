@@ -25,6 +25,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from components.core.data_settings import Beam
 from components.core.examples import ExamplesManifest, iter_shard, read_shards
 from components.validate_examples.statistics_partial import Partial
+from components.validate_examples.statistics_values import LISTED_TEXTS
 
 FILE_NAME = "FeatureStats.pb"
 Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
@@ -38,25 +39,32 @@ class StatisticsSet:
     spans: Mapping[str, Statistics]
 
 
-def compute_all(examples: Path, manifest: ExamplesManifest, beam: Beam) -> StatisticsSet:
+def compute_all(
+    examples: Path,
+    manifest: ExamplesManifest,
+    beam: Beam,
+    listed: int | None = LISTED_TEXTS,
+) -> StatisticsSet:
     """Return the statistics of every split and every span of the examples.
+
+    `listed` is how many texts of a column are listed, None for all.
 
     Raises IntegrityError where the shards do not hold the rows that the manifest names.
     """
     if beam.work == "all":
         from components.validate_examples.statistics_beam import compute_on_beam
 
-        return StatisticsSet(*compute_on_beam(examples, manifest, beam))
-    return _compute_here(examples, manifest)
+        return StatisticsSet(*compute_on_beam(examples, manifest, beam, listed))
+    return _compute_here(examples, manifest, listed)
 
 
-def _compute_here(examples: Path, manifest: ExamplesManifest) -> StatisticsSet:
+def _compute_here(examples: Path, manifest: ExamplesManifest, listed: int | None) -> StatisticsSet:
     nothing = read_shards(examples, manifest, [])
-    splits = {name: Partial(nothing) for name in manifest.splits}
+    splits = {name: Partial(nothing, listed) for name in manifest.splits}
     spans: dict[str, Statistics] = {}
     for name in sorted({shard.span for shard in manifest.shards}):
         shards = [shard for shard in manifest.shards if shard.span == name]
-        span = Partial(nothing)
+        span = Partial(nothing, listed)
         for shard in sorted(shards, key=lambda shard: shard.split):
             for rows in iter_shard(examples, manifest, shard):
                 group = Partial(rows)

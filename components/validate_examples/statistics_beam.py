@@ -35,22 +35,24 @@ from components.validate_examples.statistics_partial import (
     list_batch,
     require_count,
 )
+from components.validate_examples.statistics_values import LISTED_TEXTS
 
 
 def compute_on_beam(
-    examples: Path, manifest: ExamplesManifest, engine: Beam
+    examples: Path, manifest: ExamplesManifest, engine: Beam, listed: int | None = LISTED_TEXTS
 ) -> tuple[dict[str, Statistics], dict[str, Statistics]]:
     """Return the statistics of every split and of every span.
 
     Raises IntegrityError where the shards do not hold the rows that the manifest names.
     """
+    options = tfdv.StatsOptions(generators=generators(listed), add_default_generators=False)
     with _scratch_file(engine) as result:
         with beam_engine.pipeline(engine) as pipeline:
             _ = (
                 pipeline
                 | "RowGroups" >> beam.Create(row_groups(examples, manifest), reshuffle=True)
                 | "Rows" >> beam.FlatMap(_rows, list(manifest.columns))
-                | "Statistics" >> GenerateSlicedStatisticsImpl(_options(), is_slicing_enabled=True)
+                | "Statistics" >> GenerateSlicedStatisticsImpl(options, is_slicing_enabled=True)
                 | "Write" >> tfdv.WriteStatisticsToBinaryFile(result)
             )
         with FileSystems.open(result) as file:
@@ -73,10 +75,6 @@ def compute_on_beam(
         {n: take("Split", n, [s for s in shards if s.split == n]) for n in manifest.splits},
         {n: take("Span", n, [s for s in shards if s.span == n]) for n in spans},
     )
-
-
-def _options() -> tfdv.StatsOptions:
-    return tfdv.StatsOptions(generators=generators(), add_default_generators=False)
 
 
 def _rows(group: RowGroup, columns: list[str]) -> Iterator[tuple[str, pa.RecordBatch]]:

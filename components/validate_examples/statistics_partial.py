@@ -19,12 +19,15 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.core.errors import IntegrityError
 from components.validate_examples.statistics_numbers import BasicStatistics
-from components.validate_examples.statistics_values import TopValuesAndUniques
+from components.validate_examples.statistics_values import LISTED_TEXTS, TopValuesAndUniques
 
 
-def generators() -> list[CombinerStatsGenerator]:
-    """Return the generators of all statistics: TFDV's default set, counting texts exactly."""
-    return [BasicStatistics(), TopValuesAndUniques()]
+def generators(listed: int | None = LISTED_TEXTS) -> list[CombinerStatsGenerator]:
+    """Return the generators of all statistics: TFDV's default set, counting texts exactly.
+
+    `listed` is how many texts of a column are listed, None for all.
+    """
+    return [BasicStatistics(), TopValuesAndUniques(listed)]
 
 
 def list_batch(rows: pa.Table) -> pa.RecordBatch:
@@ -46,9 +49,9 @@ def _lists(column: pa.ChunkedArray) -> pa.Array:
 class Partial:
     """What is known of some rows: one accumulator for each generator."""
 
-    def __init__(self, rows: pa.Table) -> None:
+    def __init__(self, rows: pa.Table, listed: int | None = LISTED_TEXTS) -> None:
         batch = list_batch(rows)
-        self._generators = generators()
+        self._generators = generators(listed)
         self._accumulators: list[Any] = [
             generator.add_input(generator.create_accumulator(), batch)
             for generator in self._generators

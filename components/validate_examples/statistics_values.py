@@ -34,6 +34,7 @@ from tfx_bsl.sketches import KmvSketch, MisraGriesSketch
 
 EXACT_BYTES = 16 << 20
 LARGE_TEXT = 1024
+LISTED_TEXTS = StatsOptions().num_rank_histogram_buckets
 KMV_BUCKETS, MISRA_GRIES_BUCKETS = 16384, 1024
 _BYTES_BESIDE_A_TEXT = 16
 _FOLD_AT_LEAST = 1 << 20
@@ -91,8 +92,11 @@ class ValueCounts:
             return int(self._sketches.uniques.Estimate())
         return sum(table.num_rows for table in self._pending)
 
-    def top(self, most: int) -> list[FeatureValueCount]:
-        """Return the most frequent texts; among equal counts the last in order of bytes first."""
+    def top(self, most: int | None) -> list[FeatureValueCount]:
+        """Return the most frequent texts, None for all that are known.
+
+        Among equal counts the last in order of bytes comes first.
+        """
         self._fold()
         if self._sketches is not None:
             estimated = self._sketches.top.Estimate().to_pylist()
@@ -101,7 +105,8 @@ class ValueCounts:
             return []
         by_count = [("counts", "descending"), ("values", "descending")]
         counted = _shorten(self._pending[0])
-        first = counted.take(pc.select_k_unstable(counted, k=most, sort_keys=by_count))
+        k = counted.num_rows if most is None else most
+        first = counted.take(pc.select_k_unstable(counted, k=k, sort_keys=by_count))
         return [FeatureValueCount(pair["values"], pair["counts"]) for pair in first.to_pylist()]
 
     def _add(self, counted: pa.Table) -> None:
@@ -154,10 +159,15 @@ _Accumulator: TypeAlias = dict[str, ValueCounts]
 
 
 class TopValuesAndUniques(CombinerStatsGenerator):  # type: ignore[misc]
-    """TFDV's statistics of the texts of each column, from exact counts."""
+    """TFDV's statistics of the texts of each column, from exact counts.
 
-    def __init__(self) -> None:
+    `listed` is how many texts a rank histogram holds, None for all; TFDV's own number is the
+    default.
+    """
+
+    def __init__(self, listed: int | None = LISTED_TEXTS) -> None:
         super().__init__("TopValuesAndUniques")
+        self._listed = listed
 
     def create_accumulator(self) -> _Accumulator:
         """Return counts of nothing."""
@@ -180,15 +190,15 @@ class TopValuesAndUniques(CombinerStatsGenerator):  # type: ignore[misc]
 
     def extract_output(self, accumulator: _Accumulator) -> statistics_pb2.DatasetFeatureStatistics:
         """Return top values, rank histogram and uniques of each column that has any value."""
-        shown = StatsOptions()
+        most = StatsOptions().num_top_values
         result = statistics_pb2.DatasetFeatureStatistics()
         for name, counts in accumulator.items():
-            top = counts.top(max(shown.num_top_values, shown.num_rank_histogram_buckets))
+            top = counts.top(None if self._listed is None else max(most, self._listed))
             if top:
                 feature = make_feature_stats_proto_topk_uniques(
                     types.FeaturePath([name]),
-                    num_top_values=shown.num_top_values,
-                    num_rank_histogram_buckets=shown.num_rank_histogram_buckets,
+                    num_top_values=most,
+                    num_rank_histogram_buckets=len(top) if self._listed is None else self._listed,
                     num_unique=counts.uniques(),
                     value_count_list=top,
                 )

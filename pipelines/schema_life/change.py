@@ -7,7 +7,8 @@ Rules:
 3. an update takes over the features named and the domains that they use, nothing else: a new
    column as TFDV infers it; a column of another type as inferred, with the environments it had;
    a column that the data does not have any more becomes DEPRECATED, so that nothing asks for it;
-   a domain is dropped where there are more texts than statistics keep, for it would have holes.
+   a domain is dropped where there are more texts than the statistics list, for it would have
+   holes.
 
 TFDV infers no range of numbers, save 0 to 1; `with_ranges` adds those that were found.
 This module imports TFDV: import it inside functions only.

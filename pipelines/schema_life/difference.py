@@ -3,8 +3,7 @@
 Rules:
 1. what differs is what TFDV calls an anomaly of a split, so that a review and a run agree;
 2. a difference stops a run where its severity is error, by `checks.severities` or else by TFDV; of
-   values outside a domain only where their share of the rows is over `checks.new_values`, counted
-   among the most frequent texts, which are what statistics keep;
+   values outside a domain only where their share of the rows is over `checks.new_values`;
 3. a line has names, types, shares, counts and ranges; `values`, the texts that a domain lacks, are
    for a person's own terminal and never part of `to_dict`.
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from components.core.words import counted
+
 if TYPE_CHECKING:
     from pipelines.schema_life.difference import Difference
 
@@ -23,8 +25,8 @@ def print_differences(found: Sequence[Difference], title: str, stream: TextIO) -
         for difference in found:
             print(_line(difference), file=stream)
     stopping = sum(difference.stops for difference in found)
-    said = f"{len(found)} differences, {stopping} would stop a run" if found else "nothing differs"
-    print(f"{title}: {said}", file=stream)
+    said = f"{counted(len(found), 'difference')}, {stopping} would stop a run"
+    print(f"{title}: {said if found else 'nothing differs'}", file=stream)
 
 
 def _line(difference: Difference) -> str:

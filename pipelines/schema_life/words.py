@@ -11,6 +11,7 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
+from components.core.words import counted
 from components.validate_examples.schema import domain_of
 
 SHOWN_VALUES = 10
@@ -27,7 +28,7 @@ class NewValues:
 
 
 def new_values(feature: Any, data: Any, schema: schema_pb2.Schema) -> NewValues:
-    """Count what the domain lacks; statistics know the most frequent texts only, maybe not all."""
+    """Count what the domain lacks; `exact` where the statistics list every text of the column."""
     if feature is None or data is None:
         return NewValues()
     known, strings = set(domain_of(feature, schema)), data.string_stats
@@ -52,7 +53,7 @@ def schema_says(what: str, feature: Any, schema: schema_pb2.Schema) -> str:
     if what == "presence":
         return _presence(feature)
     if what == "domain":
-        return f"{len(domain_of(feature, schema))} values"
+        return counted(len(domain_of(feature, schema)), "value")
     if what == "range":
         return _range(feature)
     if what == "shape":
@@ -104,7 +105,7 @@ def data_says(what: str, feature: Any, data: Any, new: NewValues, short: str) ->
         return f"{'BYTES' if kind == 'STRING' else kind}, {present}"
     if what == "domain":
         least = "" if new.exact else "at least "
-        return f"{least}{new.number} new values in {_percent(new.share)} of the rows"
+        return f"{least}{counted(new.number, 'new value')} in {_percent(new.share)} of the rows"
     if what == "range" and data.HasField("num_stats"):
         return f"{data.num_stats.min:.6g} to {data.num_stats.max:.6g}"
     if what in ("presence", "shape"):

@@ -130,7 +130,7 @@ def test_a_review_says_every_difference_and_no_value(
     }
     domain = next(one for one in found if one["what"] == "domain")
     assert domain["schema_says"] == "2 values"
-    assert domain["data_says"] == "1 new values in 50 % of the rows"
+    assert domain["data_says"] == "1 new value in 50 % of the rows"
     assert domain["splits"] == ["train", "eval"]
     assert domain["stops_a_run"]
     assert main(["schema", "review", str(shop)]) == 3
@@ -138,6 +138,26 @@ def test_a_review_says_every_difference_and_no_value(
     assert "distance: type: schema INT; data FLOAT (train, eval): a run stops" in lines.out
     assert "distance: presence: schema in 100 % of the rows or more" in lines.out
     assert "Secretville" not in plain.out + plain.err + lines.out + lines.err
+
+
+@slow
+def test_a_review_sees_every_text_of_a_domain(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run's statistics list 1,000 texts; here the one that is new is the rarest of 1,500."""
+    known = [f"a{number}" for number in range(1500)]
+    rows = [(month, text) for month in (1, 2, 3) for text in (*known, "a0")]
+    lines = [f"2013,{month},{text},1,{20 if text == 'a0' else 0},9" for month, text in rows]
+    header = (shop / "rows.csv").read_text().partition("\n")[0]
+    (shop / "rows.csv").write_text("\n".join([header, *lines, "2013,3,0,1,20,9"]) + "\n")
+    names = " ".join(f'value: "{text}"' for text in known)
+    schema = GOLDEN.read_text().replace('value: "JFK"', names)
+    (shop / "shop.pbtxt").write_text(schema)
+    main(["schema", "review", str(shop), "--json"])
+    answer = json.loads(capsys.readouterr().out)
+    found = [one for one in answer["differences"] if one["what"] == "domain"]
+    assert [(one["feature"], one["splits"]) for one in found] == [("origin", ["eval"])]
+    assert found[0]["data_says"].startswith("1 new value in 0.06")
 
 
 @slow

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.core.data_settings import Checks
+from components.validate_examples.schema import parse_schema
 
 pytestmark = pytest.mark.slow
 ROWS = 12
@@ -43,11 +44,12 @@ def splits(draw: st.DrawFn) -> Splits:
     }
 
 
-def _statistics(tables: Splits) -> Mapping[str, object]:
+def _statistics(tables: Splits, listed: int | None = None) -> Mapping[str, object]:
     return {
         split: compute_statistics(
             pa.table({n: pa.array(values, COLUMNS[k][0]) for n, (k, values) in columns.items()}),
             split,
+            listed,
         )
         for split, columns in tables.items()
     }
@@ -56,7 +58,6 @@ def _statistics(tables: Splits) -> Mapping[str, object]:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(splits(), splits())
 def test_nothing_differs_after_infer_and_after_update(before: Splits, after: Splits) -> None:
-    from components.validate_examples.schema import parse_schema
     from pipelines.schema_life import change
     from pipelines.schema_life.difference import differences
     from pipelines.schema_text import change as change_text
@@ -78,21 +79,40 @@ def test_nothing_differs_after_infer_and_after_update(before: Splits, after: Spl
         assert all(f in updated.feature for f in untouched)
 
 
+@pytest.mark.parametrize("listed", [None, 1000])
 @pytest.mark.parametrize("distinct", [90, 500, 5000])
-def test_many_new_values_are_one_difference_and_one_update(distinct: int) -> None:
+def test_many_new_values_are_one_difference_and_one_update(
+    distinct: int, listed: int | None
+) -> None:
+    """Where the statistics do not list all texts, the update leaves no domain with holes."""
     from pipelines.schema_life import change
     from pipelines.schema_life.difference import differences
 
     few = {"train": {"t": ("text", ["a", "b"] * 50)}}
     many = {"train": {"t": ("text", [f"v{n}" for n in range(distinct)] * 2)}}
     schema = change.infer(list(_statistics(few).values()), "")
-    new = _statistics(many)
+    new = _statistics(many, listed)
+    is_all = listed is None or distinct <= listed
     (found,) = differences(new, schema, Checks())
-    least = "at least 1000" if distinct > 1000 else str(distinct)
-    assert found.data_says.startswith(f"{least} new values in ")
+    share = "100" if is_all else "20"
+    said = f"{distinct if is_all else 'at least 1000'} new values in {share} % of the rows"
+    assert found.data_says == said
     assert found.stops
     updated = change.update(schema, list(new.values()), [found], {"t"})
     values = [len(domain.value) for domain in updated.string_domain]
-    assert values == ([] if distinct > 1000 else [distinct + 2])
-    assert updated.feature[0].domain == ("" if distinct > 1000 else "t")
+    assert values == ([distinct + 2] if is_all else [])
+    assert updated.feature[0].domain == ("t" if is_all else "")
     assert differences(new, updated, Checks()) == []
+
+
+def test_one_rare_text_among_thousands_is_a_difference() -> None:
+    from pipelines.schema_life.difference import differences
+
+    known = [f"v{n}" for n in range(2000)]
+    domain = " ".join(f'value: "{text}"' for text in known)
+    schema = parse_schema(f'feature {{ name: "t" type: BYTES string_domain {{ {domain} }} }}')
+    tables: Splits = {"train": {"t": ("text", [*known * 2, "0"])}}
+    assert differences(_statistics(tables, 1000), schema, Checks()) == []
+    (found,) = differences(_statistics(tables), schema, Checks())
+    assert (found.what, found.values) == ("domain", ("0",))
+    assert found.data_says.startswith("1 new value in ")
