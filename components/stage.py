@@ -114,7 +114,7 @@ def _remember(stage: Stage, outputs: Mapping[str, Port]) -> None:
             {name: dict(port.metadata) for name, port in outputs.items()},
             stage.parts,
         )
-        cache.point(str(stage.run["name"]), stage.name, stage.key)
+        cache.point(stage.run, stage.name, stage.key)
     except OSError as error:
         log.warning("%s is not remembered in the cache: %s", stage.name, error)
 
@@ -167,7 +167,7 @@ def _from_cache(stage: Stage, notary: Notary | None, outputs: Mapping[str, Port]
     entry = cache.fetch(stage.key, {name: Path(port.path) for name, port in outputs.items()})
     if entry is None:
         return False
-    cache.point(str(stage.run["name"]), stage.name, stage.key)
+    cache.point(stage.run, stage.name, stage.key)
     claims = [
         {"name": name, "sha256": entry[name]["sha256"], "path": port.path}
         for name, port in outputs.items()

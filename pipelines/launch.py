@@ -187,7 +187,17 @@ def launch(
             servers=servers,
         )
         keep_records(prepared.folder, notary)
+    if result.state is RunState.SUCCEEDED:
+        _remember_completed(prepared, home)
     return result
+
+
+def _remember_completed(prepared: PreparedRun, home: Home) -> None:
+    """Have later plans say what changed since this run; where that fails the run is as good."""
+    try:
+        StageCache(home.cache).complete(prepared.arguments["run"])
+    except OSError as error:
+        _LOG.warning("plans will not be compared with this run: %s", error)
 
 
 @contextmanager

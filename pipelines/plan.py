@@ -3,7 +3,8 @@
 Rules:
 1. the cache key is computed by the code that the stages themselves use, so the two cannot differ;
 2. a stage whose inputs are made again is "open": it is cached after all if they come out the same;
-3. what changed is told against the entry that this use case's stage used last.
+3. what changed is told against the use case's last run that completed, and only where none has
+   against the last attempt that came as far.
 Nothing is run and nothing is written; the steps' modules are imported, what they train with isn't.
 """
 

@@ -2,8 +2,9 @@
 
 Rules: an entry is used only while its stored outputs hash to what was recorded; a damaged or
 missing output makes a miss, never an error; outputs are copied, so runs never share files.
-Beside the outputs stand the parts of the key, and for each use case and stage a pointer to the
-entry used last: they explain what changed and decide nothing.
+Beside the outputs stand the parts of the key, for each run a pointer to the entry of each of its
+stages, and for each use case which run completed last: they explain what changed and decide
+nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from components.core.canonical import sha256_value
 from components.core.errors import IntegrityError, TandemError
 
 CACHE_VARIABLE = "TANDEM_CACHE"
+_COMPLETED = "completed.json"
 
 
 def cache_key(
@@ -100,18 +102,38 @@ class StageCache:
         }
         write_json(self.folder / f"{key}.json", {"outputs": entry, "parts": dict(parts or {})})
 
-    def point(self, use_case: str, stage: str, key: str) -> None:
-        """Remember which entry a use case's stage used last."""
-        write_json(self._pointer(use_case, stage), {"key": key})
+    def point(self, run: Mapping[str, Any], stage: str, key: str) -> None:
+        """Remember which entry a run's stage used; `run` is the run's identity."""
+        write_json(self._pointers(str(run["name"])) / str(run["id"]) / f"{stage}.json", key)
+
+    def complete(self, run: Mapping[str, Any]) -> None:
+        """Remember that this run is its use case's last that completed, if it used the cache."""
+        pointers = self._pointers(str(run["name"]))
+        if (pointers / str(run["id"])).is_dir():
+            write_json(pointers / _COMPLETED, run["id"])
 
     def latest_parts(self, use_case: str, stage: str) -> dict[str, Any] | None:
-        """Return the parts of the key that was used last; None where that is not known."""
-        try:
-            key = read_json(self._pointer(use_case, stage))["key"]
-            parts = read_json(self.folder / f"{key}.json")["parts"]
-        except (TandemError, KeyError, TypeError):
-            return None
-        return parts if isinstance(parts, dict) and parts else None
+        """Return the parts of a stage's key in the last run that completed.
 
-    def _pointer(self, use_case: str, stage: str) -> Path:
-        return self.folder / "latest" / use_case / f"{stage}.json"
+        Where none has, in the last run that came as far; None where none has come as far.
+        """
+        pointers = self._pointers(use_case)
+        attempts = (path.name for path in pointers.iterdir()) if pointers.is_dir() else ()
+        completed = _read_or_none(pointers / _COMPLETED)
+        for run in (completed, *sorted(attempts, reverse=True)):
+            key = _read_or_none(pointers / str(run) / f"{stage}.json")
+            entry = _read_or_none(self.folder / f"{key}.json")
+            parts = entry.get("parts") if isinstance(entry, dict) else None
+            if isinstance(parts, dict) and parts:
+                return parts
+        return None
+
+    def _pointers(self, use_case: str) -> Path:
+        return self.folder / "latest" / use_case
+
+
+def _read_or_none(path: Path) -> Any:
+    try:
+        return read_json(path)
+    except (TandemError, OSError):
+        return None

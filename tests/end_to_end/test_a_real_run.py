@@ -173,6 +173,21 @@ def test_a_plan_names_the_setting_that_would_train_again(small_run):
     assert any("seed" in change for change in plan["train_pytorch"]["changed"])
 
 
+def test_after_a_run_that_stopped_a_plan_says_what_changed_since_the_last_that_completed(
+    small_run, tmp_path
+):
+    home = tmp_path / "home"
+    shutil.copytree(small_run.home, home)
+    stopping = ("--window", "2013-02:2013-03", "--set", "checks.minimum_rows=999999")
+    code, _ = run_tandem("run", "flights", "--home", str(home), *stopping)
+    assert (code, latest_record(home)["tasks"]["ingest-examples"]["state"]) == (3, "SUCCEEDED")
+    _, answer = run_tandem(
+        "plan", "flights", "--home", str(home), "--json", "--window", "2013-01:2013-04"
+    )
+    (ingestion,) = (s for s in json.loads(answer)["stages"] if s["stage"] == "ingest_examples")
+    assert ingestion["changed"] == ["settings window.last: 2013-02 -> 2013-04"]
+
+
 def test_a_use_case_in_a_folder_of_ones_own_runs_with_its_own_model_functions(
     small_run, tmp_path, monkeypatch
 ):

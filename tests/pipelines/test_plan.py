@@ -71,7 +71,7 @@ def remember_all(
             known[task.name, name] = tree_digest(folder)
         metadata = {name: {"sha256": tree_digest(folder)} for name, folder in folders.items()}
         cache.store(stage.key, folders, metadata, stage.parts)
-        cache.point("shop", task.stage, stage.key)
+        cache.point(arguments["run"], task.stage, stage.key)
 
 
 def by_task(plans: list[TaskPlan]) -> dict[str, TaskPlan]:
@@ -133,10 +133,46 @@ def test_changed_code_and_a_changed_lock_are_named(
     parts = copy.deepcopy(stage.parts) | {"lock_sha256": "0" * 64}
     parts["modules"]["components.ingest_examples.step"] = "0" * 64
     cache.store("f" * 64, {}, {}, parts)
-    cache.point("shop", "ingest_examples", "f" * 64)
+    cache.point(arguments["run"], "ingest_examples", "f" * 64)
     plan = by_task(plan_run(pipeline, arguments, cache))["ingest-examples"]
     assert plan.changed == ("code components.ingest_examples.step", "lock file")
     assert plan.why == "code, lock changed"
+
+
+def test_what_changed_is_told_against_the_last_run_that_completed(
+    pipeline: Pipeline, arguments: Arguments, cache: StageCache, tmp_path: Path
+) -> None:
+    def changed_after(epochs: int, run_id: str, *, completes: bool) -> tuple[str, ...]:
+        """Have a run train for some epochs; return what a plan then says of ninety."""
+        tried = copy.deepcopy(arguments)
+        tried["train"]["epochs"] = epochs
+        tried["run"]["id"] = run_id
+        remember_all(pipeline, tried, cache, tmp_path / run_id)
+        if completes:
+            cache.complete(tried["run"])
+        planned = copy.deepcopy(tried)
+        planned["train"]["epochs"] = 90
+        return by_task(plan_run(pipeline, planned, cache))["train-pytorch"].changed
+
+    stopped = changed_after(1, "20130101T000000Z-aaaaaa", completes=False)
+    assert stopped == ("settings train.epochs: 1 -> 90",)
+    completed = changed_after(2, "20130102T000000Z-bbbbbb", completes=True)
+    assert completed == ("settings train.epochs: 2 -> 90",)
+    after_it = changed_after(3, "20130103T000000Z-cccccc", completes=False)
+    assert after_it == ("settings train.epochs: 2 -> 90",)
+
+
+def test_a_run_without_the_cache_is_not_what_later_plans_are_compared_with(
+    pipeline: Pipeline, arguments: Arguments, cache: StageCache, tmp_path: Path
+) -> None:
+    remember_all(pipeline, arguments, cache, tmp_path / "outputs")
+    cache.complete(arguments["run"])
+    stopped = copy.deepcopy(arguments)
+    stopped["train"]["epochs"], stopped["run"]["id"] = 5, "20130108T000000Z-cccccc"
+    remember_all(pipeline, stopped, cache, tmp_path / "stopped")
+    cache.complete(arguments["run"] | {"id": "20130109T000000Z-dddddd", "cache": False})
+    plan = by_task(plan_run(pipeline, arguments | {"train": {"epochs": 9}}, cache))
+    assert "settings train.epochs: 4 -> 9" in plan["train-pytorch"].changed
 
 
 def test_a_damaged_stored_output_would_be_made_again(
