@@ -1,30 +1,74 @@
 """Say in one line what is wrong with settings, and which name was probably meant.
 
-pydantic reports where and why; this module puts the place as a dotted key and looks for the
-nearest name: among the names that the place knows first, then among all keys of the settings. A
-problem is the command line's where the file by itself does not have it.
+pydantic reports where and why; this module puts the place as a dotted key and says in our own terms
+what was expected, with an example, and what it is. For a name it looks for the nearest: among those
+that the place knows first, then among all keys of the settings. A problem is the command line's
+where the file by itself does not have it.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ValidationError
 
+from components.core.data_settings import SPAN_PATTERN
+from components.core.settings import DIGEST_PATTERN, FUNCTION_PATTERN, NAME_PATTERN
+from components.core.words import nearest
+
 SHOWN = 3
 Location = tuple[int | str, ...]
+_NUMBER, _WHOLE = "a number, such as 0.5", "a whole number, such as 4"
+# By pydantic's types of errors and their context.
+_WORDS: Mapping[str, str] = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dict_type": "names with values, such as {{NAME: VALUE}}",
+    "finite_number": "a finite number",
+    "float_parsing": _NUMBER,
+    "float_type": _NUMBER,
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
+    "int_from_float": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_type": _WHOLE,
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "{le:g} or less",
+    "string_too_long": "a text of length {max_length} or less",
+    "string_too_short": "a text of length {min_length} or more",
+    "string_type": 'a text; one that looks like a number is written in quotes, such as "2013"',
+    "too_short": "a list of {min_length} or more",
+}
+PATTERNS: Mapping[str, str] = {
+    NAME_PATTERN: "a name of letters, digits, _, . and -, a letter or _ first, such as arr_delay",
+    DIGEST_PATTERN: "a SHA-256 digest, 64 digits of 0 to 9 and a to f",
+    FUNCTION_PATTERN: "MODULE:FUNCTION, such as my_models:build_model",
+    SPAN_PATTERN: "a month like 2013-01, a day like 2013-01-31, or all",
+}
 
 
 def explain(kind: type[BaseModel], error: ValidationError) -> str:
     """Return the first few problems, each with its dotted key."""
-    problems = error.errors(include_url=False, include_context=False)
+    problems = list(_distinct(error))
     lines = [_line(kind, problem) for problem in problems[:SHOWN]]
     if len(problems) > SHOWN:
         lines.append(f"and {len(problems) - SHOWN} more")
     return "; ".join(lines)
+
+
+def _distinct(error: ValidationError) -> Iterator[Mapping[str, Any]]:
+    """Yield the problems; a list whose element is wrong is not also called too short."""
+    problems = error.errors(include_url=False)
+    places = [problem["loc"] for problem in problems]
+    for problem in problems:
+        place = problem["loc"]
+        below = any(len(other) > len(place) and other[: len(place)] == place for other in places)
+        if not (below and problem["type"] == "too_short"):
+            yield problem
 
 
 def to_correct(
@@ -70,10 +114,35 @@ def _line(kind: type[BaseModel], problem: Mapping[str, Any]) -> str:
         return f"{key}: unknown{_suggestion(kind, location)}"
     if problem["type"] == "missing":
         return f"{key}: missing"
-    message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error":
+        message = problem["msg"].removeprefix("Value error, ")
         return f"{key}: {message}" if key else message
-    return f"{key}: {message} (it is {_short(problem['input'])})"
+    return f"{key}: {_expected(kind, problem)} (it is {_short(problem['input'])})"
+
+
+def _expected(kind: type[BaseModel], problem: Mapping[str, Any]) -> str:
+    """Return what was expected in our own terms; pydantic's words for what has none here."""
+    said, bounds = problem["type"], problem.get("ctx", {})
+    if said == "string_pattern_mismatch":
+        words = PATTERNS.get(bounds["pattern"], f"a text like {bounds['pattern']}")
+    elif said == "literal_error":
+        return _one_of(bounds["expected"].replace("'", ""), problem["input"])
+    elif said == "tuple_type":
+        one = problem["input"]
+        words = f"a list, such as [{one if isinstance(one, str) else 'ONE, ANOTHER'}]"
+    elif said == "model_type":
+        section = section_at(kind, problem["loc"])
+        words = f"a section with keys such as {', '.join(_names(section)[:3])}"
+    elif said in _WORDS:
+        words = _WORDS[said].format(**bounds)
+    else:
+        return str(problem["msg"])
+    return f"expected {words}"
+
+
+def _one_of(choices: str, value: Any) -> str:
+    """Return the choices, and the one that was probably meant."""
+    return f"expected {choices}{nearest(str(value), re.split(', | or ', choices))}"
 
 
 def _short(value: Any) -> str:

@@ -19,9 +19,12 @@ from pydantic import (
     Field,
 )
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=100)]
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-ModelFunction = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.-]*$"
+DIGEST_PATTERN = r"^[0-9a-f]{64}$"
+FUNCTION_PATTERN = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
+Digest = Annotated[str, Field(pattern=DIGEST_PATTERN)]
+ModelFunction = Annotated[str, Field(pattern=FUNCTION_PATTERN)]
 
 
 def _no_truth(value: Any) -> Any:

@@ -70,10 +70,11 @@ def _winner(able: Sequence[str], policy: Policy, evidence: Evidence) -> tuple[st
 
 
 def _summary(model: str, gates: Sequence[Gate]) -> str:
-    failed = [gate for gate in gates if not gate.passed]
+    failed, alone = [gate for gate in gates if not gate.passed], len(gates) == 1
     if not failed:
-        return f"{model} passes all of its {len(gates)} gates."
-    return f"{model} fails {len(failed)} of {len(gates)} gates: {sentence(worst(gates))}."
+        return f"{model} passes {'its one gate' if alone else f'all of its {len(gates)} gates'}."
+    which = "its one gate" if alone else f"{len(failed)} of {len(gates)} gates"
+    return f"{model} fails {which}: {sentence(worst(gates))}."
 
 
 def criteria(evidence: Evidence) -> list[dict[str, Any]]:

@@ -38,12 +38,15 @@ _KINDS = {
     "UNEXPECTED_DATA_TYPE": "type",
     _NEW_VALUES: "new_values",
     "FEATURE_TYPE_LOW_FRACTION_PRESENT": "presence",
+    "FEATURE_TYPE_LOW_NUMBER_PRESENT": "presence",
     "FEATURE_TYPE_NOT_PRESENT": "presence",
     "INVALID_FEATURE_SHAPE": "shape",
     "INT_TYPE_SMALL_INT": "range",
     "INT_TYPE_BIG_INT": "range",
     "FLOAT_TYPE_SMALL_FLOAT": "range",
     "FLOAT_TYPE_BIG_FLOAT": "range",
+    "BOOL_TYPE_SMALL_INT": "range",
+    "BOOL_TYPE_BIG_INT": "range",
     "FLOAT_TYPE_HAS_NAN": "nan",
     "FLOAT_TYPE_HAS_INF": "infinity",
 }
@@ -211,7 +214,8 @@ class SchemaGates:
             wanted = schema_pb2.FeatureType.Name(feature.type)
             found = self._manifest.columns.get(anomaly.feature, "another")
             return Finding(gate, f"type {wanted}", f"found {found}")
-        return Finding(gate, "what the schema says", anomaly.short)
+        said = f"TFDV's {anomaly.type}: {anomaly.short.lower()}"
+        return Finding(gate, "what the schema says", said)
 
     def _by_share(self, gate: Gate, anomaly: Anomaly, answer: Answer) -> Finding | None:
         """Return the finding by the share of rows; None where that would not say what TFDV says.
@@ -227,6 +231,8 @@ class SchemaGates:
                 gate, metric="share_present", value=1 - share, operator=">=", threshold=least
             )
             words = f"a value in a share of {least:g} of the rows", f"found {1 - share:.4f}"
+            if judged.passed and kind == "presence":
+                judged, words = _by_number(gate, feature.presence.min_count, answer)
         else:
             limit = self._checks.new_values if kind == "new_values" else 0.0
             judged = replace(gate, metric="share", value=share, operator="<=", threshold=limit)
@@ -244,6 +250,13 @@ class SchemaGates:
             low, high = _range(feature)
             return f"values from {low:g} to {high:g}"
         return "finite numbers"
+
+
+def _by_number(gate: Gate, least: int, answer: Answer) -> tuple[Gate, tuple[str, str]]:
+    """Return the gate on how many rows have a value, and its words."""
+    present = (gate.n or 0) - answer.count
+    judged = replace(gate, metric="rows_present", value=present, operator=">=", threshold=least)
+    return judged, (f"a value in {counted(least, 'row')} or more", f"found {present} with one")
 
 
 def _once(anomalies: Sequence[Anomaly]) -> list[Anomaly]:
@@ -265,6 +278,8 @@ def _beyond(rows: pa.ChunkedArray, low: float, high: float) -> pa.ChunkedArray:
 
 def _range(feature: Any) -> tuple[float, float]:
     """Return the bounds of a numeric domain; proto defaults stand for no bound."""
+    if feature.HasField("bool_domain"):
+        return 0.0, 1.0
     domain = feature.int_domain if feature.HasField("int_domain") else feature.float_domain
     low = domain.min if domain.HasField("min") else float("-inf")
     high = domain.max if domain.HasField("max") else float("inf")

@@ -12,6 +12,7 @@ from typing import Protocol
 from components.core.data_settings import Checks, Source, Transform
 from components.core.examples import SPLITS
 from components.core.outcome import Gate
+from components.core.words import counted
 from components.validate_examples.findings import Finding, RowNumber
 
 KINDS = (
@@ -39,18 +40,18 @@ class Counted(Protocol):
 
 def check_rows(splits: Mapping[str, Counted], checks: Checks) -> Iterator[Finding]:
     """Yield for each split whether it has enough rows."""
-    for split, counted in splits.items():
-        least, rows = checks.minimum_rows, counted.rows
+    for split, labels in splits.items():
+        least, rows = checks.minimum_rows, labels.rows
         gate = Gate("minimum_rows", "rows", rows, ">=", least, split, rows)
-        yield Finding(gate, f"at least {least} rows", f"found {rows}")
+        yield Finding(gate, f"at least {counted(least, 'row')} in each split", f"found {rows}")
 
 
 def check_classes(splits: Mapping[str, Counted], label: str, checks: Checks) -> Iterator[Finding]:
     """Yield for each split whether the rarer class of the label is common enough."""
-    for split, counted in splits.items():
-        share = min(counted.share, 1 - counted.share)
+    for split, labels in splits.items():
+        share = min(labels.share, 1 - labels.share)
         least = checks.minimum_class_share
-        gate = Gate(f"class_share:{label}", "share", share, ">=", least, split, counted.rows)
+        gate = Gate(f"class_share:{label}", "share", share, ">=", least, split, labels.rows)
         yield Finding(gate, f"a share of at least {least:g}", f"found {share:.4f}")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.core.errors import PlatformError, SettingsError
+from components.core.words import counted
 from pipelines.cli.output import print_json
 from pipelines.commands import program
 
@@ -46,7 +47,8 @@ def infer(arguments: Namespace) -> int:
     if arguments.json:
         print_json({"file": str(path), "features": len(schema.feature), "rows": statistics.rows})
     else:
-        print(f"{path}: {len(schema.feature)} features, from {statistics.rows} rows")
+        said = counted(len(schema.feature), "feature"), counted(statistics.rows, "row")
+        print(f"{path}: {said[0]}, from {said[1]}")
         print("read it and correct it: it says what these rows hold, not what a row may hold")
     return 0
 

@@ -11,6 +11,7 @@ import re
 import shlex
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ def waive(arguments: Namespace) -> int:
     from pipelines.settings_file import find_settings
 
     path = find_settings(arguments.name)
-    waiver = _waiver(arguments, path, datetime.now(UTC).date())
+    waiver, listed = _waiver(arguments, path, datetime.now(UTC).date())
     key_file = _key_file(arguments.key)
     key = open_personal_key(key_file)
     signed = waiver.sign(key)
@@ -49,7 +50,10 @@ def waive(arguments: Namespace) -> int:
         print_json({**said, "setting": relative, "waiver": waiver.statement()["predicate"]})
         return 0
     print(f"{file}: sha256 {sha256}, signed by {key.public.keyid}")
-    print(f"add it to {path}: waivers: [{relative}]")
+    print(f"add it to {path}: waivers: [{', '.join([*listed, relative])}]")
+    waiting = {item.relative_to(path.parent).as_posix() for item in file.parent.glob("*.json")}
+    if waiting := waiting - {*listed, relative}:
+        print(f"the settings do not list these either: {', '.join(sorted(waiting))}")
     if not trusted:
         public = key_file.with_suffix(".pub")
         command = f"mkdir -p {_quoted(folder)} && cp {_quoted(public)} {_quoted(folder)}/"
@@ -58,8 +62,11 @@ def waive(arguments: Namespace) -> int:
     return 0
 
 
-def _waiver(arguments: Namespace, path: Path, today: date) -> Waiver:
-    """Return the waiver that the command line describes, of the settings' use case and schema."""
+def _waiver(arguments: Namespace, path: Path, today: date) -> tuple[Waiver, Sequence[str]]:
+    """Return the waiver that the command line describes, and those that the settings list.
+
+    It is of the settings' use case and schema.
+    """
     from components.audit.schema import check_waiver
     from components.core.canonical import sha256_bytes
     from components.core.errors import DataError
@@ -81,7 +88,7 @@ def _waiver(arguments: Namespace, path: Path, today: date) -> Waiver:
         check_waiver(waiver.statement())
     except DataError as error:
         raise SettingsError(error.message, remedy="give a gate and a reason in words") from error
-    return waiver
+    return waiver, loaded.settings.waivers
 
 
 def _check_gate(name: str) -> None:

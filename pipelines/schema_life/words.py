@@ -94,7 +94,7 @@ def _shape(feature: Any) -> str:
 def data_says(what: str, feature: Any, data: Any, new: NewValues, short: str) -> str:
     """Return what the data says; for what has no words here, TFDV's short ones, without values."""
     if data is None:
-        return "no such column" if what == "missing column" else short
+        return "no such column"
     statistics = common_of(data)
     total = statistics.num_non_missing + statistics.num_missing
     present = f"in {_percent(statistics.num_non_missing / max(total, 1))} of the rows"
@@ -110,7 +110,7 @@ def data_says(what: str, feature: Any, data: Any, new: NewValues, short: str) ->
         return f"{data.num_stats.min:.6g} to {data.num_stats.max:.6g}"
     if what in ("presence", "shape"):
         return f"missing in {_count(statistics.num_missing)} of {_count(total)} rows"
-    return short
+    return f"TFDV says: {short.lower()}"
 
 
 def _count(number: int) -> str:

@@ -137,6 +137,16 @@ def test_the_only_model_that_passes_wins_whatever_is_preferred(evaluation, measu
     assert sum(gate.passed for gate in gates["tensorflow"]) == 1
 
 
+def test_one_gate_is_called_one(evaluation, measurements):
+    evaluation["models"]["tensorflow"] = model(error=0.2)
+    decided, _ = decide(_policy(ERROR_005), Evidence(evaluation, measurements))
+    assert decided["reasons"][:2] == [
+        "pytorch passes its one gate.",
+        "tensorflow fails its one gate: tensorflow calibration_error (overall) is 0.21 at worst, "
+        "must be <= 0.05.",
+    ]
+
+
 def test_where_no_model_passes_the_worst_gate_is_named_and_all_are_kept(evaluation, measurements):
     evaluation["models"]["pytorch"] = model(error=0.06)
     evaluation["models"]["tensorflow"] = model(auc=0.60, error=0.2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from components.core.errors import SettingsError
 from pipelines.settings import SCHEMA_FILES, json_schema, load_settings, parse_settings
+from pipelines.settings_errors import PATTERNS
 from pipelines.settings_file import (
     apply_overrides,
     example_names,
@@ -80,7 +82,57 @@ def test_an_unknown_key_like_no_other_is_refused_with_what_the_section_has(
 
 def test_a_value_out_of_range_is_refused_by_its_key(values: dict[str, Any]) -> None:
     values["train"] = {"epochs": 0}
-    assert refusal(values).startswith("train.epochs: Input should be greater than or equal to 1")
+    assert refusal(values) == "train.epochs: expected 1 or more (it is 0)"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("source.leakage", "arrived", "expected a list, such as [arrived] (it is 'arrived')"),
+        ("source.leakage", {"a": 1}, "expected a list, such as [ONE, ANOTHER] (it is {'a': 1})"),
+        ("source.leakage", ["arr delay"], "expected a name of letters, digits, _, . and -, a "),
+        ("window.first", "2013-13", "expected a month like 2013-01, a day like 2013-01-31, or all"),
+        ("window.first", 2013, "expected a text; one that looks like a number is written in quote"),
+        ("model.pytorch", "mine", "expected MODULE:FUNCTION, such as my_models:build_model"),
+        ("source.table.sha256", "x", "expected a SHA-256 digest, 64 digits of 0 to 9 and a to f"),
+        ("train.epochs", "many", "expected a whole number, such as 4 (it is 'many')"),
+        ("train.epochs", 1.5, "expected a whole number, such as 4 (it is 1.5)"),
+        ("train.epochs", [3], "expected a whole number, such as 4 (it is [3])"),
+        ("train.learning_rate", 0, "expected more than 0 (it is 0)"),
+        ("train.learning_rate", "x", "expected a number, such as 0.5 (it is 'x')"),
+        ("train.learning_rate", [1], "expected a number, such as 0.5 (it is [1])"),
+        ("train.learning_rate", float("inf"), "expected a finite number (it is inf)"),
+        ("checks.new_values", 2, "expected 1 or less (it is 2)"),
+        ("evaluate.confidence", 1, "expected less than 1 (it is 1)"),
+        ("policy.gates", [], "expected a list of 1 or more (it is [])"),
+        ("policy.prefer", "AOC", "expected auc, log_loss or latency; did you mean auc?"),
+        ("source.table.delimiter", ";;", "expected a text of length 1 or less"),
+        ("source.table.location", "", "expected a text of length 1 or more (it is '')"),
+        ("train", 3, "expected a section with keys such as epochs, batch_size, learning_rate"),
+        ("checks.drift", ["origin"], "expected names with values, such as {NAME: VALUE}"),
+        ("source.spans.from_location", "perhaps", "expected true or false (it is 'perhaps')"),
+        ("source.spans.from_location", [], "expected true or false (it is [])"),
+    ],
+)
+def test_what_was_expected_is_said_in_our_own_words_with_an_example(
+    values: dict[str, Any], key: str, value: Any, said: str
+) -> None:
+    _set(values, key, value)
+    assert f": {said}" in refusal(values)
+
+
+def test_a_list_with_a_wrong_element_is_not_called_too_short(values: dict[str, Any]) -> None:
+    values["policy"]["gates"][0]["metric"] = "acu"
+    assert refusal(values) == (
+        "policy.gates.0.metric: expected auc, log_loss, calibration_error or accuracy; "
+        "did you mean auc? (it is 'acu')"
+    )
+
+
+def test_every_pattern_of_the_settings_has_words_of_ours() -> None:
+    assert set(re.findall(r'"pattern": ("[^\n]*")', SETTINGS_SCHEMA.read_text())) == {
+        json.dumps(pattern) for pattern in PATTERNS
+    }
 
 
 @pytest.mark.parametrize("column", ["arrived", "delay", "late"])

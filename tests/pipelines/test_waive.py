@@ -100,6 +100,22 @@ def test_without_json_it_says_what_is_left_to_do(
     assert str(AuditFolder(tmp_path / "home").waiver_keys) in out
 
 
+def test_of_several_waivers_all_that_the_settings_must_list_are_shown(
+    tandem: Tandem, settings_file: Path
+) -> None:
+    tandem("minimum_rows", *options(settings_file))
+    (first,) = (settings_file.parent / "waivers").iterdir()
+    values = yaml.safe_load(settings_file.read_text())
+    settings_file.write_text(yaml.safe_dump(values | {"waivers": [f"waivers/{first.name}"]}))
+    _, out, _ = tandem("leakage", *options(settings_file))
+    (second,) = set((settings_file.parent / "waivers").iterdir()) - {first}
+    assert f"waivers: [waivers/{first.name}, waivers/{second.name}]\n" in out
+
+    _, out, _ = tandem("duplicate_rows", *options(settings_file))
+    assert f"waivers: [waivers/{first.name}, waivers/duplicate_rows-" in out
+    assert f"the settings do not list these either: waivers/{second.name}\n" in out
+
+
 def test_the_settings_of_this_folder_are_meant_where_none_are_named(
     tandem: Tandem, settings_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,20 +147,46 @@ def test_a_missing_value_is_shown_by_at_most_five_row_numbers_everywhere(
     assert len(failed["rows"]) == 5
 
 
-def test_what_passes_by_count_but_not_by_tfdv_stops(
-    small_settings: Make, months: Callable[..., Path]
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            'name: "amount" type: FLOAT presence { min_count: 1 }',
+            "schema:amount:presence in eval: expected a value in 1 row or more, found 0 with one",
+        ),
+        (
+            'name: "amount" type: FLOAT presence { min_fraction: 0.0 min_count: 300 }',
+            "schema:amount:presence in eval: expected a value in 300 rows or more, found 0 with",
+        ),
+    ],
+)
+def test_a_column_that_is_empty_is_told_in_our_own_words(
+    small_settings: Make, months: Callable[..., Path], said: str, words: str
 ) -> None:
     schema = SMALL_SCHEMA.replace(
-        'name: "amount" type: FLOAT presence { min_fraction: 1.0 min_count: 1 }',
-        'name: "amount" type: FLOAT presence { min_count: 1 }',
+        'name: "amount" type: FLOAT presence { min_fraction: 1.0 min_count: 1 }', said
     )
     assert schema != SMALL_SCHEMA
-    empty = [None] * 200
-    examples = months(mar=small_rows(200, 400, amount=empty))
+    examples = months(mar=small_rows(200, 400, amount=[None] * 200))
 
     error = failing(small_settings({"schema": schema}), examples)
 
-    assert "schema:amount:" in error.message
+    assert words in error.message
+    assert "ropped" not in error.message
+
+
+def test_a_number_outside_its_range_of_0_to_1_is_counted(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    schema = SMALL_SCHEMA.replace('"number" type: INT', '"number" type: INT bool_domain { }')
+    flags = [2 if n == 8 else n % 2 for n in range(200)]
+    rows = {n: small_rows(200, s, number=flags) for n, s in (("jan", 0), ("feb", 200))}
+    examples = months(**rows, mar=small_rows(200, 400, number=[n % 2 for n in range(200)]))
+
+    error = failing(small_settings({"schema": schema}), examples)
+
+    words = "schema:number:range in train: expected values from 0 to 1, found others in 2 rows"
+    assert f"{words} (row 8 of train 2013-01, row 8 of train 2013-02)" in error.message
 
 
 def test_a_severity_of_the_settings_wins_over_tfdvs(
@@ -186,7 +212,9 @@ def test_a_severity_of_no_type_is_refused_before_anything_is_computed(
     small_settings: Make, months: Callable[..., Path]
 ) -> None:
     examples = months()
-    with pytest.raises(SettingsError, match="SCHEMA_NEW_COLUMNS; did you mean SCHEMA_NEW_COLUMN"):
+    with pytest.raises(
+        SettingsError, match=r"SCHEMA_NEW_COLUMNS .* did you mean SCHEMA_NEW_COLUMN"
+    ):
         validate(small_settings(severities={"SCHEMA_NEW_COLUMNS": "error"}), examples)
     assert not any((examples.parent / "out" / "statistics").iterdir())
 

@@ -226,7 +226,10 @@ def test_too_few_rows_are_refused(
 ) -> None:
     error = failing(make_settings(checks={"minimum_rows": 25_000}), flights_examples, tmp_path)
 
-    assert "minimum_rows in eval: expected at least 25000 rows, found 23611" in error.message
+    assert (
+        "minimum_rows in eval: expected at least 25000 rows in each split, found 23611"
+        in error.message
+    )
     assert "1 of 14" in error.message
 
 

@@ -18,8 +18,10 @@ class Checks(Section):
     divergence for numbers, both from 0 to 1, as TFDV measures them.
     """
 
-    minimum_rows: Count = 1000
-    minimum_class_share: Share = 0.01
+    minimum_rows: Count = Field(default=1000, description="fewest rows of each split")
+    minimum_class_share: Share = Field(
+        default=0.01, description="smallest share of the rarer label among the rows of each split"
+    )
     drift: dict[Name, Share] = Field(
         default={}, description="largest distance of a column's last span from the span before it"
     )
