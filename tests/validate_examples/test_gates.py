@@ -175,6 +175,42 @@ def test_a_column_that_is_empty_is_told_in_our_own_words(
     assert "ropped" not in error.message
 
 
+@pytest.mark.parametrize(
+    ("said", "bad", "words"),
+    [
+        (
+            "shape { dim { size: 1 } }",
+            None,
+            "schema:amount:shape in eval: expected a value in a share of 1 of the rows, found 0.98",
+        ),
+        (
+            "float_domain { disallow_nan: true }",
+            float("nan"),
+            "schema:amount:nan in eval: expected finite numbers, found others in 4 rows",
+        ),
+        (
+            "float_domain { disallow_inf: true }",
+            float("inf"),
+            "schema:amount:infinity in eval: expected finite numbers, found others in 4 rows",
+        ),
+    ],
+)
+def test_a_missing_value_of_a_shape_and_what_is_no_finite_number_stop_by_rows(
+    small_settings: Make, months: Callable[..., Path], said: str, bad: float | None, words: str
+) -> None:
+    schema = SMALL_SCHEMA.replace(
+        'name: "amount" type: FLOAT presence { min_fraction: 1.0 min_count: 1 }',
+        f'name: "amount" type: FLOAT {said}',
+    )
+    amounts = [bad if n % 50 == 7 else 1.0 for n in range(200)]
+    examples = months(mar=small_rows(200, 400, amount=amounts))
+
+    error = failing(small_settings({"schema": schema}), examples)
+
+    assert words in error.message
+    assert "(rows 7, 57, 107, 157 of eval 2013-03)" in error.message
+
+
 def test_a_number_outside_its_range_of_0_to_1_is_counted(
     small_settings: Make, months: Callable[..., Path]
 ) -> None:

@@ -91,6 +91,20 @@ def test_a_split_without_rows_has_statistics_on_beam_too(
 
 
 @pytest.mark.parametrize("beam", [Beam(), Beam(work="all")], ids=["by row group", "on Beam"])
+def test_all_texts_of_a_column_are_listed_where_that_is_asked(tmp_path: Path, beam: Beam) -> None:
+    from components.validate_examples.statistics import compute_all
+
+    rows = [FULL | {"text": f"t{number}"} for number in range(1200)]
+    manifest, _ = _write(tmp_path, [("2024-01", "train", rows)])
+    for listed, expected in ((None, 1200), (1000, 1000)):
+        computed = compute_all(tmp_path, manifest, beam, listed)
+        for statistics in (computed.splits["train"], computed.spans["2024-01"]):
+            (texts,) = (f for f in statistics.datasets[0].features if f.path.step[0] == "text")
+            assert len(texts.string_stats.rank_histogram.buckets) == expected
+            assert texts.string_stats.unique == 1200
+
+
+@pytest.mark.parametrize("beam", [Beam(), Beam(work="all")], ids=["by row group", "on Beam"])
 def test_a_shard_that_is_not_what_the_manifest_says_is_named(tmp_path: Path, beam: Beam) -> None:
     from components.validate_examples.statistics import compute_all
 
