@@ -1,8 +1,7 @@
 """A preprocessing_fn's transform as ONNX, converted from the graph that TFT saved.
 
 Why: what a function of the user's computes cannot be assembled from declarations. tf2onnx converts
-the graph; what it cannot is TFT's vocabularies, whose contents are read from the saved tables and
-become LabelEncoders here.
+the graph; what it cannot, or gives another value for, is in function_ops.
 
 Rules: an operation that ONNX Runtime does not have is a SettingsError that names it, never left
 out; every input is rank 1, [batch], named as its column; tensors are renamed by their place, so
@@ -15,7 +14,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +30,9 @@ from tf2onnx import optimizer, tf_loader, tfonnx  # type: ignore[import-untyped]
 
 from components.core.errors import SettingsError
 from components.core.examples import InputType
+from components.transform_features.function_ops import ML_DOMAIN, Tables, handlers
 from components.transform_features.onnx_form import FILE_NAME, IR_VERSION, ML_OPSET, OPSET
 
-Tables = Mapping[str, tuple[list[str], list[int]]]
-_ML = "ai.onnx.ml"
 _OUTPUTS = ("dense", "ids")
 _DTYPES = {"float32": tf.float32, "string": tf.string}
 _TYPES = {"float32": onnx.TensorProto.FLOAT, "string": onnx.TensorProto.STRING}
@@ -48,7 +45,7 @@ def write_function_onnx(transform_graph: Path, inputs: Mapping[str, InputType]) 
     _rename_tensors(model.graph, list(inputs))
     _all_inputs(model.graph, inputs)
     del model.opset_import[:]
-    for domain, version in (("", OPSET), (_ML, ML_OPSET)):
+    for domain, version in (("", OPSET), (ML_DOMAIN, ML_OPSET)):
         model.opset_import.append(helper.make_opsetid(domain, version))
     onnx.checker.check_model(model, full_check=True)
     path = transform_graph / FILE_NAME
@@ -95,8 +92,8 @@ def _convert(function: Any, names: list[str]) -> onnx.ModelProto:
             graph,
             continue_on_error=True,
             opset=OPSET,
-            extra_opset=[helper.make_opsetid(_ML, ML_OPSET)],
-            custom_op_handlers=_handlers(tables),
+            extra_opset=[helper.make_opsetid(ML_DOMAIN, ML_OPSET)],
+            custom_op_handlers=handlers(tables),
             input_names=given,
             output_names=list(outputs),
             tensors_to_rename=dict(zip(given, names, strict=True)) | outputs,
@@ -130,105 +127,6 @@ def _name_tables(graph_def: Any, tables: Tables) -> None:
             node.attr["value_dtype"].type = tf.int64.as_datatype_enum
 
 
-def _handlers(tables: Tables) -> dict[str, Any]:
-    """Return what replaces TFT's operations on vocabularies; tf2onnx calls each on a node."""
-
-    def contents(node: Any) -> tuple[list[str], list[int]]:
-        table = node.inputs[0]
-        while table.type == "Identity":
-            table = table.inputs[0]
-        shared = table.get_attr_value("shared_name")
-        return tables[shared.decode() if isinstance(shared, bytes) else shared]
-
-    def find(context: Any, node: Any, _: str, __: Any) -> None:
-        texts, ids = contents(node)
-        default = int(node.inputs[2].get_tensor_value())
-        shape, source, outputs = context.get_shape(node.input[1]), node.input[1], node.output
-        context.remove_node(node.name)
-        context.make_node(
-            "LabelEncoder",
-            [source],
-            outputs=outputs,
-            domain=_ML,
-            name=node.name,
-            attr={"keys_strings": texts, "values_int64s": ids, "default_int64": default},
-            shapes=[shape],
-            dtypes=[onnx.TensorProto.INT64],
-        )
-
-    def size(context: Any, node: Any, _: str, __: Any) -> None:
-        texts, _ids = contents(node)
-        output = node.output[0]
-        context.remove_node(node.name)
-        constant = context.make_const(f"{node.name}_size", np.array(len(texts), np.int64))
-        context.replace_all_inputs(output, constant.output[0])
-
-    return {
-        "LookupTableFindV2": (find, []),
-        "LookupTableSizeV2": (size, []),
-        "StringToHashBucketFast": (_only_bucket, []),
-        "SelectV2": (_where, []),
-        # ONNX's own lower and upper case depend on the machine's locales.
-        "StringLower": (_leave, []),
-        "StringUpper": (_leave, []),
-        "UpperBound": (partial(_bound, True), []),
-        "LowerBound": (partial(_bound, False), []),
-    }
-
-
-def _leave(_: Any, __: Any, ___: str, ____: Any) -> None:
-    """Leave an operation as it is, which refuses it."""
-
-
-def _where(context: Any, node: Any, _: str, __: Any) -> None:
-    """Choose; tf2onnx multiplies by 0 and 1 instead, which makes NaN of what was not chosen."""
-    inputs, outputs = node.input, node.output
-    shape, kind = context.get_shape(outputs[0]), context.get_dtype(outputs[0])
-    context.remove_node(node.name)
-    context.make_node(
-        "Where", inputs, outputs=outputs, name=node.name, shapes=[shape], dtypes=[kind]
-    )
-
-
-def _only_bucket(context: Any, node: Any, _: str, __: Any) -> None:
-    """A hash in one bucket is 0, which is what a vocabulary's one id for the rest is made of."""
-    if node.get_attr_value("num_buckets") != 1:
-        return
-    source, output, shape = node.input[0], node.output[0], context.get_shape(node.output[0])
-    context.remove_node(node.name)
-    sizes = context.make_node("Shape", [source])
-    zeros = context.make_node(
-        "ConstantOfShape",
-        [sizes.output[0]],
-        attr={"value": helper.make_tensor("zero", onnx.TensorProto.INT64, [1], [0])},
-        shapes=[shape],
-        dtypes=[onnx.TensorProto.INT64],
-    )
-    context.replace_all_inputs(output, zeros.output[0])
-
-
-def _bound(upper: bool, context: Any, node: Any, _: str, __: Any) -> None:
-    """Count the boundaries [k, n] up to each value [k, m], as C++'s upper_bound or lower_bound.
-
-    NaN is neither more nor less than a boundary: the upper bound has all before it, the lower none.
-    """
-    boundaries, values = node.input
-    output, shape = node.output[0], context.get_shape(node.output[0])
-    kind = context.get_dtype(output)
-    context.remove_node(node.name)
-    columns = context.make_const(f"{node.name}_columns", np.array([1], np.int64)).output[0]
-    rows = context.make_const(f"{node.name}_rows", np.array([2], np.int64)).output[0]
-    across = context.make_node("Unsqueeze", [boundaries, columns]).output[0]
-    down = context.make_node("Unsqueeze", [values, rows]).output[0]
-    compared = context.make_node("Greater" if upper else "Less", [across, down]).output[0]
-    before = context.make_node("Not", [compared]).output[0] if upper else compared
-    numbers = context.make_node("Cast", [before], attr={"to": kind}).output[0]
-    counted = context.make_node(
-        "ReduceSum", [numbers, rows], attr={"keepdims": 0}, shapes=[shape], dtypes=[kind]
-    )
-    context.replace_all_inputs(output, counted.output[0])
-
-
 def _require_runs(path: Path) -> None:
     """Raise SettingsError where ONNX Runtime has no implementation for a type that is used."""
     try:
@@ -243,7 +141,9 @@ def _require_runs(path: Path) -> None:
 
 def _refuse_unknown(model: onnx.ModelProto) -> None:
     """Raise SettingsError naming the operations that ONNX does not have."""
-    known = {schema.name for schema in onnx.defs.get_all_schemas() if schema.domain in ("", _ML)}
+    known = {
+        schema.name for schema in onnx.defs.get_all_schemas() if schema.domain in ("", ML_DOMAIN)
+    }
     unknown = sorted({node.op_type for node in model.graph.node} - known)
     if unknown:
         raise SettingsError(

@@ -1,6 +1,7 @@
 """Write the features of every row, and prove the ONNX form on the way.
 
-Rules: rows in are rows out, in their order; one batch of rows is in memory at a time; the ONNX form
+Rules: rows in are rows out, in their order; one batch of rows is in memory at a time; a row's
+features do not depend on the rows beside it; the ONNX form
 gives TFT's features on hand-made edge rows, then on every row of the evaluation split, batch by
 batch, each before it is written.
 """
@@ -8,6 +9,7 @@ batch, each before it is written.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +19,7 @@ from components.core.errors import IntegrityError
 from components.core.examples import SPLITS, ExamplesManifest, Split
 from components.core.feature_writer import SplitWriter
 from components.core.features import FeatureArrays
-from components.transform_features import onnx_form, parity
+from components.transform_features import independence, onnx_form, parity
 from components.transform_features.application import Raw, SavedTransform, Transformed
 from components.transform_features.recipe import Fitted
 from components.transform_features.rows import RawRows, iter_rows
@@ -57,6 +59,12 @@ class Materializer:
         self._fitted = fitted
         self._inputs = {column.name: column.dtype for column in fitted.inputs}
         self._onnx = parity.OnnxTransform(transform_graph / onnx_form.FILE_NAME)
+
+    def require_independent(self, saved: SavedTransform) -> None:
+        """Raise SettingsError where a training row's features depend on the rows beside it."""
+        rows = iter_rows(self._examples, self._manifest, "train", self._inputs, independence.ROWS)
+        for first in islice(rows, 1):
+            independence.require_independent(saved, first.raw, self._fitted)
 
     def prove_edges(self, saved: SavedTransform) -> Agreement:
         """Return the forms' agreement on rows that the data may never hold.

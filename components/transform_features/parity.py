@@ -2,19 +2,22 @@
 
 Rules: ids are identical, dense values differ by at most 1e-5 of 1 + |value|; rows with missing,
 infinite, huge, unseen and strange values are compared too, whatever the data holds; a difference is
-an IntegrityError, because two forms of one transform would then score one row differently.
+an IntegrityError, because two forms of one transform would then score one row differently. A
+preprocessing_fn whose ONNX form does not run is a SettingsError.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from components.core.batches import BATCH_ROWS
-from components.core.errors import IntegrityError
+from components.core.errors import IntegrityError, SettingsError
 from components.core.examples import batches
 from components.transform_features.application import Transformed
 from components.transform_features.civil_dates import LIMIT
@@ -98,12 +101,27 @@ class OnnxTransform:
         names = [output.name for output in self._session.get_outputs()]
         parts = []
         for batch in batches(raw, BATCH_ROWS):
-            parts.append(dict(zip(names, self._session.run(names, batch), strict=True)))
+            parts.append(dict(zip(names, _run(self._session, names, batch), strict=True)))
         rows = len(next(iter(raw.values())))
         return Transformed(
             dense=_joined(parts, "dense", np.empty((rows, 0), np.float32)),
             ids=_joined(parts, "ids", np.empty((rows, 0), np.int64)),
         )
+
+
+def _run(session: Any, names: list[str], batch: Mapping[str, Any]) -> Any:
+    """Run a session; what onnxruntime says of a failure may quote rows and goes to the log."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+    try:
+        return session.run(names, batch)
+    except (errors.Fail, errors.InvalidArgument, errors.RuntimeException) as error:
+        found = re.search(r"running (\w+) node", str(error))
+        raise SettingsError(
+            "the preprocessing_fn cannot be carried over to ONNX: ONNX Runtime fails at "
+            f"{found[1] if found else 'one of its operations'} on a row",
+            remedy="compute it in another way, or declare the features in transform.features",
+        ) from error
 
 
 def _joined(
@@ -112,29 +130,47 @@ def _joined(
     return np.concatenate([p[name] for p in parts]) if parts and name in parts[0] else nothing
 
 
-def require_same(expected: Transformed, actual: Transformed, fitted: Fitted) -> float:
-    """Return the largest absolute difference of dense values; raise IntegrityError above tolerance.
+@dataclass(frozen=True)
+class Differences:
+    """In how many rows each feature differs, and the largest absolute difference of a number."""
 
-    The message names the feature and the number of rows, never a value.
-    """
+    dense: dict[str, int]
+    ids: dict[str, int]
+    largest: float
+
+
+def differences(expected: Transformed, actual: Transformed, fitted: Fitted) -> Differences:
+    """Compare the features of the same rows."""
     with np.errstate(invalid="ignore"):
         difference = np.abs(expected.dense.astype(np.float64) - actual.dense)
         # Equal infinities (a huge value on a narrow scale) differ by nothing.
         difference[expected.dense == actual.dense] = 0.0
         close = difference <= TOLERANCE * (1 + np.abs(expected.dense))
-    _refuse(~close, [column.name for column in fitted.dense], "dense value")
-    _refuse(expected.ids != actual.ids, [column.name for column in fitted.ids], "id")
-    return float(difference.max(initial=0.0))
-
-
-def _refuse(wrong: np.ndarray[Any, Any], names: list[str], what: str) -> None:
-    if not wrong.any():
-        return
-    counts = {name: int(n) for name, n in zip(names, wrong.sum(axis=0), strict=True) if n}
-    raise IntegrityError(
-        f"the ONNX form of the transform gives another {what} than TFT: "
-        + ", ".join(f"{name} in {n} rows" for name, n in counts.items()),
-        remedy="report it with the settings; no model may be built on this transform",
-        expected="no row",
-        actual=counts,
+    return Differences(
+        dense=_counts(~close, [column.name for column in fitted.dense]),
+        ids=_counts(expected.ids != actual.ids, [column.name for column in fitted.ids]),
+        largest=float(difference.max(initial=0.0)),
     )
+
+
+def _counts(wrong: np.ndarray[Any, Any], names: list[str]) -> dict[str, int]:
+    return {name: int(n) for name, n in zip(names, wrong.sum(axis=0), strict=True) if n}
+
+
+def require_same(expected: Transformed, actual: Transformed, fitted: Fitted) -> float:
+    """Return the largest absolute difference of dense values; raise IntegrityError above tolerance.
+
+    The message names the feature and the number of rows, never a value.
+    """
+    found = differences(expected, actual, fitted)
+    for what, counts in (("dense value", found.dense), ("id", found.ids)):
+        if counts:
+            raise IntegrityError(
+                f"the ONNX form of the transform gives another {what} than TFT: "
+                + ", ".join(f"{name} in {n} rows" for name, n in counts.items()),
+                remedy="limit what a preprocessing_fn computes to numbers that the data can hold "
+                "(tf.clip_by_value); for declared features, report it with the settings",
+                expected="no row",
+                actual=counts,
+            )
+    return found.largest

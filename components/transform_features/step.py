@@ -73,6 +73,7 @@ def transform_features(
         fitted = _fit(examples, recipe, transform_graph, Path(parts), settings.beam)
         writer = Materializer(examples, manifest, fitted, transform_graph)
         saved = SavedTransform(transform_graph)
+        writer.require_independent(saved)
         edges = writer.prove_edges(saved)
         made = Parts(Path(parts), manifest) if settings.beam.work == "all" else saved
         evaluation = writer.write(features, made)

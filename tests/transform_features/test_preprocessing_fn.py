@@ -103,6 +103,31 @@ def leaves_gaps(inputs):
 def gives_no_number(inputs):
     return {"distance": inputs["distance"], "root": tf.sqrt(-1.0 - inputs["distance"])}
 
+def compares_and_divides(inputs):
+    hour, port = filled(inputs["hour"]), inputs["origin"]
+    number = tf.cast(tf.clip_by_value(hour, -1000.0, 1000.0), tf.int64)
+    return {
+        "jfk": tf.cast(tf.equal(port, "JFK"), tf.int64),
+        "log": tf.math.log1p(tf.nn.relu(filled(inputs["distance"]))),
+        "not jfk": tf.cast("JFK" != port, tf.int64),
+        "noon": tf.cast(tf.not_equal(hour, 12.0), tf.float32),
+        "of day": tf.math.floormod(hour - 10.0, 6.0),
+        "of night": tf.math.floormod(number - 10, 6),
+        "unknown": tf.cast(inputs["plane_model"] == "", tf.float32),
+    }
+
+def compares_two_texts(inputs):
+    return {"same": tf.cast(inputs["origin"] == inputs["plane_model"], tf.float32)}
+
+def takes_the_mean_of_the_batch(inputs):
+    return {"x": inputs["distance"] - tf.reduce_mean(inputs["distance"]), "y": inputs["hour"]}
+
+def numbers_its_rows(inputs):
+    return {"id": tf.cast(tf.cumsum(tf.ones_like(inputs["distance"])), tf.int64)}
+
+def draws(inputs):
+    return {"x": tf.random.uniform(tf.shape(inputs["distance"]))}
+
 def lowers(inputs):
     lower = tf.strings.lower(inputs["origin"])
     return {"port": tft.compute_and_apply_vocabulary(lower, num_oov_buckets=1)}
@@ -324,6 +349,69 @@ def test_what_onnx_cannot_compute_is_named(
 ) -> None:
     with pytest.raises(SettingsError, match=r"cannot be carried over to ONNX: .*StringLower"):
         transform(tmp_path / "run", examples, preprocessing_fn=f"{MODULE}:lowers")
+
+
+@pytest.mark.slow
+def test_comparisons_logarithms_and_remainders_are_carried_over(
+    transform: Callable[..., Run], examples: Path, tmp_path: Path
+) -> None:
+    made = transform(tmp_path / "run", examples, preprocessing_fn=f"{MODULE}:compares_and_divides")
+
+    hour, distance = (raw(made, name, "float32", "eval") for name in ("hour", "distance"))
+    port, plane = (raw(made, name, "string", "eval") for name in ("origin", "plane_model"))
+    expected = {
+        "jfk": port == "JFK",
+        "log": np.log1p(distance),
+        "not jfk": port != "JFK",
+        "noon": hour != 12,
+        "of day": (hour - 10) % 6,
+        "of night": (hour - 10) % 6,
+        "unknown": plane == "",
+    }
+    for name, values in expected.items():
+        np.testing.assert_allclose(column(made, name, "eval"), values, rtol=1e-6)
+        assert len(set(values.tolist())) > 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("function", "cause"),
+    [
+        ("takes_the_mean_of_the_batch", "other features when other rows are beside it: x$"),
+        ("numbers_its_rows", "other features when other rows are beside it: id$"),
+        ("draws", "other features when other rows are beside it: x$"),
+        ("compares_two_texts", "TensorFlow's Equal of texts with more than one text"),
+    ],
+)
+def test_a_function_that_no_other_form_can_follow_is_refused(
+    transform: Callable[..., Run], examples: Path, tmp_path: Path, function: str, cause: str
+) -> None:
+    with pytest.raises(SettingsError, match=cause):
+        transform(tmp_path / "run", examples, preprocessing_fn=f"{MODULE}:{function}")
+
+
+def test_an_onnx_form_that_fails_on_a_row_is_told_by_its_operation_without_the_value(
+    tmp_path: Path,
+) -> None:
+    of = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [
+            onnx.helper.make_node("Cast", ["word"], ["number"], to=onnx.TensorProto.INT64),
+            onnx.helper.make_node("Unsqueeze", ["number", "one"], ["ids"]),
+        ],
+        "casts",
+        [of("word", onnx.TensorProto.STRING, ["batch"])],
+        [of("ids", onnx.TensorProto.INT64, ["batch", 1])],
+        [onnx.numpy_helper.from_array(np.array([1], np.int64), "one")],
+    )
+    imports = [onnx.helper.make_opsetid("", 18)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=imports, ir_version=9), tmp_path / "x")
+
+    form = OnnxTransform(tmp_path / "x")
+    assert form.apply({"word": np.array(["12"], object)}).ids.tolist() == [[12]]
+    with pytest.raises(SettingsError, match="ONNX Runtime fails at Cast on a row") as caught:
+        form.apply({"word": np.array(["a secret"], object)})
+    assert "a secret" not in caught.value.message
 
 
 def test_the_users_module_is_part_of_the_stages_code(source: dict[str, Any]) -> None:
