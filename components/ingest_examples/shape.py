@@ -6,6 +6,7 @@ no column of the examples; columns are sorted by name; a new column never replac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -131,9 +132,16 @@ def label(rows: pa.Table, target: Target) -> pa.ChunkedArray:
         if not (whole or pa.types.is_string(column.type)):
             raise _wrong_target(target, column, "text", "above")
         return pc.equal(column.cast(pa.string()), target.equals).cast(pa.int64())
-    if not (whole or pa.types.is_floating(column.type)):
+    if target.above is None or not (whole or pa.types.is_floating(column.type)):
         raise _wrong_target(target, column, "numbers", "equals")
-    return pc.greater(column.cast(pa.float64(), safe=False), target.above).cast(pa.int64())
+    return _above(column, target.above).cast(pa.int64())
+
+
+def _above(column: pa.ChunkedArray, bound: float) -> pa.ChunkedArray:
+    """Compare whole numbers as such: float64 would make some equal that differ."""
+    if pa.types.is_integer(column.type) and -(2.0**63) <= bound < 2.0**63:
+        return pc.greater(column, pa.scalar(math.floor(bound), pa.int64()))
+    return pc.greater(column.cast(pa.float64(), safe=False), bound)
 
 
 def _wrong_target(target: Target, column: pa.ChunkedArray, wanted: str, other: str) -> DataError:

@@ -5,7 +5,8 @@ Why: later stages then have few cases, and a column means the same whatever it w
 Rules:
 1. a column is int64, float64, string or a timestamp (of the unit and zone that it has);
 2. integers and truth values become int64, decimals float64, dates timestamps; nothing is rounded
-   or cut on the way: a value that does not fit is an error;
+   or cut on the way: a value that does not fit is an error (exact_numbers.py says what of numbers),
+   unless the settings themselves make its column float64;
 3. of several pieces of one table, each knowing only its own rows, a column gets the narrowest type
    that holds them all; a column without any value is float64;
 4. a message names the table's file and the column, never a value.
@@ -17,10 +18,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from components.core.data_settings import ColumnKind
 from components.core.errors import DataError
+from components.reading.exact_numbers import first_lost, reaches_inexact
 
 KINDS: Mapping[ColumnKind, pa.DataType] = {
     "int64": pa.int64(),
@@ -29,7 +30,6 @@ KINDS: Mapping[ColumnKind, pa.DataType] = {
     "timestamp": pa.timestamp("us"),
 }
 _UNITS = ("s", "ms", "us", "ns")
-BEYOND_INT64 = float(2**63)
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType | None:
@@ -104,27 +104,60 @@ def known(schema: pa.Schema) -> pa.Schema:
     )
 
 
-def cast_batch(batch: pa.RecordBatch, schema: pa.Schema, name: str, first: int) -> pa.RecordBatch:
+def cast_batch(
+    batch: pa.RecordBatch,
+    schema: pa.Schema,
+    name: str,
+    first: int,
+    given: Mapping[str, ColumnKind],
+) -> pa.RecordBatch:
     """Return a batch of exactly this schema's columns, in its order; DataError for a misfit.
 
-    `first` is the number of the batch's first row, for the message.
+    `first` is the number of the batch's first row, for the message, `given` the settings' types.
     """
     columns = []
     for field in schema:
         column = batch.column(field.name)
-        columns.append(column if column.type == field.type else _cast(column, field, name, first))
+        if column.type != field.type:
+            column = _cast(column, field, name, first, rounds=field.name in given)
+        columns.append(column)
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _cast(column: pa.Array, field: pa.Field, name: str, first: int) -> pa.Array:
+def _cast(column: pa.Array, field: pa.Field, name: str, first: int, *, rounds: bool) -> pa.Array:
     try:
-        return column.cast(field.type)
+        cast = column.cast(field.type, safe=not pa.types.is_floating(field.type))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        pass
+        raise _misfit(column, field, name, first) from None
+    if not rounds and not pa.types.is_floating(column.type) and reaches_inexact(cast):
+        require_exact(_digits(column), field.name, name, first)
+    return cast
+
+
+def _digits(column: pa.Array) -> pa.Array:
+    """Return the text of each number, in plain digits."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_decimal(column.type) and column.type.scale < 0:
+        column = column.cast(pa.decimal256(76, 0))
+    return column.cast(pa.string())
+
+
+def require_exact(text: pa.Array, column: str, name: str, first: int) -> None:
+    """Raise DataError where a column of numbers, given as texts, has one that float64 changes."""
+    lost = first_lost(text)
+    if lost is not None:
+        raise DataError(
+            f"column {column} of {name} holds {lost.what}, first in row {first + lost.place}",
+            remedy=f"set source.*.types.{column} to string, or to float64 to round it",
+        )
+
+
+def _misfit(column: pa.Array, field: pa.Field, name: str, first: int) -> DataError:
     row = first + first_misfit(column, field.type)
     beyond = pa.types.is_integer(column.type) and pa.types.is_integer(field.type)
     what = "an integer beyond int64" if beyond else f"what is no {field.type}"
-    raise DataError(
+    return DataError(
         f"column {field.name} of {name} holds {what}, first in row {row}",
         remedy="store it as text, or correct source.*.types",
     )
@@ -154,11 +187,3 @@ def require_text_column(column: pa.Array, column_name: str, name: str, first: in
             f"column {column_name} of {name} holds text that is not UTF-8, first in row {row}",
             remedy="write it as UTF-8",
         ) from None
-
-
-def has_huge(column: pa.Array | pa.ChunkedArray) -> bool:
-    """Say whether a column of floats has a number that no int64 holds."""
-    if not pa.types.is_floating(column.type):
-        return False
-    least, most = pc.min_max(column).values()
-    return any(abs(value.as_py() or 0.0) >= BEYOND_INT64 for value in (least, most))

@@ -8,7 +8,8 @@ Rules:
    without a date, or finer than microseconds, is text; a column whose blocks differ is the
    narrowest type that holds them all (columns.py), else text;
 2. the settings' `types` win, and a value that does not fit them is an error;
-3. an integer beyond int64 is an error, unless the settings make its column text or float64;
+3. a number that float64 would change in a column of float64 is an error (exact_numbers.py), unless
+   the settings make its column text or float64;
 4. rows are numbered as an editor numbers lines where no value has a line break: the header is 1;
 5. a column without a name is called by its place, `column_1` and so on;
 6. an error names file, column and row, never a value.
@@ -24,7 +25,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as csv
 
 from components.core.data_settings import Table
@@ -32,10 +32,11 @@ from components.core.errors import DataError
 from components.reading.columns import (
     KINDS,
     first_misfit,
-    has_huge,
     require_distinct,
+    require_exact,
     wider,
 )
+from components.reading.exact_numbers import reaches_inexact
 from components.reading.files import UNREADABLE, File
 from components.reading.text import damaged, open_text, require_text
 
@@ -45,7 +46,6 @@ _FIRST_ROW = 2
 _TIMES = (pa.timestamp("us"), pa.timestamp("us", "UTC"))
 _CONVERSION = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error")
 _SHAPE = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
-_INTEGER = r"^\s*[+-]?\d{19,}\s*$"
 _FORM = "correct the file; source.*.delimiter stands between columns, and one line is the header"
 
 
@@ -68,14 +68,14 @@ def find_csv(file: File, table: Table) -> tuple[pa.Schema, int]:
     names = header.names
     given = {name: KINDS[kind] for name, kind in table.types.items() if name in names}
     types: dict[str, pa.DataType] = {name: pa.null() for name in names} | given
-    rows, huge, done, last = 0, set[str](), not header.has_rows, None
+    rows, inexact, done, last = 0, set[str](), not header.has_rows, None
     while not done:
         try:
             found = _first_types(file, table, header, given, rows)
             types = {name: _holds_both(types[name], found[name]) for name in names}
             for batch in _batches(file, table, header, types, skip=rows):
                 rows += batch.num_rows
-                huge |= {name for name in names if has_huge(batch.column(name))}
+                inexact |= {name for name in names if reaches_inexact(batch.column(name))}
                 last = batch.column(names[-1])[-1:]
             done = True
         except _Misfit as misfit:
@@ -83,9 +83,9 @@ def find_csv(file: File, table: Table) -> tuple[pa.Schema, int]:
                 raise _wrong_type(file, misfit, types) from None
             if types[misfit.column] in _TIMES:
                 types[misfit.column] = pa.string()
-    for name in sorted(huge - set(given)):
+    for name in sorted(inexact - set(given)):
         if types[name] == pa.float64():
-            _require_int64(file, table, header, name)
+            _require_exact(file, table, header, name)
     _require_closed(file, last, rows)
     return pa.schema(list(types.items())), rows
 
@@ -98,9 +98,26 @@ def read_csv(
     try:
         header = _header(file, table)
         if header.has_rows:
-            yield from _batches(file, table, header, types, columns=columns)
+            yield from _exact_batches(file, table, header, types, columns)
     except _Misfit as misfit:
         raise _wrong_type(file, misfit, types) from None
+
+
+def _exact_batches(
+    file: File,
+    table: Table,
+    header: _Header,
+    types: Mapping[str, pa.DataType],
+    columns: Sequence[str],
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows; whole numbers of this file may be float64 because of another file alone."""
+    unknown = {name for name in columns if types[name] == pa.float64()} - set(table.types)
+    for batch in _batches(file, table, header, types, columns=columns):
+        inexact = {name for name in unknown if reaches_inexact(batch.column(name))}
+        for name in sorted(inexact):
+            _require_exact(file, table, header, name)
+        unknown -= inexact
+        yield batch
 
 
 @dataclass(frozen=True)
@@ -276,26 +293,10 @@ def _wrong_type(file: File, misfit: _Misfit, types: Mapping[str, pa.DataType]) -
     )
 
 
-def _require_int64(file: File, table: Table, header: _Header, name: str) -> None:
-    """Raise DataError where a column of numbers is written with an integer beyond int64."""
-    rows = 0
+def _require_exact(file: File, table: Table, header: _Header, name: str) -> None:
+    """Raise DataError where a column of numbers is written with one that float64 changes."""
+    first = _FIRST_ROW
     types = {name: pa.string()}
     for batch in _batches(file, table, header, types, columns=[name]):
-        place = pc.index(_beyond(batch.column(0)), True).as_py()
-        if place >= 0:
-            raise DataError(
-                f"column {name} of {file.name} holds an integer beyond int64, first in row "
-                f"{rows + place + _FIRST_ROW}",
-                remedy=f"set source.*.types.{name} to string, or to float64 to round it",
-            )
-        rows += batch.num_rows
-
-
-def _beyond(text: pa.Array) -> pa.Array:
-    """Return which texts are integers beyond int64, exactly: compared digit by digit."""
-    text = pc.if_else(pc.match_substring_regex(text, _INTEGER), pc.utf8_trim_whitespace(text), None)
-    digits = pc.utf8_ltrim(text, "+-0")
-    length = pc.utf8_length(digits)
-    largest = pc.if_else(pc.starts_with(text, "-"), str(2**63), str(2**63 - 1))
-    beyond = pc.and_(pc.equal(length, len(str(2**63))), pc.greater(digits, largest))
-    return pc.fill_null(pc.or_(pc.greater(length, len(str(2**63))), beyond), False)
+        require_exact(batch.column(0), name, file.name, first)
+        first += batch.num_rows

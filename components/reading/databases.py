@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
@@ -127,11 +127,23 @@ def _duckdb(database: str, address: str, statement: str) -> Iterator[pa.RecordBa
                 raise _failed(database, "it is not one SELECT statement")
             connection.execute("SET TimeZone = 'UTC'")
             # While a reader is open, DuckDB lets whoever connects to the file anew wait for ever.
-            with connection.sql(statement).to_arrow_reader(BATCH_ROWS) as reader:
+            relation = connection.sql(statement)
+            _require_known_types(relation, database)
+            with relation.to_arrow_reader(BATCH_ROWS) as reader:
                 yield reader
     except duckdb.Error as error:
         kind = type(error).__name__.removesuffix("Exception")
         raise _failed(database, f"DuckDB answers with {kind}") from None
+
+
+def _require_known_types(relation: Any, database: str) -> None:
+    """Raise DataError for a column that DuckDB gives to Arrow as other numbers than it holds."""
+    for name, kind in zip(relation.columns, relation.types, strict=True):
+        if str(kind) == "UHUGEINT":
+            raise DataError(
+                f"column {name} of the query of {database} is UHUGEINT, which cannot be read",
+                remedy="cast it in the query, to VARCHAR or DOUBLE",
+            )
 
 
 def _failed(database: str, cause: str) -> DataError:

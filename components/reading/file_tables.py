@@ -59,7 +59,7 @@ class FileTable:
     def _rows(self, file: File, reader: Reader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         first = 1
         for batch in reader.read(file, self._table, self._stored, schema.names):
-            yield cast_batch(batch, schema, file.name, first)
+            yield cast_batch(batch, schema, file.name, first, self._table.types)
             first += batch.num_rows
 
 

@@ -4,7 +4,8 @@ Rules:
 1. a column is a key of any line; a line without it has null there;
 2. what JSON tells apart is not mixed: numbers, text and truth values in one column are an error;
    text that looks like times in all its lines is times;
-3. an integer beyond int64 is an error, unless the settings make its column float64;
+3. a number that float64 would change in a column of float64 is an error (exact_numbers.py), unless
+   the settings make its column float64;
 4. rows are numbered from 1; an error names file, column and row, never a value.
 """
 
@@ -23,11 +24,11 @@ from components.core.data_settings import Table
 from components.core.errors import DataError
 from components.reading.columns import (
     KINDS,
-    has_huge,
     plain_schema,
     require_text_column,
     wider,
 )
+from components.reading.exact_numbers import first_lost, reaches_inexact
 from components.reading.files import UNREADABLE, File
 from components.reading.text import damaged, open_text, require_text
 
@@ -52,7 +53,7 @@ def find_json(file: File, table: Table) -> tuple[pa.Schema, int]:
         for field in found.schema:
             if field.name not in given.names:
                 types[field.name] = _holds_both(types.get(field.name, pa.null()), field, file, rows)
-                _require_int64(block, found.column(field.name), field.name, file, rows)
+                _require_exact(block, found.column(field.name), field.name, file, rows)
             elif _key(field.name) in block:
                 types[field.name] = field.type
         rows += found.num_rows
@@ -67,9 +68,11 @@ def read_json(
     wanted = pa.schema([(name, given.get(name, schema.field(name).type)) for name in columns])
     rows = 0
     for block in _blocks(file):
-        for batch in _parsed(block, wanted, "ignore", file, rows).combine_chunks().to_batches():
-            yield batch
-            rows += batch.num_rows
+        found = _parsed(block, wanted, "ignore", file, rows).combine_chunks()
+        for name in (name for name in columns if name not in given):
+            _require_exact(block, found.column(name), name, file, rows)
+        yield from found.to_batches()
+        rows += found.num_rows
 
 
 def _blocks(file: File) -> Iterator[bytes]:
@@ -189,16 +192,18 @@ def _key(name: str) -> bytes:
     return json.dumps(name, ensure_ascii=False).encode()
 
 
-def _require_int64(block: bytes, column: pa.ChunkedArray, name: str, file: File, rows: int) -> None:
-    """Raise DataError where a column of numbers is written with an integer beyond int64."""
-    if not has_huge(column):
+def _require_exact(block: bytes, column: pa.ChunkedArray, name: str, file: File, rows: int) -> None:
+    """Raise DataError where a column of numbers is written with one that float64 changes."""
+    if not reaches_inexact(column):
         return
-    for match in re.finditer(re.escape(_key(name)) + rb"\s*:\s*(-?\d{19,})\s*[,}]", block):
-        if not -(2**63) <= int(match[1]) < 2**63:
-            lines = block[: match.start()].splitlines()
-            before = sum(1 for line in lines if line.strip().endswith(b"}"))
-            raise DataError(
-                f"column {name} of {file.name} holds an integer beyond int64, first in row "
-                f"{rows + before + 1}",
-                remedy=f"set source.*.types.{name} to float64 to round it, or write it as text",
-            )
+    key = rb"(?:%b|%b)" % (re.escape(_key(name)), re.escape(json.dumps(name).encode()))
+    number = re.compile(key + rb"\s*:\s*(-?\d{16,}(?:\.\d+)?)\s*[,}]")
+    lost = first_lost(pa.array(number.findall(block), pa.binary()).cast(pa.string()))
+    if lost is not None:
+        match = next(itertools.islice(number.finditer(block), lost.place, None))
+        lines = block[: match.start()].splitlines()
+        before = sum(1 for line in lines if line.strip().endswith(b"}"))
+        raise DataError(
+            f"column {name} of {file.name} holds {lost.what}, first in row {rows + before + 1}",
+            remedy=f"set source.*.types.{name} to float64 to round it, or write it as text",
+        )

@@ -95,8 +95,9 @@ class QueryTable:
         if database is None or statement is None:
             raise SettingsError(f"{self.name} has no query", remedy="give a query and a database")
         with rows_of(database, one_select(statement, self.name)) as reader:
-            stored = _stored_schema(reader.schema, self.name)
-            schema = with_given(known(plain_schema(stored, self.name)), self._table)
+            stored = _stored_schema(reader.schema)
+            plain = known(plain_schema(_numbers(reader.schema, stored), self.name))
+            schema = with_given(plain, self._table)
             yield schema
             yield from evenly(self._typed(reader, stored, schema))
 
@@ -106,14 +107,12 @@ class QueryTable:
         first = 1
         for batch in reader:
             columns = [
-                _storage(column).cast(field.type)
-                for column, field in zip(batch.columns, stored, strict=True)
+                _storage(column, kind).cast(field.type)
+                for column, field, kind in zip(batch.columns, stored, schema.types, strict=True)
             ]
-            rows = cast_batch(
-                pa.RecordBatch.from_arrays(columns, schema=stored), schema, self.name, first
-            )
+            rows = pa.RecordBatch.from_arrays(columns, schema=stored)
+            yield cast_batch(rows, schema, self.name, first, self._table.types)
             first += batch.num_rows
-            yield rows
 
 
 def open_query(table: Table) -> QueryTable:
@@ -129,24 +128,42 @@ def one_select(statement: str, name: str) -> str:
     return statement
 
 
-def _stored_schema(schema: pa.Schema, name: str) -> pa.Schema:
+def _stored_schema(schema: pa.Schema) -> pa.Schema:
     """Return the types that a driver's columns have as Arrow's own: ADBC's numeric is text."""
     fields = []
     for field in schema:
         kind = field.type
-        opaque = getattr(kind, "type_name", "") == _NUMERIC
         if (field.metadata or {}).get(b"POSTGRESQL:type") == _MONEY:
             kind = pa.binary()  # whole hundredths: no number to take unseen
-        elif opaque:
-            kind = pa.float64()
+        elif _is_numeric(kind):
+            kind = pa.string()
         elif pa.types.is_timestamp(kind) and kind.tz is not None:
             kind = pa.timestamp(kind.unit, "UTC")
         fields.append(pa.field(field.name, kind))
     return pa.schema(fields)
 
 
-def _storage(column: pa.Array) -> pa.Array:
-    return column.storage if isinstance(column, pa.ExtensionArray) else column
+def _numbers(schema: pa.Schema, stored: pa.Schema) -> pa.Schema:
+    """Return the stored types with those numbers as numbers that the driver gives as text."""
+    return pa.schema(
+        [
+            pa.field(field.name, pa.float64() if _is_numeric(field.type) else kind)
+            for field, kind in zip(schema, stored.types, strict=True)
+        ]
+    )
+
+
+def _is_numeric(kind: pa.DataType) -> bool:
+    return getattr(kind, "type_name", "") == _NUMERIC
+
+
+def _storage(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return a driver's own type as what it stores; 5.00 as 5 where it is to become int64."""
+    if not isinstance(column, pa.ExtensionArray):
+        return column
+    if _is_numeric(column.type) and pa.types.is_integer(kind):
+        return pc.replace_substring_regex(column.storage, r"\.0*$", "")
+    return column.storage
 
 
 def _alone(column: pa.Array) -> pa.Array:

@@ -10,9 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from small_source import HEADER, Make, ingest
 
+from components.core.data_settings import Target
 from components.core.errors import DataError, IntegrityError
 from components.core.examples import ExamplesManifest, read_shards, read_split
 from components.ingest_examples import shards
+from components.ingest_examples.shape import label
 from components.ingest_examples.step import ingest_examples
 
 
@@ -129,3 +131,16 @@ def test_a_target_beyond_what_a_double_holds_is_compared_and_not_quoted(
     manifest = ExamplesManifest.read(tmp_path / "examples")
     labels = read_split(tmp_path / "examples", "train", [manifest.label])[manifest.label]
     assert labels.to_pylist() == [1, 0] * 5
+
+
+def test_a_target_next_to_its_bound_is_not_rounded_to_it() -> None:
+    rows = pa.table({"delay": [2**53 - 1, 2**53, 2**53 + 1, -(2**63), 2**63 - 1]})
+    for above, expected in (
+        (2.0**53, [0, 0, 1, 0, 1]),
+        (2.5, [1, 1, 1, 0, 1]),
+        (-(2.0**63), [1, 1, 1, 0, 1]),
+        (-(2.0**64), [1] * 5),
+        (2.0**63, [0] * 5),
+    ):
+        found = label(rows, Target(name="late", column="delay", above=above))
+        assert found.to_pylist() == expected

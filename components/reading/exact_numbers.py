@@ -1,0 +1,69 @@
+"""Numbers that a float64 would silently change: found by their digits, and refused.
+
+Rule: a fraction becomes the nearest float64, as everywhere; a number written in plain digits whose
+whole part is beyond 2**53 must be a float64 exactly, and an integer beyond int64 is none. A number
+with an exponent was a float where it was written. What the settings make a float64 is rounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# From here on the neighbour of a whole number may be no float64.
+EXACT = 2.0**53
+_PLAIN = r"^\s*(?P<sign>[+-]?)0*(?P<whole>[1-9]\d{15,})(?P<fraction>\.\d*)?\s*$"
+_DIGITS = 75  # one less than what decimal256 holds: a float64 next to the number still fits
+_LARGEST = str(2**63 - 1)
+_SMALLEST = str(2**63)
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The place of the first number that would be changed, and what it is, for a message."""
+
+    place: int
+    what: str
+
+
+def reaches_inexact(column: pa.Array | pa.ChunkedArray) -> bool:
+    """Say whether a column of floats has a number that others may have been rounded to."""
+    if not pa.types.is_floating(column.type):
+        return False
+    least, most = pc.min_max(column).values()
+    return any(abs(value.as_py() or 0.0) >= EXACT for value in (least, most))
+
+
+def first_lost(text: pa.Array) -> Lost | None:
+    """Return the first of the texts that is a number which float64 does not hold."""
+    parts = pc.extract_regex(text, _PLAIN)
+    sign, whole, fraction = (pc.struct_field(parts, name) for name in ("sign", "whole", "fraction"))
+    largest = pc.if_else(pc.equal(sign, "-"), _SMALLEST, _LARGEST)
+    integer_beyond = pc.and_(_beyond(whole, largest), pc.equal(fraction, ""))
+    uneven = pc.and_(
+        _beyond(whole, str(int(EXACT) - 1)), pc.match_substring_regex(fraction, "[1-9]")
+    )
+    lost = pc.or_(pc.or_(integer_beyond, uneven), pc.invert(_is_float64(whole)))
+    place = pc.index(lost, True).as_py()
+    if place < 0:
+        return None
+    beyond = integer_beyond[place].as_py()
+    what = "an integer beyond int64" if beyond else "a number beyond 2**53 that is no float64"
+    return Lost(place, what)
+
+
+def _beyond(whole: pa.Array, largest: pa.Array | str) -> pa.Array:
+    """Return which digits are those of a larger number, compared digit by digit."""
+    length, most = pc.utf8_length(whole), pc.utf8_length(largest)
+    same = pc.and_(pc.equal(length, most), pc.greater(whole, largest))
+    return pc.or_(pc.greater(length, most), same)
+
+
+def _is_float64(whole: pa.Array) -> pa.Array:
+    """Return which digits are those of a float64; of more than 75 none is taken to be."""
+    kind = pa.decimal256(_DIGITS + 1, 0)
+    long = pc.greater(pc.utf8_length(whole), _DIGITS)
+    digits = pc.if_else(long, "1", whole)
+    return pc.and_not(pc.equal(digits.cast(pa.float64()).cast(kind), digits.cast(kind)), long)
