@@ -14,6 +14,7 @@ import weakref
 from pathlib import Path, PurePosixPath
 from re import Pattern
 
+import pyarrow as pa
 from pyarrow import fs
 
 from components.core.errors import DataError
@@ -38,7 +39,7 @@ def open_zip(file: File) -> fs.FileSystem:
     from fsspec.implementations.zip import ZipFileSystem  # type: ignore[import-untyped]
 
     try:
-        archive = ZipFileSystem(file.filesystem.open_input_file(file.path))
+        archive = ZipFileSystem(file.open_random())
     except UNREADABLE as error:
         raise _damaged(file, "zip") from error
     return fs.PyFileSystem(fs.FSSpecHandler(archive))
@@ -53,7 +54,7 @@ def open_tar(file: File, wanted: Pattern[str]) -> tuple[fs.FileSystem, Unpacked 
         if suffix in _PACKED_TAR or suffix in _ZSTD:
             unpacked = _unpack(file, suffix, wanted)
             return fs.SubTreeFileSystem(str(unpacked.folder), fs.LocalFileSystem()), unpacked
-        archive = TarFileSystem(file.filesystem.open_input_file(file.path))
+        archive = TarFileSystem(file.open_random())
     except UNREADABLE as error:
         raise _damaged(file, "tar") from error
     return fs.PyFileSystem(fs.FSSpecHandler(archive)), None
@@ -63,7 +64,8 @@ def _unpack(file: File, suffix: str, wanted: Pattern[str]) -> Unpacked:
     unpacked = Unpacked()
     mode = _PACKED_TAR.get(suffix, "r|")
     with (
-        file.filesystem.open_input_stream(file.path, compression=_ZSTD.get(suffix)) as stream,
+        file.stream() as packed,
+        _unpacked(packed, _ZSTD.get(suffix)) as stream,
         tarfile.open(fileobj=stream, mode=mode) as archive,  # type: ignore[call-overload]
     ):
         for member in archive:
@@ -76,6 +78,10 @@ def _unpack(file: File, suffix: str, wanted: Pattern[str]) -> Unpacked:
                 with path.open("wb") as target:
                     shutil.copyfileobj(data, target)
     return unpacked
+
+
+def _unpacked(stream: pa.NativeFile, packed: str | None) -> pa.NativeFile:
+    return stream if packed is None else pa.CompressedInputStream(stream, packed)
 
 
 def _damaged(file: File, kind: str) -> DataError:

@@ -39,9 +39,9 @@ _CAUSES: Mapping[str, str] = {
     "42": "the statement is wrong, or names what is not there or may not be read",
     "22": "a value does not fit what the statement makes of it",
     "25": "the statement would change data",
-    "57": "the database stopped it",
-    "53": "the database has not enough of something",
 }
+# The connection, another transaction, resources, an operator's act, the server's own system.
+_NOT_THE_DATA = ("08", "40", "53", "57", "58")
 
 
 def variable_of(database: str) -> str:
@@ -88,21 +88,41 @@ def _postgresql(database: str, address: str, statement: str) -> Iterator[pa.Reco
             cursor.execute("SET default_transaction_read_only = on")
             cursor.execute(statement)
             with cursor.fetch_record_batch() as reader:
-                yield reader
+                try:
+                    yield reader
+                except OSError:  # what the driver raises once rows have begun to come
+                    raise _broken_off(database, connection) from None
     except adbc.Error as error:
         raise _postgresql_error(database, error.sqlstate) from None
-    except OSError:  # what the driver raises once rows have begun to come
-        raise _failed(database, "a row could not be made or fetched") from None
+
+
+def _broken_off(database: str, connection: Any) -> DataError | PlatformError:
+    """Return the error for rows that ended too soon: by the connection, if it is no longer there.
+
+    The driver gives no SQLSTATE then.
+    """
+    import adbc_driver_manager as adbc
+
+    try:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute("SELECT 1")
+    except adbc.Error:
+        return _unreachable(database)
+    return _failed(database, "a row could not be made or fetched")
 
 
 def _postgresql_error(database: str, state: str | None) -> DataError | PlatformError:
-    if state is None or not _SQLSTATE.match(state) or state.startswith("08"):
-        return PlatformError(
-            f"database {database} cannot be reached",
-            remedy=f"check that it runs and what {variable_of(database)} says",
-        )
+    if state is None or not _SQLSTATE.match(state) or state[:2] in _NOT_THE_DATA:
+        return _unreachable(database)
     cause = _CAUSES.get(state[:2], "it was refused")
     return _failed(database, f"{cause} (SQLSTATE {state})")
+
+
+def _unreachable(database: str) -> PlatformError:
+    return PlatformError(
+        f"database {database} cannot be reached, or stopped the query",
+        remedy=f"check that it runs and what {variable_of(database)} says",
+    )
 
 
 @contextmanager
