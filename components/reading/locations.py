@@ -217,7 +217,8 @@ def _single(place: Place, location: str) -> File:
 def _matching(place: Place, location: str, spans: Sequence[str] | None) -> tuple[File, ...]:
     whole = re.compile(_expression(place.parts))
     found = []
-    for parts in _walk(place, location, (), 0):
+    walk = _listed if place.filesystem.type_name == "gcs" else _walk
+    for parts in walk(place, location, (), 0):
         match = whole.fullmatch("/".join(parts))
         span = match.groupdict().get("span") if match else None
         if match and (spans is None or span is None or span in spans):
@@ -244,8 +245,25 @@ def _walk(
             yield from _walk(place, location, (*above, info.base_name), depth + 1)
 
 
-def _entries(place: Place, location: str, above: tuple[str, ...]) -> list[fs.FileInfo]:
-    folder = fs.FileSelector(place.path(above) or "/", allow_not_found=True)
+def _listed(
+    place: Place, location: str, above: tuple[str, ...], depth: int
+) -> Iterator[tuple[str, ...]]:
+    """Yield the names of all files below the first pattern: pyarrow sees no folder in a gs:// one.
+
+    There, a folder is only what objects' names begin with.
+    """
+    last = len(place.parts) - 1
+    while depth < last and not _MAGIC.search(place.parts[depth]):
+        above, depth = (*above, place.parts[depth]), depth + 1
+    for info in _entries(place, location, above, recursive=depth < last):
+        if info.type == fs.FileType.File:
+            yield tuple(info.path.split("/"))
+
+
+def _entries(
+    place: Place, location: str, above: tuple[str, ...], *, recursive: bool = False
+) -> list[fs.FileInfo]:
+    folder = fs.FileSelector(place.path(above) or "/", allow_not_found=True, recursive=recursive)
     entries = _remote(lambda: place.filesystem.get_file_info(folder), location)
     return sorted(entries, key=lambda info: str(info.base_name))
 

@@ -16,7 +16,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fake_gcs import serving
+from fake_gcs import ranges_of, serving
 from written_tables import csv_bytes, opened, read, rows_of
 
 from components.core.canonical import sha256_bytes, sha256_value
@@ -312,6 +312,46 @@ def test_gs_gives_what_was_put_there(monkeypatch: pytest.MonkeyPatch) -> None:
         assert rows_of(table).to_pylist() == [{"a": 1.0, "b": "x"}, {"a": 2.5, "b": "y"}]
         with pytest.raises(DataError, match=r"there is no file gs://shop/nosuch\.csv"):
             opened("gs://shop/nosuch.csv")
+
+
+def in_parquet(rows: dict[str, Any]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table(rows), sink, row_group_size=50_000, compression="none")
+    return sink.getvalue()
+
+
+def test_gs_gives_parts_of_a_file_to_a_format_that_asks_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    columns = {name: list(range(200_000)) for name in "ab"}
+    data = in_parquet(columns)
+    with serving({"n.parquet": data}) as address:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
+        table = opened("gs://shop/n.parquet", sha256=sha256_bytes(data))
+        before = len(ranges_of(address))
+        found = [piece.rows for piece in table.batches(["b"])]
+        ranges = ranges_of(address)[before:]
+    assert pa.Table.from_batches(found)["b"].to_pylist() == columns["b"]
+    assert ranges and sum(last - first + 1 for first, last in ranges) < 2 * len(data)
+
+
+def test_gs_gives_the_files_of_a_pattern_and_of_a_folder_a_span(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = [f"in/2013-0{month}/{part}.parquet" for month in (3, 1, 2) for part in "cab"]
+    objects = {name: in_parquet({"n": [name]}) for name in names}
+    objects |= {"in/2013-01/x.csv": b"", "in/2013-13/a.parquet": b"", "in/2013-02/y/a.parquet": b""}
+    with serving(objects) as address:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
+        assert read("gs://shop/in/2013-0[12]/[!c].parquet")["n"].to_pylist() == sorted(
+            name for name in names if "03" not in name and "c" not in name.rpartition("/")[2][0]
+        )
+        table = open_table(Table(location="gs://shop/in/{span}/*.parquet"), ["2013-01", "2013-03"])
+        assert [(piece.span, piece.rows["n"][0].as_py()) for piece in table.batches()] == [
+            (span, f"in/{span}/{part}.parquet") for span in ("2013-01", "2013-03") for part in "abc"
+        ]
+        with pytest.raises(DataError, match=r"no file gs://shop/in/\{span\}/\*.parquet of 2013-04"):
+            open_table(Table(location="gs://shop/in/{span}/*.parquet"), ["2013-03", "2013-04"])
 
 
 @pytest.mark.slow
