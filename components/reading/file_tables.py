@@ -1,7 +1,8 @@
 """A table of files, opened: its types known, its bytes checked, its rows given in batches.
 
 Rules:
-1. what is opened is what the run pinned: the digest of the files is checked before the first row;
+1. what is opened is what the run pinned: the digest of the files is checked before the first row,
+   and that of each file once more after its last row: a file that changed meanwhile is an error;
 2. the types are those of all files and all rows, and known before the first row;
 3. rows come in the order of the files and within them as they are stored; no more than a few
    batches are in memory at a time;
@@ -48,9 +49,10 @@ class FileTable:
         Raises DataError for a column that the table does not have.
         """
         schema = selected(self.schema, columns, self.name)
-        for file, reader in self._found:
-            for rows in evenly(self._rows(file, reader, schema), most_bytes=_BATCH_BYTES):
-                yield SpanRows(file.span, rows)
+        for (file, reader), described in zip(self._found, self._described, strict=True):
+            rows = _of_one_state(file, described, self._rows(file, reader, schema))
+            for batch in evenly(rows, most_bytes=_BATCH_BYTES):
+                yield SpanRows(file.span, batch)
 
     def files(self) -> tuple[SourceFile, ...]:
         """Return the files that the rows come from, in order."""
@@ -87,6 +89,32 @@ def _pinned(table: Table, found: Sequence[File]) -> tuple[SourceFile, ...]:
             actual=actual,
         )
     return described
+
+
+def _of_one_state(
+    file: File, described: SourceFile, rows: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows; DataError, after the last or in place of another, where the file changed.
+
+    Not seen is what changed and changed back in between.
+    """
+    try:
+        yield from rows
+    except DataError:
+        _require_same(file, described)
+        raise
+    _require_same(file, described)
+
+
+def _require_same(file: File, described: SourceFile) -> None:
+    actual = file.describe()
+    if actual != described:
+        raise DataError(
+            f"{file.name} changed while it was read",
+            remedy="start a new run, and let nothing write to the source of one",
+            expected=described.sha256,
+            actual=actual.sha256,
+        )
 
 
 def _merged(table: Table, found: Sequence[tuple[File, Reader]]) -> tuple[pa.Schema, int]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fake_gcs import ranges_of, serving
-from written_tables import csv_bytes, opened, read, rows_of
+from written_tables import WRITERS, csv_bytes, opened, read, rows_of
 
 from components.core.canonical import sha256_bytes, sha256_value
 from components.core.data_settings import Table
@@ -150,6 +150,52 @@ def test_one_file_is_pinned_by_its_digest_and_several_by_theirs(tmp_path: Path) 
     with pytest.raises(DataError, match="is not what the run was to read") as caught:
         opened(f"{tmp_path}/*.csv", sha256=both)
     assert caught.value.expected == both
+
+
+def rewrite(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def replace(path: Path, data: bytes) -> None:
+    path.with_suffix(".new").write_bytes(data)
+    path.with_suffix(".new").replace(path)
+
+
+@pytest.mark.parametrize("swap", [rewrite, replace])
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "arrow", "tfrecord"])
+def test_a_file_that_changes_while_it_is_read_is_an_error_after_its_last_row(
+    tmp_path: Path, suffix: str, swap: Callable[[Path, bytes], None]
+) -> None:
+    path = tmp_path / f"t.{suffix}"
+    rows = pa.table({"a": list(range(1, 100_001))})
+    WRITERS[suffix](path, rows)
+    before = path.read_bytes()
+    WRITERS[suffix](path, rows.set_column(0, "a", pa.array(range(100_000, 0, -1))))
+    after = path.read_bytes()
+    path.write_bytes(before)
+    table = opened(path)
+    assert rows_of(table) == rows
+    begun = table.batches()
+    next(begun)
+    swap(path, after)
+    with pytest.raises(DataError, match=rf"{path} changed while it was read") as caught:
+        list(begun)
+    assert caught.value.expected == sha256_bytes(before)
+    assert caught.value.actual == sha256_bytes(after)
+    path.write_bytes(before)
+    assert rows_of(table) == rows
+
+
+def test_a_change_explains_what_else_is_wrong_with_a_file_that_is_read(tmp_path: Path) -> None:
+    lay(tmp_path, **{"1.csv": ONE, "2.csv": csv_bytes(["b", "a"], ["y", 2])})
+    table = opened(f"{tmp_path}/*.csv")
+    begun = table.batches()
+    next(begun)
+    lay(tmp_path, **{"2.csv": csv_bytes(["b", "a"], ["y", "z"])})
+    with pytest.raises(DataError, match=r"2\.csv changed while it was read"):
+        list(begun)
+    with pytest.raises(DataError, match=r"2\.csv changed while it was read"):
+        rows_of(table)
 
 
 def test_a_package_is_found_without_importing_it() -> None:
