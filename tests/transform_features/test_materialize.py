@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kinds_run import COLUMNS, Kinds
+from kinds_run import COLUMNS, EVERY_KIND, SOURCE, Kinds, made_rows
 from transform_run import Run
 
+from components.core.artifacts import read_json, tree_digest, write_json
+from components.core.canonical import sha256_bytes
 from components.core.errors import IntegrityError
 from components.core.examples import (
     ARROW_TYPES,
@@ -38,6 +41,7 @@ from components.transform_features.materialize import Agreement, Materializer
 from components.transform_features.onnx_form import FILE_NAME, build
 from components.transform_features.parity import require_same
 from components.transform_features.recipe import Fitted
+from components.transform_features.step import TransformSettings, transform_features
 
 pytestmark = pytest.mark.slow
 MODULE = "a_transform_of_any_row"
@@ -254,3 +258,46 @@ def test_what_no_row_of_the_data_shows_is_found_on_edge_rows(
     assert materializer.write(tmp_path, of_every_kind.saved).rows == len(words)
     with pytest.raises(IntegrityError, match="another id than TFT: place in"):
         materializer.prove_edges(of_every_kind.saved)
+
+
+def run_step(examples: Path, folder: Path, beam: dict[str, Any]) -> Path:
+    """Run the stage on the examples with every declared kind; return its folder."""
+    values = {
+        "transform": {"features": EVERY_KIND},
+        "source": SOURCE.model_dump(mode="json"),
+        "schema": "any",
+        "beam": beam,
+    }
+    graph, features, validation = (folder / name for name in ("graph", "features", "validation"))
+    for made in (graph, features, validation):
+        made.mkdir(parents=True)
+    verdict = {"examples_sha256": tree_digest(examples), "schema_sha256": sha256_bytes(b"any")}
+    write_json(validation / "validation.json", verdict | {"passed": True})
+    transform_features(
+        settings=TransformSettings.model_validate(values),
+        examples=examples,
+        validation=validation,
+        transform_graph=graph,
+        features=features,
+    )
+    return folder
+
+
+def test_every_kind_has_the_same_features_where_beam_does_all_the_work(tmp_path: Path) -> None:
+    examples = tmp_path / "examples"
+    cuts = [("train", 1500, 700), ("train", 1500, 400), ("eval", 1000, 300)]
+    write_examples(examples, made_rows(), COLUMNS, cuts)
+
+    here = run_step(examples, tmp_path / "here", {})
+    on_beam = run_step(examples, tmp_path / "on_beam", {"work": "all"})
+
+    for split, rows in (("train", 3000), ("eval", 1000)):
+        expected, actual = (load_split(run / "features", split) for run in (here, on_beam))
+        assert expected.rows == actual.rows == rows
+        np.testing.assert_allclose(actual.dense, expected.dense, rtol=1e-6, atol=1e-6)
+        np.testing.assert_array_equal(actual.ids, expected.ids)
+        np.testing.assert_array_equal(actual.label, expected.label)
+    fitted = [read_json(run / "graph" / "preprocessing.json") for run in (here, on_beam)]
+    assert [c.get("vocabulary") for c in fitted[0]["ids"]] == [
+        c.get("vocabulary") for c in fitted[1]["ids"]
+    ]
