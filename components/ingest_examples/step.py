@@ -13,7 +13,7 @@ the columns left out. It judges no data beyond what an example needs: that is va
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import groupby
 from pathlib import Path
 
@@ -58,6 +58,7 @@ def ingest_examples(*, settings: IngestSettings, examples: Path) -> Outcome:
     further, further_files = _read_joins(source)
     located = window.spans() if source.spans.from_location else None
     main = open_table(source.table, located)
+    _require_dates(main, (source.spans.column, *source.dates))
     shape = Shape(main.schema, source, further)
     selection = Selection(source, window)
     tally = Tally(window)
@@ -89,9 +90,21 @@ def _read_joins(source: Source) -> tuple[dict[str, pa.Table], tuple[SourceFile, 
     files: tuple[SourceFile, ...] = ()
     for name, join in source.joins.items():
         opened = open_table(join)
+        dates = {column for column in join.columns if join.prefix + column in source.dates}
+        _require_dates(opened, dates | {*join.shift_hours})
         tables[name] = _read_whole(opened, join)
         files += opened.files()
     return tables, files
+
+
+def _require_dates(table: OpenedTable, columns: Container[str | None]) -> None:
+    """Raise DataError for columns of dates that are text, where some of it is no date.
+
+    Others say what is wrong with a column that is no date at all, or is not there.
+    """
+    for field in table.schema:
+        if field.name in columns and pa.types.is_string(field.type):
+            table.require_dates(field.name)
 
 
 def _read_whole(opened: OpenedTable, join: Join) -> pa.Table:

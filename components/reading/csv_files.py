@@ -36,13 +36,14 @@ from components.reading.columns import (
     require_exact,
     wider,
 )
+from components.reading.dates import LOCAL, require_dates, texts_of
 from components.reading.exact_numbers import reaches_inexact
 from components.reading.files import UNREADABLE, File
 from components.reading.text import damaged, open_text, require_text
 
 # pyarrow reads up to 32 blocks ahead of what it parses; a row is no longer than one.
 BLOCK_BYTES = 2**20
-_FIRST_ROW = 2
+FIRST_ROW = 2
 _TIMES = (pa.timestamp("us"), pa.timestamp("us", "UTC"))
 _CONVERSION = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error")
 _SHAPE = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
@@ -80,7 +81,7 @@ def find_csv(file: File, table: Table) -> tuple[pa.Schema, int]:
             done = True
         except _Misfit as misfit:
             if misfit.column in given:
-                raise _wrong_type(file, misfit, types) from None
+                raise _wrong_type(file, table, misfit, types) from None
             if types[misfit.column] in _TIMES:
                 types[misfit.column] = pa.string()
     for name in sorted(inexact - set(given)):
@@ -100,7 +101,7 @@ def read_csv(
         if header.has_rows:
             yield from _exact_batches(file, table, header, types, columns)
     except _Misfit as misfit:
-        raise _wrong_type(file, misfit, types) from None
+        raise _wrong_type(file, table, misfit, types) from None
 
 
 def _exact_batches(
@@ -181,7 +182,7 @@ def _first_types(
         binary = [name for name, kind in kinds.items() if pa.types.is_binary(kind)]
         if binary:
             place = first_misfit(reader.read_next_batch().column(binary[0]), pa.string())
-            row = skip + place + _FIRST_ROW
+            row = skip + place + FIRST_ROW
             raise _not_encoded(file, table, f"column {binary[0]} in row {row}")
     return {name: _safe_type(kind) for name, kind in kinds.items()}
 
@@ -285,7 +286,12 @@ def _not_encoded(file: File, table: Table, where: str) -> DataError:
     )
 
 
-def _wrong_type(file: File, misfit: _Misfit, types: Mapping[str, pa.DataType]) -> DataError:
+def _wrong_type(
+    file: File, table: Table, misfit: _Misfit, types: Mapping[str, pa.DataType]
+) -> DataError:
+    if pa.types.is_timestamp(types[misfit.column]):
+        texts = texts_of(read_csv, file, table, misfit.column)
+        require_dates(texts, misfit.column, file.name, FIRST_ROW, [LOCAL])
     return DataError(
         f"column {misfit.column} of {file.name} holds what is no {types[misfit.column]}, "
         f"first in row {misfit.row}",
@@ -295,7 +301,7 @@ def _wrong_type(file: File, misfit: _Misfit, types: Mapping[str, pa.DataType]) -
 
 def _require_exact(file: File, table: Table, header: _Header, name: str) -> None:
     """Raise DataError where a column of numbers is written with one that float64 changes."""
-    first = _FIRST_ROW
+    first = FIRST_ROW
     types = {name: pa.string()}
     for batch in _batches(file, table, header, types, columns=[name]):
         require_exact(batch.column(0), name, file.name, first)

@@ -21,6 +21,7 @@ from components.core.data_settings import Table
 from components.core.errors import DataError
 from components.core.examples import SourceFile
 from components.reading.columns import cast_batch, known, plain_schema, wider
+from components.reading.dates import LOCAL, require_dates, texts_of
 from components.reading.files import File, digest_of
 from components.reading.formats import Reader, reader_of
 from components.reading.opened import SpanRows, no_rows, selected, with_given
@@ -58,10 +59,23 @@ class FileTable:
         """Return the files that the rows come from, in order."""
         return self._described
 
+    def require_dates(self, column: str) -> None:
+        """Raise DataError naming the first row of a column of text that is no date."""
+        for file, reader in self._found:
+            texts = texts_of(reader.read, file, self._table, column)
+            require_dates(texts, column, file.name, reader.first)
+
     def _rows(self, file: File, reader: Reader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        first = 1
+        first, types = reader.first, self._table.types
         for batch in reader.read(file, self._table, self._stored, schema.names):
-            yield cast_batch(batch, schema, file.name, first, self._table.types)
+            try:
+                rows = cast_batch(batch, schema, file.name, first, types)
+            except DataError:
+                for name in (name for name in schema.names if types.get(name) == "timestamp"):
+                    texts = texts_of(reader.read, file, self._table, name)
+                    require_dates(texts, name, file.name, reader.first, [LOCAL])
+                raise
+            yield rows
             first += batch.num_rows
 
 

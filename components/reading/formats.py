@@ -21,7 +21,7 @@ from components.reading.columnar_files import (
     read_arrow,
     read_parquet,
 )
-from components.reading.csv_files import find_csv, read_csv
+from components.reading.csv_files import FIRST_ROW, find_csv, read_csv
 from components.reading.files import File
 from components.reading.json_files import find_json, read_json
 from components.reading.text import PACKED
@@ -41,16 +41,20 @@ SUFFIXES: Mapping[str, Format] = {
 
 @dataclass(frozen=True)
 class Reader:
-    """How a format is read; `text` where a column that fits no other type is text."""
+    """How a format is read; `text` where a column that fits no other type is text.
+
+    `first` is the number of a file's first row.
+    """
 
     find: Callable[[File, Table], tuple[pa.Schema, int]]
     read: Callable[[File, Table, pa.Schema, Sequence[str]], Iterator[pa.RecordBatch]]
     text: bool = False
     packed: bool = True
+    first: int = 1
 
 
 READERS: Mapping[Format, Reader] = {
-    "csv": Reader(find_csv, read_csv, text=True),
+    "csv": Reader(find_csv, read_csv, text=True, first=FIRST_ROW),
     "parquet": Reader(find_parquet, read_parquet, packed=False),
     "arrow": Reader(find_arrow, read_arrow, packed=False),
     "jsonl": Reader(find_json, read_json),

@@ -28,6 +28,7 @@ from components.reading.columns import (
     require_text_column,
     wider,
 )
+from components.reading.dates import LOCAL, require_dates
 from components.reading.exact_numbers import first_lost, reaches_inexact
 from components.reading.files import UNREADABLE, File
 from components.reading.text import damaged, open_text, require_text
@@ -151,6 +152,8 @@ def _misfit(block: bytes, schema: pa.Schema, file: File, rows: int) -> DataError
     for field in schema:
         if _fits(lines, field):
             continue
+        if pa.types.is_timestamp(field.type):
+            require_dates(_texts(file, field.name), field.name, file.name, 1, [LOCAL])
         low, high = 0, len(lines)
         while high - low > 1:
             middle = (low + high) // 2
@@ -161,6 +164,14 @@ def _misfit(block: bytes, schema: pa.Schema, file: File, rows: int) -> DataError
             remedy="correct the file, or source.*.types",
         )
     return DataError(f"{file.name} is no table of JSON lines", remedy=_FORM)
+
+
+def _texts(file: File, name: str) -> Iterator[pa.Array]:
+    schema, rows = pa.schema([(name, pa.string())]), 0
+    for block in _blocks(file):
+        found = _parsed(block, schema, "ignore", file, rows)
+        yield found.column(0).combine_chunks()
+        rows += found.num_rows
 
 
 def _fits(lines: Sequence[bytes], field: pa.Field) -> bool:

@@ -40,6 +40,9 @@ class OpenedTable(Protocol):
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[SpanRows]:
         """Yield the rows in order, at most 65,536 at a time, of the columns named or of all."""
 
+    def require_dates(self, column: str) -> None:
+        """Raise DataError where a column of text has one that is no date, naming its row."""
+
     def files(self) -> tuple[SourceFile, ...]:
         """Return what was read; complete once `batches` is exhausted."""
 

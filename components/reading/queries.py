@@ -29,6 +29,7 @@ from components.core.errors import DataError, SettingsError
 from components.core.examples import SourceFile
 from components.reading.columns import cast_batch, known, plain_schema
 from components.reading.databases import rows_of
+from components.reading.dates import LOCAL, are_dates, require_dates
 from components.reading.opened import SpanRows, no_rows, selected, with_given
 
 _NOT_CODE = re.compile(
@@ -67,6 +68,12 @@ class QueryTable:
                 stream.write_batch(pa.RecordBatch.from_arrays(alone, schema=self.schema))
                 yield SpanRows(None, batch.select(names))
         self._file = self._described(sink)
+
+    def require_dates(self, column: str) -> None:
+        """Raise DataError naming the first row of a column of text that is no date."""
+        require_dates(
+            (piece.rows.column(0) for piece in self.batches([column])), column, self.name, 1
+        )
 
     def files(self) -> tuple[SourceFile, ...]:
         """Return the rows as if they were a file, once all have been read (rule 2)."""
@@ -111,8 +118,21 @@ class QueryTable:
                 for column, field, kind in zip(batch.columns, stored, schema.types, strict=True)
             ]
             rows = pa.RecordBatch.from_arrays(columns, schema=stored)
-            yield cast_batch(rows, schema, self.name, first, self._table.types)
+            try:
+                rows = cast_batch(rows, schema, self.name, first, self._table.types)
+            except DataError:
+                self._require_dates(rows, reader, first)
+                raise
+            yield rows
             first += batch.num_rows
+
+    def _require_dates(self, rows: pa.RecordBatch, more: pa.RecordBatchReader, first: int) -> None:
+        """Raise DataError for texts that the settings call dates, with how many there are."""
+        for name, kind in self._table.types.items():
+            texts = rows.column(name)
+            if kind == "timestamp" and not are_dates(texts):
+                later = (batch.column(name) for batch in more)
+                require_dates(itertools.chain((texts,), later), name, self.name, first, [LOCAL])
 
 
 def open_query(table: Table) -> QueryTable:

@@ -144,3 +144,32 @@ def test_a_target_next_to_its_bound_is_not_rounded_to_it() -> None:
     ):
         found = label(rows, Target(name="late", column="delay", above=above))
         assert found.to_pylist() == expected
+
+
+DATED = f"{HEADER}\n2020,1,1,P,30,1,2020-01-01\n2020,2,1,P,0,1,2020-02-30\n"
+NO_DATE = "when of .* holds 1 value that is no date, first in row 3"
+
+
+@pytest.mark.parametrize("part", [{"spans": {"column": "when"}}, {"dates": ["when"]}])
+def test_a_bad_date_is_named_by_its_row(
+    make_settings: Make, tmp_path: Path, part: dict[str, object]
+) -> None:
+    with pytest.raises(DataError, match=f"column {NO_DATE}"):
+        ingest(make_settings(DATED, **part), tmp_path / "examples")
+
+
+def test_a_bad_date_of_a_further_table_is_named_by_its_row(
+    make_settings: Make, tmp_path: Path
+) -> None:
+    (tmp_path / "built.csv").write_text("plane,when\nP1,2020-01-01\nP2,unknown\n")
+    join = {"location": str(tmp_path / "built.csv"), "on": ["plane"], "columns": ["when"]}
+    joins = {"built": {**join, "prefix": "built_"}}
+    with pytest.raises(DataError, match=f"column {NO_DATE}"):
+        ingest(make_settings(joins=joins, dates=["built_when"]), tmp_path / "examples")
+
+
+def test_text_that_is_no_date_is_no_fault_where_no_date_is_asked_for(
+    make_settings: Make, tmp_path: Path
+) -> None:
+    text = DATED + "2020,1,2,P,0,1,x\n2020,2,2,P,30,1,x\n"
+    assert ingest(make_settings(text), tmp_path / "examples").columns["when"] == "string"
