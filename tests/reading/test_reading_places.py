@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -279,6 +280,21 @@ def test_a_file_in_an_archive_is_read_and_pinned_as_itself(tmp_path: Path, name:
     assert [piece.span for piece in spans.batches()] == ["2013-02"]
     with pytest.raises(DataError, match=f"no file {scheme}://nosuch.csv::"):
         opened(f"{scheme}://nosuch.csv::{tmp_path}/{name}")
+
+
+@pytest.mark.parametrize("member", ["../e.csv", "d/../../e.csv", "{outside}/e.csv"])
+@pytest.mark.parametrize("name", [name for name in ARCHIVES if name not in ("t.tar", "t.zip")])
+def test_what_a_member_is_called_leads_no_writing_out_of_a_packed_tars_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, member: str
+) -> None:
+    outside = tmp_path / "temporary"
+    outside.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(outside))
+    member = member.format(outside=outside)
+    ARCHIVES[name](tmp_path / name, **{member: ONE})
+    with pytest.raises(DataError, match="there is no file tar://"):
+        opened(f"tar://{member}::{tmp_path}/{name}")
+    assert list(outside.rglob("e.csv")) == []
 
 
 @pytest.mark.parametrize("name", ARCHIVES)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import traceback
+from collections.abc import Iterator
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import duckdb
@@ -205,6 +208,52 @@ def test_a_duckdb_in_memory_reads_files_and_nothing_from_the_network(
     assert rows_of(table)["a"].to_pylist() == [1]
     with pytest.raises(DataError, match="the query of shop failed"):
         open_table(query("SELECT * FROM 'https://127.0.0.1:9/t.parquet'"))
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[str]]:
+    """What a proxy on the loopback, which all addresses lead to, is asked for."""
+    paths: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            paths.append(self.path)
+            self.send_error(404)
+
+        do_HEAD = do_CONNECT = do_GET
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        yield paths
+        server.shutdown()
+
+
+def test_a_query_fetches_no_extension_of_duckdb(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TANDEM_DATABASE_SHOP", "duckdb:///:memory:")
+    with pytest.raises(DataError, match="the query of shop failed"):
+        open_table(query("SELECT * FROM 'http://127.0.0.1:9/t.parquet'"))
+    assert asked == []
+
+
+@pytest.mark.parametrize("where", ["file", "memory"])
+def test_a_duckdb_is_opened_with_what_it_must_not_do(
+    shop: dict[str, str], monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    address = shop["duckdb"] if where == "file" else "duckdb:///:memory:"
+    monkeypatch.setenv("TANDEM_DATABASE_SHOP", address)
+    names = ["autoinstall_known_extensions", "autoload_known_extensions"]
+    names += ["enable_external_access"] if where == "file" else []
+    settings = ", ".join(f"current_setting('{name}') AS {name}" for name in names)
+    found = rows_of(open_table(query(f"SELECT {settings}"))).to_pylist()
+    assert found == [dict.fromkeys(names, 0)]
 
 
 @pytest.mark.parametrize(
