@@ -12,7 +12,7 @@ from small_source import HEADER, Make, ingest
 
 from components.core.data_settings import Target
 from components.core.errors import DataError, IntegrityError
-from components.core.examples import ExamplesManifest, read_shards, read_split
+from components.core.examples import SPLITS, ExamplesManifest, Split, read_shards, read_split
 from components.ingest_examples import shards
 from components.ingest_examples.shape import label
 from components.ingest_examples.step import ingest_examples
@@ -88,6 +88,72 @@ def test_targets_that_are_no_numbers_are_missing(make_settings: Make, tmp_path: 
 
     assert [(d.reason, d.rows) for d in manifest.dropped] == [("no delay", 2)]
     assert read_split(tmp_path / "examples", "eval", ["late"])["late"].to_pylist() == [0, 1, 1]
+
+
+def rows_of(*planes: object, header: str = HEADER) -> str:
+    """Return a table of two months that is good but for what its column plane holds."""
+    rows = [f"2020,{1 + n % 2},{1 + n},{p},{n // 2 % 2 * 30},1," for n, p in enumerate(planes)]
+    return "\n".join([header, *rows]) + "\n"
+
+
+BAD = {
+    "a wrong encoding": (rows_of("P", "Zürich").encode("latin-1"), "column plane in row 3 cannot"),
+    "a wrong header": (rows_of("P", header="jähr").encode("latin-1"), "the header cannot be read"),
+    "a long row": (rows_of("P", "P,P"), "row 3 has 8 columns instead of 7"),
+    "a short row": (f"{rows_of('P')}2020,2\n", "row 3 has 2 columns instead of 7"),
+    "two columns of one name": (
+        rows_of("P", header=HEADER.replace("plane", "gone")), "has more than one column gone"),
+    "an integer beyond int64": (
+        rows_of(1, 2**63), "column plane of .* holds an integer beyond int64, first in row 3"),
+    "an integer that is rounded": (
+        rows_of(0.5, 2**53 + 1), r"column plane of .* beyond 2\*\*53 .* first in row 3"),
+    "a target of two types": (
+        rows_of("P", "P").replace(",0,1,", ",late,1,"), "target column delay is string"),
+    "a span of two types": (
+        rows_of("P", "P").replace("2020,2", "2020,feb"), "column month is string"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_wrong_with_a_table_is_named_and_nothing_is_written(
+    make_settings: Make, tmp_path: Path, case: str
+) -> None:
+    text, message = BAD[case]
+    with pytest.raises(DataError, match=message):
+        ingest(make_settings(text), tmp_path / "examples")
+    with pytest.raises(DataError, match="is missing"):
+        ExamplesManifest.read(tmp_path / "examples")
+
+
+def test_numbers_and_text_in_one_column_are_text_in_every_example(
+    make_settings: Make, tmp_path: Path
+) -> None:
+    manifest = ingest(make_settings(rows_of(7, "P", 0.5, "007")), tmp_path / "examples")
+    assert manifest.columns["plane"] == "string"
+    planes = [read_split(tmp_path / "examples", split, ["plane"])["plane"] for split in SPLITS]
+    assert [column.to_pylist() for column in planes] == [["7", "0.5"], ["P", "007"]]
+
+
+@pytest.mark.parametrize("spans", [{"columns": ["year", "month"]}, {"column": "when"}])
+def test_dates_in_any_order_give_the_same_examples_by_span(
+    make_settings: Make, tmp_path: Path, spans: dict[str, object]
+) -> None:
+    rows = [
+        f"2020,{month},{day},P{day},{day % 2 * 30},1,2020-0{month}-{day:02d}"
+        for month in (1, 2)
+        for day in range(1, 21)
+    ]
+    found = []
+    for name, mixed in {"in": rows, "out": rows[1::2] + rows[::2]}.items():
+        settings = make_settings("\n".join([HEADER, *mixed]) + "\n", spans=spans)
+        manifest = ingest(settings, tmp_path / name)
+        assert [shard.span for shard in manifest.shards] == ["2020-01", "2020-02"]
+        found.append({s: sorted(days(tmp_path / name, s)) for s in SPLITS})
+    assert found[0] == found[1] == {split: list(range(1, 21)) for split in SPLITS}
+
+
+def days(folder: Path, split: Split) -> list[int]:
+    return list(read_split(folder, split, ["day"])["day"].to_pylist())
 
 
 def test_a_header_alone_is_an_error(make_settings: Make, tmp_path: Path) -> None:
