@@ -20,8 +20,8 @@ class TrainPytorchSettings(Section):
     train: Train
 
     def user_modules(self) -> list[str]:
-        """Return the module of the user's model function, for the cache key."""
-        return [self.model.pytorch.partition(":")[0]]
+        """Return the module of the model function, for the cache key."""
+        return [self.model.function("pytorch").partition(":")[0]]
 
 
 def train_pytorch(
@@ -39,7 +39,7 @@ def train_pytorch(
     from components.training.sealing import Preprocessing, Trained, outcome, seal, write_raw_onnx
     from components.training.users_line import naming_the_users_line
 
-    train, name = settings.train, settings.model.pytorch
+    train, name = settings.train, settings.model.function("pytorch")
     training.fix_machine(train)
     spec, preprocessing = FeatureSpec.read(features), Preprocessing.read(transform_graph)
     with naming_the_users_line(name, MODEL_FUNCTION):

@@ -21,8 +21,8 @@ class TrainTensorflowSettings(Section):
     train: Train
 
     def user_modules(self) -> list[str]:
-        """Return the module of the user's model function, for the cache key."""
-        return [self.model.tensorflow.partition(":")[0]]
+        """Return the module of the model function, for the cache key."""
+        return [self.model.function("tensorflow").partition(":")[0]]
 
 
 def train_tensorflow(
@@ -42,7 +42,7 @@ def train_tensorflow(
     from components.training.sealing import Preprocessing, Trained, outcome, seal, write_raw_onnx
     from components.training.users_line import naming_the_users_line
 
-    train, name = settings.train, settings.model.tensorflow
+    train, name = settings.train, settings.model.function("tensorflow")
     threads = training.fix_machine(train)
     spec, preprocessing = FeatureSpec.read(features), Preprocessing.read(transform_graph)
     with naming_the_users_line(name, MODEL_FUNCTION):

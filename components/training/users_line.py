@@ -24,6 +24,7 @@ from types import MappingProxyType
 from components.core.errors import SettingsError, TandemError
 from components.core.sources import named_folder
 
+BUILT_IN = "components."
 _MOST_TEXT = 160
 _FILE_LINE = re.compile(r'File "([^"\n]+)", line (\d+)')
 _KIND = re.compile(r"^([A-Za-z_][\w.]*)(?::|$)", re.MULTILINE)
@@ -55,8 +56,11 @@ def naming_the_users_line(
     """Turn what the user's code raises into a SettingsError with its file and line.
 
     `name` is the `module:function` that the settings name and `what` it is; an error that did not
-    come through the user's code is left as it is.
+    come through the user's code is left as it is, and so is one of a built-in family.
     """
+    if name.startswith(BUILT_IN):
+        yield
+        return
     try:
         yield
     except (TandemError, MemoryError):

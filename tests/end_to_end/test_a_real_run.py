@@ -25,6 +25,7 @@ REPRODUCIBLE = {
 
 
 FLIGHTS = Path(__file__).resolve().parents[2] / "pipelines" / "examples" / "flights"
+BUILT_IN = "model: {family: wide_and_deep}"
 FITTED = ["preprocessing.json", "preprocessing.onnx"]
 
 
@@ -196,8 +197,12 @@ def test_a_use_case_in_a_folder_of_ones_own_runs_with_its_own_model_functions(
     home, folder = tmp_path / "home", tmp_path / "mine"
     shutil.copytree(small_run.home, home)
     shutil.copytree(FLIGHTS, folder, ignore=shutil.ignore_patterns("__*"))
+    for framework in ("pytorch", "tensorflow"):
+        shutil.copy(FLIGHTS.with_name("mortgage") / f"model_{framework}.py", folder)
     settings = (folder / "settings.yaml").read_text()
-    (folder / "settings.yaml").write_text(settings.replace("pipelines.examples.flights.", ""))
+    own = "{pytorch: model_pytorch:build_model, tensorflow: model_tensorflow:build_model}"
+    assert BUILT_IN in settings
+    (folder / "settings.yaml").write_text(settings.replace(BUILT_IN, f"model: {own}"))
     code, printed = run_tandem("run", str(folder), "--home", str(home), *SMALL)
     done = states(latest_record(home))
     assert code == 0, printed

@@ -35,8 +35,8 @@ SETTINGS: dict[str, Any] = {
     "card": "card.yaml",
     "transform": {"features": {"distance": {"kind": "zscore"}, "origin": {"kind": "vocabulary"}}},
     "model": {
-        "pytorch": "pipelines.examples.flights.model_pytorch:build_model",
-        "tensorflow": "pipelines.examples.flights.model_tensorflow:build_model",
+        "pytorch": "pipelines.examples.mortgage.model_pytorch:build_model",
+        "tensorflow": "pipelines.examples.mortgage.model_tensorflow:build_model",
     },
     "evaluate": {"slices": [["origin"]]},
     "policy": {"gates": [{"metric": "auc", "operator": ">=", "threshold": 0.6}]},

@@ -131,7 +131,7 @@ def test_a_state_folder_below_a_file_is_refused(tmp_path: Path) -> None:
     ("name", "problem"),
     [
         ("pipelines.nowhere.model:build_model", "there is no module"),
-        ("pipelines.examples.flights.model_pytorch:biuld", "has no function biuld"),
+        ("pipelines.examples.mortgage.model_pytorch:biuld", "has no function biuld"),
     ],
 )
 def test_a_model_function_that_is_not_there_is_refused(name: str, problem: str) -> None:

@@ -226,4 +226,22 @@ def test_the_code_of_a_run_holds_every_step_and_the_users_functions(
     code = code_of_run(pipeline, arguments)
     stages = {task.stage for task in pipeline.tasks.values()} | {"seal_run"}
     assert {f"components.{stage}.step" for stage in stages} < code.keys()
-    assert {"components.stage", "pipelines.examples.flights.model_pytorch"} < code.keys()
+    assert {"components.stage", "pipelines.examples.mortgage.model_pytorch"} < code.keys()
+    assert not [name for name in code if name.endswith((".dcn_v2", ".wide_and_deep"))]
+
+
+def test_a_trainers_code_holds_its_own_family_and_no_other(
+    pipeline: Pipeline, arguments: Arguments
+) -> None:
+    arguments["model"] = {"family": "dcn_v2"}
+    for stage, other in (("train-pytorch", "tensorflow"), ("train-tensorflow", "pytorch")):
+        task = pipeline.tasks[stage]
+        modules = prospective_stage(task, arguments, {}).modules
+        families = {name for name in modules if ".families." in name}
+        assert families == {
+            f"components.{task.stage}.families.dcn_v2",
+            f"components.{task.stage}.families.layers",
+            "components.training.families.dcn_v2",
+            "components.training.families.weights",
+        }
+        assert f"components.train_{other}" not in modules

@@ -312,6 +312,75 @@ def test_a_gate_on_a_computed_slice_is_accepted(values: dict[str, Any]) -> None:
     assert parse_settings(values, "x").policy.gates[0].slice == "origin=JFK"
 
 
+@pytest.mark.parametrize(
+    ("family", "unused"),
+    [
+        ("wide_and_deep", "cross_layers"),
+        ("wide_and_deep", "token_dim"),
+        ("dcn_v2", "attention_heads"),
+        ("ft_transformer", "hidden_units"),
+        ("ft_transformer", "normalisation"),
+        ("ft_transformer", "structure"),
+    ],
+)
+def test_a_hyper_parameter_that_the_family_does_not_use_is_refused_by_name(
+    values: dict[str, Any], family: str, unused: str
+) -> None:
+    values["model"] = {"family": family}
+    default = getattr(parse_settings(values, "x").model, unused)
+    values["model"][unused] = default
+    assert refusal(values).startswith(f"model: {family} does not use {unused}; it has ")
+
+
+def test_an_unused_hyper_parameter_on_the_command_line_is_to_be_corrected_there(
+    values: dict[str, Any],
+) -> None:
+    values["model"] = {"family": "dcn_v2"}
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(values, "settings.yaml", ["model.blocks=3", "train.epochs=2"])
+    assert caught.value.remedy == "correct --set model.blocks"
+
+
+@pytest.mark.parametrize("family", ["wide_and_deep", "dcn_v2", "ft_transformer", None])
+def test_a_familys_settings_are_read_again_as_a_stage_reads_them(
+    values: dict[str, Any], write_settings: Write, family: str | None
+) -> None:
+    if family:
+        values["model"] = {"family": family}
+    loaded = load_settings(write_settings(values))
+    dumped = loaded.arguments()["model"]
+    model = loaded.settings.model
+    assert type(model).model_validate(dumped) == model
+    assert dumped.get("family") == family
+    assert ("token_dim" in dumped) is (family in ("ft_transformer", None))
+
+
+@pytest.mark.parametrize(
+    ("model", "problem"),
+    [
+        ({}, "model: give family (wide_and_deep, dcn_v2, ft_transformer), or both pytorch and"),
+        ({"pytorch": "a:b"}, "model: give family"),
+        ({"family": "dcn_v2", "pytorch": "a:b", "tensorflow": "c:d"}, "model: give family, or"),
+        ({"family": "ft_transformer", "token_dim": 30}, "model: token_dim is not a multiple of"),
+        ({"family": "resnet"}, "model.family: Input should be 'wide_and_deep', 'dcn_v2' or"),
+        ({"family": "dcn_v2", "dropout": 1}, "model.dropout: Input should be less than 1"),
+    ],
+)
+def test_a_model_is_one_family_or_two_functions(
+    values: dict[str, Any], model: dict[str, Any], problem: str
+) -> None:
+    values["model"] = model
+    assert refusal(values).startswith(problem)
+
+
+@pytest.mark.parametrize("head", ["multi_class", "regression"])
+def test_a_head_that_the_pipeline_does_not_offer_is_refused_with_the_reason(
+    values: dict[str, Any], head: str
+) -> None:
+    values["model"] = {"family": "dcn_v2", "head": head}
+    assert refusal(values).startswith(f"model.head: {head} is not offered: the target is yes or no")
+
+
 def test_a_window_that_ends_before_it_begins_is_refused(values: dict[str, Any]) -> None:
     values["window"] = {"first": "2013-03", "last": "2013-01"}
     assert refusal(values).startswith("window: first and last are of one unit")

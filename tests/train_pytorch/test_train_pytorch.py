@@ -20,13 +20,13 @@ from components.core.outcome import Outcome
 from components.train_pytorch.step import TrainPytorchSettings, train_pytorch
 
 pytestmark = pytest.mark.slow
-MODULE = "pipelines.examples.flights.model_"
+OWN = {"pytorch": "a_shop.torch:build", "tensorflow": "a_shop.keras:build"}
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., tuple[Outcome, Path]]
 
 
 def settings(**train: Any) -> TrainPytorchSettings:
-    model = {"pytorch": f"{MODULE}pytorch:build_model", "tensorflow": f"{MODULE}none:build_model"}
+    model = {"family": "wide_and_deep"}
     return TrainPytorchSettings.model_validate(
         {"model": model, "train": {"epochs": 2.0, "batch_size": 100} | train}
     )
@@ -125,8 +125,7 @@ def build(spec, family, seed):
     return Flat()
 """
     (tmp_path / "a_flat_torch_model.py").write_text(source)
-    values = settings().model_dump()
-    values["model"]["pytorch"] = "a_flat_torch_model:build"
+    values = settings().model_dump() | {"model": OWN | {"pytorch": "a_flat_torch_model:build"}}
     with pytest.raises(SettingsError, match=r"gives \[2\] for two rows"):
         run(TrainPytorchSettings.model_validate(values))
 
@@ -144,8 +143,7 @@ def build(spec, family, seed):
     return Narrow()
 """
     (tmp_path / "a_narrow_torch_model.py").write_text(source)
-    values = settings().model_dump()
-    values["model"]["pytorch"] = "a_narrow_torch_model:build"
+    values = settings().model_dump() | {"model": OWN | {"pytorch": "a_narrow_torch_model:build"}}
     with pytest.raises(
         SettingsError,
         match=r": a_narrow_torch_model\.py, line 5, `return dense @ ids`: RuntimeError: ",
@@ -172,8 +170,7 @@ def build(spec, family, seed):
     return Leaving(len(spec.dense))
 """
     (tmp_path / "a_leaving_torch_model.py").write_text(source)
-    values = settings().model_dump()
-    values["model"]["pytorch"] = "a_leaving_torch_model:build"
+    values = settings().model_dump() | {"model": OWN | {"pytorch": "a_leaving_torch_model:build"}}
     with pytest.raises(SettingsError, match=r"py, line 10, `sys.exit\(.*\)`: SystemExit$"):
         run(TrainPytorchSettings.model_validate(values))
 
@@ -194,8 +191,10 @@ def test_features_with_a_row_missing_are_refused(
     assert not (tmp_path / "contract.json").exists()
 
 
-def test_the_users_module_is_part_of_the_cache_key() -> None:
-    assert settings().user_modules() == ["pipelines.examples.flights.model_pytorch"]
+def test_the_module_of_the_model_function_is_part_of_the_cache_key() -> None:
+    own = TrainPytorchSettings.model_validate({"model": OWN, "train": {}})
+    assert own.user_modules() == ["a_shop.torch"]
+    assert settings().user_modules() == ["components.train_pytorch.families.wide_and_deep"]
 
 
 def test_tensorflow_is_never_imported(

@@ -20,12 +20,12 @@ from components.core.outcome import Outcome
 from components.train_tensorflow.step import TrainTensorflowSettings, train_tensorflow
 
 pytestmark = pytest.mark.slow
-MODULE = "pipelines.examples.flights.model_"
+OWN = {"pytorch": "a_shop.torch:build", "tensorflow": "a_shop.keras:build"}
 ROOT = Path(__file__).parents[2]
 
 
 def settings(**train: Any) -> TrainTensorflowSettings:
-    model = {"pytorch": f"{MODULE}none:build", "tensorflow": f"{MODULE}tensorflow:build_model"}
+    model = {"family": "wide_and_deep"}
     return TrainTensorflowSettings.model_validate(
         {"model": model, "train": {"epochs": 2.0, "batch_size": 100} | train}
     )
@@ -160,8 +160,7 @@ def build(spec, family, seed):
     return keras.Model({"dense": dense, "ids": ids}, keras.ops.sum(dense, axis=1))
 """
     (tmp_path / "a_flat_keras_model.py").write_text(source)
-    values = settings().model_dump()
-    values["model"]["tensorflow"] = "a_flat_keras_model:build"
+    values = settings().model_dump() | {"model": OWN | {"tensorflow": "a_flat_keras_model:build"}}
     with pytest.raises(SettingsError, match=r"gives \[2\] for two rows"):
         run(TrainTensorflowSettings.model_validate(values), small_features, tft_graph, tmp_path)
 
@@ -179,8 +178,7 @@ def build(spec, family, seed):
     return Narrow()
 """
     (tmp_path / "a_narrow_keras_model.py").write_text(source)
-    values = settings().model_dump()
-    values["model"]["tensorflow"] = "a_narrow_keras_model:build"
+    values = settings().model_dump() | {"model": OWN | {"tensorflow": "a_narrow_keras_model:build"}}
     with pytest.raises(
         SettingsError, match=r": a_narrow_keras_model\.py, line 5, `return .*`: KeyError: "
     ):
@@ -224,8 +222,9 @@ def test_a_model_that_fails_on_rows_or_ends_the_process_is_named_with_its_line(
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "a_failing_keras_model.py").write_text(FAILING)
-    values = settings().model_dump()
-    values["model"]["tensorflow"] = f"a_failing_keras_model:{function}"
+    values = settings().model_dump() | {
+        "model": OWN | {"tensorflow": f"a_failing_keras_model:{function}"}
+    }
     with pytest.raises(SettingsError, match=rf"a_failing_keras_model\.py, {line}"):
         run(TrainTensorflowSettings.model_validate(values), small_features, tft_graph, tmp_path)
 
@@ -241,5 +240,7 @@ def test_features_with_a_row_missing_are_refused(
     assert not (tmp_path / "contract.json").exists()
 
 
-def test_the_users_module_is_part_of_the_cache_key() -> None:
-    assert settings().user_modules() == ["pipelines.examples.flights.model_tensorflow"]
+def test_the_module_of_the_model_function_is_part_of_the_cache_key() -> None:
+    own = TrainTensorflowSettings.model_validate({"model": OWN, "train": {}})
+    assert own.user_modules() == ["a_shop.keras"]
+    assert settings().user_modules() == ["components.train_tensorflow.families.wide_and_deep"]

@@ -95,6 +95,12 @@ def test_what_is_not_the_users_error_stays_what_it_is(
         raise ZeroDivisionError
 
 
+def test_an_error_of_a_built_in_family_is_not_the_users() -> None:
+    name = "components.training.families.weights:draw"
+    with pytest.raises(AttributeError), naming_the_users_line(name, MODEL_FUNCTION):
+        load_model_function(name)(None, 1)  # type: ignore[call-arg, arg-type]
+
+
 def test_what_an_error_says_of_rows_is_left_to_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

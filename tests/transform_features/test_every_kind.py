@@ -360,9 +360,8 @@ def test_both_frameworks_train_on_every_kind_and_their_forms_take_raw_rows(
 ) -> None:
     features = _write_features(tmp_path / "features", kinds, made)
     kinds.fitted.write(kinds.transform_graph)
-    module = "pipelines.examples.flights.model_"
     settings = {
-        "model": {k: f"{module}{k}:build_model" for k in ("pytorch", "tensorflow")},
+        "model": {"family": "wide_and_deep"},
         "train": {"epochs": 1, "batch_size": 500},
     }
     inputs = {"features": features, "transform_graph": kinds.transform_graph}

@@ -1,0 +1,44 @@
+"""The wide-and-deep family without a framework (Cheng et al. 2016, arXiv:1606.07792).
+
+For dense d and ids i, with `rows` the rows of i in a table:
+    deep   = stack([d, embedding[rows]])
+    output = W_out . deep + b_out + wide_dense . d + sum over features of wide_ids[rows]
+
+Rules: wide weights start at zero; the others as components.training.families.weights says.
+"""
+
+from __future__ import annotations
+
+from components.core.features import FeatureSpec
+from components.core.settings import ModelFamily
+from components.training.families.weights import (
+    Array,
+    Weights,
+    dense,
+    draw,
+    inputs_width,
+    stack,
+    stack_width,
+    table,
+    zeros,
+)
+
+FAMILY = "wide_and_deep"
+
+
+def weights(spec: FeatureSpec, family: ModelFamily, outputs: int = 1) -> Weights:
+    """Return the weights in the order of drawing."""
+    width = inputs_width(spec, family)
+    found = table("inputs.embedding", spec, family.embedding_dim)
+    found |= table("wide_ids", spec, outputs, start=zeros)
+    if spec.dense:
+        found |= dense("wide_dense", len(spec.dense), outputs, bias=False, start=zeros)
+    found |= stack("deep", width, family)
+    return found | dense("output", stack_width(width, family), outputs)
+
+
+def initial_weights(
+    spec: FeatureSpec, family: ModelFamily, seed: int, outputs: int = 1
+) -> dict[str, Array]:
+    """Return the weights that both frameworks start from, float32 by name."""
+    return draw(weights(spec, family, outputs), seed)
