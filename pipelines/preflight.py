@@ -45,9 +45,8 @@ def check(settings: RunSettings, sources: Path) -> None:
     check_packages()
     for key, table in source_tables(settings.source):
         require_table(key, table, sources, settings.window.spans())
-    if settings.model.family is None:
-        check_function("model.pytorch", settings.model.function("pytorch"))
-        check_function("model.tensorflow", settings.model.function("tensorflow"))
+    check_function("model.pytorch", settings.model.function("pytorch"))
+    check_function("model.tensorflow", settings.model.function("tensorflow"))
     check_engine(settings.beam)
     if settings.transform.preprocessing_fn:
         check_function("transform.preprocessing_fn", settings.transform.preprocessing_fn)
