@@ -9,14 +9,19 @@ Rules:
 3. the cache key is the digest of the inputs' content, the stage's settings, the code of the step
    and the lock file; a hit copies the stored outputs after hashing them and writes CACHED;
 4. a failure writes FAIL with its cause and every gate that was checked, then goes on up;
-5. user code runs inside the step and cannot skip any of this.
+5. user code runs inside the step and cannot skip any of this;
+6. a step that takes `checkpoints` gets a folder of its cache key's name below TANDEM_CHECKPOINTS,
+   so that only the same inputs, settings and code meet again, and with the cache off only the same
+   run; the folder stays after a PlatformError or a killed process, which may be tried again.
 
 With TANDEM_NOTARY unset there are no records: the work is done, and registration refuses.
 """
 
 from __future__ import annotations
 
+import inspect
 import logging
+import os
 import shutil
 import time
 import traceback
@@ -28,6 +33,7 @@ from typing import Any, Protocol
 from components.audit.client import Notary, connect
 from components.core.artifacts import ArtifactRef, tree_digest
 from components.core.cache import StageCache
+from components.core.canonical import sha256_value
 from components.core.code import module_digests
 from components.core.errors import (
     DataError,
@@ -45,6 +51,7 @@ from components.core.stage_identity import (
     step_modules,
 )
 
+CHECKPOINTS_VARIABLE = "TANDEM_CHECKPOINTS"
 log = logging.getLogger(__name__)
 
 
@@ -78,8 +85,11 @@ def run_stage(
                 _submit(notary, stage.draft("START"))
                 outcome = _work(step, stage, inputs, outputs)
                 _complete(stage, notary, outputs, outcome, watch)
+                _remove_checkpoints(step, stage)
     except TandemError as error:
         _record_failure(stage, notary, error, watch)
+        if not isinstance(error, PlatformError):
+            _remove_checkpoints(step, stage)
         raise
 
 
@@ -197,7 +207,22 @@ def _work(
     paths = {name: Path(port.path) for name, port in {**inputs, **outputs}.items()}
     for name in outputs:
         paths[name].mkdir(parents=True, exist_ok=True)
-    return step(settings=stage.settings, **paths)
+    return step(settings=stage.settings, **paths, **_checkpoints(step, stage))
+
+
+def _checkpoints(step: Step, stage: Stage) -> dict[str, Path]:
+    """Return the folder of a step that writes checkpoints, where there is a place for any."""
+    place = os.environ.get(CHECKPOINTS_VARIABLE)
+    if not place or "checkpoints" not in inspect.signature(step).parameters:
+        return {}
+    cached = bool(stage.run.get("cache", False))
+    name = stage.key if cached else sha256_value([stage.key, stage.run["id"]])
+    return {"checkpoints": Path(place, name)}
+
+
+def _remove_checkpoints(step: Step, stage: Stage) -> None:
+    for folder in _checkpoints(step, stage).values():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

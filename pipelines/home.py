@@ -2,6 +2,7 @@
 
     HOME/runs/<run>/     one folder a run (see pipelines/runs.py)
     HOME/cache/          entries of finished stages
+    HOME/checkpoints/    what an interrupted training goes on from, one folder a cache key
     HOME/mlflow.db       the default registry
     HOME/tandem.log      tracebacks of unexpected errors
 
@@ -41,6 +42,11 @@ class Home:
     def cache(self) -> Path:
         """The folder of cache entries."""
         return self.folder / "cache"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints of trainings under way."""
+        return self.folder / "checkpoints"
 
     @property
     def registry_file(self) -> Path:

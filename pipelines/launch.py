@@ -227,6 +227,7 @@ def environment(prepared: PreparedRun, home: Home, notary: str) -> dict[str, str
     return {
         "TANDEM_HOME": str(home.folder),
         "TANDEM_CACHE": str(home.cache),
+        "TANDEM_CHECKPOINTS": str(home.checkpoints),
         "TANDEM_NOTARY": notary,
         SOURCES_VARIABLE: str(prepared.sources),
     }

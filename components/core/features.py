@@ -71,16 +71,25 @@ class FeatureSpec(Section):
 
 @dataclass(frozen=True)
 class FeatureArrays:
-    """A split's features: `dense` (n, D) float32, `ids` (n, K) int32, `label` (n,) float32."""
+    """A split's features: `dense` (n, D) float32, `ids` (n, K) int32, `label` (n,) float32.
+
+    `weight` (n,) float32 is what each row counts in the loss; None: all rows count alike.
+    """
 
     dense: np.ndarray[Any, Any]
     ids: np.ndarray[Any, Any]
     label: np.ndarray[Any, Any]
+    weight: np.ndarray[Any, Any] | None = None
 
     @property
     def rows(self) -> int:
         """Return the number of rows."""
         return len(self.label)
+
+    def named(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Return the arrays by name; `weight` only where rows have one."""
+        arrays = {"dense": self.dense, "ids": self.ids, "label": self.label}
+        return arrays if self.weight is None else arrays | {"weight": self.weight}
 
 
 def write_split(folder: Path, split: str, arrays: FeatureArrays) -> None:

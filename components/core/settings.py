@@ -161,6 +161,57 @@ class Train(Section):
     learning_rate: Positive = 1e-3
     seed: Integer = Field(default=13, ge=0, lt=2**31)
     threads: Count = Field(default=1, description="threads of each trainer")
+    schedule: Literal["constant", "cosine", "linear"] = Field(
+        default="constant",
+        description="how the learning rate goes on after the warm-up: it stays, or falls to zero "
+        "over the steps of all epochs along half a cosine or a line",
+    )
+    warmup_steps: Integer = Field(
+        default=0, ge=0, description="first steps, over which the rate rises to learning_rate"
+    )
+    clip_norm: Positive | None = Field(
+        default=None, description="the largest global norm of a step's gradients; longer are scaled"
+    )
+    weight_decay: Number = Field(
+        default=0.0,
+        ge=0,
+        description="AdamW: each step first takes rate x weight_decay of every trained weight away",
+    )
+    class_weights: Literal["balanced"] | tuple[Positive, ...] | None = Field(
+        default=None,
+        description="what a row counts in the loss by its class: one number a class, or "
+        "`balanced`: rows / (classes x rows of the class)",
+    )
+    validation_share: Number = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of the training rows, drawn by the seed, that no step sees and whose "
+        "loss is measured after each epoch; the evaluation split is never looked at",
+    )
+    patience: Count | None = Field(
+        default=None,
+        description="epochs in a row without a better validation loss after which training stops",
+    )
+    min_delta: Number = Field(
+        default=0.0, ge=0, description="by how much a validation loss must be lower to be better"
+    )
+    best_weights: bool = Field(
+        default=True,
+        description="keep the weights of the best validation loss, not those of the last epoch",
+    )
+    checkpoint_steps: Integer = Field(
+        default=1000,
+        ge=0,
+        description="steps between two checkpoints, which an interrupted training goes on from; "
+        "0: only when it is stopped",
+    )
+
+    @model_validator(mode="after")
+    def _measured(self) -> Train:
+        if self.patience is not None and not self.validation_share:
+            raise ValueError("patience needs a validation_share above 0")
+        return self
 
 
 class Evaluate(Section):

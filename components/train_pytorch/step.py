@@ -30,10 +30,12 @@ def train_pytorch(
     features: Path,
     transform_graph: Path,
     pytorch_model: Path,
+    checkpoints: Path | None = None,
 ) -> Outcome:
     """Write the bundle: model.onnx (raw rows), model.pt2 (features) and contract.json."""
     from components.core.features import FeatureSpec, load_split
     from components.train_pytorch import export, training
+    from components.training.checkpoints import Checkpoints
     from components.training.functions import MODEL_FUNCTION, family_of, load_model_function
     from components.training.parity import Evaluated
     from components.training.sealing import Preprocessing, Trained, outcome, seal, write_raw_onnx
@@ -41,12 +43,13 @@ def train_pytorch(
 
     train, name = settings.train, settings.model.function("pytorch")
     training.fix_machine(train)
+    kept = Checkpoints(checkpoints, train)
     spec, preprocessing = FeatureSpec.read(features), Preprocessing.read(transform_graph)
     with naming_the_users_line(name, MODEL_FUNCTION):
         model = load_model_function(name)(spec, settings.model, train.seed)
         export.check_model(model, spec, name)
     with naming_the_users_line(name, MODEL_FUNCTION, on_rows=True):
-        done = training.fit_model(model, load_split(features, "train"), train)
+        done = training.fit_model(model, load_split(features, "train"), train, kept)
         program, predict = export.trace(model, spec), export.predictor(model)
         evaluated = Evaluated.by(predict, load_split(features, "eval"))
         exported = export.to_onnx(program, preprocessing.opset)

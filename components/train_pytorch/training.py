@@ -6,6 +6,7 @@ Rules: threads are fixed; only deterministic algorithms; Adam's constants are th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,12 @@ from torch import nn
 from components.core.features import FeatureArrays
 from components.core.settings import Train
 from components.training import adam
-from components.training.fitting import Fit, fit
+from components.training.checkpoints import Checkpoints, State
+from components.training.fitting import WEIGHTS, Fit, fit
+from components.training.memory import naming_the_batch_size
 
 DETERMINISM = "torch.use_deterministic_algorithms"
+_GENERATOR = "random/generator"
 
 
 def fix_machine(train: Train) -> None:
@@ -29,30 +33,96 @@ def fix_machine(train: Train) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False
 
 
-def fit_model(model: nn.Module, arrays: FeatureArrays, train: Train) -> Fit:
+def fit_model(
+    model: nn.Module, arrays: FeatureArrays, train: Train, checkpoints: Checkpoints | None = None
+) -> Fit:
     """Train the model in place."""
-    optimiser = torch.optim.Adam(
-        model.parameters(),
-        lr=train.learning_rate,
-        betas=(adam.BETA_1, adam.BETA_2),
-        eps=adam.EPSILON,
-        fused=True,
-    )
     model.train()
-
-    def step(batch: FeatureArrays) -> float:
-        optimiser.zero_grad(set_to_none=True)
-        logit = model(torch.from_numpy(batch.dense), torch.from_numpy(batch.ids))
-        loss = nn.functional.binary_cross_entropy_with_logits(
-            logit.squeeze(1), torch.from_numpy(batch.label)
-        )
-        loss.backward()
-        optimiser.step()
-        return float(loss.item())
-
-    done = fit(step, arrays, train)
+    with naming_the_batch_size(train, (RuntimeError,), _is_lack_of_memory):
+        done = fit(TorchTrainer(model, train), arrays, train, checkpoints)
     model.eval()
     return done
+
+
+def mean_loss(logit: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return the mean of the rows' losses, each times its weight where rows have one."""
+    return nn.functional.binary_cross_entropy_with_logits(
+        logit.squeeze(1), batch["label"], weight=batch.get("weight")
+    )
+
+
+class TorchTrainer:
+    """PyTorch's half of the loop."""
+
+    def __init__(self, model: nn.Module, train: Train) -> None:
+        self._model, self._clip_norm = model, train.clip_norm
+        self._parameters = dict(model.named_parameters())
+        self._optimiser = torch.optim.AdamW(
+            self._parameters.values(),
+            lr=train.learning_rate,
+            betas=(adam.BETA_1, adam.BETA_2),
+            eps=adam.EPSILON,
+            weight_decay=train.weight_decay,
+            fused=True,
+        )
+
+    def step(self, batch: FeatureArrays, rate: float) -> float:
+        """Take one step."""
+        self._optimiser.param_groups[0]["lr"] = rate
+        self._optimiser.zero_grad(set_to_none=True)
+        loss = self._loss_of(batch)
+        loss.backward()
+        if self._clip_norm is not None:
+            _clip(
+                [p.grad for p in self._parameters.values() if p.grad is not None], self._clip_norm
+            )
+        self._optimiser.step()
+        return float(loss.item())
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def loss(self, batch: FeatureArrays) -> float:
+        """Return the mean loss of rows, without dropout."""
+        self._model.eval()
+        loss = float(self._loss_of(batch).item())
+        self._model.train()
+        return loss
+
+    def _loss_of(self, batch: FeatureArrays) -> torch.Tensor:
+        given = {name: torch.from_numpy(array) for name, array in batch.named().items()}
+        return mean_loss(self._model(given["dense"], given["ids"]), given)
+
+    def state(self) -> State:
+        """Return copies of the weights, Adam's moments and counts, and the generator's state."""
+        found = {f"{WEIGHTS}{name}": part for name, part in self._model.state_dict().items()}
+        for name, parameter in self._parameters.items():
+            for slot, part in self._optimiser.state[parameter].items():
+                found[f"{slot}/{name}"] = part
+        found[_GENERATOR] = torch.get_rng_state()
+        return {name: part.detach().numpy().copy() for name, part in found.items()}
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def restore(self, state: State) -> None:
+        """Set the arrays that are named."""
+        own = self._model.state_dict()
+        for name, array in state.items():
+            part = torch.from_numpy(array.copy())
+            kind, _, of = name.partition("/")
+            if name == _GENERATOR:
+                torch.set_rng_state(part)
+            elif f"{kind}/" == WEIGHTS:
+                own[of].copy_(part)
+            else:
+                self._optimiser.state[self._parameters[of]][kind] = part
+
+
+def _clip(gradients: list[torch.Tensor], longest: float) -> None:
+    """Scale gradients in place as `components.training.adam` says."""
+    norm = torch.nn.utils.get_total_norm(gradients)
+    torch._foreach_mul_(gradients, longest / torch.clamp(norm, min=longest))
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def weight_arrays(model: nn.Module) -> dict[str, np.ndarray[Any, Any]]:

@@ -31,12 +31,14 @@ def train_tensorflow(
     features: Path,
     transform_graph: Path,
     tensorflow_model: Path,
+    checkpoints: Path | None = None,
 ) -> Outcome:
     """Write the bundle: model.onnx and saved_model (both raw rows), and contract.json."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     from components.core.features import FeatureSpec, load_split
     from components.train_tensorflow import export, training
     from components.train_tensorflow.saved_model import write_saved_model
+    from components.training.checkpoints import Checkpoints
     from components.training.functions import MODEL_FUNCTION, family_of, load_model_function
     from components.training.parity import Evaluated
     from components.training.sealing import Preprocessing, Trained, outcome, seal, write_raw_onnx
@@ -44,12 +46,13 @@ def train_tensorflow(
 
     train, name = settings.train, settings.model.function("tensorflow")
     threads = training.fix_machine(train)
+    kept = Checkpoints(checkpoints, train)
     spec, preprocessing = FeatureSpec.read(features), Preprocessing.read(transform_graph)
     with naming_the_users_line(name, MODEL_FUNCTION):
         model = load_model_function(name)(spec, settings.model, train.seed)
         export.check_model(model, spec, name)
     with naming_the_users_line(name, MODEL_FUNCTION, on_rows=True):
-        done = training.fit_model(model, load_split(features, "train"), train)
+        done = training.fit_model(model, load_split(features, "train"), train, kept)
         scored = export.scored(model, spec)
         predict, exported = export.predictor(scored), export.to_onnx(scored, spec)
         evaluated = Evaluated.by(predict, load_split(features, "eval"))

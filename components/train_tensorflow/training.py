@@ -8,6 +8,7 @@ steps. The step is compiled once, for any number of rows.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -17,7 +18,9 @@ import tensorflow as tf
 from components.core.features import FeatureArrays
 from components.core.settings import Train
 from components.training import adam
-from components.training.fitting import Fit, fit
+from components.training.checkpoints import Checkpoints, State
+from components.training.fitting import WEIGHTS, Fit, fit
+from components.training.memory import naming_the_batch_size
 
 DETERMINISM = "tf.config.experimental.enable_op_determinism"
 log = logging.getLogger(__name__)
@@ -43,57 +46,117 @@ def fix_machine(train: Train) -> int:
 class Adam:
     """Adam by TensorFlow's fused kernel, which holds the square root and the update in one pass."""
 
-    def __init__(self, variables: list[Any], learning_rate: float) -> None:
-        self._rate = learning_rate
+    def __init__(self, variables: list[Any], train: Train) -> None:
+        self._clip_norm, self._decay = train.clip_norm, train.weight_decay
         self._slots = [
             (value, tf.Variable(tf.zeros_like(value)), tf.Variable(tf.zeros_like(value)))
             for value in (variable.value for variable in variables)
         ]
         self._powers = tf.Variable([adam.BETA_1, adam.BETA_2], dtype=tf.float32)
 
-    def apply(self, gradients: list[Any]) -> None:
+    @property
+    def variables(self) -> dict[str, Any]:
+        """Return what a step changes besides the weights, by name."""
+        moments = [moment for _, *both in self._slots for moment in both]
+        return {"powers": self._powers} | {str(n): moment for n, moment in enumerate(moments)}
+
+    def apply(self, gradients: list[Any], rate: Any) -> None:
         """Take one step; to be traced inside a tf.function."""
+        dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
         power_1, power_2 = self._powers[0], self._powers[1]
         epsilon = adam.EPSILON * tf.sqrt(1 - power_2)
-        for (value, first, second), gradient in zip(self._slots, gradients, strict=True):
+        for (value, first, second), gradient in zip(self._slots, self._clipped(dense), strict=True):
+            if self._decay:
+                value.assign(value * (1 - rate * self._decay))
             tf.raw_ops.ResourceApplyAdam(
                 var=value.handle,
                 m=first.handle,
                 v=second.handle,
                 beta1_power=power_1,
                 beta2_power=power_2,
-                lr=self._rate,
+                lr=rate,
                 beta1=adam.BETA_1,
                 beta2=adam.BETA_2,
                 epsilon=epsilon,
-                grad=tf.convert_to_tensor(gradient),
+                grad=gradient,
             )
         self._powers.assign(self._powers * [adam.BETA_1, adam.BETA_2])
 
+    def _clipped(self, gradients: list[Any]) -> list[Any]:
+        """Return gradients scaled as `components.training.adam` says."""
+        if self._clip_norm is None:
+            return gradients
+        scale = self._clip_norm / tf.maximum(tf.linalg.global_norm(gradients), self._clip_norm)
+        return [gradient * scale for gradient in gradients]
 
-def fit_model(model: keras.Model, arrays: FeatureArrays, train: Train) -> Fit:
+
+def fit_model(
+    model: keras.Model, arrays: FeatureArrays, train: Train, checkpoints: Checkpoints | None = None
+) -> Fit:
     """Train the model in place."""
-    optimiser = Adam(model.trainable_variables, train.learning_rate)
-    signature = [
-        tf.TensorSpec([None, arrays.dense.shape[1]], tf.float32),
-        tf.TensorSpec([None, arrays.ids.shape[1]], tf.int32),
-        tf.TensorSpec([None], tf.float32),
-    ]
+    with naming_the_batch_size(train, (tf.errors.ResourceExhaustedError,), lambda _: True):
+        return fit(KerasTrainer(model, arrays, train), arrays, train, checkpoints)
 
-    def take_step(dense: Any, ids: Any, label: Any) -> Any:
+
+def mean_loss(logit: Any, batch: Mapping[str, Any]) -> Any:
+    """Return the mean of the rows' losses, each times its weight where rows have one."""
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(batch["label"], tf.squeeze(logit, 1))
+    return tf.reduce_mean(losses * batch["weight"] if "weight" in batch else losses)
+
+
+class KerasTrainer:
+    """TensorFlow's half of the loop."""
+
+    def __init__(self, model: keras.Model, arrays: FeatureArrays, train: Train) -> None:
+        self._model, self._optimiser = model, Adam(model.trainable_variables, train)
+        batch = {
+            "dense": tf.TensorSpec([None, arrays.dense.shape[1]], tf.float32),
+            "ids": tf.TensorSpec([None, arrays.ids.shape[1]], tf.int32),
+            "label": tf.TensorSpec([None], tf.float32),
+        }
+        if train.class_weights is not None:
+            batch["weight"] = batch["label"]
+        rate = tf.TensorSpec([], tf.float32)
+        self._step = tf.function(self._take_step, input_signature=[batch, rate])
+        self._loss = tf.function(self._loss_of, input_signature=[batch])
+
+    def step(self, batch: FeatureArrays, rate: float) -> float:
+        """Take one step."""
+        return float(self._step(batch.named(), rate))
+
+    def loss(self, batch: FeatureArrays) -> float:
+        """Return the mean loss of rows, without dropout."""
+        return float(self._loss(batch.named()))
+
+    def _take_step(self, batch: Mapping[str, Any], rate: Any) -> Any:
         with tf.GradientTape() as tape:
-            logit = model({"dense": dense, "ids": ids}, training=True)
-            losses = tf.nn.sigmoid_cross_entropy_with_logits(label, tf.squeeze(logit, 1))
-            loss = tf.reduce_mean(losses)
-        optimiser.apply(tape.gradient(loss, [v.value for v in model.trainable_variables]))
+            loss = self._loss_of(batch, training=True)
+        weights = [variable.value for variable in self._model.trainable_variables]
+        self._optimiser.apply(tape.gradient(loss, weights), rate)
         return loss
 
-    traced = tf.function(take_step, input_signature=signature)
+    def _loss_of(self, batch: Mapping[str, Any], training: bool = False) -> Any:
+        inputs = {"dense": batch["dense"], "ids": batch["ids"]}
+        return mean_loss(self._model(inputs, training=training), batch)
 
-    def step(batch: FeatureArrays) -> float:
-        return float(traced(batch.dense, batch.ids, batch.label))
+    def state(self) -> State:
+        """Return copies of the weights and of Adam's moments.
 
-    return fit(step, arrays, train)
+        What Keras draws from, in dropout for one, is among the model's variables.
+        """
+        return {name: np.array(variable) for name, variable in self._variables.items()}
+
+    def restore(self, state: State) -> None:
+        """Set the arrays that are named."""
+        own = self._variables
+        for name, array in state.items():
+            own[name].assign(array)
+
+    @property
+    def _variables(self) -> dict[str, Any]:
+        """Return all variables; the model's by number, because paths need not be unique."""
+        weights = {f"{WEIGHTS}{n}": variable for n, variable in enumerate(self._model.variables)}
+        return weights | {f"adam/{name}": v for name, v in self._optimiser.variables.items()}
 
 
 def weight_arrays(model: keras.Model) -> dict[str, np.ndarray[Any, Any]]:

@@ -171,6 +171,7 @@ def seal(
 def _require_every_row(trained: Trained) -> None:
     """Raise IntegrityError unless training and evaluation saw the rows that the features have."""
     train, evaluation = trained.spec.rows["train"], trained.spec.rows["eval"]
+    train -= trained.fit.validation_rows
     counted = {
         "an epoch trained on": [(train, rows) for rows in trained.fit.epoch_rows],
         "the evaluation predicted": [(evaluation, trained.evaluated_rows)],
@@ -192,9 +193,7 @@ def outcome(
     """Return what the record says of the training."""
     facts = {
         "rows_by_split": {"train": trained.fit.epoch_rows[-1], "eval": trained.evaluated_rows},
-        "steps": trained.fit.steps,
-        "epochs": train.epochs,
-        "final_loss": trained.fit.final_loss,
+        **trained.fit.facts(train),
         "parameters": contract.parameters,
         "weights_sha256": contract.weights_sha256,
         "seed": train.seed,
