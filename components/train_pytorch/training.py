@@ -6,7 +6,6 @@ Rules: threads are fixed; only deterministic algorithms; Adam's constants are th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from torch import nn
 
 from components.core.features import FeatureArrays
 from components.core.settings import Train
+from components.train_pytorch import heads
 from components.training import adam
 from components.training.checkpoints import Checkpoints, State
 from components.training.fitting import WEIGHTS, Fit, fit
@@ -42,13 +42,6 @@ def fit_model(
         done = fit(TorchTrainer(model, train), arrays, train, checkpoints)
     model.eval()
     return done
-
-
-def mean_loss(logit: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """Return the mean of the rows' losses, each times its weight where rows have one."""
-    return nn.functional.binary_cross_entropy_with_logits(
-        logit.squeeze(1), batch["label"], weight=batch.get("weight")
-    )
 
 
 class TorchTrainer:
@@ -89,7 +82,8 @@ class TorchTrainer:
 
     def _loss_of(self, batch: FeatureArrays) -> torch.Tensor:
         given = {name: torch.from_numpy(array) for name, array in batch.named().items()}
-        return mean_loss(self._model(given["dense"], given["ids"]), given)
+        logit = self._model(given["dense"], given["ids"])
+        return heads.loss("binary", logit, given["label"], given.get("weight"))
 
     def state(self) -> State:
         """Return copies of the weights, Adam's moments and counts, and the generator's state."""

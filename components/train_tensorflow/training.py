@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from components.core.features import FeatureArrays
 from components.core.settings import Train
+from components.train_tensorflow import heads
 from components.training import adam
 from components.training.checkpoints import Checkpoints, State
 from components.training.fitting import WEIGHTS, Fit, fit
@@ -98,12 +99,6 @@ def fit_model(
         return fit(KerasTrainer(model, arrays, train), arrays, train, checkpoints)
 
 
-def mean_loss(logit: Any, batch: Mapping[str, Any]) -> Any:
-    """Return the mean of the rows' losses, each times its weight where rows have one."""
-    losses = tf.nn.sigmoid_cross_entropy_with_logits(batch["label"], tf.squeeze(logit, 1))
-    return tf.reduce_mean(losses * batch["weight"] if "weight" in batch else losses)
-
-
 class KerasTrainer:
     """TensorFlow's half of the loop."""
 
@@ -137,7 +132,8 @@ class KerasTrainer:
 
     def _loss_of(self, batch: Mapping[str, Any], training: bool = False) -> Any:
         inputs = {"dense": batch["dense"], "ids": batch["ids"]}
-        return mean_loss(self._model(inputs, training=training), batch)
+        logit = self._model(inputs, training=training)
+        return heads.loss("binary", logit, batch["label"], batch.get("weight"))
 
     def state(self) -> State:
         """Return copies of the weights and of Adam's moments.

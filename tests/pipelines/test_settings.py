@@ -362,8 +362,8 @@ def test_a_familys_settings_are_read_again_as_a_stage_reads_them(
         ({"pytorch": "a:b"}, "model: give family"),
         ({"family": "dcn_v2", "pytorch": "a:b", "tensorflow": "c:d"}, "model: give family, or"),
         ({"family": "ft_transformer", "token_dim": 30}, "model: token_dim is not a multiple of"),
-        ({"family": "resnet"}, "model.family: Input should be 'wide_and_deep', 'dcn_v2' or"),
-        ({"family": "dcn_v2", "dropout": 1}, "model.dropout: Input should be less than 1"),
+        ({"family": "resnet"}, "model.family: expected wide_and_deep, dcn_v2 or ft"),
+        ({"family": "dcn_v2", "dropout": 1}, "model.dropout: expected less than 1"),
     ],
 )
 def test_a_model_is_one_family_or_two_functions(
