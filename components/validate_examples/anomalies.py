@@ -28,7 +28,7 @@ from components.core.outcome import Gate
 from components.core.words import counted
 from components.validate_examples.findings import Finding
 from components.validate_examples.rows import Answer, Question
-from components.validate_examples.schema import TRAINING, domain_of
+from components.validate_examples.schema import domain_of, environment_of, is_validated
 from components.validate_examples.statistics import Statistics
 
 _NEW_VALUES = "ENUM_TYPE_UNEXPECTED_STRING_VALUES"
@@ -87,8 +87,7 @@ def required_columns(schema: schema_pb2.Schema, checks: Checks) -> set[str]:
 
 def find_anomalies(statistics: Statistics, schema: schema_pb2.Schema) -> anomalies_pb2.Anomalies:
     """Return TFDV's anomalies of one split, in the schema's environment for training, if any."""
-    environment = TRAINING if TRAINING in schema.default_environment else None
-    return tfdv.validate_statistics(statistics, schema, environment=environment)
+    return tfdv.validate_statistics(statistics, schema, environment=environment_of(schema))
 
 
 def listed(anomalies: anomalies_pb2.Anomalies, split: str, checks: Checks) -> list[Anomaly]:
@@ -166,11 +165,20 @@ class SchemaGates:
         if self._checks.severities.get(_NEW_VALUES, "error") != "error":
             return
         found = {(anomaly.split, anomaly.feature, anomaly.type) for anomaly in self._errors}
-        texts = [n for n in self._features if self._manifest.columns.get(n) == "string"]
-        for name in filter(lambda name: domain_of(self._features[name], self._schema), texts):
+        for name in self._texts_with_domains():
             for split in SPLITS:
                 if (split, name, _NEW_VALUES) not in found:
                     yield Anomaly(split, name, _NEW_VALUES, "error", "new values", "new values")
+
+    def _texts_with_domains(self) -> list[str]:
+        """Return the text columns whose domain is to be held against them."""
+        return [
+            name
+            for name, feature in self._features.items()
+            if self._manifest.columns.get(name) == "string"
+            and is_validated(feature)
+            and domain_of(feature, self._schema)
+        ]
 
     def _is_error(self, anomaly: Anomaly, answer: Answer) -> bool:
         """Say whether rows are outside a domain by more than its schema allows."""

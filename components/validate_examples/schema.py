@@ -17,6 +17,14 @@ from components.core.errors import SettingsError
 
 # The environments of a schema: what a row has when a model learns, and when it is asked.
 TRAINING, SERVING = "training", "serving"
+# A feature in one of these stages is not validated (LifecycleStage in TFMD's schema.proto).
+_NOT_VALIDATED = {
+    schema_pb2.PLANNED,
+    schema_pb2.ALPHA,
+    schema_pb2.DEPRECATED,
+    schema_pb2.DEBUG_ONLY,
+    schema_pb2.DISABLED,
+}
 
 
 def parse_schema(text: str, place: str = "the schema") -> schema_pb2.Schema:
@@ -44,3 +52,13 @@ def domain_of(feature: Any, schema: schema_pb2.Schema) -> list[str]:
     if feature.HasField("string_domain"):
         return list(feature.string_domain.value)
     return [v for d in schema.string_domain if d.name == feature.domain for v in d.value]
+
+
+def environment_of(schema: schema_pb2.Schema) -> str | None:
+    """Return the environment that examples are validated in: training, where the schema has it."""
+    return TRAINING if TRAINING in schema.default_environment else None
+
+
+def is_validated(feature: Any) -> bool:
+    """Say whether TFDV holds a feature's values against its schema; environments do not matter."""
+    return feature.lifecycle_stage not in _NOT_VALIDATED

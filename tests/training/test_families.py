@@ -193,7 +193,8 @@ def test_losses_and_gradients_agree_before_and_after_a_step(name: str, head: Hea
             agree(models, dict.fromkeys(_by_name(models), slice(None)))
         torch_adam.step()
         by_path = {v.path: actual[n] for n, v in _by_name(models).items() if v.trainable}
-        keras_adam.apply([by_path[v.path] for v in models.tensorflow.trainable_variables])
+        gradients = [by_path[v.path] for v in models.tensorflow.trainable_variables]
+        keras_adam.apply(gradients, RATE)
         losses.append(expected_loss)
         agree(models, moved)
     assert abs(losses[0] - losses[1]) > 1e-3

@@ -1,0 +1,46 @@
+"""Which features are held against their schema: TFDV decides, and our own gates ask as it does."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from computed_statistics import compute_statistics
+from small_examples import write_examples
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
+
+from components.core.data_settings import Checks
+from components.core.examples import ExamplesManifest
+from components.validate_examples.schema import is_validated, parse_schema
+
+pytestmark = pytest.mark.slow
+STAGES = schema_pb2.LifecycleStage.keys()
+BOTH = 'default_environment: "training" default_environment: "serving"'
+
+
+def schema_of(feature: str, environments: str) -> schema_pb2.Schema:
+    domain = 'type: BYTES string_domain { value: "known" }'
+    return parse_schema(f'{environments} feature {{ name: "text" {domain} {feature} }}')
+
+
+@pytest.mark.parametrize("environments", ["", BOTH])
+@pytest.mark.parametrize(
+    "feature",
+    [
+        "",
+        *(f"lifecycle_stage: {stage}" for stage in STAGES),
+        'not_in_environment: "training"',
+        'not_in_environment: "serving"',
+        'in_environment: "training"',
+    ],
+)
+def test_a_domain_is_asked_about_where_tfdv_finds_new_values(tmp_path, feature, environments):
+    from components.validate_examples.anomalies import SchemaGates, find_anomalies
+
+    schema = schema_of(feature, environments)
+    rows = pa.table({"text": ["known", "new"] * 50})
+    found = find_anomalies(compute_statistics(rows, "train"), schema).anomaly_info
+    kinds = {reason.type for info in found.values() for reason in info.reason}
+    judged = anomalies_pb2.AnomalyInfo.ENUM_TYPE_UNEXPECTED_STRING_VALUES in kinds
+    assert is_validated(schema.feature[0]) is judged
+    manifest = ExamplesManifest.read(write_examples(tmp_path, {("train", "2024-01"): rows}))
+    assert bool(SchemaGates([], schema, manifest, Checks()).questions) is judged
