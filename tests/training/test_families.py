@@ -179,7 +179,7 @@ def test_losses_and_gradients_agree_before_and_after_a_step(name: str, head: Hea
     models, rows = pair(FAMILIES[name], BOTH, HEADS[head]), batch(BOTH, head)
     constants = {"betas": (adam.BETA_1, adam.BETA_2), "eps": adam.EPSILON}
     torch_adam = torch.optim.Adam(models.pytorch.parameters(), lr=RATE, **constants)
-    keras_adam = Adam(models.tensorflow.trainable_variables, RATE)
+    keras_adam = Adam(models.tensorflow.trainable_variables, Train())
     losses, moved = [], {}
     for _ in range(2):
         expected_loss, expected = torch_loss_and_gradients(models, head, rows)
