@@ -33,8 +33,16 @@ class DoubleSettings(Section):
     fail: str = ""
 
 
-def train_pytorch(*, settings: DoubleSettings, features: Path, pytorch_model: Path) -> Outcome:
+def train_pytorch(
+    *,
+    settings: DoubleSettings,
+    features: Path,
+    pytorch_model: Path,
+    checkpoints: Path | None = None,
+) -> Outcome:
     """Stand where a trainer stands: read one number, write it multiplied."""
+    if checkpoints is not None:
+        _keep_and_stop_once(checkpoints)
     number = json.loads((features / "number.json").read_text())
     if settings.fail == "gate":
         gate = Gate("quality", "auc", 0.5, ">=", 0.6)
@@ -47,6 +55,15 @@ def train_pytorch(*, settings: DoubleSettings, features: Path, pytorch_model: Pa
         return Outcome()
     write_json(pytorch_model / "number.json", number * settings.factor)
     return Outcome(facts={"rows": 1}, metadata={"pytorch_model": {"framework": "pytorch"}})
+
+
+def _keep_and_stop_once(checkpoints: Path) -> None:
+    """Leave a file in the checkpoints' folder and be preempted, or find the file there."""
+    if not checkpoints.is_dir():
+        checkpoints.mkdir(parents=True)
+        (checkpoints / "step").write_text("7")
+        raise PlatformError("the machine was taken away", remedy="resume the run")
+    assert (checkpoints / "step").read_text() == "7"
 
 
 @dataclass
@@ -222,3 +239,24 @@ def test_a_cache_whose_records_the_log_does_not_know_is_not_used(
         port = call(tmp_path, features, "again")
         assert "cached" not in port.metadata
         assert [view.event for view in connect().records(RUN["id"])] == ["START", "COMPLETE"]
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_checkpoints_wait_for_the_next_attempt_and_go_when_the_stage_is_done(
+    tmp_path, features, notary, monkeypatch, cache
+):
+    place, run = tmp_path / "checkpoints", RUN | {"cache": cache}
+    monkeypatch.setenv("TANDEM_CHECKPOINTS", str(place))
+    with pytest.raises(PlatformError, match="taken away"):
+        call(tmp_path, features, run=run)
+    assert [path.name for path in place.glob("*/*")] == ["step"]
+    call(tmp_path, features, run=run)
+    assert list(place.iterdir()) == []
+
+
+def test_other_settings_never_meet_these_checkpoints(tmp_path, features, notary, monkeypatch):
+    monkeypatch.setenv("TANDEM_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    for factor in (2.0, 3.0):
+        with pytest.raises(PlatformError, match="taken away"):
+            call(tmp_path, features, factor=factor)
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 2
