@@ -39,7 +39,8 @@ def open_zip(file: File) -> fs.FileSystem:
     from fsspec.implementations.zip import ZipFileSystem  # type: ignore[import-untyped]
 
     try:
-        archive = ZipFileSystem(file.open_random())
+        with file.reached():
+            archive = ZipFileSystem(file.open_random())
     except UNREADABLE as error:
         raise _damaged(file, "zip") from error
     return fs.PyFileSystem(fs.FSSpecHandler(archive))
@@ -54,7 +55,8 @@ def open_tar(file: File, wanted: Pattern[str]) -> tuple[fs.FileSystem, Unpacked 
         if suffix in _PACKED_TAR or suffix in _ZSTD:
             unpacked = _unpack(file, suffix, wanted)
             return fs.SubTreeFileSystem(str(unpacked.folder), fs.LocalFileSystem()), unpacked
-        archive = TarFileSystem(file.open_random())
+        with file.reached():
+            archive = TarFileSystem(file.open_random())
     except UNREADABLE as error:
         raise _damaged(file, "tar") from error
     return fs.PyFileSystem(fs.FSSpecHandler(archive)), None

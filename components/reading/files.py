@@ -11,14 +11,15 @@ Rules:
 from __future__ import annotations
 
 import hashlib
-import io
 import lzma
+import re
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 
 import pyarrow as pa
 from pyarrow import fs
@@ -41,9 +42,9 @@ UNREADABLE = (
 )
 
 
-_REMOTE = ("s3", "gcs")
-# What an object store's files raise; pyarrow says ValueError of one that closed itself.
-_LOST = (OSError, ValueError)
+_STORES = ("s3", "gcs")
+# How Arrow's object stores begin what they say; whoever reads on may put words of its own before.
+_OF_A_STORE = re.compile(r"AWS Error |google::cloud::Status")
 
 
 @dataclass(frozen=True)
@@ -56,48 +57,52 @@ class File:
     span: str | None = None
     kept: object = field(default=None, compare=False, repr=False)  # what must live while it is read
 
+    def open_random(self) -> pa.NativeFile:
+        """Open the bytes for reading anywhere; DataError where that fails."""
+        return self._opened(partial(self.filesystem.open_input_file, self.path))
+
+    def _opened(self, opening: Callable[[], pa.NativeFile]) -> pa.NativeFile:
+        try:
+            return opening()
+        except UNREADABLE as error:
+            raise self.unreadable(error) from error
+
     @property
     def remote(self) -> bool:
-        """Say whether the bytes come over the network."""
-        return self.filesystem.type_name in _REMOTE
-
-    def open_stream(self) -> pa.NativeFile:
-        """Open the bytes for reading from the start to the end (rule 3)."""
-        return self._open(lambda: self.filesystem.open_input_stream(self.path, compression=None))
-
-    def open_random(self) -> pa.NativeFile:
-        """Open the bytes for reading anywhere (rule 3)."""
-        return self._open(lambda: self.filesystem.open_input_file(self.path))
-
-    def _open(self, opened: Callable[[], pa.NativeFile]) -> pa.NativeFile:
-        try:
-            file = opened()
-            return _RemoteFile(_Remote(file, self.name), "r") if self.remote else file
-        except FileNotFoundError as error:
-            raise self.unreadable(error) from error
-        except (*UNREADABLE, *_LOST) as error:
-            raise (unreachable(self.name) if self.remote else self.unreadable(error)) from error
+        """Say whether the bytes come from an object store."""
+        return self.filesystem.type_name in _STORES
 
     @contextmanager
     def stream(self) -> Iterator[pa.NativeFile]:
-        """Open the bytes for reading from the start to the end, and close them."""
-        with self.open_stream() as stream, self._reached(stream):
-            yield stream
+        """Open the bytes for reading from the start to the end, and close them.
+
+        Those of an object store are let go instead: a reader that gives up may still have a thread
+        that reads ahead, and to close what is being read crashes Google's library.
+        """
+        with self.reached():
+            opening = partial(self.filesystem.open_input_stream, self.path, compression=None)
+            stream = self._opened(opening)
+            with nullcontext() if self.remote else stream:
+                yield stream
 
     @contextmanager
     def random_access(self) -> Iterator[pa.NativeFile]:
         """Open the bytes for reading anywhere, and close them."""
-        with self.open_random() as file, self._reached(file):
+        with self.reached(), self.open_random() as file:
             yield file
 
     @contextmanager
-    def _reached(self, file: pa.NativeFile) -> Iterator[None]:
-        """Say what failed on the way, whatever those made of it who unpack and parse."""
+    def reached(self) -> Iterator[None]:
+        """Tell what failed on the way from what was wrong with the bytes (rule 3)."""
         try:
             yield
-        except (DataError, *UNREADABLE) as error:
-            if isinstance(file, _RemoteFile) and file.broken:
-                raise unreachable(self.name) from error
+        except (DataError, ValueError, *UNREADABLE) as error:
+            # A file of Google's library that has lost its connection is closed, says pyarrow.
+            if _of_a_store(error) or (self.remote and type(error) is ValueError):
+                raise PlatformError(
+                    f"{self.name} cannot be reached, or the connection broke while it was read",
+                    remedy="check the network, the address and the credentials in the environment",
+                ) from error
             raise
 
     def unreadable(self, error: Exception) -> DataError:
@@ -118,71 +123,13 @@ class File:
         return SourceFile(location=self.name, sha256=digest.hexdigest(), bytes=size)
 
 
-class _Remote(io.RawIOBase):
-    """The bytes of a file of an object store, which notes when they no longer come."""
-
-    def __init__(self, file: pa.NativeFile, name: str) -> None:
-        super().__init__()
-        self._file, self._name = file, name
-        # Google's library asks for what is after a seek at once, and after the end there is none.
-        self._size = int(file.size()) if file.seekable() else None
-        self._place = 0
-        self.broken = False
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return self._size is not None
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            data = bytes(self._read(None if size < 0 else size))
-        except _LOST as error:
-            self.broken = True
-            raise unreachable(self._name) from error
-        self._place += len(data)
-        return data
-
-    def _read(self, size: int | None) -> bytes | pa.Buffer:
-        if self._size is None:
-            return self._file.read(size)
-        left = max(self._size - self._place, 0)
-        count = left if size is None else min(size, left)
-        return self._file.read_at(count, self._place) if count else b""
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size or 0}[whence]
-        self._place = start + offset
-        return self._place
-
-    def tell(self) -> int:
-        return self._place
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
-class _RemoteFile(pa.PythonFile):  # type: ignore[misc]
-    """The same for Arrow, which does not always keep the error that Python raised."""
-
-    def __init__(self, remote: _Remote, mode: str) -> None:
-        super().__init__()
-        self._remote = remote
-
-    @property
-    def broken(self) -> bool:
-        """Whether the bytes no longer come."""
-        return self._remote.broken
-
-
-def unreachable(name: str) -> PlatformError:
-    """Return the error for what an object store does not give, or no longer."""
-    return PlatformError(
-        f"{name} cannot be reached, or the connection broke while it was read",
-        remedy="check the network, the address and the credentials in the environment",
-    )
+def _of_a_store(error: BaseException | None) -> bool:
+    """Say whether an error began as an object store's, whatever was made of it since."""
+    while error is not None:
+        if isinstance(error, OSError) and _OF_A_STORE.search(str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def digest_of(files: Sequence[SourceFile]) -> str:

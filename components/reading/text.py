@@ -37,8 +37,8 @@ def open_text(file: File) -> Iterator[pa.NativeFile]:
         with file.random_access() as data, _only_member(file, data) as stream:
             yield stream
     else:
-        with file.stream() as stream, pa.CompressedInputStream(stream, packed) as unpacked:
-            yield unpacked
+        with file.stream() as stream:
+            yield pa.CompressedInputStream(stream, packed)
 
 
 @contextmanager

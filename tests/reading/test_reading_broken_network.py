@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import os
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -15,6 +19,7 @@ from adbc_driver_postgresql import dbapi
 from breaking_proxy import Proxy, breaking
 from fake_gcs import serving
 from local_postgresql import PASSWORD, execute
+from pyarrow import csv
 from test_reading_formats import PACKERS
 from test_reading_places import ARCHIVES
 from written_tables import WRITERS, opened, rows_of
@@ -137,6 +142,30 @@ def test_a_connection_to_gs_that_breaks(
         between.break_after(BYTES)
         with pytest.raises(PlatformError, match=f"gs://shop/{name} cannot be reached, or the conn"):
             rows_of(table)
+
+
+GIVE_UP = """
+import sys
+from components.core.data_settings import Table
+from components.reading.tables import open_table
+table = open_table(Table(location="gs://shop/" + sys.argv[1]))
+for _ in range(100):
+    rows = table.batches()
+    next(rows)
+    rows.close()
+"""
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
+def test_a_reader_that_gives_up_leaves_what_is_read_ahead_alone(tmp_path: Path, name: str) -> None:
+    """A process of its own: what it is saved from is a crash of Google's library."""
+    rows = pa.table({"a": np.random.default_rng(3).random(1_000_000)})
+    csv.write_csv(rows, tmp_path / "t.csv")
+    data = (tmp_path / "t.csv").read_bytes()
+    with serving({name: gzip.compress(data, 1) if name.endswith("gz") else data}) as server:
+        environment = {**os.environ, "STORAGE_EMULATOR_HOST": server}
+        done = subprocess.run([sys.executable, "-c", GIVE_UP, name], env=environment)
+    assert done.returncode == 0
 
 
 def test_a_postgresql_that_ends_the_connection_while_rows_come(
