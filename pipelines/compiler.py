@@ -11,6 +11,7 @@ either differs it is compiled anew.
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,9 @@ def _kept(cache: Path) -> str | None:
     return ir if holds else None
 
 
+@functools.cache
 def _made_from() -> str:
-    """Return the digest of all that the compiled bytes depend on."""
+    """Return the digest of all that the compiled bytes depend on, as this process found it."""
     lock = environment()["lock_sha256"]
     return sha256_value({"modules": module_digests([__name__]), "lock_sha256": lock})
 
