@@ -1,6 +1,6 @@
 """The champion of a run: asked of the registry when the run starts, in a process of its own.
 
-Rules: where there is no registry yet there is no champion, and nothing is started; the process may
+Rules: where a local registry is missing or surely has none, nothing is started; the process may
 load MLflow, this one never does; what it refuses is raised here as the same error.
 """
 
@@ -13,6 +13,7 @@ import sys
 from typing import Any
 
 from components.core.errors import PlatformError, error_from_dict
+from components.register_models.champion import surely_absent
 from pipelines.home import Home
 from pipelines.runners.servers import QUIET
 
@@ -22,7 +23,7 @@ SECONDS = 120
 
 def resolve(model_name: str, home: Home) -> dict[str, Any]:
     """Return what the alias `champion` of a registered model stands for, {} where there is none."""
-    if not os.environ.get("MLFLOW_TRACKING_URI") and not home.registry_file.is_file():
+    if surely_absent(home.tracking_uri, model_name):
         return {}
     try:
         done = subprocess.run(

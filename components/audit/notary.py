@@ -16,6 +16,7 @@ is the same notary as a process of its own (service.py).
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -244,4 +245,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    gc.freeze()  # whoever stops it waits for its end, which looks for garbage otherwise
+    sys.exit(code)

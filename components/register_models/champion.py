@@ -3,8 +3,8 @@
 The alias is a person's to move; Tandem only reads it, when a run begins, so that the champion is an
 input of the run like any other. Opening MLflow takes seconds, so a local store is first asked
 directly whether there is such an alias at all (a question to MLflow's own table; where that is not
-answered, MLflow is asked). Call it in a process of its own: `python -m ...champion MODEL_NAME`
-prints the champion, or {}, as JSON.
+answered, MLflow is asked). Call all but that in a process of its own: `python -m ...champion
+MODEL_NAME` prints the champion, or {}, as JSON.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def resolve_champion(model_name: str) -> dict[str, str]:
     Raises IntegrityError for a champion that Tandem did not register, PlatformError for a store
     that does not answer. The digest is the registered one; whoever opens the bundle checks it.
     """
-    if _surely_absent(model_name):
+    if surely_absent(tracking_uri(), model_name):
         return {}
     with opened_store() as client:
         version = _aliased(client, model_name)
@@ -59,9 +59,9 @@ def resolve_champion(model_name: str) -> dict[str, str]:
     return {"version": str(version.version), "bundle_sha256": sha256, "path": str(path)}
 
 
-def _surely_absent(model_name: str) -> bool:
+def surely_absent(uri: str, model_name: str) -> bool:
     """Say whether a local store is missing or has no such alias; False means: ask MLflow."""
-    file = sqlite_file(tracking_uri())
+    file = sqlite_file(uri)
     if file is None:
         return False
     if not file.is_file():

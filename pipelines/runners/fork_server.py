@@ -143,10 +143,9 @@ def main(arguments: list[str]) -> int:
     die_with_parent(signal.SIGKILL)  # while importing, the socket is not read
     gc.disable()  # imports leave next to no garbage: looking for it costs a tenth of their time
     preload(arguments[1:])
+    gc.freeze()  # the collector would copy the shared pages into every task
     gc.enable()
     die_with_parent(0)
-    gc.collect()
-    gc.freeze()  # the collector would copy the shared pages into every task
     Server(connection).serve()
     return 0
 
