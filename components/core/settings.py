@@ -153,6 +153,10 @@ class ModelFamily(Section):
         return frozenset(every - {*HYPER_PARAMETERS[self.family]} | {"pytorch", "tensorflow"})
 
 
+Device = Literal["auto", "cpu", "cuda", "tpu"]
+Precision = Literal["fp32", "bf16", "fp16"]
+
+
 class Train(Section):
     """How both models are trained."""
 
@@ -161,6 +165,20 @@ class Train(Section):
     learning_rate: Positive = 1e-3
     seed: Integer = Field(default=13, ge=0, lt=2**31)
     threads: Count = Field(default=1, description="threads of each trainer")
+    device: Device = Field(
+        default="auto",
+        description="what both train on; `auto` is an accelerator where the framework finds one, "
+        "else the CPU; one that is named and absent is refused",
+    )
+    precision: Precision = Field(
+        default="fp32",
+        description="of the arithmetic in training; weights stay float32, and so do the exports",
+    )
+    compile: bool = Field(
+        default=False,
+        description="compile the step with torch.compile and XLA, after its outputs and gradients "
+        "were compared with those of the step that is not compiled",
+    )
     schedule: Literal["constant", "cosine", "linear"] = Field(
         default="constant",
         description="how the learning rate goes on after the warm-up: it stays, or falls to zero "

@@ -1,11 +1,14 @@
 """One training step in PyTorch, and what makes two runs equal.
 
 Rules: threads are fixed; only deterministic algorithms; Adam's constants are those of
-`components.training.adam`, so that the TensorFlow trainer takes equal steps.
+`components.training.adam`, so that the TensorFlow trainer takes equal steps; a trained model is
+back on the CPU, where it is exported.
 """
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,22 +18,33 @@ from torch import nn
 from components.core.features import FeatureArrays
 from components.core.settings import Train
 from components.train_pytorch import heads
+from components.train_pytorch.devices import device_name, find_device
+from components.train_pytorch.precision import Mixed
 from components.training import adam
 from components.training.checkpoints import Checkpoints, State
+from components.training.compiled import compared_rows, compiled_difference
 from components.training.fitting import WEIGHTS, Fit, fit
 from components.training.memory import naming_the_batch_size
 
 DETERMINISM = "torch.use_deterministic_algorithms"
-_GENERATOR = "random/generator"
+_GENERATOR, _GPU_GENERATOR = "random/generator", "random/gpu_generator"
+_SCALER = "scaler"
 
 
-def fix_machine(train: Train) -> None:
-    """Fix this process's threads, seed and algorithms."""
+def fix_machine(train: Train) -> torch.device:
+    """Fix this process's device, threads, seed and algorithms; return the device.
+
+    Raises SettingsError for a device that is absent.
+    """
+    # cuBLAS repeats its sums in one order only with a workspace of a fixed size.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    device = find_device(train.device)
     torch.set_num_threads(train.threads)
     torch.manual_seed(train.seed)
     torch.use_deterministic_algorithms(True)
     # Filling fresh memory finds reads of it; this model has none, and filling costs time.
     torch.utils.deterministic.fill_uninitialized_memory = False
+    return device
 
 
 def fit_model(
@@ -39,16 +53,21 @@ def fit_model(
     """Train the model in place."""
     model.train()
     with naming_the_batch_size(train, (RuntimeError,), _is_lack_of_memory):
-        done = fit(TorchTrainer(model, train), arrays, train, checkpoints)
-    model.eval()
-    return done
+        trainer = TorchTrainer(model, train)
+        difference = trainer.compile(arrays) if train.compile else None
+        done = fit(trainer, arrays, train, checkpoints)
+    model.to("cpu").eval()
+    return replace(done, device=trainer.device, compiled_difference=difference)
 
 
 class TorchTrainer:
     """PyTorch's half of the loop."""
 
     def __init__(self, model: nn.Module, train: Train) -> None:
-        self._model, self._clip_norm = model, train.clip_norm
+        self._device = find_device(train.device)
+        self._model, self._train = model.to(self._device), train
+        self._forward: nn.Module = model
+        self._mixed = Mixed(train.precision, self._device.type)
         self._parameters = dict(model.named_parameters())
         self._optimiser = torch.optim.AdamW(
             self._parameters.values(),
@@ -59,17 +78,42 @@ class TorchTrainer:
             fused=True,
         )
 
+    @property
+    def device(self) -> str:
+        """What a record calls the device."""
+        return device_name(self._device)
+
+    def compile(self, arrays: FeatureArrays) -> float:
+        """Compile the model; return how far it is from the one that is not compiled.
+
+        Raises SettingsError where that is too far.
+        """
+        rows = compared_rows(arrays)
+        eager = self._computed(rows)
+        compiled: nn.Module = torch.compile(self._model, dynamic=True)
+        self._forward = compiled
+        return compiled_difference(eager, self._computed(rows), self._train.precision)
+
+    def _computed(self, batch: FeatureArrays) -> State:
+        """Return the outputs and the gradients of a batch, without dropout."""
+        self._model.eval()
+        output, loss = self._output_and_loss(batch)
+        gradients = torch.autograd.grad(loss, [*self._parameters.values()], allow_unused=True)
+        self._model.train()
+        gradient = torch.cat([part.flatten() for part in gradients if part is not None])
+        both = {"output": output, "gradient": gradient}
+        return {name: part.detach().cpu().numpy() for name, part in both.items()}
+
     def step(self, batch: FeatureArrays, rate: float) -> float:
         """Take one step."""
         self._optimiser.param_groups[0]["lr"] = rate
         self._optimiser.zero_grad(set_to_none=True)
         loss = self._loss_of(batch)
-        loss.backward()
-        if self._clip_norm is not None:
-            _clip(
-                [p.grad for p in self._parameters.values() if p.grad is not None], self._clip_norm
-            )
-        self._optimiser.step()
+        self._mixed.backward(loss, self._optimiser)
+        if self._train.clip_norm is not None:
+            gradients = [p.grad for p in self._parameters.values() if p.grad is not None]
+            _clip(gradients, self._train.clip_norm)
+        self._mixed.step(self._optimiser)
         return float(loss.item())
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
@@ -81,18 +125,27 @@ class TorchTrainer:
         return loss
 
     def _loss_of(self, batch: FeatureArrays) -> torch.Tensor:
-        given = {name: torch.from_numpy(array) for name, array in batch.named().items()}
-        logit = self._model(given["dense"], given["ids"])
-        return heads.loss("binary", logit, given["label"], given.get("weight"))
+        return self._output_and_loss(batch)[1]
+
+    def _output_and_loss(self, batch: FeatureArrays) -> tuple[torch.Tensor, torch.Tensor]:
+        given = {n: torch.from_numpy(part).to(self._device) for n, part in batch.named().items()}
+        with self._mixed.arithmetic():
+            output = self._forward(given["dense"], given["ids"])
+        logit = output.float()
+        return logit, heads.loss("binary", logit, given["label"], given.get("weight"))
 
     def state(self) -> State:
-        """Return copies of the weights, Adam's moments and counts, and the generator's state."""
+        """Return copies of the weights, of Adam's moments and counts, and of what draws."""
         found = {f"{WEIGHTS}{name}": part for name, part in self._model.state_dict().items()}
         for name, parameter in self._parameters.items():
             for slot, part in self._optimiser.state[parameter].items():
                 found[f"{slot}/{name}"] = part
         found[_GENERATOR] = torch.get_rng_state()
-        return {name: part.detach().numpy().copy() for name, part in found.items()}
+        if self._device.type == "cuda":
+            found[_GPU_GENERATOR] = torch.cuda.get_rng_state(self._device)
+        arrays = {name: part.detach().cpu().numpy().copy() for name, part in found.items()}
+        scaler = self._mixed.state()
+        return arrays if scaler is None else arrays | {_SCALER: scaler}
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def restore(self, state: State) -> None:
@@ -103,10 +156,15 @@ class TorchTrainer:
             kind, _, of = name.partition("/")
             if name == _GENERATOR:
                 torch.set_rng_state(part)
+            elif name == _GPU_GENERATOR:
+                torch.cuda.set_rng_state(part, self._device)
+            elif name == _SCALER:
+                self._mixed.restore(array)
             elif f"{kind}/" == WEIGHTS:
                 own[of].copy_(part)
             else:
-                self._optimiser.state[self._parameters[of]][kind] = part
+                parameter = self._parameters[of]
+                self._optimiser.state[parameter][kind] = part.to(parameter.device)
 
 
 def _clip(gradients: list[torch.Tensor], longest: float) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from components.core.outcome import Outcome
 from components.core.settings import ModelFamily, Section, Train
@@ -36,7 +37,7 @@ def train_tensorflow(
     """Write the bundle: model.onnx and saved_model (both raw rows), and contract.json."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     from components.core.features import FeatureSpec, load_split
-    from components.train_tensorflow import export, training
+    from components.train_tensorflow import export, precision, training
     from components.train_tensorflow.saved_model import write_saved_model
     from components.training.checkpoints import Checkpoints
     from components.training.functions import MODEL_FUNCTION, family_of, load_model_function
@@ -48,11 +49,16 @@ def train_tensorflow(
     threads = training.fix_machine(train)
     kept = Checkpoints(checkpoints, train)
     spec, preprocessing = FeatureSpec.read(features), Preprocessing.read(transform_graph)
-    with naming_the_users_line(name, MODEL_FUNCTION):
-        model = load_model_function(name)(spec, settings.model, train.seed)
-        export.check_model(model, spec, name)
+
+    def build() -> Any:
+        return load_model_function(name)(spec, settings.model, train.seed)
+
+    with naming_the_users_line(name, MODEL_FUNCTION), precision.policy(train.precision):
+        trained_model = build()
+        export.check_model(trained_model, spec, name)
     with naming_the_users_line(name, MODEL_FUNCTION, on_rows=True):
-        done = training.fit_model(model, load_split(features, "train"), train, kept)
+        done = training.fit_model(trained_model, load_split(features, "train"), train, kept)
+        model = precision.in_float32(trained_model, train.precision, build)
         scored = export.scored(model, spec)
         predict, exported = export.predictor(scored), export.to_onnx(scored, spec)
         evaluated = Evaluated.by(predict, load_split(features, "eval"))

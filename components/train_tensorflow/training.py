@@ -2,13 +2,14 @@
 
 Rules: threads are fixed; op determinism is on; Adam's constants are those of
 `components.training.adam` and its epsilon is the paper's, so that the PyTorch trainer takes equal
-steps. The step is compiled once, for any number of rows.
+steps. The step is traced once, for any number of rows.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -18,8 +19,11 @@ import tensorflow as tf
 from components.core.features import FeatureArrays
 from components.core.settings import Train
 from components.train_tensorflow import heads
+from components.train_tensorflow.devices import device_name, use_device
+from components.train_tensorflow.precision import LossScale
 from components.training import adam
 from components.training.checkpoints import Checkpoints, State
+from components.training.compiled import compared_rows, compiled_difference
 from components.training.fitting import WEIGHTS, Fit, fit
 from components.training.memory import naming_the_batch_size
 
@@ -28,11 +32,12 @@ log = logging.getLogger(__name__)
 
 
 def fix_machine(train: Train) -> int:
-    """Fix this process's threads, seed and algorithms; return the threads that hold (0: all).
+    """Fix this process's device, threads, seed and algorithms; return the threads that hold.
 
-    TensorFlow takes its threads once, before its first tensor; a process that has used it before
-    keeps what it had.
+    0 means all. TensorFlow takes its threads once, before its first tensor; a process that has used
+    it before keeps what it had. Raises SettingsError for a device that is absent.
     """
+    use_device(train.device)
     keras.utils.clear_session()
     keras.utils.set_random_seed(train.seed)
     tf.config.experimental.enable_op_determinism()
@@ -96,7 +101,11 @@ def fit_model(
 ) -> Fit:
     """Train the model in place."""
     with naming_the_batch_size(train, (tf.errors.ResourceExhaustedError,), lambda _: True):
-        return fit(KerasTrainer(model, arrays, train), arrays, train, checkpoints)
+        trainer = KerasTrainer(model, arrays, train)
+        difference = trainer.compile(arrays) if train.compile else None
+        done = fit(trainer, arrays, train, checkpoints)
+    device = device_name(model.trainable_variables[0].value)
+    return replace(done, device=device, compiled_difference=difference)
 
 
 class KerasTrainer:
@@ -104,6 +113,8 @@ class KerasTrainer:
 
     def __init__(self, model: keras.Model, arrays: FeatureArrays, train: Train) -> None:
         self._model, self._optimiser = model, Adam(model.trainable_variables, train)
+        self._train = train
+        self._scaling = LossScale() if train.precision == "fp16" else None
         batch = {
             "dense": tf.TensorSpec([None, arrays.dense.shape[1]], tf.float32),
             "ids": tf.TensorSpec([None, arrays.ids.shape[1]], tf.int32),
@@ -111,9 +122,35 @@ class KerasTrainer:
         }
         if train.class_weights is not None:
             batch["weight"] = batch["label"]
-        rate = tf.TensorSpec([], tf.float32)
-        self._step = tf.function(self._take_step, input_signature=[batch, rate])
-        self._loss = tf.function(self._loss_of, input_signature=[batch])
+        rate, compiled = tf.TensorSpec([], tf.float32), train.compile
+        self._step = tf.function(
+            self._take_step, input_signature=[batch, rate], jit_compile=compiled or None
+        )
+        self._loss = tf.function(
+            self._loss_of, input_signature=[batch], jit_compile=compiled or None
+        )
+
+    def compile(self, arrays: FeatureArrays) -> float:
+        """Return how far the compiled model is from the one that is not compiled.
+
+        Raises SettingsError where that is too far.
+        """
+        rows = compared_rows(arrays).named()
+        eager = self._arrays(tf.function(self._computed)(rows))
+        compiled = self._arrays(tf.function(self._computed, jit_compile=True)(rows))
+        return compiled_difference(eager, compiled, self._train.precision)
+
+    def _computed(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the outputs and the gradients of a batch, without dropout."""
+        with tf.GradientTape() as tape:
+            output, loss = self._output_and_loss(batch, training=False)
+        weights = [variable.value for variable in self._model.trainable_variables]
+        gradients = [g for g in tape.gradient(loss, weights) if g is not None]
+        gradient = tf.concat([tf.reshape(g, [-1]) for g in gradients], axis=0)
+        return {"output": output, "gradient": gradient}
+
+    def _arrays(self, tensors: Mapping[str, Any]) -> State:
+        return {name: tensor.numpy() for name, tensor in tensors.items()}
 
     def step(self, batch: FeatureArrays, rate: float) -> float:
         """Take one step."""
@@ -124,23 +161,33 @@ class KerasTrainer:
         return float(self._loss(batch.named()))
 
     def _take_step(self, batch: Mapping[str, Any], rate: Any) -> Any:
+        scaling = self._scaling
         with tf.GradientTape() as tape:
             loss = self._loss_of(batch, training=True)
+            derived = loss if scaling is None else loss * scaling.scale
         weights = [variable.value for variable in self._model.trainable_variables]
-        self._optimiser.apply(tape.gradient(loss, weights), rate)
+        gradients = tape.gradient(derived, weights)
+        if scaling is None:
+            self._optimiser.apply(gradients, rate)
+        else:
+            unscaled = scaling.unscaled(gradients)
+            scaling.take(unscaled, lambda: self._optimiser.apply(unscaled, rate))
         return loss
 
     def _loss_of(self, batch: Mapping[str, Any], training: bool = False) -> Any:
+        return self._output_and_loss(batch, training)[1]
+
+    def _output_and_loss(self, batch: Mapping[str, Any], training: bool) -> tuple[Any, Any]:
         inputs = {"dense": batch["dense"], "ids": batch["ids"]}
-        logit = self._model(inputs, training=training)
-        return heads.loss("binary", logit, batch["label"], batch.get("weight"))
+        logit = tf.cast(self._model(inputs, training=training), tf.float32)
+        return logit, heads.loss("binary", logit, batch["label"], batch.get("weight"))
 
     def state(self) -> State:
-        """Return copies of the weights and of Adam's moments.
+        """Return copies of the weights, of Adam's moments and of the loss's scale.
 
         What Keras draws from, in dropout for one, is among the model's variables.
         """
-        return {name: np.array(variable) for name, variable in self._variables.items()}
+        return {name: np.array(variable.numpy()) for name, variable in self._variables.items()}
 
     def restore(self, state: State) -> None:
         """Set the arrays that are named."""
@@ -152,7 +199,11 @@ class KerasTrainer:
     def _variables(self) -> dict[str, Any]:
         """Return all variables; the model's by number, because paths need not be unique."""
         weights = {f"{WEIGHTS}{n}": variable for n, variable in enumerate(self._model.variables)}
-        return weights | {f"adam/{name}": v for name, v in self._optimiser.variables.items()}
+        weights |= {f"adam/{name}": v for name, v in self._optimiser.variables.items()}
+        scaling = self._scaling
+        if scaling is None:
+            return weights
+        return weights | {"scaler/scale": scaling.scale, "scaler/steps": scaling.steps}
 
 
 def weight_arrays(model: keras.Model) -> dict[str, np.ndarray[Any, Any]]:

@@ -63,7 +63,8 @@ class Fit:
     """What was done: the rows of each epoch, steps in all, and the mean loss of the last epoch.
 
     `kept_epoch`, counted from 1, is the epoch whose weights were kept and `validation_loss` its
-    loss on the `validation_rows`.
+    loss on the `validation_rows`; `compiled_difference` is what `compiled_difference` of
+    components.training.compiled says.
     """
 
     epoch_rows: tuple[int, ...]
@@ -74,6 +75,8 @@ class Fit:
     validation_loss: float | None = None
     class_weights: tuple[float, ...] | None = None
     resumed_from_step: int | None = None
+    device: str = "cpu"
+    compiled_difference: float | None = None
 
     def facts(self, train: Train) -> dict[str, Any]:
         """Return what the record says of the loop; what was not asked for is left out."""
@@ -87,6 +90,9 @@ class Fit:
             "validation_loss": self.validation_loss,
             "class_weights": None if self.class_weights is None else [*self.class_weights],
             "resumed_from_step": self.resumed_from_step,
+            "device": self.device,
+            "precision": train.precision,
+            "compiled_difference": self.compiled_difference,
         }
         return {name: value for name, value in facts.items() if value is not None}
 

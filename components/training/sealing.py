@@ -198,7 +198,6 @@ def outcome(
         "weights_sha256": contract.weights_sha256,
         "seed": train.seed,
         "threads": threads,
-        "device": "cpu",
         "determinism": determinism,
     }
     return Outcome(facts=facts, metadata={port: {"framework": trained.framework}})

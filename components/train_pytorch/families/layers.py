@@ -77,6 +77,7 @@ class BatchNormalisation(nn.Module):  # type: ignore[misc]
         """Return the normalised values; in training the running statistics move."""
         mean, variance = self.mean, self.variance
         if self.training:
+            values = values.float()  # statistics in 16 bits would be too rough
             mean, variance = values.mean(0), values.var(0, correction=0)
             with torch.no_grad():
                 self.mean.lerp_(mean, 1 - MOMENTUM)
