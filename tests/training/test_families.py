@@ -244,13 +244,28 @@ def test_dropout_drops_in_training_only(name: str) -> None:
         np.testing.assert_allclose(other, served[0], **NEAR)
 
 
+# A norm that every step's gradient passes, a decay that moves weights by more than the tolerance.
+EVERYTHING = {
+    "clip_norm": 0.05,
+    "weight_decay": 0.3,
+    "class_weights": "balanced",
+    "schedule": "cosine",
+    "warmup_steps": 2,
+    "validation_share": 0.1,
+}
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("given", [{}, EVERYTHING], ids=["plain", "everything"])
 @pytest.mark.parametrize("name", ["wide_and_deep", "wide_and_deep batch", "dcn_v2 parallel"])
-def test_both_trainers_take_equal_steps(name: str, small_features: Path) -> None:
+def test_both_trainers_take_equal_steps(
+    name: str, given: dict[str, Any], small_features: Path
+) -> None:
     from components.train_pytorch import training as on_pytorch
     from components.train_tensorflow import training as on_tensorflow
 
-    train, family = Train(epochs=2, batch_size=160, learning_rate=RATE), FAMILIES[name]
+    values = {"epochs": 2, "batch_size": 160, "learning_rate": RATE} | given
+    train, family = Train.model_validate(values), FAMILIES[name]
     spec, arrays = FeatureSpec.read(small_features), load_split(small_features, "train")
     (build_torch, torch_layers), (build_keras, keras_layers) = (
         on(framework, family) for framework in ("pytorch", "tensorflow")
@@ -262,6 +277,7 @@ def test_both_trainers_take_equal_steps(name: str, small_features: Path) -> None
     ]
     assert steps[0].steps == steps[1].steps == 8
     assert steps[0].final_loss == pytest.approx(steps[1].final_loss, abs=1e-6)
+    assert steps[0].validation_loss == pytest.approx(steps[1].validation_loss, abs=1e-6)
     ours, theirs = torch_layers.get_weights(pytorch), keras_layers.get_weights(tensorflow)
     for part, before in framework_free(family).initial_weights(spec, family, train.seed).items():
         assert np.abs(ours[part] - before).max() > 1e-3, part
