@@ -33,9 +33,10 @@ lint: setup ## ruff, mypy --strict, import-linter
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: setup ## Measure the default run and the data stages, ten times the rows too; write docs/benchmarks*.md
+bench: setup ## Measure the default run, the data stages (ten times the rows too) and the trainers; write docs/benchmarks*.md
 	@$(BIN)/python tests/bench/run.py
 	@$(BIN)/python tests/bench/data_stages.py
+	@$(BIN)/python tests/bench/training.py
 
 lock: ## Resolve the lock files again, with the newest versions by UPGRADE=--upgrade (needs the network)
 	@$(BIN)/python infra/host/lock.py $(UPGRADE)

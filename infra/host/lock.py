@@ -37,8 +37,9 @@ def _resolve(uv: Path, python: str, lock: Path) -> str:
     """Resolve into a lock, whose versions uv prefers; return its text."""
     command = [
         uv, "pip", "compile", "pyproject.toml", "--group", "dev", "--group", "setup",
-        "--python-version", python, "--python-platform", PLATFORM, "--generate-hashes",
-        "--no-annotate", "--no-header", "--quiet", "--output-file", lock, *sys.argv[1:],
+        "--python-version", python, "--python-platform", PLATFORM, "--no-python-downloads",
+        "--generate-hashes", "--no-annotate", "--no-header", "--quiet", "--output-file", lock,
+        *sys.argv[1:],
     ]  # fmt: skip
     subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
     return lock.read_text()
