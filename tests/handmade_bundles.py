@@ -173,7 +173,7 @@ def small_bundle(tmp_path: Path, small_spec: FeatureSpec, small_transform_graph:
     )
     evaluated = Evaluated.by(predict, evaluation)
     form = write_raw_onnx(folder, handmade_model(), preprocessing, predict, evaluated)
-    fit = Fit(epoch_rows=(ROWS["train"],), steps=1, final_loss=0.5)
+    fit = Fit(epoch_rows=(ROWS["train"],), epoch_losses=(0.5,), steps=1, kept_epoch=1)
     trained = Trained("pytorch", "custom", small_spec, {}, 0, fit, rows)
     seal(folder, trained, preprocessing, (form,))
     return folder

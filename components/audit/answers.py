@@ -46,6 +46,7 @@ class RecordView:
     gates: tuple[Mapping[str, Any], ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     cause: Mapping[str, str] | None = None
+    resources: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_statement(cls, statement: Mapping[str, Any], index: int, record: str) -> RecordView:
@@ -69,6 +70,7 @@ class RecordView:
             gates=tuple(audit["gates"]),
             facts=audit["facts"],
             cause=audit["cause"],
+            resources=audit["resources"] or {},
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from components.register_models.store import (
     artifact_location,
     tracking_uri,
 )
+from components.register_models.training_log import TrainingLog, write_training
 
 RUN_VARIABLE = "MLFLOW_RUN_ID"
 CHALLENGER = "challenger"
@@ -60,12 +61,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class RunLog:
-    """What the MLflow run of a Tandem run shows."""
+    """What the MLflow run of a Tandem run shows, and the runs below it."""
 
     run_id: str
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
+    trainings: tuple[TrainingLog, ...] = ()
 
 
 class ModelRegistry:
@@ -79,6 +81,8 @@ class ModelRegistry:
     def register(self, log: RunLog, entries: Mapping[str, Entry]) -> tuple[str, dict[str, str]]:
         """Register {alias: entry}; return MLflow's run id and {alias: version}."""
         mlflow_run = self._run(log)
+        for training in log.trainings:
+            write_training(self._client, mlflow_run, training)
         self._ensure_model()
         versions = {
             alias: self._version(mlflow_run, log.run_id, entry) for alias, entry in entries.items()

@@ -21,7 +21,9 @@ from components.core.settings import Registry, Section
 from components.register_models.evidence import input_digests, proven_records, roles
 from components.register_models.registry import Entry, ModelRegistry, RunLog
 from components.register_models.store import BUNDLE_TAG, RECORD_TAG, RUN_TAG, opened_store
+from components.register_models.training_log import training_log
 
+FRAMEWORKS = ("pytorch", "tensorflow")
 LOGGED = ("auc", "pr_auc", "log_loss", "brier", "accuracy", "calibration", "calibration_error")
 DESCRIBED = ("name", "trigger", "ir_sha256", "settings_sha256")
 
@@ -58,7 +60,8 @@ def register_models(
     }
     with opened_store() as client:
         registry = ModelRegistry(client, settings.registry.model_name, settings.registry.experiment)
-        run_id, versions = registry.register(_run_log(settings.run, entries, measured), entries)
+        log = _run_log(settings.run, entries, measured, records)
+        run_id, versions = registry.register(log, entries)
     return _outcome(registration, settings.registry.model_name, run_id, versions, entries)
 
 
@@ -80,9 +83,15 @@ def _entry(
 
 
 def _run_log(
-    run: Mapping[str, Any], entries: Mapping[str, Entry], measured: Mapping[str, Any]
+    run: Mapping[str, Any],
+    entries: Mapping[str, Entry],
+    measured: Mapping[str, Any],
+    records: Mapping[str, RecordView],
 ) -> RunLog:
-    """Return what MLflow's run shows: identity, digests, and the overall metrics of both models."""
+    """Return what MLflow's run shows: identity, digests, and the overall metrics of both models.
+
+    Below it is a run of each trainer.
+    """
     code = run.get("code") or {}
     params = {name: str(run[name]) for name in DESCRIBED if run.get(name)}
     params |= {"code_commit": str(code.get("commit")), "code_dirty": str(code.get("dirty"))}
@@ -99,7 +108,8 @@ def _run_log(
             f"{BUNDLE_TAG}.{entry.framework}": entry.sha256,
             f"{RECORD_TAG}.{entry.framework}": entry.record,
         }
-    return RunLog(str(run["id"]), params, metrics, tags)
+    trainings = (training_log(name, records[f"{name}_model"]) for name in FRAMEWORKS)
+    return RunLog(str(run["id"]), params, metrics, tags, tuple(filter(None, trainings)))
 
 
 def _outcome(

@@ -45,7 +45,8 @@ _BEST = "best/"
 class Place(Section):
     """Where a training stands: steps in all, and what of the epoch under way has been taken.
 
-    `rows` and `loss_sum` are the epoch's so far; `epoch_rows` are those of the epochs done.
+    `rows` and `loss_sum` are the epoch's so far; `epoch_rows` and `epoch_losses`, the means over an
+    epoch's rows, are those of the epochs done.
     """
 
     step: int = 0
@@ -54,6 +55,7 @@ class Place(Section):
     rows: int = 0
     loss_sum: float = 0.0
     epoch_rows: tuple[int, ...] = ()
+    epoch_losses: tuple[float, ...] = ()
     watch: Watch = Watch()
 
 

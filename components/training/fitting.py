@@ -60,33 +60,45 @@ class Trainer(Protocol):
 
 @dataclass(frozen=True)
 class Fit:
-    """What was done: the rows of each epoch, steps in all, and the mean loss of the last epoch.
+    """What was done: the rows and the mean loss of each epoch, and the steps in all.
 
-    `kept_epoch`, counted from 1, is the epoch whose weights were kept and `validation_loss` its
-    loss on the `validation_rows`; `compiled_difference` is what `compiled_difference` of
-    components.training.compiled says.
+    `kept_epoch`, counted from 1, is the epoch whose weights were kept; `validation_losses` are the
+    losses of each epoch on the `validation_rows`, empty where there are none;
+    `compiled_difference` is what components.training.compiled says.
     """
 
     epoch_rows: tuple[int, ...]
+    epoch_losses: tuple[float, ...]
     steps: int
-    final_loss: float
-    kept_epoch: int = 0
+    kept_epoch: int
     validation_rows: int = 0
-    validation_loss: float | None = None
+    validation_losses: tuple[float, ...] = ()
     class_weights: tuple[float, ...] | None = None
     resumed_from_step: int | None = None
     device: str = "cpu"
     compiled_difference: float | None = None
+
+    @property
+    def final_loss(self) -> float:
+        """The mean loss of the last epoch's rows."""
+        return self.epoch_losses[-1]
+
+    @property
+    def validation_loss(self) -> float | None:
+        """The validation loss of the epoch that was kept."""
+        return self.validation_losses[self.kept_epoch - 1] if self.validation_losses else None
 
     def facts(self, train: Train) -> dict[str, Any]:
         """Return what the record says of the loop; what was not asked for is left out."""
         facts = {
             "steps": self.steps,
             "epochs": len(self.epoch_rows),
-            "kept_epoch": self.kept_epoch or len(self.epoch_rows),
+            "kept_epoch": self.kept_epoch,
+            "epoch_losses": [*self.epoch_losses],
             "final_loss": self.final_loss,
             "schedule": train.schedule,
             "validation_rows": self.validation_rows or None,
+            "validation_losses": [*self.validation_losses] or None,
             "validation_loss": self.validation_loss,
             "class_weights": None if self.class_weights is None else [*self.class_weights],
             "resumed_from_step": self.resumed_from_step,
@@ -173,10 +185,9 @@ class _Loop:
     def run(self) -> Fit:
         """Go on from the last good checkpoint, or begin."""
         resumed = self._resume()
-        loss, is_over = math.nan, False
+        is_over = False
         while self.place.epoch < self.train.epochs and not is_over:
-            loss = self._epoch()
-            is_over = self._end_epoch(loss)
+            is_over = self._end_epoch(self._epoch())
         kept = len(self.place.epoch_rows)
         if self.best is not None:
             self.trainer.restore(self.best)
@@ -184,11 +195,11 @@ class _Loop:
         weights, watch = self.data.class_weights, self.place.watch
         return Fit(
             epoch_rows=self.place.epoch_rows,
+            epoch_losses=self.place.epoch_losses,
             steps=self.place.step,
-            final_loss=loss,
             kept_epoch=kept,
             validation_rows=self.data.rows.validating,
-            validation_loss=watch.losses[kept - 1] if watch.losses else None,
+            validation_losses=watch.losses,
             class_weights=None if weights is None else tuple(map(float, weights)),
             resumed_from_step=resumed,
         )
@@ -249,7 +260,11 @@ class _Loop:
             if self.train.best_weights and watch.best_epoch == epoch:
                 self.best = _weights(self.trainer.state())
         self.place = Place(
-            step=place.step, epoch=epoch, epoch_rows=(*place.epoch_rows, place.rows), watch=watch
+            step=place.step,
+            epoch=epoch,
+            epoch_rows=(*place.epoch_rows, place.rows),
+            epoch_losses=(*place.epoch_losses, loss),
+            watch=watch,
         )
         self.progress.epoch(epoch, place.step, loss, validation)
         return watch.is_over(self.train.patience)

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+# Before MLflow, which a stage of ours imports without it: the tests load models as users do.
+import pandas  # noqa: F401
 import pytest
 
 from components.audit.process import NotaryProcess

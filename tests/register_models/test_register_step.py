@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from components.core.errors import IntegrityError, PlatformError
 from components.core.examples import raw_inputs
 from components.register_models.registry import Entry, ModelRegistry, RunLog
 from components.register_models.store import opened_store, tracking_uri
+from components.register_models.training_log import TrainingLog, training_log
 
 pytestmark = pytest.mark.slow
 WRITES = (
@@ -140,6 +142,41 @@ def test_the_bundle_lies_in_the_store_as_it_was_evaluated(chain, tmp_path):
     assert any(line.startswith("onnxruntime==") for line in requirements)
 
 
+def _trainings(client, found):
+    """Return the runs below the pipeline's, by framework."""
+    parent = found["mlflow_run_id"]
+    experiment = client.get_run(parent).info.experiment_id
+    runs = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{parent}'")
+    return {run.data.tags["tandem.framework"]: run for run in runs}
+
+
+def test_each_trainer_has_a_run_below_the_pipelines(chain):
+    found = chain.register()
+    with opened_store() as client:
+        runs = _trainings(client, found)
+        history = client.get_metric_history(runs["tensorflow"].info.run_id, "loss")
+    assert runs.keys() == {"pytorch", "tensorflow"}
+    assert [(metric.step, metric.value) for metric in history] == [(1, 0.5), (2, 0.25)]
+    run = runs["pytorch"]
+    assert (run.info.status, run.info.run_name) == ("FINISHED", "pytorch")
+    assert run.data.params == {"epochs": "2", "device": "cpu"}
+    assert run.data.metrics["validation_loss"] == 0.5
+    assert run.data.metrics["system/peak_memory_bytes"] > 0
+    expected = {
+        "tandem.record": chain.ports["pytorch_model"].metadata["record"],
+        "tandem.bundle_sha256": found["candidate"]["bundle_sha256"],
+        "tandem.weights_sha256": "2" * 64,
+    }
+    assert expected.items() <= run.data.tags.items()
+
+
+def test_a_training_from_the_cache_has_no_run_of_its_own(chain):
+    records = connect().records("run-1")
+    done = next(v for v in records if v.stage == "train_pytorch" and v.event == "COMPLETE")
+    assert training_log("pytorch", done).framework == "pytorch"
+    assert training_log("pytorch", replace(done, event="CACHED")) is None
+
+
 def test_a_second_call_adds_nothing(chain):
     first = chain.register()
     with opened_store() as client:
@@ -149,7 +186,7 @@ def test_a_second_call_adds_nothing(chain):
         assert _versions(client) == {"1": "pytorch", "2": "tensorflow"}
         after = client.get_metric_history(first["mlflow_run_id"], "pytorch/auc")
         experiment = client.get_experiment_by_name("tandem")
-        assert len(client.search_runs([experiment.experiment_id])) == 1
+        assert len(client.search_runs([experiment.experiment_id])) == 3
     assert len(after) == len(before) == 1
 
 
@@ -173,6 +210,7 @@ def test_a_run_that_the_platform_gives_is_used_and_left_open(chain, tmp_path, mo
         run = client.get_run(given)
         assert run.info.status == "RUNNING"
         assert run.data.tags["tandem.run"] == "run-1"
+        assert _trainings(client, {"mlflow_run_id": given}).keys() == {"pytorch", "tensorflow"}
 
 
 class Crashing:
@@ -208,11 +246,15 @@ def entries(tmp_path_factory) -> dict[str, Entry]:
     return found
 
 
-LOG = RunLog("run-1", {"name": "flights"}, {"pytorch/auc": 0.7}, {"tandem.run": "run-1"})
+TRAININGS = tuple(
+    TrainingLog(name, {"device": "cpu"}, {"final_loss": 0.5}, {"loss": [0.6, 0.5]}, {})
+    for name in ("pytorch", "tensorflow")
+)
+LOG = RunLog("run-1", {"name": "flights"}, {"pytorch/auc": 0.7}, {"tandem.run": "run-1"}, TRAININGS)
 
 
 @pytest.mark.parametrize("before", [True, False])
-@pytest.mark.parametrize("fail_at", range(1, 12))
+@pytest.mark.parametrize("fail_at", range(1, 18))
 def test_a_crash_at_any_write_leaves_nothing_half_and_the_next_call_completes(
     store, entries, fail_at, before
 ):
@@ -231,12 +273,17 @@ def test_a_crash_at_any_write_leaves_nothing_half_and_the_next_call_completes(
         assert _aliases(client) == {"candidate": "1", "challenger": "2"}
         assert client.get_run(run_id).info.status == "FINISHED"
         experiment = client.get_experiment_by_name("tandem").experiment_id
-        assert len(client.search_runs([experiment])) == 1
+        runs = client.search_runs([experiment])
+        assert [run.info.status for run in runs] == ["FINISHED"] * 3
+        trained = [run for run in runs if run.info.run_id != run_id]
+        for run in trained:
+            history = client.get_metric_history(run.info.run_id, "loss")
+            assert {(metric.step, metric.value) for metric in history} == {(1, 0.6), (2, 0.5)}
 
 
-def test_there_are_eleven_writes(store, entries):
+def test_there_are_seventeen_writes(store, entries):
     with opened_store() as client:
-        whole = ModelRegistry(Crashing(client, 12, before=True), "flights", "tandem")
+        whole = ModelRegistry(Crashing(client, 18, before=True), "flights", "tandem")
         whole.register(LOG, entries)
         assert len(_versions(client)) == 2
 

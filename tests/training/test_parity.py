@@ -79,7 +79,7 @@ def test_a_model_that_did_not_see_every_row_of_the_features_is_never_sealed(
     evaluated: int,
     what: str,
 ) -> None:
-    fit = Fit(epoch_rows=epochs, steps=1, final_loss=0.5)
+    fit = Fit(epoch_rows=epochs, epoch_losses=(0.5,), steps=1, kept_epoch=1)
     trained = Trained("pytorch", "custom", small_spec, {}, 0, fit, evaluated)
     with pytest.raises(IntegrityError, match=what):
         seal(tmp_path, trained, Preprocessing.read(small_transform_graph), ())
