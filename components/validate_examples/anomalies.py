@@ -26,30 +26,12 @@ from components.core.data_settings import Checks
 from components.core.examples import SPLITS, ExamplesManifest
 from components.core.outcome import Gate
 from components.core.words import counted
+from components.validate_examples.anomaly_kinds import NEW_VALUES, kind_of
 from components.validate_examples.findings import Finding
 from components.validate_examples.rows import Answer, Question
 from components.validate_examples.schema import domain_of, environment_of, is_validated
 from components.validate_examples.statistics import Statistics
 
-_NEW_VALUES = "ENUM_TYPE_UNEXPECTED_STRING_VALUES"
-_KINDS = {
-    "SCHEMA_MISSING_COLUMN": "missing_column",
-    "SCHEMA_NEW_COLUMN": "new_column",
-    "UNEXPECTED_DATA_TYPE": "type",
-    _NEW_VALUES: "new_values",
-    "FEATURE_TYPE_LOW_FRACTION_PRESENT": "presence",
-    "FEATURE_TYPE_LOW_NUMBER_PRESENT": "presence",
-    "FEATURE_TYPE_NOT_PRESENT": "presence",
-    "INVALID_FEATURE_SHAPE": "shape",
-    "INT_TYPE_SMALL_INT": "range",
-    "INT_TYPE_BIG_INT": "range",
-    "FLOAT_TYPE_SMALL_FLOAT": "range",
-    "FLOAT_TYPE_BIG_FLOAT": "range",
-    "BOOL_TYPE_SMALL_INT": "range",
-    "BOOL_TYPE_BIG_INT": "range",
-    "FLOAT_TYPE_HAS_NAN": "nan",
-    "FLOAT_TYPE_HAS_INF": "infinity",
-}
 _WORDS = {
     "missing_column": ("a column of this name", "there is none"),
     "new_column": ("a column that the schema knows", "the schema does not know it"),
@@ -70,7 +52,7 @@ class Anomaly:
     @property
     def kind(self) -> str:
         """What gates and waivers call it."""
-        return _KINDS.get(self.type, self.type.lower())
+        return kind_of(self.type)
 
     def to_dict(self) -> dict[str, str]:
         """Return the anomaly in TFDV's own words, for validation.json."""
@@ -162,13 +144,13 @@ class SchemaGates:
 
         TFDV holds the 1,000 most frequent texts of a feature against its domain; here all are.
         """
-        if self._checks.severities.get(_NEW_VALUES, "error") != "error":
+        if self._checks.severities.get(NEW_VALUES, "error") != "error":
             return
         found = {(anomaly.split, anomaly.feature, anomaly.type) for anomaly in self._errors}
         for name in self._texts_with_domains():
             for split in SPLITS:
-                if (split, name, _NEW_VALUES) not in found:
-                    yield Anomaly(split, name, _NEW_VALUES, "error", "new values", "new values")
+                if (split, name, NEW_VALUES) not in found:
+                    yield Anomaly(split, name, NEW_VALUES, "error", "new values", "new values")
 
     def _texts_with_domains(self) -> list[str]:
         """Return the text columns whose domain is to be held against them."""

@@ -15,18 +15,6 @@ from components.core.outcome import Gate
 from components.core.words import counted
 from components.validate_examples.findings import Finding, RowNumber
 
-KINDS = (
-    "minimum_rows",
-    "class_share",
-    "label_shift",
-    "duplicate_rows",
-    "leakage",
-    "schema",
-    "drift",
-    "skew",
-)
-"""What the names of data gates begin with; a colon and what they are about may follow."""
-
 
 class Counted(Protocol):
     """Rows, and the share of positive labels among them."""

@@ -21,7 +21,7 @@ from pipelines.cli.output import print_json
 from pipelines.home import Home
 
 if TYPE_CHECKING:
-    from components.audit.keys import PublicKey
+    from components.audit.keys import PublicKey, SigningKey
     from components.waivers import Waiver
 
 FOLDER = "waivers"
@@ -29,7 +29,6 @@ FOLDER = "waivers"
 
 def waive(arguments: Namespace) -> int:
     """Sign a waiver and write it; say what must still be done for it to count."""
-    from components.audit.keys import open_personal_key
     from components.core.artifacts import write_text
     from components.core.canonical import sha256_bytes
     from pipelines.settings_file import find_settings
@@ -37,7 +36,7 @@ def waive(arguments: Namespace) -> int:
     path = find_settings(arguments.name)
     waiver, listed = _waiver(arguments, path, datetime.now(UTC).date())
     key_file = _key_file(arguments.key)
-    key = open_personal_key(key_file)
+    key = _key(key_file)
     signed = waiver.sign(key)
     sha256 = sha256_bytes(signed)
     stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", waiver.gate)
@@ -70,11 +69,13 @@ def _waiver(arguments: Namespace, path: Path, today: date) -> tuple[Waiver, Sequ
     from components.audit.schema import check_waiver
     from components.core.canonical import sha256_bytes
     from components.core.errors import DataError
+    from components.validate_examples.schema import parse_schema
     from components.waivers import Waiver
+    from pipelines.cli.gate_names import require_gate
     from pipelines.settings import load_settings
 
-    _check_gate(arguments.gate)
     loaded = load_settings(path)
+    require_gate(arguments.gate, loaded.settings, parse_schema(loaded.schema))
     waiver = Waiver(
         use_case=loaded.settings.name,
         schema_sha256=sha256_bytes(loaded.schema.encode("utf-8")),
@@ -89,19 +90,6 @@ def _waiver(arguments: Namespace, path: Path, today: date) -> tuple[Waiver, Sequ
     except DataError as error:
         raise SettingsError(error.message, remedy="give a gate and a reason in words") from error
     return waiver, loaded.settings.waivers
-
-
-def _check_gate(name: str) -> None:
-    """Raise SettingsError for a gate of a kind that validation does not have."""
-    from components.core.words import nearest
-    from components.validate_examples.gates import KINDS
-
-    kind = name.partition(":")[0]
-    if kind not in KINDS:
-        raise SettingsError(
-            f"there is no data gate {name}{nearest(kind, KINDS)}",
-            remedy=f"name one as the failed run does; they begin with {', '.join(sorted(KINDS))}",
-        )
 
 
 def _until(text: str, today: date) -> date:
@@ -121,6 +109,21 @@ def _key_file(option: str | None) -> Path:
         return Path(option)
     base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
     return Path(base) / "tandem" / "signing.key"
+
+
+def _key(path: Path) -> SigningKey:
+    """Return the person's own key; say where it is and what for where it was made just now."""
+    from components.audit.keys import open_personal_key
+
+    is_new = not path.exists()
+    key = open_personal_key(path)
+    if is_new:
+        print(
+            f"made {path} just now: your private key, which signs your waivers; keep it to "
+            "yourself",
+            file=sys.stderr,
+        )
+    return key
 
 
 def _is_trusted(key: PublicKey, option: str | None) -> tuple[Path, bool]:

@@ -30,7 +30,8 @@ Tandem = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def settings_file(values: dict[str, Any], write_settings: Callable[[dict[str, Any]], Path]) -> Path:
-    return write_settings(values)
+    checks = {"drift": {"distance": 0.1}, "duplicate_rows": 0.5}
+    return write_settings(values | {"checks": checks})
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_a_waiver_is_written_beside_the_settings_and_counts_once_its_key_is_trus
     item = judge(text, trusted_keys(folder), Scope("shop", schema, TODAY))
     assert item.counts and item.sha256 == said["sha256"] and item.keyid == said["keyid"]
 
-    _, out, _ = tandem("leakage", "--json", *options(settings_file))
+    _, out, _ = tandem("leakage:arrived", "--json", *options(settings_file))
     assert json.loads(out)["trusted"] is True
     assert json.loads(out)["keyid"] == said["keyid"]
 
@@ -107,7 +108,7 @@ def test_of_several_waivers_all_that_the_settings_must_list_are_shown(
     (first,) = (settings_file.parent / "waivers").iterdir()
     values = yaml.safe_load(settings_file.read_text())
     settings_file.write_text(yaml.safe_dump(values | {"waivers": [f"waivers/{first.name}"]}))
-    _, out, _ = tandem("leakage", *options(settings_file))
+    _, out, _ = tandem("leakage:arrived", *options(settings_file))
     (second,) = set((settings_file.parent / "waivers").iterdir()) - {first}
     assert f"waivers: [waivers/{first.name}, waivers/{second.name}]\n" in out
 
@@ -120,19 +121,31 @@ def test_the_settings_of_this_folder_are_meant_where_none_are_named(
     tandem: Tandem, settings_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(settings_file.parent)
-    code, _, _ = tandem("leakage", "--reason", "r", "--until", LATER)
+    code, _, _ = tandem("leakage:arrived", "--reason", "r", "--until", LATER)
     assert code == 0
 
 
 @pytest.mark.parametrize(
     ("gate", "changed", "words"),
     [
-        ("drfit:distance", {}, "there is no data gate drfit:distance; did you mean drift?"),
-        ("", {}, "there is no data gate"),
-        ("leakage", {"until": "soon"}, "--until soon: not a day"),
-        ("leakage", {"until": "2020-01-01"}, "--until 2020-01-01 is over"),
-        ("leakage", {"reason": "  "}, "reason"),
-        ("leakage", {"name": "nowhere"}, "there is no use case nowhere"),
+        ("drfit:distance", {}, "no data gate drfit:distance; did you mean drift:distance?"),
+        ("drift:nosuch", {}, "the runs of shop have no data gate drift:nosuch"),
+        ("drift:origin", {}, "no data gate drift:origin"),
+        ("skew:distance", {}, "no data gate skew:distance; did you mean drift:distance?"),
+        ("label_shift:late", {}, "no data gate label_shift:late"),
+        ("class_share:delay", {}, "did you mean class_share:late?"),
+        ("leakage:arived", {}, "did you mean leakage:arrived?"),
+        ("leakage:arrived,distance", {}, "no data gate leakage:arrived,distance"),
+        ("leakage", {}, "no data gate leakage"),
+        ("schema", {}, "no data gate schema"),
+        ("schema:orign:presence", {}, "did you mean schema:origin:presence?"),
+        ("schema:origin:presense", {}, "did you mean schema:origin:presence?"),
+        ("schema:origin:new_column", {}, "no data gate schema:origin:new_column"),
+        ("", {}, "no data gate"),
+        ("minimum_rows", {"until": "soon"}, "--until soon: not a day"),
+        ("minimum_rows", {"until": "2020-01-01"}, "--until 2020-01-01 is over"),
+        ("minimum_rows", {"reason": "  "}, "reason"),
+        ("minimum_rows", {"name": "nowhere"}, "there is no use case nowhere"),
     ],
 )
 def test_what_would_waive_nothing_is_refused_and_nothing_is_written(
@@ -149,9 +162,38 @@ def test_what_would_waive_nothing_is_refused_and_nothing_is_written(
     assert not (tmp_path / "config").exists()
 
 
+@pytest.mark.parametrize(
+    "gate",
+    [
+        "class_share:late",
+        "duplicate_rows",
+        "leakage:arrived,delay",
+        "schema:distance:range",
+        "schema:dataset:dataset_low_num_examples",
+        "schema:weather:new_column",
+    ],
+)
+def test_a_gate_that_a_run_could_fail_by_can_be_waived(
+    tandem: Tandem, settings_file: Path, gate: str
+) -> None:
+    code, _, err = tandem(gate, *options(settings_file))
+    assert code == 0, err
+
+
+def test_a_key_made_at_first_use_is_said_once_with_what_it_is_for(
+    tandem: Tandem, settings_file: Path, tmp_path: Path
+) -> None:
+    _, _, err = tandem("minimum_rows", *options(settings_file))
+    key = tmp_path / "config" / "tandem" / "signing.key"
+    assert err.splitlines() == [
+        f"made {key} just now: your private key, which signs your waivers; keep it to yourself"
+    ]
+    assert tandem("minimum_rows", *options(settings_file))[2] == ""
+
+
 def waived(settings_file: Path, tandem: Tandem) -> Path:
     """Name a new waiver in the settings file, with a line end as editors leave it."""
-    _, out, _ = tandem("leakage", "--json", *options(settings_file))
+    _, out, _ = tandem("leakage:arrived", "--json", *options(settings_file))
     file = Path(json.loads(out)["file"])
     values = yaml.safe_load(settings_file.read_text())
     settings_file.write_text(yaml.safe_dump(values | {"waivers": [json.loads(out)["setting"]]}))
