@@ -88,7 +88,7 @@ def prepare(loaded: LoadedSettings, settings_file: Path, home: Home, *, cache: b
     """Check everything, compile, and plan a new run; write nothing."""
     settings, sources = loaded.settings, settings_file.resolve().parent
     use_sources(sources)
-    preflight.check(settings, sources)
+    preflight.check(loaded, sources)
     recall(home.cache)
     ir = kept_or_compiled(home.cache)
     pipeline = parse_pipeline(yaml.load(ir, Loader=yaml.CSafeLoader))

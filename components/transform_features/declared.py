@@ -19,11 +19,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import get_args
+from typing import Protocol, get_args
 
 from components.core.data_settings import Feature, Source, Transform, date_columns, date_part_column
 from components.core.errors import SettingsError
-from components.core.examples import ExamplesManifest, InputType
+from components.core.examples import InputType
+from components.core.words import nearest
 from components.transform_features.civil_dates import PERIODS
 from components.transform_features.feature_kinds import (
     Bucketized,
@@ -38,6 +39,19 @@ from components.transform_features.feature_kinds import (
 )
 
 TEXT_KINDS = ("vocabulary", "hashing", "cross")
+NUMBER_KINDS = ("zscore", "min_max", "log", "log_zscore", "cyclic", "bucketize")
+
+
+class Columns(Protocol):
+    """What is known of the examples: each column's type by its name, and which is the label."""
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """The types of the columns, the label's included."""
+
+    @property
+    def label(self) -> str:
+        """The label's name."""
 
 
 @dataclass(frozen=True)
@@ -119,14 +133,14 @@ def _rank(circle: Circle) -> int:
     return list(PERIODS).index(circle.part) if circle.part else 0
 
 
-def declare(transform: Transform, source: Source, manifest: ExamplesManifest) -> DeclaredFeatures:
+def declare(transform: Transform, source: Source, examples: Columns) -> DeclaredFeatures:
     """Return the declared features after checking each against the examples (rules 3 and 4).
 
     Raises SettingsError naming the feature.
     """
     features = dict(sorted(transform.features.items()))
     for name, feature in features.items():
-        _check(name, feature, source, manifest)
+        _check(name, feature, source, examples)
     _check_one_type(features)
     declared = DeclaredFeatures(
         scaled=tuple(chain.from_iterable(_scaled(n, f) for n, f in features.items())),
@@ -165,8 +179,8 @@ def _id_source(name: str, feature: Feature) -> Iterator[IdSource]:
         yield Hashed(name, feature.columns or (column,), feature.buckets)
 
 
-def _check(name: str, feature: Feature, source: Source, manifest: ExamplesManifest) -> None:
-    known_later = {*source.leakage, source.target.column, manifest.label}
+def _check(name: str, feature: Feature, source: Source, examples: Columns) -> None:
+    known_later = {*source.leakage, source.target.column, examples.label}
     named = {feature.column or name, *feature.columns}
     if feature.kind == "date" and not named <= set(source.dates):
         raise SettingsError(
@@ -185,7 +199,7 @@ def _check(name: str, feature: Feature, source: Source, manifest: ExamplesManife
                 "transform",
                 remedy="rename the column in the source, or join it with a prefix",
             )
-        _check_type(name, feature.kind, column, manifest)
+        _check_type(name, feature.kind, column, examples)
 
 
 def _dates_of(column: str, source: Source) -> list[str]:
@@ -193,21 +207,24 @@ def _dates_of(column: str, source: Source) -> list[str]:
     return [date for date in source.dates if column in date_columns(date)]
 
 
-def _check_type(name: str, kind: str, column: str, manifest: ExamplesManifest) -> None:
-    columns: Mapping[str, str] = manifest.columns
+def _check_type(name: str, kind: str, column: str, examples: Columns) -> None:
+    columns = examples.columns
     if column not in columns:
         subject = "" if column == name else f" made of {column}, which is"
         raise SettingsError(
             f"feature {name} is{subject} not a column of the examples",
-            remedy=f"declare features of: {', '.join(c for c in columns if c != manifest.label)}",
+            remedy=f"declare features of: {', '.join(c for c in columns if c != examples.label)}",
         )
     wanted = ("string", "int64") if kind in TEXT_KINDS else ("int64", "float64")
-    if columns[column] not in wanted:
+    if (found := columns[column]) not in wanted:
+        near = nearest(column, (name for name in columns if columns[name] in wanted))
+        kinds = TEXT_KINDS if found == "string" else NUMBER_KINDS
         raise SettingsError(
-            f"feature {name} is {kind}, but its column holds {columns[column]}",
-            remedy=f"declare {kind} for columns of {' or '.join(wanted)} only",
+            f"feature {name} is {kind}, but its column {column} holds {found}{near}",
+            remedy=f"declare {kind} for columns of {' or '.join(wanted)} only; {found} is for "
+            f"{', '.join(kinds)}",
             expected=wanted,
-            actual=columns[column],
+            actual=found,
         )
 
 

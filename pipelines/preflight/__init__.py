@@ -1,9 +1,8 @@
 """What can be known to fail, found before anything is written or started.
 
 Rules: a check costs milliseconds and imports nothing that it checks, but for Beam's options, which
-only Beam knows; sources are found by the code
-that ingestion uses, and of a database only its address is looked at. What passes here may still
-fail later: the disk fills, a file is removed.
+only Beam knows; sources are found by the code that ingestion uses, and of a database only its
+address is looked at. What passes here may still fail later: the disk fills, a file is removed.
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ from pathlib import Path
 from components.core.code import environment
 from components.core.data_settings import Beam
 from components.core.errors import PlatformError, SettingsError
-from pipelines.settings import RunSettings
+from pipelines.preflight.against_schema import check_against_schema
+from pipelines.settings import LoadedSettings
 from pipelines.sources import require_table, source_tables
 
 LEAST_FREE_BYTES = 2 * 2**30
@@ -40,9 +40,11 @@ PACKAGES = (
 )
 
 
-def check(settings: RunSettings, sources: Path) -> None:
+def check(loaded: LoadedSettings, sources: Path) -> None:
     """Raise the first thing that would make a run fail; see the module's rules."""
+    settings = loaded.settings
     check_packages()
+    check_against_schema(settings, loaded.schema)
     for key, table in source_tables(settings.source):
         require_table(key, table, sources, settings.window.spans())
     check_function("model.pytorch", settings.model.function("pytorch"))
