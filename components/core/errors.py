@@ -1,15 +1,17 @@
 """The errors Tandem raises, grouped by who must act.
 
     TandemError
-    ├── SettingsError     the caller: a wrong setting, argument or name          exit 2
-    ├── DataError         the data's owner: the input is not what it should be   exit 1
-    ├── GateError         a reviewer: a declared gate did not pass               exit 3
-    ├── IntegrityError    the auditor: bytes differ from what was recorded       exit 4
-    │   └── UnverifiableError   the evidence needed to decide is missing         exit 5
-    └── PlatformError     the operator: disk, process, network, package          exit 1
+    ├── SettingsError     the caller: a wrong setting, argument, name or function   exit 2
+    ├── DataError         the data's owner: the input is not what it should be      exit 1
+    ├── GateError         a reviewer: a declared gate did not pass                  exit 3
+    ├── IntegrityError    the auditor: bytes differ from what was recorded          exit 4
+    │   └── UnverifiableError   the evidence needed to decide is missing            exit 5
+    └── PlatformError     the operator: disk, process, network, package             exit 1
 
 Rules: a message says what is wrong, the remedy says what to do, in one line each. Only
 PlatformError may be retried. Errors of libraries are turned into one of these at the boundary.
+The functions that settings name are the caller's too: whatever is raised through a line of theirs,
+an OSError or a KeyError no less, is a SettingsError.
 """
 
 from __future__ import annotations
