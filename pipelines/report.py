@@ -101,7 +101,7 @@ def _context(run: RecordedRun, home: Home) -> dict[str, Any]:
         "model_versions": _versions(summary),
         "home": shlex.quote(str(home.folder)),
         "tandem": commands.program("tandem"),
-        "registry": commands.registry(home),
+        "registry": commands.registry(home) if summary.registration else None,
     }
 
 

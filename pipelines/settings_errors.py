@@ -52,11 +52,14 @@ PATTERNS: Mapping[str, str] = {
 
 
 def explain(kind: type[BaseModel], error: ValidationError) -> str:
-    """Return the first few problems, each with its dotted key."""
+    """Return every key that is missing, and of the other problems the first few with their key."""
     problems = list(_distinct(error))
-    lines = [_line(kind, problem) for problem in problems[:SHOWN]]
-    if len(problems) > SHOWN:
-        lines.append(f"and {len(problems) - SHOWN} more")
+    missing = [_dotted(problem) for problem in problems if problem["type"] == "missing"]
+    others = [problem for problem in problems if problem["type"] != "missing"]
+    lines = [f"{', '.join(missing)}: missing"] if missing else []
+    lines += [_line(kind, problem) for problem in others[:SHOWN]]
+    if len(others) > SHOWN:
+        lines.append(f"and {len(others) - SHOWN} more")
     return "; ".join(lines)
 
 
@@ -107,13 +110,14 @@ def _or_window(key: str) -> str:
     return " (or --window)" if key in ("window.first", "window.last") else ""
 
 
+def _dotted(problem: Mapping[str, Any]) -> str:
+    return ".".join(str(part) for part in problem["loc"] if part != "[key]")
+
+
 def _line(kind: type[BaseModel], problem: Mapping[str, Any]) -> str:
-    location: Location = problem["loc"]
-    key = ".".join(str(part) for part in location if part != "[key]")
+    key = _dotted(problem)
     if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown{_suggestion(kind, location)}"
-    if problem["type"] == "missing":
-        return f"{key}: missing"
+        return f"{key}: unknown{_suggestion(kind, problem['loc'])}"
     if problem["type"] == "value_error":
         message = problem["msg"].removeprefix("Value error, ")
         return f"{key}: {message}" if key else message

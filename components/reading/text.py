@@ -82,7 +82,10 @@ def require_text(file: File, encoding: str) -> None:
     except UNREADABLE as error:
         raise damaged(file) from error
     if not data:
-        raise DataError(f"{file.name} is empty", remedy="give a file with a header and rows")
+        raise DataError(
+            f"{file.name} is empty",
+            remedy="have it written again, or name another file in source.*.location",
+        )
     try:
         text = decoder.decode(data)
     except UnicodeDecodeError:  # the reader says in which row and column

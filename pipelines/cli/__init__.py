@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from components.core.errors import TandemError
-from pipelines.cli.parser import build_parser
+from pipelines.cli.parser import WrongUsage, build_parser
 from pipelines.lasting_stream import lasting_output
 
 INTERRUPTED = 1
@@ -32,12 +32,24 @@ def run() -> NoReturn:
 
 def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit code."""
-    try:
-        arguments = build_parser().parse_args(argv)
-    except SystemExit as stop:
-        return int(stop.code or 0)
     with lasting_output(BrokenPipeError):
+        try:
+            arguments = build_parser().parse_args(argv)
+        except WrongUsage as error:
+            return _explain(error, as_json="--json" in argv)
+        except SystemExit as stop:  # after --help or --version
+            return int(stop.code or 0)
         return _outcome(arguments)
+
+
+def _explain(error: WrongUsage, *, as_json: bool) -> int:
+    """Say what was wrong with the words, and what may be typed; nobody has parsed --json."""
+    from pipelines.cli.output import print_error
+
+    if not as_json:
+        print(error.usage, end="", file=sys.stderr)
+    print_error(error, as_json=as_json, verbose=False)
+    return error.exit_code
 
 
 def _outcome(arguments: Namespace) -> int:

@@ -35,7 +35,7 @@ def print_ending(run: RecordedRun, home: Home, *, as_json: bool) -> None:
     print(f"run folder  {run.folder}")
     if page:
         print(f"report      {page}")
-    if registry := commands.registry(home):
+    if read_summary(run).registration and (registry := commands.registry(home)):
         print(f"registry    {registry}")
 
 

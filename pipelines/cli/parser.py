@@ -1,6 +1,7 @@
 """What can be typed: commands, options, and an example of each. Standard library only.
 
 A command names the function that does its work as `module:function`; it is imported when called.
+What cannot be understood is a WrongUsage, so that the command line says it as it says all errors.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import Any, NoReturn
 
+from components.core.errors import SettingsError
 from pipelines.cli.schema_parser import add_schema
 from pipelines.cli.waive_parser import add_waive
 
@@ -17,6 +19,27 @@ BEAM_RUNNERS = (
     "FnApiRunner", "PortableRunner", "FlinkRunner", "SparkRunner", "DataflowRunner"
 )  # fmt: skip
 RUN_HELP = "a run's id, the beginning of one, or `latest`"
+
+
+class WrongUsage(SettingsError):
+    """Words that are no command; `usage` is what may be typed instead."""
+
+    def __init__(self, message: str, *, remedy: str, usage: str) -> None:
+        super().__init__(message, remedy=remedy)
+        self.usage = usage
+
+    def to_dict(self) -> dict[str, str]:
+        """Return it as the kind that all readers know."""
+        return {**super().to_dict(), "kind": SettingsError.__name__}
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser, and those of the commands below it, that raises WrongUsage and prints nothing."""
+
+    def error(self, message: str) -> NoReturn:
+        raise WrongUsage(
+            f"{self.prog}: {message}", remedy=f"see `{self.prog} --help`", usage=self.format_usage()
+        )
 
 
 class _Version(argparse.Action):
@@ -34,7 +57,7 @@ class _Version(argparse.Action):
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="tandem",
         description="Train a PyTorch and a TensorFlow model side by side, and prove what you ship.",
         epilog="example:\n  tandem run flights",

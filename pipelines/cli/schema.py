@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.core.errors import PlatformError, SettingsError
-from components.core.words import counted
+from components.core.words import counted, nearest
 from pipelines.cli.output import print_json
 from pipelines.commands import program
 
@@ -101,10 +101,12 @@ def update(arguments: Namespace) -> int:
     schema = read_schema(path)
     statistics = read_statistics(use_case, _say)
     found = _differences(use_case, statistics, schema, None)
-    names = _chosen(arguments, found)
+    names = _chosen(arguments, found, schema)
     chosen = [difference for difference in found if difference.feature in names]
     if not arguments.json:
         _show(chosen, f"{path} against {statistics.rows} rows of {use_case.spans}")
+        if same := sorted(set(arguments.features) - names):
+            print(f"data and schema say the same of {', '.join(same)}: nothing to change there")
     if chosen and not (arguments.yes or _confirmed(path)):
         print("nothing was changed")
         return 0
@@ -189,17 +191,18 @@ def _require_choice(arguments: Namespace) -> None:
         )
 
 
-def _chosen(arguments: Namespace, found: Sequence[Difference]) -> set[str]:
-    """Return the features to change; SettingsError for one that does not differ."""
+def _chosen(arguments: Namespace, found: Sequence[Difference], schema: Schema) -> set[str]:
+    """Return the features to change, of those that differ; SettingsError for an unknown one."""
     differing = {difference.feature for difference in found if difference.is_column}
     if arguments.all:
         return differing
-    if unknown := sorted(set(arguments.features) - differing):
+    asked, known = set(arguments.features), differing | {f.name for f in schema.feature}
+    if unknown := sorted(asked - known):
         raise SettingsError(
-            f"data and schema do not differ in {', '.join(unknown)}",
-            remedy=f"name one of: {', '.join(sorted(differing)) or 'none, nothing differs'}",
+            f"neither data nor schema have {', '.join(unknown)}{nearest(unknown[0], known)}",
+            remedy=f"data and schema differ in: {', '.join(sorted(differing)) or 'nothing'}",
         )
-    return set(arguments.features)
+    return asked & differing
 
 
 def _confirmed(path: Path) -> bool:

@@ -74,6 +74,24 @@ def test_wrong_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFix
     assert "usage: tandem" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["foo", "--json"], ["--json", "foo"], ["run", "--json", "--epochs"], ["audit", "--json"]],
+    ids=" ".join,
+)
+def test_wrong_usage_with_json_anywhere_is_one_object_as_other_errors_are(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    answer = json.loads(said.out)
+    assert answer["exit_code"] == 2
+    assert answer["error"]["kind"] == "SettingsError"
+    assert answer["error"]["message"].startswith("tandem")
+    assert "--help`" in answer["error"]["remedy"]
+    assert said.err == ""
+
+
 def test_an_option_before_an_inner_command_counts(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = build_parser().parse_args(["runs", "--home", "here", "--json", "show", "latest"])
     assert (arguments.home, arguments.json, arguments.run) == ("here", True, "latest")
@@ -290,6 +308,27 @@ def test_resuming_is_offered_only_where_it_makes_sense(
     said = capsys.readouterr().out
     assert ("go on " in said) is offered
     assert (f"run --resume {folder.name} --home {home.folder}" in said) is offered
+
+
+@pytest.mark.parametrize("registered", [True, False])
+def test_the_registry_is_named_only_by_a_run_that_registered_something(
+    capsys: pytest.CaptureFixture[str],
+    record_run: Record,
+    monkeypatch: pytest.MonkeyPatch,
+    registered: bool,
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    registration = ("register-models", "registration", "registration.json")
+    folder = record_run(
+        lambda documents: None if registered else documents.pop(registration),
+        state=RunState.SUCCEEDED if registered else RunState.FAILED,
+    )
+    home = Home(folder.parents[1])
+    home.registry_file.touch()  # of an earlier run
+    print_ending(read_run(folder), home, as_json=False)
+    said = capsys.readouterr().out
+    assert ("\nregistry    " in said) is registered
+    assert ("mlflow ui" in (folder / "report.html").read_text()) is registered
 
 
 LOG = """Traceback (most recent call last):

@@ -202,7 +202,27 @@ def test_after_an_update_of_all_nothing_differs_and_the_comments_are_there(
     assert after.index('name: "distance"') < after.index('"extra"') < after.index('"late"')
     assert 'not_in_environment: "serving"' in after
     assert main(["schema", "review", str(shop)]) == 0
-    assert main(["schema", "update", str(shop), "--feature", "origin", "--yes"]) == 2
+
+
+@slow
+def test_an_update_of_what_does_not_differ_says_so_and_changes_nothing(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["schema", "infer", str(shop)])
+    path = shop / "shop.pbtxt"
+    before = path.read_bytes()
+    capsys.readouterr()
+    update = ["schema", "update", str(shop), "--yes", "--feature"]
+    assert main([*update, "origin"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{path} against 120 rows of 2013-01 to 2013-03: nothing differs",
+        "data and schema say the same of origin: nothing to change there",
+    ]
+    assert main([*update, "orign"]) == 2
+    said = capsys.readouterr().err
+    assert "neither data nor schema have orign; did you mean origin?" in said
+    assert "data and schema differ in: nothing" in said
+    assert path.read_bytes() == before
 
 
 @slow

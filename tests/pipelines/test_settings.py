@@ -437,8 +437,21 @@ def test_a_missing_schema_file_is_refused_by_name(
 def test_a_card_without_a_licence_is_refused(values: dict[str, Any], write_settings: Write) -> None:
     path = write_settings(values)
     (path.parent / "card.yaml").write_text("origin: here\n")
-    with pytest.raises(SettingsError, match=r"licence: missing"):
+    with pytest.raises(SettingsError, match=r"licence, purpose, personal_data: missing"):
         load_settings(path)
+
+
+def test_every_missing_key_of_a_card_is_named_beside_what_else_is_wrong(
+    values: dict[str, Any], write_settings: Write
+) -> None:
+    path = write_settings(values)
+    (path.parent / "card.yaml").write_text("licens: CC0\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path)
+    assert caught.value.message == (
+        "origin, collection, licence, purpose, personal_data: missing; "
+        "licens: unknown; did you mean licence?"
+    )
 
 
 def not_found(name: str) -> tuple[str, str]:

@@ -141,6 +141,14 @@ def test_what_is_no_table_is_named_and_never_quoted(tmp_path: Path, case: str) -
     assert SECRET not in f"{said}{caught.value.remedy}"
 
 
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+def test_the_remedy_of_an_empty_file_holds_for_every_format(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(DataError) as caught:
+        opened(tmp_path / name)
+    assert caught.value.remedy == "have it written again, or name another file in source.*.location"
+
+
 def test_a_json_value_that_does_not_fit_the_settings_type_is_named(tmp_path: Path) -> None:
     lines = b'{"a": 1, "b": 1}\n' * 5 + b'{"a": 1.5, "b": 1}\n'
     (tmp_path / "t.jsonl").write_bytes(lines)
