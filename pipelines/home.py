@@ -6,8 +6,8 @@
     HOME/mlflow.db       the default registry
     HOME/tandem.log      tracebacks of unexpected errors
 
-Rules: --home wins over TANDEM_HOME, which wins over ./.tandem; nothing is created by looking.
-Standard library only.
+Rules: --home wins over TANDEM_HOME, which wins over ./.tandem; nothing is created by looking, and
+what is no folder is no home. Loads nothing but the standard library.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from components.core.errors import SettingsError
 
 
 def home_folder(option: str | None) -> Path:
@@ -30,8 +32,15 @@ class Home:
 
     @classmethod
     def at(cls, option: str | None) -> Home:
-        """Return the state folder that the command line names."""
-        return cls(home_folder(option))
+        """Return the state folder that the command line names; SettingsError for a file."""
+        folder = home_folder(option)
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        if not there.is_dir():
+            raise SettingsError(
+                f"the state folder {folder} cannot be: {there} is a file",
+                remedy="name a folder with --home, or in TANDEM_HOME",
+            )
+        return cls(folder)
 
     @property
     def runs(self) -> Path:

@@ -75,9 +75,9 @@ def _command(arguments: Namespace) -> int:
 
 def _list_command(arguments: Namespace) -> str:
     from pipelines.commands import tandem
-    from pipelines.home import Home
+    from pipelines.home import Home, home_folder
 
-    return tandem(Home.at(arguments.home), "runs")
+    return tandem(Home(home_folder(arguments.home)), "runs")
 
 
 def _refuse(error: TandemError, arguments: Namespace) -> int:

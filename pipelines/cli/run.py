@@ -77,9 +77,11 @@ def _launch(prepared: PreparedRun, home: Home, arguments: Namespace, servers: Fo
     What shows the end (rich, jinja2) is imported in a thread while stages run.
     """
     from pipelines.launch import launch
+    from pipelines.preflight import check_disk
     from pipelines.progress import progress
     from pipelines.runs import read_run
 
+    check_disk(home.folder)  # a run whose id was shown is in the folder of runs
     shown = sys.stderr if arguments.json else sys.stdout
     print(f"run {prepared.folder.name}", file=shown, flush=True)
     Thread(target=import_module, args=["pipelines.cli.ending"]).start()

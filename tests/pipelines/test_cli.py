@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -146,6 +147,41 @@ def test_a_run_without_a_name_is_refused(capsys: pytest.CaptureFixture[str]) -> 
 def test_resume_takes_no_settings(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--resume", "latest", "--set", "train.epochs=3"]) == 2
     assert "--resume goes on with what the run recorded" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["runs"], ["runs", "show", "latest"], ["run", "mortgage"], ["plan", "mortgage"]],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("below", ["", "home"])
+def test_a_file_is_no_state_folder(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: list[str], below: str
+) -> None:
+    (tmp_path / "file").write_text("kept")
+    assert main([*command, "--home", str(tmp_path / "file" / below)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert f"{tmp_path / 'file'} is a file" in said.err
+    assert "remedy: name a folder with --home" in said.err
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_a_run_that_the_disk_cannot_hold_shows_no_id(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
+    home = tmp_path / "home"
+    assert main(["run", "mortgage", "--home", str(home), *words]) == 1
+    said = capsys.readouterr()
+    assert "only 0.0 GiB are free" in said.out + said.err
+    assert not any(line.startswith("run ") for line in (said.out + said.err).splitlines())
+    assert not home.exists()
 
 
 def test_no_runs_yet_is_said_and_is_no_error(
