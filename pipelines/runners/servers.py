@@ -30,6 +30,7 @@ from typing import Any, Self
 
 from components.core.errors import PlatformError
 from pipelines.runners.fork_server import MESSAGE_BYTES
+from pipelines.runners.preload import LIGHT
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -87,6 +88,7 @@ class _Server:
     connection: socket.socket
     output: int  # the file descriptor of a file in memory
     tasks: set[str] = field(default_factory=set)
+    has_loaded: bool = False
 
 
 class ForkServers:
@@ -170,10 +172,18 @@ class ForkServers:
         self._send(name, {"fork": task, "request": {**request, "environment": given}})
 
     def signal(self, task: str, number: int) -> None:
-        """Send a signal to a task's process group, if the task still runs."""
+        """Send a signal to a task's process group, if the task still runs.
+
+        A server that is still loading has forked nobody, and would read of the signal at the end:
+        it is killed, and its tasks are lost. The light one is left to load, because that is soon
+        and the exit task needs it.
+        """
         for name, server in self._running.items():
             if task in server.tasks:
-                self._send(name, {"signal": number, "task": task})
+                if server.has_loaded or name == LIGHT:
+                    self._send(name, {"signal": number, "task": task})
+                else:
+                    server.process.kill()
 
     def wait(self, seconds: float | None) -> list[Ended | Lost]:
         """Block until a task ends, a stop signal arrives or the time is up.
@@ -220,6 +230,7 @@ class ForkServers:
 
     def _heard(self, server: _Server, message: dict[str, Any]) -> list[Ended | Lost]:
         if message.pop("ready", False):
+            server.has_loaded = True
             self._start_next()
             return []  # no news of a task
         ended = Ended(**message)

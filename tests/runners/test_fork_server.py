@@ -108,6 +108,35 @@ def test_a_server_that_dies_while_importing_loses_its_tasks_instead_of_hanging(
     assert "the fork server deadly ended with status 9" in lost.cause
 
 
+def test_a_signal_to_a_task_does_not_wait_until_its_server_has_loaded(
+    tmp_path, request_for, monkeypatch
+):
+    os.mkfifo(tmp_path / "never")
+    (tmp_path / "slow_module.py").write_text(f"open({str(tmp_path / 'never')!r})\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    with servers(tmp_path, slow=("slow_module",)) as group:
+        group.fork("slow", "task", request_for("def face():\n    pass\n"))
+        group.signal("task", signal.SIGTERM)
+        (lost,) = group.wait(None)
+    assert isinstance(lost, Lost)
+    assert "the fork server slow ended with status -9" in lost.cause
+
+
+def test_a_signal_reaches_a_task_of_the_light_server_once_that_has_loaded(
+    tmp_path, request_for, monkeypatch
+):
+    os.mkfifo(tmp_path / "loads")
+    (tmp_path / "slow_module.py").write_text(f"open({str(tmp_path / 'loads')!r})\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    with servers(tmp_path, light=("slow_module",)) as group:
+        group.fork("light", "task", request_for("import time\ndef face():\n    time.sleep(60)\n"))
+        group.signal("task", signal.SIGTERM)
+        (tmp_path / "loads").open("w").close()
+        (ended,) = group.wait(None)
+    assert isinstance(ended, Ended)
+    assert ended.status == -signal.SIGTERM
+
+
 def test_a_task_that_can_write_neither_result_nor_cause_is_a_platform_error(tmp_path, request_for):
     request = request_for(
         "import os, shutil\n"
