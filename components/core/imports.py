@@ -5,7 +5,8 @@ code's digest, and a run asks in each of its stages.
 
 Rules: what is remembered is a fact about bytes that are known by their digest, so it is never out
 of date; which of the imports are followed is for components.core.code to decide each time anew. A
-file that is missing or damaged is as good as an empty one.
+file that is missing or damaged is as good as an empty one. Whoever adds to it leaves out what it
+did not ask for: sources that are no more, or those of another use case, which are then read again.
 """
 
 from __future__ import annotations
@@ -32,12 +33,14 @@ class Import(NamedTuple):
 
 _known: dict[str, tuple[Import, ...]] = {}
 _recalled: set[str] = set()
+_asked: set[str] = set()
 
 
 def imports_of(source: bytes, sha256: str) -> tuple[Import, ...]:
     """Return every import of a source, at any depth, those inside functions included."""
     if sha256 not in _known:
         _known[sha256] = tuple(dict.fromkeys(_found(ast.parse(source))))
+    _asked.add(sha256)
     return _known[sha256]
 
 
@@ -53,10 +56,13 @@ def recall(folder: Path) -> None:
 
 
 def remember(folder: Path) -> None:
-    """Add to a folder what this process read; OSError where it does not take it."""
-    if _known.keys() - _recalled:
-        write_json(folder / IMPORTS_FILE, _known)
-        _recalled.update(_known)
+    """Keep in a folder what this process asked for, if some of it is new there.
+
+    OSError where the folder does not take it.
+    """
+    if _asked - _recalled:
+        write_json(folder / IMPORTS_FILE, {sha256: _known[sha256] for sha256 in _asked})
+        _recalled.update(_asked)
 
 
 def _found(tree: ast.AST) -> Iterator[Import]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from components.core.artifacts import read_json, write_json
 from components.core.canonical import sha256_bytes
 from components.core.imports import IMPORTS_FILE, Import, imports_of, recall, remember
 
@@ -65,3 +66,20 @@ def test_what_was_recalled_and_not_added_to_is_not_written_again(tmp_path):
     before = (tmp_path / IMPORTS_FILE).stat().st_ino
     subprocess.check_call([sys.executable, "-c", script, str(tmp_path)])
     assert (tmp_path / IMPORTS_FILE).stat().st_ino == before
+
+
+def test_who_adds_to_a_memory_leaves_out_what_it_did_not_ask_for(tmp_path):
+    used, unused, new = "0" * 64, "1" * 64, sha256_bytes(SOURCE)
+    known = {used: [[0, "os", []]], unused: [[0, "sys", []]]}
+    write_json(tmp_path / IMPORTS_FILE, known)
+    script = (
+        "import sys; from pathlib import Path; from components.core.imports import *\n"
+        "folder, source = Path(sys.argv[1]), sys.argv[2].encode(); recall(folder)\n"
+        "imports_of(b'', sys.argv[3]); imports_of(source, sys.argv[4]); remember(folder)"
+    )
+    given = [str(tmp_path), SOURCE.decode(), used, new]
+    subprocess.check_call([sys.executable, "-c", script, *given])
+    kept = read_json(tmp_path / IMPORTS_FILE)
+    assert kept.keys() == {used, new}
+    assert kept[used] == known[used]
+    assert ask(tmp_path) == str(sorted(FOUND))
