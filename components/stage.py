@@ -24,14 +24,13 @@ import logging
 import os
 import shutil
 import time
-import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from components.audit.client import Notary, connect
 from components.core.artifacts import ArtifactRef, tree_digest
+from components.core.boundary import in_our_terms
 from components.core.cache import StageCache
 from components.core.canonical import sha256_value
 from components.core.code import module_digests
@@ -79,7 +78,7 @@ def run_stage(
     watch = Stopwatch()
     stage = _prepare(step, run, parameters, inputs)
     try:
-        with _in_our_terms(stage.name):
+        with in_our_terms(stage.name):
             _check_inputs(stage, inputs)
             if not _from_cache(stage, notary, outputs):
                 _submit(notary, stage.draft("START"))
@@ -223,39 +222,6 @@ def _checkpoints(step: Step, stage: Stage) -> dict[str, Path]:
 def _remove_checkpoints(step: Step, stage: Stage) -> None:
     for folder in _checkpoints(step, stage).values():
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _in_our_terms(stage: str) -> Iterator[None]:
-    """Turn what Python and libraries raise into an error with a cause and a remedy."""
-    try:
-        yield
-    except TandemError:
-        raise
-    except OSError as error:
-        raise PlatformError(
-            f"{stage}: {error.strerror or error} ({error.filename or 'no file'})",
-            remedy="free disk space or fix permissions, then resume the run",
-        ) from error
-    except MemoryError as error:
-        raise PlatformError(
-            f"{stage} ran out of memory", remedy="use a smaller window or more memory"
-        ) from error
-    except ImportError as error:
-        raise PlatformError(
-            f"{stage} needs a package that does not load: {error}", remedy="run `make setup`"
-        ) from error
-    except Exception as error:
-        raise DataError(
-            f"{stage} failed: {type(error).__name__} in {_place(error)}",
-            remedy="read the task's log, which has its words; --verbose shows the traceback",
-        ) from error
-
-
-def _place(error: Exception) -> str:
-    """Return where an error was raised; its words may quote data, and go to the log alone."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(frame.filename).name}, line {frame.lineno}"
 
 
 def _claims(outputs: Mapping[str, Port]) -> list[dict[str, str]]:
