@@ -1,9 +1,8 @@
 """Write the features of every row, and prove the ONNX form on the way.
 
 Rules: rows in are rows out, in their order; one batch of rows is in memory at a time; a row's
-features do not depend on the rows beside it; the ONNX form
-gives TFT's features on hand-made edge rows, then on every row of the evaluation split, batch by
-batch, each before it is written.
+features do not depend on the rows beside it; the ONNX form gives TFT's features on hand-made edge
+rows, then on every row of the evaluation split, batch by batch, each before it is written.
 """
 
 from __future__ import annotations
