@@ -2,8 +2,9 @@
 
 Flights as they are, and ten copies of them with shifted years (3.4 million rows, 120 months, the
 weather copied with them) go through ingestion, validation and transform, each step alone in a
-process of its own. Beside it, in the same run, the same work by others: pandas and DuckDB for
-ingestion, TFDV's and TFT's own Beam paths for statistics and transform. Nothing is asserted.
+process of its own; of the transform, its application to all rows is measured once more by itself.
+Beside it, in the same run, the same work by others: pandas and DuckDB for ingestion, TFDV's and
+TFT's own Beam paths for statistics and transform. Nothing is asserted.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ COPIES, RUNS = 10, 3
 FLIGHTS = ROOT / "pipelines" / "examples" / "flights" / "settings.yaml"
 REPORT = ROOT / "docs" / "benchmarks-data.md"
 STAGES = ("ingest_examples", "validate_examples", "transform_features")
+APPLICATION = "application of the transform to all rows"
+PARTS = (*STAGES, APPLICATION)
 OTHERS = ("ingestion by pandas", "ingestion by DuckDB", "statistics by Beam", "transform by Beam")
 
 
@@ -47,11 +50,20 @@ def main() -> int:
 
 
 def steps(loaded: LoadedSettings, place: Path) -> dict[str, dict[str, Any]]:
-    """Run the three steps one after the other; return each one's cost."""
+    """Run the three steps one after the other, and the application alone; return what each cost."""
     place.mkdir()
     arguments = place / "arguments.json"
     arguments.write_text(json.dumps(loaded.arguments() | {"waivers": []}))
-    return {stage: one_step(stage, arguments, place) for stage in STAGES}
+    costs = {stage: one_step(stage, arguments, place) for stage in STAGES}
+    return costs | {APPLICATION: application(arguments, place)}
+
+
+def application(arguments: Path, place: Path) -> dict[str, Any]:
+    """Apply the transform that was fitted in `place` to all its rows, in a process of its own."""
+    folders = place / "examples", place / "transform_graph"
+    printed = call(sys.executable, ROOT / "tests/bench/application.py", arguments, *folders)
+    cost: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
+    return cost
 
 
 def one_step(stage: str, arguments: Path, place: Path, **changed: Any) -> dict[str, Any]:
@@ -163,18 +175,16 @@ def report(
         "| what | rows kept | runs | median s | min | max | rows/s | peak MiB |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for stage in STAGES:
-        lines.append(line(stage, small, [run[stage] for run in one]))
-        lines.append(line(f"{stage}, ten copies", large, [run[stage] for run in ten]))
+    for part in PARTS:
+        lines.append(line(part, small, [run[part] for run in one]))
+        lines.append(line(f"{part}, ten copies", large, [run[part] for run in ten]))
     for name, costs in others.items():
         lines.append(line(name, small, costs))
     lines += ["", "Ten times the rows, and what each further copy of the rows takes:", ""]
-    for stage in STAGES:
-        once, tenfold = (
-            statistics.median(r[stage]["seconds"] for r in runs) for runs in (one, ten)
-        )
+    for part in PARTS:
+        once, tenfold = (statistics.median(r[part]["seconds"] for r in runs) for runs in (one, ten))
         more = (tenfold - once) / (large - small) * small
-        lines.append(f"- {stage}: {tenfold / once:.1f} times the seconds; {more:.2f} s for a copy")
+        lines.append(f"- {part}: {tenfold / once:.1f} times the seconds; {more:.2f} s for a copy")
     return "\n".join([*lines, ""])
 
 

@@ -14,7 +14,9 @@ import json
 import re
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from components.core.stage_identity import parse_parameters
 from pipelines.runners.preload import SERVERS, server_of
@@ -30,18 +32,20 @@ def main(stage: str, parameters: str, *ports: str) -> int:
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
     settings = parse_parameters(step, json.loads(Path(parameters).read_text()))
-    imported = time.perf_counter()
+    imported = time.perf_counter() - started
+    cost = measured(lambda: step(settings=settings, **folders).facts)
+    print(json.dumps({"import_seconds": imported, **cost}))
+    return 0
+
+
+def measured(work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+    """Do the work; return its seconds, its peak of memory beyond what was there, and its facts."""
     before = status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets the peak
-    outcome = step(settings=settings, **folders)
-    cost = {
-        "import_seconds": imported - started,
-        "seconds": time.perf_counter() - imported,
-        "peak_bytes": status("VmHWM") - before,
-        "facts": outcome.facts,
-    }
-    print(json.dumps(cost))
-    return 0
+    started = time.perf_counter()
+    facts = work()
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "peak_bytes": status("VmHWM") - before, "facts": facts}
 
 
 def status(name: str) -> int:
