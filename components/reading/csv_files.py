@@ -10,9 +10,11 @@ Rules:
 2. the settings' `types` win, and a value that does not fit them is an error;
 3. a number that float64 would change in a column of float64 is an error (exact_numbers.py), unless
    the settings make its column text or float64;
-4. rows are numbered as an editor numbers lines where no value has a line break: the header is 1;
-5. a column without a name is called by its place, `column_1` and so on;
-6. an error names file, column and row, never a value.
+4. a column with a number written with a leading zero, such as 00123, is text (leading_zeros.py),
+   unless the settings make it another;
+5. rows are numbered as an editor numbers lines where no value has a line break: the header is 1;
+6. a column without a name is called by its place, `column_1` and so on;
+7. an error names file, column and row, never a value.
 """
 
 from __future__ import annotations
@@ -39,11 +41,13 @@ from components.reading.columns import (
 from components.reading.dates import LOCAL, require_dates, texts_of
 from components.reading.exact_numbers import reaches_inexact
 from components.reading.files import UNREADABLE, File
+from components.reading.leading_zeros import has_leading_zero, may_have_leading_zeros
 from components.reading.text import damaged, open_text, require_text
 
 # pyarrow reads up to 32 blocks ahead of what it parses; a row is no longer than one.
 BLOCK_BYTES = 2**20
 FIRST_ROW = 2
+_NUMBERS = (pa.int64(), pa.float64())
 _TIMES = (pa.timestamp("us"), pa.timestamp("us", "UTC"))
 _CONVERSION = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error")
 _SHAPE = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
@@ -84,11 +88,26 @@ def find_csv(file: File, table: Table) -> tuple[pa.Schema, int]:
                 raise _wrong_type(file, table, misfit, types) from None
             if types[misfit.column] in _TIMES:
                 types[misfit.column] = pa.string()
+    numbers = [name for name in names if name not in given and types[name] in _NUMBERS]
+    types |= dict.fromkeys(_codes(file, table, header, numbers), pa.string())
     for name in sorted(inexact - set(given)):
         if types[name] == pa.float64():
             _require_exact(file, table, header, name)
     _require_closed(file, last, rows)
     return pa.schema(list(types.items())), rows
+
+
+def _codes(file: File, table: Table, header: _Header, numbers: Sequence[str]) -> set[str]:
+    """Return those of the columns of numbers that have one with a leading zero (rule 4)."""
+    if not numbers:
+        return set()
+    with _explained(file, table, header.names), open_text(file) as stream:
+        if not may_have_leading_zeros(stream, table.delimiter, table.encoding):
+            return set()
+    found, text = set[str](), dict.fromkeys(numbers, pa.string())
+    for batch in _batches(file, table, header, text, columns=numbers):
+        found |= {name for name in numbers if has_leading_zero(batch.column(name))}
+    return found
 
 
 def read_csv(
@@ -131,7 +150,7 @@ class _Header:
 
 
 def _header(file: File, table: Table) -> _Header:
-    """Return the header (rule 5)."""
+    """Return the header (rule 6)."""
     encoding = "utf-8-sig" if table.encoding.lower() in ("utf-8", "utf8") else table.encoding
     try:
         with (
