@@ -26,6 +26,7 @@ from components.core.data_settings import Checks
 from components.core.examples import SPLITS, ExamplesManifest
 from components.core.outcome import Gate
 from components.core.words import counted
+from components.validate_examples.broken_rows import of_another_type
 from components.validate_examples.findings import Finding
 from components.validate_examples.rows import Answer, Question
 from components.validate_examples.schema import domain_of, environment_of, is_validated
@@ -204,6 +205,8 @@ class SchemaGates:
                 name,
                 lambda rows: _beyond(rows, low, high),
             )
+        if kind == "type" and (mask := of_another_type(feature.type, column)) is not None:
+            return Question(anomaly.split, name, mask)
         if kind in ("nan", "infinity") and column == "float64":
             return Question(anomaly.split, name, pc.is_nan if kind == "nan" else pc.is_inf)
         return None
@@ -219,9 +222,8 @@ class SchemaGates:
             return Finding(gate, *_WORDS[kind])
         feature = self._features.get(anomaly.feature)
         if kind == "type" and feature is not None:
-            wanted = schema_pb2.FeatureType.Name(feature.type)
             found = self._manifest.columns.get(anomaly.feature, "another")
-            return Finding(gate, f"type {wanted}", f"found {found}")
+            return Finding(gate, self._expected(kind, feature), f"found {found}")
         said = f"TFDV's {anomaly.type}: {anomaly.short.lower()}"
         return Finding(gate, "what the schema says", said)
 
@@ -246,7 +248,7 @@ class SchemaGates:
             judged = replace(gate, metric="share", value=share, operator="<=", threshold=limit)
             rest = f" in all but a share of {limit:g} of the rows" if limit else ""
             expected = f"{self._expected(kind, feature)}{rest}"
-            words = expected, f"found others in {counted(answer.count, 'row')}"
+            words = expected, f"found {self._others(anomaly)} in {counted(answer.count, 'row')}"
         if judged.passed and not (kind == "new_values" and answer.count):
             return None
         return Finding(judged, *words, tuple(answer.first))
@@ -257,7 +259,17 @@ class SchemaGates:
         if kind == "range":
             low, high = _range(feature)
             return f"values from {low:g} to {high:g}"
+        if kind == "type":
+            return f"type {schema_pb2.FeatureType.Name(feature.type)}"
         return "finite numbers"
+
+    def _others(self, anomaly: Anomaly) -> str:
+        """Return what was found instead; of a type the column's, and what made it so."""
+        if anomaly.kind != "type":
+            return "others"
+        whole = self._features[anomaly.feature].type == schema_pb2.INT
+        found = self._manifest.columns[anomaly.feature]
+        return f"{found}, with what is no {'whole number' if whole else 'number'}"
 
 
 def _by_number(gate: Gate, least: int, answer: Answer) -> tuple[Gate, tuple[str, str]]:
