@@ -49,13 +49,17 @@ class Finding:
 
 
 def _words(rows: Sequence[RowNumber]) -> str:
-    """Return where the first rows are: `rows 3, 17 of train 2013-01`."""
+    """Return where the first rows are: `rows 3, 17 of examples train/2013-01, counted from 0`.
+
+    Sources count otherwise: theirs is the row of a file, from 1, or the line of a CSV file.
+    """
     shards = groupby(rows, key=lambda row: (row.split, row.span))
-    return ", ".join(
-        f"row{'s' if len(numbers) > 1 else ''} {', '.join(numbers)} of {split} {span}"
+    named = ", ".join(
+        f"row{'s' if len(numbers) > 1 else ''} {', '.join(numbers)} of examples {split}/{span}"
         for (split, span), group in shards
         if (numbers := [str(row.row) for row in group])
     )
+    return f"{named}, counted from 0"
 
 
 def failed(findings: Sequence[Finding]) -> list[Finding]:
