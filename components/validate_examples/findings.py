@@ -67,8 +67,10 @@ def failed(findings: Sequence[Finding]) -> list[Finding]:
     return [finding for finding in findings if not finding.gate.passed]
 
 
-def require_passing(findings: Sequence[Finding], refused: Mapping[str, str]) -> None:
-    """Raise GateError with every gate where one is neither passed nor waived.
+def require_passing(
+    findings: Sequence[Finding], refused: Mapping[str, str], facts: Mapping[str, Any]
+) -> None:
+    """Raise GateError with every gate, and the facts, where one is neither passed nor waived.
 
     Its message names the first few; `refused` says of each waiver that does not count why.
     """
@@ -86,6 +88,7 @@ def require_passing(findings: Sequence[Finding], refused: Mapping[str, str]) -> 
         "have the gate waived (`tandem waive --help`); validation.json of the task has every "
         "detail",
         gates=[finding.gate.to_dict() for finding in findings],
+        facts=facts,
         expected=[finding.expected for finding in stopping],
         actual=[finding.actual for finding in stopping],
     )

@@ -128,8 +128,10 @@ def validate_examples(
         "anomalies": [anomaly.to_dict() for anomaly in anomalies],
     }
     write_json(validation / "validation.json", verdict)
-    require_passing(findings, _without_effect(waivers, findings))
-    return _outcome(settings, manifest, findings, waivers, scanned, len(anomalies))
+    facts = _facts(settings, manifest, findings, scanned)
+    facts |= {"anomalies": len(anomalies)} | _of_waivers(settings, waivers)
+    require_passing(findings, _without_effect(waivers, findings), facts)
+    return Outcome(facts=facts, gates=tuple(finding.gate for finding in findings))
 
 
 def _without_effect(waivers: Sequence[Judged], findings: Sequence[Finding]) -> dict[str, str]:
@@ -200,25 +202,32 @@ def _findings(
     return findings, scanned
 
 
-def _outcome(
+def _facts(
     settings: ValidateSettings,
     manifest: ExamplesManifest,
     findings: Sequence[Finding],
-    waivers: Sequence[Judged],
     scanned: Scanned,
-    anomalies: int,
-) -> Outcome:
-    facts: dict[str, Any] = {
+) -> dict[str, Any]:
+    """Return what the record says beside the gates, whether they passed or not."""
+    missed = failed(findings)
+    return {
         "rows_by_split": {split: counted.rows for split, counted in scanned.splits.items()},
         "schema_sha256": settings.schema_sha256,
         "card_sha256": manifest.card_sha256,
         "gates_checked": len(findings),
-        "anomalies": anomalies,
+        "gates_failed": len(missed),
+        "gates_waived": sum(finding.gate.accepted for finding in missed),
         "duplicate_rows": scanned.repeats.count,
         "duplicate_share": scanned.repeats.share,
     }
-    if waivers:
-        day = day_of_run(settings.run)
-        facts["waivers"] = [item.to_dict() for item in waivers]
-        facts["waivers_judged_on"] = day.isoformat() if day else None
-    return Outcome(facts=facts, gates=tuple(finding.gate for finding in findings))
+
+
+def _of_waivers(settings: ValidateSettings, waivers: Sequence[Judged]) -> dict[str, Any]:
+    """Return what the record says of the waivers, where there is one."""
+    if not waivers:
+        return {}
+    day = day_of_run(settings.run)
+    return {
+        "waivers": [item.to_dict() for item in waivers],
+        "waivers_judged_on": day.isoformat() if day else None,
+    }
