@@ -180,9 +180,9 @@ def _findings(
     against: tuple[Schema, Sequence[Anomaly]],
 ) -> tuple[list[Finding], Scanned]:
     """Read the rows once and judge every gate; `against` is the schema and its anomalies."""
-    from components.validate_examples.anomalies import SchemaGates
     from components.validate_examples.drift import check_drift, check_skew
     from components.validate_examples.rows import scan
+    from components.validate_examples.schema_gates import SchemaGates
 
     checks, label = settings.checks, manifest.label
     schema, anomalies = against

@@ -34,7 +34,8 @@ def schema_of(feature: str, environments: str) -> schema_pb2.Schema:
     ],
 )
 def test_a_domain_is_asked_about_where_tfdv_finds_new_values(tmp_path, feature, environments):
-    from components.validate_examples.anomalies import SchemaGates, find_anomalies
+    from components.validate_examples.anomalies import find_anomalies
+    from components.validate_examples.schema_gates import SchemaGates
 
     schema = schema_of(feature, environments)
     rows = pa.table({"text": ["known", "new"] * 50})
