@@ -29,6 +29,7 @@ from components.core.data_settings import Beam, Checks, Source, Transform
 from components.core.examples import SPLITS, ExamplesManifest
 from components.core.outcome import Outcome
 from components.core.settings import Section
+from components.validate_examples.comparators import with_comparators
 from components.validate_examples.findings import Finding, failed, require_passing
 from components.validate_examples.gates import (
     check_classes,
@@ -109,6 +110,9 @@ def validate_examples(
         required=required_columns(schema, settings.checks),
     )
     waivers = _waivers(settings)
+    spans = len({shard.span for shard in manifest.shards})
+    checks = with_comparators(settings.checks, schema, spans)
+    settings = settings.model_copy(update={"checks": checks})
     computed = compute_all(examples, manifest, settings.beam)
     write_all(statistics, computed)
     write_page(statistics, computed, manifest)
