@@ -9,7 +9,7 @@ This module imports TFDV: import it inside functions only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -59,7 +59,11 @@ class SchemaGates:
     def findings(self, answers: Sequence[Answer]) -> Iterator[Finding]:
         """Yield for each split one passing gate or one for each kind of error of each feature."""
         answered = dict(zip((anomaly for anomaly, _ in self._asked), answers, strict=True))
-        unlisted = [anomaly for anomaly in self._unlisted if self._is_there(anomaly, answered)]
+        unlisted = [
+            anomaly
+            for anomaly in self._unlisted
+            if anomaly in answered and is_there(self._features[anomaly.feature], answered[anomaly])
+        ]
         for split in SPLITS:
             errors = [anomaly for anomaly in (*self._errors, *unlisted) if anomaly.split == split]
             if not errors:
@@ -67,10 +71,6 @@ class SchemaGates:
                 yield Finding(gate, "no anomaly", "found none")
             for anomaly in errors:
                 yield self._finding(anomaly, answered.get(anomaly))
-
-    def _is_there(self, anomaly: Anomaly, answered: Mapping[Anomaly, Answer]) -> bool:
-        feature, rows = self._features[anomaly.feature], self._manifest.rows_of(anomaly.split)
-        return anomaly in answered and is_there(feature, answered[anomaly], rows)
 
     def _question(self, anomaly: Anomaly) -> Question | None:
         """Return which rows to look for, None where no single row is at fault."""

@@ -35,9 +35,12 @@ def may_be_there(
                 yield Anomaly(split, name, NEW_VALUES, "error", "new values", "new values")
 
 
-def is_there(feature: Any, answer: Answer, rows: int) -> bool:
-    """Say whether a split's rows are outside a feature's domain by more than its schema allows."""
-    allowed = (1 - feature.distribution_constraints.min_domain_mass) * rows
+def is_there(feature: Any, answer: Answer) -> bool:
+    """Say whether more of a split is outside a feature's domain than its schema allows.
+
+    As TFDV has it, `min_domain_mass` is a share of the rows that have a value.
+    """
+    allowed = (1 - feature.distribution_constraints.min_domain_mass) * answer.present
     return bool(answer.count > allowed)
 
 
