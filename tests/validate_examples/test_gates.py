@@ -365,6 +365,37 @@ def test_with_one_span_labels_shift_between_the_splits(
     assert "label_shift:late in eval against train" in error.message
 
 
+def test_a_number_that_is_missing_from_the_data_is_no_drift_but_a_missing_column(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    asked = 'feature { name: "gone" type: FLOAT presence { min_count: 1 } }'
+    settings = small_settings(
+        {"schema": SMALL_SCHEMA + asked}, drift={"gone": 0.1}, skew={"gone": 0.1}
+    )
+
+    error = failing(settings, months())
+
+    for gate in ("drift:gone in 2013-03 against 2013-02", "skew:gone in eval against train"):
+        assert f"{gate}: expected a column of this name, there is none" in error.message
+    gates = {gate["name"]: gate for gate in error.gates if not gate["passed"]}
+    assert (gates["drift:gone"]["metric"], gates["drift:gone"]["value"]) == ("columns", 0)
+    assert "schema:gone:missing_column" in gates
+
+
+def test_a_column_without_a_value_in_the_last_span_is_told_as_such(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    schema = SMALL_SCHEMA.replace("FLOAT presence { min_fraction: 1.0 min_count: 1 }", "FLOAT")
+    settings = small_settings({"schema": schema}, drift={"amount": 0.1})
+
+    error = failing(settings, months(mar=small_rows(200, 400, amount=[None] * 200)))
+
+    words = (
+        "expected a jensen_shannon_divergence of at most 0.1, found no value on one of the sides"
+    )
+    assert f"drift:amount in 2013-03 against 2013-02: {words}" in error.message
+
+
 def test_drift_of_one_span_is_a_wrong_setting(small_settings: Make, tmp_path: Path) -> None:
     shards = {("train", "all"): small_rows(200), ("eval", "all"): small_rows(200, 200)}
     examples = write_examples(tmp_path / "examples", shards)
