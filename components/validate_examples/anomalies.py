@@ -23,6 +23,7 @@ from components.validate_examples.schema import environment_of
 from components.validate_examples.statistics import Statistics
 
 NEW_VALUES = "ENUM_TYPE_UNEXPECTED_STRING_VALUES"
+INFINITY = "FLOAT_TYPE_HAS_INF"
 _KINDS = {
     "SCHEMA_MISSING_COLUMN": "missing_column",
     "SCHEMA_NEW_COLUMN": "new_column",
@@ -39,7 +40,7 @@ _KINDS = {
     "BOOL_TYPE_SMALL_INT": "range",
     "BOOL_TYPE_BIG_INT": "range",
     "FLOAT_TYPE_HAS_NAN": "nan",
-    "FLOAT_TYPE_HAS_INF": "infinity",
+    INFINITY: "infinity",
 }
 
 

@@ -47,7 +47,7 @@ class SchemaGates:
         self._features = {feature.name: feature for feature in schema.feature}
         self._manifest = manifest
         self._checks = checks
-        self._unlisted = list(may_be_there(self._errors, schema, manifest, checks))
+        self._unlisted = list(may_be_there(found, schema, manifest, checks))
         asked = [(anomaly, self._question(anomaly)) for anomaly in (*self._errors, *self._unlisted)]
         self._asked = [(anomaly, question) for anomaly, question in asked if question is not None]
 
@@ -56,14 +56,20 @@ class SchemaGates:
         """What must be known of the rows; the answers are given in the same order."""
         return [question for _, question in self._asked]
 
-    def findings(self, answers: Sequence[Answer]) -> Iterator[Finding]:
-        """Yield for each split one passing gate or one for each kind of error of each feature."""
-        answered = dict(zip((anomaly for anomaly, _ in self._asked), answers, strict=True))
-        unlisted = [
+    def unlisted(self, answers: Sequence[Answer]) -> list[Anomaly]:
+        """Return the anomalies that the answers show and TFDV did not list."""
+        answered = self._answered(answers)
+        return [
             anomaly
             for anomaly in self._unlisted
-            if anomaly in answered and is_there(self._features[anomaly.feature], answered[anomaly])
+            if (answer := answered.get(anomaly))
+            and is_there(anomaly.type, self._features[anomaly.feature], answer)
         ]
+
+    def findings(self, answers: Sequence[Answer]) -> Iterator[Finding]:
+        """Yield for each split one passing gate or one for each kind of error of each feature."""
+        answered = self._answered(answers)
+        unlisted = [item for item in self.unlisted(answers) if item.severity == "error"]
         for split in SPLITS:
             errors = [anomaly for anomaly in (*self._errors, *unlisted) if anomaly.split == split]
             if not errors:
@@ -71,6 +77,9 @@ class SchemaGates:
                 yield Finding(gate, "no anomaly", "found none")
             for anomaly in errors:
                 yield self._finding(anomaly, answered.get(anomaly))
+
+    def _answered(self, answers: Sequence[Answer]) -> dict[Anomaly, Answer]:
+        return dict(zip((anomaly for anomaly, _ in self._asked), answers, strict=True))
 
     def _question(self, anomaly: Anomaly) -> Question | None:
         """Return which rows to look for, None where no single row is at fault."""

@@ -117,8 +117,11 @@ def validate_examples(
     write_all(statistics, computed)
     write_page(statistics, computed, manifest)
     write_facets(statistics, computed.splits)
-    anomalies = _anomalies(computed, schema, settings.checks, validation)
-    findings, scanned = _findings(settings, examples, manifest, computed, (schema, anomalies))
+    listed = _anomalies(computed, schema, settings.checks, validation)
+    findings, scanned, unlisted = _findings(
+        settings, examples, manifest, computed, (schema, listed)
+    )
+    anomalies = [*listed, *unlisted]
     findings = [replace(item, gate=waive(item.gate, waivers)) for item in findings]
     verdict = {
         "version": 1,
@@ -182,8 +185,11 @@ def _findings(
     manifest: ExamplesManifest,
     computed: StatisticsSet,
     against: tuple[Schema, Sequence[Anomaly]],
-) -> tuple[list[Finding], Scanned]:
-    """Read the rows once and judge every gate; `against` is the schema and its anomalies."""
+) -> tuple[list[Finding], Scanned, list[Anomaly]]:
+    """Read the rows once and judge every gate; `against` is the schema and TFDV's anomalies.
+
+    Returns also the anomalies that the rows show and TFDV did not list.
+    """
     from components.validate_examples.drift import check_drift, check_skew
     from components.validate_examples.rows import scan
     from components.validate_examples.schema_gates import SchemaGates
@@ -203,7 +209,7 @@ def _findings(
         *check_label_shift(scanned.spans, scanned.splits, label, checks),
         *check_repeats(share, rows, scanned.repeated, checks),
     ]
-    return findings, scanned
+    return findings, scanned, on_schema.unlisted(scanned.answers)
 
 
 def _facts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,27 @@ def test_a_missing_value_of_a_shape_and_what_is_no_finite_number_stop_by_rows(
 
     assert words in error.message
     assert "(rows 7, 57, 107, 157 of examples eval/2013-03, " in error.message
+
+
+@pytest.mark.parametrize("infinite", [float("inf"), float("-inf")])
+def test_an_infinite_number_stops_a_run_unless_the_settings_let_it_pass(
+    small_settings: Make, months: Callable[..., Path], infinite: float
+) -> None:
+    amounts = [infinite if n in (3, 90) else float(n) for n in range(200)]
+    examples = months(mar=small_rows(200, 400, amount=amounts))
+
+    error = failing(small_settings(), examples)
+
+    words = "schema:amount:infinity in eval: expected finite numbers, found others in 2 rows"
+    assert f"{words} (rows 3, 90 of examples eval/2013-03, counted from 0)" in error.message
+    assert error.facts["anomalies"] == 1
+
+    for severity, listed in (("warning", ["FLOAT_TYPE_HAS_INF"]), ("ignore", [])):
+        shutil.rmtree(examples.parent / "out")
+        outcome = validate(small_settings(severities={"FLOAT_TYPE_HAS_INF": severity}), examples)
+        assert not any("infinity" in gate.name for gate in outcome.gates)
+        assert [anomaly["type"] for anomaly in verdict(examples)["anomalies"]] == listed
+        assert outcome.facts["anomalies"] == len(listed)
 
 
 def test_a_number_outside_its_range_of_0_to_1_is_counted(
