@@ -13,7 +13,7 @@ from written_tables import WRITERS, opened, rows_of
 
 from components.core.data_settings import Table
 from components.core.errors import DataError
-from components.reading.csv_files import BLOCK_BYTES
+from components.reading.csv_stream import BLOCK_BYTES
 from components.reading.dates import LOCAL, ZONED, are_dates, require_dates
 from components.reading.tables import open_table
 

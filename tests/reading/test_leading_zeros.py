@@ -13,7 +13,7 @@ from written_tables import csv_bytes, read
 
 from components.core.errors import DataError
 from components.ingest_examples.times import months_of
-from components.reading.csv_files import BLOCK_BYTES
+from components.reading.csv_stream import BLOCK_BYTES
 from components.reading.leading_zeros import PIECE_BYTES, may_have_leading_zeros
 
 CODE = re.compile(r"\s*[+-]?0[\dxX]")
