@@ -19,29 +19,9 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from components.core.data_settings import Checks
+from components.validate_examples.anomaly_kinds import kind_of
 from components.validate_examples.schema import environment_of
 from components.validate_examples.statistics import Statistics
-
-NEW_VALUES = "ENUM_TYPE_UNEXPECTED_STRING_VALUES"
-INFINITY = "FLOAT_TYPE_HAS_INF"
-_KINDS = {
-    "SCHEMA_MISSING_COLUMN": "missing_column",
-    "SCHEMA_NEW_COLUMN": "new_column",
-    "UNEXPECTED_DATA_TYPE": "type",
-    NEW_VALUES: "new_values",
-    "FEATURE_TYPE_LOW_FRACTION_PRESENT": "presence",
-    "FEATURE_TYPE_LOW_NUMBER_PRESENT": "presence",
-    "FEATURE_TYPE_NOT_PRESENT": "presence",
-    "INVALID_FEATURE_SHAPE": "shape",
-    "INT_TYPE_SMALL_INT": "range",
-    "INT_TYPE_BIG_INT": "range",
-    "FLOAT_TYPE_SMALL_FLOAT": "range",
-    "FLOAT_TYPE_BIG_FLOAT": "range",
-    "BOOL_TYPE_SMALL_INT": "range",
-    "BOOL_TYPE_BIG_INT": "range",
-    "FLOAT_TYPE_HAS_NAN": "nan",
-    INFINITY: "infinity",
-}
 
 
 @dataclass(frozen=True)
@@ -58,7 +38,7 @@ class Anomaly:
     @property
     def kind(self) -> str:
         """What gates and waivers call it."""
-        return _KINDS.get(self.type, self.type.lower())
+        return kind_of(self.type)
 
     def to_dict(self) -> dict[str, str]:
         """Return the anomaly in TFDV's own words, for validation.json."""

@@ -20,9 +20,12 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.core.data_settings import Checks
 from components.core.examples import SPLITS, ExamplesManifest
-from components.validate_examples.anomalies import INFINITY, NEW_VALUES, Anomaly
+from components.validate_examples.anomalies import Anomaly
+from components.validate_examples.anomaly_kinds import NEW_VALUES
 from components.validate_examples.rows import Answer
 from components.validate_examples.schema import domain_of, is_validated
+
+_INFINITY = "FLOAT_TYPE_HAS_INF"
 
 
 def may_be_there(
@@ -35,7 +38,7 @@ def may_be_there(
     known = {(anomaly.split, anomaly.feature, anomaly.type) for anomaly in listed}
     for kind, short, names in (
         (NEW_VALUES, "New values", _texts_with_domains(schema, manifest)),
-        (INFINITY, "Infinite values", _floats(schema, manifest)),
+        (_INFINITY, "Infinite values", _floats(schema, manifest)),
     ):
         severity = checks.severities.get(kind, "error")
         for name, split in product(names, SPLITS):
