@@ -8,7 +8,8 @@ Rules:
 2. START is written before the work, COMPLETE after the outputs; a task is done only then;
 3. the cache key is the digest of the inputs' content, the stage's settings, the code of the step
    and the lock file; a hit copies the stored outputs after hashing them and writes CACHED;
-4. a failure writes FAIL with its cause and every gate that was checked, then goes on up;
+4. a failure writes FAIL with its cause, every gate that was checked and the facts that a gate's
+   failure brings, then goes on up;
 5. user code runs inside the step and cannot skip any of this;
 6. a step that takes `checkpoints` gets a folder of its cache key's name below TANDEM_CHECKPOINTS,
    so that only the same inputs, settings and code meet again, and with the cache off only the same
@@ -36,6 +37,7 @@ from components.core.canonical import sha256_value
 from components.core.code import module_digests
 from components.core.errors import (
     DataError,
+    GateError,
     IntegrityError,
     PlatformError,
     TandemError,
@@ -132,8 +134,10 @@ def _record_failure(
     stage: Stage, notary: Notary | None, error: TandemError, watch: Stopwatch
 ) -> None:
     """Write FAIL; a notary that is gone must not hide why the stage failed."""
-    gates = list(getattr(error, "gates", ()))
-    draft = stage.draft("FAIL", cause=error.to_dict(), gates=gates, resources=watch.read())
+    said: dict[str, Any] = {"cause": error.to_dict(), "gates": [], "facts": {}}
+    if isinstance(error, GateError):
+        said |= {"gates": list(error.gates), "facts": error.facts}
+    draft = stage.draft("FAIL", **said, resources=watch.read())
     try:
         _submit(notary, draft)
     except TandemError as lost:

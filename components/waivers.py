@@ -118,10 +118,11 @@ class Judged:
         return self.waiver is not None and self.refused is None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what validation.json and the record say of it; the reason stands in the waiver."""
+        """Return what validation.json and the record say of it: who, why and how long."""
         said: dict[str, Any] = {"sha256": self.sha256, "keyid": self.keyid, "counts": self.counts}
         if self.waiver is not None:
             said |= {"gate": self.waiver.gate, "slice": self.waiver.slice}
+            said |= {"reason": self.waiver.reason, "issued": self.waiver.issued.isoformat()}
             said["until"] = self.waiver.until.isoformat()
         return said | {"refused": self.refused}
 

@@ -144,12 +144,23 @@ def _gates(
 ) -> Iterator[dict[str, Any]]:
     """Yield every gate with what it judges; a stage that failed has its gates in its record."""
     validation = run.document("validate-examples", "validation", "validation.json") or {}
+    failures = [view for view in records if view["event"] == "FAIL"]
     judged = {"data": validation.get("gates", []), **(summary.decision or {}).get("gates", {})}
-    judged |= {view["stage"]: view["gates"] for view in records if view["event"] == "FAIL"}
+    judged |= {view["stage"]: view["gates"] for view in failures}
+    waivers = [validation, *(view.get("facts", {}) for view in failures)]
+    said = {item["sha256"]: item for place in waivers for item in place.get("waivers", ())}
     for subject, gates in judged.items():
         for gate in gates:
             defaults = {"interval": None, "slice": OVERALL, "waived_by": None}
-            yield {"subject": subject, **defaults, **gate}
+            waiver = _waiver_words(said.get(gate.get("waived_by"), {}))
+            yield {"subject": subject, "waiver": waiver, **defaults, **gate}
+
+
+def _waiver_words(waiver: Mapping[str, Any]) -> str:
+    """Return until when, by whose key and why a gate is waived; nothing of what is not known."""
+    if "reason" not in waiver:
+        return ""
+    return f" until {waiver['until']} with key {waiver['keyid'][:12]}: {waiver['reason']}"
 
 
 def _number(value: Any) -> str:

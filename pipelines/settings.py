@@ -189,11 +189,13 @@ def _schema_text(path: Path, settings: RunSettings) -> str:
     A signed waiver may let a column pass that the schema does not know, so where there is one the
     stage alone can say which names are wrong.
     """
+    from components.validate_examples.comparators import comparators
     from components.validate_examples.names import check_schema_names, check_severities
     from pipelines.schema_text import read_schema
 
     schema = read_schema(path)
     check_severities(settings.checks)
+    comparators(schema, settings.checks)
     if not settings.waivers:
         check_schema_names(
             schema,

@@ -50,7 +50,10 @@ class DataError(TandemError):
 
 
 class GateError(TandemError):
-    """A declared gate did not pass; `gates` holds every gate that was checked."""
+    """A declared gate did not pass; `gates` holds every gate that was checked.
+
+    `facts` are what the record of a passing stage would say: numbers, names and digests.
+    """
 
     exit_code = 3
 
@@ -60,11 +63,13 @@ class GateError(TandemError):
         *,
         remedy: str,
         gates: Sequence[Mapping[str, Any]] = (),
+        facts: Mapping[str, Any] | None = None,
         expected: object = None,
         actual: object = None,
     ) -> None:
         super().__init__(message, remedy=remedy, expected=expected, actual=actual)
         self.gates = tuple(gates)
+        self.facts = dict(facts or {})
 
 
 class IntegrityError(TandemError):

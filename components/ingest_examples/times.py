@@ -74,7 +74,8 @@ def _whole_numbers(rows: pa.Table, name: str) -> Array:
     if not pa.types.is_integer(column.type):
         raise DataError(
             f"column {name} is {column.type}, not whole numbers",
-            remedy="name columns of whole numbers in source.spans.columns",
+            remedy=f"say `types: {{{name}: int64}}` for its table where they are written like 01, "
+            "or name other columns in source.spans.columns",
         )
     return np.asarray(column.fill_null(0).to_numpy())
 

@@ -10,52 +10,40 @@ Rules:
 2. the settings' `types` win, and a value that does not fit them is an error;
 3. a number that float64 would change in a column of float64 is an error (exact_numbers.py), unless
    the settings make its column text or float64;
-4. rows are numbered as an editor numbers lines where no value has a line break: the header is 1;
-5. a column without a name is called by its place, `column_1` and so on;
-6. an error names file, column and row, never a value.
+4. a column with a number written with a leading zero, such as 00123, is text (leading_zeros.py),
+   unless the settings make it another.
+What a row, a name and an error are is in csv_stream.py.
 """
 
 from __future__ import annotations
 
-import csv as python_csv
-import io
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.csv as csv
 
 from components.core.data_settings import Table
 from components.core.errors import DataError
-from components.reading.columns import (
-    KINDS,
-    first_misfit,
-    require_distinct,
-    require_exact,
-    wider,
+from components.reading.columns import KINDS, first_misfit, require_exact, wider
+from components.reading.csv_stream import (
+    BLOCK_BYTES,
+    FIRST_ROW,
+    FORM,
+    Header,
+    Misfit,
+    batches_of,
+    explained,
+    header_of,
+    not_encoded,
+    open_reader,
 )
 from components.reading.dates import LOCAL, require_dates, texts_of
 from components.reading.exact_numbers import reaches_inexact
-from components.reading.files import UNREADABLE, File
-from components.reading.text import damaged, open_text, require_text
+from components.reading.files import File
+from components.reading.leading_zeros import has_leading_zero, may_have_leading_zeros
+from components.reading.text import open_text, require_text
 
-# pyarrow reads up to 32 blocks ahead of what it parses; a row is no longer than one.
-BLOCK_BYTES = 2**20
-FIRST_ROW = 2
+_NUMBERS = (pa.int64(), pa.float64())
 _TIMES = (pa.timestamp("us"), pa.timestamp("us", "UTC"))
-_CONVERSION = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error")
-_SHAPE = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
-_FORM = "correct the file; source.*.delimiter stands between columns, and one line is the header"
-
-
-class _Misfit(Exception):
-    """The value of a column in a row does not fit the type that it was to be read as."""
-
-    def __init__(self, column: str, row: str) -> None:
-        super().__init__(column)
-        self.column, self.row = column, row
 
 
 def find_csv(file: File, table: Table) -> tuple[pa.Schema, int]:
@@ -65,7 +53,7 @@ def find_csv(file: File, table: Table) -> tuple[pa.Schema, int]:
     on: what fitted the narrower type fits the wider one.
     """
     require_text(file, table.encoding)
-    header = _header(file, table)
+    header = header_of(file, table)
     names = header.names
     given = {name: KINDS[kind] for name, kind in table.types.items() if name in names}
     types: dict[str, pa.DataType] = {name: pa.null() for name in names} | given
@@ -74,21 +62,36 @@ def find_csv(file: File, table: Table) -> tuple[pa.Schema, int]:
         try:
             found = _first_types(file, table, header, given, rows)
             types = {name: _holds_both(types[name], found[name]) for name in names}
-            for batch in _batches(file, table, header, types, skip=rows):
+            for batch in batches_of(file, table, header, types, skip=rows):
                 rows += batch.num_rows
                 inexact |= {name for name in names if reaches_inexact(batch.column(name))}
                 last = batch.column(names[-1])[-1:]
             done = True
-        except _Misfit as misfit:
+        except Misfit as misfit:
             if misfit.column in given:
                 raise _wrong_type(file, table, misfit, types) from None
             if types[misfit.column] in _TIMES:
                 types[misfit.column] = pa.string()
+    numbers = [name for name in names if name not in given and types[name] in _NUMBERS]
+    types |= dict.fromkeys(_codes(file, table, header, numbers), pa.string())
     for name in sorted(inexact - set(given)):
         if types[name] == pa.float64():
             _require_exact(file, table, header, name)
     _require_closed(file, last, rows)
     return pa.schema(list(types.items())), rows
+
+
+def _codes(file: File, table: Table, header: Header, numbers: Sequence[str]) -> set[str]:
+    """Return those of the columns of numbers that have one with a leading zero (rule 4)."""
+    if not numbers:
+        return set()
+    with explained(file, table, header.names), open_text(file) as stream:
+        if not may_have_leading_zeros(stream, table.delimiter, table.encoding):
+            return set()
+    found, text = set[str](), dict.fromkeys(numbers, pa.string())
+    for batch in batches_of(file, table, header, text, columns=numbers):
+        found |= {name for name in numbers if has_leading_zero(batch.column(name))}
+    return found
 
 
 def read_csv(
@@ -97,61 +100,28 @@ def read_csv(
     """Yield the columns of a CSV file in the types that `find_csv` found for its whole table."""
     types = {field.name: field.type for field in schema}
     try:
-        header = _header(file, table)
+        header = header_of(file, table)
         if header.has_rows:
             yield from _exact_batches(file, table, header, types, columns)
-    except _Misfit as misfit:
+    except Misfit as misfit:
         raise _wrong_type(file, table, misfit, types) from None
 
 
 def _exact_batches(
     file: File,
     table: Table,
-    header: _Header,
+    header: Header,
     types: Mapping[str, pa.DataType],
     columns: Sequence[str],
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows; whole numbers of this file may be float64 because of another file alone."""
     unknown = {name for name in columns if types[name] == pa.float64()} - set(table.types)
-    for batch in _batches(file, table, header, types, columns=columns):
+    for batch in batches_of(file, table, header, types, columns=columns):
         inexact = {name for name in unknown if reaches_inexact(batch.column(name))}
         for name in sorted(inexact):
             _require_exact(file, table, header, name)
         unknown -= inexact
         yield batch
-
-
-@dataclass(frozen=True)
-class _Header:
-    """The names of the columns, the number of empty lines before them, and whether rows follow."""
-
-    names: list[str]
-    empty_lines: int
-    has_rows: bool
-
-
-def _header(file: File, table: Table) -> _Header:
-    """Return the header (rule 5)."""
-    encoding = "utf-8-sig" if table.encoding.lower() in ("utf-8", "utf8") else table.encoding
-    try:
-        with (
-            open_text(file) as stream,
-            # What is not in this encoding further on is told with its row.
-            io.TextIOWrapper(stream, encoding, "surrogateescape", newline="") as text,
-        ):
-            lines = python_csv.reader(text, delimiter=table.delimiter)
-            empty, header = next(((n, line) for n, line in enumerate(lines) if line), (0, []))
-            has_rows = any(line.strip() for line in text)
-        "".join(header).encode("utf-8")
-    except UnicodeError:
-        raise _not_encoded(file, table, "the header") from None
-    except python_csv.Error:
-        raise DataError(f"{file.name} is no CSV: its header cannot be read", remedy=_FORM) from None
-    except UNREADABLE as error:
-        raise damaged(file) from error
-    names = [name or f"column_{number}" for number, name in enumerate(header, start=1)]
-    require_distinct(names, file.name)
-    return _Header(names, empty, has_rows)
 
 
 def _require_closed(file: File, last: pa.Array | None, rows: int) -> None:
@@ -169,21 +139,21 @@ def _require_closed(file: File, last: pa.Array | None, rows: int) -> None:
     if quotes % 2:
         raise DataError(
             f"{file.name} is no CSV table: row {rows + 1} has a quote that is not closed",
-            remedy=_FORM,
+            remedy=FORM,
         )
 
 
 def _first_types(
-    file: File, table: Table, header: _Header, given: Mapping[str, pa.DataType], skip: int
+    file: File, table: Table, header: Header, given: Mapping[str, pa.DataType], skip: int
 ) -> dict[str, pa.DataType]:
     """Return the types of the first block after `skip` rows (rule 1)."""
-    with _reader(file, table, header, given, skip) as reader:
+    with open_reader(file, table, header, given, skip) as reader:
         kinds = {field.name: field.type for field in reader.schema}
         binary = [name for name, kind in kinds.items() if pa.types.is_binary(kind)]
         if binary:
             place = first_misfit(reader.read_next_batch().column(binary[0]), pa.string())
             row = skip + place + FIRST_ROW
-            raise _not_encoded(file, table, f"column {binary[0]} in row {row}")
+            raise not_encoded(file, table, f"column {binary[0]} in row {row}")
     return {name: _safe_type(kind) for name, kind in kinds.items()}
 
 
@@ -201,93 +171,8 @@ def _holds_both(one: pa.DataType, other: pa.DataType) -> pa.DataType:
     return pa.string() if both is None else both
 
 
-@contextmanager
-def _reader(
-    file: File,
-    table: Table,
-    header: _Header,
-    types: Mapping[str, pa.DataType],
-    skip: int = 0,
-    columns: Sequence[str] | None = None,
-) -> Iterator[csv.CSVStreamingReader]:
-    """Open a CSV file after `skip` rows; errors of reading become ours here."""
-    with _explained(file, table, header.names), open_text(file) as stream:
-        yield csv.open_csv(
-            stream,
-            # Threads gain nothing here and lose the numbers of rows in errors.
-            read_options=csv.ReadOptions(
-                block_size=BLOCK_BYTES,
-                use_threads=False,
-                skip_rows=header.empty_lines,
-                column_names=header.names,
-                skip_rows_after_names=1 + skip,
-                encoding=table.encoding,
-            ),
-            parse_options=csv.ParseOptions(delimiter=table.delimiter, newlines_in_values=True),
-            convert_options=csv.ConvertOptions(
-                null_values=list(table.null_values),
-                strings_can_be_null=True,
-                column_types=dict(types),
-                include_columns=columns,
-                true_values=["true", "True", "TRUE"],
-                false_values=["false", "False", "FALSE"],
-            ),
-        )
-
-
-def _batches(
-    file: File,
-    table: Table,
-    header: _Header,
-    types: Mapping[str, pa.DataType],
-    skip: int = 0,
-    columns: Sequence[str] | None = None,
-) -> Iterator[pa.RecordBatch]:
-    with _reader(file, table, header, types, skip, columns) as reader:
-        yield from reader
-
-
-@contextmanager
-def _explained(file: File, table: Table, names: Sequence[str]) -> Iterator[None]:
-    """Turn an error of pyarrow's into ours, without the value that its message quotes."""
-    try:
-        yield
-    except pa.ArrowInvalid as error:
-        message = str(error)
-    except UnicodeDecodeError:
-        raise _not_encoded(file, table, "a row after its first block") from None
-    except UNREADABLE:
-        raise damaged(file) from None
-    else:
-        return
-    conversion, shape = _CONVERSION.search(message), _SHAPE.search(message)
-    if conversion and "UTF8" in message:
-        where = f"column {names[int(conversion[1])]} in row {conversion[2]}"
-        raise _not_encoded(file, table, where) from None
-    if conversion:
-        raise _Misfit(names[int(conversion[1])], conversion[2]) from None
-    raise DataError(
-        f"{file.name} is no CSV table: {_cause(shape, message)}", remedy=_FORM
-    ) from None
-
-
-def _cause(shape: re.Match[str] | None, message: str) -> str:
-    if shape:
-        return f"row {shape[1]} has {shape[3]} columns instead of {shape[2]}"
-    if "straddl" in message:
-        return f"a row is longer than {BLOCK_BYTES // 2**20} MiB; perhaps a quote is not closed"
-    return "its rows cannot be told apart"
-
-
-def _not_encoded(file: File, table: Table, where: str) -> DataError:
-    return DataError(
-        f"{file.name} is not {table.encoding}: {where} cannot be read",
-        remedy="set source.*.encoding to the file's, such as latin-1, or write it as utf-8",
-    )
-
-
 def _wrong_type(
-    file: File, table: Table, misfit: _Misfit, types: Mapping[str, pa.DataType]
+    file: File, table: Table, misfit: Misfit, types: Mapping[str, pa.DataType]
 ) -> DataError:
     if pa.types.is_timestamp(types[misfit.column]):
         texts = texts_of(read_csv, file, table, misfit.column)
@@ -299,10 +184,10 @@ def _wrong_type(
     )
 
 
-def _require_exact(file: File, table: Table, header: _Header, name: str) -> None:
+def _require_exact(file: File, table: Table, header: Header, name: str) -> None:
     """Raise DataError where a column of numbers is written with one that float64 changes."""
     first = FIRST_ROW
     types = {name: pa.string()}
-    for batch in _batches(file, table, header, types, columns=[name]):
+    for batch in batches_of(file, table, header, types, columns=[name]):
         require_exact(batch.column(0), name, file.name, first)
         first += batch.num_rows

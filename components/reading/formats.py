@@ -21,7 +21,8 @@ from components.reading.columnar_files import (
     read_arrow,
     read_parquet,
 )
-from components.reading.csv_files import FIRST_ROW, find_csv, read_csv
+from components.reading.csv_files import find_csv, read_csv
+from components.reading.csv_stream import FIRST_ROW
 from components.reading.files import File
 from components.reading.json_files import find_json, read_json
 from components.reading.text import PACKED

@@ -15,50 +15,22 @@ Rules:
 
 from __future__ import annotations
 
-import datetime
-import importlib.util
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
-import pyarrow as pa
 from pyarrow import fs
 
-from components.core.data_settings import SPAN_PATTERN
-from components.core.errors import DataError, PlatformError, SettingsError
+from components.core.errors import DataError, SettingsError
 from components.core.sources import sources_folder
-from components.reading.archives import Unpacked, open_tar, open_zip
+from components.reading import places
+from components.reading.archives import open_tar, open_zip
 from components.reading.files import File
+from components.reading.patterns import MAGIC, SPAN, expression
+from components.reading.places import Place, local, remote
 
-SPAN = "{span}"
-_MAGIC = re.compile(r"\{span\}|\*|\?|\[!?\]?[^\]/]*\]")
 _SCHEME = re.compile(r"^([a-z][a-z0-9]*)://")
-_SPAN_GROUP = SPAN_PATTERN.strip("^$")
-_GCS_SECONDS = 30
 _CHECK = "check source.*.location in the settings"
-
-
-@dataclass(frozen=True)
-class Place:
-    """A filesystem, the folder to start at, and the names below it, some of them patterns."""
-
-    filesystem: fs.FileSystem
-    start: str
-    parts: tuple[str, ...]
-    before: str = ""
-    after: str = ""
-    kept: Unpacked | None = None
-
-    def path(self, parts: Sequence[str]) -> str:
-        """Return the filesystem's path of these names."""
-        return "/".join((self.start.rstrip("/"), *parts) if self.start else parts)
-
-    def name(self, parts: Sequence[str]) -> str:
-        """Return what messages and records call these names (rule 3)."""
-        return f"{self.before}{'/'.join(parts)}{self.after}"
 
 
 def find_files(
@@ -70,7 +42,7 @@ def find_files(
     there is none, SettingsError for a location that cannot be read at all.
     """
     place = place_of(location, root or sources_folder())
-    if not _MAGIC.search("/".join(place.parts)):
+    if not MAGIC.search("/".join(place.parts)):
         return (_single(place, location),)
     files = _matching(place, location, spans)
     if not files:
@@ -87,8 +59,8 @@ def place_of(location: str, root: Path) -> Place:
     scheme = _SCHEME.match(location)
     if scheme is None:
         if location.startswith("/"):
-            return _local(Path("/"), location[1:], "/")
-        return _local(root, location)
+            return local(Path("/"), location[1:], "/")
+        return local(root, location)
     maker = _PLACES.get(scheme[1])
     if maker is None:
         raise SettingsError(
@@ -96,70 +68,6 @@ def place_of(location: str, root: Path) -> Place:
             remedy="give a path, or one of " + ", ".join(f"{name}://" for name in _PLACES),
         )
     return maker(location, root)
-
-
-def _local(folder: Path, path: str, before: str = "") -> Place:
-    return Place(fs.LocalFileSystem(), str(folder.absolute()), PurePosixPath(path).parts, before)
-
-
-def _file_address(location: str, root: Path) -> Place:
-    path = location.removeprefix("file://")
-    if not path.startswith("/"):
-        raise SettingsError(f"{location} is not absolute", remedy="write file:///PATH")
-    return _local(Path("/"), path[1:], "file:///")
-
-
-def _package(location: str, root: Path) -> Place:
-    name, _, inner = location.removeprefix("package://").partition("/")
-    spec = importlib.util.find_spec(name) if name.isidentifier() else None
-    if spec is None or not spec.submodule_search_locations:
-        raise DataError(f"package {name} of {location} is not installed", remedy="run `make setup`")
-    if ".." in PurePosixPath(inner).parts or inner.startswith("/"):
-        raise SettingsError(f"{location} leaves its package", remedy="give a path inside it")
-    folder = Path(next(iter(spec.submodule_search_locations)))
-    return _local(folder, inner, f"package://{name}/")
-
-
-def _s3(location: str, root: Path) -> Place:
-    """Return an S3 location; AWS_ENDPOINT_URL names another server than Amazon's."""
-    bucket, parts = _bucket(location, "s3://")
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    if endpoint is None and region is None:
-        region = _remote(lambda: fs.resolve_s3_region(bucket), location)
-    filesystem = fs.S3FileSystem(endpoint_override=endpoint, region=region)
-    return Place(filesystem, "", parts, "s3://")
-
-
-def _gs(location: str, root: Path) -> Place:
-    """Return a Google Cloud Storage location; STORAGE_EMULATOR_HOST names another server."""
-    _, parts = _bucket(location, "gs://")
-    scheme, _, host = os.environ.get("STORAGE_EMULATOR_HOST", "").rpartition("://")
-    # Without credentials pyarrow would go on trying for a quarter of an hour.
-    filesystem = fs.GcsFileSystem(
-        anonymous=bool(host),
-        scheme=scheme or ("http" if host else None),
-        endpoint_override=host or None,
-        retry_time_limit=datetime.timedelta(seconds=_GCS_SECONDS),
-    )
-    return Place(filesystem, "", parts, "gs://")
-
-
-def _bucket(location: str, prefix: str) -> tuple[str, tuple[str, ...]]:
-    parts = tuple(location.removeprefix(prefix).split("/"))
-    if len(parts) < 2 or not all(parts) or _MAGIC.search(parts[0]):
-        raise SettingsError(f"{location} cannot be read", remedy=f"write {prefix}BUCKET/KEY")
-    return parts[0], parts
-
-
-def _memory(location: str, root: Path) -> Place:
-    from fsspec.implementations.memory import (  # type: ignore[import-untyped]
-        MemoryFileSystem,
-    )
-
-    path = location.removeprefix("memory://").lstrip("/")
-    filesystem = fs.PyFileSystem(fs.FSSpecHandler(MemoryFileSystem()))
-    return Place(filesystem, "/", PurePosixPath(path).parts, "memory://")
 
 
 def _archive(location: str, root: Path) -> Place:
@@ -170,41 +78,30 @@ def _archive(location: str, root: Path) -> Place:
         raise SettingsError(
             f"{location} names no file in an archive", remedy=f"write {scheme}://MEMBER::LOCATION"
         )
-    if _MAGIC.search(inner):
+    if MAGIC.search(inner):
         raise SettingsError(f"{inner} may be several archives", remedy="name one without patterns")
     (file,) = find_files(inner, root=root)
     parts, before, after = tuple(member.split("/")), f"{scheme}://", f"::{inner}"
     if scheme == "zip":
         return Place(open_zip(file), "", parts, before, after)
-    filesystem, kept = open_tar(file, re.compile(_expression(parts)))
+    filesystem, kept = open_tar(file, re.compile(expression(parts)))
     return Place(filesystem, "", parts, before, after, kept)
 
 
 _PLACES: dict[str, Callable[[str, Path], Place]] = {
-    "package": _package,
-    "s3": _s3,
-    "gs": _gs,
-    "memory": _memory,
-    "file": _file_address,
+    "package": places.package,
+    "s3": places.s3,
+    "gs": places.gs,
+    "memory": places.memory,
+    "file": places.file_address,
     "tar": _archive,
     "zip": _archive,
 }
 
 
-def _remote(call: Callable[[], Any], location: str) -> Any:
-    """Return what a filesystem answers; PlatformError where it does not."""
-    try:
-        return call()
-    except (OSError, pa.ArrowException) as error:
-        raise PlatformError(
-            f"{location} cannot be reached",
-            remedy="check the address and the credentials in the environment",
-        ) from error
-
-
 def _single(place: Place, location: str) -> File:
     path = place.path(place.parts)
-    kind = _remote(lambda: place.filesystem.get_file_info(path), location).type
+    kind = remote(lambda: place.filesystem.get_file_info(path), location).type
     if kind == fs.FileType.Directory:
         raise DataError(
             f"{location} is a folder", remedy=f"name its files, such as {location.rstrip('/')}/*"
@@ -215,7 +112,7 @@ def _single(place: Place, location: str) -> File:
 
 
 def _matching(place: Place, location: str, spans: Sequence[str] | None) -> tuple[File, ...]:
-    whole = re.compile(_expression(place.parts))
+    whole = re.compile(expression(place.parts))
     found = []
     walk = _listed if place.filesystem.type_name == "gcs" else _walk
     for parts in walk(place, location, (), 0):
@@ -232,10 +129,10 @@ def _walk(
 ) -> Iterator[tuple[str, ...]]:
     """Yield the names of files whose every part fits, folder by folder."""
     part, last = place.parts[depth], depth == len(place.parts) - 1
-    if not last and not _MAGIC.search(part):
+    if not last and not MAGIC.search(part):
         yield from _walk(place, location, (*above, part), depth + 1)
         return
-    fits = re.compile(_expression((part,)))
+    fits = re.compile(expression((part,)))
     for info in _entries(place, location, above):
         if not fits.fullmatch(info.base_name):
             continue
@@ -253,7 +150,7 @@ def _listed(
     There, a folder is only what objects' names begin with.
     """
     last = len(place.parts) - 1
-    while depth < last and not _MAGIC.search(place.parts[depth]):
+    while depth < last and not MAGIC.search(place.parts[depth]):
         above, depth = (*above, place.parts[depth]), depth + 1
     for info in _entries(place, location, above, recursive=depth < last):
         if info.type == fs.FileType.File:
@@ -264,34 +161,5 @@ def _entries(
     place: Place, location: str, above: tuple[str, ...], *, recursive: bool = False
 ) -> list[fs.FileInfo]:
     folder = fs.FileSelector(place.path(above) or "/", allow_not_found=True, recursive=recursive)
-    entries = _remote(lambda: place.filesystem.get_file_info(folder), location)
+    entries = remote(lambda: place.filesystem.get_file_info(folder), location)
     return sorted(entries, key=lambda info: str(info.base_name))
-
-
-def _expression(parts: Sequence[str]) -> str:
-    """Return the regular expression of names with patterns; a second {span} is the same span."""
-    expression, end, pattern = "", 0, "/".join(parts)
-    for token in _MAGIC.finditer(pattern):
-        expression += re.escape(pattern[end : token.start()])
-        at_start = token.start() == 0 or pattern[token.start() - 1] == "/"
-        expression += _any(token[0], hidden=not at_start, again="?P<span>" in expression)
-        end = token.end()
-    return expression + re.escape(pattern[end:])
-
-
-def _any(token: str, *, hidden: bool, again: bool) -> str:
-    """Return the expression of one token; as in a shell, none begins a hidden file's name."""
-    if token == SPAN:
-        return "(?P=span)" if again else f"(?P<span>{_SPAN_GROUP})"
-    simple = {"*": "[^/]*", "?": "[^/]"}.get(token)
-    if simple is None:
-        inside = token[1:-1].replace("\\", r"\\")
-        simple = f"[^/{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
-        try:
-            re.compile(simple)
-        except re.error as error:
-            raise SettingsError(
-                f"{token} in a location is no class of characters",
-                remedy="write it as in a shell: [a-z], [!0-9]",
-            ) from error
-    return simple if hidden else rf"(?!\.){simple}"

@@ -24,40 +24,9 @@ _FLOATS = {onnx.TensorProto.FLOAT: np.float32, onnx.TensorProto.DOUBLE: np.float
 
 def handlers(tables: Tables) -> dict[str, Any]:
     """Return what makes ONNX of an operation instead of tf2onnx, which calls each on a node."""
-
-    def contents(node: Any) -> tuple[list[str], list[int]]:
-        table = node.inputs[0]
-        while table.type == "Identity":
-            table = table.inputs[0]
-        shared = table.get_attr_value("shared_name")
-        return tables[shared.decode() if isinstance(shared, bytes) else shared]
-
-    def find(context: Any, node: Any, _: str, __: Any) -> None:
-        texts, ids = contents(node)
-        default = int(node.inputs[2].get_tensor_value())
-        shape, source, outputs = context.get_shape(node.input[1]), node.input[1], node.output
-        context.remove_node(node.name)
-        context.make_node(
-            "LabelEncoder",
-            [source],
-            outputs=outputs,
-            domain=ML_DOMAIN,
-            name=node.name,
-            attr={"keys_strings": texts, "values_int64s": ids, "default_int64": default},
-            shapes=[shape],
-            dtypes=[onnx.TensorProto.INT64],
-        )
-
-    def size(context: Any, node: Any, _: str, __: Any) -> None:
-        texts, _ids = contents(node)
-        output = node.output[0]
-        context.remove_node(node.name)
-        constant = context.make_const(f"{node.name}_size", np.array(len(texts), np.int64))
-        context.replace_all_inputs(output, constant.output[0])
-
     return {
-        "LookupTableFindV2": (find, []),
-        "LookupTableSizeV2": (size, []),
+        "LookupTableFindV2": (partial(_find, tables), []),
+        "LookupTableSizeV2": (partial(_size, tables), []),
         "StringToHashBucketFast": (_only_bucket, []),
         "SelectV2": (_where, []),
         "Equal": (_equal, []),
@@ -70,6 +39,42 @@ def handlers(tables: Tables) -> dict[str, Any]:
         "UpperBound": (partial(_bound, True), []),
         "LowerBound": (partial(_bound, False), []),
     }
+
+
+def _find(tables: Tables, context: Any, node: Any, _: str, __: Any) -> None:
+    """Look texts up as a LabelEncoder does."""
+    texts, ids = _contents(tables, node)
+    default = int(node.inputs[2].get_tensor_value())
+    shape, source, outputs = context.get_shape(node.input[1]), node.input[1], node.output
+    context.remove_node(node.name)
+    context.make_node(
+        "LabelEncoder",
+        [source],
+        outputs=outputs,
+        domain=ML_DOMAIN,
+        name=node.name,
+        attr={"keys_strings": texts, "values_int64s": ids, "default_int64": default},
+        shapes=[shape],
+        dtypes=[onnx.TensorProto.INT64],
+    )
+
+
+def _size(tables: Tables, context: Any, node: Any, _: str, __: Any) -> None:
+    """Make a constant of how many texts a table has."""
+    texts, _ids = _contents(tables, node)
+    output = node.output[0]
+    context.remove_node(node.name)
+    constant = context.make_const(f"{node.name}_size", np.array(len(texts), np.int64))
+    context.replace_all_inputs(output, constant.output[0])
+
+
+def _contents(tables: Tables, node: Any) -> tuple[list[str], list[int]]:
+    """Return the texts and ids of the table that a node reads."""
+    table = node.inputs[0]
+    while table.type == "Identity":
+        table = table.inputs[0]
+    shared = table.get_attr_value("shared_name")
+    return tables[shared.decode() if isinstance(shared, bytes) else shared]
 
 
 def _leave(_: Any, __: Any, ___: str, ____: Any) -> None:

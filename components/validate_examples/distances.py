@@ -21,8 +21,8 @@ _LARGEST = 1.0
 
 
 def is_text(name: str, columns: Mapping[str, str]) -> bool:
-    """Say whether a column is measured as text; one that the examples do not have is."""
-    return columns.get(name) in ("string", None)
+    """Say whether a column of the examples is measured as text."""
+    return columns[name] == "string"
 
 
 def distances(

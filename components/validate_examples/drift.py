@@ -2,7 +2,8 @@
 
 Rules: both are TFDV's distances, L-infinity for text and Jensen-Shannon for numbers; only the
 features that `checks.drift` and `checks.skew` name are judged, because seasons drift by nature; a
-feature that one of the sides does not have at all has the largest distance, 1.
+feature that has no value on one of the sides has the largest distance, 1, and one that is no column
+of the examples fails for that.
 
 This module imports TFDV: import it inside functions only.
 """
@@ -46,10 +47,16 @@ def _compare(
 ) -> Iterator[Finding]:
     """Yield a finding for each limit; `sides` are the current one and what it is held against."""
     current, baseline = sides.values()
-    measured = distances(current, baseline, columns, limits) if limits else {}
+    where, rows = " against ".join(sides), int(current.datasets[0].num_examples)
+    there = [name for name in limits if name in columns]
+    measured = distances(current, baseline, columns, there) if there else {}
     for name, limit in sorted(limits.items()):
+        if name not in columns:
+            gate = Gate(f"{kind}:{name}", "columns", 0, "==", 1, where, rows)
+            yield Finding(gate, "a column of this name", "there is none")
+            continue
         metric = _METRICS[is_text(name, columns)]
         distance = measured.get(name, 1.0)
-        rows = int(current.datasets[0].num_examples)
-        gate = Gate(f"{kind}:{name}", metric, distance, "<=", limit, " against ".join(sides), rows)
-        yield Finding(gate, f"a {metric} of at most {limit:g}", f"found {distance:.4f}")
+        found = f"{distance:.4f}" if name in measured else "no value on one of the sides"
+        gate = Gate(f"{kind}:{name}", metric, distance, "<=", limit, where, rows)
+        yield Finding(gate, f"a {metric} of at most {limit:g}", f"found {found}")

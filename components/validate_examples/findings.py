@@ -49,13 +49,17 @@ class Finding:
 
 
 def _words(rows: Sequence[RowNumber]) -> str:
-    """Return where the first rows are: `rows 3, 17 of train 2013-01`."""
+    """Return where the first rows are: `rows 3, 17 of examples train/2013-01, counted from 0`.
+
+    Sources count otherwise: theirs is the row of a file, from 1, or the line of a CSV file.
+    """
     shards = groupby(rows, key=lambda row: (row.split, row.span))
-    return ", ".join(
-        f"row{'s' if len(numbers) > 1 else ''} {', '.join(numbers)} of {split} {span}"
+    named = ", ".join(
+        f"row{'s' if len(numbers) > 1 else ''} {', '.join(numbers)} of examples {split}/{span}"
         for (split, span), group in shards
         if (numbers := [str(row.row) for row in group])
     )
+    return f"{named}, counted from 0"
 
 
 def failed(findings: Sequence[Finding]) -> list[Finding]:
@@ -63,8 +67,10 @@ def failed(findings: Sequence[Finding]) -> list[Finding]:
     return [finding for finding in findings if not finding.gate.passed]
 
 
-def require_passing(findings: Sequence[Finding], refused: Mapping[str, str]) -> None:
-    """Raise GateError with every gate where one is neither passed nor waived.
+def require_passing(
+    findings: Sequence[Finding], refused: Mapping[str, str], facts: Mapping[str, Any]
+) -> None:
+    """Raise GateError with every gate, and the facts, where one is neither passed nor waived.
 
     Its message names the first few; `refused` says of each waiver that does not count why.
     """
@@ -82,6 +88,7 @@ def require_passing(findings: Sequence[Finding], refused: Mapping[str, str]) -> 
         "have the gate waived (`tandem waive --help`); validation.json of the task has every "
         "detail",
         gates=[finding.gate.to_dict() for finding in findings],
+        facts=facts,
         expected=[finding.expected for finding in stopping],
         actual=[finding.actual for finding in stopping],
     )

@@ -41,9 +41,10 @@ class Question:
 
 @dataclass
 class Answer:
-    """How many rows broke the rule, and the first of them."""
+    """How many rows broke the rule, of how many that have a value, and the first of them."""
 
     count: int = 0
+    present: int = 0
     first: list[RowNumber] = field(default_factory=list)
 
 
@@ -115,9 +116,11 @@ def _count_labels(column: pa.ChunkedArray, *groups: Labels) -> None:
 
 
 def _answer(question: Question, answer: Answer, table: pa.Table, shard: Shard, start: int) -> None:
-    broken = question.broken(table[question.column])
+    column = table[question.column]
+    broken = question.broken(column)
     found = np.flatnonzero(pc.fill_null(broken, False).to_numpy())
     answer.count += len(found)
+    answer.present += len(column) - column.null_count
     for number in found[: SHOWN - len(answer.first)]:
         answer.first.append(RowNumber(shard.split, shard.span, start + int(number)))
 

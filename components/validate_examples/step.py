@@ -29,6 +29,7 @@ from components.core.data_settings import Beam, Checks, Source, Transform
 from components.core.examples import SPLITS, ExamplesManifest
 from components.core.outcome import Outcome
 from components.core.settings import Section
+from components.validate_examples.comparators import with_comparators
 from components.validate_examples.findings import Finding, failed, require_passing
 from components.validate_examples.gates import (
     check_classes,
@@ -109,12 +110,18 @@ def validate_examples(
         required=required_columns(schema, settings.checks),
     )
     waivers = _waivers(settings)
+    spans = len({shard.span for shard in manifest.shards})
+    checks = with_comparators(settings.checks, schema, spans)
+    settings = settings.model_copy(update={"checks": checks})
     computed = compute_all(examples, manifest, settings.beam)
     write_all(statistics, computed)
     write_page(statistics, computed, manifest)
     write_facets(statistics, computed.splits)
-    anomalies = _anomalies(computed, schema, settings.checks, validation)
-    findings, scanned = _findings(settings, examples, manifest, computed, (schema, anomalies))
+    listed = _anomalies(computed, schema, settings.checks, validation)
+    findings, scanned, unlisted = _findings(
+        settings, examples, manifest, computed, (schema, listed)
+    )
+    anomalies = [*listed, *unlisted]
     findings = [replace(item, gate=waive(item.gate, waivers)) for item in findings]
     verdict = {
         "version": 1,
@@ -128,8 +135,10 @@ def validate_examples(
         "anomalies": [anomaly.to_dict() for anomaly in anomalies],
     }
     write_json(validation / "validation.json", verdict)
-    require_passing(findings, _without_effect(waivers, findings))
-    return _outcome(settings, manifest, findings, waivers, scanned, len(anomalies))
+    facts = _facts(settings, manifest, findings, scanned)
+    facts |= {"anomalies": len(anomalies)} | _of_waivers(settings, waivers)
+    require_passing(findings, _without_effect(waivers, findings), facts)
+    return Outcome(facts=facts, gates=tuple(finding.gate for finding in findings))
 
 
 def _without_effect(waivers: Sequence[Judged], findings: Sequence[Finding]) -> dict[str, str]:
@@ -176,11 +185,14 @@ def _findings(
     manifest: ExamplesManifest,
     computed: StatisticsSet,
     against: tuple[Schema, Sequence[Anomaly]],
-) -> tuple[list[Finding], Scanned]:
-    """Read the rows once and judge every gate; `against` is the schema and its anomalies."""
-    from components.validate_examples.anomalies import SchemaGates
+) -> tuple[list[Finding], Scanned, list[Anomaly]]:
+    """Read the rows once and judge every gate; `against` is the schema and TFDV's anomalies.
+
+    Returns also the anomalies that the rows show and TFDV did not list.
+    """
     from components.validate_examples.drift import check_drift, check_skew
     from components.validate_examples.rows import scan
+    from components.validate_examples.schema_gates import SchemaGates
 
     checks, label = settings.checks, manifest.label
     schema, anomalies = against
@@ -197,28 +209,35 @@ def _findings(
         *check_label_shift(scanned.spans, scanned.splits, label, checks),
         *check_repeats(share, rows, scanned.repeated, checks),
     ]
-    return findings, scanned
+    return findings, scanned, on_schema.unlisted(scanned.answers)
 
 
-def _outcome(
+def _facts(
     settings: ValidateSettings,
     manifest: ExamplesManifest,
     findings: Sequence[Finding],
-    waivers: Sequence[Judged],
     scanned: Scanned,
-    anomalies: int,
-) -> Outcome:
-    facts: dict[str, Any] = {
+) -> dict[str, Any]:
+    """Return what the record says beside the gates, whether they passed or not."""
+    missed = failed(findings)
+    return {
         "rows_by_split": {split: counted.rows for split, counted in scanned.splits.items()},
         "schema_sha256": settings.schema_sha256,
         "card_sha256": manifest.card_sha256,
         "gates_checked": len(findings),
-        "anomalies": anomalies,
+        "gates_failed": len(missed),
+        "gates_waived": sum(finding.gate.accepted for finding in missed),
         "duplicate_rows": scanned.repeats.count,
         "duplicate_share": scanned.repeats.share,
     }
-    if waivers:
-        day = day_of_run(settings.run)
-        facts["waivers"] = [item.to_dict() for item in waivers]
-        facts["waivers_judged_on"] = day.isoformat() if day else None
-    return Outcome(facts=facts, gates=tuple(finding.gate for finding in findings))
+
+
+def _of_waivers(settings: ValidateSettings, waivers: Sequence[Judged]) -> dict[str, Any]:
+    """Return what the record says of the waivers, where there is one."""
+    if not waivers:
+        return {}
+    day = day_of_run(settings.run)
+    return {
+        "waivers": [item.to_dict() for item in waivers],
+        "waivers_judged_on": day.isoformat() if day else None,
+    }

@@ -83,6 +83,29 @@ def test_a_waived_gate_is_shown_as_not_passed_with_its_waiver(record_run: Record
     assert f"NOT PASSED, waived by {'7' * 12}" in page(record_run(waive)).text
 
 
+def test_a_waived_gate_is_shown_with_who_waived_it_why_and_until_when(record_run: Record) -> None:
+    waiver = {"sha256": "7" * 64, "keyid": "8" * 64, "reason": HOSTILE, "until": "2026-11-30"}
+
+    def waive(documents: dict[tuple[str, str, str], Any]) -> None:
+        verdict = documents["validate-examples", "validation", "validation.json"]
+        verdict["gates"][0] |= {"passed": False, "waived_by": "7" * 64}
+        verdict["waivers"] = [waiver]
+
+    words = f"waived by {'7' * 12} until 2026-11-30 with key {'8' * 12}: {HOSTILE}"
+    assert words in page(record_run(waive)).text
+
+    def fail(documents: dict[tuple[str, str, str], Any]) -> None:
+        del documents["validate-examples", "validation", "validation.json"]
+
+    folder = record_run(fail)
+    gate = {"name": "skew:kind", "metric": "distance", "value": 1.0, "operator": "<="}
+    gate |= {"threshold": 0.1, "passed": False, "waived_by": "7" * 64}
+    view = {"index": 3, "event": "FAIL", "stage": "validate_examples", "attempt": 1, "time": "t"}
+    view |= {"record": "6" * 64, "gates": [gate], "facts": {"waivers": [waiver]}}
+    write_json(folder / RECORDS_FILE, {"records": [view]})
+    assert words in page(folder).text
+
+
 def test_text_from_data_and_errors_is_escaped_everywhere(record_run: Record) -> None:
     def poison(documents: dict[tuple[str, str, str], Any]) -> None:
         manifest = documents["ingest-examples", "examples", "manifest.json"]

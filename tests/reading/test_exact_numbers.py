@@ -17,7 +17,7 @@ from written_tables import WRITERS, csv_bytes, opened, read, rows_of
 
 from components.core.data_settings import Table
 from components.core.errors import DataError
-from components.reading.csv_files import BLOCK_BYTES
+from components.reading.csv_stream import BLOCK_BYTES
 from components.reading.exact_numbers import first_lost
 from components.reading.json_files import BLOCK_BYTES as JSON_BYTES
 from components.reading.tables import open_table

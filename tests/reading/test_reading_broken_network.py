@@ -26,7 +26,7 @@ from written_tables import WRITERS, opened, rows_of
 
 from components.core.data_settings import Table
 from components.core.errors import DataError, PlatformError
-from components.reading import locations
+from components.reading import places
 from components.reading.tables import open_table
 
 pytestmark = pytest.mark.slow  # servers are started, and clients try again
@@ -134,7 +134,7 @@ def test_a_file_on_s3_that_is_cut_short_is_the_datas_fault(
 def test_a_connection_to_gs_that_breaks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(locations, "_GCS_SECONDS", 2)
+    monkeypatch.setattr(places, "_GCS_SECONDS", 2)
     WRITERS[name[2:]](tmp_path / name, ROWS)
     with serving({name: (tmp_path / name).read_bytes()}) as server, breaking(server) as between:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", between.address)

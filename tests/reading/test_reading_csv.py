@@ -9,7 +9,7 @@ import pytest
 from written_tables import csv_bytes, opened, read
 
 from components.core.errors import DataError, SettingsError
-from components.reading.csv_files import BLOCK_BYTES
+from components.reading.csv_stream import BLOCK_BYTES
 
 FILLER = b"x" * 100
 # So many rows that what follows them is not in the first block, or even the second.

@@ -46,7 +46,7 @@ def train_pytorch(
     number = json.loads((features / "number.json").read_text())
     if settings.fail == "gate":
         gate = Gate("quality", "auc", 0.5, ">=", 0.6)
-        raise GateError("auc is 0.5", remedy="train longer", gates=[gate.to_dict()])
+        raise GateError("auc is 0.5", remedy="", gates=[gate.to_dict()], facts={"rows": 1})
     if settings.fail == "disk":
         raise OSError(28, "No space left on device", str(pytorch_model))
     if settings.fail == "bug":
@@ -159,10 +159,12 @@ def test_a_swapped_artifact_stops_the_next_stage(tmp_path, features, notary):
     assert events(notary) == ["FAIL"]
 
 
-def test_a_failed_gate_is_recorded_with_its_cause(tmp_path, features, notary):
+def test_a_failed_gate_is_recorded_with_its_cause_and_facts(tmp_path, features, notary):
     with pytest.raises(GateError, match=r"auc is 0\.5"):
         call(tmp_path, features, fail="gate")
     assert events(notary) == ["START", "FAIL"]
+    record = notary.records(RUN["id"])[-1]
+    assert (record.cause["message"], record.facts) == ("auc is 0.5", {"rows": 1})
 
 
 def test_a_full_disk_is_the_platforms_fault(tmp_path, features, notary):

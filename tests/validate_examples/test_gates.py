@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,8 @@ def test_new_text_passes_up_to_its_share_and_stops_beyond(
 
     assert (
         "schema:kind:new_values in eval: expected one of 3 known values in all but a share of 0.01 "
-        "of the rows, found others in 4 rows (rows 7, 57, 107, 157 of eval 2013-03)"
+        "of the rows, found others in 4 rows (rows 7, 57, 107, 157 of examples "
+        "eval/2013-03, counted from 0)"
     ) in error.message
     assert "secret" not in error.message + json.dumps([error.gates, error.expected, error.actual])
 
@@ -140,7 +142,9 @@ def test_a_missing_value_is_shown_by_at_most_five_row_numbers_everywhere(
     error = failing(small_settings(), examples)
 
     words = "schema:amount:presence in train: expected a value in a share of 1 of the rows"
-    assert f"{words}, found 0.9000 (rows 3, 13, 23, 33, 43 of train 2013-01)" in error.message
+    assert (
+        f"{words}, found 0.9000 (rows 3, 13, 23, 33, 43 of examples train/2013-01" in error.message
+    )
     (failed,) = verdict(examples)["failed"]
     assert (failed["gate"], failed["slice"]) == ("schema:amount:presence", "train")
     assert failed["rows"][0] == {"split": "train", "span": "2013-01", "row": 3}
@@ -208,7 +212,28 @@ def test_a_missing_value_of_a_shape_and_what_is_no_finite_number_stop_by_rows(
     error = failing(small_settings({"schema": schema}), examples)
 
     assert words in error.message
-    assert "(rows 7, 57, 107, 157 of eval 2013-03)" in error.message
+    assert "(rows 7, 57, 107, 157 of examples eval/2013-03, " in error.message
+
+
+@pytest.mark.parametrize("infinite", [float("inf"), float("-inf")])
+def test_an_infinite_number_stops_a_run_unless_the_settings_let_it_pass(
+    small_settings: Make, months: Callable[..., Path], infinite: float
+) -> None:
+    amounts = [infinite if n in (3, 90) else float(n) for n in range(200)]
+    examples = months(mar=small_rows(200, 400, amount=amounts))
+
+    error = failing(small_settings(), examples)
+
+    words = "schema:amount:infinity in eval: expected finite numbers, found others in 2 rows"
+    assert f"{words} (rows 3, 90 of examples eval/2013-03, counted from 0)" in error.message
+    assert error.facts["anomalies"] == 1
+
+    for severity, listed in (("warning", ["FLOAT_TYPE_HAS_INF"]), ("ignore", [])):
+        shutil.rmtree(examples.parent / "out")
+        outcome = validate(small_settings(severities={"FLOAT_TYPE_HAS_INF": severity}), examples)
+        assert not any("infinity" in gate.name for gate in outcome.gates)
+        assert [anomaly["type"] for anomaly in verdict(examples)["anomalies"]] == listed
+        assert outcome.facts["anomalies"] == len(listed)
 
 
 def test_a_number_outside_its_range_of_0_to_1_is_counted(
@@ -222,7 +247,47 @@ def test_a_number_outside_its_range_of_0_to_1_is_counted(
     error = failing(small_settings({"schema": schema}), examples)
 
     words = "schema:number:range in train: expected values from 0 to 1, found others in 2 rows"
-    assert f"{words} (row 8 of train 2013-01, row 8 of train 2013-02)" in error.message
+    first, second = (f"row 8 of examples train/2013-0{month}" for month in (1, 2))
+    assert f"{words} ({first}, {second}, counted from 0)" in error.message
+
+
+TYPE = "schema:amount:type in eval: expected type"
+
+
+@pytest.mark.parametrize(
+    ("amounts", "said", "words"),
+    [
+        (
+            ["abc" if n in (3, 90) else f"{n}.5" for n in range(200)],
+            "FLOAT",
+            f"{TYPE} FLOAT, found string, with what is no number",
+        ),
+        (
+            [1.5 if n in (3, 90) else float(n) for n in range(200)],
+            "INT",
+            f"{TYPE} INT, found float64, with what is no whole number",
+        ),
+    ],
+)
+def test_values_of_another_type_are_counted_and_the_first_rows_shown(
+    small_settings: Make, tmp_path: Path, amounts: list[Any], said: str, words: str
+) -> None:
+    def rows(values: list[Any], start: int) -> pa.Table:
+        made = small_rows(200, start)
+        return made.set_column(0, "amount", pa.array(values))
+
+    plain = [type(amounts[0])(n) for n in range(200)]
+    shards = {("train", "2013-01"): rows(plain, 0), ("eval", "2013-02"): rows(amounts, 200)}
+    schema = SMALL_SCHEMA.replace('"amount" type: FLOAT', f'"amount" type: {said}')
+    settings = small_settings({"schema": schema})
+
+    error = failing(settings, write_examples(tmp_path / "examples", shards))
+
+    assert (
+        f"{words} in 2 rows (rows 3, 90 of examples eval/2013-02, counted from 0)" in error.message
+    )
+    assert f"schema:amount:type in train: expected type {said}, found " in error.message
+    assert "abc" not in error.message + json.dumps([error.gates, error.expected, error.actual])
 
 
 def test_a_severity_of_the_settings_wins_over_tfdvs(
@@ -322,6 +387,37 @@ def test_with_one_span_labels_shift_between_the_splits(
     assert "label_shift:late in eval against train" in error.message
 
 
+def test_a_number_that_is_missing_from_the_data_is_no_drift_but_a_missing_column(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    asked = 'feature { name: "gone" type: FLOAT presence { min_count: 1 } }'
+    settings = small_settings(
+        {"schema": SMALL_SCHEMA + asked}, drift={"gone": 0.1}, skew={"gone": 0.1}
+    )
+
+    error = failing(settings, months())
+
+    for gate in ("drift:gone in 2013-03 against 2013-02", "skew:gone in eval against train"):
+        assert f"{gate}: expected a column of this name, there is none" in error.message
+    gates = {gate["name"]: gate for gate in error.gates if not gate["passed"]}
+    assert (gates["drift:gone"]["metric"], gates["drift:gone"]["value"]) == ("columns", 0)
+    assert "schema:gone:missing_column" in gates
+
+
+def test_a_column_without_a_value_in_the_last_span_is_told_as_such(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    schema = SMALL_SCHEMA.replace("FLOAT presence { min_fraction: 1.0 min_count: 1 }", "FLOAT")
+    settings = small_settings({"schema": schema}, drift={"amount": 0.1})
+
+    error = failing(settings, months(mar=small_rows(200, 400, amount=[None] * 200)))
+
+    words = (
+        "expected a jensen_shannon_divergence of at most 0.1, found no value on one of the sides"
+    )
+    assert f"drift:amount in 2013-03 against 2013-02: {words}" in error.message
+
+
 def test_drift_of_one_span_is_a_wrong_setting(small_settings: Make, tmp_path: Path) -> None:
     shards = {("train", "all"): small_rows(200), ("eval", "all"): small_rows(200, 200)}
     examples = write_examples(tmp_path / "examples", shards)
@@ -351,7 +447,7 @@ def test_more_repeated_rows_than_allowed_stop(
 
     error = failing(small_settings(duplicate_rows=0.01), months(mar=twice))
 
-    assert "found 0.0167 (rows 190, 191, 192, 193, 194 of eval 2013-03)" in error.message
+    assert "found 0.0167 (rows 190, 191, 192, 193, 194 of examples eval/2013-03" in error.message
 
 
 def test_a_date_kept_of_a_column_that_is_leakage_is_leakage(

@@ -192,7 +192,7 @@ def test_one_flight_outside_a_domain_stops_the_run_and_is_pointed_at(
     number = train.to_pylist().index(rare)
     assert (
         f"schema:{column}:new_values in train: expected one of {len(known)} known values, "
-        f"found others in 1 row (row {number} of train 2013-01)"
+        f"found others in 1 row (row {number} of examples train/2013-01, counted from 0)"
     ) in error.message
     (gate,) = (gate for gate in error.gates if gate["name"] == f"schema:{column}:new_values")
     assert (gate["value"], gate["threshold"], gate["n"]) == (1 / 26_398, 0.0, 26_398)

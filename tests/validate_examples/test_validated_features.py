@@ -22,6 +22,25 @@ def schema_of(feature: str, environments: str) -> schema_pb2.Schema:
     return parse_schema(f'{environments} feature {{ name: "text" {domain} {feature} }}')
 
 
+@pytest.mark.parametrize("mass", ["", *(f"min_domain_mass: {n / 20}" for n in (10, 16, 18, 19))])
+@pytest.mark.parametrize(("missing", "strange"), [(0, 5), (0, 10), (0, 11), (60, 2), (60, 3)])
+def test_as_many_values_may_be_outside_a_domain_as_tfdv_lets(tmp_path, mass, missing, strange):
+    from components.validate_examples.anomalies import find_anomalies
+    from components.validate_examples.rows import scan
+    from components.validate_examples.schema_gates import SchemaGates
+
+    schema = schema_of(f"distribution_constraints {{ {mass} }}" if mass else "", "")
+    texts = [None] * missing + ["new"] * strange
+    texts += ["known"] * (100 - len(texts))
+    rows = pa.table({"late": [n % 2 for n in range(100)], "text": texts})
+    shards = {("train", "2024-01"): rows, ("eval", "2024-02"): rows}
+    manifest = ExamplesManifest.read(write_examples(tmp_path, shards))
+    gates = SchemaGates([], schema, manifest, Checks())
+    findings = list(gates.findings(scan(tmp_path, manifest, gates.questions).answers))
+    found = find_anomalies(compute_statistics(rows, "train"), schema).anomaly_info
+    assert {finding.gate.passed for finding in findings} == {"text" not in found}
+
+
 @pytest.mark.parametrize("environments", ["", BOTH])
 @pytest.mark.parametrize(
     "feature",
@@ -34,7 +53,8 @@ def schema_of(feature: str, environments: str) -> schema_pb2.Schema:
     ],
 )
 def test_a_domain_is_asked_about_where_tfdv_finds_new_values(tmp_path, feature, environments):
-    from components.validate_examples.anomalies import SchemaGates, find_anomalies
+    from components.validate_examples.anomalies import find_anomalies
+    from components.validate_examples.schema_gates import SchemaGates
 
     schema = schema_of(feature, environments)
     rows = pa.table({"text": ["known", "new"] * 50})

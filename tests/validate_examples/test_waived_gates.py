@@ -99,6 +99,7 @@ def test_a_waived_gate_goes_on_as_failed_with_the_waivers_digest(
         True,
         "2026-11-30",
     )
+    assert (said["reason"], said["issued"]) == ("the catalogue was renewed", "2026-11-01")
     assert outcome.facts["waivers_judged_on"] == "2026-11-15"
     require_validated(skewed, skewed.parent / "out" / "validation", SMALL_SCHEMA)
 
@@ -123,6 +124,11 @@ def test_another_gate_that_fails_still_stops_and_the_waived_one_is_not_among_the
     assert "skew:kind" not in caught.value.message
     assert {gate["name"] for gate in caught.value.gates if gate.get("waived_by")} == {"skew:kind"}
     assert verdict(skewed)["passed"] is False
+    facts = caught.value.facts
+    assert facts["waivers"] == verdict(skewed)["waivers"]
+    numbers = [facts[f"gates_{name}"] for name in ("checked", "failed", "waived")]
+    assert (numbers, facts["anomalies"]) == ([8, 3, 1], 0)
+    assert facts["rows_by_split"] == {"train": 200, "eval": 200}
 
 
 @pytest.mark.parametrize(
