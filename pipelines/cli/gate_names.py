@@ -7,12 +7,13 @@ and `schema` by themselves are gates that passed. The data isn't looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from components.core.errors import SettingsError
 from components.core.words import nearest
 from components.validate_examples.anomaly_kinds import NEW_COLUMN, every_kind
+from components.validate_examples.comparators import comparators
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0.schema_pb2 import Schema
@@ -25,7 +26,8 @@ _WHOLE_SPLIT = "dataset"  # what TFDV calls an anomaly of no single column
 
 def require_gate(name: str, settings: RunSettings, schema: Schema) -> None:
     """Raise SettingsError, with the nearest right name, for a gate that no run could fail by."""
-    own, on_schema = list(_of_settings(settings)), list(_of_schema(schema))
+    limited = comparators(schema, settings.checks)
+    own, on_schema = list(_of_settings(settings, limited)), list(_of_schema(schema))
     if name in (*own, *on_schema) or _is_of_new_column(name, schema):
         return
     if name.startswith(_LEAKAGE) and set(_leakage_of(name)) <= set(own):
@@ -38,8 +40,11 @@ def require_gate(name: str, settings: RunSettings, schema: Schema) -> None:
     )
 
 
-def _of_settings(settings: RunSettings) -> Iterator[str]:
-    """Yield the gates that the settings ask for; of leakage one for each column that may leak."""
+def _of_settings(settings: RunSettings, limited: Iterable[str]) -> Iterator[str]:
+    """Yield the gates that the settings ask for; of leakage one for each column that may leak.
+
+    `limited` are the columns on whose drift the schema itself sets a limit.
+    """
     checks, label = settings.checks, settings.source.target.name
     yield "minimum_rows"
     yield f"class_share:{label}"
@@ -47,7 +52,7 @@ def _of_settings(settings: RunSettings) -> Iterator[str]:
         yield f"label_shift:{label}"
     if checks.duplicate_rows is not None:
         yield "duplicate_rows"
-    yield from (f"drift:{column}" for column in sorted(checks.drift))
+    yield from (f"drift:{column}" for column in sorted({*checks.drift, *limited}))
     yield from (f"skew:{column}" for column in sorted(checks.skew))
     yield from (f"{_LEAKAGE}{column}" for column in sorted({*settings.source.known_later, label}))
 

@@ -180,6 +180,18 @@ def test_a_gate_that_a_run_could_fail_by_can_be_waived(
     assert code == 0, err
 
 
+def test_drift_that_the_schema_itself_limits_can_be_waived(
+    tandem: Tandem, settings_file: Path
+) -> None:
+    schema = settings_file.parent / "shop.pbtxt"
+    limit = "drift_comparator { jensen_shannon_divergence { threshold: 0.1 } }"
+    text = schema.read_text()
+    assert 'name: "origin"' in text
+    schema.write_text(text.replace('name: "origin"', f'name: "origin" {limit}', 1))
+    code, _, err = tandem("drift:origin", *options(settings_file))
+    assert code == 0, err
+
+
 def test_a_key_made_at_first_use_is_said_once_with_what_it_is_for(
     tandem: Tandem, settings_file: Path, tmp_path: Path
 ) -> None:
