@@ -13,10 +13,14 @@ what is no folder is no home. Loads nothing but the standard library.
 from __future__ import annotations
 
 import os
+import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.core.errors import SettingsError
+
+CHECKPOINT_DAYS = 30
 
 
 def home_folder(option: str | None) -> Path:
@@ -56,6 +60,13 @@ class Home:
     def checkpoints(self) -> Path:
         """The folder of checkpoints of trainings under way."""
         return self.folder / "checkpoints"
+
+    def forget_checkpoints(self) -> None:
+        """Remove those of trainings that nobody went on with for CHECKPOINT_DAYS."""
+        oldest = time.time() - CHECKPOINT_DAYS * 24 * 3600
+        for training in self.checkpoints.glob("*"):
+            if training.stat().st_mtime < oldest:
+                shutil.rmtree(training, ignore_errors=True)
 
     @property
     def registry_file(self) -> Path:

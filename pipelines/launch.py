@@ -175,6 +175,7 @@ def launch(
     preflight.check_disk(home.folder)
     with answering_notary(home) as notary:
         _write_inputs(prepared, home)
+        home.forget_checkpoints()  # with the notary held: no other run trains in this home
         result = execute(
             prepared.folder / IR_FILE,
             prepared.folder,

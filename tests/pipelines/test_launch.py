@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import getpass
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +26,7 @@ from components.core.data_settings import Source
 from components.core.errors import DataError, PlatformError, SettingsError
 from pipelines import identity
 from pipelines.champion import resolve
-from pipelines.home import Home, home_folder
+from pipelines.home import CHECKPOINT_DAYS, Home, home_folder
 from pipelines.launch import (
     ARGUMENTS_FILE,
     SETTINGS_FILE,
@@ -119,6 +121,19 @@ def test_too_little_disk_space_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PlatformError, match="are free in"):
         check_disk(tmp_path / "not" / "there", least=2 * free)
     check_disk(tmp_path / "not" / "there", least=0)
+
+
+def test_checkpoints_that_nobody_went_on_with_are_removed_after_a_month(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.forget_checkpoints()
+    for name, days in (("old", CHECKPOINT_DAYS + 1), ("new", CHECKPOINT_DAYS - 1)):
+        folder = home.checkpoints / name
+        folder.mkdir(parents=True)
+        (folder / "000000000012-aa.safetensors").write_bytes(b"weights")
+        then = time.time() - days * 24 * 3600
+        os.utime(folder, (then, then))
+    home.forget_checkpoints()
+    assert [folder.name for folder in home.checkpoints.iterdir()] == ["new"]
 
 
 def test_a_state_folder_below_a_file_is_refused(tmp_path: Path) -> None:
