@@ -207,8 +207,8 @@ class KerasTrainer:
 
 
 def weight_arrays(model: keras.Model) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the model's variables by path."""
-    return {variable.path: variable.numpy() for variable in model.variables}
+    """Return the model's weights by path; what it draws random numbers from is none."""
+    return {variable.path: variable.numpy() for variable in model.weights}
 
 
 def parameter_count(model: keras.Model) -> int:
