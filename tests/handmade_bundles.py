@@ -157,6 +157,7 @@ def small_bundle(tmp_path: Path, small_spec: FeatureSpec, small_transform_graph:
     """A sealed bundle around the handmade model; its weights are none."""
     from components.training.fitting import Fit
     from components.training.parity import Evaluated
+    from components.training.proof import Prover
     from components.training.sealing import Preprocessing, Trained, seal, write_raw_onnx
 
     def predict(dense: np.ndarray, ids: np.ndarray) -> np.ndarray:
@@ -172,8 +173,9 @@ def small_bundle(tmp_path: Path, small_spec: FeatureSpec, small_transform_graph:
         np.ones((rows, 2), np.float32), np.ones((rows, 2), np.int32), np.zeros(rows, np.float32)
     )
     evaluated = Evaluated.by(predict, evaluation)
-    form = write_raw_onnx(folder, handmade_model(), preprocessing, predict, evaluated)
+    written = write_raw_onnx(folder, handmade_model(), preprocessing)
+    forms = Prover("onnx").prove(folder, [written], preprocessing.evidence(predict, evaluated))
     fit = Fit(epoch_rows=(ROWS["train"],), epoch_losses=(0.5,), steps=1, kept_epoch=1)
     trained = Trained("pytorch", "custom", small_spec, {}, 0, fit, rows)
-    seal(folder, trained, preprocessing, (form,))
+    seal(folder, trained, preprocessing, forms)
     return folder

@@ -36,6 +36,7 @@ SCHEMA_NAME = "model_contract.schema.json"
 PROBABILITY = "probability"
 ROWS_AT_ONCE = 65_536
 Array = np.ndarray[Any, Any]
+FormName = Literal["onnx", "torch_export", "saved_model", "litert"]
 
 
 class Input(Section):
@@ -53,9 +54,10 @@ class Output(Section):
 
 
 class Parity(Section):
-    """How far a form's output was from the framework's own, at most."""
+    """How far a form's output was from the framework's own, at most, whatever the batch."""
 
     rows: int
+    batch_sizes: tuple[int, ...] = ()
     # A form that gives NaN differs infinitely; its parity can be said, and does not pass.
     max_abs_difference: float = Field(allow_inf_nan=True)
     tolerance: float
@@ -67,12 +69,13 @@ class Parity(Section):
 
 
 class Form(Section):
-    """One exported form; `opset` is null unless it is ONNX."""
+    """One exported form; `opset` is null unless it is ONNX, `operators` are by their set."""
 
-    name: Literal["onnx", "torch_export", "saved_model"]
+    name: FormName
     path: str
     takes: Literal["raw_rows", "features"]
     opset: int | None = None
+    operators: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     parity: Parity
 
 
@@ -90,7 +93,10 @@ class Carried(Section):
 
 
 class Contract(Section):
-    """What a bundle takes, gives and holds; no times in it, so it repeats."""
+    """What a bundle takes, gives and holds; no times in it, so it repeats.
+
+    `preprocessing` is the path of the ONNX model of raw rows to features, for forms of features.
+    """
 
     version: Literal[1] = 1
     framework: Literal["pytorch", "tensorflow"]
@@ -104,6 +110,7 @@ class Contract(Section):
     weights_sha256: str
     parameters: int
     carried: Carried = Carried()
+    preprocessing: str | None = None
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Contract:
@@ -121,10 +128,16 @@ class Contract(Section):
         return cls.from_dict(read_json(folder / CONTRACT_NAME))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the contract as a JSON object; `features` is left out where it is unknown."""
+        """Return the contract as a JSON object; what is unknown is left out."""
         value = self.model_dump(mode="json")
-        if self.features is None:
-            del value["features"]
+        for name in ("features", "preprocessing"):
+            if value[name] is None:
+                del value[name]
+        for form in value["forms"]:
+            if not form["operators"]:
+                del form["operators"]
+            if not form["parity"]["batch_sizes"]:
+                del form["parity"]["batch_sizes"]
         return value
 
     def write(self, folder: Path) -> None:
@@ -149,6 +162,8 @@ class Contract(Section):
             raise _invalid("two forms have the same name")
         if len(self.input_types) != len(self.inputs):
             raise _invalid("two inputs have the same name")
+        if self.preprocessing is not None and self.preprocessing not in self.files:
+            raise _invalid(f"preprocessing names {self.preprocessing}, which is not a file")
         for form in self.forms:
             if not any(
                 file == form.path or file.startswith(f"{form.path}/") for file in self.files
@@ -210,10 +225,18 @@ def open_onnx(model: Path, threads: int = 1) -> Any:
     """Return an onnxruntime session on the CPU with a fixed number of threads."""
     import onnxruntime
 
+    options = session_options(threads)
+    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+
+def session_options(threads: int) -> Any:
+    """Return onnxruntime's options for a fixed number of threads."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    return options
 
 
 class OnnxScorer:

@@ -224,6 +224,11 @@ class Train(Section):
         description="steps between two checkpoints, which an interrupted training goes on from; "
         "0: only when it is stopped",
     )
+    forms: tuple[Literal["torch_export", "saved_model", "litert"], ...] = Field(
+        default=("torch_export", "saved_model", "litert"),
+        description="what is exported beside ONNX, each by its own framework; leave out what the "
+        "model's operators cannot be carried to",
+    )
 
     @model_validator(mode="after")
     def _measured(self) -> Train:

@@ -32,16 +32,21 @@ def train_pytorch(
     pytorch_model: Path,
     checkpoints: Path | None = None,
 ) -> Outcome:
-    """Write the bundle: model.onnx (raw rows), model.pt2 (features) and contract.json."""
+    """Write the bundle and its contract.json.
+
+    model.onnx takes raw rows, model.pt2 features, which preprocessing.onnx makes.
+    """
     from components.core.features import FeatureSpec, load_split
     from components.train_pytorch import export, training
     from components.training.checkpoints import Checkpoints
     from components.training.functions import MODEL_FUNCTION, family_of, load_model_function
     from components.training.parity import Evaluated
+    from components.training.proof import Prover
     from components.training.sealing import Preprocessing, Trained, outcome, seal, write_raw_onnx
     from components.training.users_line import naming_the_users_line
 
     train, name = settings.train, settings.model.function("pytorch")
+    proof = Prover("torch_export")
     training.fix_machine(train)
     kept = Checkpoints(checkpoints, train)
     spec, preprocessing = FeatureSpec.read(features), Preprocessing.read(transform_graph)
@@ -53,10 +58,11 @@ def train_pytorch(
         program, predict = export.trace(model, spec), export.predictor(model)
         evaluated = Evaluated.by(predict, load_split(features, "eval"))
         exported = export.to_onnx(program, preprocessing.opset)
-        forms = (
-            write_raw_onnx(pytorch_model, exported, preprocessing, predict, evaluated),
-            export.write_program(pytorch_model, program, evaluated),
-        )
+        written = [write_raw_onnx(pytorch_model, exported, preprocessing)]
+        if "torch_export" in train.forms:
+            written.append(export.write_program(pytorch_model, program))
+        evidence = preprocessing.evidence(predict, evaluated)
+    forms = proof.prove(pytorch_model, written, evidence)
     trained = Trained(
         framework="pytorch",
         family=family_of(name),

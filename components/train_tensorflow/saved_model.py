@@ -3,38 +3,43 @@
 Why: it carries the very graph that was fitted, not a translation of it; comparing it with the ONNX
 preprocessing proves that the two agree.
 
-Rules: the signature has one input of rank 1 for each column, as every form that takes raw rows;
-the graph is loaded by TensorFlow alone (importing tensorflow_transform would cost seconds); the
-form is loaded again from disk and proven on rows that reach the edges of the preprocessing.
+Rules: serving_default has one input of rank 1 for each column, as every form that takes raw rows;
+serving_examples takes the same rows as serialised tf.Examples; the graph is loaded by TensorFlow
+alone (importing tensorflow_transform would cost seconds).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import fingerprint_pb2
 
-from components.core.bundle import PROBABILITY, Form
+from components.core.bundle import PROBABILITY
 from components.core.errors import IntegrityError, SettingsError
-from components.training.parity import Predict, predict_all, prove
+from components.core.examples import InputType
+from components.core.runtimes import EXAMPLES_SIGNATURE, SIGNATURE
+from components.training.proof import Written
 from components.training.sealing import Preprocessing
 
 SAVED_MODEL = "saved_model"
-SIGNATURE = "serving_default"
 TRANSFORM = "transform_fn"
+_MISSING = {"float32": math.nan, "string": ""}
 TYPES = {"float32": tf.float32, "string": tf.string}
 
 
 class RawRows(tf.Module):  # type: ignore[misc]
     """The transform's graph and the model behind it; holding both keeps what they need."""
 
-    def __init__(self, transform: Any, scored: keras.Model) -> None:
+    def __init__(
+        self, transform: Any, scored: keras.Model, inputs: Mapping[str, InputType]
+    ) -> None:
         super().__init__()
+        self._inputs = dict(inputs)
         self.transform = transform
         self.weights = [variable.value for variable in scored.variables]
         self._scored = scored
@@ -49,25 +54,31 @@ class RawRows(tf.Module):  # type: ignore[misc]
         }
         return {PROBABILITY: self._scored(inputs, training=False)}
 
+    def of_examples(self, examples: Any) -> dict[str, Any]:
+        """Return the same of serialised tf.Examples, [batch]; to be traced.
 
-def write_saved_model(
-    folder: Path,
-    scored: keras.Model,
-    preprocessing: Preprocessing,
-    predict: Predict,
-) -> Form:
-    """Save the model behind the transform's graph, load it again and prove it."""
-    module = RawRows(_load_transform(preprocessing), scored)
+        Numbers are float_lists and texts bytes_lists; a feature that is left out is missing.
+        """
+        features = {
+            name: tf.io.FixedLenFeature([], TYPES[dtype], default_value=_MISSING[dtype])
+            for name, dtype in self._inputs.items()
+        }
+        return self.probability(**tf.io.parse_example(examples, features))
+
+
+def write_saved_model(folder: Path, scored: keras.Model, preprocessing: Preprocessing) -> Written:
+    """Save the model behind the transform's graph, with a signature of columns and of examples."""
+    module = RawRows(_load_transform(preprocessing), scored, preprocessing.inputs)
     columns = column_specs(preprocessing.inputs)
-    signature = tf.function(module.probability).get_concrete_function(**columns)
-    path = folder / SAVED_MODEL
-    tf.saved_model.save(module, str(path), signatures={SIGNATURE: signature})
-    _drop_run_id(path / "fingerprint.pb")
-    rows = preprocessing.edge_rows()
-    parity = prove(
-        SAVED_MODEL, predict_all(predict, preprocessing.features(rows)), _score(path, rows)
+    of_columns = tf.function(module.probability).get_concrete_function(**columns)
+    of_examples = tf.function(module.of_examples).get_concrete_function(
+        examples=tf.TensorSpec([None], tf.string, name="examples")
     )
-    return Form(name="saved_model", path=SAVED_MODEL, takes="raw_rows", parity=parity)
+    path = folder / SAVED_MODEL
+    signatures = {SIGNATURE: of_columns, EXAMPLES_SIGNATURE: of_examples}
+    tf.saved_model.save(module, str(path), signatures=signatures)
+    _drop_run_id(path / "fingerprint.pb")
+    return Written("saved_model", SAVED_MODEL, "raw_rows")
 
 
 def column_specs(inputs: Mapping[str, str]) -> dict[str, tf.TensorSpec]:
@@ -88,12 +99,6 @@ def _drop_run_id(path: Path) -> None:
     fingerprint = fingerprint_pb2.FingerprintDef.FromString(path.read_bytes())
     fingerprint.ClearField("uuid")
     path.write_bytes(fingerprint.SerializeToString(deterministic=True))
-
-
-def _score(path: Path, rows: Mapping[str, Any]) -> np.ndarray[Any, Any]:
-    serve = tf.saved_model.load(str(path)).signatures[SIGNATURE]
-    feed = {name: tf.constant(values) for name, values in rows.items()}
-    return np.asarray(serve(**feed)[PROBABILITY].numpy())
 
 
 def _load_transform(preprocessing: Preprocessing) -> Any:

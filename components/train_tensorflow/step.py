@@ -34,18 +34,25 @@ def train_tensorflow(
     tensorflow_model: Path,
     checkpoints: Path | None = None,
 ) -> Outcome:
-    """Write the bundle: model.onnx and saved_model (both raw rows), and contract.json."""
+    """Write the bundle and its contract.json.
+
+    model.onnx and saved_model take raw rows, model.tflite takes features, which
+    preprocessing.onnx makes.
+    """
     os.environ["KERAS_BACKEND"] = "tensorflow"
     from components.core.features import FeatureSpec, load_split
     from components.train_tensorflow import export, precision, training
+    from components.train_tensorflow.litert import write_litert
     from components.train_tensorflow.saved_model import write_saved_model
     from components.training.checkpoints import Checkpoints
     from components.training.functions import MODEL_FUNCTION, family_of, load_model_function
     from components.training.parity import Evaluated
+    from components.training.proof import Prover
     from components.training.sealing import Preprocessing, Trained, outcome, seal, write_raw_onnx
     from components.training.users_line import naming_the_users_line
 
     train, name = settings.train, settings.model.function("tensorflow")
+    proof = Prover("saved_model")
     threads = training.fix_machine(train)
     kept = Checkpoints(checkpoints, train)
     spec, preprocessing = FeatureSpec.read(features), Preprocessing.read(transform_graph)
@@ -62,10 +69,13 @@ def train_tensorflow(
         scored = export.scored(model, spec)
         predict, exported = export.predictor(scored), export.to_onnx(scored, spec)
         evaluated = Evaluated.by(predict, load_split(features, "eval"))
-        forms = (
-            write_raw_onnx(tensorflow_model, exported, preprocessing, predict, evaluated),
-            write_saved_model(tensorflow_model, scored, preprocessing, predict),
-        )
+        written = [write_raw_onnx(tensorflow_model, exported, preprocessing)]
+        if "saved_model" in train.forms:
+            written.append(write_saved_model(tensorflow_model, scored, preprocessing))
+        if "litert" in train.forms:
+            written.append(write_litert(tensorflow_model, scored, spec))
+        evidence = preprocessing.evidence(predict, evaluated)
+    forms = proof.prove(tensorflow_model, written, evidence)
     trained = Trained(
         framework="tensorflow",
         family=family_of(name),

@@ -11,6 +11,7 @@ int32; what a tool leaves of the machine (paths, stack traces, its own name) and
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from onnx import compose, helper, version_converter
 from components.core.bundle import PROBABILITY
 from components.core.errors import IntegrityError
 from components.core.examples import InputType
+from components.core.operators import inner_graphs
 
 DTYPES: dict[int, InputType] = {
     onnx.TensorProto.FLOAT: "float32",
@@ -70,6 +72,58 @@ def compose_raw(preprocessing: Any, model: Any) -> Any:
         name="raw_rows_to_probability",
     )
     return _plain(merged)
+
+
+def features_part(model: Any) -> Any:
+    """Return what a composed model does after its preprocessing: dense and ids to a probability.
+
+    Its nodes and weights are those of the composed model, untouched.
+    """
+    graph, ends = model.graph, {"dense", _CAST_IDS}
+    needed = _needed(graph, ends)
+    part = onnx.ModelProto()
+    part.CopyFrom(model)
+    for field in ("node", "initializer", "input"):
+        part.graph.ClearField(field)
+    if "dense" in needed:
+        part.graph.input.append(_batch_of("dense", onnx.TensorProto.FLOAT))
+    if _CAST_IDS in needed:
+        part.graph.input.append(_batch_of("ids", onnx.TensorProto.INT32))
+        part.graph.node.append(helper.make_node("Identity", ["ids"], [_CAST_IDS]))
+    part.graph.node.extend(
+        node
+        for node in graph.node
+        if needed.intersection(node.output) and not ends.intersection(node.output)
+    )
+    part.graph.initializer.extend(w for w in graph.initializer if w.name in needed)
+    return part
+
+
+def _batch_of(name: str, kind: int) -> Any:
+    return helper.make_tensor_value_info(name, kind, [BATCH, None])
+
+
+def _needed(graph: Any, ends: set[str]) -> set[str]:
+    """Return the names of the values that the output depends on, up to the ends."""
+    made_by = {name: node for node in graph.node for name in node.output}
+    needed: set[str] = set()
+    waiting = [PROBABILITY]
+    while waiting:
+        name = waiting.pop()
+        if name and name not in needed:  # one that is left out has the empty name
+            needed.add(name)
+            if name not in ends and name in made_by:
+                waiting += _reads(made_by[name])
+    return needed
+
+
+def _reads(node: Any) -> Iterator[str]:
+    """Yield the values that a node takes; the graphs inside it take some without naming them."""
+    yield from node.input
+    for graph in inner_graphs(node):
+        yield from (value.name for value in graph.output)
+        for inner in graph.node:
+            yield from _reads(inner)
 
 
 def feature_model(model: Any) -> Any:
@@ -175,5 +229,5 @@ def _strip_nodes(nodes: Any) -> None:
         del node.metadata_props[:]
         for attribute in node.attribute:
             attribute.doc_string = ""
-            for graph in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
-                _strip_graph(graph)
+        for graph in inner_graphs(node):
+            _strip_graph(graph)

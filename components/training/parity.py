@@ -20,7 +20,8 @@ from components.core.features import FeatureArrays
 
 TOLERANCE = 1e-5
 ROWS_AT_ONCE = 8192
-EDGE_ROWS = 256
+# More than the largest batch that a form is proven at.
+EDGE_ROWS = 1100
 UNSEEN = "unseen \u00fc\u4e16"
 NUMBERS = (np.nan, np.inf, -np.inf, 0.0, 1.0, -1.0, 6.5, 59.0, 365.0, 2359.0, -1e4, 1e5)
 Array = np.ndarray[Any, Any]
@@ -34,14 +35,16 @@ def predict_all(predict: Predict, arrays: FeatureArrays) -> Array:
     return np.concatenate([predict(arrays.dense[part], arrays.ids[part]) for part in parts])
 
 
-def prove(form: str, expected: Array, actual: Array) -> Parity:
+def prove(form: str, expected: Array, actual: Array, when: str = "") -> Parity:
     """Return the largest difference; raise IntegrityError where it exceeds the tolerance."""
     if expected.shape != actual.shape or not len(expected):
-        raise _differs(form, f"gives {actual.shape} for {expected.shape}", expected.shape, actual)
+        how = f"gives {actual.shape} for {expected.shape}{when}"
+        raise _differs(form, how, expected.shape, actual.shape)
     difference = float(np.max(np.abs(expected.astype(np.float64) - actual.astype(np.float64))))
     found = Parity(rows=len(expected), max_abs_difference=difference, tolerance=TOLERANCE)
     if not found.holds:
-        raise _differs(form, f"differs from the framework by {difference}", TOLERANCE, difference)
+        how = f"differs from the framework by {difference}{when}"
+        raise _differs(form, how, TOLERANCE, difference)
     return found
 
 
@@ -56,19 +59,6 @@ class Evaluated:
     def by(cls, predict: Predict, arrays: FeatureArrays) -> Evaluated:
         """Predict every row."""
         return cls(arrays, predict_all(predict, arrays))
-
-    def prove(self, form: str, predict: Predict) -> Parity:
-        """Compare what a form gives on every row with the framework's own; see `prove`."""
-        return prove(form, self.predictions, predict_all(predict, self.arrays))
-
-
-def both(first: Parity, second: Parity) -> Parity:
-    """Return one proof over the rows of two."""
-    return Parity(
-        rows=first.rows + second.rows,
-        max_abs_difference=max(first.max_abs_difference, second.max_abs_difference),
-        tolerance=max(first.tolerance, second.tolerance),
-    )
 
 
 def features_of(preprocessing: Any, rows: Mapping[str, Array]) -> FeatureArrays:

@@ -1,4 +1,4 @@
-"""The last act of a trainer: the raw ONNX form, its proof, the contract, and what the record says.
+"""The last act of a trainer: the raw ONNX form, the contract, and what the record says.
 
 Rules: nothing is sealed unless each epoch took, and the evaluation predicted, every row of the
 features; the contract is written last and names every file; the bundle is then opened as a
@@ -9,6 +9,7 @@ file format.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,17 +42,10 @@ from components.training.composition import (
     raw_input_types,
     write_onnx,
 )
+from components.training.evidence import Evidence
 from components.training.fitting import Fit
-from components.training.parity import (
-    Evaluated,
-    Predict,
-    both,
-    edge_rows,
-    features_of,
-    onnx_predict,
-    predict_all,
-    prove,
-)
+from components.training.parity import Evaluated, Predict, edge_rows, features_of
+from components.training.proof import Written
 
 PREPROCESSING = "preprocessing.onnx"
 FITTED = "preprocessing.json"
@@ -93,32 +87,21 @@ class Preprocessing:
         """Return the features of raw rows."""
         return features_of(open_onnx(self.folder / PREPROCESSING), rows)
 
+    def evidence(self, predict: Predict, evaluated: Evaluated) -> Evidence:
+        """Return what forms are compared on; `predict` is the framework's own (dense, ids)."""
+        rows = self.edge_rows()
+        return Evidence.of(predict, evaluated, rows, self.features(rows))
 
-def write_raw_onnx(
-    folder: Path,
-    exported: Any,
-    preprocessing: Preprocessing,
-    predict: Predict,
-    evaluated: Evaluated,
-) -> Form:
-    """Compose, write and prove the ONNX form; `predict` is the framework's own (dense, ids)."""
-    model = feature_model(exported)
-    beside = folder / "features.onnx"
-    write_onnx(model, beside)
-    on_features = evaluated.prove("onnx", onnx_predict(open_onnx(beside)))
-    beside.unlink()
-    composed = compose_raw(preprocessing.model, model)
+
+def write_raw_onnx(folder: Path, exported: Any, preprocessing: Preprocessing) -> Written:
+    """Compose and write the ONNX form, and beside it the preprocessing alone.
+
+    Whoever uses a form that takes features makes them with the latter.
+    """
+    composed = compose_raw(preprocessing.model, feature_model(exported))
     write_onnx(composed, folder / MODEL)
-    rows = preprocessing.edge_rows()
-    expected = predict_all(predict, preprocessing.features(rows))
-    on_rows = prove("onnx", expected, open_onnx(folder / MODEL).run(["probability"], rows)[0])
-    return Form(
-        name="onnx",
-        path=MODEL,
-        takes="raw_rows",
-        opset=opset(composed),
-        parity=both(on_features, on_rows),
-    )
+    shutil.copyfile(preprocessing.folder / PREPROCESSING, folder / PREPROCESSING)
+    return Written("onnx", MODEL, "raw_rows", opset=opset(composed))
 
 
 def weights_sha256(weights: Mapping[str, Array]) -> str:
@@ -162,6 +145,7 @@ def seal(
         transform_sha256=preprocessing.sha256,
         weights_sha256=weights_sha256(trained.weights),
         parameters=trained.parameters,
+        preprocessing=PREPROCESSING,
     )
     contract.write(folder)
     OnnxScorer(Bundle.open(folder)).score(preprocessing.edge_rows())

@@ -19,6 +19,7 @@ from components.core.errors import IntegrityError
 
 CONTRACTS = Path(__file__).parent / "contracts"
 REASONS = {
+    "a_batch_of_no_rows": "forms[0].parity.batch_sizes",
     "a_digest_in_capitals": "files['model.onnx']",
     "a_form_that_is_no_file": "not among the files",
     "a_form_that_takes_something_else": "forms[0].takes",
@@ -28,6 +29,7 @@ REASONS = {
     "a_path_out_of_the_bundle": "'../model.onnx'",
     "a_proof_over_its_tolerance": "not within its tolerance",
     "a_proof_over_no_rows": "forms[0].parity.rows",
+    "a_set_without_operators": "forms[0].operators",
     "an_absolute_path": "'/model.onnx'",
     "an_id_feature_without_its_size": "'size' is a required property",
     "an_input_of_int64": "inputs[0].dtype",
@@ -39,6 +41,7 @@ REASONS = {
     "no_forms": "$.forms",
     "no_inputs": "$.inputs",
     "preprocessing_that_is_not_carried": "$.carried.preprocessing",
+    "preprocessing_that_is_no_file": "preprocessing.onnx, which is not a file",
     "two_forms_of_one_name": "two forms",
     "two_inputs_of_one_name": "two inputs",
 }
@@ -48,8 +51,12 @@ names = st.text("abcdefgh_", min_size=1, max_size=12)
 parities = st.builds(
     Parity,
     rows=st.integers(1, 10**6),
+    batch_sizes=st.sampled_from([(), (1,), (1, 7, 1024)]),
     max_abs_difference=st.floats(0, 1e-5),
     tolerance=st.floats(1e-5, 1e-3),
+)
+operators = st.dictionaries(
+    st.sampled_from(["ai.onnx", "aten"]), st.sets(names, min_size=1).map(tuple), max_size=2
 )
 inputs = st.lists(
     st.builds(Input, name=names, dtype=st.sampled_from(["float32", "string"])),
@@ -62,7 +69,14 @@ inputs = st.lists(
 @st.composite
 def contracts(draw: st.DrawFn) -> Contract:
     path = draw(st.sampled_from(["model.onnx", "forms/a.onnx", ".hidden", "x"]))
-    form = Form(name="onnx", path=path, takes="raw_rows", opset=18, parity=draw(parities))
+    form = Form(
+        name="onnx",
+        path=path,
+        takes="raw_rows",
+        opset=18,
+        operators=draw(operators),
+        parity=draw(parities),
+    )
     return Contract(
         framework=draw(st.sampled_from(["pytorch", "tensorflow"])),
         family=draw(st.sampled_from(["wide_and_deep", "custom"])),
@@ -72,6 +86,7 @@ def contracts(draw: st.DrawFn) -> Contract:
         transform_sha256=draw(digests),
         weights_sha256=draw(digests),
         parameters=draw(st.integers(0, 10**9)),
+        preprocessing=draw(st.sampled_from([None, path])),
     )
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from every_family import VARIANTS
+from proven_family import assert_proven, settings_of
 
-from components.core.bundle import Bundle, OnnxScorer
 from components.train_pytorch.step import TrainPytorchSettings, train_pytorch
 
 pytestmark = pytest.mark.slow
@@ -18,28 +17,10 @@ pytestmark = pytest.mark.slow
 def test_a_family_trains_and_every_form_of_it_is_proven(
     name: str, small_features: Path, small_transform_graph: Path, tmp_path: Path
 ) -> None:
-    model = {**VARIANTS[name], "dropout": 0.1}
     outcome = train_pytorch(
-        settings=TrainPytorchSettings.model_validate(
-            {"model": model, "train": {"epochs": 2, "batch_size": 90, "learning_rate": 0.01}}
-        ),
+        settings=TrainPytorchSettings.model_validate(settings_of(name)),
         features=small_features,
         transform_graph=small_transform_graph,
         pytorch_model=tmp_path,
     )
-    bundle = Bundle.open(tmp_path)
-    assert bundle.contract.family == model["family"]
-    # Eight batches an epoch, the last of ten rows; chance loses 0.69.
-    assert outcome.facts["steps"] == 16
-    assert outcome.facts["final_loss"] < 0.75
-    assert all(form.parity.holds for form in bundle.contract.forms)
-    assert {form.name for form in bundle.contract.forms} >= {"onnx", "torch_export"}
-    scorer = OnnxScorer(bundle)
-    for count in (1, 7):
-        rows = {
-            "delay": np.full(count, 3.0, np.float32),
-            "hour": np.full(count, 4.0, np.float32),
-            "carrier": np.full(count, "AA", object),
-            "origin": np.full(count, "LGA", object),
-        }
-        assert scorer.score(rows).shape == (count,)
+    assert_proven(name, outcome, tmp_path, "torch_export")

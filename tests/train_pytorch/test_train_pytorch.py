@@ -18,6 +18,7 @@ from components.core.bundle import Bundle, OnnxScorer
 from components.core.errors import DataError, SettingsError
 from components.core.outcome import Outcome
 from components.train_pytorch.step import TrainPytorchSettings, train_pytorch
+from components.training.parity import EDGE_ROWS
 
 pytestmark = pytest.mark.slow
 OWN = {"pytorch": "a_shop.torch:build", "tensorflow": "a_shop.keras:build"}
@@ -62,9 +63,13 @@ def test_the_bundle_opens_and_says_what_it_holds(trained: tuple[Outcome, Path]) 
         ("onnx", "model.onnx", "raw_rows", 18),
         ("torch_export", "model.pt2", "features", None),
     ]
-    # 200 evaluation rows; the raw form is proven on the edge rows too.
-    assert [form.parity.rows for form in contract.forms] == [200 + 256, 200]
-    assert set(contract.files) == {"model.onnx", "model.pt2"}
+    # 200 evaluation rows and the edge rows.
+    assert [form.parity.rows for form in contract.forms] == [200 + EDGE_ROWS] * 2
+    assert {form.parity.batch_sizes for form in contract.forms} == {(1, 7, 1024)}
+    assert "linear.default" in contract.form("torch_export").operators["aten"]
+    assert "LabelEncoder" in contract.form("onnx").operators["ai.onnx.ml"]
+    assert contract.preprocessing == "preprocessing.onnx"
+    assert set(contract.files) == {"model.onnx", "model.pt2", "preprocessing.onnx"}
     assert outcome.metadata == {"pytorch_model": {"framework": "pytorch"}}
     assert outcome.facts["weights_sha256"] == contract.weights_sha256
     assert {k: outcome.facts[k] for k in ("steps", "epochs", "seed", "threads")} == {
@@ -81,6 +86,12 @@ def test_training_lowers_the_loss(run: Run, trained: tuple[Outcome, Path]) -> No
 def test_two_runs_give_the_same_bytes(run: Run, trained: tuple[Outcome, Path]) -> None:
     _, again = run(settings())
     assert manifest(again) == manifest(trained[1])
+
+
+def test_a_form_that_is_left_out_is_not_written(run: Run) -> None:
+    _, folder = run(settings(epochs=1, forms=["litert"]))
+    assert [form.name for form in Bundle.open(folder).contract.forms] == ["onnx"]
+    assert not (folder / "model.pt2").exists()
 
 
 def test_another_seed_gives_other_weights(run: Run, trained: tuple[Outcome, Path]) -> None:
@@ -201,7 +212,15 @@ def test_tensorflow_is_never_imported(
     small_features: Path, small_transform_graph: Path, tmp_path: Path
 ) -> None:
     script = f"""
+import logging
+import os
 import sys
+import pyarrow
+import torch
+pid = os.fork()  # as the executor makes a task: a process of one thread
+if pid:
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+logging.basicConfig(level=logging.INFO, force=True)
 from pathlib import Path
 from components.train_pytorch.step import TrainPytorchSettings, train_pytorch
 values = TrainPytorchSettings.model_validate_json({settings().model_dump_json()!r})
@@ -212,5 +231,7 @@ train_pytorch(
 assert "torch" in sys.modules
 assert not {{"tensorflow", "keras", "kfp"}} & set(sys.modules), sys.modules.keys()
 """
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True)
+    assert "torch_export is proven in a fork of now" in done.stderr, done.stderr
     assert Bundle.open(tmp_path).contract.framework == "pytorch"

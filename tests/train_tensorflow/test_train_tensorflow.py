@@ -16,8 +16,10 @@ from handmade_bundles import ROWS, without_a_row
 from components.core.artifacts import manifest
 from components.core.bundle import Bundle, OnnxScorer
 from components.core.errors import DataError, IntegrityError, SettingsError
+from components.core.features import FeatureSpec
 from components.core.outcome import Outcome
 from components.train_tensorflow.step import TrainTensorflowSettings, train_tensorflow
+from components.training.parity import EDGE_ROWS
 
 pytestmark = pytest.mark.slow
 OWN = {"pytorch": "a_shop.torch:build", "tensorflow": "a_shop.keras:build"}
@@ -46,9 +48,22 @@ def run(values: TrainTensorflowSettings, features: Path, graph: Path, folder: Pa
 
 
 def run_in_a_process(features: Path, graph: Path, folder: Path, hash_seed: str) -> None:
-    """Train as the stage does: a process of its own; PyTorch must not be in it."""
+    """Train as the stage does: a process of its own; PyTorch must not be in it.
+
+    With hash seed 1 it is made as the executor makes a task, so the SavedModel is proven in a fork.
+    """
     script = f"""
+import logging
+import os
 import sys
+logging.basicConfig(level=logging.INFO, force=True)
+if {hash_seed} == 1:
+    import tensorflow
+    import keras
+    import pyarrow
+    pid = os.fork()
+    if pid:
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 from pathlib import Path
 from components.train_tensorflow.step import TrainTensorflowSettings, train_tensorflow
 outcome = train_tensorflow(
@@ -62,7 +77,12 @@ assert not {{"torch", "kfp", "tensorflow_transform"}} & set(sys.modules), sys.mo
 """
     folder.mkdir()
     environment = os.environ | {"PYTHONHASHSEED": hash_seed}
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, env=environment)
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(
+        command, check=True, cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    way = "a fork of now" if hash_seed == "1" else "a new interpreter"
+    assert f"saved_model is proven in {way}" in done.stderr, done.stderr
 
 
 def test_the_bundle_opens_and_says_what_it_holds(trained: tuple[Outcome, Path]) -> None:
@@ -72,9 +92,14 @@ def test_the_bundle_opens_and_says_what_it_holds(trained: tuple[Outcome, Path]) 
     assert [(f.name, f.path, f.takes, f.opset) for f in contract.forms] == [
         ("onnx", "model.onnx", "raw_rows", 18),
         ("saved_model", "saved_model", "raw_rows", None),
+        ("litert", "model.tflite", "features", None),
     ]
     # 200 evaluation rows and the edge rows; the SavedModel takes raw rows only.
-    assert [form.parity.rows for form in contract.forms] == [200 + 256, 256]
+    rows = [form.parity.rows for form in contract.forms]
+    assert rows == [200 + EDGE_ROWS, EDGE_ROWS, 200 + EDGE_ROWS]
+    assert {form.parity.batch_sizes for form in contract.forms} == {(1, 7, 1024)}
+    assert "FULLY_CONNECTED" in contract.form("litert").operators["builtin"]
+    assert "ParseExampleV2" in contract.form("saved_model").operators["tensorflow"]
     assert outcome.metadata == {"tensorflow_model": {"framework": "tensorflow"}}
     assert outcome.facts["weights_sha256"] == contract.weights_sha256
     assert {k: outcome.facts[k] for k in ("steps", "epochs", "seed")} == {
@@ -120,6 +145,99 @@ def test_both_forms_score_raw_rows_alike(trained: tuple[Outcome, Path]) -> None:
     probability = OnnxScorer(bundle).score(rows)
     assert probability[0] != probability[1]
     np.testing.assert_allclose(probability, expected["probability"].numpy(), atol=1e-5)
+
+
+def test_the_signature_of_examples_gives_what_the_one_of_columns_does(
+    trained: tuple[Outcome, Path],
+) -> None:
+    from components.core.runtimes import open_saved_model
+
+    signatures = open_saved_model(Bundle.open(trained[1]).path("saved_model"))
+    rows = {
+        "delay": np.array([60.0, np.nan, np.inf], np.float32),
+        "hour": np.array([17.0, np.nan, 0.0], np.float32),
+        "carrier": np.array(["B6", "", "\u4e16"], object),
+        "origin": np.array(["JFK", "never seen", ""], object),
+    }
+    expected = signatures["serving_default"](rows)
+    assert len(set(expected.tolist())) == 3
+    np.testing.assert_array_equal(signatures["serving_examples"](rows), expected)
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "value", "types"),
+    [
+        ("delay", "int64_list", 60, "int64 but expected type: float"),
+        ("delay", "bytes_list", b"60", "string but expected type: float"),
+        ("carrier", "int64_list", 6, "int64 but expected type: string"),
+        ("carrier", "float_list", 6.0, "float but expected type: string"),
+    ],
+)
+def test_an_example_of_another_type_is_refused_with_the_column_and_both_types(
+    trained: tuple[Outcome, Path], column: str, kind: str, value: object, types: str
+) -> None:
+    import tensorflow as tf
+
+    serve = tf.saved_model.load(str(Bundle.open(trained[1]).path("saved_model")))
+    example = tf.train.Example()
+    getattr(example.features.feature[column], kind).value.append(value)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"Key: {column}, .*{types}"):
+        serve.signatures["serving_examples"](examples=tf.constant([example.SerializeToString()]))
+
+
+RECURRENT = """
+import keras
+def build(spec, family, seed):
+    dense = keras.Input((len(spec.dense),), name="dense")
+    ids = keras.Input((len(spec.ids),), dtype="int32", name="ids")
+    read = keras.layers.LSTM(4)(keras.ops.expand_dims(dense, 2))
+    return keras.Model({"dense": dense, "ids": ids}, keras.layers.Dense(1, name="last")(read))
+"""
+
+
+def test_a_form_that_converts_and_does_not_run_is_named_with_its_operators(
+    small_features: Path, tft_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "a_recurrent_keras_model.py").write_text(RECURRENT)
+    model = {"model": OWN | {"tensorflow": "a_recurrent_keras_model:build"}}
+    values = settings(epochs=1).model_dump() | model
+    folder = tmp_path / "model"
+    folder.mkdir()
+    with pytest.raises(
+        SettingsError, match=r"LiteRT lacks FlexTensorListReserve, .*FlexTensorListStack"
+    ) as caught:
+        run(TrainTensorflowSettings.model_validate(values), small_features, tft_graph, folder)
+    assert "leave litert out of train.forms" in caught.value.remedy
+    assert not (folder / "contract.json").exists()
+
+
+def test_what_litert_cannot_even_keep_is_named(small_spec: FeatureSpec) -> None:
+    import keras
+    import tensorflow as tf
+
+    from components.train_tensorflow.litert import to_litert
+
+    class InPython(keras.layers.Layer):
+        def call(self, dense: Any) -> Any:
+            return tf.ensure_shape(tf.py_function(lambda x: x, [dense], tf.float32), dense.shape)
+
+    inputs = {
+        "dense": keras.Input((2,), name="dense"),
+        "ids": keras.Input((2,), dtype="int32", name="ids"),
+    }
+    model = keras.Model(inputs, keras.ops.sum(InPython()(inputs["dense"]), axis=1))
+    with pytest.raises(SettingsError, match=r"litert: LiteRT lacks tf\.EagerPyFunc$") as caught:
+        to_litert(model, small_spec)
+    assert "leave litert out of train.forms" in caught.value.remedy
+
+
+def test_a_form_that_is_left_out_is_not_written(
+    small_features: Path, tft_graph: Path, tmp_path: Path
+) -> None:
+    run(settings(epochs=1, forms=["litert"]), small_features, tft_graph, tmp_path)
+    assert [form.name for form in Bundle.open(tmp_path).contract.forms] == ["onnx", "litert"]
+    assert not (tmp_path / "saved_model").exists()
 
 
 def test_no_path_of_the_repository_is_inside_the_bundle(trained: tuple[Outcome, Path]) -> None:

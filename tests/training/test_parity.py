@@ -13,6 +13,7 @@ from components.core.errors import IntegrityError
 from components.core.features import FeatureArrays, FeatureSpec
 from components.training.fitting import Fit
 from components.training.parity import TOLERANCE, UNSEEN, Evaluated, edge_rows, predict_all, prove
+from components.training.proof import Prover
 from components.training.sealing import (
     Preprocessing,
     Trained,
@@ -60,7 +61,8 @@ def test_a_model_that_is_not_the_frameworks_is_never_sealed(
 
     evaluated = Evaluated.by(predict, evaluation)
     with pytest.raises(IntegrityError, match="onnx form differs"):
-        write_raw_onnx(tmp_path, small_model(), preprocessing, predict, evaluated)
+        written = write_raw_onnx(tmp_path, small_model(), preprocessing)
+        Prover("onnx").prove(tmp_path, [written], preprocessing.evidence(predict, evaluated))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,79 @@
+"""What a form is compared on: rows, and what the framework itself gave for each.
+
+Rules: raw rows reach the edges of the preprocessing; features are those of the raw rows and, after
+them, of every evaluation row, so that the small batches too meet the edges; both lie in a folder,
+for a process that never saw the trainer; a value comes back as it was, an absent one included.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.core.features import FeatureArrays
+from components.training.parity import Evaluated, Predict, predict_all
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Inputs by name, and the framework's own probability of each row."""
+
+    inputs: Mapping[str, Array]
+    expected: Array
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Raw rows and features, each with what the framework gave."""
+
+    raw: Rows
+    features: Rows
+
+    @classmethod
+    def of(
+        cls,
+        predict: Predict,
+        evaluated: Evaluated,
+        raw: Mapping[str, Array],
+        edges: FeatureArrays,
+    ) -> Evidence:
+        """Predict the edge rows; `edges` are the features of the `raw` rows."""
+        on_edges = predict_all(predict, edges)
+        inputs = {
+            "dense": np.concatenate([edges.dense, evaluated.arrays.dense]),
+            "ids": np.concatenate([edges.ids, evaluated.arrays.ids]),
+        }
+        expected = np.concatenate([on_edges, evaluated.predictions])
+        return cls(Rows(raw, on_edges), Rows(inputs, expected))
+
+    def write(self, folder: Path) -> None:
+        """Write the evidence into a folder.
+
+        Raw rows are few, and JSON's numbers hold a float32 exactly; pyarrow would import pandas.
+        """
+        for name, values in self.features.inputs.items():
+            np.save(folder / f"{name}.npy", values)
+        np.save(folder / "features.npy", self.features.expected)
+        np.save(folder / "raw.npy", self.raw.expected)
+        raw = {name: values.tolist() for name, values in self.raw.inputs.items()}
+        (folder / "raw.json").write_text(json.dumps(raw), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Evidence:
+        """Read the evidence of a folder; features are mapped."""
+        features = {name: np.load(folder / f"{name}.npy", "r") for name in ("dense", "ids")}
+        raw = {
+            name: np.array(values, object if isinstance(values[0], str) else np.float32)
+            for name, values in json.loads((folder / "raw.json").read_bytes()).items()
+        }
+        return cls(
+            Rows(raw, np.load(folder / "raw.npy")),
+            Rows(features, np.load(folder / "features.npy")),
+        )

@@ -1,0 +1,131 @@
+"""One process of the proof, which never saw the trainer: `-m` this, FOLDER PROCESS.
+
+The folder holds request.json ({"processes": {PROCESS: [{name, path}]}, "threads"}) and the evidence
+(components/training/evidence.py). What was found is written beside it as PROCESS.json: {"forms"} or
+{"error"}; a process that ends in the midst leaves {"proving"} with the form's name.
+
+Rules: a form is loaded from its file, by its own runtime, and called at each of BATCH_SIZES; what
+it gives is compared row by row with what the framework gave; the ONNX form is run whole, on raw
+rows, and from its features on; the SavedModel by both of its signatures. Whatever a form raises
+comes back as one error that names the form.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.core.artifacts import read_json, write_json
+from components.core.bundle import Parity
+from components.core.errors import SettingsError, TandemError
+from components.core.operators import operators_of
+from components.core.runtimes import RUNTIMES, Array, Score, onnx_score, open_form, open_saved_model
+from components.training.evidence import Evidence
+from components.training.parity import prove
+
+BATCH_SIZES = (1, 7, 1024)
+# Calls of the small sizes; the largest goes through every row.
+SMALL_CALLS = 16
+REQUEST = "request.json"
+
+
+def main(arguments: list[str]) -> int:
+    """Prove the forms of one process; the exit code is that of the error, which is written."""
+    folder, process = Path(arguments[0]), arguments[1]
+    request, answer = read_json(folder / REQUEST), folder / f"{process}.json"
+    evidence, found = Evidence.read(folder), {}
+    for form in request["processes"][process]:
+        name = form["name"]
+        write_json(answer, {"proving": name})
+        try:
+            found[name] = _prove(name, Path(form["path"]), evidence, request["threads"])
+        except Exception as error:  # noqa: BLE001 - the very top of a process for users' operators
+            traceback.print_exc()
+            known = error if isinstance(error, TandemError) else _unrunnable(name, error)
+            write_json(answer, {"error": known.to_dict()})
+            return known.exit_code
+    write_json(answer, {"forms": found})
+    return 0
+
+
+def _prove(name: str, path: Path, evidence: Evidence, threads: int) -> dict[str, Any]:
+    """Return the operators and the parity of one form."""
+    parities = [
+        _compare(name, score, inputs, expected)
+        for score, inputs, expected in _cases(name, path, evidence, threads)
+    ]
+    parity = Parity(
+        rows=max(part.rows for part in parities),
+        batch_sizes=BATCH_SIZES,
+        max_abs_difference=max(part.max_abs_difference for part in parities),
+        tolerance=parities[0].tolerance,
+    )
+    return {"operators": operators_of(name, path), "parity": parity.model_dump(mode="json")}
+
+
+def _cases(
+    name: str, path: Path, evidence: Evidence, threads: int
+) -> Iterator[tuple[Score, Mapping[str, Array], Array]]:
+    """Yield each way to call a form, its inputs, and what the framework gave for them."""
+    raw, features = evidence.raw, evidence.features
+    if name == "onnx":
+        yield open_form(name, path, threads), raw.inputs, raw.expected
+        yield _from_features(path, threads), features.inputs, features.expected
+    elif name == "saved_model":
+        for score in open_saved_model(path, threads).values():
+            yield score, raw.inputs, raw.expected
+    else:
+        yield open_form(name, path, threads), features.inputs, features.expected
+
+
+def _from_features(path: Path, threads: int) -> Score:
+    """Return the part of the ONNX form that follows its preprocessing: the bytes as they lie."""
+    import onnx
+    import onnxruntime
+
+    from components.core.bundle import session_options
+    from components.training.composition import features_part
+
+    part = features_part(onnx.load(str(path))).SerializeToString()
+    options = session_options(threads)
+    return onnx_score(
+        onnxruntime.InferenceSession(part, options, providers=["CPUExecutionProvider"])
+    )
+
+
+def _compare(name: str, score: Score, inputs: Mapping[str, Array], expected: Array) -> Parity:
+    """Return the largest difference over all batch sizes; IntegrityError over the tolerance."""
+    found = []
+    for size in BATCH_SIZES:
+        rows = len(expected) if size == BATCH_SIZES[-1] else min(len(expected), size * SMALL_CALLS)
+        parts = [
+            score({key: values[start : min(start + size, rows)] for key, values in inputs.items()})
+            for start in range(0, rows, size)
+        ]
+        found.append(prove(name, expected[:rows], np.concatenate(parts), f" at batches of {size}"))
+    most = max(parity.max_abs_difference for parity in found)
+    return found[-1].model_copy(update={"max_abs_difference": most})
+
+
+def _unrunnable(name: str, error: Exception) -> SettingsError:
+    lines = str(error).strip().splitlines()
+    cause = lines[0][:300] if lines else "no message"
+    return SettingsError(
+        f"the {name} form was converted but does not run in {RUNTIMES[name]}: "
+        f"{type(error).__name__}: {cause}",
+        remedy="keep the model function to operators that every form carries, "
+        "or leave the form out of train.forms",
+    )
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # nothing is left to do, and runtimes take their time to tear down
