@@ -36,7 +36,7 @@ SERVERS: Mapping[str, tuple[str, ...]] = {
         "tensorflow_model_analysis",
         "onnxruntime",
     ),
-    "torch": (*_LIGHT_MODULES, "torch"),
+    "torch": (*_LIGHT_MODULES, "torch", "torch.export.pt2_archive"),
     "mlflow": (
         *_WRAPPER,
         "components.register_models.slim_mlflow",
