@@ -1,9 +1,9 @@
 """evaluate_models: measure both bundles, and the champion, as a consumer would.
 
-Reads nothing but the bundles (contract and model.onnx) and the untransformed rows of the eval
-split; the trainers' own numbers are not looked at. Writes `evaluation` (evaluation.json, and TFMA
-results in a folder for each model), which repeats for the same bundles, and `measurements`, which
-does not. It judges nothing: gates are decide_release's.
+Reads nothing but the bundles and the untransformed rows of the eval split: quality is that of
+model.onnx, the form that is served; the trainers' own numbers are not looked at. Writes
+`evaluation` (evaluation.json, and TFMA results in a folder for each model), which repeats for the
+same bundles, and `measurements`, which does not. It judges nothing: gates are decide_release's.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from components.evaluate_models.candidates import (
     open_candidate,
     open_champion,
 )
-from components.evaluate_models.evaluation import Rows, evaluate
+from components.evaluate_models.evaluation import CHAMPION, Rows, evaluate
 from components.evaluate_models.intervals import Floats
 from components.evaluate_models.slices import OVERALL, Partition, partitions
 from components.evaluate_models.tfma_results import write_results
-from components.evaluate_models.timing import THREADS, machine, time_model
+from components.evaluate_models.timing import THREADS, machine, time_model, time_other_forms
 
 SPLIT = "eval"
 EVALUATION_FILE = "evaluation.json"
@@ -102,8 +102,10 @@ def _measure(
     timed = {}
     for model in models:
         inputs = raw_inputs(first, model.bundle.contract.input_types)
-        taken = time_model(model.scorer, inputs, options.latency_runs, options.batch_rows)
-        timed[model.name] = taken | {"size_bytes": model.size_bytes()}
+        often = (inputs, options.latency_runs, options.batch_rows)
+        timed[model.name] = time_model(model.scorer, *often) | {"size_bytes": model.size_bytes()}
+        if model.name != CHAMPION:  # its other forms are nobody's choice any more
+            timed[model.name]["other_forms"] = time_other_forms(model.bundle, *often)
     speed = {"version": 1, "threads": THREADS, "machine": machine(), "models": timed}
     write_json(measurements / MEASUREMENTS_FILE, speed)
     return speed

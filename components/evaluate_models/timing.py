@@ -1,9 +1,10 @@
-"""How fast and how large the served form is: one row, a batch, bytes.
+"""How fast the forms are that take raw rows: one row, a batch, and for those not served, loading.
 
-Rules: what is timed is a call of the served form: raw inputs in memory to probabilities, with the
-preprocessing that the form carries, on one thread; every series starts with calls that do not
-count; single calls go through different rows. Batches are timed a tenth as often, at least ten
-times. These numbers are of this machine and this moment: they are outside reproducibility.
+Rules: what is timed is a call of a form by its own runtime: raw inputs in memory to probabilities,
+with the preprocessing that the form carries, on one thread, one form after another; every series
+starts with calls that do not count; single calls go through different rows. Batches are timed a
+tenth as often, at least ten times. These numbers are of this machine and this moment: they are
+outside reproducibility.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import cycle, islice
 from pathlib import Path
@@ -19,8 +21,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from components.core.bundle import Bundle
 from components.core.examples import batches
+from components.core.runtimes import Score, open_form
 
+SERVED = "onnx"
 THREADS = 1
 WARM_UP = 5
 LEAST_BATCHES = 10
@@ -32,6 +37,27 @@ class Scorer(Protocol):
 
     def score(self, inputs: Inputs) -> Any:
         """Return one probability a row."""
+
+
+@dataclass(frozen=True)
+class FormScorer:
+    """A form by its own runtime."""
+
+    score: Score
+
+
+def time_other_forms(
+    bundle: Bundle, inputs: Inputs, runs: int, batch_rows: int
+) -> dict[str, dict[str, Any]]:
+    """Return the speed of each form that is not served, and the milliseconds of loading it."""
+    timed: dict[str, dict[str, Any]] = {}
+    for form in bundle.contract.forms:
+        if form.takes == "raw_rows" and form.name != SERVED:
+            started = time.perf_counter_ns()
+            scorer = FormScorer(open_form(form.name, bundle.path(form.name), THREADS))
+            load_ms = round((time.perf_counter_ns() - started) / 1e6, 1)
+            timed[form.name] = time_model(scorer, inputs, runs, batch_rows) | {"load_ms": load_ms}
+    return timed
 
 
 def time_model(scorer: Scorer, inputs: Inputs, runs: int, batch_rows: int) -> dict[str, Any]:

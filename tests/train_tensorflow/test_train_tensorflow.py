@@ -164,6 +164,24 @@ def test_the_signature_of_examples_gives_what_the_one_of_columns_does(
     np.testing.assert_array_equal(signatures["serving_examples"](rows), expected)
 
 
+def test_the_saved_model_is_timed_beside_the_form_that_is_served(
+    trained: tuple[Outcome, Path],
+) -> None:
+    from components.evaluate_models.timing import time_other_forms
+
+    rows = {
+        "delay": np.ones(30, np.float32),
+        "hour": np.ones(30, np.float32),
+        "carrier": np.full(30, "B6", object),
+        "origin": np.full(30, "JFK", object),
+    }
+    timed = time_other_forms(Bundle.open(trained[1]), rows, runs=20, batch_rows=8)
+    assert list(timed) == ["saved_model"]
+    assert timed["saved_model"]["load_ms"] > 0
+    assert timed["saved_model"]["one_row_ms"]["p50"] > 0
+    assert timed["saved_model"]["batch_rows"] == 8
+
+
 @pytest.mark.parametrize(
     ("column", "kind", "value", "types"),
     [
