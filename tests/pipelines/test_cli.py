@@ -34,6 +34,8 @@ COMMANDS = [
     ["audit", "trace"],
     ["waive"],
     ["export-features"],
+    ["models", "inspect"],
+    ["models", "predict"],
     ["schema", "infer"],
     ["schema", "review"],
     ["schema", "update"],

@@ -1,0 +1,52 @@
+"""What can be typed after `tandem models`. Standard library only."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+PATH_HELP = "a bundle's folder, the one that holds contract.json"
+
+
+def add_models(commands: Any, add: Callable[..., Any]) -> None:
+    """Add `tandem models` and what is below it; `add` is the parser's way to add a command."""
+    models = commands.add_parser(
+        "models",
+        help="look at an exported model, and predict with any of its forms",
+        description="Look at an exported model, and predict with any of its forms.",
+        epilog="example:\n  tandem models inspect path/to/bundle",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    below = models.add_subparsers(metavar="COMMAND", required=True)
+    inspect = add(
+        below,
+        "inspect",
+        "pipelines.cli.models:inspect",
+        "check a bundle's files and say what it takes, gives and was proven to give",
+        "tandem models inspect path/to/bundle",
+    )
+    inspect.add_argument("path", metavar="PATH", help=PATH_HELP)
+    predict = add(
+        below,
+        "predict",
+        "pipelines.cli.models:predict",
+        "give the probability of each row of a file",
+        "tandem models predict path/to/bundle --input rows.csv --form litert",
+    )
+    predict.add_argument("path", metavar="PATH", help=PATH_HELP)
+    predict.add_argument(
+        "--input",
+        metavar="FILE",
+        required=True,
+        help="raw rows as CSV, or as Parquet (*.parquet), with the bundle's input columns",
+    )
+    predict.add_argument(
+        "--form",
+        default="onnx",
+        metavar="NAME",
+        help="onnx, saved_model, torch_export or litert, as `inspect` lists them (default: onnx)",
+    )
+    predict.add_argument(
+        "-o", "--output", metavar="FILE", help="a CSV file (default: standard output)"
+    )

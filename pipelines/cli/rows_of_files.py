@@ -1,0 +1,60 @@
+"""Raw rows of a CSV or Parquet file, with the column types that a model asks for.
+
+Rules: a column is read as the type that the contract names, so a code such as 00123 stays the text
+that it is and a value that is no number is an error; an empty field is a missing value; columns
+that the model does not take are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+
+from components.core.errors import DataError
+
+ROWS_AT_ONCE = 65_536
+_TYPES = {"float32": pa.float64(), "string": pa.string()}
+
+
+def rows_of(file: Path, inputs: Mapping[str, str]) -> Iterator[pa.Table]:
+    """Yield a file's rows in tables of the columns {name: "float32" or "string"}.
+
+    Raises DataError for a file that is not there, lacks a column or holds what is not of its type.
+    """
+    read = _parquet if file.suffix == ".parquet" else _csv
+    try:
+        yield from read(file, inputs)
+    except FileNotFoundError:
+        raise DataError(f"there is no file {file}", remedy="name a file of rows") from None
+    except (OSError, pa.ArrowException, KeyError) as error:
+        cause = str(error).strip().splitlines()[0]
+        raise DataError(
+            f"{file} cannot be read as rows of this model: {cause}",
+            remedy=f"give a file with the columns {', '.join(inputs)}",
+        ) from error
+
+
+def _csv(file: Path, inputs: Mapping[str, str]) -> Iterator[pa.Table]:
+    from pyarrow import csv
+
+    options = csv.ConvertOptions(
+        column_types={name: _TYPES[kind] for name, kind in inputs.items()},
+        include_columns=list(inputs),
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
+    with csv.open_csv(file, convert_options=options) as reader:
+        for batch in reader:
+            yield pa.Table.from_batches([batch])
+
+
+def _parquet(file: Path, inputs: Mapping[str, str]) -> Iterator[pa.Table]:
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(file) as opened:
+        if lacking := [name for name in inputs if name not in opened.schema_arrow.names]:
+            raise KeyError(f"it has no column {lacking[0]}")
+        for batch in opened.iter_batches(ROWS_AT_ONCE, columns=list(inputs)):
+            yield pa.Table.from_batches([batch])
