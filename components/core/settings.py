@@ -153,6 +153,55 @@ class ModelFamily(Section):
         return frozenset(every - {*HYPER_PARAMETERS[self.family]} | {"pytorch", "tensorflow"})
 
 
+class Between(Section):
+    """Numbers from low to high, both included; whole ones where both are whole."""
+
+    low: Annotated[int | float, BeforeValidator(_no_truth)]
+    high: Annotated[int | float, BeforeValidator(_no_truth)]
+    log: bool = Field(default=False, description="draw the logarithm evenly, not the number")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Between:
+        if not self.low < self.high:
+            raise ValueError(f"low {self.low:g} is not below high {self.high:g}")
+        if self.log and self.low <= 0:
+            raise ValueError("a logarithm needs a low above 0")
+        return self
+
+
+class OneOf(Section):
+    """Values of which each trial takes one."""
+
+    one_of: tuple[Any, ...] = Field(min_length=2)
+
+
+class Search(Section):
+    """Which settings each trainer searches, before it trains with the best ones found."""
+
+    trials: Count = 20
+    parameters: Mapping[str, Between | OneOf] = Field(
+        min_length=1, description="by key: train.learning_rate, model.dropout and the like"
+    )
+
+    @model_validator(mode="after")
+    def _searchable(self) -> Search:
+        known = [f"train.{name}" for name in SEARCHED_TRAIN]
+        known += [f"model.{name}" for names in HYPER_PARAMETERS.values() for name in names]
+        if unknown := sorted(self.parameters.keys() - known):
+            names = ", ".join(dict.fromkeys(known))
+            raise ValueError(f"{unknown[0]} cannot be searched; these can: {names}")
+        return self
+
+
+SEARCHED_TRAIN = (
+    "learning_rate",
+    "batch_size",
+    "schedule",
+    "warmup_steps",
+    "clip_norm",
+    "weight_decay",
+    "class_weights",
+)
 Device = Literal["auto", "cpu", "cuda", "tpu"]
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -229,11 +278,16 @@ class Train(Section):
         description="what is exported beside ONNX, each by its own framework; leave out what the "
         "model's operators cannot be carried to",
     )
+    search: Search | None = Field(
+        default=None,
+        description="trials whose validation loss decides what each trainer trains with",
+    )
 
     @model_validator(mode="after")
     def _measured(self) -> Train:
-        if self.patience is not None and not self.validation_share:
-            raise ValueError("patience needs a validation_share above 0")
+        for name in ("patience", "search"):
+            if getattr(self, name) is not None and not self.validation_share:
+                raise ValueError(f"{name} needs a validation_share above 0")
         return self
 
 

@@ -8,6 +8,7 @@ evaluate_models does, from the bundle alone.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from components.core.outcome import Outcome
 from components.core.settings import ModelFamily, Section, Train
@@ -39,22 +40,33 @@ def train_pytorch(
     from components.core.features import FeatureSpec, load_split
     from components.train_pytorch import export, training
     from components.training.checkpoints import Checkpoints
+    from components.training.fitting import Fit
     from components.training.functions import MODEL_FUNCTION, family_of, load_model_function
     from components.training.parity import Evaluated
     from components.training.proof import Prover
     from components.training.sealing import Preprocessing, Trained, outcome, seal, write_raw_onnx
+    from components.training.search import tuned
     from components.training.users_line import naming_the_users_line
 
-    train, name = settings.train, settings.model.function("pytorch")
+    name, arrays = settings.model.function("pytorch"), load_split(features, "train")
     proof = Prover("torch_export")
-    training.fix_machine(train)
-    kept = Checkpoints(checkpoints, train)
     spec, preprocessing = FeatureSpec.read(features), Preprocessing.read(transform_graph)
-    with naming_the_users_line(name, MODEL_FUNCTION):
-        model = load_model_function(name)(spec, settings.model, train.seed)
-        export.check_model(model, spec, name)
+
+    def build(family: ModelFamily, train: Train) -> Any:
+        training.fix_machine(train)
+        with naming_the_users_line(name, MODEL_FUNCTION):
+            model = load_model_function(name)(spec, family, train.seed)
+            export.check_model(model, spec, name)
+        return model
+
+    def fitted(model: Any, train: Train, kept: Path | None = None) -> Fit:
+        with naming_the_users_line(name, MODEL_FUNCTION, on_rows=True):
+            return training.fit_model(model, arrays, train, Checkpoints(kept, train))
+
+    found = tuned(settings.model, settings.train, lambda *given: fitted(build(*given), given[1]))
+    train, model = found.train, build(found.model, found.train)
+    done = fitted(model, train, checkpoints)
     with naming_the_users_line(name, MODEL_FUNCTION, on_rows=True):
-        done = training.fit_model(model, load_split(features, "train"), train, kept)
         program, predict = export.trace(model, spec), export.predictor(model)
         evaluated = Evaluated.by(predict, load_split(features, "eval"))
         exported = export.to_onnx(program, preprocessing.opset)
@@ -70,6 +82,7 @@ def train_pytorch(
         weights=training.weight_arrays(model),
         parameters=training.parameter_count(model),
         fit=done,
+        search=found.facts,
         evaluated_rows=len(evaluated.predictions),
     )
     contract = seal(pytorch_model, trained, preprocessing, forms)

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from components.core.settings import Precision
+from components.core.settings import ModelFamily, Precision, Train
 from components.training.precision import GROWTH_STEPS, INITIAL_SCALE
 
 _POLICIES = {"fp32": "float32", "bf16": "mixed_bfloat16", "fp16": "mixed_float16"}
@@ -34,12 +34,15 @@ def policy(precision: Precision) -> Iterator[None]:
 
 
 def in_float32(
-    trained: keras.Model, precision: Precision, build: Callable[[], keras.Model]
+    trained: keras.Model,
+    family: ModelFamily,
+    train: Train,
+    build: Callable[[ModelFamily, Train], keras.Model],
 ) -> keras.Model:
     """Return the model that computes in float32 with the weights that were trained."""
-    if precision == "fp32":
+    if train.precision == "fp32":
         return trained
-    model = build()
+    model = build(family, train.model_copy(update={"precision": "fp32"}))
     model.set_weights(trained.get_weights())
     return model
 

@@ -45,27 +45,34 @@ def train_tensorflow(
     from components.train_tensorflow.litert import write_litert
     from components.train_tensorflow.saved_model import write_saved_model
     from components.training.checkpoints import Checkpoints
+    from components.training.fitting import Fit
     from components.training.functions import MODEL_FUNCTION, family_of, load_model_function
     from components.training.parity import Evaluated
     from components.training.proof import Prover
     from components.training.sealing import Preprocessing, Trained, outcome, seal, write_raw_onnx
+    from components.training.search import tuned
     from components.training.users_line import naming_the_users_line
 
-    train, name = settings.train, settings.model.function("tensorflow")
+    name, arrays = settings.model.function("tensorflow"), load_split(features, "train")
     proof = Prover("saved_model")
-    threads = training.fix_machine(train)
-    kept = Checkpoints(checkpoints, train)
     spec, preprocessing = FeatureSpec.read(features), Preprocessing.read(transform_graph)
 
-    def build() -> Any:
-        return load_model_function(name)(spec, settings.model, train.seed)
+    def build(family: ModelFamily, train: Train) -> Any:
+        training.fix_machine(train)
+        with naming_the_users_line(name, MODEL_FUNCTION), precision.policy(train.precision):
+            model = load_model_function(name)(spec, family, train.seed)
+            export.check_model(model, spec, name)
+        return model
 
-    with naming_the_users_line(name, MODEL_FUNCTION), precision.policy(train.precision):
-        trained_model = build()
-        export.check_model(trained_model, spec, name)
+    def fitted(model: Any, train: Train, kept: Path | None = None) -> Fit:
+        with naming_the_users_line(name, MODEL_FUNCTION, on_rows=True):
+            return training.fit_model(model, arrays, train, Checkpoints(kept, train))
+
+    found = tuned(settings.model, settings.train, lambda *given: fitted(build(*given), given[1]))
+    train, trained_model = found.train, build(found.model, found.train)
+    done = fitted(trained_model, train, checkpoints)
+    model = precision.in_float32(trained_model, found.model, train, build)
     with naming_the_users_line(name, MODEL_FUNCTION, on_rows=True):
-        done = training.fit_model(trained_model, load_split(features, "train"), train, kept)
-        model = precision.in_float32(trained_model, train.precision, build)
         scored = export.scored(model, spec)
         predict, exported = export.predictor(scored), export.to_onnx(scored, spec)
         evaluated = Evaluated.by(predict, load_split(features, "eval"))
@@ -83,7 +90,9 @@ def train_tensorflow(
         weights=training.weight_arrays(model),
         parameters=training.parameter_count(model),
         fit=done,
+        search=found.facts,
         evaluated_rows=len(evaluated.predictions),
     )
     contract = seal(tensorflow_model, trained, preprocessing, forms)
+    threads = training.threads_in_use()
     return outcome("tensorflow_model", trained, contract, train, threads, training.DETERMINISM)

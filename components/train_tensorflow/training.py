@@ -31,11 +31,11 @@ DETERMINISM = "tf.config.experimental.enable_op_determinism"
 log = logging.getLogger(__name__)
 
 
-def fix_machine(train: Train) -> int:
-    """Fix this process's device, threads, seed and algorithms; return the threads that hold.
+def fix_machine(train: Train) -> None:
+    """Fix this process's device, threads, seed and algorithms.
 
-    0 means all. TensorFlow takes its threads once, before its first tensor; a process that has used
-    it before keeps what it had. Raises SettingsError for a device that is absent.
+    TensorFlow takes its threads once, before its first tensor; a process that has used it before
+    keeps what it had. Raises SettingsError for a device that is absent.
     """
     use_device(train.device)
     keras.utils.clear_session()
@@ -46,6 +46,10 @@ def fix_machine(train: Train) -> int:
         tf.config.threading.set_inter_op_parallelism_threads(1)
     except RuntimeError as error:
         log.warning("threads stay as they are: %s", error)
+
+
+def threads_in_use() -> int:
+    """Return the threads that hold in this process; 0 means all."""
     return int(tf.config.threading.get_intra_op_parallelism_threads())
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -125,6 +125,7 @@ class Trained:
     parameters: int
     fit: Fit
     evaluated_rows: int
+    search: Mapping[str, Any] = field(default_factory=dict)
 
 
 def seal(
@@ -178,6 +179,7 @@ def outcome(
     facts = {
         "rows_by_split": {"train": trained.fit.epoch_rows[-1], "eval": trained.evaluated_rows},
         **trained.fit.facts(train),
+        **trained.search,
         "parameters": contract.parameters,
         "weights_sha256": contract.weights_sha256,
         "seed": train.seed,

@@ -135,7 +135,7 @@ def test_the_exported_model_computes_in_float32_with_the_weights_that_were_train
     train = settings(precision)
     trained = build("tensorflow", spec, train)
     fit(trainer_of("tensorflow", trained, arrays, train), arrays, train)
-    exported = in_float32(trained, precision, lambda: build("tensorflow", spec, settings("fp32")))
+    exported = in_float32(trained, FAMILY, train, lambda _, given: build("tensorflow", spec, given))
     rows = {"dense": arrays.dense[:50], "ids": arrays.ids[:50]}
     served, in_training = exported(rows).numpy(), trained(rows).numpy()
     assert served.dtype == np.float32

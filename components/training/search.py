@@ -1,0 +1,117 @@
+"""Hyper-parameter search by Optuna: trials of the settings' own keys, judged by validation loss.
+
+Rules: the sampler is TPE (Bergstra et al., Algorithms for Hyper-Parameter Optimization, 2011),
+seeded by train.seed, and trials come one after the other, so a search repeats; a trial whose
+training cannot be finished counts as failed and is recorded with its cause; every trial is in the
+record. The evaluation split has no part in it. Each trainer searches for itself: the two may end
+with different settings, and the record says which.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from components.core.errors import DataError, SettingsError
+from components.core.settings import Between, ModelFamily, OneOf, Train
+from components.training.fitting import Fit
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+log = logging.getLogger(__name__)
+Values = Mapping[str, Any]
+Training = Callable[[ModelFamily, Train], Fit]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The settings to train with, and what the record says of how they were found."""
+
+    model: ModelFamily
+    train: Train
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def tuned(model: ModelFamily, train: Train, training: Training) -> Tuned:
+    """Return the best settings of all trials; without a search, the settings as they are.
+
+    `training` trains by the settings it is given. Raises DataError where every trial failed
+    and SettingsError where a trial's values do not go together.
+    """
+    if train.search is None:
+        return Tuned(model, train)
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=train.seed))
+    trials: list[dict[str, Any]] = []
+    for number in range(1, train.search.trials + 1):
+        trial = study.ask()
+        values = {name: _drawn(trial, name, s) for name, s in train.search.parameters.items()}
+        outcome = _outcome(model, train, values, training)
+        loss = outcome.get("validation_loss")
+        failed = optuna.trial.TrialState.FAIL if loss is None else None
+        study.tell(trial, loss, failed)
+        trials.append({"values": values, **outcome})
+        log.info("trial %d of %d: %s", number, train.search.trials, trials[-1])
+    best = _best(trials)
+    found = changed(model, train, trials[best - 1]["values"])
+    return Tuned(*found, facts={"search": {"best_trial": best, "trials": trials}})
+
+
+def changed(model: ModelFamily, train: Train, values: Values) -> tuple[ModelFamily, Train]:
+    """Return the settings with a trial's values in them, and without the search."""
+    sections: dict[str, dict[str, Any]] = {
+        "model": model.model_dump(),
+        "train": train.model_dump() | {"search": None},
+    }
+    for key, value in values.items():
+        section, _, name = key.partition(".")
+        sections[section][name] = value
+    try:
+        return (
+            ModelFamily.model_validate(sections["model"]),
+            Train.model_validate(sections["train"]),
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SettingsError(
+            f"a trial's values do not go together: {first['msg']}",
+            remedy="correct train.search.parameters",
+            actual=values,
+        ) from error
+
+
+def _drawn(trial: Trial, name: str, space: Between | OneOf) -> Any:
+    """Return the trial's value; of one of several, Optuna sees the place alone."""
+    if isinstance(space, OneOf):
+        return space.one_of[trial.suggest_categorical(name, range(len(space.one_of)))]
+    if isinstance(space.low, int) and isinstance(space.high, int):
+        return trial.suggest_int(name, space.low, space.high, log=space.log)
+    return trial.suggest_float(name, space.low, space.high, log=space.log)
+
+
+def _outcome(
+    model: ModelFamily, train: Train, values: Values, training: Training
+) -> dict[str, Any]:
+    """Train by a trial's values; return its loss, or why there is none."""
+    try:
+        return {"validation_loss": training(*changed(model, train, values)).validation_loss}
+    except DataError as error:
+        return {"failed": error.message}
+
+
+def _best(trials: list[dict[str, Any]]) -> int:
+    """Return the number, from 1, of the trial with the lowest loss; of equals the earliest."""
+    losses = {n: t["validation_loss"] for n, t in enumerate(trials, 1) if "validation_loss" in t}
+    if not losses:
+        raise DataError(
+            f"none of {len(trials)} trials could be trained: {trials[-1]['failed']}",
+            remedy="narrow train.search.parameters to values that train",
+        )
+    return min(losses, key=lambda number: losses[number])
