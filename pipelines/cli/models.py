@@ -1,8 +1,9 @@
 """`tandem models`: what a bundle holds, and the predictions of any of its forms.
 
 Rules: a bundle is opened only after its contract and every file were checked; a form that takes
-features gets them from the bundle's own preprocessing.onnx; rows are read, scored and written a
-batch at a time; an output file appears whole or not at all.
+features gets them from the bundle's own preprocessing.onnx; rows are read and scored a batch at a
+time, and only one JSON object holds all their probabilities; an output file appears whole or not at
+all.
 """
 
 from __future__ import annotations
@@ -121,12 +122,17 @@ def _size(path: Path) -> int:
 
 
 def _write(found: Iterator[np.ndarray[Any, Any]], stream: TextIO) -> int:
-    """Write a header and a line for each row; return the number of rows."""
-    count = 0
-    stream.write(f"{PROBABILITY}\n")
+    """Write a header and a line for each row; return the number of rows.
+
+    Nothing is written before the first rows could be read and scored.
+    """
+    count, header = 0, f"{PROBABILITY}\n"
     for part in found:
+        stream.write(header if count == 0 else "")
         stream.writelines(f"{value:.9g}\n" for value in part.tolist())
         count += len(part)
+    if count == 0:
+        stream.write(header)
     return count
 
 

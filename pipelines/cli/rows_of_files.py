@@ -1,13 +1,13 @@
 """Raw rows of a CSV or Parquet file, with the column types that a model asks for.
 
 Rules: a column is read as the type that the contract names, so a code such as 00123 stays the text
-that it is and a value that is no number is an error; an empty field is a missing value; columns
-that the model does not take are left out.
+that it is and a value that is no number is an error; only an empty field is a missing value, as in
+ingestion; columns that the model does not take are left out. What is said of a file has no values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from components.core.errors import DataError
 
 ROWS_AT_ONCE = 65_536
 _TYPES = {"float32": pa.float64(), "string": pa.string()}
+_VALUE = ": invalid value"  # from here on pyarrow quotes the file
 
 
 def rows_of(file: Path, inputs: Mapping[str, str]) -> Iterator[pa.Table]:
@@ -28,20 +29,20 @@ def rows_of(file: Path, inputs: Mapping[str, str]) -> Iterator[pa.Table]:
         yield from read(file, inputs)
     except FileNotFoundError:
         raise DataError(f"there is no file {file}", remedy="name a file of rows") from None
-    except (OSError, pa.ArrowException, KeyError) as error:
-        cause = str(error).strip().splitlines()[0]
-        raise DataError(
-            f"{file} cannot be read as rows of this model: {cause}",
-            remedy=f"give a file with the columns {', '.join(inputs)}",
-        ) from error
+    except (OSError, pa.ArrowException) as error:
+        cause = str(error).partition(_VALUE)[0].strip().partition("\n")[0]
+        raise _unusable(file, cause or type(error).__name__, inputs) from error
 
 
 def _csv(file: Path, inputs: Mapping[str, str]) -> Iterator[pa.Table]:
     from pyarrow import csv
 
+    with csv.open_csv(file) as reader:
+        _require_columns(file, inputs, reader.schema.names)
     options = csv.ConvertOptions(
         column_types={name: _TYPES[kind] for name, kind in inputs.items()},
         include_columns=list(inputs),
+        null_values=[""],
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
     )
@@ -54,7 +55,19 @@ def _parquet(file: Path, inputs: Mapping[str, str]) -> Iterator[pa.Table]:
     from pyarrow import parquet
 
     with parquet.ParquetFile(file) as opened:
-        if lacking := [name for name in inputs if name not in opened.schema_arrow.names]:
-            raise KeyError(f"it has no column {lacking[0]}")
+        _require_columns(file, inputs, opened.schema_arrow.names)
         for batch in opened.iter_batches(ROWS_AT_ONCE, columns=list(inputs)):
             yield pa.Table.from_batches([batch])
+
+
+def _require_columns(file: Path, inputs: Mapping[str, str], found: Sequence[str]) -> None:
+    lacking = [name for name in inputs if name not in found]
+    if lacking:
+        raise _unusable(file, f"it has no column {', '.join(lacking)}", inputs)
+
+
+def _unusable(file: Path, cause: str, inputs: Mapping[str, str]) -> DataError:
+    return DataError(
+        f"{file} cannot be read as rows of this model: {cause}",
+        remedy=f"give a file with the columns {', '.join(inputs)}",
+    )

@@ -18,6 +18,7 @@ from prepared_run import PreparedRun
 from components.core.bundle import Bundle, OnnxScorer
 from components.core.examples import ExamplesManifest
 from pipelines.cli import main
+from pipelines.cli.rows_of_files import rows_of
 
 pytestmark = pytest.mark.slow
 FORMS = {
@@ -117,10 +118,7 @@ def test_a_changed_bundle_is_not_used(
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [
-        ("carrier\nUA\n", "column"),
-        ("", "cannot be read as rows"),
-    ],
+    [("carrier\nUA\n", "it has no column"), ("", "cannot be read as rows")],
 )
 def test_a_file_without_the_models_columns_is_refused_with_their_names(
     small_run: PreparedRun,
@@ -147,9 +145,28 @@ def test_a_text_where_a_number_belongs_leaves_no_output(
     output.write_text("kept")
     words = ["predict", str(bundle_of(small_run, "pytorch")), "--input", str(file)]
     assert main(["models", *words, "-o", str(output)]) == 1
-    assert "far" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "CSV conversion error to double" in said
+    assert "far" not in said
     assert output.read_text() == "kept"
     assert {path.name for path in tmp_path.iterdir()} == {"rows.csv", "out.csv"}
+
+
+def test_only_an_empty_field_is_a_missing_value(
+    small_run: PreparedRun, rows: pa.Table, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = Bundle.open(bundle_of(small_run, "pytorch"))
+    first = rows.slice(0, 3)
+    place = first.column_names.index("carrier")
+    carriers = pa.array(["N/A", "", "null"])
+    given = first.set_column(place, "carrier", carriers)
+    file = tmp_path / "rows.csv"
+    csv.write_csv(given, file)
+    read = next(rows_of(file, bundle.contract.input_types))
+    assert read["carrier"].to_pylist() in (["N/A", "", "null"], ["N/A", None, "null"])
+    assert main(["models", "predict", str(bundle.folder), "--input", str(file), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    np.testing.assert_allclose(answer["probability"], OnnxScorer(bundle).predict(given), atol=1e-6)
 
 
 @pytest.mark.parametrize(
