@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv as python_csv
 import io
 import re
+from codecs import lookup
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class Header:
 
 def header_of(file: File, table: Table) -> Header:
     """Return the header (rule 3)."""
-    encoding = "utf-8-sig" if table.encoding.lower() in ("utf-8", "utf8") else table.encoding
+    encoding = "utf-8-sig" if lookup(table.encoding).name == "utf-8" else table.encoding
     try:
         with (
             open_text(file) as stream,

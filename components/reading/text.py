@@ -71,6 +71,7 @@ def require_text(file: File, encoding: str) -> None:
     """Raise DataError unless a file begins as text; SettingsError for an unknown encoding."""
     try:
         decoder = codecs.getincrementaldecoder(encoding)()
+        "".encode(encoding)  # a LookupError for what is no encoding of text, such as base64
     except LookupError as error:
         raise SettingsError(
             f"there is no encoding {encoding}, which {file.name} is to be read in",

@@ -1,8 +1,8 @@
 """Raw rows of a CSV or Parquet file, with the column types that a model asks for.
 
 Rules: a column is read as the type that the contract names, so a code such as 00123 stays the text
-that it is and a value that is no number is an error; only an empty field is a missing value, as in
-ingestion; columns that the model does not take are left out. What is said of a file has no values.
+that it is and a value that is no number is an error; only an empty field is a missing value;
+columns that the model does not take are left out. What is said of a file has no values.
 """
 
 from __future__ import annotations

@@ -92,9 +92,10 @@ def test_a_file_is_read_in_the_encoding_of_the_settings(
     assert found.to_pylist() == [{f"stadt {text}": text, "n": 1}]
 
 
-def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "utf_8", "U8"])
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "t.csv").write_bytes(b"\xef\xbb\xbfa,b\n1,2\n")
-    assert read(tmp_path / "t.csv").column_names == ["a", "b"]
+    assert read(tmp_path / "t.csv", encoding=encoding).column_names == ["a", "b"]
 
 
 @pytest.mark.parametrize("before", [b"\n", b"\r\n\r\n", b""])
@@ -109,10 +110,11 @@ def test_a_given_type_that_the_first_row_breaks_is_told_by_column_and_row(tmp_pa
         read(tmp_path / "t.csv", types={"age": "int64"})
 
 
-def test_an_unknown_encoding_is_the_settings_fault(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["klingon", "base64", "rot13"])
+def test_what_is_no_encoding_of_text_is_the_settings_fault(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "t.csv").write_bytes(b"a\n1\n")
-    with pytest.raises(SettingsError, match="there is no encoding klingon"):
-        opened(tmp_path / "t.csv", encoding="klingon")
+    with pytest.raises(SettingsError, match=f"there is no encoding {encoding}"):
+        opened(tmp_path / "t.csv", encoding=encoding)
 
 
 def test_delimiter_and_null_values_are_those_of_the_settings(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ The rules of components/core/settings.py hold. A column is named as it is called
 
 from components.core.data_settings.checks import Checks, Severity
 from components.core.data_settings.source import (
+    DELIMITER_PATTERN,
     ColumnKind,
     DataCard,
     DropRule,
@@ -26,6 +27,7 @@ from components.core.data_settings.transform import (
 )
 
 __all__ = [
+    "DELIMITER_PATTERN",
     "ONLY_SPAN",
     "SPAN_PATTERN",
     "WHOLE",

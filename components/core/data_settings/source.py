@@ -15,6 +15,7 @@ from components.core.settings import Digest, Integer, Name, Number, Section, Sha
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 Format = Literal["csv", "parquet", "arrow", "jsonl", "tfrecord"]
+DELIMITER_PATTERN = r"^[\x01-\x7F]$"
 ColumnKind = Literal["int64", "float64", "string", "timestamp"]
 
 
@@ -53,7 +54,9 @@ class Table(Section):
         "rows; a run without one fills its own id in, and so asks again",
     )
     encoding: Text = Field(default="utf-8", description="of CSV, as Python names encodings")
-    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
+    delimiter: Annotated[str, StringConstraints(pattern=DELIMITER_PATTERN)] = Field(
+        default=",", description="of CSV"
+    )
     null_values: tuple[str, ...] = ("", "NA")
     types: dict[Name, ColumnKind] = Field(
         default={}, description="types of columns where those found in the data are not right"
