@@ -44,6 +44,7 @@ from components.core.errors import (
 )
 from components.core.imports import recall
 from components.core.outcome import Outcome
+from components.core.quiet import be_quiet
 from components.core.resources import Stopwatch
 from components.core.stage_identity import (
     Stage,
@@ -76,6 +77,7 @@ def run_stage(
     `step` takes its artifacts as Path and its settings as the Section that annotates its
     `settings` argument. Raises what the step raises, as a TandemError.
     """
+    be_quiet()
     notary = connect()
     watch = Stopwatch()
     stage = _prepare(step, run, parameters, inputs)

@@ -13,9 +13,9 @@ import sys
 from typing import Any
 
 from components.core.errors import PlatformError, error_from_dict
+from components.core.quiet import QUIET
 from components.register_models.champion import surely_absent
 from pipelines.home import Home
-from pipelines.runners.servers import QUIET
 
 MODULE = "components.register_models.champion"
 SECONDS = 120

@@ -200,7 +200,6 @@ SEARCHED_TRAIN = (
     "warmup_steps",
     "clip_norm",
     "weight_decay",
-    "class_weights",
 )
 Device = Literal["auto", "cpu", "cuda", "tpu"]
 Precision = Literal["fp32", "bf16", "fp16"]

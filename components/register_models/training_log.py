@@ -1,8 +1,8 @@
 """What MLflow shows of a trainer: a run below the pipeline's, made from the trainer's record.
 
-Rules: a run is shown for a training that this run did; one that came from the cache has its run
-where it was done. What is shown is what the signed record says, whatever else the trainer printed.
-A second call finds the trainer's run by its parent, and goes on unless it is finished.
+Rules: a run is shown for a training that this run did, not for one that came from the cache; it
+shows what the signed record says, whatever else the trainer printed. A second call finds the
+trainer's run by its parent, and goes on unless it is finished.
 """
 
 from __future__ import annotations

@@ -90,6 +90,7 @@ class TorchTrainer:
         """
         rows = compared_rows(arrays)
         eager = self._computed(rows)
+        torch.compiler.reset()  # or a search's later models would be left uncompiled, silently
         compiled: nn.Module = torch.compile(self._model, dynamic=True)
         self._forward = compiled
         return compiled_difference(eager, self._computed(rows), self._train.precision)

@@ -38,6 +38,7 @@ def fix_machine(train: Train) -> None:
     keeps what it had. Raises SettingsError for a device that is absent.
     """
     use_device(train.device)
+    tf.config.experimental.enable_tensor_float_32_execution(False)  # 19 bits are not fp32
     keras.utils.clear_session()
     keras.utils.set_random_seed(train.seed)
     tf.config.experimental.enable_op_determinism()
@@ -170,7 +171,8 @@ class KerasTrainer:
             loss = self._loss_of(batch, training=True)
             derived = loss if scaling is None else loss * scaling.scale
         weights = [variable.value for variable in self._model.trainable_variables]
-        gradients = tape.gradient(derived, weights)
+        # A weight that the loss does not depend on has a gradient of zero, as far as Adam goes.
+        gradients = tape.gradient(derived, weights, unconnected_gradients="zero")
         if scaling is None:
             self._optimiser.apply(gradients, rate)
         else:
@@ -211,8 +213,11 @@ class KerasTrainer:
 
 
 def weight_arrays(model: keras.Model) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the model's weights by path; what it draws random numbers from is none."""
-    return {variable.path: variable.numpy() for variable in model.weights}
+    """Return the model's weights by number and path, because paths need not be unique.
+
+    What it draws random numbers from is no weight.
+    """
+    return {f"{n} {weight.path}": weight.numpy() for n, weight in enumerate(model.weights)}
 
 
 def parameter_count(model: keras.Model) -> int:

@@ -1,7 +1,7 @@
 """Devices by their names in the settings, the same for both frameworks.
 
 Rules: `auto` takes an accelerator where the framework finds one and the CPU where it does not; a
-device that is named and absent is refused before anything is read or trained, never replaced.
+device that is named and absent is refused before anything is trained, never replaced.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ def absent(device: str, framework: str, why: str) -> SettingsError:
     """Return the error for a device that was asked for by name."""
     return SettingsError(
         f"train.device is {device}, and {framework} has none: {why}",
-        remedy="set train.device=auto to take what is there, or run on a machine that has it",
+        remedy="set train.device=auto to take what is there, or run where the framework has it",
         expected=device,
         actual=why,
     )

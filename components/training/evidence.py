@@ -16,17 +16,18 @@ from typing import Any
 import numpy as np
 
 from components.core.features import FeatureArrays
-from components.training.parity import Evaluated, Predict, predict_all
+from components.training.parity import Evaluated, Predict, predict_all, scale_of
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Inputs by name, and the framework's own probability of each row."""
+    """Inputs by name, the framework's own probability of each row, and parity's scale of it."""
 
     inputs: Mapping[str, Array]
     expected: Array
+    scale: Array
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Evidence:
             "ids": np.concatenate([edges.ids, evaluated.arrays.ids]),
         }
         expected = np.concatenate([on_edges, evaluated.predictions])
-        return cls(Rows(raw, on_edges), Rows(inputs, expected))
+        scale = scale_of(inputs["dense"])
+        return cls(Rows(raw, on_edges, scale[: len(on_edges)]), Rows(inputs, expected, scale))
 
     def write(self, folder: Path) -> None:
         """Write the evidence into a folder.
@@ -73,7 +75,8 @@ class Evidence:
             name: np.array(values, object if isinstance(values[0], str) else np.float32)
             for name, values in json.loads((folder / "raw.json").read_bytes()).items()
         }
+        on_edges, scale = np.load(folder / "raw.npy"), scale_of(features["dense"])
         return cls(
-            Rows(raw, np.load(folder / "raw.npy")),
-            Rows(features, np.load(folder / "features.npy")),
+            Rows(raw, on_edges, scale[: len(on_edges)]),
+            Rows(features, np.load(folder / "features.npy"), scale),
         )

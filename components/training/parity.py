@@ -2,7 +2,9 @@
 
 Rules: a form is loaded in its own runtime, never in the object that made it; its output is
 compared on every evaluation row or on rows built to reach the edges of the preprocessing; a
-difference over the tolerance, or a value that is not a number, is an IntegrityError.
+difference over the tolerance, or a value that is not a number, is an IntegrityError. float32 keeps
+relative precision, so where a row's features are over ORDINARY, far from all that a model is
+trained on, its difference counts for as much less.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from components.core.examples import InputType
 from components.core.features import FeatureArrays
 
 TOLERANCE = 1e-5
+ORDINARY = 10.0
+"""The largest value of a feature, here mostly in standard deviations, at which rows count whole."""
 ROWS_AT_ONCE = 8192
 # More than the largest batch that a form is proven at.
 EDGE_ROWS = 1100
@@ -35,12 +39,24 @@ def predict_all(predict: Predict, arrays: FeatureArrays) -> Array:
     return np.concatenate([predict(arrays.dense[part], arrays.ids[part]) for part in parts])
 
 
-def prove(form: str, expected: Array, actual: Array, when: str = "") -> Parity:
-    """Return the largest difference; raise IntegrityError where it exceeds the tolerance."""
+def scale_of(dense: Array) -> Array:
+    """Return what each row's difference is divided by: 1, and more over ORDINARY features."""
+    largest: Array = np.abs(dense).max(axis=1, initial=0.0)
+    return np.maximum(largest / ORDINARY, 1.0, dtype=np.float64)
+
+
+def prove(
+    form: str, expected: Array, actual: Array, when: str = "", scale: Array | float = 1.0
+) -> Parity:
+    """Return the largest difference; raise IntegrityError where it exceeds the tolerance.
+
+    `scale` is that of `scale_of`, [rows] as `expected`.
+    """
     if expected.shape != actual.shape or not len(expected):
         how = f"gives {actual.shape} for {expected.shape}{when}"
         raise _differs(form, how, expected.shape, actual.shape)
-    difference = float(np.max(np.abs(expected.astype(np.float64) - actual.astype(np.float64))))
+    differences = np.abs(expected.astype(np.float64) - actual.astype(np.float64))
+    difference = float(np.max(differences / scale))
     found = Parity(rows=len(expected), max_abs_difference=difference, tolerance=TOLERANCE)
     if not found.holds:
         how = f"differs from the framework by {difference}{when}"

@@ -29,6 +29,7 @@ from typing import Any, Literal, NoReturn
 from components.core.artifacts import read_json, write_json
 from components.core.bundle import Form, FormName, Parity
 from components.core.errors import PlatformError, error_from_dict
+from components.core.quiet import QUIET
 from components.core.runtimes import RUNTIMES
 from components.training import prove
 from components.training.evidence import Evidence
@@ -38,7 +39,6 @@ log = logging.getLogger(__name__)
 _FRAMEWORKS = {"torch": "torch.export.pt2_archive", "tensorflow": "tensorflow"}
 _LIGHT = "light"
 _TASKS = Path("/proc/self/task")
-_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Prover:
         if fork is not None:
             return fork.start(arguments)
         command = [sys.executable, "-P", "-m", prove.__name__, *arguments]
-        return subprocess.Popen(command, env=os.environ | _QUIET).wait
+        return subprocess.Popen(command, env={**QUIET, **os.environ}).wait
 
 
 class _Fork:

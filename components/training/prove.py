@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,8 @@ from components.core.artifacts import read_json, write_json
 from components.core.bundle import Parity
 from components.core.errors import SettingsError, TandemError
 from components.core.operators import operators_of
-from components.core.runtimes import RUNTIMES, Array, Score, onnx_score, open_form, open_saved_model
-from components.training.evidence import Evidence
+from components.core.runtimes import RUNTIMES, Score, onnx_score, open_form, open_saved_model
+from components.training.evidence import Evidence, Rows
 from components.training.parity import prove
 
 BATCH_SIZES = (1, 7, 1024)
@@ -57,8 +57,7 @@ def main(arguments: list[str]) -> int:
 def _prove(name: str, path: Path, evidence: Evidence, threads: int) -> dict[str, Any]:
     """Return the operators and the parity of one form."""
     parities = [
-        _compare(name, score, inputs, expected)
-        for score, inputs, expected in _cases(name, path, evidence, threads)
+        _compare(name, score, rows) for score, rows in _cases(name, path, evidence, threads)
     ]
     parity = Parity(
         rows=max(part.rows for part in parities),
@@ -69,19 +68,16 @@ def _prove(name: str, path: Path, evidence: Evidence, threads: int) -> dict[str,
     return {"operators": operators_of(name, path), "parity": parity.model_dump(mode="json")}
 
 
-def _cases(
-    name: str, path: Path, evidence: Evidence, threads: int
-) -> Iterator[tuple[Score, Mapping[str, Array], Array]]:
-    """Yield each way to call a form, its inputs, and what the framework gave for them."""
-    raw, features = evidence.raw, evidence.features
+def _cases(name: str, path: Path, evidence: Evidence, threads: int) -> Iterator[tuple[Score, Rows]]:
+    """Yield each way to call a form, and the rows that it is called with."""
     if name == "onnx":
-        yield open_form(name, path, threads), raw.inputs, raw.expected
-        yield _from_features(path, threads), features.inputs, features.expected
+        yield open_form(name, path, threads), evidence.raw
+        yield _from_features(path, threads), evidence.features
     elif name == "saved_model":
         for score in open_saved_model(path, threads).values():
-            yield score, raw.inputs, raw.expected
+            yield score, evidence.raw
     else:
-        yield open_form(name, path, threads), features.inputs, features.expected
+        yield open_form(name, path, threads), evidence.features
 
 
 def _from_features(path: Path, threads: int) -> Score:
@@ -99,16 +95,17 @@ def _from_features(path: Path, threads: int) -> Score:
     )
 
 
-def _compare(name: str, score: Score, inputs: Mapping[str, Array], expected: Array) -> Parity:
+def _compare(name: str, score: Score, given: Rows) -> Parity:
     """Return the largest difference over all batch sizes; IntegrityError over the tolerance."""
-    found = []
+    inputs, expected, found = given.inputs, given.expected, []
     for size in BATCH_SIZES:
         rows = len(expected) if size == BATCH_SIZES[-1] else min(len(expected), size * SMALL_CALLS)
         parts = [
             score({key: values[start : min(start + size, rows)] for key, values in inputs.items()})
             for start in range(0, rows, size)
         ]
-        found.append(prove(name, expected[:rows], np.concatenate(parts), f" at batches of {size}"))
+        actual, when = np.concatenate(parts), f" at batches of {size}"
+        found.append(prove(name, expected[:rows], actual, when, given.scale[:rows]))
     most = max(parity.max_abs_difference for parity in found)
     return found[-1].model_copy(update={"max_abs_difference": most})
 

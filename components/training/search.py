@@ -1,10 +1,11 @@
 """Hyper-parameter search by Optuna: trials of the settings' own keys, judged by validation loss.
 
 Rules: the sampler is TPE (Bergstra et al., Algorithms for Hyper-Parameter Optimization, 2011),
-seeded by train.seed, and trials come one after the other, so a search repeats; a trial whose
-training cannot be finished counts as failed and is recorded with its cause; every trial is in the
-record. The evaluation split has no part in it. Each trainer searches for itself: the two may end
-with different settings, and the record says which.
+seeded by train.seed, and trials come one after the other, so a search repeats; a trial whose loss
+is no finite number counts as failed and is recorded with its cause; every trial is in the record.
+What gives each trial's loss another meaning, such as class weights, is not searched, and the
+evaluation split has no part in it. Each trainer searches for itself: the two may end with different
+settings, and the record says which.
 """
 
 from __future__ import annotations

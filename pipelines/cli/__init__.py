@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from components.core.errors import TandemError
+from components.core.quiet import be_quiet
 from pipelines.cli.parser import WrongUsage, build_parser
 from pipelines.lasting_stream import lasting_output
 
@@ -32,6 +33,7 @@ def run() -> NoReturn:
 
 def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit code."""
+    be_quiet()
     with lasting_output(BrokenPipeError):
         try:
             arguments = build_parser().parse_args(argv)

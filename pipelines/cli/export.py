@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 from pathlib import Path
 
@@ -35,7 +34,6 @@ def export_features(arguments: Namespace) -> int:
             expected=recorded.sha256,
             actual=actual,
         )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its greetings are no part of the answer
     from components.transform_features.tfrecord_export import export_features as export
 
     folder = Path(arguments.output)

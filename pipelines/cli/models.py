@@ -62,6 +62,8 @@ def _form_line(form: Form, size: int) -> str:
 
 def predict(arguments: Namespace) -> int:
     """Write the probability of each row of a file, in the rows' order."""
+    if arguments.output and Path(arguments.output).resolve() == Path(arguments.input).resolve():
+        raise SettingsError("-o names the input itself", remedy="name another file with -o")
     bundle = Bundle.open(_folder(arguments.path))
     score = scorer(bundle, arguments.form)
     inputs = bundle.contract.input_types
@@ -129,7 +131,7 @@ def _write(found: Iterator[np.ndarray[Any, Any]], stream: TextIO) -> int:
     count, header = 0, f"{PROBABILITY}\n"
     for part in found:
         stream.write(header if count == 0 else "")
-        stream.writelines(f"{value:.9g}\n" for value in part.tolist())
+        stream.write("".join(f"{value:.9g}\n" for value in part.tolist()))
         count += len(part)
     if count == 0:
         stream.write(header)
@@ -142,7 +144,9 @@ def _written(output: str | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
-    path = Path(output)
+    path = Path(output).resolve()  # a link stays, and what it names is written
+    if path.exists() and not path.is_file():
+        raise SettingsError(f"{path} is no file", remedy="name a file with -o")
     beside = path.with_name(f".{path.name}.unfinished")
     try:
         with beside.open("w", encoding="utf-8") as stream:

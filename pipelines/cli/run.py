@@ -153,7 +153,11 @@ def compile_dag(arguments: Namespace) -> int:
     from pipelines.compiler import compiled, write_compiled
 
     if not arguments.output:
-        print(compiled(), end="")
+        text = compiled()
+        if arguments.json:
+            print_json({"pipeline": text, "sha256": sha256_bytes(text.encode())})
+        else:
+            print(text, end="")
         return 0
     path = Path(arguments.output)
     if not path.parent.exists():

@@ -50,8 +50,20 @@ def check(loaded: LoadedSettings, sources: Path) -> None:
     check_function("model.pytorch", settings.model.function("pytorch"))
     check_function("model.tensorflow", settings.model.function("tensorflow"))
     check_engine(settings.beam)
+    if settings.train.compile:
+        check_compiler()
     if settings.transform.preprocessing_fn:
         check_function("transform.preprocessing_fn", settings.transform.preprocessing_fn)
+
+
+def check_compiler() -> None:
+    """Raise PlatformError where torch.compile would not find the C++ compiler that it asks for."""
+    compiler = os.environ.get("CXX") or "g++"
+    if shutil.which(compiler) is None:
+        raise PlatformError(
+            f"train.compile needs a C++ compiler, and there is no {compiler}",
+            remedy="install g++, or set train.compile=false",
+        )
 
 
 def check_engine(beam: Beam) -> None:

@@ -29,6 +29,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from components.core.errors import PlatformError
+from components.core.quiet import QUIET
 from pipelines.runners.fork_server import MESSAGE_BYTES
 from pipelines.runners.preload import LIGHT
 
@@ -50,15 +51,6 @@ SERVER_ENVIRONMENT: Mapping[str, str] = {
     "KMP_BLOCKTIME": "0",
     # pyarrow's allocator starts a thread when it is loaded.
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
-}
-# What dependencies would send or print, some as soon as they are imported; a person's own setting
-# wins.
-QUIET: Mapping[str, str] = {
-    "DO_NOT_TRACK": "1",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "ORT_DISABLE_TELEMETRY": "1",
-    "GIT_PYTHON_REFRESH": "quiet",
-    "TF_CPP_MIN_LOG_LEVEL": "2",
 }
 _STOP_SECONDS = 5.0
 _LOG = logging.getLogger(__name__)

@@ -22,7 +22,8 @@ from one_training import BATCH, WAYS
 from run import ROOT, machine, tandem_run
 
 from components.core.artifacts import read_json
-from pipelines.runners.servers import QUIET, SERVER_ENVIRONMENT
+from components.core.quiet import QUIET
+from pipelines.runners.servers import SERVER_ENVIRONMENT
 
 RUNS = 3
 REPORT = ROOT / "docs" / "benchmarks-training.md"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -86,6 +87,39 @@ def test_rows_of_parquet_give_the_same_as_rows_of_csv(
         answers.append(output.read_text())
     assert answers[0] == answers[1]
     assert len(answers[0].splitlines()) == 2001
+
+
+def test_only_a_file_of_its_own_is_written(
+    small_run: PreparedRun, rows_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    words = ["models", "predict", str(bundle_of(small_run, "pytorch")), "--input", str(rows_file)]
+    before = rows_file.read_bytes()
+    for output, said in ((tmp_path / "pipe", "is no file"), (rows_file, "the input itself")):
+        assert main([*words, "-o", str(output)]) == 2
+        assert said in capsys.readouterr().err
+    assert (tmp_path / "pipe").is_fifo()
+    assert rows_file.read_bytes() == before
+    (tmp_path / "link").symlink_to("target.csv")
+    assert main([*words, "-o", str(tmp_path / "link")]) == 0
+    assert (tmp_path / "link").is_symlink()
+    assert len((tmp_path / "target.csv").read_text().splitlines()) == 2001
+
+
+def test_a_reader_that_goes_away_is_no_error(small_run: PreparedRun, rows_file: Path) -> None:
+    bundle = bundle_of(small_run, "pytorch")
+    words = [sys.executable, "-m", "pipelines.cli", "models", "predict", bundle]
+    with subprocess.Popen(
+        [*map(str, words), "--input", rows_file],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (0, "")
 
 
 def test_inspect_names_forms_proofs_and_digests(

@@ -449,6 +449,8 @@ def test_the_compiled_pipeline_goes_to_standard_output_or_to_a_file(
 ) -> None:
     assert main(["compile"]) == 0
     text = capsys.readouterr().out
+    assert main(["compile", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pipeline"] == text
     assert main(["compile", "-o", str(tmp_path / "x.yaml"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["file"] == str(tmp_path / "x.yaml")
     assert (tmp_path / "x.yaml").read_text() == text

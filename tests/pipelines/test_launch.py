@@ -39,7 +39,7 @@ from pipelines.launch import (
     prepare_resume,
 )
 from pipelines.plan import Verdict, code_of_run
-from pipelines.preflight import check_disk, check_function
+from pipelines.preflight import check_compiler, check_disk, check_function
 from pipelines.runners.ir import parse_pipeline
 from pipelines.runners.results import RunState
 from pipelines.runs import read_run
@@ -152,6 +152,15 @@ def test_a_state_folder_below_a_file_is_refused(tmp_path: Path) -> None:
 def test_a_model_function_that_is_not_there_is_refused(name: str, problem: str) -> None:
     with pytest.raises(SettingsError, match=f"model.pytorch: .*{problem}"):
         check_function("model.pytorch", name)
+
+
+def test_a_compiled_training_wants_a_compiler_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    check_compiler()
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(PlatformError, match="there is no no-such-compiler"):
+        check_compiler()
 
 
 @pytest.mark.parametrize("broken", ["shop_model.py", "__init__.py"])

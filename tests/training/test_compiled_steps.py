@@ -107,3 +107,25 @@ def test_what_is_no_number_is_a_difference() -> None:
     eager, compiled = {"output": np.ones(2)}, {"output": np.array([1.0, np.nan])}
     with pytest.raises(SettingsError, match="differs by nan"):
         compiled_difference(eager, compiled, "bf16")
+
+
+@pytest.mark.slow
+def test_each_model_of_a_search_is_compiled(small_features: Path) -> None:
+    """PyTorch gives up after eight compilations of one function, and says so in a warning only."""
+    import torch
+    from torch._dynamo.utils import counters
+
+    class Layers(torch.nn.Module):
+        def __init__(self, units: int) -> None:
+            super().__init__()
+            self.layers = torch.nn.Sequential(torch.nn.Linear(2, units), torch.nn.Linear(units, 1))
+
+        def forward(self, dense: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+            output: torch.Tensor = self.layers(dense)
+            return output
+
+    train = COMPILED.model_copy(update={"epochs": 1})
+    for units in range(1, 7):
+        counters.clear()
+        fitted("pytorch", Layers(units), small_features, train)
+        assert counters["stats"]["unique_graphs"] >= 2, units

@@ -12,7 +12,15 @@ import pytest
 from components.core.errors import IntegrityError
 from components.core.features import FeatureArrays, FeatureSpec
 from components.training.fitting import Fit
-from components.training.parity import TOLERANCE, UNSEEN, Evaluated, edge_rows, predict_all, prove
+from components.training.parity import (
+    TOLERANCE,
+    UNSEEN,
+    Evaluated,
+    edge_rows,
+    predict_all,
+    prove,
+    scale_of,
+)
 from components.training.proof import Prover
 from components.training.sealing import (
     Preprocessing,
@@ -124,3 +132,14 @@ def test_the_digest_of_weights_covers_name_type_shape_and_value() -> None:
     assert len({weights_sha256(value) for value in [weights, *others]}) == 6
     reordered = {"b": weights["b"], "a": np.asfortranarray(weights["a"])}
     assert weights_sha256(reordered) == weights_sha256(weights)
+
+
+def test_far_from_what_is_trained_on_a_difference_counts_by_so_much_less() -> None:
+    dense = np.array([[0.0, -3.0], [10.0, 1.0], [1.0, -1000.0]], np.float32)
+    scale = scale_of(dense)
+    assert scale.tolist() == [1.0, 1.0, 100.0]
+    assert scale_of(np.empty((3, 0), np.float32)).tolist() == [1.0, 1.0, 1.0]
+    far, near = (EXPECTED + np.array(part, np.float32) for part in ([0, 0, 9e-4], [0, 9e-4, 0]))
+    assert prove("onnx", EXPECTED, far, scale=scale).max_abs_difference < 1e-5
+    with pytest.raises(IntegrityError):
+        prove("onnx", EXPECTED, near, scale=scale)

@@ -18,7 +18,7 @@ from components.core.operators import operators_of
 from components.core.runtimes import onnx_score
 from components.training.composition import compose_raw, feature_model, features_part, write_onnx
 from components.training.evidence import Evidence, Rows
-from components.training.parity import EDGE_ROWS, Evaluated
+from components.training.parity import EDGE_ROWS, Evaluated, scale_of
 from components.training.proof import Prover, Written
 from components.training.sealing import Preprocessing, write_raw_onnx
 
@@ -31,11 +31,13 @@ RAW = {
 def test_evidence_comes_back_as_it_was(tmp_path: Path) -> None:
     expected = np.array([0.1, 0.2, 0.3], np.float32)
     features = {"dense": np.empty((3, 0), np.float32), "ids": np.ones((3, 2), np.int32)}
-    Evidence(Rows(RAW, expected), Rows(features, expected)).write(tmp_path)
+    scale = scale_of(features["dense"])
+    Evidence(Rows(RAW, expected, scale), Rows(features, expected, scale)).write(tmp_path)
     back = Evidence.read(tmp_path)
     for rows, inputs in ((back.raw, RAW), (back.features, features)):
         assert list(rows.inputs) == list(inputs)
         np.testing.assert_array_equal(rows.expected, expected)
+        np.testing.assert_array_equal(rows.scale, scale)
         for name, values in inputs.items():
             assert rows.inputs[name].dtype == values.dtype
             np.testing.assert_array_equal(rows.inputs[name], values)

@@ -124,6 +124,7 @@ def test_values_that_do_not_go_together_are_refused() -> None:
     ("parameters", "message"),
     [
         ({"train.seed": {"low": 1, "high": 9}}, "train.seed cannot be searched; these can: "),
+        ({"train.class_weights": {"one_of": ["balanced", [1, 9]]}}, "cannot be searched"),
         ({"train.learning_rate": {"low": 0.1, "high": 0.1}}, "low 0.1 is not below high 0.1"),
         ({"train.learning_rate": {"low": 0, "high": 1, "log": True}}, "a low above 0"),
         ({"model.dropout": {"one_of": [0.1]}}, "at least 2 items"),
