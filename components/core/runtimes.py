@@ -19,6 +19,7 @@ import numpy as np
 from components.core.bundle import PROBABILITY, open_onnx
 from components.core.errors import IntegrityError, SettingsError
 from components.core.operators import litert_operators
+from components.core.signature_names import keyword
 
 SIGNATURE = "serving_default"
 EXAMPLES_SIGNATURE = "serving_examples"
@@ -85,8 +86,13 @@ def open_saved_model(path: Path, threads: int = 1) -> dict[str, Score]:
         return np.asarray(given[PROBABILITY].numpy())
 
     taken = list(loaded.signatures[SIGNATURE].structured_input_signature[1])
+
+    def of_columns(rows: Inputs) -> Array:
+        by_keyword = {keyword(column): values for column, values in rows.items()}
+        return call(SIGNATURE, _named("saved_model", taken, by_keyword))
+
     return {
-        SIGNATURE: lambda rows: call(SIGNATURE, _named("saved_model", taken, rows)),
+        SIGNATURE: of_columns,
         EXAMPLES_SIGNATURE: lambda rows: call(
             EXAMPLES_SIGNATURE, {"examples": serialised_examples(rows)}
         ),

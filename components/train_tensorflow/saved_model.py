@@ -3,7 +3,8 @@
 Why: it carries the very graph that was fitted, not a translation of it; comparing it with the ONNX
 preprocessing proves that the two agree.
 
-Rules: serving_default has one input of rank 1 for each column, as every form that takes raw rows;
+Rules: serving_default has one input of rank 1 for each column, as every form that takes raw rows,
+named as the column (components/core/signature_names.py says which names that leaves out);
 serving_examples takes the same rows as serialised tf.Examples; the graph is loaded by TensorFlow
 alone (importing tensorflow_transform would cost seconds).
 """
@@ -20,9 +21,10 @@ import tensorflow as tf
 from tensorflow.core.protobuf import fingerprint_pb2
 
 from components.core.bundle import PROBABILITY
-from components.core.errors import IntegrityError, SettingsError
+from components.core.errors import IntegrityError
 from components.core.examples import InputType
 from components.core.runtimes import EXAMPLES_SIGNATURE, SIGNATURE
+from components.core.signature_names import require_signature_names
 from components.training.proof import Written
 from components.training.sealing import Preprocessing
 
@@ -44,10 +46,13 @@ class RawRows(tf.Module):  # type: ignore[misc]
         self.weights = [variable.value for variable in scored.variables]
         self._scored = scored
 
-    def probability(self, **columns: Any) -> dict[str, Any]:
-        """Return {"probability": float32 [batch]} of columns of rank 1; to be traced."""
-        features = self.transform.transform_fn(columns)
-        rows = tf.shape(next(iter(columns.values())))[0]
+    def probability(self, *values: Any) -> dict[str, Any]:
+        """Return {"probability": float32 [batch]} of all inputs, each of rank 1; to be traced.
+
+        They come by their places: TensorFlow changes keywords that are not names in Python.
+        """
+        features = self.transform.transform_fn(dict(zip(self._inputs, values, strict=True)))
+        rows = tf.shape(values[0])[0]
         inputs = {
             name: tf.cast(features[name], kind) if name in features else tf.zeros([rows, 0], kind)
             for name, kind in (("dense", tf.float32), ("ids", tf.int32))
@@ -63,14 +68,15 @@ class RawRows(tf.Module):  # type: ignore[misc]
             name: tf.io.FixedLenFeature([], TYPES[dtype], default_value=_MISSING[dtype])
             for name, dtype in self._inputs.items()
         }
-        return self.probability(**tf.io.parse_example(examples, features))
+        parsed = tf.io.parse_example(examples, features)
+        return self.probability(*(parsed[name] for name in self._inputs))
 
 
 def write_saved_model(folder: Path, scored: keras.Model, preprocessing: Preprocessing) -> Written:
     """Save the model behind the transform's graph, with a signature of columns and of examples."""
     module = RawRows(_load_transform(preprocessing), scored, preprocessing.inputs)
     columns = column_specs(preprocessing.inputs)
-    of_columns = tf.function(module.probability).get_concrete_function(**columns)
+    of_columns = tf.function(module.probability).get_concrete_function(*columns)
     of_examples = tf.function(module.of_examples).get_concrete_function(
         examples=tf.TensorSpec([None], tf.string, name="examples")
     )
@@ -81,17 +87,10 @@ def write_saved_model(folder: Path, scored: keras.Model, preprocessing: Preproce
     return Written("saved_model", SAVED_MODEL, "raw_rows")
 
 
-def column_specs(inputs: Mapping[str, str]) -> dict[str, tf.TensorSpec]:
-    """Return the signature's inputs; SettingsError for a name that TensorFlow cannot give to one.
-
-    TensorFlow calls a signature with its inputs as keywords, beside its own `self`.
-    """
-    if "self" in inputs:
-        raise SettingsError(
-            "column self cannot be an input of a SavedModel: TensorFlow has the name for itself",
-            remedy="rename the column in the source, or name it in source.leave_out",
-        )
-    return {name: tf.TensorSpec([None], TYPES[dtype], name=name) for name, dtype in inputs.items()}
+def column_specs(inputs: Mapping[str, str]) -> list[tf.TensorSpec]:
+    """Return the signature's inputs; SettingsError for a name that none can have."""
+    require_signature_names(inputs)
+    return [tf.TensorSpec([None], TYPES[dtype], name=name) for name, dtype in inputs.items()]
 
 
 def _drop_run_id(path: Path) -> None:

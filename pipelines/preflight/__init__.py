@@ -11,13 +11,15 @@ import ast
 import importlib.util
 import os
 import shutil
+from itertools import chain
 from pathlib import Path
 
 from components.core.code import environment
 from components.core.data_settings import Beam
 from components.core.errors import PlatformError, SettingsError
+from components.core.signature_names import require_signature_names
 from pipelines.preflight.against_schema import check_against_schema
-from pipelines.settings import LoadedSettings
+from pipelines.settings import LoadedSettings, RunSettings
 from pipelines.sources import require_table, source_tables
 
 LEAST_FREE_BYTES = 2 * 2**30
@@ -44,6 +46,7 @@ def check(loaded: LoadedSettings, sources: Path) -> None:
     """Raise the first thing that would make a run fail; see the module's rules."""
     settings = loaded.settings
     check_packages()
+    check_signature_names(settings)
     check_against_schema(settings, loaded.schema)
     for key, table in source_tables(settings.source):
         require_table(key, table, sources, settings.window.spans())
@@ -64,6 +67,18 @@ def check_compiler() -> None:
             f"train.compile needs a C++ compiler, and there is no {compiler}",
             remedy="install g++, or set train.compile=false",
         )
+
+
+def check_signature_names(settings: RunSettings) -> None:
+    """Raise SettingsError for a feature's column that cannot be an input of a SavedModel."""
+    if "saved_model" in settings.train.forms:
+        columns = sorted({*chain(*settings.transform.inputs().values())})
+        try:
+            require_signature_names(columns)
+        except SettingsError as error:
+            raise SettingsError(
+                f"transform.features: {error.message}", remedy=error.remedy
+            ) from error
 
 
 def check_engine(beam: Beam) -> None:

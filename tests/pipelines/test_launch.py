@@ -31,6 +31,7 @@ from pipelines.launch import (
     ARGUMENTS_FILE,
     SETTINGS_FILE,
     START_FILE,
+    PreparedRun,
     answering_notary,
     environment,
     keep_records,
@@ -161,6 +162,25 @@ def test_a_compiled_training_wants_a_compiler_before_anything_starts(
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(PlatformError, match="there is no no-such-compiler"):
         check_compiler()
+
+
+def test_a_feature_whose_column_a_saved_model_cannot_name_is_refused_before_a_run(
+    values: dict[str, Any], write_settings: Write, tmp_path: Path
+) -> None:
+    columns = ("unit-price", "unit.price")
+    values["transform"]["features"] |= {column: {"kind": "zscore"} for column in columns}
+
+    def prepare_with(train: dict[str, Any]) -> PreparedRun:
+        path = write_settings(values | {"train": train})
+        with (tmp_path / "shop.pbtxt").open("a") as schema:
+            schema.writelines(f'feature {{ name: "{column}" type: FLOAT }}\n' for column in columns)
+        return prepare(load_settings(path), path, Home(tmp_path / "home"), cache=True)
+
+    with pytest.raises(SettingsError) as caught:
+        prepare_with({})
+    assert caught.value.message.startswith("transform.features: column unit.price cannot be an inp")
+    assert caught.value.message.endswith("does not tell its name from that of unit-price")
+    assert prepare_with({"forms": ["torch_export", "litert"]}).tasks
 
 
 @pytest.mark.parametrize("broken", ["shop_model.py", "__init__.py"])

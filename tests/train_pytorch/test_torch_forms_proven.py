@@ -119,7 +119,7 @@ KILLED = """
 import numpy as np
 os.kill(child, signal.SIGKILL)
 os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
-none = Rows({"dense": np.zeros((1, 0)), "ids": np.zeros((1, 0))}, np.zeros(1))
+none = Rows({"dense": np.zeros((1, 0)), "ids": np.zeros((1, 0))}, np.zeros(1), np.ones(1))
 form = Written("torch_export", "model.pt2", "features")
 try:
     prover.prove(Path("."), [form], Evidence(none, none))
