@@ -2,10 +2,12 @@
 
 The hash, exactly: SipHash-2-4 of the UTF-8 text of the key, under the 16 bytes of HASH_KEY, mixed
 by SplitMix64's last steps (pandas.util.hash_array; a test has both written out); its first 53 bits
-as a fraction of one. A row is evaluated on where that is less than `eval_share`. Text is taken as
-it is and a whole number as its decimal digits; other types have no text that stays the same. So a
-row's split depends on its own key alone: not on other rows, their order, the machine or the version
-of a library. Changing anything of this moves rows between the splits of running use cases.
+as a fraction of one. A row is evaluated on where that is less than `eval_share`. A whole number is
+taken as its decimal digits, and so is a text that CSV would read as one, with blanks or tabs around
+it or as -0: whether a column of such texts is numbers depends on its other rows. Any other text is
+taken as it is, `00123` and ` A1` too; other types have no text that stays the same. So a row's
+split depends on its own key alone: not on other rows, their order, the machine or the version of a
+library. Changing anything of this moves rows between the splits of running use cases.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from components.core.errors import DataError
 
 HASH_KEY = "tandem.splits.v1"
 _LOW_BITS = 11  # of 64; a float64 holds the other 53 exactly
+_WHOLE_NUMBER = r"^[ \t]*(?:-?(0)|(-?[1-9][0-9]*))[ \t]*$"
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def divide(rows: pa.Table, splits: Splits, in_last_span: np.ndarray[Any, Any]) -
         return Parting(in_last_span)
     texts = _texts(rows, splits.column)
     if splits.by == "column":
-        values = pa.array(splits.eval_values, pa.string())
+        values = _with_plain_numbers(pa.array(splits.eval_values, pa.string()))
         return Parting(np.asarray(pc.is_in(texts, value_set=values).to_numpy()))
     evaluated = fractions(texts.fill_null("")) < splits.eval_share
     return Parting(evaluated, texts.null_count)
@@ -79,4 +82,11 @@ def _texts(rows: pa.Table, name: str) -> pa.ChunkedArray:
             f"column {name} is {column.type}; a split needs text or whole numbers",
             remedy=f"say `types: {{{name}: string}}` for its table, or name another column",
         )
-    return column.cast(pa.string())
+    if pa.types.is_integer(column.type):
+        return column.cast(pa.string())
+    return _with_plain_numbers(column)
+
+
+def _with_plain_numbers(texts: Any) -> Any:
+    """Return the texts, each that is a whole number as its digits (the module's rules)."""
+    return pc.replace_substring_regex(texts, _WHOLE_NUMBER, r"\1\2")

@@ -55,6 +55,20 @@ def test_a_row_stays_in_its_split_when_others_are_added_removed_and_reordered(
     assert one
 
 
+def test_a_row_stays_in_its_split_when_one_more_makes_the_keys_text(
+    make_settings: Make, tmp_path: Path
+) -> None:
+    rows = [f" {row}" for row in numbered(200)]
+    evaluated = []
+    for folder, text in (("numbers", csv(rows)), ("texts", csv([*rows, "A1,2020,1,0,1"]))):
+        ingest(make_settings(text, **HASH), tmp_path / folder)
+        keys = read_split(tmp_path / folder, "eval", ["id"])["id"].to_pylist()
+        evaluated.append({int(key) for key in keys if key != "A1"})
+
+    assert evaluated[0] == evaluated[1]
+    assert evaluated[0]
+
+
 def test_rows_with_one_key_stay_together(make_settings: Make, tmp_path: Path) -> None:
     text = csv([row for row in numbered(100) for _ in range(3)])
     ingest(make_settings(text, **HASH), tmp_path / "examples")

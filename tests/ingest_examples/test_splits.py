@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import struct
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as csv
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -78,6 +81,11 @@ def test_the_split_of_a_key_is_the_same_for_ever() -> None:
     assert np.flatnonzero(evaluated).tolist() == [9, 13, 14, 15, 17]
 
 
+def in_halves(keys: list[Any]) -> list[bool]:
+    splits = Splits(by="hash", column="key", eval_share=0.5)
+    return divide(pa.table({"key": keys}), splits, NOWHERE).evaluated.tolist()
+
+
 def test_hashes_fall_evenly() -> None:
     rows = pa.table({"key": np.arange(100_000)})
     evaluated = divide(rows, Splits(by="hash", column="key", eval_share=0.2), NOWHERE).evaluated
@@ -93,6 +101,59 @@ def test_a_whole_number_is_hashed_as_its_digits() -> None:
     np.testing.assert_array_equal(
         divide(numbers, splits, NOWHERE).evaluated, divide(texts, splits, NOWHERE).evaluated
     )
+
+
+@pytest.mark.parametrize("written", [" {}", "{} ", "  {}", "\t{}\t"])
+def test_a_whole_number_with_blanks_around_it_is_in_the_split_of_its_digits(written: str) -> None:
+    numbers = range(-250, 250)
+    texts = ["A1", *(written.format(n) for n in numbers)]
+
+    assert in_halves(texts)[1:] == in_halves([*numbers])
+
+
+def test_zero_is_in_one_split_with_and_without_a_sign() -> None:
+    zeros = ["0", "-0", " -0", "0 "]
+
+    for share in np.linspace(0.05, 0.95, 19):
+        splits = Splits(by="hash", column="key", eval_share=share)
+        assert len(set(divide(pa.table({"key": zeros}), splits, NOWHERE).evaluated.tolist())) == 1
+
+
+def require_hashed_as(text: str, keys: pa.Table) -> None:
+    """Raise unless the one key has the hash of the text: evaluated on from the next share up."""
+    share = float(fractions(pa.chunked_array([[text]]))[0])
+    for eval_share, evaluated in ((share, False), (float(np.nextafter(share, 1)), True)):
+        splits = Splits(by="hash", column="key", eval_share=eval_share)
+        assert divide(keys, splits, NOWHERE).evaluated.tolist() == [evaluated]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "-", "00123", " 00123", "-01", "+5", "17.0", "1 7", " A1", "A1 ", "17\n", "\u0661"],
+)
+def test_a_text_that_is_no_whole_number_is_hashed_as_it_is(text: str) -> None:
+    require_hashed_as(text, pa.table({"key": [text]}))
+
+
+@settings(deadline=None)
+@given(st.integers(-(2**63), 2**63 - 1), st.text(" \t", max_size=3), st.text(" \t", max_size=3))
+def test_what_csv_reads_as_a_whole_number_is_hashed_as_its_digits(
+    number: int, before: str, after: str
+) -> None:
+    text = f"{before}{number}{after}"
+    read = csv.read_csv(io.BytesIO(f'key,other\n"{text}",1\n'.encode()))
+
+    assert read["key"].to_pylist() == [number]
+    require_hashed_as(str(number), read.select(["key"]))
+    require_hashed_as(str(number), pa.table({"key": [text]}))
+
+
+def test_a_value_to_evaluate_on_is_found_with_blanks_around_it() -> None:
+    by = Splits(by="column", column="fold", eval_values=("4", " 5", "x", "06"))
+    texts = pa.table({"fold": [" 4", "5", "4 ", " x", "x", "6", "06", "A"]})
+
+    found = divide(texts, by, NOWHERE).evaluated.tolist()
+    assert found == [True, True, True, False, True, False, True, False]
 
 
 def test_rows_without_a_key_are_counted() -> None:
