@@ -9,9 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.validate_examples.anomaly_kinds import kind_of
 from components.validate_examples.schema import domain_of
 
 Mask = Callable[[pa.ChunkedArray], pa.ChunkedArray]
+
+TOO_SMALL, TOO_BIG = "INT_TYPE_SMALL_INT", "INT_TYPE_BIG_INT"
+_SMALL = {TOO_SMALL, "FLOAT_TYPE_SMALL_FLOAT"}
+_INT64 = (-(2**63), 2**63 - 1)
 
 # As CSV is read: a number with a leading zero is text, and so are signs and spaces in between.
 _WHOLE = r"^\s*-?(?:0|[1-9]\d*)\s*$"
@@ -20,11 +25,13 @@ _NUMBER = (
 )
 
 
-def broken(kind: str, feature: Any, schema: schema_pb2.Schema, column: str) -> Mask | None:
-    """Return which rows have an anomaly of a kind, None where no row alone is at fault.
+def broken(anomaly_type: str, feature: Any, schema: schema_pb2.Schema, column: str) -> Mask | None:
+    """Return which rows have an anomaly of a type, None where no row alone is at fault.
 
-    `column` is the type that the feature has in the examples.
+    `column` is the type that the feature has in the examples. An anomaly of a range has the rows
+    beyond one end of it; of 0 to 1 those beyond both, because TFDV lists one of the two.
     """
+    kind = kind_of(anomaly_type)
     if kind in ("presence", "shape"):
         return pc.is_null  # type: ignore[no-any-return]
     if kind == "type":
@@ -33,8 +40,9 @@ def broken(kind: str, feature: Any, schema: schema_pb2.Schema, column: str) -> M
         known = pa.array(domain_of(feature, schema), pa.string())
         return lambda rows: _outside(rows, known)
     if kind == "range" and column != "string":
-        low, high = range_of(feature)
-        return lambda rows: _beyond(rows, low, high)
+        if feature.HasField("bool_domain"):
+            return lambda rows: pc.or_(pc.less(rows, 0), pc.greater(rows, 1))
+        return _beyond(anomaly_type in _SMALL, feature, column)
     if kind in ("nan", "infinity") and column == "float64":
         return pc.is_nan if kind == "nan" else pc.is_inf  # type: ignore[no-any-return]
     return None
@@ -62,16 +70,29 @@ def _outside(rows: pa.ChunkedArray, known: pa.Array) -> pa.ChunkedArray:
     return pc.and_(pc.invert(pc.is_in(rows, value_set=known)), pc.is_valid(rows))
 
 
-def _beyond(rows: pa.ChunkedArray, low: float, high: float) -> pa.ChunkedArray:
-    numbers = rows.cast(pa.float64(), safe=False)  # a bound is a double too
-    return pc.or_(pc.less(numbers, low), pc.greater(numbers, high))
+def _beyond(is_low: bool, feature: Any, column: str) -> Mask:
+    """Return which rows are below the lower end or above the upper one."""
+    compare, bound = pc.less if is_low else pc.greater, range_of(feature)[0 if is_low else 1]
+    if has_whole_range(feature, column):
+        whole = pa.scalar(int(max(_INT64[0], min(bound, _INT64[1]))), pa.int64())
+        return lambda rows: compare(rows, whole)
+    return lambda rows: compare(rows.cast(pa.float64(), safe=False), bound)
+
+
+def has_whole_range(feature: Any, column: str) -> bool:
+    """Say whether values and bounds are whole numbers, of which a double cannot hold the largest.
+
+    `column` is the type that the feature has in the examples.
+    """
+    of_whole = feature.type == schema_pb2.INT and feature.HasField("int_domain")
+    return of_whole and column == "int64"
 
 
 def range_of(feature: Any) -> tuple[float, float]:
-    """Return the bounds of a numeric domain; proto defaults stand for no bound."""
+    """Return the bounds of a numeric domain, whole ones as int; an infinity stands for no bound."""
     if feature.HasField("bool_domain"):
-        return 0.0, 1.0
+        return 0, 1
     domain = feature.int_domain if feature.HasField("int_domain") else feature.float_domain
     low = domain.min if domain.HasField("min") else float("-inf")
     high = domain.max if domain.HasField("max") else float("inf")
-    return float(low), float(high)
+    return low, high

@@ -22,9 +22,9 @@ from components.core.words import counted
 from components.validate_examples.anomalies import Anomaly
 from components.validate_examples.broken_rows import broken, range_of
 from components.validate_examples.findings import Finding
-from components.validate_examples.rows import Answer, Question
+from components.validate_examples.rows import SHOWN, Answer, Question
 from components.validate_examples.schema import domain_of
-from components.validate_examples.unlisted import is_there, may_be_there
+from components.validate_examples.unlisted import is_for_rows_to_say, is_there, may_be_there
 
 _WORDS = {
     "missing_column": ("a column of this name", "there is none"),
@@ -42,13 +42,14 @@ class SchemaGates:
         manifest: ExamplesManifest,
         checks: Checks,
     ) -> None:
-        self._errors = _once([anomaly for anomaly in found if anomaly.severity == "error"])
+        self._listed = found
         self._schema = schema
         self._features = {feature.name: feature for feature in schema.feature}
         self._manifest = manifest
         self._checks = checks
         self._unlisted = list(may_be_there(found, schema, manifest, checks))
-        asked = [(anomaly, self._question(anomaly)) for anomaly in (*self._errors, *self._unlisted)]
+        errors = [item for item in found if item.severity == "error" or self._is_for_rows(item)]
+        asked = [(anomaly, self._question(anomaly)) for anomaly in (*errors, *self._unlisted)]
         self._asked = [(anomaly, question) for anomaly, question in asked if question is not None]
 
     @property
@@ -56,27 +57,38 @@ class SchemaGates:
         """What must be known of the rows; the answers are given in the same order."""
         return [question for _, question in self._asked]
 
-    def unlisted(self, answers: Sequence[Answer]) -> list[Anomaly]:
-        """Return the anomalies that the answers show and TFDV did not list."""
+    def anomalies(self, answers: Sequence[Answer]) -> list[Anomaly]:
+        """Return what TFDV listed, save what the answers refute, and what they alone show."""
         answered = self._answered(answers)
-        return [
+        listed = [
+            anomaly
+            for anomaly in self._listed
+            if not (self._is_for_rows(anomaly) and answered[anomaly].count == 0)
+        ]
+        unlisted = [
             anomaly
             for anomaly in self._unlisted
             if (answer := answered.get(anomaly))
             and is_there(anomaly.type, self._features[anomaly.feature], answer)
         ]
+        return [*listed, *unlisted]
 
     def findings(self, answers: Sequence[Answer]) -> Iterator[Finding]:
         """Yield for each split one passing gate or one for each kind of error of each feature."""
         answered = self._answered(answers)
-        unlisted = [item for item in self.unlisted(answers) if item.severity == "error"]
+        kinds = _by_kind([item for item in self.anomalies(answers) if item.severity == "error"])
         for split in SPLITS:
-            errors = [anomaly for anomaly in (*self._errors, *unlisted) if anomaly.split == split]
+            errors = [alike for alike in kinds if alike[0].split == split]
             if not errors:
                 gate = Gate("schema", "anomalies", 0, "==", 0, split, self._manifest.rows_of(split))
                 yield Finding(gate, "no anomaly", "found none")
-            for anomaly in errors:
-                yield self._finding(anomaly, answered.get(anomaly))
+            for first, *others in errors:
+                found = [answered[item] for item in (first, *others) if item in answered]
+                yield self._finding(first, _together(first.kind, found))
+
+    def _is_for_rows(self, anomaly: Anomaly) -> bool:
+        column = self._manifest.columns.get(anomaly.feature)
+        return is_for_rows_to_say(anomaly, self._features.get(anomaly.feature), column)
 
     def _answered(self, answers: Sequence[Answer]) -> dict[Anomaly, Answer]:
         return dict(zip((anomaly for anomaly, _ in self._asked), answers, strict=True))
@@ -87,7 +99,7 @@ class SchemaGates:
         feature, column = self._features.get(name), self._manifest.columns.get(name)
         if feature is None or column is None:
             return None
-        mask = broken(anomaly.kind, feature, self._schema, column)
+        mask = broken(anomaly.type, feature, self._schema, column)
         return None if mask is None else Question(anomaly.split, name, mask)
 
     def _finding(self, anomaly: Anomaly, answer: Answer | None) -> Finding:
@@ -136,8 +148,8 @@ class SchemaGates:
         if kind == "new_values":
             return f"one of {counted(len(domain_of(feature, self._schema)), 'known value')}"
         if kind == "range":
-            low, high = range_of(feature)
-            return f"values from {low:g} to {high:g}"
+            low, high = map(_bound, range_of(feature))
+            return f"values from {low} to {high}"
         if kind == "type":
             return f"type {schema_pb2.FeatureType.Name(feature.type)}"
         return "finite numbers"
@@ -158,9 +170,22 @@ def _by_number(gate: Gate, least: int, answer: Answer) -> tuple[Gate, tuple[str,
     return judged, (f"a value in {counted(least, 'row')} or more", f"found {present} with one")
 
 
-def _once(anomalies: Sequence[Anomaly]) -> list[Anomaly]:
-    """Return the first anomaly of each kind of each feature and split: one gate is made of it."""
-    first: dict[tuple[str, str, str], Anomaly] = {}
+def _bound(number: float) -> str:
+    """Return a bound in words; of a whole one every digit counts."""
+    return str(number) if isinstance(number, int) else f"{number:g}"
+
+
+def _by_kind(anomalies: Sequence[Anomaly]) -> list[list[Anomaly]]:
+    """Return together what is of one kind of one feature in one split: one gate is made of it."""
+    alike: dict[tuple[str, str, str], list[Anomaly]] = {}
     for anomaly in anomalies:
-        first.setdefault((anomaly.split, anomaly.feature, anomaly.kind), anomaly)
-    return list(first.values())
+        alike.setdefault((anomaly.split, anomaly.feature, anomaly.kind), []).append(anomaly)
+    return list(alike.values())
+
+
+def _together(kind: str, answers: Sequence[Answer]) -> Answer | None:
+    """Return one answer for anomalies of one kind; those of a range are about different rows."""
+    if kind != "range" or len(answers) < 2:
+        return answers[0] if answers else None
+    first = sorted((row for a in answers for row in a.first), key=lambda row: (row.span, row.row))
+    return Answer(sum(a.count for a in answers), answers[0].present, first[:SHOWN])

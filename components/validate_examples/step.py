@@ -118,10 +118,9 @@ def validate_examples(
     write_page(statistics, computed, manifest)
     write_facets(statistics, computed.splits)
     listed = _anomalies(computed, schema, settings.checks, validation)
-    findings, scanned, unlisted = _findings(
+    findings, scanned, anomalies = _findings(
         settings, examples, manifest, computed, (schema, listed)
     )
-    anomalies = [*listed, *unlisted]
     findings = [replace(item, gate=waive(item.gate, waivers)) for item in findings]
     verdict = {
         "version": 1,
@@ -188,7 +187,7 @@ def _findings(
 ) -> tuple[list[Finding], Scanned, list[Anomaly]]:
     """Read the rows once and judge every gate; `against` is the schema and TFDV's anomalies.
 
-    Returns also the anomalies that the rows show and TFDV did not list.
+    Returns also the anomalies that count: TFDV's and those that the rows show.
     """
     from components.validate_examples.drift import check_drift, check_skew
     from components.validate_examples.rows import scan
@@ -209,7 +208,7 @@ def _findings(
         *check_label_shift(scanned.spans, scanned.splits, label, checks),
         *check_repeats(share, rows, scanned.repeated, checks),
     ]
-    return findings, scanned, on_schema.unlisted(scanned.answers)
+    return findings, scanned, on_schema.anomalies(scanned.answers)
 
 
 def _facts(

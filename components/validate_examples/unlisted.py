@@ -1,8 +1,10 @@
-"""Anomalies that TFDV does not list, because they are in rows and not in their statistics.
+"""Anomalies that are in rows and not in their statistics, so that TFDV does not list them.
 
 TFDV holds the 1,000 most frequent texts of a feature against its domain; here all are. An infinite
 number is a value to TFDV unless the schema's `float_domain` says `disallow_inf`; here it is always
-an anomaly, because to a feature it is missing and no count of missing values has it.
+an anomaly, because to a feature it is missing and no count of missing values has it. The smallest
+and the largest number are doubles to TFDV; here whole numbers are held against an `int_domain` as
+they are, and one that TFDV lists for the double alone is none.
 
 Rule: the severity is what `checks.severities` says of the type, else an error; what is to be
 ignored is not looked for.
@@ -22,6 +24,7 @@ from components.core.data_settings import Checks
 from components.core.examples import SPLITS, ExamplesManifest
 from components.validate_examples.anomalies import Anomaly
 from components.validate_examples.anomaly_kinds import NEW_VALUES
+from components.validate_examples.broken_rows import TOO_BIG, TOO_SMALL, has_whole_range
 from components.validate_examples.rows import Answer
 from components.validate_examples.schema import domain_of, is_validated
 
@@ -39,6 +42,8 @@ def may_be_there(
     for kind, short, names in (
         (NEW_VALUES, "New values", _texts_with_domains(schema, manifest)),
         (_INFINITY, "Infinite values", _floats(schema, manifest)),
+        (TOO_SMALL, "Out-of-range values", _whole_numbers(schema, manifest, "min")),
+        (TOO_BIG, "Out-of-range values", _whole_numbers(schema, manifest, "max")),
     ):
         severity = checks.severities.get(kind, "error")
         for name, split in product(names, SPLITS):
@@ -53,6 +58,12 @@ def is_there(kind: str, feature: Any, answer: Answer) -> bool:
     """
     mass = feature.distribution_constraints.min_domain_mass if kind == NEW_VALUES else 1.0
     return bool(answer.count > (1 - mass) * answer.present)
+
+
+def is_for_rows_to_say(anomaly: Anomaly, feature: Any, column: str | None) -> bool:
+    """Say whether an anomaly that TFDV lists is one only where a row shows it."""
+    is_range = anomaly.type in (TOO_SMALL, TOO_BIG)
+    return is_range and feature is not None and has_whole_range(feature, column or "")
 
 
 def _texts_with_domains(schema: schema_pb2.Schema, manifest: ExamplesManifest) -> list[str]:
@@ -73,5 +84,16 @@ def _floats(schema: schema_pb2.Schema, manifest: ExamplesManifest) -> list[str]:
         for feature in schema.feature
         if manifest.columns.get(feature.name) == "float64"
         and feature.type == schema_pb2.FLOAT
+        and is_validated(feature)
+    ]
+
+
+def _whole_numbers(schema: schema_pb2.Schema, manifest: ExamplesManifest, end: str) -> list[str]:
+    """Return the columns of whole numbers whose range has this end, `min` or `max`."""
+    return [
+        feature.name
+        for feature in schema.feature
+        if has_whole_range(feature, manifest.columns.get(feature.name, ""))
+        and feature.int_domain.HasField(end)
         and is_validated(feature)
     ]

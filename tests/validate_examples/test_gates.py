@@ -240,15 +240,86 @@ def test_a_number_outside_its_range_of_0_to_1_is_counted(
     small_settings: Make, months: Callable[..., Path]
 ) -> None:
     schema = SMALL_SCHEMA.replace('"number" type: INT', '"number" type: INT bool_domain { }')
-    flags = [2 if n == 8 else n % 2 for n in range(200)]
+    flags = [{8: 2, 9: -1}.get(n, n % 2) for n in range(200)]
     rows = {n: small_rows(200, s, number=flags) for n, s in (("jan", 0), ("feb", 200))}
     examples = months(**rows, mar=small_rows(200, 400, number=[n % 2 for n in range(200)]))
 
     error = failing(small_settings({"schema": schema}), examples)
 
-    words = "schema:number:range in train: expected values from 0 to 1, found others in 2 rows"
-    first, second = (f"row 8 of examples train/2013-0{month}" for month in (1, 2))
+    words = "schema:number:range in train: expected values from 0 to 1, found others in 4 rows"
+    first, second = (f"rows 8, 9 of examples train/2013-0{month}" for month in (1, 2))
     assert f"{words} ({first}, {second}, counted from 0)" in error.message
+
+
+@pytest.mark.parametrize(
+    ("domain", "usual", "bad", "ends"),
+    [
+        ("min: 0 max: 250", 7, 2**63 - 1, "0 to 250"),
+        ("max: 250", 7, 2**63 - 1, "-inf to 250"),
+        ("min: 0", 7, -(2**63), "0 to inf"),
+        ("max: 9007199254740992", 7, 2**53 + 1, "-inf to 9007199254740992"),
+        ("min: 9007199254740993", 2**53 + 1, 2**53, "9007199254740993 to inf"),
+    ],
+)
+def test_a_whole_number_beyond_its_range_stops_however_large_it_is(
+    small_settings: Make,
+    months: Callable[..., Path],
+    domain: str,
+    usual: int,
+    bad: int,
+    ends: str,
+) -> None:
+    schema = SMALL_SCHEMA.replace(
+        '"number" type: INT', f'"number" type: INT int_domain {{ {domain} }}'
+    )
+    fine = {n: small_rows(200, s, number=[usual] * 200) for n, s in (("jan", 0), ("feb", 200))}
+    numbers = [bad if n in (3, 90) else usual for n in range(200)]
+    examples = months(**fine, mar=small_rows(200, 400, number=numbers))
+
+    error = failing(small_settings({"schema": schema}), examples)
+
+    words = f"schema:number:range in eval: expected values from {ends}, found others in 2 rows"
+    assert f"{words} (rows 3, 90 of examples eval/2013-03, counted from 0)" in error.message
+    assert [gate["name"] for gate in error.gates if not gate["passed"]] == ["schema:number:range"]
+
+
+def test_whole_numbers_at_the_very_end_of_their_range_pass(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    schema = SMALL_SCHEMA.replace(
+        '"number" type: INT', '"number" type: INT int_domain { min: 9007199254740993 }'
+    )
+    starts = {"jan": 0, "feb": 200, "mar": 400}
+    least = [2**53 + 1 + n for n in range(200)]
+    examples = months(**{n: small_rows(200, s, number=least) for n, s in starts.items()})
+
+    outcome = validate(small_settings({"schema": schema}), examples)
+
+    assert all(gate.passed for gate in outcome.gates)
+    assert verdict(examples)["anomalies"] == []
+
+
+@pytest.mark.parametrize("severity", ["error", "warning"])
+def test_a_gate_on_a_range_counts_the_rows_beyond_each_end_that_is_an_error(
+    small_settings: Make, months: Callable[..., Path], severity: str
+) -> None:
+    schema = SMALL_SCHEMA.replace(
+        '"number" type: INT', '"number" type: INT int_domain { min: 0 max: 9 }'
+    )
+    fine = {n: small_rows(200, s, number=[1] * 200) for n, s in (("jan", 0), ("feb", 200))}
+    numbers = [{3: -1, 9: 10, 90: -2}.get(n, 1) for n in range(200)]
+    examples = months(**fine, mar=small_rows(200, 400, number=numbers))
+    settings = small_settings({"schema": schema}, severities={"INT_TYPE_BIG_INT": severity})
+
+    error = failing(settings, examples)
+
+    rows = "3 rows (rows 3, 9, 90" if severity == "error" else "2 rows (rows 3, 90"
+    assert f"expected values from 0 to 9, found others in {rows} of examples" in error.message
+    listed = {(item["type"], item["severity"]) for item in verdict(examples)["anomalies"]}
+    assert listed == {
+        ("INT_TYPE_SMALL_INT", "ERROR"),
+        ("INT_TYPE_BIG_INT", severity.upper()),
+    }
 
 
 TYPE = "schema:amount:type in eval: expected type"
