@@ -29,11 +29,12 @@ def broken(anomaly_type: str, feature: Any, schema: schema_pb2.Schema, column: s
     """Return which rows have an anomaly of a type, None where no row alone is at fault.
 
     `column` is the type that the feature has in the examples. An anomaly of a range has the rows
-    beyond one end of it; of 0 to 1 those beyond both, because TFDV lists one of the two.
+    beyond one end of it; of 0 to 1 those beyond both, because TFDV lists one of the two. NaN is a
+    missing value, as it is to the transform.
     """
     kind = kind_of(anomaly_type)
     if kind in ("presence", "shape"):
-        return pc.is_null  # type: ignore[no-any-return]
+        return lambda rows: pc.is_null(rows, nan_is_null=True)
     if kind == "type":
         return of_another_type(feature.type, column)
     if kind == "new_values" and column == "string":

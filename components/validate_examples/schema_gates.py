@@ -69,7 +69,12 @@ class SchemaGates:
             anomaly
             for anomaly in self._unlisted
             if (answer := answered.get(anomaly))
-            and is_there(anomaly.type, self._features[anomaly.feature], answer)
+            and is_there(
+                anomaly.type,
+                self._features[anomaly.feature],
+                answer,
+                self._manifest.rows_of(anomaly.split),
+            )
         ]
         return [*listed, *unlisted]
 
@@ -128,10 +133,11 @@ class SchemaGates:
         share = answer.count / gate.n if gate.n else 1.0
         if kind in ("presence", "shape"):
             least = 1.0 if kind == "shape" else feature.presence.min_fraction
+            present = (gate.n - answer.count) / gate.n if gate.n else 0.0
             judged = replace(
-                gate, metric="share_present", value=1 - share, operator=">=", threshold=least
+                gate, metric="share_present", value=present, operator=">=", threshold=least
             )
-            words = f"a value in a share of {least:g} of the rows", f"found {1 - share:.4f}"
+            words = f"a value in a share of {least:g} of the rows", f"found {present:.4f}"
             if judged.passed and kind == "presence":
                 judged, words = _by_number(gate, feature.presence.min_count, answer)
         else:

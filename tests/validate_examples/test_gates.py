@@ -179,6 +179,74 @@ def test_a_column_that_is_empty_is_told_in_our_own_words(
     assert "ropped" not in error.message
 
 
+NOT_PRESENT = "schema:amount:presence in eval: expected a value in"
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            "presence { min_fraction: 1.0 }",
+            f"{NOT_PRESENT} a share of 1 of the rows, found 0.9700",
+        ),
+        (
+            "presence { min_fraction: 0.98 min_count: 1 }",
+            f"{NOT_PRESENT} a share of 0.98 of the rows, found 0.9700",
+        ),
+        (
+            "presence { min_count: 195 }",
+            f"{NOT_PRESENT} 195 rows or more, found 194 with one",
+        ),
+        (
+            "shape { dim { size: 1 } }",
+            "schema:amount:shape in eval: expected a value in a share of 1 of the rows, found 0.97",
+        ),
+    ],
+)
+def test_a_number_that_is_none_is_missing_as_one_that_is_not_there(
+    small_settings: Make, months: Callable[..., Path], said: str, words: str
+) -> None:
+    whole = 'name: "amount" type: FLOAT presence { min_fraction: 1.0 min_count: 1 }'
+    schema = SMALL_SCHEMA.replace(whole, f'name: "amount" type: FLOAT {said}')
+    amounts = [None if n == 57 else float("nan") if n % 40 == 7 else 1.0 for n in range(200)]
+    examples = months(mar=small_rows(200, 400, amount=amounts))
+
+    error = failing(small_settings({"schema": schema}), examples)
+
+    assert words in error.message
+    assert "(rows 7, 47, 57, 87, 127 of examples eval/2013-03, " in error.message
+    assert sum(not gate["passed"] for gate in error.gates) == 1
+
+
+def test_numbers_that_are_none_pass_where_enough_others_are_there(
+    small_settings: Make, months: Callable[..., Path]
+) -> None:
+    amounts = [float("nan") if n >= 14 else float(n) for n in range(200)]
+    examples = months(mar=small_rows(200, 400, amount=amounts))
+    for presence in ("min_fraction: 0.07 min_count: 14", ""):
+        schema = SMALL_SCHEMA.replace("min_fraction: 1.0 min_count: 1", presence, 1)
+
+        outcome = validate(small_settings({"schema": schema}), examples)
+
+        assert all(gate.passed for gate in outcome.gates)
+        assert outcome.facts["anomalies"] == 0
+        shutil.rmtree(examples.parent / "out")
+
+
+@pytest.mark.parametrize("severity", ["warning", "ignore"])
+def test_numbers_that_are_none_can_be_let_pass(
+    small_settings: Make, months: Callable[..., Path], severity: str
+) -> None:
+    examples = months(mar=small_rows(200, 400, amount=[float("nan")] * 200))
+    kinds = ["FEATURE_TYPE_LOW_FRACTION_PRESENT", "FEATURE_TYPE_LOW_NUMBER_PRESENT"]
+
+    outcome = validate(small_settings(severities=dict.fromkeys(kinds, severity)), examples)
+
+    assert not any("presence" in gate.name for gate in outcome.gates)
+    listed = [anomaly["type"] for anomaly in verdict(examples)["anomalies"]]
+    assert listed == (kinds if severity == "warning" else [])
+
+
 @pytest.mark.parametrize(
     ("said", "bad", "words"),
     [
