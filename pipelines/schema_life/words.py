@@ -19,7 +19,7 @@ SHOWN_VALUES = 10
 
 @dataclass(frozen=True)
 class NewValues:
-    """Texts that a domain lacks: how many, in which share of the rows, the most frequent ones."""
+    """Texts that a domain lacks: how many, in which share of all rows, the most frequent ones."""
 
     number: int = 0
     exact: bool = True
@@ -33,7 +33,7 @@ def new_values(feature: Any, data: Any, schema: schema_pb2.Schema) -> NewValues:
         return NewValues()
     known, strings = set(domain_of(feature, schema)), data.string_stats
     buckets = [b for b in strings.rank_histogram.buckets if b.label not in known]
-    rows = data.string_stats.common_stats.num_non_missing
+    rows = strings.common_stats.num_non_missing + strings.common_stats.num_missing
     return NewValues(
         number=len(buckets),
         exact=strings.unique <= len(strings.rank_histogram.buckets),

@@ -64,3 +64,26 @@ def test_a_domain_is_asked_about_where_tfdv_finds_new_values(tmp_path, feature, 
     assert is_validated(schema.feature[0]) is judged
     manifest = ExamplesManifest.read(write_examples(tmp_path, {("train", "2024-01"): rows}))
     assert bool(SchemaGates([], schema, manifest, Checks()).questions) is judged
+
+
+@pytest.mark.parametrize(("allowed", "stops"), [(0.03, False), (0.029, True)])
+def test_a_review_and_a_run_agree_on_how_much_may_be_new_where_values_are_missing(
+    tmp_path, allowed, stops
+):
+    from components.validate_examples.rows import scan
+    from components.validate_examples.schema_gates import SchemaGates
+    from pipelines.schema_life.difference import differences
+
+    domain = 'type: BYTES string_domain { value: "a" }'
+    schema = parse_schema(f'feature {{ name: "t" {domain} }} feature {{ name: "late" type: INT }}')
+    texts = [None] * 50 + ["a"] * 47 + ["new"] * 3
+    table = pa.table({"late": [n % 2 for n in range(100)], "t": texts})
+    checks = Checks(new_values=allowed)
+    (found,) = differences({"train": compute_statistics(table, "train")}, schema, checks)
+    assert (found.data_says, found.stops) == ("1 new value in 3 % of the rows", stops)
+
+    shards = {("train", "2024-01"): table, ("eval", "2024-02"): table}
+    manifest = ExamplesManifest.read(write_examples(tmp_path, shards))
+    gates = SchemaGates([], schema, manifest, checks)
+    findings = gates.findings(scan(tmp_path, manifest, gates.questions).answers)
+    assert {finding.gate.passed for finding in findings} == {not stops}
