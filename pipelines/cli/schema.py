@@ -42,7 +42,7 @@ def infer(arguments: Namespace) -> int:
     splits = list(statistics.splits.values())
     schema = change.infer(splits, statistics.label)
     if arguments.ranges:
-        schema = change.with_ranges(schema, splits)
+        schema = change.with_ranges(schema, splits, statistics.whole)
     _write(path, schema_text.write(schema, _comment(use_case)))
     if arguments.json:
         print_json({"file": str(path), "features": len(schema.feature), "rows": statistics.rows})

@@ -17,7 +17,7 @@ This module imports TFDV: import it inside functions only.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import tensorflow_data_validation as tfdv
@@ -43,25 +43,37 @@ def infer(splits: Sequence[Statistics], label: str) -> schema_pb2.Schema:
     return schema
 
 
-def with_ranges(schema: schema_pb2.Schema, splits: Sequence[Statistics]) -> schema_pb2.Schema:
-    """Return the schema with the finite range of each number, where it has no domain yet."""
+def with_ranges(
+    schema: schema_pb2.Schema,
+    splits: Sequence[Statistics],
+    whole: Mapping[str, tuple[int, int]],
+) -> schema_pb2.Schema:
+    """Return the schema with the finite range of each number, where it has no domain yet.
+
+    `whole` has the ranges of the columns of whole numbers, which statistics know as doubles.
+    """
     changed = _copy(schema)
     for feature in changed.feature:
-        ranges = [_range(feature.name, statistics) for statistics in splits]
-        known = [pair for pair in ranges if pair is not None]
-        if not known or feature.WhichOneof("domain_info"):
+        if feature.WhichOneof("domain_info"):
             continue
-        low, high = min(pair[0] for pair in known), max(pair[1] for pair in known)
-        if not math.isfinite(high - low):
-            continue
-        if feature.type == schema_pb2.INT:
-            feature.int_domain.min, feature.int_domain.max = int(low), int(high)
-        else:
-            feature.float_domain.min, feature.float_domain.max = low, high
+        if feature.type == schema_pb2.INT and feature.name in whole:
+            feature.int_domain.min, feature.int_domain.max = whole[feature.name]
+        elif feature.type == schema_pb2.FLOAT and (found := _range(feature.name, splits)):
+            feature.float_domain.min, feature.float_domain.max = found
     return changed
 
 
-def _range(name: str, statistics: Statistics) -> tuple[float, float] | None:
+def _range(name: str, splits: Sequence[Statistics]) -> tuple[float, float] | None:
+    """Return the range of all splits; None where there is no number or one is infinite."""
+    ranges = [_range_in(name, statistics) for statistics in splits]
+    known = [pair for pair in ranges if pair is not None]
+    if not known:
+        return None
+    low, high = min(pair[0] for pair in known), max(pair[1] for pair in known)
+    return (low, high) if math.isfinite(high - low) else None
+
+
+def _range_in(name: str, statistics: Statistics) -> tuple[float, float] | None:
     """Return the smallest and the largest value; None where there is no number."""
     for data in statistics.datasets[0].features:
         if name_of(data) == name and data.HasField("num_stats"):

@@ -36,6 +36,7 @@ from pipelines.settings_file import (
 )
 
 if TYPE_CHECKING:
+    from components.core.examples import ExamplesManifest
     from components.validate_examples.statistics import Statistics
 
 Say = Callable[[str], None]
@@ -61,9 +62,14 @@ class UseCase:
 
 @dataclass(frozen=True)
 class SplitStatistics:
-    """What the splits of a window hold; the training split comes first."""
+    """What the splits of a window hold; the training split comes first.
+
+    `whole` is the smallest and the largest value of each column of whole numbers, in which the
+    statistics, being doubles, may be off.
+    """
 
     splits: Mapping[str, Statistics]
+    whole: Mapping[str, tuple[int, int]]
     label: str
     rows: int
 
@@ -126,8 +132,27 @@ def read_statistics(use_case: UseCase, say: Say) -> SplitStatistics:
 
         say(f"statistics of {manifest.rows} rows")
         computed = compute_all(examples, manifest, settings.beam, listed=None)
+        whole = _whole_ranges(examples, manifest)
     splits: dict[str, Statistics] = {split: computed.splits[split] for split in SPLITS}
-    return SplitStatistics(splits, manifest.label, manifest.rows)
+    return SplitStatistics(splits, whole, manifest.label, manifest.rows)
+
+
+def _whole_ranges(examples: Path, manifest: ExamplesManifest) -> dict[str, tuple[int, int]]:
+    """Return the range of each column of whole numbers that has a value."""
+    import pyarrow.compute as pc
+
+    from components.core.examples import iter_shard
+
+    names = [name for name, kind in manifest.columns.items() if kind == "int64"]
+    found: dict[str, tuple[int, int]] = {}
+    for shard in manifest.shards:
+        for rows in iter_shard(examples, manifest, shard, names):
+            for name in names:
+                low, high = pc.min_max(rows[name]).as_py().values()
+                if low is not None:
+                    before = found.get(name, (low, high))
+                    found[name] = min(low, before[0]), max(high, before[1])
+    return found
 
 
 @contextmanager

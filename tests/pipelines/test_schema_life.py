@@ -101,6 +101,22 @@ def test_infer_works_before_there_is_a_schema_and_writes_the_golden_file(shop: P
 
 
 @slow
+@pytest.mark.parametrize(
+    ("low", "high"), [(100, 2**63 - 1), (-(2**63), 2**53 + 1), (2**53 + 1, 2**53 + 3)]
+)
+def test_inferred_ranges_are_the_numbers_of_the_data_to_the_last_digit(
+    shop: Path, low: int, high: int
+) -> None:
+    lines = (shop / "rows.csv").read_text().splitlines()
+    rows = [line.split(",") for line in lines[1:]]
+    for number, row in enumerate(rows):
+        row[3] = str(high if number % 7 == 0 else low)
+    (shop / "rows.csv").write_text("\n".join([lines[0], *map(",".join, rows)]) + "\n")
+    assert main(["schema", "infer", str(shop), "--ranges"]) == 0
+    assert f"int_domain {{ min: {low} max: {high} }}" in (shop / "shop.pbtxt").read_text()
+
+
+@slow
 def test_the_inferred_schema_differs_in_nothing_with_and_without_the_label(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
