@@ -1,13 +1,16 @@
 """A schema read from its text: TFMD's text proto, as a run, a review and a change of it read it.
 
 Rules: a text that is no schema is a SettingsError that names the place, the line and what is wrong;
-a schema without a feature is none. Nothing here loads TensorFlow, so that settings can be held
-against their schema before anything starts.
+a schema without a feature is none, nor is one with two of one name, of which only one would count.
+Nothing here loads TensorFlow, so that settings can be held against their schema before anything
+starts.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf import text_format
@@ -32,7 +35,19 @@ def parse_schema(text: str, place: str = "the schema") -> schema_pb2.Schema:
     schema = parse_part(text, place)
     if not schema.feature:
         raise SettingsError(f"{place} has no feature", remedy="name every column in it")
+    _refuse_repeats([feature.name for feature in schema.feature], place)
     return schema
+
+
+def _refuse_repeats(names: Sequence[str], place: str) -> None:
+    counts = Counter(names)
+    if repeated := [name for name, count in counts.items() if count > 1]:
+        raise SettingsError(
+            f"{place} has more than one feature {', '.join(repeated)}",
+            remedy="say everything of a column in one feature",
+            expected=1,
+            actual=max(counts.values()),
+        )
 
 
 def parse_part(text: str, place: str = "the schema") -> schema_pb2.Schema:

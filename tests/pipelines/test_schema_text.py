@@ -121,3 +121,11 @@ def test_a_schema_without_a_feature_is_none(tmp_path: Path) -> None:
     path.write_text("# still to be written\n")
     with pytest.raises(SettingsError, match=r"shop\.pbtxt has no feature"):
         read_schema(path)
+
+
+def test_a_schema_that_has_a_column_twice_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "shop.pbtxt"
+    names = ("a", "b", "a", "c", "b")
+    path.write_text("".join(f'feature {{ name: "{name}" type: INT }}\n' for name in names))
+    with pytest.raises(SettingsError, match=r"shop\.pbtxt has more than one feature a, b$"):
+        read_schema(path)
