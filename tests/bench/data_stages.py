@@ -33,6 +33,7 @@ REPORT = ROOT / "docs" / "benchmarks-data.md"
 STAGES = ("ingest_examples", "validate_examples", "transform_features")
 APPLICATION = "application of the transform to all rows"
 PARTS = (*STAGES, APPLICATION)
+# Our whole steps, gates and pages too, with TFDV's and TFT's own Beam pipelines for the rows.
 OTHERS = ("ingestion by pandas", "ingestion by DuckDB", "statistics by Beam", "transform by Beam")
 
 
@@ -167,7 +168,8 @@ def report(
         "# Benchmarks of the data stages",
         "",
         "Written by `make bench`; measured, not asserted. Each step runs alone in a process "
-        "of its own; seconds and memory are beyond what its imports take.",
+        "of its own; seconds and memory are beyond what its imports take. By Beam are our steps, "
+        "gates and pages too, with TFDV's and TFT's own Beam pipelines for the rows.",
         "",
         f"Machine: {machine()}. Python {platform.python_version()}, "
         f"glibc {platform.libc_ver()[1]}, no GPU used.",
