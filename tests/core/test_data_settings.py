@@ -30,7 +30,7 @@ TARGET = {"name": "late", "column": "delay", "above": 15}
         (Table, {"location": "a.csv", "query": "select 1", "database": "x"}, "either a location"),
         (Table, {"query": "select 1"}, "belong together"),
         (Table, {"location": "a.csv", "database": "x"}, "belong together"),
-        (Table, {"location": "a.csv", "delimiter": ";;"}, "at most 1 character"),
+        (Table, {"location": "a.csv", "delimiter": ";;"}, "should match pattern"),
         (Target, {"name": "a", "column": "b"}, "either above, for numbers, or equals"),
         (Target, {"name": "a", "column": "b", "above": 1, "equals": "x"}, "either above"),
         (Spans, {"unit": "month"}, "spans come from columns, column or from_location"),
