@@ -30,18 +30,18 @@ def print_ending(run: RecordedRun, home: Home, *, as_json: bool) -> None:
     if as_json:
         print_json({**summary_dict(run), "report": str(page) if page else None})
         return
-    print_run(run)
+    summary = read_summary(run)
+    print_run(run, summary)
     print_way_on(run, home)
     print(f"run folder  {run.folder}")
     if page:
         print(f"report      {page}")
-    if read_summary(run).registration and (registry := commands.registry(home)):
+    if summary.registration and (registry := commands.registry(home)):
         print(f"registry    {registry}")
 
 
-def print_run(run: RecordedRun) -> None:
+def print_run(run: RecordedRun, summary: RunSummary) -> None:
     """Print both models, the decision and why, and the cause of every failure."""
-    summary = read_summary(run)
     console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
     if summary.models:
         console.print(models_table(summary))

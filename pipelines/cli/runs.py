@@ -84,7 +84,7 @@ def show(arguments: Namespace) -> int:
     print(f"{run.id}  {run.name}  started {run.result.started}")
     for task, result in run.tasks.items():
         print(f"  {task:20}  {result.state.lower():10}  {seconds_text(result.wall_seconds):>12}")
-    print_run(run)
+    print_run(run, read_summary(run))
     print_way_on(run, home)
     return 0
 
