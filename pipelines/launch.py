@@ -165,29 +165,28 @@ def _recorded_ir(run: RecordedRun) -> str:
 def launch(
     prepared: PreparedRun,
     home: Home,
+    notary: Notary,
     listener: Callable[[TaskEvent], None],
     servers: ForkServers | None = None,
 ) -> RunResult:
-    """Create the run's folder, start the notary, and execute; return what became of it.
+    """Create the run's folder and execute, with a notary that answers; return what became of it.
 
     `servers` are fork servers that were started while the run was being prepared.
     """
-    preflight.check_disk(home.folder)
-    with answering_notary(home) as notary:
-        _write_inputs(prepared, home)
-        home.forget_checkpoints()  # with the notary held: no other run trains in this home
-        result = execute(
-            prepared.folder / IR_FILE,
-            prepared.folder,
-            prepared.arguments,
-            environment=environment(prepared, home, notary.address),
-            listener=listener,
-            done=prepared.done,
-            preload=prepared.preload,
-            light=prepared.light,
-            servers=servers,
-        )
-        keep_records(prepared.folder, notary)
+    _write_inputs(prepared, home)
+    home.forget_checkpoints()  # with the notary held: no other run trains in this home
+    result = execute(
+        prepared.folder / IR_FILE,
+        prepared.folder,
+        prepared.arguments,
+        environment=environment(prepared, home, notary.address),
+        listener=listener,
+        done=prepared.done,
+        preload=prepared.preload,
+        light=prepared.light,
+        servers=servers,
+    )
+    keep_records(prepared.folder, notary)
     if result.state is RunState.SUCCEEDED:
         _remember_completed(prepared, home)
     return result
@@ -203,7 +202,11 @@ def _remember_completed(prepared: PreparedRun, home: Home) -> None:
 
 @contextmanager
 def answering_notary(home: Home) -> Iterator[Notary]:
-    """Give the notary that TANDEM_NOTARY names, else one of the home's own while it is needed."""
+    """Give the notary that TANDEM_NOTARY names, else one of the home's own while it is needed.
+
+    Raises PlatformError where another run holds the home's, or there is no room for a run.
+    """
+    preflight.check_disk(home.folder)
     if (given := connect()) is not None:
         yield given
         return

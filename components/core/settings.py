@@ -43,6 +43,7 @@ Integer = Annotated[int, BeforeValidator(_no_truth)]
 Count = Annotated[int, Field(ge=1), BeforeValidator(_no_truth)]
 Number = Annotated[float, BeforeValidator(_no_truth)]
 Positive = Annotated[float, Field(gt=0), BeforeValidator(_no_truth)]
+Flag = Annotated[bool, Field(strict=True)]  # 1 and "yes" are none
 Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_no_truth)]
 
 
@@ -158,7 +159,7 @@ class Between(Section):
 
     low: Annotated[int | float, BeforeValidator(_no_truth)]
     high: Annotated[int | float, BeforeValidator(_no_truth)]
-    log: bool = Field(default=False, description="draw the logarithm evenly, not the number")
+    log: Flag = Field(default=False, description="draw the logarithm evenly, not the number")
 
     @model_validator(mode="after")
     def _ordered(self) -> Between:
@@ -222,7 +223,7 @@ class Train(Section):
         default="fp32",
         description="of the arithmetic in training; weights stay float32, and so do the exports",
     )
-    compile: bool = Field(
+    compile: Flag = Field(
         default=False,
         description="compile the step with torch.compile and XLA, after its outputs and gradients "
         "were compared with those of the step that is not compiled",
@@ -262,7 +263,7 @@ class Train(Section):
     min_delta: Number = Field(
         default=0.0, ge=0, description="by how much a validation loss must be lower to be better"
     )
-    best_weights: bool = Field(
+    best_weights: Flag = Field(
         default=True,
         description="keep the weights of the best validation loss, not those of the last epoch",
     )

@@ -74,20 +74,20 @@ def _check_words(arguments: Namespace) -> None:
 def _launch(prepared: PreparedRun, home: Home, arguments: Namespace, servers: ForkServers) -> int:
     """Launch a run, show its progress and its end.
 
+    Its id is shown once the notary answers: where another run holds it, there will be no such run.
     What shows the end (rich, jinja2) is imported in a thread while stages run.
     """
-    from pipelines.launch import launch
-    from pipelines.preflight import check_disk
+    from pipelines.launch import answering_notary, launch
     from pipelines.progress import progress
     from pipelines.runs import read_run
 
-    check_disk(home.folder)  # a run whose id was shown is in the folder of runs
     shown = sys.stderr if arguments.json else sys.stdout
-    print(f"run {prepared.folder.name}", file=shown, flush=True)
     Thread(target=import_module, args=["pipelines.cli.ending"]).start()
     waiting = [task for task in prepared.tasks if task not in (prepared.done or {})]
-    with progress(waiting, shown) as listener, _way_on(prepared.folder, home):
-        result = launch(prepared, home, listener, servers)
+    with _way_on(prepared.folder, home), answering_notary(home) as notary:
+        print(f"run {prepared.folder.name}", file=shown, flush=True)
+        with progress(waiting, shown) as listener:
+            result = launch(prepared, home, notary, listener, servers)
     from pipelines.cli.ending import print_ending, print_tracebacks
 
     ended = read_run(prepared.folder)

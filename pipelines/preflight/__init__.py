@@ -19,6 +19,7 @@ from components.core.data_settings import Beam
 from components.core.errors import PlatformError, SettingsError
 from components.core.signature_names import require_signature_names
 from pipelines.preflight.against_schema import check_against_schema
+from pipelines.preflight.devices import check_device
 from pipelines.settings import LoadedSettings, RunSettings
 from pipelines.sources import require_table, source_tables
 
@@ -53,6 +54,7 @@ def check(loaded: LoadedSettings, sources: Path) -> None:
     check_function("model.pytorch", settings.model.function("pytorch"))
     check_function("model.tensorflow", settings.model.function("tensorflow"))
     check_engine(settings.beam)
+    check_device(settings.train.device)
     if settings.train.compile:
         check_compiler()
     if settings.transform.preprocessing_fn:

@@ -9,7 +9,9 @@ Rules:
 5. SIGINT or SIGTERM stops the tasks (SIGTERM, after a grace period or a second signal SIGKILL),
    then the exit task runs and the run is STOPPED, exit code 1;
 6. run.json is written at every change of state, before anyone is told of it;
-7. tasks given as done are not run again, as long as those they depend on are done too.
+7. tasks given as done are not run again, as long as those they depend on are done too;
+8. what libraries leave in the folder for temporary files is gone when the run ends, however a task
+   ended: the tasks share one of their own, below the usual one, where sockets' paths fit.
 Where the run's own files cannot be written, PlatformError ends it at once; the folder can be
 resumed. Nothing here sleeps: the loop waits for sockets, signals and the next retry. It imports no
 kfp, and knows nothing of records or settings.
@@ -18,6 +20,7 @@ kfp, and knows nothing of records or settings.
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,10 +66,11 @@ def execute(
     folder = folder.resolve()
     with (
         locked(folder),
+        tempfile.TemporaryDirectory(prefix="tandem-", ignore_cleanup_errors=True) as scratch,
         StopSignals() as signals,
         servers or ForkServers(SERVERS) as serving,
     ):
-        serving.serve(environment, folder / "logs", signals.wake)
+        serving.serve({**environment, "TMPDIR": scratch}, folder / "logs", signals.wake)
         serving.start_ahead(preload)
         _describe(ir, folder, arguments)
         return Execution(

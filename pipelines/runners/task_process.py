@@ -16,6 +16,7 @@ import json
 import logging
 import os
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Mapping
@@ -42,6 +43,7 @@ def run(request: Mapping[str, Any]) -> int:
     try:
         _redirect(Path(request["log"]))
         os.environ.update(request["environment"])
+        tempfile.tempdir = None  # the server may have looked it up; TMPDIR is the task's
         outputs = _execute(folder, str(request["function"]))
         _finish()
         write_json(folder / "result.json", {"outputs": outputs})

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from prepared_run import run_tandem
 
+from components.audit.process import NotaryProcess
 from pipelines.settings_file import find_settings
 
 pytestmark = pytest.mark.slow
@@ -114,3 +115,14 @@ def test_the_exit_code_of_a_run_says_who_must_act(
     assert failed[task]["kind"] == kind
     assert words in failed[task]["message"]
     assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_a_run_that_another_one_keeps_from_starting_names_no_id_and_leaves_no_folder(
+    tmp_path, use_case, capfd
+):
+    home = tmp_path / "home"
+    with NotaryProcess(home):
+        ended, answer = run_tandem("run", str(use_case({})), "--home", str(home))
+    assert (ended, answer) == (1, "")
+    assert "a run is going on in this home" in capfd.readouterr().err
+    assert not (home / "runs").exists()

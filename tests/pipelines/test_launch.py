@@ -35,7 +35,6 @@ from pipelines.launch import (
     answering_notary,
     environment,
     keep_records,
-    launch,
     prepare,
     prepare_resume,
 )
@@ -287,6 +286,17 @@ def test_an_engine_that_cannot_work_is_refused_before_anything_runs(
         prepare(load_settings(path), path, Home(tmp_path / "home"), cache=True)
 
 
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="this machine has an NVIDIA GPU")
+@pytest.mark.parametrize("device", ["cuda", "tpu"])
+def test_a_device_that_is_not_there_is_refused_before_anything_runs(
+    values: dict[str, Any], write_settings: Write, tmp_path: Path, device: str
+) -> None:
+    path = write_settings(values)
+    loaded = load_settings(path, [f"train.device={device}"])
+    with pytest.raises(SettingsError, match=f"train.device is {device}, and .* has none: "):
+        prepare(loaded, path, Home(tmp_path / "home"), cache=True)
+
+
 def test_a_run_can_be_planned_on_a_full_disk_but_not_launched(
     values: dict[str, Any],
     write_settings: Write,
@@ -296,9 +306,9 @@ def test_a_run_can_be_planned_on_a_full_disk_but_not_launched(
     path, home = write_settings(values), Home(tmp_path / "home")
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
-    prepared = prepare(load_settings(path), path, home, cache=True)
-    with pytest.raises(PlatformError, match=r"only 0.0 GiB are free"):
-        launch(prepared, home, print)
+    prepare(load_settings(path), path, home, cache=True)
+    with pytest.raises(PlatformError, match=r"only 0.0 GiB are free"), answering_notary(home):
+        pass
     assert not home.folder.exists()
 
 

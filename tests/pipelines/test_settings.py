@@ -661,6 +661,13 @@ def test_true_is_no_number() -> None:
             parse_settings(values, "settings.yaml", [f"{key}=true"])
 
 
+@pytest.mark.parametrize("value", ["1", "0", "'true'", "1.0"])
+def test_only_true_and_false_are_truths(values: dict[str, Any], value: str) -> None:
+    with pytest.raises(SettingsError, match=r"train.compile: expected true or false"):
+        parse_settings(values, "settings.yaml", [f"train.compile={value}"])
+    assert parse_settings(values, "settings.yaml", ["train.compile=true"]).train.compile
+
+
 @pytest.mark.parametrize("text", ["3", "3.0", "'3'"])
 def test_a_number_on_the_command_line_is_that_number(values: dict[str, Any], text: str) -> None:
     assert parse_settings(values, "x", [f"train.epochs={text}"]).train.epochs == 3

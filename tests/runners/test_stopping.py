@@ -62,6 +62,18 @@ def test_a_task_that_does_not_heed_the_signal_is_killed_after_the_grace_period(b
     assert read_run(bench.folder).tasks["hold"].state is TaskState.CANCELLED
 
 
+def test_what_a_killed_task_left_among_temporary_files_is_gone(bench, tmp_path, monkeypatch):
+    usual = tmp_path / "usual"
+    usual.mkdir()
+    monkeypatch.setenv("TMPDIR", str(usual))
+    executor, stream, _ = start_and_wait_until_held(bench, deaf=True, grace=0.05)
+    with stream:
+        assert len([*usual.glob("*/*")]) == 1
+        executor.terminate()
+        executor.wait()
+    assert [*usual.iterdir()] == []
+
+
 def test_a_second_signal_does_not_wait_for_the_grace_period(bench):
     executor, stream, pid = start_and_wait_until_held(bench, deaf=True, grace=3600.0)
     with stream:

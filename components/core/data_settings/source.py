@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from components.core.data_settings.spans import Spans
-from components.core.settings import Digest, Integer, Name, Number, Section, Share
+from components.core.settings import Digest, Flag, Integer, Name, Number, Section, Share
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 Format = Literal["csv", "parquet", "arrow", "jsonl", "tfrecord"]
@@ -182,7 +182,7 @@ class Source(Section):
 class CardField(Section):
     """Personal data in the source: whether there is any, and of which categories."""
 
-    present: bool
+    present: Flag
     categories: tuple[str, ...] = ()
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from components.core.settings import Name, Section
+from components.core.settings import Flag, Name, Section
 
 ONLY_SPAN = "all"
 _MONTH = r"\d{4}-(0[1-9]|1[0-2])"
@@ -25,7 +25,7 @@ class Spans(Section):
     unit: Literal["month", "day", "none"] = "month"
     columns: tuple[Name, ...] = ()
     column: Name | None = None
-    from_location: bool = False
+    from_location: Flag = False
 
     @model_validator(mode="after")
     def _one_origin(self) -> Spans:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from components.core.data_settings.source import date_columns
-from components.core.settings import Count, ModelFunction, Name, Positive, Section
+from components.core.settings import Count, Flag, ModelFunction, Name, Positive, Section
 
 DatePart = Literal["hour", "weekday", "month_day", "month", "year_day"]
 
@@ -43,7 +43,7 @@ class Feature(Section):
     top_k: Count = 1000
     minimum_count: Count = 1
     oov_buckets: Count = 1
-    missing_indicator: bool = False
+    missing_indicator: Flag = False
 
     @model_validator(mode="after")
     def _what_the_kind_needs(self) -> Feature:
