@@ -75,6 +75,7 @@ class RunSettings(Section):
             self._leaking_columns,
             self._dates_not_kept,
             self._unknown_gate_slices,
+            self._statistics_of_parts,
         ):
             for problem in check():
                 raise ValueError(problem)
@@ -123,6 +124,14 @@ class RunSettings(Section):
         for gate in self.policy.gates:
             if not known.fullmatch(gate.slice):
                 yield f"policy.gates: slice {gate.slice} is not among evaluate.slices"
+
+    def _statistics_of_parts(self) -> Iterable[str]:
+        """Refuse what would be computed from one process's part of a batch."""
+        if self.train.processes > 1 and self.model.normalisation == "batch":
+            yield (
+                "model.normalisation: batch would see only one process's part of each batch; "
+                "layer is the same in however many processes"
+            )
 
 
 # What a person writes, and the schema of it.

@@ -155,7 +155,7 @@ def small_model() -> Callable[..., Any]:
 @pytest.fixture
 def small_bundle(tmp_path: Path, small_spec: FeatureSpec, small_transform_graph: Path) -> Path:
     """A sealed bundle around the handmade model; its weights are none."""
-    from components.training.fitting import Fit
+    from components.training.fit import Fit
     from components.training.parity import Evaluated
     from components.training.proof import Prover
     from components.training.sealing import Preprocessing, Trained, seal, write_raw_onnx

@@ -29,6 +29,7 @@ from components.core.errors import DataError
 from components.core.settings import Section
 
 SPEC_NAME = "features.json"
+BLOCKS_OF_A_WINDOW = 64
 
 
 class IdFeature(Section):
@@ -149,12 +150,35 @@ def _check_rows(path: Path, arrays: FeatureArrays, rows: Mapping[Any, int]) -> N
 
 
 def batch_indices(
-    rows: int, batch_size: int, seed: int, epoch: int
+    rows: int, batch_size: int, seed: int, epoch: int, window: int | None = None
 ) -> Iterator[np.ndarray[Any, Any]]:
     """Yield row numbers, every row once, in batches; the last one may be smaller.
 
-    The order is the permutation of PCG64 seeded with (seed, epoch): the same for both frameworks.
+    The order is drawn by PCG64 seeded with (seed, epoch): the same for both frameworks. It is a
+    permutation of all rows; with a `window`, of blocks that lie together in the file, and then of
+    the rows of so many blocks as make about that many rows, so that reading stays near.
     """
-    order = np.random.default_rng([seed, epoch]).permutation(rows)
-    for start in range(0, rows, batch_size):
-        yield order[start : start + batch_size]
+    random = np.random.default_rng([seed, epoch])
+    if window is None or window >= rows:
+        order = random.permutation(rows)
+        for start in range(0, rows, batch_size):
+            yield order[start : start + batch_size]
+        return
+    left = np.empty(0, dtype=np.int64)
+    for numbers in _windows(rows, window, random):
+        left = np.concatenate([left, numbers])
+        whole = len(left) - len(left) % batch_size
+        yield from np.split(left[:whole], range(batch_size, whole, batch_size)) if whole else ()
+        left = left[whole:]
+    if len(left):
+        yield left
+
+
+def _windows(rows: int, window: int, random: np.random.Generator) -> Iterator[np.ndarray[Any, Any]]:
+    """Yield the rows of a few blocks each time, permuted."""
+    block = -(-window // BLOCKS_OF_A_WINDOW)
+    starts = random.permutation(np.arange(0, rows, block))
+    for first in range(0, len(starts), BLOCKS_OF_A_WINDOW):
+        blocks = starts[first : first + BLOCKS_OF_A_WINDOW]
+        numbers = np.concatenate([np.arange(b, min(b + block, rows)) for b in blocks])
+        yield random.permutation(numbers)

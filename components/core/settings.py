@@ -213,11 +213,26 @@ class Train(Section):
     batch_size: Count = 2048
     learning_rate: Positive = 1e-3
     seed: Integer = Field(default=13, ge=0, lt=2**31)
+    shuffle_window: Count | None = Field(
+        default=None,
+        description="rows among which a batch is drawn, for features that do not fit into memory: "
+        "they lie in 64 blocks, drawn anew each epoch; not given: all rows",
+    )
     threads: Count = Field(default=1, description="threads of each trainer")
     device: Device = Field(
         default="auto",
         description="what both train on; `auto` is an accelerator where the framework finds one, "
         "else the CPU; one that is named and absent is refused",
+    )
+    processes: Count = Field(
+        default=1,
+        description="processes of each trainer, which take every batch together, each a part of "
+        "it, with `threads` and, where there are as many, a GPU each",
+    )
+    parallel: Literal["replicated", "sharded"] = Field(
+        default="replicated",
+        description="several processes: each holds the whole model (DDP; MirroredStrategy), or "
+        "PyTorch's hold parts of it (FSDP2)",
     )
     precision: Precision = Field(
         default="fp32",
@@ -282,6 +297,18 @@ class Train(Section):
         default=None,
         description="trials whose validation loss decides what each trainer trains with",
     )
+
+    @model_validator(mode="after")
+    def _in_processes(self) -> Train:
+        if self.processes == 1 and self.parallel == "sharded":
+            raise ValueError("parallel: sharded needs processes above 1")
+        if self.processes > self.batch_size:
+            raise ValueError(f"{self.processes} processes have no part each of a batch_size below")
+        if self.processes > 1 and self.compile:
+            raise ValueError("compile is not offered with processes above 1")
+        if self.parallel == "sharded" and self.precision == "fp16":
+            raise ValueError("fp16 is not offered with parallel: sharded; bf16 is")
+        return self
 
     @model_validator(mode="after")
     def _measured(self) -> Train:

@@ -18,15 +18,19 @@ from torch import nn
 from components.core.features import FeatureArrays
 from components.core.settings import Train
 from components.train_pytorch import heads
-from components.train_pytorch.devices import device_name, find_device
+from components.train_pytorch.devices import device_name, find_device, finish_step
 from components.train_pytorch.precision import Mixed
+from components.train_pytorch.shards import shared_like, whole
 from components.training import adam
 from components.training.checkpoints import Checkpoints, State
 from components.training.compiled import compared_rows, compiled_difference
-from components.training.fitting import WEIGHTS, Fit, fit
+from components.training.fit import Fit
+from components.training.fitting import WEIGHTS, fit
+from components.training.group import ALONE, Group
 from components.training.memory import naming_the_batch_size
 
 DETERMINISM = "torch.use_deterministic_algorithms"
+STRATEGIES = {"replicated": "DistributedDataParallel", "sharded": "FSDP2"}
 _GENERATOR, _GPU_GENERATOR = "random/generator", "random/gpu_generator"
 _SCALER = "scaler"
 
@@ -48,25 +52,35 @@ def fix_machine(train: Train) -> torch.device:
 
 
 def fit_model(
-    model: nn.Module, arrays: FeatureArrays, train: Train, checkpoints: Checkpoints | None = None
+    model: nn.Module,
+    arrays: FeatureArrays,
+    train: Train,
+    checkpoints: Checkpoints | None = None,
+    group: Group = ALONE,
 ) -> Fit:
-    """Train the model in place."""
+    """Train the model in place; in a group of several, the processes of torch.distributed."""
     model.train()
     with naming_the_batch_size(train, (RuntimeError,), _is_lack_of_memory):
-        trainer = TorchTrainer(model, train)
+        trainer = TorchTrainer(model, train, group)
         difference = trainer.compile(arrays) if train.compile else None
-        done = fit(trainer, arrays, train, checkpoints)
+        done = fit(trainer, arrays, train, checkpoints, group)
     model.to("cpu").eval()
-    return replace(done, device=trainer.device, compiled_difference=difference)
+    strategy = None if group.count == 1 else STRATEGIES[train.parallel]
+    return replace(done, device=trainer.device, compiled_difference=difference, strategy=strategy)
 
 
 class TorchTrainer:
     """PyTorch's half of the loop."""
 
-    def __init__(self, model: nn.Module, train: Train) -> None:
-        self._device = find_device(train.device)
+    def __init__(self, model: nn.Module, train: Train, group: Group = ALONE) -> None:
+        self._device = find_device(train.device, group.count, group.rank)
         self._model, self._train = model.to(self._device), train
+        self._processes = group.count
         self._forward: nn.Module = model
+        if group.count > 1:
+            from components.train_pytorch.parallel import in_parallel
+
+            self._forward = in_parallel(model, train, self._device)
         self._mixed = Mixed(train.precision, self._device.type)
         self._parameters = dict(model.named_parameters())
         self._optimiser = torch.optim.AdamW(
@@ -75,7 +89,9 @@ class TorchTrainer:
             betas=(adam.BETA_1, adam.BETA_2),
             eps=adam.EPSILON,
             weight_decay=train.weight_decay,
-            fused=True,
+            fused=self._device.type != "xla",
+            # Else the count of steps would be a constant, and each step a new program to compile.
+            capturable=self._device.type == "xla",
         )
 
     @property
@@ -105,16 +121,17 @@ class TorchTrainer:
         both = {"output": output, "gradient": gradient}
         return {name: part.detach().cpu().numpy() for name, part in both.items()}
 
-    def step(self, batch: FeatureArrays, rate: float) -> float:
+    def step(self, batch: FeatureArrays, rate: float, share: float) -> float:
         """Take one step."""
         self._optimiser.param_groups[0]["lr"] = rate
         self._optimiser.zero_grad(set_to_none=True)
         loss = self._loss_of(batch)
-        self._mixed.backward(loss, self._optimiser)
+        self._mixed.backward(loss * (share * self._processes), self._optimiser)
         if self._train.clip_norm is not None:
             gradients = [p.grad for p in self._parameters.values() if p.grad is not None]
             _clip(gradients, self._train.clip_norm)
         self._mixed.step(self._optimiser)
+        finish_step(self._device)
         return float(loss.item())
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
@@ -144,7 +161,7 @@ class TorchTrainer:
         found[_GENERATOR] = torch.get_rng_state()
         if self._device.type == "cuda":
             found[_GPU_GENERATOR] = torch.cuda.get_rng_state(self._device)
-        arrays = {name: part.detach().cpu().numpy().copy() for name, part in found.items()}
+        arrays = {name: _array(part) for name, part in found.items()}
         scaler = self._mixed.state()
         return arrays if scaler is None else arrays | {_SCALER: scaler}
 
@@ -162,16 +179,23 @@ class TorchTrainer:
             elif name == _SCALER:
                 self._mixed.restore(array)
             elif f"{kind}/" == WEIGHTS:
-                own[of].copy_(part)
+                own[of].copy_(shared_like(part, own[of]))
             else:
                 parameter = self._parameters[of]
-                self._optimiser.state[parameter][kind] = part.to(parameter.device)
+                moment = kind != "step"  # the count is whole in every process
+                value = shared_like(part, parameter) if moment else part.to(parameter.device)
+                self._optimiser.state[parameter][kind] = value
 
 
 def _clip(gradients: list[torch.Tensor], longest: float) -> None:
     """Scale gradients in place as `components.training.adam` says."""
-    norm = torch.nn.utils.get_total_norm(gradients)
+    norm = whole(torch.nn.utils.get_total_norm(gradients))
     torch._foreach_mul_(gradients, longest / torch.clamp(norm, min=longest))
+
+
+def _array(part: torch.Tensor) -> np.ndarray[Any, Any]:
+    """Return a copy of the whole tensor."""
+    return np.array(whole(part.detach()).cpu().numpy())
 
 
 def _is_lack_of_memory(error: Exception) -> bool:
@@ -180,7 +204,7 @@ def _is_lack_of_memory(error: Exception) -> bool:
 
 def weight_arrays(model: nn.Module) -> dict[str, np.ndarray[Any, Any]]:
     """Return the model's parameters and buffers by name."""
-    return {name: tensor.detach().numpy() for name, tensor in model.state_dict().items()}
+    return {name: whole(part.detach()).numpy() for name, part in model.state_dict().items()}
 
 
 def parameter_count(model: nn.Module) -> int:

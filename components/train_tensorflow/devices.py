@@ -18,7 +18,7 @@ def use_device(asked: str) -> None:
     Raises SettingsError where it is absent. GPUs are hidden from a training on the CPU, unless this
     process has used TensorFlow before: then its devices stay as they are.
     """
-    if asked == "tpu":
+    if asked == "tpu" and not tf.config.list_physical_devices("TPU"):
         raise absent(asked, "TensorFlow", "TPUs need tensorflow-tpu, which has an image of its own")
     gpus = tf.config.list_physical_devices("GPU")
     if asked == "cuda" and not gpus:

@@ -16,7 +16,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from components.core.settings import ModelFamily, Precision, Train
+from components.core.settings import Precision
+from components.train_tensorflow.parallel import assign
 from components.training.precision import GROWTH_STEPS, INITIAL_SCALE
 
 _POLICIES = {"fp32": "float32", "bf16": "mixed_bfloat16", "fp16": "mixed_float16"}
@@ -31,20 +32,6 @@ def policy(precision: Precision) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def in_float32(
-    trained: keras.Model,
-    family: ModelFamily,
-    train: Train,
-    build: Callable[[ModelFamily, Train], keras.Model],
-) -> keras.Model:
-    """Return the model that computes in float32 with the weights that were trained."""
-    if train.precision == "fp32":
-        return trained
-    model = build(family, train.model_copy(update={"precision": "fp32"}))
-    model.set_weights(trained.get_weights())
-    return model
 
 
 class LossScale:
@@ -63,13 +50,13 @@ class LossScale:
         finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
         tf.cond(finite, lambda: self._taken(step), self._overflowed)
 
-    def _taken(self, step: Callable[[], None]) -> Any:
+    def _taken(self, step: Callable[[], None]) -> None:
         step()
         steps = self.steps + 1
         grown = steps >= GROWTH_STEPS
-        self.scale.assign(tf.where(grown, self.scale * 2, self.scale))
-        return self.steps.assign(tf.where(grown, 0, steps))
+        assign(self.scale, tf.where(grown, self.scale * 2, self.scale))
+        assign(self.steps, tf.where(grown, 0, steps))
 
-    def _overflowed(self) -> Any:
-        self.scale.assign(self.scale / 2)
-        return self.steps.assign(0)
+    def _overflowed(self) -> None:
+        assign(self.scale, self.scale / 2)
+        assign(self.steps, 0)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 from components.core.outcome import Outcome
 from components.core.settings import ModelFamily, Section, Train
@@ -40,59 +39,14 @@ def train_tensorflow(
     preprocessing.onnx makes.
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    from components.core.features import FeatureSpec, load_split
-    from components.train_tensorflow import export, precision, training
-    from components.train_tensorflow.litert import write_litert
-    from components.train_tensorflow.saved_model import write_saved_model
-    from components.training.checkpoints import Checkpoints
-    from components.training.fitting import Fit
-    from components.training.functions import MODEL_FUNCTION, family_of, load_model_function
-    from components.training.parity import Evaluated
-    from components.training.proof import Prover
-    from components.training.sealing import Preprocessing, Trained, outcome, seal, write_raw_onnx
-    from components.training.search import tuned
-    from components.training.users_line import naming_the_users_line
+    from components.train_tensorflow.framework import TensorFlow
+    from components.training.course import Course
 
-    name, arrays = settings.model.function("tensorflow"), load_split(features, "train")
-    proof = Prover("saved_model")
-    spec, preprocessing = FeatureSpec.read(features), Preprocessing.read(transform_graph)
-
-    def build(family: ModelFamily, train: Train) -> Any:
-        training.fix_machine(train)
-        with naming_the_users_line(name, MODEL_FUNCTION), precision.policy(train.precision):
-            model = load_model_function(name)(spec, family, train.seed)
-            export.check_model(model, spec, name)
-        return model
-
-    def fitted(model: Any, train: Train, kept: Path | None = None) -> Fit:
-        with naming_the_users_line(name, MODEL_FUNCTION, on_rows=True):
-            return training.fit_model(model, arrays, train, Checkpoints(kept, train))
-
-    found = tuned(settings.model, settings.train, lambda *given: fitted(build(*given), given[1]))
-    train, trained_model = found.train, build(found.model, found.train)
-    done = fitted(trained_model, train, checkpoints)
-    model = precision.in_float32(trained_model, found.model, train, build)
-    with naming_the_users_line(name, MODEL_FUNCTION, on_rows=True):
-        scored = export.scored(model, spec)
-        predict, exported = export.predictor(scored), export.to_onnx(scored, spec)
-        evaluated = Evaluated.by(predict, load_split(features, "eval"))
-        written = [write_raw_onnx(tensorflow_model, exported, preprocessing)]
-        if "saved_model" in train.forms:
-            written.append(write_saved_model(tensorflow_model, scored, preprocessing))
-        if "litert" in train.forms:
-            written.append(write_litert(tensorflow_model, scored, spec))
-        evidence = preprocessing.evidence(predict, evaluated)
-    forms = proof.prove(tensorflow_model, written, evidence)
-    trained = Trained(
-        framework="tensorflow",
-        family=family_of(name),
-        spec=spec,
-        weights=training.weight_arrays(model),
-        parameters=training.parameter_count(model),
-        fit=done,
-        search=found.facts,
-        evaluated_rows=len(evaluated.predictions),
+    course = Course.on(TensorFlow(), settings.model.function("tensorflow"), features)
+    return course.run(
+        settings.model,
+        settings.train,
+        transform_graph=transform_graph,
+        bundle=tensorflow_model,
+        checkpoints=checkpoints,
     )
-    contract = seal(tensorflow_model, trained, preprocessing, forms)
-    threads = training.threads_in_use()
-    return outcome("tensorflow_model", trained, contract, train, threads, training.DETERMINISM)

@@ -20,11 +20,14 @@ from components.core.features import FeatureArrays
 from components.core.settings import Train
 from components.train_tensorflow import heads
 from components.train_tensorflow.devices import device_name, use_device
+from components.train_tensorflow.parallel import Replicas, assign, strategy_name
 from components.train_tensorflow.precision import LossScale
 from components.training import adam
 from components.training.checkpoints import Checkpoints, State
 from components.training.compiled import compared_rows, compiled_difference
-from components.training.fitting import WEIGHTS, Fit, fit
+from components.training.fit import Fit
+from components.training.fitting import WEIGHTS, fit
+from components.training.group import ALONE, Group
 from components.training.memory import naming_the_batch_size
 
 DETERMINISM = "tf.config.experimental.enable_op_determinism"
@@ -78,7 +81,7 @@ class Adam:
         epsilon = adam.EPSILON * tf.sqrt(1 - power_2)
         for (value, first, second), gradient in zip(self._slots, self._clipped(dense), strict=True):
             if self._decay:
-                value.assign(value * (1 - rate * self._decay))
+                assign(value, value * (1 - rate * self._decay))
             tf.raw_ops.ResourceApplyAdam(
                 var=value.handle,
                 m=first.handle,
@@ -91,7 +94,7 @@ class Adam:
                 epsilon=epsilon,
                 grad=gradient,
             )
-        self._powers.assign(self._powers * [adam.BETA_1, adam.BETA_2])
+        assign(self._powers, self._powers * [adam.BETA_1, adam.BETA_2])
 
     def _clipped(self, gradients: list[Any]) -> list[Any]:
         """Return gradients scaled as `components.training.adam` says."""
@@ -102,21 +105,33 @@ class Adam:
 
 
 def fit_model(
-    model: keras.Model, arrays: FeatureArrays, train: Train, checkpoints: Checkpoints | None = None
+    model: keras.Model,
+    arrays: FeatureArrays,
+    train: Train,
+    checkpoints: Checkpoints | None = None,
+    group: Group = ALONE,
 ) -> Fit:
-    """Train the model in place."""
+    """Train the model in place, under the strategy whose scope it was built in.
+
+    In a group of several, that is the strategy of all its processes.
+    """
     with naming_the_batch_size(train, (tf.errors.ResourceExhaustedError,), lambda _: True):
-        trainer = KerasTrainer(model, arrays, train)
+        trainer = KerasTrainer(model, arrays, train, group)
         difference = trainer.compile(arrays) if train.compile else None
-        done = fit(trainer, arrays, train, checkpoints)
+        done = fit(trainer, arrays, train, checkpoints, group)
     device = device_name(model.trainable_variables[0].value)
-    return replace(done, device=device, compiled_difference=difference)
+    return replace(done, device=device, compiled_difference=difference, strategy=strategy_name())
 
 
 class KerasTrainer:
     """TensorFlow's half of the loop."""
 
-    def __init__(self, model: keras.Model, arrays: FeatureArrays, train: Train) -> None:
+    def __init__(
+        self, model: keras.Model, arrays: FeatureArrays, train: Train, group: Group = ALONE
+    ) -> None:
+        self._replicas: Replicas | None = None
+        if tf.distribute.has_strategy():
+            self._replicas = Replicas(tf.distribute.get_strategy(), group.rank, group.count)
         self._model, self._optimiser = model, Adam(model.trainable_variables, train)
         self._train = train
         self._scaling = LossScale() if train.precision == "fp16" else None
@@ -131,6 +146,7 @@ class KerasTrainer:
         self._step = tf.function(
             self._take_step, input_signature=[batch, rate], jit_compile=compiled or None
         )
+        self._step_of_all = tf.function(self._take_steps, reduce_retracing=True)
         self._loss = tf.function(
             self._loss_of, input_signature=[batch], jit_compile=compiled or None
         )
@@ -157,28 +173,40 @@ class KerasTrainer:
     def _arrays(self, tensors: Mapping[str, Any]) -> State:
         return {name: tensor.numpy() for name, tensor in tensors.items()}
 
-    def step(self, batch: FeatureArrays, rate: float) -> float:
+    def step(self, batch: FeatureArrays, rate: float, share: float) -> float:
         """Take one step."""
-        return float(self._step(batch.named(), rate))
+        if self._replicas is None:
+            return float(self._step(batch.named(), rate))
+        losses, weights = self._replicas.run(self._step_of_all, batch, rate, share)
+        return float(np.dot([float(loss) for loss in losses], weights))
 
     def loss(self, batch: FeatureArrays) -> float:
         """Return the mean loss of rows, without dropout."""
         return float(self._loss(batch.named()))
 
-    def _take_step(self, batch: Mapping[str, Any], rate: Any) -> Any:
+    def _take_step(self, batch: Mapping[str, Any], rate: Any, share: Any = None) -> Any:
         scaling = self._scaling
         with tf.GradientTape() as tape:
             loss = self._loss_of(batch, training=True)
-            derived = loss if scaling is None else loss * scaling.scale
+            derived = loss if share is None else loss * share
+            derived = derived if scaling is None else derived * scaling.scale
         weights = [variable.value for variable in self._model.trainable_variables]
         # A weight that the loss does not depend on has a gradient of zero, as far as Adam goes.
         gradients = tape.gradient(derived, weights, unconnected_gradients="zero")
+        if share is not None:
+            dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
+            gradients = tf.distribute.get_replica_context().all_reduce("SUM", dense)
         if scaling is None:
             self._optimiser.apply(gradients, rate)
         else:
             unscaled = scaling.unscaled(gradients)
             scaling.take(unscaled, lambda: self._optimiser.apply(unscaled, rate))
         return loss
+
+    def _take_steps(self, batches: Any, rate: Any, shares: Any) -> Any:
+        """Take the step in every replica; return their losses."""
+        strategy = tf.distribute.get_strategy()
+        return strategy.run(self._take_step, args=(batches, rate, shares))
 
     def _loss_of(self, batch: Mapping[str, Any], training: bool = False) -> Any:
         return self._output_and_loss(batch, training)[1]
@@ -217,7 +245,13 @@ def weight_arrays(model: keras.Model) -> dict[str, np.ndarray[Any, Any]]:
 
     What it draws random numbers from is no weight.
     """
-    return {f"{n} {weight.path}": weight.numpy() for n, weight in enumerate(model.weights)}
+    values = (weight.numpy() for weight in model.weights)
+    return dict(zip(weight_names(model), values, strict=True))
+
+
+def weight_names(model: keras.Model) -> list[str]:
+    """Return what `weight_arrays` calls the weights, in the model's order."""
+    return [f"{n} {weight.path}" for n, weight in enumerate(model.weights)]
 
 
 def parameter_count(model: keras.Model) -> int:

@@ -1,48 +1,48 @@
 """The loop over epochs and batches that both trainers run, whichever framework takes the step.
 
 Rules:
-1. the order of rows is `batch_indices` over the rows that train; a batch is gathered from the
-   mapped file, so memory stays flat;
+1. each process of a group runs this loop and takes its part of every batch (parts.py); the loss and
+   the wish to stop are sums over the group, so all of them go on, or end, at the same step;
 2. the loss of every batch is looked at, and training stops at the first that is not a finite
    number;
 3. the rates, the weights of rows, the rows that validate and the decision to stop are made here,
    once, for both frameworks;
 4. a training that goes on from a checkpoint takes the steps that were left, in the same order,
    from the same state, and so ends with the weights of one that was never interrupted.
-It knows neither framework: a trainer takes arrays and returns the batch's mean loss.
+It knows neither framework: a trainer takes arrays and returns their mean loss.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Protocol
 
 from components.core.errors import DataError, PlatformError, SettingsError
-from components.core.features import FeatureArrays, batch_indices
+from components.core.features import FeatureArrays
 from components.core.settings import Train
 from components.training.checkpoints import Checkpoint, Checkpoints, Place, State
-from components.training.class_weights import class_weights
+from components.training.fit import Fit
+from components.training.group import ALONE, Group
 from components.training.interruption import Interruption
+from components.training.parts import Parts
 from components.training.progress import Progress
 from components.training.schedule import Schedule
-from components.training.stopping import Rows
 
 log = logging.getLogger(__name__)
-Array = np.ndarray[Any, Any]
 WEIGHTS = "weights/"  # what a model's own arrays are called in a state
-VALIDATION_ROWS = 8192  # of a batch that is only looked at
 
 
 class Trainer(Protocol):
     """One framework's half: what takes a step, and everything that a step changes, by name."""
 
-    def step(self, batch: FeatureArrays, rate: float) -> float:
-        """Take one step at that learning rate and return the batch's mean loss before it."""
+    def step(self, batch: FeatureArrays, rate: float, share: float) -> float:
+        """Take one step at that learning rate and return the mean loss of these rows before it.
+
+        They weigh `share` of all that the group takes the step on: 1 where there is no other.
+        """
         ...
 
     def loss(self, batch: FeatureArrays) -> float:
@@ -58,71 +58,24 @@ class Trainer(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Fit:
-    """What was done: the rows and the mean loss of each epoch, and the steps in all.
-
-    `kept_epoch`, counted from 1, is the epoch whose weights were kept; `validation_losses` are the
-    losses of each epoch on the `validation_rows`, empty where there are none;
-    `compiled_difference` is what components.training.compiled says.
-    """
-
-    epoch_rows: tuple[int, ...]
-    epoch_losses: tuple[float, ...]
-    steps: int
-    kept_epoch: int
-    validation_rows: int = 0
-    validation_losses: tuple[float, ...] = ()
-    class_weights: tuple[float, ...] | None = None
-    resumed_from_step: int | None = None
-    device: str = "cpu"
-    compiled_difference: float | None = None
-
-    @property
-    def final_loss(self) -> float:
-        """The mean loss of the last epoch's rows."""
-        return self.epoch_losses[-1]
-
-    @property
-    def validation_loss(self) -> float | None:
-        """The validation loss of the epoch that was kept."""
-        return self.validation_losses[self.kept_epoch - 1] if self.validation_losses else None
-
-    def facts(self, train: Train) -> dict[str, Any]:
-        """Return what the record says of the loop; what was not asked for is left out."""
-        facts = {
-            "steps": self.steps,
-            "epochs": len(self.epoch_rows),
-            "kept_epoch": self.kept_epoch,
-            "epoch_losses": [*self.epoch_losses],
-            "final_loss": self.final_loss,
-            "schedule": train.schedule,
-            "validation_rows": self.validation_rows or None,
-            "validation_losses": [*self.validation_losses] or None,
-            "validation_loss": self.validation_loss,
-            "class_weights": None if self.class_weights is None else [*self.class_weights],
-            "resumed_from_step": self.resumed_from_step,
-            "device": self.device,
-            "precision": train.precision,
-            "compiled_difference": self.compiled_difference,
-        }
-        return {name: value for name, value in facts.items() if value is not None}
-
-
 def fit(
-    trainer: Trainer, arrays: FeatureArrays, train: Train, checkpoints: Checkpoints | None = None
+    trainer: Trainer,
+    arrays: FeatureArrays,
+    train: Train,
+    checkpoints: Checkpoints | None = None,
+    group: Group = ALONE,
 ) -> Fit:
     """Take every step that is left of every epoch, until the last one or an early stop.
 
     Raises DataError at the first loss that is not finite, and PlatformError where SIGTERM stopped
     it, after a checkpoint.
     """
-    rows = Rows.split(arrays.rows, train)
-    weights = class_weights(train, arrays.label[rows.numbers(np.arange(rows.count))])
-    steps = train.epochs * math.ceil(rows.count / train.batch_size)
+    data = Parts.of(arrays, train, group)
+    steps = train.epochs * math.ceil(data.rows.count / train.batch_size)
     loop = _Loop(
         trainer=trainer,
-        data=_Data(arrays, train, rows, weights),
+        data=data,
+        group=group,
         train=train,
         schedule=Schedule(train, steps),
         checkpoints=checkpoints or Checkpoints(None, train),
@@ -133,47 +86,13 @@ def fit(
         return loop.run()
 
 
-@dataclass(frozen=True)
-class _Data:
-    """Batches of the rows that train and of those that validate, as arrays of their own."""
-
-    arrays: FeatureArrays
-    train: Train
-    rows: Rows
-    class_weights: Array | None
-
-    def batches(self, epoch: int, taken: int) -> Iterator[FeatureArrays]:
-        """Yield an epoch's batches after those that were taken."""
-        train = self.train
-        orders = batch_indices(self.rows.count, train.batch_size, train.seed, epoch)
-        for number, order in enumerate(orders):
-            if number >= taken:
-                yield self._gather(self.rows.numbers(order))
-
-    def validation(self) -> Iterator[FeatureArrays]:
-        """Yield the rows that validate, in their order."""
-        rows = self.rows.validation
-        for start in range(0, self.rows.validating, VALIDATION_ROWS):
-            if rows is not None:
-                yield self._gather(rows[start : start + VALIDATION_ROWS])
-
-    def _gather(self, rows: Array) -> FeatureArrays:
-        arrays, label = self.arrays, np.take(self.arrays.label, rows)
-        weights = self.class_weights
-        return FeatureArrays(
-            dense=np.take(arrays.dense, rows, axis=0),
-            ids=np.take(arrays.ids, rows, axis=0),
-            label=label,
-            weight=None if weights is None else weights[label.astype(np.int64)],
-        )
-
-
 @dataclass
 class _Loop:
     """One training; `place` and `best` are what it has come to."""
 
     trainer: Trainer
-    data: _Data
+    data: Parts
+    group: Group
     train: Train
     schedule: Schedule
     checkpoints: Checkpoints
@@ -218,13 +137,14 @@ class _Loop:
 
     def _epoch(self) -> float:
         """Take the steps that are left of the epoch; return the mean loss of all its rows."""
-        for batch in self.data.batches(self.place.epoch, self.place.batch):
+        for part in self.data.of_epoch(self.place.epoch, self.place.batch):
             rate = self.schedule.rate(self.place.step)
-            loss = self.trainer.step(batch, rate)
+            own = part.share * self.trainer.step(part.arrays, rate, part.share)
+            loss, stopping = self.group.total([own, float(self.interruption.received)])
             where = f"at batch {self.place.batch + 1} of epoch {self.place.epoch + 1}"
             _require_finite("loss", loss, where, rate)
-            self._count(batch.rows, loss)
-            self._keep()
+            self._count(part.rows, loss)
+            self._keep(stopping > 0)
         return self.place.loss_sum / self.place.rows
 
     def _count(self, rows: int, loss: float) -> None:
@@ -239,11 +159,12 @@ class _Loop:
         )
         self.progress.step(place.epoch + 1, place.step + 1, loss, rows)
 
-    def _keep(self) -> None:
+    def _keep(self, stopping: bool) -> None:
         """Write a checkpoint where one is due, and stop where that was asked for."""
-        stopping = self.interruption.received
         if stopping or self.checkpoints.are_due(self.place.step):
-            self.checkpoints.save(Checkpoint(self.place, self.trainer.state(), self.best or {}))
+            state = self.trainer.state()  # to which every process may have to give its share
+            if self.group.rank == 0:
+                self.checkpoints.save(Checkpoint(self.place, state, self.best or {}))
         if stopping:
             raise PlatformError(
                 f"training was stopped by SIGTERM after step {self.place.step}",
@@ -271,7 +192,9 @@ class _Loop:
 
     def _validate(self, epoch: int) -> float:
         """Return the mean loss of the rows that validate."""
-        total = sum(self.trainer.loss(batch) * batch.rows for batch in self.data.validation())
+        parts = self.data.of_validation()
+        own = sum(self.trainer.loss(part.arrays) * part.share * part.rows for part in parts)
+        [total] = self.group.total([own])
         loss = total / self.data.rows.validating
         rate = self.schedule.rate(self.place.step - 1)
         _require_finite("validation loss", loss, f"after epoch {epoch}", rate)

@@ -43,7 +43,7 @@ from components.training.composition import (
     write_onnx,
 )
 from components.training.evidence import Evidence
-from components.training.fitting import Fit
+from components.training.fit import Fit
 from components.training.parity import Evaluated, Predict, edge_rows, features_of
 from components.training.proof import Written
 

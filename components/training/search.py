@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from components.core.errors import DataError, SettingsError
 from components.core.settings import Between, ModelFamily, OneOf, Train
-from components.training.fitting import Fit
+from components.training.fit import Fit
 
 if TYPE_CHECKING:
     from optuna.trial import Trial

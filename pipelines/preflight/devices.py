@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from importlib.metadata import version
+from importlib.util import find_spec
 
 from components.core.settings import Device
 from components.training.devices import absent
@@ -17,7 +18,7 @@ DRIVER = "libcuda.so.1"
 
 def check_device(device: Device) -> None:
     """Raise SettingsError where neither trainer could find the device."""
-    if device == "tpu":
+    if device == "tpu" and find_spec("torch_xla") is None:
         raise absent(device, "this environment", "TPUs need one of their own")
     if device == "cuda":
         if version("torch").endswith("+cpu"):

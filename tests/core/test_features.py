@@ -124,9 +124,17 @@ def test_a_spec_of_another_version_is_refused(tmp_path: Path) -> None:
 
 
 @settings(deadline=None)
-@given(st.integers(0, 200), st.integers(1, 64), st.integers(0, 2**31 - 1), st.integers(0, 5))
-def test_an_epoch_holds_every_row_once(rows: int, size: int, seed: int, epoch: int) -> None:
-    parts = list(batch_indices(rows, size, seed, epoch))
+@given(
+    st.integers(0, 200),
+    st.integers(1, 64),
+    st.integers(0, 2**31 - 1),
+    st.integers(0, 5),
+    st.none() | st.integers(1, 300),
+)
+def test_an_epoch_holds_every_row_once(
+    rows: int, size: int, seed: int, epoch: int, window: int | None
+) -> None:
+    parts = list(batch_indices(rows, size, seed, epoch, window))
 
     assert sorted(row for part in parts for row in part) == list(range(rows))
     assert all(len(part) == size for part in parts[:-1])
@@ -138,3 +146,11 @@ def test_the_order_depends_on_the_seed_and_the_epoch_only() -> None:
 
     assert order(13, 0) == order(13, 0)
     assert len({tuple(order(seed, epoch)) for seed in (13, 14) for epoch in (0, 1)}) == 4
+
+
+def test_a_window_s_batches_lie_in_few_blocks_of_the_file_and_are_mixed() -> None:
+    rows, window, size = 100_000, 6400, 640
+    batches = [*batch_indices(rows, size, 13, 0, window)][:10]  # of the first window
+    blocks = {int(row) // 100 for batch in batches for row in batch}
+    assert len(blocks) == 64
+    assert all(len({int(row) // 100 for row in batch}) > 50 for batch in batches)

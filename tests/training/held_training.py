@@ -80,12 +80,12 @@ class Held:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.trainer, name)
 
-    def step(self, batch: FeatureArrays, rate: float) -> float:
+    def step(self, batch: FeatureArrays, rate: float, share: float) -> float:
         self.left -= 1
         if self.left == 0:
             (self.place / "held").write_text("")
             (self.place / "go").read_text()
-        return float(self.trainer.step(batch, rate))
+        return float(self.trainer.step(batch, rate, share))
 
 
 def main(framework: str, features: str, checkpoints: str, *hold: str) -> None:

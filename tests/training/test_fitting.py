@@ -32,7 +32,7 @@ class Adding:
     validated: list[FeatureArrays] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
 
-    def step(self, batch: FeatureArrays, rate: float) -> float:
+    def step(self, batch: FeatureArrays, rate: float, share: float) -> float:
         self.batches.append(batch)
         self.rates.append(rate)
         self.weight += 1

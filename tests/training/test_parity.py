@@ -11,7 +11,7 @@ import pytest
 
 from components.core.errors import IntegrityError
 from components.core.features import FeatureArrays, FeatureSpec
-from components.training.fitting import Fit
+from components.training.fit import Fit
 from components.training.parity import (
     TOLERANCE,
     UNSEEN,

@@ -74,7 +74,7 @@ def test_everything_that_is_kept_is_float32(
     make: Callable[[Train], Any], precision: Precision, small_features: Path
 ) -> None:
     trainer = make(settings(precision))
-    trainer.step(first_rows(small_features), 0.01)
+    trainer.step(first_rows(small_features), 0.01, 1.0)
     weights = [array for name, array in trainer.state().items() if name.startswith("weights/")]
     kinds = {array.dtype for array in weights if array.dtype.kind == "f"}
     assert kinds == {np.dtype(np.float32)}
@@ -87,7 +87,7 @@ def test_adam_is_given_the_gradients_of_the_loss_itself(
     rows, moments = first_rows(small_features), []
     for used in ("fp32", precision):
         trainer = make(settings(used, clip_norm=None))
-        trainer.step(rows, 0.01)
+        trainer.step(rows, 0.01, 1.0)
         state = trainer.state().items()
         moments.append([part for name, part in state if name.startswith(("exp_avg/", "adam/"))])
     assert sum(part.size for part in moments[0]) > 200
@@ -99,11 +99,11 @@ def test_fp16_doubles_its_scale_after_steps_that_went_well(
     make: Callable[[Train], Any], small_features: Path
 ) -> None:
     trainer, rows = make(settings("fp16")), first_rows(small_features)
-    trainer.step(rows, 0.01)
+    trainer.step(rows, 0.01, 1.0)
     set_scaler(trainer, 1024.0, GROWTH_STEPS - 1)
-    trainer.step(rows, 0.01)
+    trainer.step(rows, 0.01, 1.0)
     assert scaler_of(trainer) == (2048.0, 0)
-    trainer.step(rows, 0.01)
+    trainer.step(rows, 0.01, 1.0)
     assert scaler_of(trainer) == (2048.0, 1)
 
 
@@ -111,10 +111,10 @@ def test_fp16_leaves_out_a_step_whose_gradients_overflow(
     make: Callable[[Train], Any], small_features: Path
 ) -> None:
     trainer, rows = make(settings("fp16")), first_rows(small_features)
-    trainer.step(rows, 0.01)
+    trainer.step(rows, 0.01, 1.0)
     set_scaler(trainer, 2.0**60, 7)
     before = trained_weights(trainer)
-    loss = trainer.step(rows, 0.01)
+    loss = trainer.step(rows, 0.01, 1.0)
     assert np.isfinite(loss)
     assert scaler_of(trainer) == (2.0**59, 0)
     after = trained_weights(trainer)
@@ -129,13 +129,15 @@ def test_fp16_begins_with_the_scale_of_both_frameworks(make: Callable[[Train], A
 def test_the_exported_model_computes_in_float32_with_the_weights_that_were_trained(
     precision: Precision, small_features: Path
 ) -> None:
-    from components.train_tensorflow.precision import in_float32
+    from components.train_tensorflow.framework import TensorFlow
 
     spec, arrays = FeatureSpec.read(small_features), load_split(small_features, "train")
     train = settings(precision)
     trained = build("tensorflow", spec, train)
     fit(trainer_of("tensorflow", trained, arrays, train), arrays, train)
-    exported = in_float32(trained, FAMILY, train, lambda _, given: build("tensorflow", spec, given))
+    exported = TensorFlow().exporting(
+        trained, FAMILY, train, lambda _, given: build("tensorflow", spec, given)
+    )
     rows = {"dense": arrays.dense[:50], "ids": arrays.ids[:50]}
     served, in_training = exported(rows).numpy(), trained(rows).numpy()
     assert served.dtype == np.float32

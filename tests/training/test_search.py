@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from components.core.errors import DataError, SettingsError
 from components.core.settings import ModelFamily, Train
-from components.training.fitting import Fit
+from components.training.fit import Fit
 from components.training.search import tuned
 
 MODEL = ModelFamily.model_validate({"family": "wide_and_deep"})

@@ -1,0 +1,101 @@
+"""PyTorch in the course of a trainer's stage; components.training.course says what each part is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from components.core.bundle import FormName
+from components.core.features import FeatureArrays, FeatureSpec
+from components.core.settings import ModelFamily, Train
+from components.train_pytorch import export, training
+from components.training.checkpoints import Checkpoints
+from components.training.course import Build, Exported
+from components.training.fit import Fit
+from components.training.functions import load_model_function
+from components.training.group import ALONE, Group
+from components.training.processes import Command
+from components.training.sealing import Preprocessing
+
+Array = np.ndarray[Any, Any]
+
+
+class PyTorch:
+    """The framework; `group` is the process's, once it has joined one."""
+
+    name: Literal["pytorch"] = "pytorch"
+    form: FormName = "torch_export"
+    determinism = training.DETERMINISM
+
+    def __init__(self) -> None:
+        self._group: Group = ALONE
+
+    def build(
+        self, function: str, spec: FeatureSpec, family: ModelFamily, train: Train
+    ) -> nn.Module:
+        """Fix the machine and return the untrained model."""
+        training.fix_machine(train)
+        model: nn.Module = load_model_function(function)(spec, family, train.seed)
+        export.check_model(model, spec, function)
+        return model
+
+    def fit(
+        self, model: nn.Module, arrays: FeatureArrays, train: Train, checkpoints: Checkpoints
+    ) -> Fit:
+        """Train the model in place."""
+        return training.fit_model(model, arrays, train, checkpoints, self._group)
+
+    def commands(self, folder: Path, train: Train) -> Sequence[Command]:
+        """Return torchrun, which starts the processes; none for one."""
+        if train.processes == 1:
+            return []
+        from components.train_pytorch.parallel import torchrun
+
+        return [torchrun(folder, train.processes)]
+
+    def join(self, folder: Path, train: Train) -> None:
+        """Meet the processes that torchrun started."""
+        from components.train_pytorch.parallel import join
+
+        self._group = join(folder, training.fix_machine(train))
+
+    def load(self, model: nn.Module, weights: Mapping[str, Array]) -> None:
+        """Set the parameters and buffers."""
+        model.load_state_dict({name: torch.from_numpy(part) for name, part in weights.items()})
+        model.eval()
+
+    def exporting(
+        self, model: nn.Module, family: ModelFamily, train: Train, build: Build
+    ) -> nn.Module:
+        """Return the model: outside autocast it computes in float32."""
+        return model
+
+    def export(
+        self, model: nn.Module, spec: FeatureSpec, preprocessing: Preprocessing, train: Train
+    ) -> Exported:
+        """Return the traced program as ONNX and, where it is asked for, as .pt2."""
+        program = export.trace(model, spec)
+        forms = [partial(export.write_program, program=program)]
+        return Exported(
+            predict=export.predictor(model),
+            onnx=export.to_onnx(program, preprocessing.opset),
+            forms=forms if "torch_export" in train.forms else [],
+        )
+
+    def weights(self, model: nn.Module) -> dict[str, Array]:
+        """Return the parameters and buffers by name."""
+        return training.weight_arrays(model)
+
+    def parameters(self, model: nn.Module) -> int:
+        """Return the number of trained parameters."""
+        return training.parameter_count(model)
+
+    def threads(self, train: Train) -> int:
+        """Return the threads, which PyTorch takes from the settings."""
+        return train.threads

@@ -1,0 +1,37 @@
+"""The features as a tf.data.Dataset, for loops of one's own, Keras's fit among them.
+
+The trainer does not go through it: gathering a batch from the mapped file is all there is to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from components.core.features import load_split
+from components.core.settings import Train
+from components.training.parts import Parts
+
+
+def feature_batches(features: Path, train: Train, epoch: int = 0) -> tf.data.Dataset:
+    """Return an epoch's batches as the trainer takes them, by name: dense, ids, label and weight.
+
+    There is a weight where `train.class_weights` gives one. Epochs count from 0.
+    """
+    parts = Parts.of(load_split(features, "train"), train)
+
+    def batches() -> Iterator[Mapping[str, Any]]:
+        return (part.arrays.named() for part in parts.of_epoch(epoch))
+
+    arrays = parts.arrays
+    signature = {
+        "dense": tf.TensorSpec([None, arrays.dense.shape[1]], tf.float32),
+        "ids": tf.TensorSpec([None, arrays.ids.shape[1]], tf.int32),
+        "label": tf.TensorSpec([None], tf.float32),
+    }
+    if train.class_weights is not None:
+        signature["weight"] = signature["label"]
+    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(1)

@@ -1,0 +1,195 @@
+"""The course of a trainer's stage, the same for both: search, train, export, prove, seal.
+
+Rules: a framework does only what needs it (Framework); what a record says, which rows are seen and
+what may be sealed is decided here, once for both. Nothing is written that was not proven. Quality
+is not measured here: evaluate_models does, from the bundle alone.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from components.core.bundle import FormName
+from components.core.features import FeatureArrays, FeatureSpec, load_split
+from components.core.outcome import Outcome
+from components.core.settings import ModelFamily, Train
+from components.training.checkpoints import Checkpoints
+from components.training.fit import Fit
+from components.training.functions import MODEL_FUNCTION, family_of
+from components.training.parity import Evaluated, Predict
+from components.training.processes import Command, Request, train_in_processes
+from components.training.proof import Prover, Written
+from components.training.sealing import Preprocessing, Trained, outcome, seal, write_raw_onnx
+from components.training.search import tuned
+from components.training.users_line import naming_the_users_line
+
+Array = np.ndarray[Any, Any]
+Build = Callable[[ModelFamily, Train], Any]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A trained model as it is exported.
+
+    `predict` is the framework's own probability of (dense, ids), `onnx` the graph of features, and
+    `forms` write what is asked for beside it.
+    """
+
+    predict: Predict
+    onnx: Any
+    forms: Sequence[Callable[[Path], Written]]
+
+
+class Framework(Protocol):
+    """What a framework does in its trainer's stage; a model is the framework's own object."""
+
+    @property
+    def name(self) -> Literal["pytorch", "tensorflow"]:
+        """The framework's name."""
+        ...
+
+    @property
+    def form(self) -> FormName:
+        """The form of the framework itself, whose proof needs it."""
+        ...
+
+    @property
+    def determinism(self) -> str:
+        """What makes two runs equal, for the record."""
+        ...
+
+    def build(self, function: str, spec: FeatureSpec, family: ModelFamily, train: Train) -> Any:
+        """Fix the machine and return the untrained model; SettingsError for one that is none."""
+        ...
+
+    def fit(self, model: Any, arrays: FeatureArrays, train: Train, checkpoints: Checkpoints) -> Fit:
+        """Train the model in place."""
+        ...
+
+    def commands(self, folder: Path, train: Train) -> Sequence[Command]:
+        """Return what starts the processes of a training; none where this process trains."""
+        ...
+
+    def join(self, folder: Path, train: Train) -> None:
+        """Meet the other processes of a training, before anything else."""
+        ...
+
+    def load(self, model: Any, weights: Mapping[str, Array]) -> None:
+        """Set the weights that another process trained."""
+        ...
+
+    def exporting(self, model: Any, family: ModelFamily, train: Train, build: Build) -> Any:
+        """Return the model to export, which computes in float32, with the trained weights."""
+        ...
+
+    def export(
+        self, model: Any, spec: FeatureSpec, preprocessing: Preprocessing, train: Train
+    ) -> Exported:
+        """Return the exports that the settings ask for."""
+        ...
+
+    def weights(self, model: Any) -> dict[str, Array]:
+        """Return the weights by name."""
+        ...
+
+    def parameters(self, model: Any) -> int:
+        """Return the number of trained parameters."""
+        ...
+
+    def threads(self, train: Train) -> int:
+        """Return the threads that hold in this process."""
+        ...
+
+
+@dataclass(frozen=True)
+class Course:
+    """One stage under way: a framework, a model function, and the features."""
+
+    framework: Framework
+    function: str
+    spec: FeatureSpec
+    features: Path
+    arrays: FeatureArrays
+
+    @classmethod
+    def on(cls, framework: Framework, function: str, features: Path) -> Course:
+        """Open the features for the model function's training."""
+        arrays = load_split(features, "train")
+        return cls(framework, function, FeatureSpec.read(features), features, arrays)
+
+    def run(
+        self,
+        model: ModelFamily,
+        train: Train,
+        *,
+        transform_graph: Path,
+        bundle: Path,
+        checkpoints: Path | None,
+    ) -> Outcome:
+        """Write the bundle of the trained model; return what the record says."""
+        framework, preprocessing = self.framework, Preprocessing.read(transform_graph)
+        proof = Prover(framework.form)
+        found = tuned(model, train, self._trial)
+        family, train = found.model, found.train
+        fitted, done = self.trained(family, train, checkpoints)
+        ready = framework.exporting(fitted, family, train, self.build)
+        with naming_the_users_line(self.function, MODEL_FUNCTION, on_rows=True):
+            exported = framework.export(ready, self.spec, preprocessing, train)
+            evaluated = Evaluated.by(exported.predict, load_split(self.features, "eval"))
+            written = [write_raw_onnx(bundle, exported.onnx, preprocessing)]
+            written += [write(bundle) for write in exported.forms]
+            evidence = preprocessing.evidence(exported.predict, evaluated)
+        forms = proof.prove(bundle, written, evidence)
+        trained = Trained(
+            framework=framework.name,
+            family=family_of(self.function),
+            spec=self.spec,
+            weights=framework.weights(ready),
+            parameters=framework.parameters(ready),
+            fit=done,
+            search=found.facts,
+            evaluated_rows=len(evaluated.predictions),
+        )
+        contract = seal(bundle, trained, preprocessing, forms)
+        threads = framework.threads(train)
+        port = f"{framework.name}_model"
+        return outcome(port, trained, contract, train, threads, framework.determinism)
+
+    def build(self, family: ModelFamily, train: Train) -> Any:
+        """Return the untrained model."""
+        with naming_the_users_line(self.function, MODEL_FUNCTION):
+            return self.framework.build(self.function, self.spec, family, train)
+
+    def fit(self, model: Any, train: Train, kept: Path | None) -> Fit:
+        """Train the model in place, in this process; checkpoints are kept in that folder."""
+        with naming_the_users_line(self.function, MODEL_FUNCTION, on_rows=True):
+            return self.framework.fit(model, self.arrays, train, Checkpoints(kept, train))
+
+    def trained(
+        self, family: ModelFamily, train: Train, kept: Path | None = None
+    ) -> tuple[Any, Fit]:
+        """Return the trained model and what its training came to, in however many processes."""
+        model = self.build(family, train)
+        with tempfile.TemporaryDirectory(prefix="tandem-") as name:
+            commands = self.framework.commands(Path(name), train)
+            if not commands:
+                return model, self.fit(model, train, kept)
+            request = Request(
+                function=self.function,
+                model=family,
+                train=train,
+                features=str(self.features),
+                checkpoints=str(kept) if kept else None,
+            )
+            done, weights = train_in_processes(Path(name), request, commands)
+        self.framework.load(model, weights)
+        return model, done
+
+    def _trial(self, family: ModelFamily, train: Train) -> Fit:
+        return self.trained(family, train)[1]
