@@ -1,5 +1,5 @@
 # One command for each thing; the README, the hooks and CI use the same ones.
-.PHONY: help setup run test test-fast lint bench lock clean
+.PHONY: help setup run test test-fast lint bench try-xla lock clean
 
 # The first of these that runs and is 3.11 to 3.13; `make PYTHON=/path/to/python` names another.
 CANDIDATES := python3.11 python3.12 python3.13 python3
@@ -38,8 +38,13 @@ bench: setup ## Measure the default run, the data stages (ten times the rows too
 	@$(BIN)/python tests/bench/data_stages.py
 	@$(BIN)/python tests/bench/training.py
 
+try-xla: setup ## Train a PyTorch model on torch_xla's CPU device, in an environment of its own (7 GB)
+	@test -d .venv-xla || $(BIN)/uv venv --quiet --python 3.11 .venv-xla
+	@$(BIN)/uv pip sync --python .venv-xla/bin/python infra/locks/xla.txt
+	@PJRT_DEVICE=CPU PYTHONPATH=. .venv-xla/bin/python tests/bench/xla_training.py
+
 lock: ## Resolve the lock files again, with the newest versions by UPGRADE=--upgrade (needs the network)
 	@$(BIN)/python infra/host/lock.py $(UPGRADE)
 
 clean: ## Remove the environment; runs and records in .tandem stay
-	@rm -rf .venv
+	@rm -rf .venv .venv-xla

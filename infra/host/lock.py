@@ -1,5 +1,7 @@
 """Resolve pyproject.toml into the lock files of infra/locks: one for each Python and torch build.
 
+Beside them one of the group `xla`, for the environment of `make try-xla`.
+
 Rules: every line has hashes; the platform is the newest glibc that the packages' wheels name, older
 hosts are repaired at set-up (glibc_repair.py); the CPU locks leave out torch and the CUDA packages
 that the index's torch pulls in, because CPU builds of torch come from another index: set-up
@@ -17,6 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ROOT / "infra" / "locks"
 PYTHONS = ("3.11", "3.12", "3.13")
+DEFAULT = ("pyproject.toml", "--group", "dev", "--group", "setup")
+XLA_PYTHON = "3.11"
 PLATFORM = "x86_64-manylinux_2_40"
 ONLY_FOR_CUDA = re.compile(r"^(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)==")
 
@@ -26,18 +30,18 @@ def main() -> int:
     uv = Path(sys.prefix, "bin", "uv")
     for python in PYTHONS:
         name = f"py{python.replace('.', '')}"
-        gpu = _resolve(uv, python, LOCKS / f"{name}-gpu.txt")
+        gpu = _resolve(uv, python, LOCKS / f"{name}-gpu.txt", *DEFAULT)
         (LOCKS / f"{name}-cpu.txt").write_text(_without_cuda(gpu))
         print(f"{name}: {gpu.count('==')} packages")
+    _resolve(uv, XLA_PYTHON, LOCKS / "xla.txt", "--group", "pyproject.toml:xla")
     (LOCKS / "bootstrap.txt").write_text(_entry(gpu, "uv"))
     return 0
 
 
-def _resolve(uv: Path, python: str, lock: Path) -> str:
+def _resolve(uv: Path, python: str, lock: Path, *what: str) -> str:
     """Resolve into a lock, whose versions uv prefers; return its text."""
     command = [
-        uv, "pip", "compile", "pyproject.toml", "--group", "dev", "--group", "setup",
-        "--python-version", python, "--python-platform", PLATFORM, "--no-python-downloads",
+        uv, "pip", "compile", *what, "--python-version", python, "--python-platform", PLATFORM, "--no-python-downloads",
         "--generate-hashes", "--no-annotate", "--no-header", "--quiet", "--output-file", lock,
         *sys.argv[1:],
     ]  # fmt: skip
