@@ -100,6 +100,7 @@ class RunSettings(Section):
         later = self.source.known_later | {self.source.target.name}
         uses = {
             "transform.features": set(itertools.chain(*self.transform.inputs().values())),
+            "transform.sample_weight": {self.transform.sample_weight or ""},
             "checks.drift": set(self.checks.drift),
             "checks.skew": set(self.checks.skew),
             "evaluate.slices": {name for cross in self.evaluate.slices for name in cross},

@@ -24,7 +24,9 @@ from components.core.features import FeatureArrays, write_split
 class SplitWriter:
     """One split's file of `rows` rows; a context manager, whose end checks that all were given."""
 
-    def __init__(self, folder: Path, split: str, *, rows: int, dense: int, ids: int) -> None:
+    def __init__(
+        self, folder: Path, split: str, *, rows: int, dense: int, ids: int, weighted: bool = False
+    ) -> None:
         write_split(
             folder,
             split,
@@ -32,6 +34,7 @@ class SplitWriter:
                 np.zeros((rows, dense), np.float32),
                 np.zeros((rows, ids), np.int32),
                 np.zeros(rows, np.float32),
+                np.zeros(rows, np.float32) if weighted else None,
             ),
         )
         self._path = folder / f"{split}.arrow"
@@ -61,6 +64,8 @@ class SplitWriter:
         self._put("dense", arrays.dense, np.float32)
         self._put("ids", arrays.ids, np.int32)
         self._put("label", arrays.label, np.float32)
+        if arrays.weight is not None:
+            self._put("weight", arrays.weight, np.float32)
         self._written = end
 
     def _put(self, name: str, values: np.ndarray[Any, Any], dtype: type[np.generic]) -> None:
@@ -89,5 +94,7 @@ def _offsets(path: Path) -> dict[str, int]:
             "ids": batch.column("ids").values,
             "label": batch.column("label"),
         }
+        if "weight" in batch.schema.names:
+            values["weight"] = batch.column("weight")
         buffers = {name: column.buffers()[1] for name, column in values.items()}
         return {name: data.address - start for name, data in buffers.items() if data is not None}

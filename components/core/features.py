@@ -5,7 +5,8 @@ nothing, so that a difference between two models is a difference between framewo
 
 Rules:
 1. a split is one Arrow IPC file with one record batch: `dense` FixedSizeList<float32>[D], `ids`
-   FixedSizeList<int32>[K], `label` float32, none of them with nulls;
+   FixedSizeList<int32>[K], `label` float32 and, where the spec names one, `weight` float32, none
+   of them with nulls;
 2. an id feature of size n has the ids 0 ... n - 1 for its vocabulary, quantiles or hashes and the
    `further` ids after them for everything else (one of a plain vocabulary, none of a hash), so an
    embedding table needs n + further rows (`IdFeature.buckets`);
@@ -46,13 +47,17 @@ class IdFeature(Section):
 
 
 class FeatureSpec(Section):
-    """Names and order of the columns of `dense` and `ids`, the label, and rows by split."""
+    """Names and order of the columns of `dense` and `ids`, the label, and rows by split.
+
+    `weight` names the column that says what a row counts in the loss; None: all count alike.
+    """
 
     version: Literal[1] = 1
     dense: tuple[str, ...]
     ids: tuple[IdFeature, ...]
     label: str
     rows: dict[Literal["train", "eval"], int]
+    weight: str | None = None
 
     @classmethod
     def read(cls, folder: Path) -> FeatureSpec:
@@ -67,7 +72,7 @@ class FeatureSpec(Section):
 
     def write(self, folder: Path) -> None:
         """Write the spec into a features artifact."""
-        write_json(folder / SPEC_NAME, self.model_dump(mode="json"))
+        write_json(folder / SPEC_NAME, self.model_dump(mode="json", exclude_none=True))
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,8 @@ def write_split(folder: Path, split: str, arrays: FeatureArrays) -> None:
         "ids": _fixed_lists(arrays.ids, np.dtype(np.int32)),
         "label": pa.array(np.ascontiguousarray(arrays.label, dtype=np.float32)),
     }
+    if arrays.weight is not None:
+        columns["weight"] = pa.array(np.ascontiguousarray(arrays.weight, dtype=np.float32))
     batch = pa.record_batch(list(columns.values()), names=list(columns))
     with pa.ipc.new_file(str(folder / f"{split}.arrow"), batch.schema) as writer:
         writer.write_batch(batch)
@@ -125,6 +132,7 @@ def load_split(folder: Path, split: str) -> FeatureArrays:
             dense=_view(batch.column("dense"), len(spec.dense)),
             ids=_view(batch.column("ids"), len(spec.ids)),
             label=batch.column("label").to_numpy(),
+            weight=None if spec.weight is None else batch.column("weight").to_numpy(),
         )
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise DataError(

@@ -19,7 +19,7 @@ from components.training.parts import Parts
 def feature_batches(features: Path, train: Train, epoch: int = 0) -> tf.data.Dataset:
     """Return an epoch's batches as the trainer takes them, by name: dense, ids, label and weight.
 
-    There is a weight where `train.class_weights` gives one. Epochs count from 0.
+    There is a weight where the features or `train.class_weights` give one. Epochs count from 0.
     """
     parts = Parts.of(load_split(features, "train"), train)
 
@@ -32,6 +32,6 @@ def feature_batches(features: Path, train: Train, epoch: int = 0) -> tf.data.Dat
         "ids": tf.TensorSpec([None, arrays.ids.shape[1]], tf.int32),
         "label": tf.TensorSpec([None], tf.float32),
     }
-    if train.class_weights is not None:
+    if train.class_weights is not None or arrays.weight is not None:
         signature["weight"] = signature["label"]
     return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(1)

@@ -140,7 +140,7 @@ class KerasTrainer:
             "ids": tf.TensorSpec([None, arrays.ids.shape[1]], tf.int32),
             "label": tf.TensorSpec([None], tf.float32),
         }
-        if train.class_weights is not None:
+        if train.class_weights is not None or arrays.weight is not None:
             batch["weight"] = batch["label"]
         rate, compiled = tf.TensorSpec([], tf.float32), train.compile
         self._step = tf.function(

@@ -68,19 +68,24 @@ class Parts:
                 yield self._part(rows[start : start + VALIDATION_ROWS])
 
     def _part(self, order: Array) -> Part:
-        of_class = self.class_weights
-        weights = None
-        if of_class is not None and self.group.count > 1:
-            weights = of_class[np.take(self.arrays.label, order).astype(np.int64)]
+        weights = self._weights(order) if self.group.count > 1 else None
         rows, share = part_of(order, weights, self.group.rank, self.group.count)
         return Part(self._gather(rows), len(order), share)
 
     def _gather(self, rows: Array) -> FeatureArrays:
-        arrays, label = self.arrays, np.take(self.arrays.label, rows)
-        weights = self.class_weights
+        arrays = self.arrays
         return FeatureArrays(
             dense=np.take(arrays.dense, rows, axis=0),
             ids=np.take(arrays.ids, rows, axis=0),
-            label=label,
-            weight=None if weights is None else weights[label.astype(np.int64)],
+            label=np.take(arrays.label, rows),
+            weight=self._weights(rows),
         )
+
+    def _weights(self, rows: Array) -> Array | None:
+        """Return what rows count in the loss: their own weight times that of their class."""
+        own, of_class = self.arrays.weight, self.class_weights
+        weights = None if own is None else np.take(own, rows)
+        if of_class is None:
+            return weights
+        classes = of_class[np.take(self.arrays.label, rows).astype(np.int64)]
+        return classes if weights is None else weights * classes

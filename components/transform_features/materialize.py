@@ -7,6 +7,7 @@ rows, then on every row of the evaluation split, batch by batch, each before it 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -52,10 +53,12 @@ class Materializer:
         manifest: ExamplesManifest,
         fitted: Fitted,
         transform_graph: Path,
+        weight: str | None = None,
     ) -> None:
         self._examples = examples
         self._manifest = manifest
         self._fitted = fitted
+        self._weight = weight
         self._inputs = {column.name: column.dtype for column in fitted.inputs}
         self._onnx = parity.OnnxTransform(transform_graph / onnx_form.FILE_NAME)
 
@@ -84,14 +87,18 @@ class Materializer:
     def _write_split(self, features: Path, split: Split, maker: Maker) -> Agreement:
         agreement = Agreement()
         with self._writer(features, split) as writer:
-            for rows in iter_rows(self._examples, self._manifest, split, self._inputs):
+            for rows in self._rows(split):
                 made = maker.make(split, rows)
                 _reconcile(split, len(made.dense), len(rows.label))
                 if split == "eval":
                     agreement = agreement.joined(self._compare(made, rows.raw))
                 ids = made.ids.astype(np.int32)
-                writer.write(FeatureArrays(made.dense, ids, rows.label))
+                writer.write(FeatureArrays(made.dense, ids, rows.label, rows.weight))
         return agreement
+
+    def _rows(self, split: Split) -> Iterator[RawRows]:
+        inputs, weight = self._inputs, self._weight
+        return iter_rows(self._examples, self._manifest, split, inputs, weight=weight)
 
     def _writer(self, features: Path, split: Split) -> SplitWriter:
         return SplitWriter(
@@ -100,6 +107,7 @@ class Materializer:
             rows=self._manifest.rows_of(split),
             dense=len(self._fitted.dense),
             ids=len(self._fitted.ids),
+            weighted=self._weight is not None,
         )
 
     def _compare(self, made: Transformed, raw: Raw) -> Agreement:

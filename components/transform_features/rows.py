@@ -21,10 +21,11 @@ from components.core.examples import ExamplesManifest, InputType, iter_shard, ra
 
 @dataclass(frozen=True)
 class RawRows:
-    """Some rows' raw inputs {name: [rows]} and their label [rows] float32."""
+    """Some rows' raw inputs {name: [rows]}, their label and their weight [rows] float32, if any."""
 
     raw: Mapping[str, np.ndarray[Any, Any]]
     label: np.ndarray[Any, Any]
+    weight: np.ndarray[Any, Any] | None = None
 
 
 def iter_rows(
@@ -33,13 +34,41 @@ def iter_rows(
     split: str,
     inputs: Mapping[str, InputType],
     at_once: int = BATCH_ROWS,
+    weight: str | None = None,
 ) -> Iterator[RawRows]:
-    """Yield a split's rows in order, `at_once` rows each; the last batch may be smaller."""
-    columns = [*inputs, manifest.label]
+    """Yield a split's rows in order, `at_once` rows each; the last batch may be smaller.
+
+    `weight` names their column of weights. Raises DataError where one is none.
+    """
+    columns = [*dict.fromkeys([*inputs, manifest.label, *([weight] if weight else [])])]
+    first = 0
     for batch in evenly(_batches(examples, manifest, split, columns), at_once):
         table = pa.Table.from_batches([batch])
         label = np.asarray(table[manifest.label].to_numpy(), dtype=np.float32)
-        yield RawRows(raw_inputs(table, inputs), label)
+        weights = None if weight is None else _weights(table[weight], weight, split, first)
+        first += table.num_rows
+        yield RawRows(raw_inputs(table, inputs), label, weights)
+
+
+def _weights(column: pa.ChunkedArray, name: str, split: str, first: int) -> np.ndarray[Any, Any]:
+    """Return weights as float32; DataError for the first row that has none above 0."""
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        raise DataError(
+            f"transform.sample_weight: column {name} has no numbers",
+            remedy="name a column of numbers, or give it the type in source.types",
+            expected="int64 or float64",
+            actual=str(column.type),
+        )
+    values = np.asarray(column.to_numpy(), dtype=np.float32)
+    wrong = ~(np.isfinite(values) & (values > 0))
+    if wrong.any():
+        raise DataError(
+            f"transform.sample_weight: row {first + int(np.argmax(wrong))} (from 0) of the "
+            f"{split} examples has no weight in {name}",
+            remedy="give every row a number above 0",
+            expected="a finite number above 0",
+        )
+    return values
 
 
 def _row_groups(

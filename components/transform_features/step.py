@@ -71,13 +71,14 @@ def transform_features(
         tempfile.TemporaryDirectory(prefix=".parts-", dir=features) as parts,
     ):
         fitted = _fit(examples, recipe, transform_graph, Path(parts), settings.beam)
-        writer = Materializer(examples, manifest, fitted, transform_graph)
+        weight = settings.transform.sample_weight
+        writer = Materializer(examples, manifest, fitted, transform_graph, weight)
         saved = SavedTransform(transform_graph)
         writer.require_independent(saved)
         edges = writer.prove_edges(saved)
         made = Parts(Path(parts), manifest) if settings.beam.work == "all" else saved
         evaluation = writer.write(features, made)
-    spec = _spec(fitted, manifest)
+    spec = _spec(fitted, manifest, weight)
     spec.write(features)
     return _outcome(spec, transform_graph, evaluation, edges)
 
@@ -120,11 +121,12 @@ def _fit(examples: Path, recipe: Recipe, transform_graph: Path, parts: Path, bea
     return fitted
 
 
-def _spec(fitted: Fitted, manifest: ExamplesManifest) -> FeatureSpec:
+def _spec(fitted: Fitted, manifest: ExamplesManifest, weight: str | None) -> FeatureSpec:
     return FeatureSpec(
         dense=tuple(column.name for column in fitted.dense),
         ids=fitted.id_features,
         label=manifest.label,
+        weight=weight,
         rows={split: manifest.rows_of(split) for split in ("train", "eval")},
     )
 
@@ -141,4 +143,6 @@ def _outcome(
         "onnx_compared_rows": evaluation.rows,
         "onnx_compared_edge_rows": edges.rows,
     }
+    if spec.weight is not None:
+        facts["sample_weight"] = spec.weight
     return Outcome(facts=facts, metadata={"features": {"rows": sum(spec.rows.values())}})

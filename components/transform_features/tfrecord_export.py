@@ -2,9 +2,9 @@
 
 Rules: the layout is that of TFX's Examples artifact, `Split-<split>/data_tfrecord-*.gz` with
 `schema.pbtxt` beside the splits; every column of `dense` and `ids` is a feature of its own name
-with one value a row, floats and int64, and so is the label; rows keep their order. Bytes do not
-repeat, because a tf.Example is a map, which protobuf writes in no fixed order. The folder must be
-new or empty.
+with one value a row, floats and int64, and so are the label and the weight; rows keep their order.
+Bytes do not repeat, because a tf.Example is a map, which protobuf writes in no fixed order. The
+folder must be new or empty.
 
 TensorFlow is imported inside functions.
 """
@@ -12,7 +12,6 @@ TensorFlow is imported inside functions.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,8 @@ def export_features(
 
 
 def _require_exportable(spec: FeatureSpec, folder: Path) -> None:
-    names = Counter([*spec.dense, *(feature.name for feature in spec.ids), spec.label])
+    weight = [] if spec.weight is None else [spec.weight]
+    names = Counter([*spec.dense, *(f.name for f in spec.ids), spec.label, *weight])
     if twice := [name for name, count in names.items() if count > 1]:
         raise SettingsError(
             f"a tf.Example has one feature of a name, but there are two of {', '.join(twice)}",
@@ -86,12 +86,14 @@ def _schema(spec: FeatureSpec) -> Any:
         domain.name, domain.min, domain.max, domain.is_categorical = (
             ids.name, 0, ids.buckets - 1, True
         )  # fmt: skip
-    add(spec.label, schema_pb2.FLOAT)
+    for single in filter(None, (spec.label, spec.weight)):
+        add(single, schema_pb2.FLOAT)
     return schema
 
 
 def _part(arrays: FeatureArrays, part: slice) -> FeatureArrays:
-    return FeatureArrays(arrays.dense[part], arrays.ids[part], arrays.label[part])
+    weight = None if arrays.weight is None else arrays.weight[part]
+    return FeatureArrays(arrays.dense[part], arrays.ids[part], arrays.label[part], weight)
 
 
 def _write(path: Path, spec: FeatureSpec, arrays: FeatureArrays, schema: Any) -> None:
@@ -108,11 +110,13 @@ def _write(path: Path, spec: FeatureSpec, arrays: FeatureArrays, schema: Any) ->
 
 
 def _record_batch(spec: FeatureSpec, arrays: FeatureArrays) -> pa.RecordBatch:
-    columns: Mapping[str, pa.Array] = {
+    columns: dict[str, pa.Array] = {
         **{name: _lists(arrays.dense[:, i]) for i, name in enumerate(spec.dense)},
         **{f.name: _lists(arrays.ids[:, i].astype(np.int64)) for i, f in enumerate(spec.ids)},
         spec.label: _lists(arrays.label),
     }
+    if spec.weight is not None and arrays.weight is not None:
+        columns[spec.weight] = _lists(arrays.weight)
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 

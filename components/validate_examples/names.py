@@ -88,6 +88,7 @@ def _used(checks: Checks, transform: Transform, slices: Slices) -> dict[str, Col
     """Return the columns that settings name, by dotted key."""
     used: dict[str, Collection[str]] = {"checks.drift": checks.drift, "checks.skew": checks.skew}
     used |= {f"transform.features.{name}": names for name, names in transform.inputs().items()}
+    used["transform.sample_weight"] = [transform.sample_weight] if transform.sample_weight else []
     used["evaluate.slices"] = dict.fromkeys(column for cross in slices for column in cross)
     return used
 

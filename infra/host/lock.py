@@ -41,7 +41,8 @@ def main() -> int:
 def _resolve(uv: Path, python: str, lock: Path, *what: str) -> str:
     """Resolve into a lock, whose versions uv prefers; return its text."""
     command = [
-        uv, "pip", "compile", *what, "--python-version", python, "--python-platform", PLATFORM, "--no-python-downloads",
+        uv, "pip", "compile", *what,
+        "--python-version", python, "--python-platform", PLATFORM, "--no-python-downloads",
         "--generate-hashes", "--no-annotate", "--no-header", "--quiet", "--output-file", lock,
         *sys.argv[1:],
     ]  # fmt: skip

@@ -138,13 +138,22 @@ def test_every_pattern_of_the_settings_has_words_of_ours() -> None:
 
 @pytest.mark.parametrize("column", ["arrived", "delay", "late"])
 @pytest.mark.parametrize(
-    "place", ["transform.features", "checks.drift", "checks.skew", "evaluate.slices"]
+    "place",
+    [
+        "transform.features",
+        "transform.sample_weight",
+        "checks.drift",
+        "checks.skew",
+        "evaluate.slices",
+    ],
 )
 def test_a_column_known_only_afterwards_is_refused_by_name(
     values: dict[str, Any], place: str, column: str
 ) -> None:
     if place == "transform.features":
         values["transform"]["features"][column] = {"kind": "zscore"}
+    elif place == "transform.sample_weight":
+        values["transform"]["sample_weight"] = column
     elif place.startswith("checks."):
         values["checks"] = {place.removeprefix("checks."): {"distance": 0.1, column: 0.1}}
     else:
@@ -194,6 +203,11 @@ def _set(values: dict[str, Any], key: str, value: Any) -> None:
             "transform.features.far",
             {"kind": "zscore", "column": "distnace"},
             "transform.features.far: distnace .*; did you mean distance?",
+        ),
+        (
+            "transform.sample_weight",
+            "Distanse",
+            "transform.sample_weight: Distanse .*; did you mean distance?",
         ),
         ("source.target.name", "lat", "source.target.name: lat .*; did you mean late?"),
         ("source.weekday", "day", "source.weekday: day is not a column of the schema"),
@@ -671,3 +685,30 @@ def test_only_true_and_false_are_truths(values: dict[str, Any], value: str) -> N
 @pytest.mark.parametrize("text", ["3", "3.0", "'3'"])
 def test_a_number_on_the_command_line_is_that_number(values: dict[str, Any], text: str) -> None:
     assert parse_settings(values, "x", [f"train.epochs={text}"]).train.epochs == 3
+
+
+def test_batch_normalisation_is_refused_where_a_process_sees_a_part_of_a_batch(
+    values: dict[str, Any],
+) -> None:
+    values["model"] = {"family": "wide_and_deep", "normalisation": "batch"}
+    values["train"] = {"processes": 2}
+    assert "would see only one process's part of each batch" in refusal(values)
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        ({"parallel": "sharded"}, "sharded needs processes above 1"),
+        ({"processes": 9, "batch_size": 8}, "9 processes have no part each"),
+        ({"processes": 2, "compile": True}, "compile is not offered with processes above 1"),
+        (
+            {"processes": 2, "parallel": "sharded", "precision": "fp16"},
+            "fp16 is not offered with parallel: sharded",
+        ),
+    ],
+)
+def test_what_several_processes_cannot_do_is_refused(
+    values: dict[str, Any], train: dict[str, Any], said: str
+) -> None:
+    values["train"] = train
+    assert said in refusal(values)

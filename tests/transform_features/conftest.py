@@ -62,12 +62,14 @@ def transform(source: dict[str, Any]) -> Callable[..., Run]:
         schema: str = SCHEMA,
         beam: Mapping[str, Any] = MappingProxyType({}),
         preprocessing_fn: str | None = None,
+        sample_weight: str | None = None,
         **validation: Any,
     ) -> Run:
+        made_of: dict[str, Any] = {"features": features}
+        if preprocessing_fn:
+            made_of = {"preprocessing_fn": preprocessing_fn}
         settings = {
-            "transform": {"preprocessing_fn": preprocessing_fn}
-            if preprocessing_fn
-            else {"features": features},
+            "transform": made_of | {"sample_weight": sample_weight},
             "source": source,
             "schema": schema,
             "beam": dict(beam),

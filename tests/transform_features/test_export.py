@@ -20,6 +20,7 @@ SPEC = FeatureSpec(
     ids=(IdFeature(name="origin", size=3), IdFeature(name="cross", size=8, further=0)),
     label="late",
     rows=ROWS,
+    weight="seats",
 )
 
 
@@ -31,6 +32,7 @@ def features(folder: Path, spec: FeatureSpec = SPEC) -> Path:
             random.normal(size=(rows, len(spec.dense))).astype(np.float32),
             random.integers(0, 4, (rows, len(spec.ids))).astype(np.int32),
             random.integers(0, 2, rows).astype(np.float32),
+            random.random(rows).astype(np.float32),
         )
         write_split(folder, split, arrays)
     spec.write(folder)
@@ -46,8 +48,8 @@ def files_of(folder: Path, split: str) -> list[str]:
 
 
 def require_same(found: dict[str, Any], arrays: FeatureArrays) -> None:
-    names = [*SPEC.dense, *(feature.name for feature in SPEC.ids), SPEC.label]
-    columns = [*arrays.dense.T, *arrays.ids.T, arrays.label]
+    names = [*SPEC.dense, *(feature.name for feature in SPEC.ids), SPEC.label, "seats"]
+    columns = [*arrays.dense.T, *arrays.ids.T, arrays.label, arrays.weight]
     assert sorted(found) == sorted(names)
     for name, column in zip(names, columns, strict=True):
         np.testing.assert_array_equal(np.asarray(found[name]).ravel(), column)

@@ -86,6 +86,11 @@ class Transform(Section):
 
     features: dict[Name, Feature] = Field(default={})
     preprocessing_fn: ModelFunction | None = None
+    sample_weight: Name | None = Field(
+        default=None,
+        description="a column of numbers above 0: what each row counts in the loss of "
+        "training; metrics and gates count rows",
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> Transform:
