@@ -15,13 +15,13 @@ Rules:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
 from components.core.data_settings import ColumnKind
 from components.core.errors import DataError
-from components.reading.exact_numbers import first_lost, reaches_inexact
+from components.reading.exact_numbers import first_lost_of, reaches_inexact
 
 KINDS: Mapping[ColumnKind, pa.DataType] = {
     "int64": pa.int64(),
@@ -130,7 +130,7 @@ def _cast(column: pa.Array, field: pa.Field, name: str, first: int, *, rounds: b
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise _misfit(column, field, name, first) from None
     if not rounds and not pa.types.is_floating(column.type) and reaches_inexact(cast):
-        require_exact(_digits(column), field.name, name, first)
+        require_exact([_digits(column)], field.name, name, first)
     return cast
 
 
@@ -143,9 +143,9 @@ def _digits(column: pa.Array) -> pa.Array:
     return column.cast(pa.string())
 
 
-def require_exact(text: pa.Array, column: str, name: str, first: int) -> None:
+def require_exact(texts: Iterable[pa.Array], column: str, name: str, first: int) -> None:
     """Raise DataError where a column of numbers, given as texts, has one that float64 changes."""
-    lost = first_lost(text)
+    lost = first_lost_of(texts)
     if lost is not None:
         raise DataError(
             f"column {column} of {name} holds {lost.what}, first in row {first + lost.place}",

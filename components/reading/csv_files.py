@@ -186,8 +186,5 @@ def _wrong_type(
 
 def _require_exact(file: File, table: Table, header: Header, name: str) -> None:
     """Raise DataError where a column of numbers is written with one that float64 changes."""
-    first = FIRST_ROW
-    types = {name: pa.string()}
-    for batch in batches_of(file, table, header, types, columns=[name]):
-        require_exact(batch.column(0), name, file.name, first)
-        first += batch.num_rows
+    batches = batches_of(file, table, header, {name: pa.string()}, columns=[name])
+    require_exact((batch.column(0) for batch in batches), name, file.name, FIRST_ROW)

@@ -3,10 +3,12 @@
 Rule: a fraction becomes the nearest float64, as everywhere; a number written in plain digits whose
 whole part is beyond 2**53 must be a float64 exactly, and an integer beyond int64 is none. A number
 with an exponent was a float where it was written. What the settings make a float64 is rounded.
+An integer beyond int64 is told before any other: it is what makes float64 of whole numbers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -18,11 +20,13 @@ _PLAIN = r"^\s*(?P<sign>[+-]?)0*(?P<whole>[1-9]\d{15,})(?P<fraction>\.\d*)?\s*$"
 _DIGITS = 75  # one less than what decimal256 holds: a float64 next to the number still fits
 _LARGEST = str(2**63 - 1)
 _SMALLEST = str(2**63)
+BEYOND_INT64 = "an integer beyond int64"
+BEYOND_EXACT = "a number beyond 2**53 that is no float64"
 
 
 @dataclass(frozen=True)
 class Lost:
-    """The place of the first number that would be changed, and what it is, for a message."""
+    """The place of a number that would be changed, and what it is, for a message."""
 
     place: int
     what: str
@@ -36,8 +40,24 @@ def reaches_inexact(column: pa.Array | pa.ChunkedArray) -> bool:
     return any(abs(value.as_py() or 0.0) >= EXACT for value in (least, most))
 
 
+def first_lost_of(texts: Iterable[pa.Array]) -> Lost | None:
+    """Return what `first_lost` says of the texts of a column, given in pieces."""
+    found, before = None, 0
+    for text in texts:
+        lost = first_lost(text)
+        if lost and (found is None or lost.what == BEYOND_INT64):
+            found = Lost(before + lost.place, lost.what)
+        if found and found.what == BEYOND_INT64:
+            break
+        before += len(text)
+    return found
+
+
 def first_lost(text: pa.Array) -> Lost | None:
-    """Return the first of the texts that is a number which float64 does not hold."""
+    """Return the first of the texts that is an integer beyond int64.
+
+    Where there is none, the first that is another number which float64 does not hold.
+    """
     parts = pc.extract_regex(text, _PLAIN)
     sign, whole, fraction = (pc.struct_field(parts, name) for name in ("sign", "whole", "fraction"))
     largest = pc.if_else(pc.equal(sign, "-"), _SMALLEST, _LARGEST)
@@ -45,13 +65,12 @@ def first_lost(text: pa.Array) -> Lost | None:
     uneven = pc.and_(
         _beyond(whole, str(int(EXACT) - 1)), pc.match_substring_regex(fraction, "[1-9]")
     )
-    lost = pc.or_(pc.or_(integer_beyond, uneven), pc.invert(_is_float64(whole)))
-    place = pc.index(lost, True).as_py()
-    if place < 0:
-        return None
-    beyond = integer_beyond[place].as_py()
-    what = "an integer beyond int64" if beyond else "a number beyond 2**53 that is no float64"
-    return Lost(place, what)
+    inexact = pc.or_(uneven, pc.invert(_is_float64(whole)))
+    for mask, what in ((integer_beyond, BEYOND_INT64), (inexact, BEYOND_EXACT)):
+        place = pc.index(mask, True).as_py()
+        if place >= 0:
+            return Lost(place, what)
+    return None
 
 
 def _beyond(whole: pa.Array, largest: pa.Array | str) -> pa.Array:

@@ -55,6 +55,35 @@ def test_a_number_is_lost_where_exact_arithmetic_says_so(
     assert lost is None or lost.place == 3
 
 
+BEYOND_INT64 = "holds an integer beyond int64, first in row"
+
+
+@pytest.mark.parametrize(("suffix", "row"), [("csv", 2), ("jsonl", 1)])
+@pytest.mark.parametrize("fine", [2**63 - 1, ODD])
+@pytest.mark.parametrize("between", [0, 2 * BLOCK_BYTES // 100])
+def test_an_integer_beyond_int64_is_told_and_not_the_fine_ones_before_it(
+    tmp_path: Path, suffix: str, row: int, fine: int, between: int
+) -> None:
+    if suffix == "jsonl" and between:
+        between = 2 * JSON_BYTES // 100
+    path = tmp_path / f"t.{suffix}"
+    values = [1, fine, *[0] * between, 2**63, fine]
+    with path.open("w") as file:
+        if suffix == "csv":
+            file.write("f,a\n")
+        line = "{},{}\n" if suffix == "csv" else '{{"f": "{}", "a": {}}}\n'
+        file.writelines(line.format("x" * 100, value) for value in values)
+    with pytest.raises(DataError, match=rf"column a of .* {BEYOND_INT64} {row + between + 2}$"):
+        opened(path)
+
+
+def test_a_decimal_beyond_int64_is_told_before_smaller_ones(tmp_path: Path) -> None:
+    numbers = pa.array([Decimal(ODD), Decimal(2**63)], pa.decimal128(38, 0))
+    WRITERS["parquet"](tmp_path / "t.parquet", pa.table({"a": numbers}))
+    with pytest.raises(DataError, match=f"{BEYOND_INT64} 2$"):
+        read(tmp_path / "t.parquet")
+
+
 def test_digits_that_no_decimal_holds_are_lost() -> None:
     assert first_lost(pa.array(["1" * 76 + ".5"])) is not None
 
