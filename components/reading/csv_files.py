@@ -30,6 +30,7 @@ from components.reading.csv_stream import (
     FORM,
     Header,
     Misfit,
+    Reading,
     batches_of,
     explained,
     header_of,
@@ -60,9 +61,9 @@ def find_csv(file: File, table: Table) -> tuple[pa.Schema, int]:
     rows, inexact, done, last = 0, set[str](), not header.has_rows, None
     while not done:
         try:
-            found = _first_types(file, table, header, given, rows)
+            found = _first_types(Reading(file, table, header, given, skip=rows))
             types = {name: _holds_both(types[name], found[name]) for name in names}
-            for batch in batches_of(file, table, header, types, skip=rows):
+            for batch in batches_of(Reading(file, table, header, types, skip=rows)):
                 rows += batch.num_rows
                 inexact |= {name for name in names if reaches_inexact(batch.column(name))}
                 last = batch.column(names[-1])[-1:]
@@ -89,7 +90,7 @@ def _codes(file: File, table: Table, header: Header, numbers: Sequence[str]) -> 
         if not may_have_leading_zeros(stream, table.delimiter, table.encoding):
             return set()
     found, text = set[str](), dict.fromkeys(numbers, pa.string())
-    for batch in batches_of(file, table, header, text, columns=numbers):
+    for batch in batches_of(Reading(file, table, header, text, columns=numbers)):
         found |= {name for name in numbers if has_leading_zero(batch.column(name))}
     return found
 
@@ -102,24 +103,19 @@ def read_csv(
     try:
         header = header_of(file, table)
         if header.has_rows:
-            yield from _exact_batches(file, table, header, types, columns)
+            yield from _exact_batches(Reading(file, table, header, types, columns=columns))
     except Misfit as misfit:
         raise _wrong_type(file, table, misfit, types) from None
 
 
-def _exact_batches(
-    file: File,
-    table: Table,
-    header: Header,
-    types: Mapping[str, pa.DataType],
-    columns: Sequence[str],
-) -> Iterator[pa.RecordBatch]:
+def _exact_batches(reading: Reading) -> Iterator[pa.RecordBatch]:
     """Yield the rows; whole numbers of this file may be float64 because of another file alone."""
-    unknown = {name for name in columns if types[name] == pa.float64()} - set(table.types)
-    for batch in batches_of(file, table, header, types, columns=columns):
+    floats = {name for name in reading.columns or () if reading.types[name] == pa.float64()}
+    unknown = floats - set(reading.table.types)
+    for batch in batches_of(reading):
         inexact = {name for name in unknown if reaches_inexact(batch.column(name))}
         for name in sorted(inexact):
-            _require_exact(file, table, header, name)
+            _require_exact(reading.file, reading.table, reading.header, name)
         unknown -= inexact
         yield batch
 
@@ -143,17 +139,15 @@ def _require_closed(file: File, last: pa.Array | None, rows: int) -> None:
         )
 
 
-def _first_types(
-    file: File, table: Table, header: Header, given: Mapping[str, pa.DataType], skip: int
-) -> dict[str, pa.DataType]:
-    """Return the types of the first block after `skip` rows (rule 1)."""
-    with open_reader(file, table, header, given, skip) as reader:
+def _first_types(reading: Reading) -> dict[str, pa.DataType]:
+    """Return the types of the first block (rule 1)."""
+    with open_reader(reading) as reader:
         kinds = {field.name: field.type for field in reader.schema}
         binary = [name for name, kind in kinds.items() if pa.types.is_binary(kind)]
         if binary:
             place = first_misfit(reader.read_next_batch().column(binary[0]), pa.string())
-            row = skip + place + FIRST_ROW
-            raise not_encoded(file, table, f"column {binary[0]} in row {row}")
+            where = f"column {binary[0]} in row {reading.skip + place + FIRST_ROW}"
+            raise not_encoded(reading.file, reading.table, where)
     return {name: _safe_type(kind) for name, kind in kinds.items()}
 
 
@@ -186,5 +180,5 @@ def _wrong_type(
 
 def _require_exact(file: File, table: Table, header: Header, name: str) -> None:
     """Raise DataError where a column of numbers is written with one that float64 changes."""
-    batches = batches_of(file, table, header, {name: pa.string()}, columns=[name])
+    batches = batches_of(Reading(file, table, header, {name: pa.string()}, columns=[name]))
     require_exact((batch.column(0) for batch in batches), name, file.name, FIRST_ROW)

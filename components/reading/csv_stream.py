@@ -75,17 +75,23 @@ def header_of(file: File, table: Table) -> Header:
     return Header(names, empty, has_rows)
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What to read of a CSV file: its rows after `skip`, of these columns, in these types."""
+
+    file: File
+    table: Table
+    header: Header
+    types: Mapping[str, pa.DataType]
+    skip: int = 0
+    columns: Sequence[str] | None = None
+
+
 @contextmanager
-def open_reader(
-    file: File,
-    table: Table,
-    header: Header,
-    types: Mapping[str, pa.DataType],
-    skip: int = 0,
-    columns: Sequence[str] | None = None,
-) -> Iterator[csv.CSVStreamingReader]:
-    """Open a CSV file after `skip` rows; errors of reading become ours here."""
-    with explained(file, table, header.names), open_text(file) as stream:
+def open_reader(reading: Reading) -> Iterator[csv.CSVStreamingReader]:
+    """Open a CSV file; errors of reading become ours here."""
+    table, header = reading.table, reading.header
+    with explained(reading.file, table, header.names), open_text(reading.file) as stream:
         yield csv.open_csv(
             stream,
             # Threads gain nothing here and lose the numbers of rows in errors.
@@ -94,31 +100,24 @@ def open_reader(
                 use_threads=False,
                 skip_rows=header.empty_lines,
                 column_names=header.names,
-                skip_rows_after_names=1 + skip,
+                skip_rows_after_names=1 + reading.skip,
                 encoding=table.encoding,
             ),
             parse_options=csv.ParseOptions(delimiter=table.delimiter, newlines_in_values=True),
             convert_options=csv.ConvertOptions(
                 null_values=list(table.null_values),
                 strings_can_be_null=True,
-                column_types=dict(types),
-                include_columns=columns,
+                column_types=dict(reading.types),
+                include_columns=reading.columns,
                 true_values=["true", "True", "TRUE"],
                 false_values=["false", "False", "FALSE"],
             ),
         )
 
 
-def batches_of(
-    file: File,
-    table: Table,
-    header: Header,
-    types: Mapping[str, pa.DataType],
-    skip: int = 0,
-    columns: Sequence[str] | None = None,
-) -> Iterator[pa.RecordBatch]:
-    """Yield the rows after `skip`; Misfit for a value that is not of its column's type."""
-    with open_reader(file, table, header, types, skip, columns) as reader:
+def batches_of(reading: Reading) -> Iterator[pa.RecordBatch]:
+    """Yield the rows; Misfit for a value that is not of its column's type."""
+    with open_reader(reading) as reader:
         yield from reader
 
 
