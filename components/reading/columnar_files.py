@@ -20,6 +20,7 @@ from components.core.data_settings import Table
 from components.core.errors import DataError
 from components.reading.columns import plain_schema, require_text_column
 from components.reading.files import File
+from components.reading.origins import Origin
 
 _ARROW_MAGIC = b"ARROW1"
 _BUFFER_BYTES = 2**20
@@ -103,16 +104,16 @@ def _checked(
     batches: Callable[[], Iterator[pa.RecordBatch]], file: File, format_name: str
 ) -> Iterator[pa.RecordBatch]:
     """Yield batches whose text is known to be UTF-8; DataError at the first that is damaged."""
-    source, first = batches(), 1
+    source, origin = batches(), Origin(file.name)
     while True:
         with _readable(file, format_name):
             batch = next(source, None)
         if batch is None:
             return
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            require_text_column(column, name, file.name, first)
+            require_text_column(column, name, origin)
         yield batch
-        first += batch.num_rows
+        origin = origin.after(batch.num_rows)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ Rules:
    unless the settings themselves make its column float64;
 3. of several pieces of one table, each knowing only its own rows, a column gets the narrowest type
    that holds them all; a column without any value is float64;
-4. a message names the table's file and the column, never a value.
+4. a message names the table's file, the column and the row, never a value.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import pyarrow as pa
 from components.core.data_settings import ColumnKind
 from components.core.errors import DataError
 from components.reading.exact_numbers import first_lost_of, reaches_inexact
+from components.reading.origins import Origin
 
 KINDS: Mapping[ColumnKind, pa.DataType] = {
     "int64": pa.int64(),
@@ -107,30 +108,29 @@ def known(schema: pa.Schema) -> pa.Schema:
 def cast_batch(
     batch: pa.RecordBatch,
     schema: pa.Schema,
-    name: str,
-    first: int,
+    origin: Origin,
     given: Mapping[str, ColumnKind],
 ) -> pa.RecordBatch:
     """Return a batch of exactly this schema's columns, in its order; DataError for a misfit.
 
-    `first` is the number of the batch's first row, for the message, `given` the settings' types.
+    `origin` is that of the batch's rows, `given` are the settings' types.
     """
     columns = []
     for field in schema:
         column = batch.column(field.name)
         if column.type != field.type:
-            column = _cast(column, field, name, first, rounds=field.name in given)
+            column = _cast(column, field, origin, rounds=field.name in given)
         columns.append(column)
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _cast(column: pa.Array, field: pa.Field, name: str, first: int, *, rounds: bool) -> pa.Array:
+def _cast(column: pa.Array, field: pa.Field, origin: Origin, *, rounds: bool) -> pa.Array:
     try:
         cast = column.cast(field.type, safe=not pa.types.is_floating(field.type))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise _misfit(column, field, name, first) from None
+        raise _misfit(column, field, origin) from None
     if not rounds and not pa.types.is_floating(column.type) and reaches_inexact(cast):
-        require_exact([_digits(column)], field.name, name, first)
+        require_exact([_digits(column)], field.name, origin)
     return cast
 
 
@@ -143,22 +143,23 @@ def _digits(column: pa.Array) -> pa.Array:
     return column.cast(pa.string())
 
 
-def require_exact(texts: Iterable[pa.Array], column: str, name: str, first: int) -> None:
+def require_exact(texts: Iterable[pa.Array], column: str, origin: Origin) -> None:
     """Raise DataError where a column of numbers, given as texts, has one that float64 changes."""
     lost = first_lost_of(texts)
     if lost is not None:
         raise DataError(
-            f"column {column} of {name} holds {lost.what}, first in row {first + lost.place}",
+            f"column {column} of {origin.name} holds {lost.what}, "
+            f"first in {origin.where(lost.place)}",
             remedy=f"set source.*.types.{column} to string, or to float64 to round it",
         )
 
 
-def _misfit(column: pa.Array, field: pa.Field, name: str, first: int) -> DataError:
-    row = first + first_misfit(column, field.type)
+def _misfit(column: pa.Array, field: pa.Field, origin: Origin) -> DataError:
+    where = origin.where(first_misfit(column, field.type))
     beyond = pa.types.is_integer(column.type) and pa.types.is_integer(field.type)
     what = "an integer beyond int64" if beyond else f"what is no {field.type}"
     return DataError(
-        f"column {field.name} of {name} holds {what}, first in row {row}",
+        f"column {field.name} of {origin.name} holds {what}, first in {where}",
         remedy="store it as text, or correct source.*.types",
     )
 
@@ -177,13 +178,14 @@ def first_misfit(column: pa.Array, kind: pa.DataType) -> int:
     return low
 
 
-def require_text_column(column: pa.Array, column_name: str, name: str, first: int) -> None:
-    """Raise DataError unless a column of text is UTF-8; `first` numbers its first row."""
+def require_text_column(column: pa.Array, name: str, origin: Origin) -> None:
+    """Raise DataError unless a column of text is UTF-8."""
     try:
         column.validate(full=True)
     except pa.ArrowInvalid:
-        row = first + first_misfit(column.cast(pa.large_binary()), pa.large_string())
+        place = first_misfit(column.cast(pa.large_binary()), pa.large_string())
         raise DataError(
-            f"column {column_name} of {name} holds text that is not UTF-8, first in row {row}",
+            f"column {name} of {origin.name} holds text that is not UTF-8, "
+            f"first in {origin.where(place)}",
             remedy="write it as UTF-8",
         ) from None

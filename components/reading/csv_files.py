@@ -17,16 +17,17 @@ What a row, a name and an error are is in csv_stream.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
 from components.core.data_settings import Table
 from components.core.errors import DataError
-from components.reading.columns import KINDS, first_misfit, require_exact, wider
+from components.reading.columns import KINDS, require_exact, wider
+from components.reading.csv_lines import csv_origin, last_line
 from components.reading.csv_stream import (
     BLOCK_BYTES,
-    FIRST_ROW,
     FORM,
     Header,
     Misfit,
@@ -70,15 +71,15 @@ def find_csv(file: File, table: Table) -> tuple[pa.Schema, int]:
             done = True
         except Misfit as misfit:
             if misfit.column in given:
-                raise _wrong_type(file, table, misfit, types) from None
+                raise _wrong_type(Reading(file, table, header, types), misfit) from None
             if types[misfit.column] in _TIMES:
                 types[misfit.column] = pa.string()
     numbers = [name for name in names if name not in given and types[name] in _NUMBERS]
     types |= dict.fromkeys(_codes(file, table, header, numbers), pa.string())
     for name in sorted(inexact - set(given)):
         if types[name] == pa.float64():
-            _require_exact(file, table, header, name)
-    _require_closed(file, last, rows)
+            _require_exact(Reading(file, table, header, types), name)
+    _require_closed(file, table, last)
     return pa.schema(list(types.items())), rows
 
 
@@ -100,12 +101,13 @@ def read_csv(
 ) -> Iterator[pa.RecordBatch]:
     """Yield the columns of a CSV file in the types that `find_csv` found for its whole table."""
     types = {field.name: field.type for field in schema}
+    header = header_of(file, table)
+    reading = Reading(file, table, header, types, columns=columns)
     try:
-        header = header_of(file, table)
         if header.has_rows:
-            yield from _exact_batches(Reading(file, table, header, types, columns=columns))
+            yield from _exact_batches(reading)
     except Misfit as misfit:
-        raise _wrong_type(file, table, misfit, types) from None
+        raise _wrong_type(reading, misfit) from None
 
 
 def _exact_batches(reading: Reading) -> Iterator[pa.RecordBatch]:
@@ -115,18 +117,20 @@ def _exact_batches(reading: Reading) -> Iterator[pa.RecordBatch]:
     for batch in batches_of(reading):
         inexact = {name for name in unknown if reaches_inexact(batch.column(name))}
         for name in sorted(inexact):
-            _require_exact(reading.file, reading.table, reading.header, name)
+            _require_exact(reading, name)
         unknown -= inexact
         yield batch
 
 
-def _require_closed(file: File, last: pa.Array | None, rows: int) -> None:
+def _require_closed(file: File, table: Table, last: pa.Array | None) -> None:
     """Raise DataError where the last value goes on to the end because its quote is not closed.
 
     Its lines would be lost in it. A quote within a value is allowed, so the number of quotes alone
     says nothing.
     """
-    if last is None or not pa.types.is_string(last.type) or "\n" not in (last[0].as_py() or ""):
+    if last is None or not pa.types.is_string(last.type):
+        return
+    if not {"\n", "\r"} & set(last[0].as_py() or ""):
         return
     quotes = 0
     with open_text(file) as stream:
@@ -134,7 +138,7 @@ def _require_closed(file: File, last: pa.Array | None, rows: int) -> None:
             quotes += piece.count(b'"')
     if quotes % 2:
         raise DataError(
-            f"{file.name} is no CSV table: row {rows + 1} has a quote that is not closed",
+            f"{file.name} is no CSV table: {last_line(file, table)} has a quote that is not closed",
             remedy=FORM,
         )
 
@@ -143,11 +147,8 @@ def _first_types(reading: Reading) -> dict[str, pa.DataType]:
     """Return the types of the first block (rule 1)."""
     with open_reader(reading) as reader:
         kinds = {field.name: field.type for field in reader.schema}
-        binary = [name for name, kind in kinds.items() if pa.types.is_binary(kind)]
-        if binary:
-            place = first_misfit(reader.read_next_batch().column(binary[0]), pa.string())
-            where = f"column {binary[0]} in row {reading.skip + place + FIRST_ROW}"
-            raise not_encoded(reading.file, reading.table, where)
+    if any(map(pa.types.is_binary, kinds.values())):
+        raise not_encoded(reading.file, reading.table, reading.header.names)
     return {name: _safe_type(kind) for name, kind in kinds.items()}
 
 
@@ -165,20 +166,33 @@ def _holds_both(one: pa.DataType, other: pa.DataType) -> pa.DataType:
     return pa.string() if both is None else both
 
 
-def _wrong_type(
-    file: File, table: Table, misfit: Misfit, types: Mapping[str, pa.DataType]
-) -> DataError:
-    if pa.types.is_timestamp(types[misfit.column]):
+def _wrong_type(reading: Reading, misfit: Misfit) -> DataError:
+    """Return the error for a column of the settings' type, or of another file's; rule 2."""
+    file, table, kind = reading.file, reading.table, reading.types[misfit.column]
+    origin = csv_origin(file, table)
+    if pa.types.is_timestamp(kind):
         texts = texts_of(read_csv, file, table, misfit.column)
-        require_dates(texts, misfit.column, file.name, FIRST_ROW, [LOCAL])
+        require_dates(texts, misfit.column, origin, [LOCAL])
     return DataError(
-        f"column {misfit.column} of {file.name} holds what is no {types[misfit.column]}, "
-        f"first in row {misfit.row}",
+        f"column {misfit.column} of {file.name} holds what is no {kind}, "
+        f"first in {origin.where(_first_misfit(reading, misfit))}",
         remedy="correct the file, or source.*.types",
     )
 
 
-def _require_exact(file: File, table: Table, header: Header, name: str) -> None:
+def _first_misfit(reading: Reading, misfit: Misfit) -> int:
+    """Return the place of the first row whose value does not fit; read from the first row on."""
+    types = {misfit.column: reading.types[misfit.column]}
+    try:
+        for _ in batches_of(replace(reading, types=types, columns=[misfit.column])):
+            pass
+    except Misfit as first:
+        misfit = first
+    return misfit.row - reading.header.empty_lines - 2
+
+
+def _require_exact(reading: Reading, name: str) -> None:
     """Raise DataError where a column of numbers is written with one that float64 changes."""
-    batches = batches_of(Reading(file, table, header, {name: pa.string()}, columns=[name]))
-    require_exact((batch.column(0) for batch in batches), name, file.name, FIRST_ROW)
+    text = replace(reading, types={name: pa.string()}, columns=[name])
+    batches = (batch.column(0) for batch in batches_of(text))
+    require_exact(batches, name, csv_origin(reading.file, reading.table))

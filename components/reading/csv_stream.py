@@ -2,17 +2,15 @@
 
 Rules:
 1. true and false are the only truth values, and only they begin upper or lower case;
-2. rows are numbered as an editor numbers lines where no value has a line break: the header is 1;
+2. a row is called by its line (csv_lines.py); pyarrow's own number of it is only good for that;
 3. a column without a name is called by its place, `column_1` and so on;
-4. an error names file, column and row, never the value that pyarrow's own message quotes.
+4. an error names file, column and line, never the value that pyarrow's own message quotes.
 """
 
 from __future__ import annotations
 
 import csv as python_csv
-import io
 import re
-from codecs import lookup
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,21 +21,25 @@ import pyarrow.csv as csv
 from components.core.data_settings import Table
 from components.core.errors import DataError
 from components.reading.columns import require_distinct
+from components.reading.csv_lines import LONGEST_ROW, LOST, csv_text, first_line
 from components.reading.files import UNREADABLE, File
 from components.reading.text import damaged, open_text
 
 # pyarrow reads up to 32 blocks ahead of what it parses; a row is no longer than one.
-BLOCK_BYTES = 2**20
-FIRST_ROW = 2
+BLOCK_BYTES = LONGEST_ROW
 FORM = "correct the file; source.*.delimiter stands between columns, and one line is the header"
-_CONVERSION = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error")
-_SHAPE = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
+_CONVERSION = re.compile(r"In CSV column #(\d+): Row #(\d+): CSV conversion error")
+_SHAPE = re.compile(r"Expected (\d+) columns, got (\d+)")
 
 
 class Misfit(Exception):
-    """The value of a column in a row does not fit the type that it was to be read as."""
+    """A value of a column does not fit the type that it was to be read as.
 
-    def __init__(self, column: str, row: str) -> None:
+    `row` is pyarrow's number: of all lines before the header, the header, and the rows that are
+    not empty. Only where no rows are skipped is that so.
+    """
+
+    def __init__(self, column: str, row: int) -> None:
         super().__init__(column)
         self.column, self.row = column, row
 
@@ -53,23 +55,17 @@ class Header:
 
 def header_of(file: File, table: Table) -> Header:
     """Return the header (rule 3)."""
-    encoding = "utf-8-sig" if lookup(table.encoding).name == "utf-8" else table.encoding
     try:
-        with (
-            open_text(file) as stream,
-            # What is not in this encoding further on is told with its row.
-            io.TextIOWrapper(stream, encoding, "surrogateescape", newline="") as text,
-        ):
+        with csv_text(file, table) as text:
             lines = python_csv.reader(text, delimiter=table.delimiter)
             empty, header = next(((n, line) for n, line in enumerate(lines) if line), (0, []))
             has_rows = any(line.strip() for line in text)
-        "".join(header).encode("utf-8")
     except UnicodeError:
-        raise not_encoded(file, table, "the header") from None
+        raise not_encoded(file, table, []) from None
     except python_csv.Error:
         raise DataError(f"{file.name} is no CSV: its header cannot be read", remedy=FORM) from None
-    except UNREADABLE as error:
-        raise damaged(file) from error
+    if any(LOST in name for name in header):
+        raise not_encoded(file, table, [])
     names = [name or f"column_{number}" for number, name in enumerate(header, start=1)]
     require_distinct(names, file.name)
     return Header(names, empty, has_rows)
@@ -128,31 +124,42 @@ def explained(file: File, table: Table, names: Sequence[str]) -> Iterator[None]:
         yield
     except pa.ArrowInvalid as error:
         message = str(error)
-    except UnicodeDecodeError:
-        raise not_encoded(file, table, "a row after its first block") from None
+    except UnicodeError:
+        raise not_encoded(file, table, names) from None
     except UNREADABLE:
         raise damaged(file) from None
     else:
         return
     conversion, shape = _CONVERSION.search(message), _SHAPE.search(message)
     if conversion and "UTF8" in message:
-        where = f"column {names[int(conversion[1])]} in row {conversion[2]}"
-        raise not_encoded(file, table, where) from None
+        raise not_encoded(file, table, names) from None
     if conversion:
-        raise Misfit(names[int(conversion[1])], conversion[2]) from None
-    raise DataError(f"{file.name} is no CSV table: {_cause(shape, message)}", remedy=FORM) from None
+        raise Misfit(names[int(conversion[1])], int(conversion[2])) from None
+    cause = _cause(file, table, shape, message)
+    raise DataError(f"{file.name} is no CSV table: {cause}", remedy=FORM) from None
 
 
-def _cause(shape: re.Match[str] | None, message: str) -> str:
+def _cause(file: File, table: Table, shape: re.Match[str] | None, message: str) -> str:
     if shape:
-        return f"row {shape[1]} has {shape[3]} columns instead of {shape[2]}"
+        width = int(shape[1])
+        line, values = first_line(file, table, lambda values: len(values) not in (0, width))
+        return f"{line} has {len(values) or shape[2]} columns instead of {width}"
     if "straddl" in message:
-        return f"a row is longer than {BLOCK_BYTES // 2**20} MiB; perhaps a quote is not closed"
+        line, _ = first_line(file, table, lambda row: not row or sum(map(len, row)) > BLOCK_BYTES)
+        return f"{line} is longer than {BLOCK_BYTES // 2**20} MiB; perhaps a quote is not closed"
     return "its rows cannot be told apart"
 
 
-def not_encoded(file: File, table: Table, where: str) -> DataError:
-    """Return the error for a place that is not in the encoding of the settings."""
+def not_encoded(file: File, table: Table, names: Sequence[str]) -> DataError:
+    """Return the error for text that is not in the encoding of the settings.
+
+    `names` are those of the columns; none, where the header itself cannot be read.
+    """
+    where = "the header"
+    if names:
+        line, values = first_line(file, table, lambda values: any(LOST in one for one in values))
+        columns = [name for name, value in zip(names, values, strict=False) if LOST in value]
+        where = f"column {columns[0]} in {line}" if columns else line
     return DataError(
         f"{file.name} is not {table.encoding}: {where} cannot be read",
         remedy="set source.*.encoding to the file's, such as latin-1, or write it as utf-8",

@@ -1,4 +1,4 @@
-"""Texts that are to be dates and are none: counted, and the first named by its row.
+"""Texts that are to be dates and are none: counted, and the first named by its row or line.
 
 Rules: a date is what pyarrow reads as one: 2013-01-31, or with a T or a space 10, 10:30, 10:30:00
 or 10:30:00.123456 after it; a zone follows in every text of a column or in none. No value is told.
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from components.core.data_settings import Table
 from components.core.errors import DataError
 from components.reading.files import File
+from components.reading.origins import Origin
 
 _LEAP_YEAR = r"(?:\d\d(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"
 _MONTH_DAY = (
@@ -51,7 +52,7 @@ class _Misfits:
 def are_dates(values: pa.Array) -> bool:
     """Say whether a column is of dates without a zone, or of no text at all."""
     try:
-        require_dates([values], "", "", 1, [LOCAL])
+        require_dates([values], "", Origin(""), [LOCAL])
     except DataError:
         return False
     return True
@@ -60,27 +61,28 @@ def are_dates(values: pa.Array) -> bool:
 def require_dates(
     columns: Iterable[pa.Array],
     column: str,
-    name: str,
-    first: int,
+    origin: Origin,
     patterns: Sequence[str] = (LOCAL, ZONED),
 ) -> None:
     """Raise DataError where a column's texts are not all dates, of whichever pattern fits most.
 
-    `first` is the number of the first row. What is no text is for others to judge.
+    What is no text is for others to judge.
     """
+    rows = 0
     misfits = [_Misfits(pattern) for pattern in patterns]
     for values in columns:
         text = values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
         if not any(is_text(text.type) for is_text in _TEXTS):
             return
         for one in misfits:
-            one.add(text.cast(pa.string()), first)
-        first += len(text)
+            one.add(text.cast(pa.string()), rows)
+        rows += len(text)
     fewest = min(misfits, key=lambda one: one.count)
     if fewest.count:
         what = "value that is no date" if fewest.count == 1 else "values that are no dates"
         raise DataError(
-            f"column {column} of {name} holds {fewest.count} {what}, first in row {fewest.first}",
+            f"column {column} of {origin.name} holds {fewest.count} {what}, "
+            f"first in {origin.where(fewest.first)}",
             remedy=_REMEDY,
         )
 

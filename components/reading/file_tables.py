@@ -63,20 +63,21 @@ class FileTable:
         """Raise DataError naming the first row of a column of text that is no date."""
         for file, reader in self._found:
             texts = texts_of(reader.read, file, self._table, column)
-            require_dates(texts, column, file.name, reader.first)
+            require_dates(texts, column, reader.origin(file, self._table))
 
     def _rows(self, file: File, reader: Reader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        first, types = reader.first, self._table.types
+        start, types = reader.origin(file, self._table), self._table.types
+        origin = start
         for batch in reader.read(file, self._table, self._stored, schema.names):
             try:
-                rows = cast_batch(batch, schema, file.name, first, types)
+                rows = cast_batch(batch, schema, origin, types)
             except DataError:
                 for name in (name for name in schema.names if types.get(name) == "timestamp"):
                     texts = texts_of(reader.read, file, self._table, name)
-                    require_dates(texts, name, file.name, reader.first, [LOCAL])
+                    require_dates(texts, name, start, [LOCAL])
                 raise
             yield rows
-            first += batch.num_rows
+            origin = origin.after(batch.num_rows)
 
 
 def open_files(table: Table, found: Sequence[File]) -> FileTable:

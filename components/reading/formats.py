@@ -22,9 +22,10 @@ from components.reading.columnar_files import (
     read_parquet,
 )
 from components.reading.csv_files import find_csv, read_csv
-from components.reading.csv_stream import FIRST_ROW
+from components.reading.csv_lines import csv_origin
 from components.reading.files import File
 from components.reading.json_files import find_json, read_json
+from components.reading.origins import Origin
 from components.reading.text import PACKED
 from components.reading.tfrecords import find_tfrecord, read_tfrecord
 
@@ -40,22 +41,26 @@ SUFFIXES: Mapping[str, Format] = {
 }
 
 
+def _origin(file: File, table: Table) -> Origin:
+    return Origin(file.name)
+
+
 @dataclass(frozen=True)
 class Reader:
     """How a format is read; `text` where a column that fits no other type is text.
 
-    `first` is the number of a file's first row.
+    `origin` says what the rows of a file are called.
     """
 
     find: Callable[[File, Table], tuple[pa.Schema, int]]
     read: Callable[[File, Table, pa.Schema, Sequence[str]], Iterator[pa.RecordBatch]]
     text: bool = False
     packed: bool = True
-    first: int = 1
+    origin: Callable[[File, Table], Origin] = _origin
 
 
 READERS: Mapping[Format, Reader] = {
-    "csv": Reader(find_csv, read_csv, text=True, first=FIRST_ROW),
+    "csv": Reader(find_csv, read_csv, text=True, origin=csv_origin),
     "parquet": Reader(find_parquet, read_parquet, packed=False),
     "arrow": Reader(find_arrow, read_arrow, packed=False),
     "jsonl": Reader(find_json, read_json),

@@ -31,6 +31,7 @@ from components.reading.columns import (
 from components.reading.dates import LOCAL, require_dates
 from components.reading.exact_numbers import first_lost, reaches_inexact
 from components.reading.files import UNREADABLE, File
+from components.reading.origins import Origin
 from components.reading.text import damaged, open_text, require_text
 
 BLOCK_BYTES = 8 * 2**20
@@ -114,7 +115,7 @@ def _parsed(block: bytes, schema: pa.Schema, others: str, file: File, rows: int)
     else:
         for name, column in zip(table.column_names, table.columns, strict=True):
             if pa.types.is_string(column.type):
-                require_text_column(column.combine_chunks(), name, file.name, rows + 1)
+                require_text_column(column.combine_chunks(), name, Origin(file.name, first=rows))
         return table
     raise _error(message, block, schema, file, rows) from None
 
@@ -153,7 +154,7 @@ def _misfit(block: bytes, schema: pa.Schema, file: File, rows: int) -> DataError
         if _fits(lines, field):
             continue
         if pa.types.is_timestamp(field.type):
-            require_dates(_texts(file, field.name), field.name, file.name, 1, [LOCAL])
+            require_dates(_texts(file, field.name), field.name, Origin(file.name), [LOCAL])
         low, high = 0, len(lines)
         while high - low > 1:
             middle = (low + high) // 2

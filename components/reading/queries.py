@@ -31,6 +31,7 @@ from components.reading.columns import cast_batch, known, plain_schema
 from components.reading.databases import rows_of
 from components.reading.dates import LOCAL, are_dates, require_dates
 from components.reading.opened import SpanRows, no_rows, selected, with_given
+from components.reading.origins import Origin
 
 _NOT_CODE = re.compile(
     r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | (\$\w*\$).*?\1 | --[^\n]* | /\*.*?\*/""",
@@ -71,9 +72,8 @@ class QueryTable:
 
     def require_dates(self, column: str) -> None:
         """Raise DataError naming the first row of a column of text that is no date."""
-        require_dates(
-            (piece.rows.column(0) for piece in self.batches([column])), column, self.name, 1
-        )
+        texts = (piece.rows.column(0) for piece in self.batches([column]))
+        require_dates(texts, column, Origin(self.name))
 
     def files(self) -> tuple[SourceFile, ...]:
         """Return the rows as if they were a file, once all have been read (rule 2)."""
@@ -111,7 +111,7 @@ class QueryTable:
     def _typed(
         self, reader: pa.RecordBatchReader, stored: pa.Schema, schema: pa.Schema
     ) -> Iterator[pa.RecordBatch]:
-        first = 1
+        origin = Origin(self.name)
         for batch in reader:
             columns = [
                 _storage(column, kind).cast(field.type)
@@ -119,20 +119,22 @@ class QueryTable:
             ]
             rows = pa.RecordBatch.from_arrays(columns, schema=stored)
             try:
-                rows = cast_batch(rows, schema, self.name, first, self._table.types)
+                rows = cast_batch(rows, schema, origin, self._table.types)
             except DataError:
-                self._require_dates(rows, reader, first)
+                self._require_dates(rows, reader, origin)
                 raise
             yield rows
-            first += batch.num_rows
+            origin = origin.after(batch.num_rows)
 
-    def _require_dates(self, rows: pa.RecordBatch, more: pa.RecordBatchReader, first: int) -> None:
+    def _require_dates(
+        self, rows: pa.RecordBatch, more: pa.RecordBatchReader, origin: Origin
+    ) -> None:
         """Raise DataError for texts that the settings call dates, with how many there are."""
         for name, kind in self._table.types.items():
             texts = rows.column(name)
             if kind == "timestamp" and not are_dates(texts):
                 later = (batch.column(name) for batch in more)
-                require_dates(itertools.chain((texts,), later), name, self.name, first, [LOCAL])
+                require_dates(itertools.chain((texts,), later), name, origin, [LOCAL])
 
 
 def open_query(table: Table) -> QueryTable:

@@ -70,7 +70,7 @@ def damaged(file: File) -> DataError:
 def require_text(file: File, encoding: str) -> None:
     """Raise DataError unless a file begins as text; SettingsError for an unknown encoding."""
     try:
-        decoder = codecs.getincrementaldecoder(encoding)()
+        decoder = codecs.getincrementaldecoder(encoding)("replace")
         "".encode(encoding)  # a LookupError for what is no encoding of text, such as base64
     except LookupError as error:
         raise SettingsError(
@@ -89,8 +89,8 @@ def require_text(file: File, encoding: str) -> None:
         )
     try:
         text = decoder.decode(data)
-    except UnicodeDecodeError:  # the reader says in which row and column
-        text = data.decode("latin-1")
+    except UnicodeError:  # UTF-16 without its mark: the reader says so
+        return
     if "\0" in text:
         raise DataError(
             f"{file.name} holds binary data, not text",

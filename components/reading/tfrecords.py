@@ -26,6 +26,7 @@ from components.core.data_settings import Table
 from components.core.errors import DataError
 from components.reading.columns import require_text_column
 from components.reading.files import UNREADABLE, File
+from components.reading.origins import Origin
 from components.reading.text import damaged, open_text
 
 _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
@@ -72,26 +73,26 @@ def _decoded(file: File) -> Iterator[pa.RecordBatch]:
     """Yield batches of single-valued columns."""
     from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
-    decoder, first = ExamplesToRecordBatchDecoder(), 1
+    decoder, origin = ExamplesToRecordBatchDecoder(), Origin(file.name)
     for records in _grouped(_records(file)):
         try:
             batch = decoder.DecodeBatch(records)
         except RuntimeError:
             raise DataError(
                 f"{file.name} has a record that is no tf.Example, or a feature of two types, "
-                f"in rows {first} to {first + len(records) - 1}",
+                f"from {origin.where(0)} to {origin.where(len(records) - 1)}",
                 remedy=_ONE_TYPE,
             ) from None
         columns = {
-            name: _single(column, name, file, first)
+            name: _single(column, name, origin)
             for name, column in zip(batch.schema.names, batch.columns, strict=True)
         }
         schema = pa.schema([(name, column.type) for name, column in columns.items()])
         yield pa.RecordBatch.from_arrays(list(columns.values()), schema=schema)
-        first += len(records)
+        origin = origin.after(len(records))
 
 
-def _single(column: pa.Array, name: str, file: File, first: int) -> pa.Array:
+def _single(column: pa.Array, name: str, origin: Origin) -> pa.Array:
     """Return a column of lists as one of values (rules 1 and 2)."""
     if pa.types.is_null(column.type):
         return column
@@ -99,8 +100,8 @@ def _single(column: pa.Array, name: str, file: File, first: int) -> pa.Array:
     several = np.flatnonzero(lengths > 1)
     if several.size:
         raise DataError(
-            f"column {name} of {file.name} has {lengths[several[0]]} values in row "
-            f"{first + several[0]}",
+            f"column {name} of {origin.name} has {lengths[several[0]]} values in "
+            f"{origin.where(int(several[0]))}",
             remedy=_ONE_TYPE,
         )
     places = pa.array(np.cumsum(lengths) - 1, mask=lengths == 0)
@@ -111,7 +112,7 @@ def _single(column: pa.Array, name: str, file: File, first: int) -> pa.Array:
         return values.cast(pa.float64())
     values = values.cast(pa.binary())
     text = pa.Array.from_buffers(pa.string(), len(values), values.buffers(), offset=values.offset)
-    require_text_column(text, name, file.name, first)
+    require_text_column(text, name, origin)
     return text
 
 

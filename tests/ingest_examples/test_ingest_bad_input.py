@@ -97,16 +97,16 @@ def rows_of(*planes: object, header: str = HEADER) -> str:
 
 
 BAD = {
-    "a wrong encoding": (rows_of("P", "Zürich").encode("latin-1"), "column plane in row 3 cannot"),
+    "a wrong encoding": (rows_of("P", "Zürich").encode("latin-1"), "column plane in line 3 cannot"),
     "a wrong header": (rows_of("P", header="jähr").encode("latin-1"), "the header cannot be read"),
-    "a long row": (rows_of("P", "P,P"), "row 3 has 8 columns instead of 7"),
-    "a short row": (f"{rows_of('P')}2020,2\n", "row 3 has 2 columns instead of 7"),
+    "a long row": (rows_of("P", "P,P"), "line 3 has 8 columns instead of 7"),
+    "a short row": (f"{rows_of('P')}2020,2\n", "line 3 has 2 columns instead of 7"),
     "two columns of one name": (
         rows_of("P", header=HEADER.replace("plane", "gone")), "has more than one column gone"),
     "an integer beyond int64": (
-        rows_of(1, 2**63), "column plane of .* holds an integer beyond int64, first in row 3"),
+        rows_of(1, 2**63), "column plane of .* holds an integer beyond int64, first in line 3"),
     "an integer that is rounded": (
-        rows_of(0.5, 2**53 + 1), r"column plane of .* beyond 2\*\*53 .* first in row 3"),
+        rows_of(0.5, 2**53 + 1), r"column plane of .* beyond 2\*\*53 .* first in line 3"),
     "a target of two types": (
         rows_of("P", "P").replace(",0,1,", ",late,1,"), "target column delay is string"),
     "a span of two types": (
@@ -213,18 +213,18 @@ def test_a_target_next_to_its_bound_is_not_rounded_to_it() -> None:
 
 
 DATED = f"{HEADER}\n2020,1,1,P,30,1,2020-01-01\n2020,2,1,P,0,1,2020-02-30\n"
-NO_DATE = "when of .* holds 1 value that is no date, first in row 3"
+NO_DATE = "when of .* holds 1 value that is no date, first in line 3"
 
 
 @pytest.mark.parametrize("part", [{"spans": {"column": "when"}}, {"dates": ["when"]}])
-def test_a_bad_date_is_named_by_its_row(
+def test_a_bad_date_is_named_by_its_line(
     make_settings: Make, tmp_path: Path, part: dict[str, object]
 ) -> None:
     with pytest.raises(DataError, match=f"column {NO_DATE}"):
         ingest(make_settings(DATED, **part), tmp_path / "examples")
 
 
-def test_a_bad_date_of_a_further_table_is_named_by_its_row(
+def test_a_bad_date_of_a_further_table_is_named_by_its_line(
     make_settings: Make, tmp_path: Path
 ) -> None:
     (tmp_path / "built.csv").write_text("plane,when\nP1,2020-01-01\nP2,unknown\n")

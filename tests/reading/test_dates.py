@@ -15,6 +15,7 @@ from components.core.data_settings import Table
 from components.core.errors import DataError
 from components.reading.csv_stream import BLOCK_BYTES
 from components.reading.dates import LOCAL, ZONED, are_dates, require_dates
+from components.reading.origins import Origin
 from components.reading.tables import open_table
 
 SECRET = "geheim"
@@ -55,7 +56,7 @@ def reads(text: str, kind: pa.DataType) -> bool:
 def test_a_date_is_what_pyarrow_reads_as_one(text: str) -> None:
     for kind, pattern in ((pa.timestamp("us"), LOCAL), (pa.timestamp("us", "UTC"), ZONED)):
         try:
-            require_dates([pa.array([text])], "a", "t", 1, [pattern])
+            require_dates([pa.array([text])], "a", Origin("t"), [pattern])
         except DataError:
             assert not reads(text, kind)
         else:
@@ -69,9 +70,9 @@ def test_a_column_that_the_settings_call_a_date(tmp_path: Path, suffix: str) -> 
     WRITERS[suffix](path, TABLE)
     with pytest.raises(DataError) as caught:
         rows_of(opened(path, types={"a": "timestamp"}))
-    row = 12 if suffix == "csv" else 11
+    where = "line 12" if suffix == "csv" else "row 11"
     assert caught.value.message == (
-        f"column a of {path} holds 3 values that are no dates, first in row {row}"
+        f"column a of {path} holds 3 values that are no dates, first in {where}"
     )
     assert SECRET not in f"{caught.value}{caught.value.remedy}"
 
@@ -83,15 +84,15 @@ def test_a_column_that_is_text_because_of_its_bad_dates(tmp_path: Path, suffix: 
         WRITERS[suffix](tmp_path / f"{name}.{suffix}", TABLE if name == "2" else TABLE.slice(50, 9))
     table = opened(f"{tmp_path}/*.{suffix}")
     assert table.schema.field("a").type == pa.string()
-    row = 12 if suffix == "csv" else 11
-    with pytest.raises(DataError, match=rf"2\.{suffix} holds 3 values .* first in row {row}$"):
+    where = "line 12" if suffix == "csv" else "row 11"
+    with pytest.raises(DataError, match=rf"2\.{suffix} holds 3 values .* first in {where}$"):
         table.require_dates("a")
 
 
 def test_dates_with_a_zone_are_counted_among_their_like(tmp_path: Path) -> None:
     rows = ["2013-01-01T05:30:00Z"] * 9 + ["2013-01-01"]
     (tmp_path / "t.csv").write_text("\n".join(["a", *rows]))
-    with pytest.raises(DataError, match=r"holds 1 value that is no date, first in row 11$"):
+    with pytest.raises(DataError, match=r"holds 1 value that is no date, first in line 11$"):
         opened(tmp_path / "t.csv").require_dates("a")
 
 

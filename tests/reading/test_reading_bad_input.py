@@ -60,17 +60,20 @@ CASES: dict[str, tuple[str, bytes, str]] = {
     "no rows in parquet": ("t.parquet", parquet({"a": pa.array([], pa.int64())}), "has no rows"),
     "no rows in arrow": ("t.arrow", arrow(pa.table({"a": pa.array([], "int64")})), "has no rows"),
     "blank json": ("t.jsonl", b"\n\n", "t.jsonl has no rows"),
-    "long row": ("t.csv", b"a,b\n1,2\n1,2,geheim\n", "row 3 has 3 columns instead of 2"),
-    "short row": ("t.csv", b"a,b\n1,2\ngeheim\n", "row 3 has 1 columns instead of 2"),
-    "open quote": ("t.csv", b'a,b\n1,x\n2,"geheim\n3,x\n', "row 3 has a quote that is not closed"),
-    "open quote over blocks": ("t.csv", b'a\n"' + b"geheim\n" * 4_000_000, "not closed"),
+    "long row": ("t.csv", b"a,b\n1,2\n1,2,geheim\n", "line 3 has 3 columns instead of 2"),
+    "short row": ("t.csv", b"a,b\n1,2\ngeheim\n", "line 3 has 1 columns instead of 2"),
+    "open quote": ("t.csv", b'a,b\n1,x\n2,"geheim\n3,x\n', "line 3 has a quote that is not closed"),
+    "open quote, other line ends": (
+        "t.csv", b'a,b\r1,x\r2,"geheim\r3,x\r', "line 3 has a quote that is not closed"),
+    "open quote over blocks": (
+        "t.csv", b'a\n"' + b"geheim\n" * 4_000_000, "line 2 is longer .* not closed"),
     "twice": ("t.csv", b"a,b,a\n1,2,3\n", "t.csv has more than one column a"),
     "binary": ("t.csv", PNG, "t.csv holds binary data, not text"),
-    "latin-1": ("t.csv", b"a,b\n1,x\n1,gehe\xefm\n", "column b in row 3 cannot be read"),
+    "latin-1": ("t.csv", b"a,b\n1,x\n1,gehe\xefm\n", "column b in line 3 cannot be read"),
     "latin-1 header": ("t.csv", b"a,\xfc\n1,x\n", "is not utf-8: the header cannot be read"),
     "late latin-1": (
         "t.csv", b"a\n" + b"x" * 99 + b"\n" + b"xxxxxxxxx\n" * 1_000_000 + b"\xff\n",
-        "column a in row 1000003 cannot be read",
+        "column a in line 1000003 cannot be read",
     ),
     "cut gzip": ("t.csv.gz", gzip.compress(b"a\n" + NUMBERS)[:-50], "cut short or damaged"),
     "no gzip": ("t.csv.gz", b"a\n1\n", "is not a readable .gz file"),
@@ -122,7 +125,7 @@ CASES: dict[str, tuple[str, bytes, str]] = {
         "t.tfrecord", RECORD + framed(example({"a": [1, 2]})), "a of .* has 2 values in row 2"),
     "two types": (
         "t.tfrecord", RECORD + framed(example({"a": "geheim"})),
-        "a record that is no tf.Example, or a feature of two types, in rows 1 to 2",
+        "a record that is no tf.Example, or a feature of two types, from row 1 to row 2",
     ),
     "no example": ("t.tfrecord", RECORD + framed(b"geheim"), "a record that is no tf.Example"),
     "bytes in tfrecord": (

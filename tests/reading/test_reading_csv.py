@@ -104,9 +104,9 @@ def test_empty_lines_before_the_header_hold_no_row(tmp_path: Path, before: bytes
     assert read(tmp_path / "t.csv").to_pydict() == {"a": [1, 2], "b": ["x", "y"]}
 
 
-def test_a_given_type_that_the_first_row_breaks_is_told_by_column_and_row(tmp_path: Path) -> None:
+def test_a_given_type_that_the_first_row_breaks_is_told_by_column_and_line(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"age\n1\nx\n")
-    with pytest.raises(DataError, match=r"age.*row 3|row 3.*age"):
+    with pytest.raises(DataError, match=r"column age of .* first in line 3$"):
         read(tmp_path / "t.csv", types={"age": "int64"})
 
 
@@ -145,7 +145,7 @@ def test_an_integer_beyond_int64_is_refused_and_never_rounded(
     with pytest.raises(DataError) as caught:
         opened(tmp_path / "t.csv")
     assert f"column a of {tmp_path}/t.csv holds an integer beyond int64" in caught.value.message
-    assert caught.value.message.endswith(f"first in row {late_by + 3}")
+    assert caught.value.message.endswith(f"first in line {late_by + 3}")
     assert value.decode() not in f"{caught.value}{caught.value.remedy}"
     assert read(tmp_path / "t.csv", types={"a": "string"})["a"][-1].as_py() == value.decode()
     assert read(tmp_path / "t.csv", types={"a": "float64"})["a"][-1].as_py() == float(value)
@@ -159,10 +159,10 @@ def test_the_ends_of_int64_and_large_decimals_are_numbers(tmp_path: Path) -> Non
     assert found["b"].to_pylist() == [1e300, 1e20]
 
 
-def test_a_value_that_does_not_fit_the_settings_type_is_named_by_its_row(tmp_path: Path) -> None:
+def test_a_value_that_does_not_fit_the_settings_type_is_named_by_its_line(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(late(b"1", b"geheim"))
     with pytest.raises(DataError) as caught:
         opened(tmp_path / "t.csv", types={"a": "int64"})
     assert caught.value.message == (
-        f"column a of {tmp_path}/t.csv holds what is no int64, first in row {MANY + 2}"
+        f"column a of {tmp_path}/t.csv holds what is no int64, first in line {MANY + 2}"
     )
