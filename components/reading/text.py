@@ -67,6 +67,14 @@ def damaged(file: File) -> DataError:
     )
 
 
+def require_packed(file: File) -> None:
+    """Raise DataError where a file is to be unpacked and has no byte: nothing, packed, has some."""
+    if suffix_of(file.name) in PACKED:
+        with file.stream() as stream:
+            if not stream.read(1):
+                raise damaged(file)
+
+
 def require_text(file: File, encoding: str) -> None:
     """Raise DataError unless a file begins as text; SettingsError for an unknown encoding."""
     try:
@@ -83,6 +91,7 @@ def require_text(file: File, encoding: str) -> None:
     except UNREADABLE as error:
         raise damaged(file) from error
     if not data:
+        require_packed(file)
         raise DataError(
             f"{file.name} is empty",
             remedy="have it written again, or name another file in source.*.location",

@@ -27,7 +27,7 @@ from components.core.errors import DataError
 from components.reading.columns import require_text_column
 from components.reading.files import UNREADABLE, File
 from components.reading.origins import Origin
-from components.reading.text import damaged, open_text
+from components.reading.text import damaged, open_text, require_packed
 
 _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 _MASK_DELTA = 0xA282EAD8
@@ -52,6 +52,8 @@ def find_tfrecord(file: File, table: Table) -> tuple[pa.Schema, int]:
                 )
             types[field.name] = other if pa.types.is_null(one) else one
         rows += batch.num_rows
+    if not rows:
+        require_packed(file)
     return pa.schema(sorted(types.items())), rows
 
 

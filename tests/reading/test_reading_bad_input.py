@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import ipc
-from written_tables import example, framed, opened, rows_of
+from written_tables import PACKERS, example, framed, opened, rows_of
 
 from components.core.errors import DataError, SettingsError
 
@@ -142,6 +142,20 @@ def test_what_is_no_table_is_named_and_never_quoted(tmp_path: Path, case: str) -
     said = "".join(traceback.format_exception(caught.value))
     assert name in caught.value.message
     assert SECRET not in f"{said}{caught.value.remedy}"
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.tfrecord"])
+@pytest.mark.parametrize("packer", PACKERS)
+def test_a_packed_file_that_is_cut_anywhere_is_told_as_such(
+    tmp_path: Path, name: str, packer: str
+) -> None:
+    rows = {"t.csv": b"a\n1\n", "t.jsonl": b'{"a": 1}\n', "t.tfrecord": RECORD}[name]
+    data = PACKERS[packer](rows)
+    path = tmp_path / f"{name}.{packer}"
+    for length in range(len(data)):
+        path.write_bytes(data[:length])
+        with pytest.raises(DataError, match=f"is not a readable .{packer} file: it is cut short"):
+            opened(path)
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import bz2
 import datetime
 import gzip
-import io
-import zipfile
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,11 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import feather
-from written_tables import WRITERS, csv_bytes, opened, read, rows_of, write_tfrecord
+from written_tables import PACKERS, WRITERS, csv_bytes, opened, read, rows_of, write_tfrecord
 
 from components.core.errors import DataError, SettingsError
 
@@ -32,22 +27,6 @@ ROWS = pa.table(
     }
 )
 TIMED = ROWS.append_column("time", pa.array([TIME, TIME, None], pa.timestamp("s")))
-
-
-def zipped(data: bytes, *names: str) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name in names:
-            archive.writestr(name, data)
-    return stream.getvalue()
-
-
-PACKERS: dict[str, Callable[[bytes], bytes]] = {
-    "gz": gzip.compress,
-    "bz2": bz2.compress,
-    "zst": zstandard.ZstdCompressor().compress,
-    "zip": lambda data: zipped(data, "inner"),
-}
 
 
 @pytest.mark.parametrize("suffix", WRITERS)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import datetime
+import gzip
 import io
 import json
 import struct
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from typing import Any
 import google_crc32c
 import pyarrow as pa
 import pyarrow.parquet as pq
+import zstandard
 from pyarrow import ipc
 
 from components.core.data_settings import Table
@@ -102,6 +106,22 @@ WRITERS: Mapping[str, Callable[[Path, pa.Table], None]] = {
     "arrow": write_arrow,
     "ipc": write_arrow_stream,
     "tfrecord": write_tfrecord,
+}
+
+
+def zipped(data: bytes, *names: str) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name in names:
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "zst": zstandard.ZstdCompressor().compress,
+    "zip": lambda data: zipped(data, "inner"),
 }
 
 
