@@ -25,6 +25,7 @@ from components.reading.csv_files import find_csv, read_csv
 from components.reading.csv_lines import csv_origin
 from components.reading.files import File
 from components.reading.json_files import find_json, read_json
+from components.reading.json_lines import json_origin
 from components.reading.origins import Origin
 from components.reading.text import PACKED
 from components.reading.tfrecords import find_tfrecord, read_tfrecord
@@ -63,7 +64,7 @@ READERS: Mapping[Format, Reader] = {
     "csv": Reader(find_csv, read_csv, text=True, origin=csv_origin),
     "parquet": Reader(find_parquet, read_parquet, packed=False),
     "arrow": Reader(find_arrow, read_arrow, packed=False),
-    "jsonl": Reader(find_json, read_json),
+    "jsonl": Reader(find_json, read_json, origin=json_origin),
     "tfrecord": Reader(find_tfrecord, read_tfrecord),
 }
 

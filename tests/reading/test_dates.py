@@ -70,7 +70,7 @@ def test_a_column_that_the_settings_call_a_date(tmp_path: Path, suffix: str) -> 
     WRITERS[suffix](path, TABLE)
     with pytest.raises(DataError) as caught:
         rows_of(opened(path, types={"a": "timestamp"}))
-    where = "line 12" if suffix == "csv" else "row 11"
+    where = {"csv": "line 12", "jsonl": "line 11"}.get(suffix, "row 11")
     assert caught.value.message == (
         f"column a of {path} holds 3 values that are no dates, first in {where}"
     )
@@ -84,7 +84,7 @@ def test_a_column_that_is_text_because_of_its_bad_dates(tmp_path: Path, suffix: 
         WRITERS[suffix](tmp_path / f"{name}.{suffix}", TABLE if name == "2" else TABLE.slice(50, 9))
     table = opened(f"{tmp_path}/*.{suffix}")
     assert table.schema.field("a").type == pa.string()
-    where = "line 12" if suffix == "csv" else "row 11"
+    where = {"csv": "line 12", "jsonl": "line 11"}.get(suffix, "row 11")
     with pytest.raises(DataError, match=rf"2\.{suffix} holds 3 values .* first in {where}$"):
         table.require_dates("a")
 

@@ -19,7 +19,7 @@ from components.core.data_settings import Table
 from components.core.errors import DataError
 from components.reading.csv_stream import BLOCK_BYTES
 from components.reading.exact_numbers import first_lost
-from components.reading.json_files import BLOCK_BYTES as JSON_BYTES
+from components.reading.json_lines import BLOCK_BYTES as JSON_BYTES
 from components.reading.tables import open_table
 
 ODD = 2**53 + 1  # the first whole number that no float64 is
@@ -58,7 +58,7 @@ def test_a_number_is_lost_where_exact_arithmetic_says_so(
 BEYOND_INT64 = "holds an integer beyond int64, first in"
 
 
-@pytest.mark.parametrize(("suffix", "first"), [("csv", "line 2"), ("jsonl", "row 1")])
+@pytest.mark.parametrize(("suffix", "first"), [("csv", "line 2"), ("jsonl", "line 1")])
 @pytest.mark.parametrize("fine", [2**63 - 1, ODD])
 @pytest.mark.parametrize("between", [0, 2 * BLOCK_BYTES // 100])
 def test_an_integer_beyond_int64_is_told_and_not_the_fine_ones_before_it(
@@ -115,6 +115,9 @@ def test_a_csv_column_of_whole_numbers_and_fractions(
     assert EXACT in read(path)["a"].to_pylist()
 
 
+WHERE = {"csv": "line 3", "jsonl": "line 2"}
+
+
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "arrow", "tfrecord"])
 @pytest.mark.parametrize("names", ["12", "21"])
 def test_whole_numbers_in_one_file_and_fractions_in_another(
@@ -123,7 +126,7 @@ def test_whole_numbers_in_one_file_and_fractions_in_another(
     whole, fractions = (tmp_path / f"{name}.{suffix}" for name in names)
     WRITERS[suffix](whole, pa.table({"a": [1, ODD]}))
     WRITERS[suffix](fractions, pa.table({"a": [0.5, 1.5]}))
-    refused(f"{tmp_path}/*.{suffix}", "line 3" if suffix == "csv" else "row 2", ODD)
+    refused(f"{tmp_path}/*.{suffix}", WHERE.get(suffix, "row 2"), ODD)
     found = read(f"{tmp_path}/*.{suffix}", types={"a": "float64"})["a"].to_pylist()
     assert sorted(found) == [0.5, 1.0, 1.5, float(ODD)]
     WRITERS[suffix](whole, pa.table({"a": [1, EXACT]}))
@@ -139,7 +142,7 @@ def test_json_lines_of_whole_numbers_and_fractions(tmp_path: Path, key: str, blo
     escaped = key.encode("ascii", "backslashreplace").decode().replace("\\xfc", "\\u00fc")
     for name in {key, escaped}:
         path.write_text(f'{{"{name}": 1}}\n{{"{name}": {ODD}}}\n{filler}{{"{key}": 0.5}}\n')
-        with pytest.raises(DataError, match=rf"column {key} of .* {LOST} row 2$") as caught:
+        with pytest.raises(DataError, match=rf"column {key} of .* {LOST} line 2$") as caught:
             rows_of(opened(path))
         assert "to float64 to round it, or write it as text" in caught.value.remedy
     if key == "a":

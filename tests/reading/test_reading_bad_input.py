@@ -100,22 +100,22 @@ CASES: dict[str, tuple[str, bytes, str]] = {
     "cut arrow": ("t.arrow", arrow(pa.table({"a": range(9999)}))[:5000], "not a readable Arrow"),
     "no arrow": ("t.arrow", b"a,b\n1,2\n", "is not a readable Arrow file"),
     "mixed json": (
-        "t.jsonl", b'{"a": 1}\n{"a": "geheim"}\n', "column a has a string in row 2 and a number"),
+        "t.jsonl", b'{"a": 1}\n{"a": "geheim"}\n', "column a has a string in line 2 and a number"),
     "late mix in json": (
         "t.jsonl", b'{"a": 10000000000000000}\n' * 500_000 + b'{"a": "geheim"}\n',
-        "column a has a string in row 500001 and a number|column a of .* is int64 up to row",
+        "column a has a string in line 500001 and a number|column a of .* is int64 up to row",
     ),
     "nested json": ("t.jsonl", b'{"a": {"geheim": 1}}\n', "column a of .* is struct, which"),
-    "no json": ("t.jsonl", b'{"a": 1}\ngeheim\n', "row 2 is no JSON object"),
+    "no json": ("t.jsonl", b'{"a": 1}\ngeheim\n', "line 2 is no JSON object"),
     "json array": ("t.jsonl", b"[1]\n", "no table of JSON lines"),
-    "cut json": ("t.jsonl", b'{"a": 1}\n{"a": "gehei', "row 2 is no JSON object"),
-    "twice in json": ("t.jsonl", b'{"a": 1, "a": 2}\n', "row 1 has column a more than once"),
+    "cut json": ("t.jsonl", b'{"a": 1}\n{"a": "gehei', "line 2 is no JSON object"),
+    "twice in json": ("t.jsonl", b'{"a": 1, "a": 2}\n', "line 1 has column a more than once"),
     "json beyond int64": (
         "t.jsonl", b'{"a": 1}\n{"b": 1, "a": 9223372036854775808}\n',
-        "column a of .* holds an integer beyond int64, first in row 2",
+        "column a of .* holds an integer beyond int64, first in line 2",
     ),
     "json in latin-1": (
-        "t.jsonl", b'{"a": "x"}\n{"a": "gehe\xefm"}\n', "a of .* is not UTF-8, first in row 2"),
+        "t.jsonl", b'{"a": "x"}\n{"a": "gehe\xefm"}\n', "a of .* is not UTF-8, first in line 2"),
     "no columns": ("t.jsonl", b"{}\n{}\n", "t.jsonl has no columns"),
     "cut record": ("t.tfrecord", RECORD + RECORD[:-3], "record 2 is damaged or cut short"),
     "changed record": ("t.tfrecord", RECORD[:-6] + b"xx" + RECORD[-4:], "record 1 is damaged"),
@@ -169,7 +169,7 @@ def test_the_remedy_of_an_empty_file_holds_for_every_format(tmp_path: Path, name
 def test_a_json_value_that_does_not_fit_the_settings_type_is_named(tmp_path: Path) -> None:
     lines = b'{"a": 1, "b": 1}\n' * 5 + b'{"a": 1.5, "b": 1}\n'
     (tmp_path / "t.jsonl").write_bytes(lines)
-    with pytest.raises(DataError, match=r"column a of .* holds what is no int64, first in row 6"):
+    with pytest.raises(DataError, match=r"column a of .* holds what is no int64, first in line 6"):
         opened(tmp_path / "t.jsonl", types={"a": "int64"})
 
 
