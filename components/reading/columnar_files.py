@@ -35,6 +35,11 @@ def find_parquet(file: File, table: Table) -> tuple[pa.Schema, int]:
     return plain_schema(schema, file.name), rows
 
 
+def names_of_parquet(file: File, table: Table) -> list[str]:
+    """Return the names of a Parquet file's columns."""
+    return list(find_parquet(file, table)[0].names)
+
+
 def read_parquet(
     file: File, table: Table, schema: pa.Schema, columns: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
@@ -55,6 +60,12 @@ def find_arrow(file: File, table: Table) -> tuple[pa.Schema, int]:
             schema = plain_schema(reader.schema, file.name)
         rows = sum(batch.num_rows for batch in _record_batches(data, schema.names[:1]))
     return schema, rows
+
+
+def names_of_arrow(file: File, table: Table) -> list[str]:
+    """Return the names of an Arrow file's columns; of its batches none is read."""
+    with _arrow_data(file) as data, _readable(file, "Arrow"), _arrow_reader(data) as reader:
+        return list(reader.schema.names)
 
 
 def read_arrow(

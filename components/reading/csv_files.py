@@ -83,6 +83,12 @@ def find_csv(file: File, table: Table) -> tuple[pa.Schema, int]:
     return pa.schema(list(types.items())), rows
 
 
+def names_of_csv(file: File, table: Table) -> list[str]:
+    """Return the names in a CSV file's header, of which no more than the beginning is read."""
+    require_text(file, table.encoding)
+    return header_of(file, table).names
+
+
 def _codes(file: File, table: Table, header: Header, numbers: Sequence[str]) -> set[str]:
     """Return those of the columns of numbers that have one with a leading zero (rule 4)."""
     if not numbers:

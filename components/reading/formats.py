@@ -18,10 +18,12 @@ from components.core.errors import SettingsError
 from components.reading.columnar_files import (
     find_arrow,
     find_parquet,
+    names_of_arrow,
+    names_of_parquet,
     read_arrow,
     read_parquet,
 )
-from components.reading.csv_files import find_csv, read_csv
+from components.reading.csv_files import find_csv, names_of_csv, read_csv
 from components.reading.csv_lines import csv_origin
 from components.reading.files import File
 from components.reading.json_files import find_json, read_json
@@ -50,7 +52,8 @@ def _origin(file: File, table: Table) -> Origin:
 class Reader:
     """How a format is read; `text` where a column that fits no other type is text.
 
-    `origin` says what the rows of a file are called.
+    `origin` says what the rows of a file are called; `names` are those of its columns, where its
+    beginning or its end tells them without its rows.
     """
 
     find: Callable[[File, Table], tuple[pa.Schema, int]]
@@ -58,12 +61,13 @@ class Reader:
     text: bool = False
     packed: bool = True
     origin: Callable[[File, Table], Origin] = _origin
+    names: Callable[[File, Table], Sequence[str]] | None = None
 
 
 READERS: Mapping[Format, Reader] = {
-    "csv": Reader(find_csv, read_csv, text=True, origin=csv_origin),
-    "parquet": Reader(find_parquet, read_parquet, packed=False),
-    "arrow": Reader(find_arrow, read_arrow, packed=False),
+    "csv": Reader(find_csv, read_csv, text=True, origin=csv_origin, names=names_of_csv),
+    "parquet": Reader(find_parquet, read_parquet, packed=False, names=names_of_parquet),
+    "arrow": Reader(find_arrow, read_arrow, packed=False, names=names_of_arrow),
     "jsonl": Reader(find_json, read_json, origin=json_origin),
     "tfrecord": Reader(find_tfrecord, read_tfrecord),
 }

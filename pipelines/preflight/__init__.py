@@ -19,9 +19,10 @@ from components.core.data_settings import Beam
 from components.core.errors import PlatformError, SettingsError
 from components.core.signature_names import require_signature_names
 from pipelines.preflight.against_schema import check_against_schema
+from pipelines.preflight.against_source import check_against_source
 from pipelines.preflight.devices import check_device
 from pipelines.settings import LoadedSettings, RunSettings
-from pipelines.sources import require_table, source_tables
+from pipelines.sources import MAIN, require_table, source_tables
 
 LEAST_FREE_BYTES = 2 * 2**30
 PACKAGES = (
@@ -50,7 +51,9 @@ def check(loaded: LoadedSettings, sources: Path) -> None:
     check_signature_names(settings)
     check_against_schema(settings, loaded.schema)
     for key, table in source_tables(settings.source):
-        require_table(key, table, sources, settings.window.spans())
+        files = require_table(key, table, sources, settings.window.spans())
+        if key == MAIN and files:
+            check_against_source(settings.source, files[0])
     check_function("model.pytorch", settings.model.function("pytorch"))
     check_function("model.tensorflow", settings.model.function("tensorflow"))
     check_engine(settings.beam)
