@@ -38,8 +38,7 @@ def plain_type(kind: pa.DataType) -> pa.DataType | None:
 
     Null is the type of a column with no value yet (rule 3).
     """
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
+    kind = _value_type(kind)
     if pa.types.is_null(kind) or pa.types.is_timestamp(kind):
         return kind
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
@@ -125,6 +124,8 @@ def cast_batch(
 
 
 def _cast(column: pa.Array, field: pa.Field, origin: Origin, *, rounds: bool) -> pa.Array:
+    if pa.types.is_decimal(_value_type(column.type)) and pa.types.is_floating(field.type):
+        column = _digits(column)  # of a decimal itself Arrow makes a neighbour of its float64
     try:
         cast = column.cast(field.type, safe=not pa.types.is_floating(field.type))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -132,6 +133,10 @@ def _cast(column: pa.Array, field: pa.Field, origin: Origin, *, rounds: bool) ->
     if not rounds and not pa.types.is_floating(column.type) and reaches_inexact(cast):
         require_exact([_digits(column)], field.name, origin)
     return cast
+
+
+def _value_type(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _digits(column: pa.Array) -> pa.Array:
@@ -156,7 +161,7 @@ def require_exact(texts: Iterable[pa.Array], column: str, origin: Origin) -> Non
 
 def _misfit(column: pa.Array, field: pa.Field, origin: Origin) -> DataError:
     where = origin.where(first_misfit(column, field.type))
-    beyond = pa.types.is_integer(column.type) and pa.types.is_integer(field.type)
+    beyond = pa.types.is_integer(_value_type(column.type)) and pa.types.is_integer(field.type)
     what = "an integer beyond int64" if beyond else f"what is no {field.type}"
     return DataError(
         f"column {field.name} of {origin.name} holds {what}, first in {where}",

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from local_postgresql import execute
 from written_tables import WRITERS, csv_bytes, opened, read, rows_of
@@ -167,6 +167,29 @@ def test_a_decimal_of_hundreds_is_told_by_its_digits(tmp_path: Path, kind: pa.Da
     odd = (2**53 + 1) * 1000
     WRITERS["arrow"](tmp_path / "t.arrow", pa.table({"a": pa.array([Decimal(odd)], kind)}))
     refused(tmp_path / "t.arrow", "row 1", odd)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    digits=st.lists(st.integers(-(10**18) + 1, 10**18 - 1), min_size=20, max_size=20),
+    scale=st.integers(0, 18),
+    dictionary=st.booleans(),
+)
+@example([9740618] * 20, 2, False)
+def test_a_stored_decimal_becomes_the_nearest_float64(
+    tmp_path: Path, digits: list[int], scale: int, dictionary: bool
+) -> None:
+    written = [Decimal(number).scaleb(-scale) for number in digits if abs(number) < 2**53]
+    column = pa.array(written, pa.decimal128(18, scale))
+    stored = column.dictionary_encode() if dictionary and len(column) else column
+    WRITERS["arrow"](tmp_path / "t.arrow", pa.table({"a": stored, "b": range(len(column))}))
+    if written:
+        found = read(tmp_path / "t.arrow")["a"].to_pylist()
+        assert found == [float(number) for number in written]
+
+
+def test_a_decimal_of_a_database_becomes_the_nearest_float64(database: str) -> None:
+    assert ask("SELECT 97406.18::numeric(9, 2) AS a") == [97406.18]
 
 
 def test_the_settings_may_round_stored_integers(tmp_path: Path) -> None:

@@ -93,6 +93,10 @@ CASES: dict[str, tuple[str, bytes, str]] = {
         "t.parquet", parquet({"a": pa.array([1, None, 2**63], pa.uint64())}),
         "column a of .* holds an integer beyond int64, first in row 3",
     ),
+    "dictionary beyond int64": (
+        "t.arrow", arrow(pa.table({"a": pa.array([1, 2**63], pa.uint64()).dictionary_encode()})),
+        "column a of .* holds an integer beyond int64, first in row 2",
+    ),
     "no text in arrow": (
         "t.arrow", arrow(pa.table({"a": not_utf8([b"x", b"gehe\xefm"])})),
         "column a of .* holds text that is not UTF-8, first in row 2",
