@@ -6,7 +6,7 @@ Rules:
 1. a column is int64, float64, string or a timestamp (of the unit and zone that it has);
 2. integers and truth values become int64, decimals float64, dates timestamps; nothing is rounded
    or cut on the way: a value that does not fit is an error (exact_numbers.py says what of numbers),
-   unless the settings themselves make its column float64;
+   unless the settings themselves make its column float64; nor is a time of no four-digit year;
 3. of several pieces of one table, each knowing only its own rows, a column gets the narrowest type
    that holds them all; a column without any value is float64;
 4. a message names the table's file, the column and the row, never a value.
@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from components.core.data_settings import ColumnKind
 from components.core.errors import DataError
@@ -31,6 +32,8 @@ KINDS: Mapping[ColumnKind, pa.DataType] = {
     "timestamp": pa.timestamp("us"),
 }
 _UNITS = ("s", "ms", "us", "ns")
+# In seconds since 1970-01-01.
+_YEAR_0, _YEAR_10000 = -62_167_219_200, 253_402_300_800
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType | None:
@@ -119,6 +122,8 @@ def cast_batch(
         column = batch.column(field.name)
         if column.type != field.type:
             column = _cast(column, field, origin, rounds=field.name in given)
+        if pa.types.is_timestamp(field.type):
+            _require_calendar(column, field, origin)
         columns.append(column)
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
@@ -133,6 +138,21 @@ def _cast(column: pa.Array, field: pa.Field, origin: Origin, *, rounds: bool) ->
     if not rounds and not pa.types.is_floating(column.type) and reaches_inexact(cast):
         require_exact([_digits(column)], field.name, origin)
     return cast
+
+
+def _require_calendar(column: pa.Array, field: pa.Field, origin: Origin) -> None:
+    """Raise DataError for a time that no calendar has: what stores give for infinity, or NaT."""
+    second = 1000 ** _UNITS.index(field.type.unit)
+    least, most = max(_YEAR_0 * second, -(2**63) + 1), _YEAR_10000 * second - 1
+    numbers = column.cast(pa.int64())
+    low, high = (bound.as_py() for bound in pc.min_max(numbers).values())
+    if low is not None and (low < least or high > most):
+        outside = pc.or_(pc.less(numbers, least), pc.greater(numbers, min(most, 2**63 - 1)))
+        raise DataError(
+            f"column {field.name} of {origin.name} holds a time outside the years 0000 to 9999, "
+            f"first in {origin.where(pc.index(outside, True).as_py())}",
+            remedy="let nothing stand there, where infinity or a far year stands for no date",
+        )
 
 
 def _value_type(kind: pa.DataType) -> pa.DataType:

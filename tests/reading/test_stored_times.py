@@ -1,0 +1,68 @@
+"""Times that a store has and no calendar: told by their row, never taken for another year."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+from local_postgresql import execute
+from written_tables import WRITERS, read, rows_of
+
+from components.core.data_settings import Table
+from components.core.errors import DataError
+from components.reading.tables import open_table
+
+NO_TIME = r"column a of .* holds a time outside the years 0000 to 9999, first in row {}$"
+FINE = {"s": 253_402_300_799, "ms": 253_402_300_799_999, "us": 253_402_300_799_999_999}
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_a_stored_time_outside_four_digit_years_is_told(
+    tmp_path: Path, unit: str, zone: str | None
+) -> None:
+    kind = pa.timestamp(unit, zone)
+    fine = [FINE.get(unit, 2**63 - 1), None, -62_167_219_200 if unit == "s" else 0]
+    WRITERS["arrow"](tmp_path / "t.arrow", pa.table({"a": pa.array(fine, kind)}))
+    assert read(tmp_path / "t.arrow")["a"].cast(pa.int64()).to_pylist() == fine
+    for bad in (-(2**63), FINE.get(unit, -(2**63) - 1) + 1, -(2**63) + 1):
+        if unit == "ns" and bad != -(2**63):
+            continue
+        column = pa.array(np.array([fine[0], bad, bad])).cast(kind)
+        WRITERS["arrow"](tmp_path / "t.arrow", pa.table({"a": column}))
+        with pytest.raises(DataError, match=NO_TIME.format(2)):
+            read(tmp_path / "t.arrow")
+
+
+@pytest.fixture(params=["duckdb", pytest.param("postgresql", marks=pytest.mark.slow)])
+def database(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    statements = (
+        "CREATE TABLE d (i int, t timestamp, z timestamptz, d date)",
+        "INSERT INTO d VALUES (1, '2013-01-01', '2013-01-01', '2013-01-01'), "
+        "(2, 'infinity', 'infinity', 'infinity'), (3, '-infinity', '-infinity', '-infinity'), "
+        "(4, '290000-01-01', '290000-01-01 00:00:00+00', '290000-01-01')",
+    )
+    if request.param == "duckdb":
+        address = f"duckdb:///{tmp_path}/d.duckdb"
+        with duckdb.connect(f"{tmp_path}/d.duckdb") as connection:
+            for statement in statements:
+                connection.execute(statement)
+    else:
+        address = request.getfixturevalue("postgresql")
+        execute(address, "DROP TABLE IF EXISTS d", *statements)
+    monkeypatch.setenv("TANDEM_DATABASE_SHOP", address)
+
+
+@pytest.mark.parametrize("column", ["t", "z", "d"])
+@pytest.mark.parametrize("row", [2, 3, 4])
+def test_infinity_of_a_database_is_no_year(database: None, column: str, row: int) -> None:
+    query = f"SELECT {column} AS a FROM d WHERE i IN (1, {row}) ORDER BY i"  # noqa: S608
+    with pytest.raises(DataError, match=NO_TIME.format(2)) as caught:
+        rows_of(open_table(Table(query=query, database="shop")))
+    assert "infinity" in caught.value.remedy
+    assert "290000" not in f"{caught.value}{caught.value.remedy}"
