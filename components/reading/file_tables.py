@@ -20,7 +20,7 @@ from components.core.batches import evenly
 from components.core.data_settings import Table
 from components.core.errors import DataError
 from components.core.examples import SourceFile
-from components.reading.columns import cast_batch, known, plain_schema, wider
+from components.reading.columns import cast_batch, plain_schema, wider
 from components.reading.dates import LOCAL, require_dates, texts_of
 from components.reading.files import File, digest_of
 from components.reading.formats import Reader, reader_of
@@ -40,7 +40,7 @@ class FileTable:
         stored: pa.Schema,
     ) -> None:
         self.name = table.name
-        self.schema = with_given(plain_schema(known(stored), table.name), table)
+        self.schema = with_given(plain_schema(stored, table.name), table)
         self._table, self._found, self._described = table, found, described
         self._stored = stored
 

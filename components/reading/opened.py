@@ -11,7 +11,7 @@ import pyarrow as pa
 from components.core.data_settings import Table
 from components.core.errors import DataError, SettingsError
 from components.core.examples import SourceFile
-from components.reading.columns import KINDS
+from components.reading.columns import KINDS, known
 
 
 @dataclass(frozen=True)
@@ -60,15 +60,33 @@ def selected(schema: pa.Schema, columns: Sequence[str] | None, name: str) -> pa.
 
 
 def with_given(schema: pa.Schema, table: Table) -> pa.Schema:
-    """Return the schema with the settings' types; SettingsError for a column that there is not."""
+    """Return the schema with the settings' types, and with float64 for what has no value.
+
+    Raises SettingsError for a column that there is not, and for numbers that are to be times or
+    the other way round: of which unit, and from when, nobody has said.
+    """
     for column in table.types:
         if column not in schema.names:
             raise SettingsError(
                 f"source.*.types names column {column}, which {table.name} does not have",
                 remedy=f"name one of: {', '.join(schema.names)}",
             )
+        kind, stored = KINDS[table.types[column]], schema.field(column).type
+        if {_nature(kind), _nature(stored)} == {"numbers", "times"}:
+            raise SettingsError(
+                f"source.*.types makes {_nature(kind)} of column {column}, "
+                f"which {table.name} has as {stored}",
+                remedy=f"take it out of types; {_nature(kind)} are made of it where it is written, "
+                "or in a query",
+            )
     kinds = {name: KINDS[kind] for name, kind in table.types.items()}
-    return pa.schema([pa.field(f.name, kinds.get(f.name, f.type)) for f in schema])
+    return known(pa.schema([pa.field(f.name, kinds.get(f.name, f.type)) for f in schema]))
+
+
+def _nature(kind: pa.DataType) -> str:
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return "numbers"
+    return "times" if pa.types.is_timestamp(kind) else "text"
 
 
 def no_rows(name: str) -> DataError:

@@ -27,7 +27,7 @@ from components.core.batches import evenly
 from components.core.data_settings import Table
 from components.core.errors import DataError, SettingsError
 from components.core.examples import SourceFile
-from components.reading.columns import cast_batch, known, plain_schema
+from components.reading.columns import cast_batch, plain_schema
 from components.reading.databases import rows_of
 from components.reading.dates import LOCAL, are_dates, require_dates
 from components.reading.opened import SpanRows, no_rows, selected, with_given
@@ -103,7 +103,7 @@ class QueryTable:
             raise SettingsError(f"{self.name} has no query", remedy="give a query and a database")
         with rows_of(database, one_select(statement, self.name)) as reader:
             stored = _stored_schema(reader.schema)
-            plain = known(plain_schema(_numbers(reader.schema, stored), self.name))
+            plain = plain_schema(_numbers(reader.schema, stored), self.name)
             schema = with_given(plain, self._table)
             yield schema
             yield from evenly(self._typed(reader, stored, schema))

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from local_postgresql import execute
-from written_tables import WRITERS, read, rows_of
+from written_tables import WRITERS, opened, read, rows_of
 
 from components.core.data_settings import Table
-from components.core.errors import DataError
+from components.core.errors import DataError, SettingsError
 from components.reading.tables import open_table
 
 NO_TIME = r"column a of .* holds a time outside the years 0000 to 9999, first in row {}$"
@@ -35,6 +35,34 @@ def test_a_stored_time_outside_four_digit_years_is_told(
         WRITERS["arrow"](tmp_path / "t.arrow", pa.table({"a": column}))
         with pytest.raises(DataError, match=NO_TIME.format(2)):
             read(tmp_path / "t.arrow")
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow", "tfrecord"])
+def test_numbers_are_made_no_times_of_and_times_no_numbers(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"t.{suffix}"
+    WRITERS[suffix](path, pa.table({"a": [1_357_034_400]}))
+    with pytest.raises(SettingsError, match=r"types makes times of column a, which .* as int64$"):
+        opened(path, types={"a": "timestamp"})
+    if suffix != "tfrecord":
+        WRITERS[suffix](path, pa.table({"a": pa.array([1], pa.timestamp("us"))}))
+        with pytest.raises(SettingsError, match="types makes numbers of column a, which"):
+            opened(path, types={"a": "int64"})
+        WRITERS[suffix](path, pa.table({"a": pa.nulls(1)}))
+    assert read(path, types={"a": "string"})["a"].type == pa.string()
+
+
+def test_a_column_without_a_value_may_be_of_times(tmp_path: Path) -> None:
+    for suffix in ("parquet", "jsonl", "csv"):
+        WRITERS[suffix](tmp_path / f"t.{suffix}", pa.table({"a": pa.nulls(1), "b": [1]}))
+        found = read(tmp_path / f"t.{suffix}", types={"a": "timestamp"})
+        assert (str(found["a"].type), found["a"].to_pylist()) == ("timestamp[us]", [None])
+
+
+def test_a_query_makes_no_times_of_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TANDEM_DATABASE_SHOP", "duckdb:///:memory:")
+    table = Table(query="SELECT 5::bigint AS a", database="shop", types={"a": "timestamp"})
+    with pytest.raises(SettingsError, match="types makes times of column a, which the query of"):
+        open_table(table)
 
 
 @pytest.fixture(params=["duckdb", pytest.param("postgresql", marks=pytest.mark.slow)])
