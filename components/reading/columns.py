@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 
 from components.core.data_settings import ColumnKind
 from components.core.errors import DataError
-from components.reading.exact_numbers import first_lost_of, reaches_inexact
+from components.reading.exact_numbers import BEYOND_FLOAT64, first_lost_of, reaches_inexact
 from components.reading.origins import Origin
 
 KINDS: Mapping[ColumnKind, pa.DataType] = {
@@ -175,7 +175,8 @@ def require_exact(texts: Iterable[pa.Array], column: str, origin: Origin) -> Non
         raise DataError(
             f"column {column} of {origin.name} holds {lost.what}, "
             f"first in {origin.where(lost.place)}",
-            remedy=f"set source.*.types.{column} to string, or to float64 to round it",
+            remedy=f"set source.*.types.{column} to string, or "
+            + ("correct it" if lost.what == BEYOND_FLOAT64 else "to float64 to round it"),
         )
 
 

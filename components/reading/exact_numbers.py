@@ -2,7 +2,8 @@
 
 Rule: a fraction becomes the nearest float64, as everywhere; a number written in plain digits whose
 whole part is beyond 2**53 must be a float64 exactly, and an integer beyond int64 is none. A number
-with an exponent was a float where it was written. What the settings make a float64 is rounded.
+with an exponent was a float where it was written, but one that is infinite as a float64 was none.
+What the settings make a float64 is rounded.
 An integer beyond int64 is told before any other: it is what makes float64 of whole numbers.
 """
 
@@ -17,10 +18,12 @@ import pyarrow.compute as pc
 # From here on the neighbour of a whole number may be no float64.
 EXACT = 2.0**53
 _PLAIN = r"^\s*(?P<sign>[+-]?)0*(?P<whole>[1-9]\d{15,})(?P<fraction>\.\d*)?\s*$"
+_EXPONENT = r"^\s*[+-]?(?P<number>(?:\d+\.?\d*|\.\d+)[eE]\+?\d+)\s*$"
 _DIGITS = 75  # one less than what decimal256 holds: a float64 next to the number still fits
 _LARGEST = str(2**63 - 1)
 _SMALLEST = str(2**63)
 BEYOND_INT64 = "an integer beyond int64"
+BEYOND_FLOAT64 = "a number beyond float64"
 BEYOND_EXACT = "a number beyond 2**53 that is no float64"
 
 
@@ -56,7 +59,7 @@ def first_lost_of(texts: Iterable[pa.Array]) -> Lost | None:
 def first_lost(text: pa.Array) -> Lost | None:
     """Return the first of the texts that is an integer beyond int64.
 
-    Where there is none, the first that is another number which float64 does not hold.
+    Where there is none, the first that is beyond float64, or else that float64 does not hold.
     """
     parts = pc.extract_regex(text, _PLAIN)
     sign, whole, fraction = (pc.struct_field(parts, name) for name in ("sign", "whole", "fraction"))
@@ -66,7 +69,12 @@ def first_lost(text: pa.Array) -> Lost | None:
         _beyond(whole, str(int(EXACT) - 1)), pc.match_substring_regex(fraction, "[1-9]")
     )
     inexact = pc.or_(uneven, pc.invert(_is_float64(whole)))
-    for mask, what in ((integer_beyond, BEYOND_INT64), (inexact, BEYOND_EXACT)):
+    masks = {
+        BEYOND_INT64: integer_beyond,
+        BEYOND_FLOAT64: _is_infinite(text),
+        BEYOND_EXACT: inexact,
+    }
+    for what, mask in masks.items():
         place = pc.index(mask, True).as_py()
         if place >= 0:
             return Lost(place, what)
@@ -78,6 +86,12 @@ def _beyond(whole: pa.Array, largest: pa.Array | str) -> pa.Array:
     length, most = pc.utf8_length(whole), pc.utf8_length(largest)
     same = pc.and_(pc.equal(length, most), pc.greater(whole, largest))
     return pc.or_(pc.greater(length, most), same)
+
+
+def _is_infinite(text: pa.Array) -> pa.Array:
+    """Return which numbers with an exponent are infinite as a float64."""
+    number = pc.struct_field(pc.extract_regex(text, _EXPONENT), "number")
+    return pc.is_inf(pc.fill_null(number, "0").cast(pa.float64()))
 
 
 def _is_float64(whole: pa.Array) -> pa.Array:

@@ -86,6 +86,30 @@ def test_a_decimal_beyond_int64_is_told_before_smaller_ones(tmp_path: Path) -> N
         read(tmp_path / "t.parquet")
 
 
+@pytest.mark.parametrize(
+    "value", ["1e400", "-1.5E+309", " .5e310", "+1.e400", "17976931348623159e292"]
+)
+@pytest.mark.parametrize("before", [0, 2 * BLOCK_BYTES // 100])
+def test_a_number_beyond_float64_is_no_infinity(tmp_path: Path, value: str, before: int) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(csv_bytes(["f", "a"], *[["x" * 100, 1]] * before, ["", 1e308], ["", value]))
+    with pytest.raises(DataError) as caught:
+        opened(path)
+    assert caught.value.message == (
+        f"column a of {path} holds a number beyond float64, first in line {before + 3}"
+    )
+    assert caught.value.remedy == "set source.*.types.a to string, or correct it"
+    assert read(path, types={"a": "string"})["a"][-1].as_py() == value
+
+
+@pytest.mark.parametrize("value", ["inf", "-Infinity", "1e308", "1e-400", "17976931348623157e292"])
+def test_an_infinity_that_is_written_and_a_number_that_is_held_are_read(
+    tmp_path: Path, value: str
+) -> None:
+    (tmp_path / "t.csv").write_bytes(csv_bytes(["a"], [0.5], [value]))
+    assert read(tmp_path / "t.csv")["a"].to_pylist() == [0.5, float(value)]
+
+
 def test_digits_that_no_decimal_holds_are_lost() -> None:
     assert first_lost(pa.array(["1" * 76 + ".5"])) is not None
 
