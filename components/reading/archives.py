@@ -7,12 +7,14 @@ goes when nothing refers to them any more; what a member is called decides no pa
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import tarfile
 import tempfile
 import weakref
 from pathlib import Path, PurePosixPath
 from re import Pattern
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import fs
@@ -20,10 +22,12 @@ from pyarrow import fs
 from components.core.errors import DataError
 from components.reading.files import UNREADABLE, File
 
+_XZ = "xz"
 _PACKED_TAR = {
-    ".gz": "r|gz", ".tgz": "r|gz", ".bz2": "r|bz2", ".tbz2": "r|bz2", ".xz": "r|xz", ".txz": "r|xz",
+    ".gz": "gzip", ".tgz": "gzip", ".bz2": "bz2", ".tbz2": "bz2", ".zst": "zstd", ".tzst": "zstd",
+    ".xz": _XZ, ".txz": _XZ,
 }  # fmt: skip
-_ZSTD = {".zst": "zstd", ".tzst": "zstd"}
+_CHUNK = 2**20
 
 
 class Unpacked:
@@ -52,8 +56,8 @@ def open_tar(file: File, wanted: Pattern[str]) -> tuple[fs.FileSystem, Unpacked 
 
     suffix = PurePosixPath(file.path).suffix.lower()
     try:
-        if suffix in _PACKED_TAR or suffix in _ZSTD:
-            unpacked = _unpack(file, suffix, wanted)
+        if suffix in _PACKED_TAR:
+            unpacked = _unpack(file, _PACKED_TAR[suffix], wanted)
             return fs.SubTreeFileSystem(str(unpacked.folder), fs.LocalFileSystem()), unpacked
         with file.reached():
             archive = TarFileSystem(file.open_random())
@@ -62,13 +66,13 @@ def open_tar(file: File, wanted: Pattern[str]) -> tuple[fs.FileSystem, Unpacked 
     return fs.PyFileSystem(fs.FSSpecHandler(archive)), None
 
 
-def _unpack(file: File, suffix: str, wanted: Pattern[str]) -> Unpacked:
+def _unpack(file: File, packed: str, wanted: Pattern[str]) -> Unpacked:
+    """Unpack the members asked for; tarfile's own unpacking would check no checksum of gzip."""
     unpacked = Unpacked()
-    mode = _PACKED_TAR.get(suffix, "r|")
     with (
-        file.stream() as packed,
-        _unpacked(packed, _ZSTD.get(suffix)) as stream,
-        tarfile.open(fileobj=stream, mode=mode) as archive,  # type: ignore[call-overload]
+        file.stream() as source,
+        _unpacked(source, packed) as stream,
+        tarfile.open(fileobj=stream, mode="r|") as archive,
     ):
         for member in archive:
             name = member.name.removeprefix("./")
@@ -79,11 +83,13 @@ def _unpack(file: File, suffix: str, wanted: Pattern[str]) -> Unpacked:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with path.open("wb") as target:
                     shutil.copyfileobj(data, target)
+        while stream.read(_CHUNK):  # the checksum comes last, after what tarfile reads
+            pass
     return unpacked
 
 
-def _unpacked(stream: pa.NativeFile, packed: str | None) -> pa.NativeFile:
-    return stream if packed is None else pa.CompressedInputStream(stream, packed)
+def _unpacked(stream: pa.NativeFile, packed: str) -> Any:
+    return lzma.open(stream) if packed == _XZ else pa.CompressedInputStream(stream, packed)
 
 
 def _damaged(file: File, kind: str) -> DataError:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import os
 import subprocess
 import sys
@@ -305,6 +308,39 @@ def test_a_damaged_archive_is_named(tmp_path: Path, name: str) -> None:
     scheme = "zip" if name.endswith("zip") else "tar"
     with pytest.raises(DataError, match=f"is not a readable {scheme} archive"):
         opened(f"{scheme}://a.csv::{tmp_path}/{name}")
+
+
+@pytest.mark.parametrize("name", [name for name in ARCHIVES if name != "t.tar"])
+def test_one_changed_bit_of_a_packed_archive_changes_no_value(tmp_path: Path, name: str) -> None:
+    rows = csv_bytes(["a"], *([n * n] for n in range(3000)))
+    ARCHIVES[name](tmp_path / name, **{"a.csv": rows, "b.csv": ONE})
+    location = f"{'zip' if name.endswith('zip') else 'tar'}://a.csv::{tmp_path}/{name}"
+    expected, data = rows_of(opened(location)), (tmp_path / name).read_bytes()
+    for place in range(200, len(data) - 200, len(data) // 40):
+        changed = bytearray(data)
+        changed[place] ^= 1 << place % 8
+        (tmp_path / name).write_bytes(changed)
+        try:
+            found = rows_of(opened(location))
+        except DataError:
+            continue
+        assert found == expected
+
+
+@pytest.mark.parametrize("name", [name for name in ARCHIVES if name not in ("t.tar", "t.zip")])
+@pytest.mark.parametrize("blocks", [0, 4000])
+def test_a_packed_tar_that_lacks_its_last_bytes_is_told(
+    tmp_path: Path, name: str, blocks: int
+) -> None:
+    plain = tmp_path / "t.tar"
+    tar(plain, "w", **{"a.csv": ONE})
+    packer = {"gz": gzip, "bz2": bz2, "xz": lzma}[{"tgz": "gz"}.get(name[2:], name[-3:].strip("."))]
+    packed = packer.compress(plain.read_bytes() + b"\0" * 512 * blocks)
+    (tmp_path / name).write_bytes(packed)
+    assert rows_of(opened(f"tar://a.csv::{tmp_path}/{name}")).num_rows == 1
+    (tmp_path / name).write_bytes(packed[:-3])
+    with pytest.raises(DataError, match="is not a readable tar archive"):
+        opened(f"tar://a.csv::{tmp_path}/{name}")
 
 
 @pytest.mark.slow
