@@ -19,6 +19,14 @@ from components.reading.files import UNREADABLE, File
 
 PACKED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".zip": "zip"}
 _SNIFFED_BYTES = 4096
+# The longer first: UTF-32 begins as UTF-16 does.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    codecs.BOM_UTF8: "utf-8",
+}
 
 
 def suffix_of(name: str) -> str:
@@ -96,6 +104,7 @@ def require_text(file: File, encoding: str) -> None:
             f"{file.name} is empty",
             remedy="have it written again, or name another file in source.*.location",
         )
+    _require_mark(file, data, encoding)
     try:
         text = decoder.decode(data)
     except UnicodeError:  # UTF-16 without its mark: the reader says so
@@ -104,4 +113,14 @@ def require_text(file: File, encoding: str) -> None:
         raise DataError(
             f"{file.name} holds binary data, not text",
             remedy="give the text itself, or set source.*.encoding where it is UTF-16",
+        )
+
+
+def _require_mark(file: File, data: bytes, encoding: str) -> None:
+    """Raise DataError where a byte order mark says another encoding, or would enter a name."""
+    marked = next((name for mark, name in _MARKS.items() if data.startswith(mark)), None)
+    if marked and codecs.lookup(encoding).name.removesuffix("-sig") != marked:
+        raise DataError(
+            f"{file.name} begins with the mark of {marked}, and is to be read as {encoding}",
+            remedy=f"set source.*.encoding of CSV to {marked}; write other text as utf-8",
         )

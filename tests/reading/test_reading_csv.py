@@ -98,6 +98,24 @@ def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path, encoding: str) -
     assert read(tmp_path / "t.csv", encoding=encoding).column_names == ["a", "b"]
 
 
+MARKS = {"utf-8-sig": "utf-8", "utf-16": "utf-16", "utf-32": "utf-32"}
+
+
+@pytest.mark.parametrize("written", MARKS)
+@pytest.mark.parametrize("asked", ["utf-8", "latin-1", "cp1252", "utf-16", "utf-16-le", "utf-32"])
+def test_a_byte_order_mark_of_another_encoding_is_told(
+    tmp_path: Path, written: str, asked: str
+) -> None:
+    (tmp_path / "t.csv").write_bytes("a,ü\n1,2\n".encode(written))
+    if asked == MARKS[written]:
+        assert read(tmp_path / "t.csv", encoding=asked).column_names == ["a", "ü"]
+        return
+    message = f"begins with the mark of {MARKS[written]}, and is to be read as {asked}"
+    with pytest.raises(DataError, match=message) as caught:
+        opened(tmp_path / "t.csv", encoding=asked)
+    assert f"set source.*.encoding of CSV to {MARKS[written]}" in caught.value.remedy
+
+
 @pytest.mark.parametrize("before", [b"\n", b"\r\n\r\n", b""])
 def test_empty_lines_before_the_header_hold_no_row(tmp_path: Path, before: bytes) -> None:
     (tmp_path / "t.csv").write_bytes(before + b"a,b\n1,x\n2,y\n")
