@@ -1,7 +1,7 @@
 """Join further tables to the rows, as columns: every row stays, in its place, exactly once.
 
 Rules:
-1. a left join: a row without a partner, or without a value in a key, gets nulls;
+1. a left join: a row without a partner, or without a value in a key, gets nulls; NaN is no value;
 2. the key is unique in the further table, so that no row is doubled;
 3. a shifted time key lets a row see only what was observed that many hours before;
 4. the further table is read whole and indexed once; rows are looked up batch by batch.
@@ -137,18 +137,31 @@ def _keys(schema: pa.Schema, further: pa.Table, join: Join, name: str) -> list[p
     for key in join.on:
         column = _shifted(further[key], join.shift_hours.get(key, 0), key)
         try:
-            if pa.types.is_string(column.type) != pa.types.is_string(schema.field(key).type):
-                raise pa.ArrowInvalid  # 7 is not 007
-            columns.append(column.cast(schema.field(key).type))
+            if _nature(column.type) != _nature(schema.field(key).type):
+                raise pa.ArrowInvalid  # 7 is not 007, nor ten o'clock somewhere ten o'clock in UTC
+            columns.append(_without_nan(column.cast(schema.field(key).type)))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise DataError(
                 f"key {key} is {column.type} in table {name}",
-                remedy="name one type for both in the tables' `types`",
+                remedy="name one type for both in the tables' `types`; times have a zone in both "
+                "or in none",
                 expected=str(schema.field(key).type),
                 actual=str(column.type),
             ) from error
     _refuse_strange_shifts(join.shift_hours, join.on, name)
     return columns
+
+
+def _nature(kind: pa.DataType) -> tuple[bool, ...]:
+    """Return whether keys of a type are text, times, and times with a zone."""
+    times = pa.types.is_timestamp(kind)
+    return pa.types.is_string(kind), times, times and kind.tz is not None
+
+
+def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pa.types.is_floating(column.type):
+        return column
+    return pc.if_else(pc.is_nan(column), None, column)
 
 
 def _shifted(column: pa.ChunkedArray, hours: int, key: str) -> pa.ChunkedArray:

@@ -114,6 +114,38 @@ def test_a_further_table_without_rows_joins_nothing_but_nulls() -> None:
     assert joined["value"].to_pylist() == [None] * 4
 
 
+def test_nan_is_no_key() -> None:
+    nan = float("nan")
+    rows, further = (
+        pa.table({"key": [1.5, nan, None]}),
+        {"key": [nan, nan, 1.5], "value": [1, 2, 3]},
+    )
+
+    assert join_table(rows, pa.table(further), join(), "x")["value"].to_pylist() == [3, None, None]
+
+
+TIMES = {zone: pa.table({"key": pa.array([0], pa.timestamp("s", zone))}) for zone in (None, "UTC")}
+NUMBERS = pa.table({"key": [0], "value": [1]})
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (TIMES[None], TIMES["UTC"]),
+        (TIMES["UTC"], TIMES[None]),
+        (TIMES[None], NUMBERS),
+        (NUMBERS, TIMES[None]),
+    ],
+)
+def test_times_with_a_zone_or_without_and_numbers_are_no_keys_of_each_other(
+    left: pa.Table, right: pa.Table
+) -> None:
+    right = pa.table({"key": right["key"], "value": [1]})
+    with pytest.raises(DataError, match=r"key key is .* in table planes") as caught:
+        join_table(left.select(["key"]), right, join(), "planes")
+    assert "times have a zone in both or in none" in caught.value.remedy
+
+
 @pytest.mark.parametrize(
     ("left", "right", "cause"),
     [
