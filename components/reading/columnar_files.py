@@ -2,7 +2,9 @@
 
 Rules: only the columns asked for are read; text must be UTF-8; a damaged file is an error that
 names the file, and what it holds is never in a message. A batch of a compressed Arrow file, or of
-one that is not on this disk, is in memory whole: such files are to be written in batches.
+one that is not on this disk, is in memory whole: such files are to be written in batches. Times in
+Parquet's INT96 are read in microseconds, as Spark writes them, and in no other unit: as nanoseconds
+pyarrow would fold the year 9999 into 1816.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import fs, ipc
 
@@ -30,7 +33,7 @@ _UNREADABLE = (pa.ArrowException, OSError, EOFError)
 def find_parquet(file: File, table: Table) -> tuple[pa.Schema, int]:
     """Return a Parquet file's schema and number of rows, from its footer alone."""
     with file.random_access() as data, _readable(file, "Parquet"):
-        parquet = pq.ParquetFile(data)
+        parquet = pq.ParquetFile(data, coerce_int96_timestamp_unit="us")
         schema, rows = parquet.schema_arrow, parquet.metadata.num_rows
     return plain_schema(schema, file.name), rows
 
@@ -45,12 +48,46 @@ def read_parquet(
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a Parquet file; of a row group of any size only pieces are in memory."""
     with file.random_access() as data:
-        yield from _checked(lambda: _row_groups(data, columns), file, "Parquet")
+        yield from _checked(lambda: _row_groups(data, columns, file), file, "Parquet")
 
 
-def _row_groups(data: pa.NativeFile, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    parquet = pq.ParquetFile(data, buffer_size=_BUFFER_BYTES, pre_buffer=False)
-    yield from parquet.iter_batches(BATCH_ROWS, columns=list(columns))
+def _row_groups(
+    data: pa.NativeFile, columns: Sequence[str], file: File
+) -> Iterator[pa.RecordBatch]:
+    parquet, origin = _opened_parquet(data, "us"), Origin(file.name)
+    stored = (parquet.schema.column(number) for number in range(len(parquet.schema)))
+    int96 = {column.path for column in stored if column.physical_type == "INT96"} & set(columns)
+    batches = parquet.iter_batches(BATCH_ROWS, columns=list(columns))
+    if not int96:
+        yield from batches
+        return
+    nanoseconds = _opened_parquet(data, "ns").iter_batches(BATCH_ROWS, columns=sorted(int96))
+    for batch, finer in zip(batches, nanoseconds, strict=True):
+        for name in sorted(int96):
+            _require_microseconds(batch.column(name), finer.column(name), name, origin)
+        yield batch
+        origin = origin.after(batch.num_rows)
+
+
+def _opened_parquet(data: pa.NativeFile, int96_unit: str) -> pq.ParquetFile:
+    return pq.ParquetFile(
+        data,
+        buffer_size=_BUFFER_BYTES,
+        pre_buffer=False,
+        coerce_int96_timestamp_unit=int96_unit,
+    )
+
+
+def _require_microseconds(times: pa.Array, finer: pa.Array, name: str, origin: Origin) -> None:
+    """Raise DataError for a time that is no whole microsecond; in nanoseconds years wrap around."""
+    wrapped = pc.multiply(times.cast(pa.int64()), 1000)
+    place = pc.index(pc.not_equal(wrapped, finer.cast(pa.int64())), True).as_py()
+    if place >= 0:
+        raise DataError(
+            f"column {name} of {origin.name} holds a time in INT96 finer than microseconds, "
+            f"first in {origin.where(place)}",
+            remedy="write it as a timestamp in nanoseconds, or in whole microseconds",
+        )
 
 
 def find_arrow(file: File, table: Table) -> tuple[pa.Schema, int]:

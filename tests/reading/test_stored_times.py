@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from local_postgresql import execute
 from written_tables import WRITERS, opened, read, rows_of
@@ -35,6 +36,30 @@ def test_a_stored_time_outside_four_digit_years_is_told(
         WRITERS["arrow"](tmp_path / "t.arrow", pa.table({"a": column}))
         with pytest.raises(DataError, match=NO_TIME.format(2)):
             read(tmp_path / "t.arrow")
+
+
+def write_int96(path: Path, values: list[int | None], unit: str) -> None:
+    column = pa.array(values, pa.timestamp(unit))
+    pq.write_table(pa.table({"a": column, "b": column}), path, use_deprecated_int96_timestamps=True)
+
+
+def test_far_years_in_int96_are_not_folded_into_others(tmp_path: Path) -> None:
+    far = [FINE["us"], None, 0, -62_135_596_800_000_000, 1]
+    write_int96(tmp_path / "t.parquet", far * 20_000, "us")
+    found = read(tmp_path / "t.parquet")
+    assert found["a"].type == pa.timestamp("us")
+    assert found["a"].cast(pa.int64()).to_pylist() == far * 20_000
+    assert rows_of(opened(tmp_path / "t.parquet"), ["b"])["b"] == found["a"]
+
+
+@pytest.mark.parametrize("before", [0, 70_000])
+def test_times_in_int96_are_cut_to_no_microsecond(tmp_path: Path, before: int) -> None:
+    write_int96(
+        tmp_path / "t.parquet", [0, None] * before + [1000, 1_357_034_400_123_456_789], "ns"
+    )
+    message = f"column a of .* in INT96 finer than microseconds, first in row {2 * before + 2}$"
+    with pytest.raises(DataError, match=message):
+        read(tmp_path / "t.parquet")
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "arrow", "tfrecord"])
