@@ -14,6 +14,7 @@ Rules:
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -22,6 +23,7 @@ import pyarrow.compute as pc
 
 from components.core.data_settings import ColumnKind
 from components.core.errors import DataError
+from components.core.settings import NAME_PATTERN
 from components.reading.exact_numbers import BEYOND_FLOAT64, first_lost_of, reaches_inexact
 from components.reading.origins import Origin
 
@@ -172,12 +174,19 @@ def require_exact(texts: Iterable[pa.Array], column: str, origin: Origin) -> Non
     """Raise DataError where a column of numbers, given as texts, has one that float64 changes."""
     lost = first_lost_of(texts)
     if lost is not None:
+        otherwise = "correct it" if lost.what == BEYOND_FLOAT64 else "to float64 to round it"
         raise DataError(
             f"column {column} of {origin.name} holds {lost.what}, "
             f"first in {origin.where(lost.place)}",
-            remedy=f"set source.*.types.{column} to string, or "
-            + ("correct it" if lost.what == BEYOND_FLOAT64 else "to float64 to round it"),
+            remedy=given_type(column, f"string, or {otherwise}"),
         )
+
+
+def given_type(column: str, kinds: str) -> str:
+    """Return the remedy of giving a column a type, which settings cannot do by every name."""
+    if re.fullmatch(NAME_PATTERN, column):
+        return f"set source.*.types.{column} to {kinds}"
+    return f"rename the column, as settings cannot name it, and set its source.*.types to {kinds}"
 
 
 def _misfit(column: pa.Array, field: pa.Field, origin: Origin) -> DataError:

@@ -22,7 +22,13 @@ import pyarrow.json as pj
 
 from components.core.data_settings import Table
 from components.core.errors import DataError
-from components.reading.columns import KINDS, plain_schema, require_text_column, wider
+from components.reading.columns import (
+    KINDS,
+    given_type,
+    plain_schema,
+    require_text_column,
+    wider,
+)
 from components.reading.dates import ZONED
 from components.reading.exact_numbers import first_lost, reaches_inexact
 from components.reading.files import File
@@ -220,5 +226,5 @@ def _require_exact(block: Block, found: pa.Table, names: Collection[str], file: 
             raise DataError(
                 f"column {name} of {file.name} holds {lost.what}, "
                 f"first in {block.where(lost.place)}",
-                remedy=f"set source.*.types.{name} to float64 to round it, or write it as text",
+                remedy=given_type(name, "float64 to round it, or write it as text"),
             )

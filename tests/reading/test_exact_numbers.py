@@ -173,6 +173,19 @@ def test_json_lines_of_whole_numbers_and_fractions(tmp_path: Path, key: str, blo
         assert read(path, types={"a": "float64"})["a"][1].as_py() == float(ODD)
 
 
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+@pytest.mark.parametrize("column", ["loan amount", "ü"])
+def test_a_column_that_no_settings_can_name_is_to_be_renamed(
+    tmp_path: Path, suffix: str, column: str
+) -> None:
+    WRITERS[suffix](tmp_path / f"t.{suffix}", pa.table({column: [0.5, 1e300]}))
+    path = tmp_path / f"t.{suffix}"
+    path.write_bytes(path.read_bytes().replace(b"1e+300", b"%d" % ODD))
+    with pytest.raises(DataError, match=f"column {column} of ") as caught:
+        opened(path)
+    assert caught.value.remedy.startswith("rename the column, as settings cannot name it, and set")
+
+
 @pytest.mark.parametrize("suffix", ["parquet", "arrow", "ipc"])
 @pytest.mark.parametrize("kind", [pa.decimal128(38, 0), pa.decimal128(38, 2), pa.decimal256(76, 2)])
 def test_stored_decimals(tmp_path: Path, suffix: str, kind: pa.DataType) -> None:
