@@ -3,6 +3,7 @@
 Rules: members of a .zip and of a plain .tar are read where they lie; a packed .tar can be read
 from its start alone, so the members asked for are unpacked once into a temporary folder, which
 goes when nothing refers to them any more; what a member is called decides no path outside it.
+Of files of one name in a .tar the last counts, as for tar itself; a .zip has no such rule.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import shutil
 import tarfile
 import tempfile
 import weakref
+from collections import Counter
 from pathlib import Path, PurePosixPath
 from re import Pattern
 from typing import Any
@@ -47,6 +49,11 @@ def open_zip(file: File) -> fs.FileSystem:
             archive = ZipFileSystem(file.open_random())
     except UNREADABLE as error:
         raise _damaged(file, "zip") from error
+    names = archive.zip.namelist()
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
+        raise DataError(
+            f"{file.name} holds more than one file {', '.join(twice)}", remedy="pack it again"
+        )
     return fs.PyFileSystem(fs.FSSpecHandler(archive))
 
 

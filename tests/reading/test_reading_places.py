@@ -343,6 +343,26 @@ def test_a_packed_tar_that_lacks_its_last_bytes_is_told(
         opened(f"tar://a.csv::{tmp_path}/{name}")
 
 
+def test_two_files_of_one_name_in_a_zip_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.writestr("a.csv", ONE)
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("a.csv", TWO)
+    with pytest.raises(DataError, match=r"t.zip holds more than one file a.csv"):
+        opened(f"zip://a.csv::{tmp_path}/t.zip")
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_of_two_files_of_one_name_in_a_tar_the_last_is_read(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / ("t.tar" if mode == "w" else "t.tgz")
+    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]
+        for data in (ONE, TWO):
+            info = tarfile.TarInfo("a.csv")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    assert opened(f"tar://a.csv::{path}").files()[0].sha256 == sha256_bytes(TWO)
+
+
 @pytest.mark.slow
 def test_what_a_packed_tar_is_unpacked_to_is_removed(tmp_path: Path) -> None:
     tar(tmp_path / "t.tgz", "w:gz", **{"a.csv": ONE})
