@@ -7,7 +7,8 @@ columns, in C++.
 
 Rules:
 1. a feature has one value at most: a row without one, or without the feature, has null there;
-2. a feature has one type in the whole file: int64, float (as float64) or bytes (text in UTF-8);
+2. a record is a tf.Example and no more; a feature has one type in the whole file: int64, float (as
+   float64) or bytes (text in UTF-8);
 3. both checksums of every record are checked; a record that is cut short is an error;
 4. columns are sorted by name: an example has no order; rows are numbered from 1.
 """
@@ -31,6 +32,7 @@ from components.reading.text import damaged, open_text, require_packed
 
 _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 _MASK_DELTA = 0xA282EAD8
+_FEATURES = 0x0A  # the tag of a message's first field with a length: Example.features
 _RECORDS, _BYTES = 8192, 8 * 2**20  # of one batch, whichever comes first
 _LONGEST = 2**30
 _BUFFER = 2**20
@@ -77,6 +79,7 @@ def _decoded(file: File) -> Iterator[pa.RecordBatch]:
 
     decoder, origin = ExamplesToRecordBatchDecoder(), Origin(file.name)
     for records in _grouped(_records(file)):
+        _require_examples(records, origin)
         try:
             batch = decoder.DecodeBatch(records)
         except RuntimeError:
@@ -92,6 +95,30 @@ def _decoded(file: File) -> Iterator[pa.RecordBatch]:
         schema = pa.schema([(name, column.type) for name, column in columns.items()])
         yield pa.RecordBatch.from_arrays(list(columns.values()), schema=schema)
         origin = origin.after(len(records))
+
+
+def _require_examples(records: list[bytes], origin: Origin) -> None:
+    """Raise DataError for a message with more than features: the decoder would leave that out."""
+    for place, record in enumerate(records):
+        start = 0
+        while start < len(record) and record[start] == _FEATURES:
+            start = _end_of_field(record, start + 1)
+        if start != len(record):
+            raise DataError(
+                f"{origin.name} has a record that is no tf.Example in {origin.where(place)}",
+                remedy="write each row as a tf.Example, not as a SequenceExample or anything else",
+            )
+
+
+def _end_of_field(record: bytes, start: int) -> int:
+    """Return where a field ends whose length begins here; beyond the record if it is cut short."""
+    length = shift = 0
+    for place in range(start, len(record)):
+        length |= (record[place] & 0x7F) << shift
+        shift += 7
+        if record[place] < 0x80:
+            return place + 1 + length
+    return len(record) + 1
 
 
 def _single(column: pa.Array, name: str, origin: Origin) -> pa.Array:

@@ -132,6 +132,12 @@ CASES: dict[str, tuple[str, bytes, str]] = {
         "a record that is no tf.Example, or a feature of two types, from row 1 to row 2",
     ),
     "no example": ("t.tfrecord", RECORD + framed(b"geheim"), "a record that is no tf.Example"),
+    "sequence example": (
+        "t.tfrecord", RECORD + framed(example({"a": 1}) + b"\x12\x00"),
+        "a record that is no tf.Example in row 2",
+    ),
+    "cut example": ("t.tfrecord", framed(example({"a": 1})[:-1]), "no tf.Example in row 1"),
+    "endless length": ("t.tfrecord", framed(b"\x0a\xff"), "no tf.Example in row 1"),
     "bytes in tfrecord": (
         "t.tfrecord", framed(example({"a": b"gehe\xefm"})), "a of .* not UTF-8, first in row 1"),
 }  # fmt: skip
