@@ -6,7 +6,8 @@ Rules:
 2. the digest of a query's rows is that of their Arrow IPC stream, in the four types, in batches of
    65,536 and with nothing under a null: equal rows have equal digests, whoever gave them;
 3. no rows are kept: to read them again is to ask again;
-4. times with a zone are of UTC, whatever the session's own.
+4. times with a zone are of UTC, whatever the session's own;
+5. text is UTF-8: a PostgreSQL of encoding SQL_ASCII gives away whatever bytes it was given.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from components.core.batches import evenly
 from components.core.data_settings import Table
 from components.core.errors import DataError, SettingsError
 from components.core.examples import SourceFile
-from components.reading.columns import cast_batch, plain_schema
+from components.reading.columns import cast_batch, plain_schema, require_text_column
 from components.reading.databases import rows_of
 from components.reading.dates import LOCAL, are_dates, require_dates
 from components.reading.opened import SpanRows, no_rows, selected, with_given
@@ -118,6 +119,8 @@ class QueryTable:
                 for column, field, kind in zip(batch.columns, stored, schema.types, strict=True)
             ]
             rows = pa.RecordBatch.from_arrays(columns, schema=stored)
+            for field, column in zip(stored, columns, strict=True):
+                require_text_column(column, field.name, origin)
             try:
                 rows = cast_batch(rows, schema, origin, self._table.types)
             except DataError:

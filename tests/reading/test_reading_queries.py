@@ -137,6 +137,18 @@ def test_rows_other_than_those_pinned_are_an_error_at_their_end(database: str) -
     assert other.files() == ()
 
 
+def test_text_of_a_database_without_an_encoding_is_utf_8_or_told(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locale = "LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    execute(postgresql, f"CREATE DATABASE plain ENCODING 'SQL_ASCII' {locale}")
+    monkeypatch.setenv(variable_of("shop"), postgresql.rpartition("/")[0] + "/plain")
+    assert rows_of(open_table(query("SELECT 'ü' AS a")))["a"].to_pylist() == ["ü"]
+    message = "column a of the query of shop holds text that is not UTF-8, first in row 2"
+    with pytest.raises(DataError, match=message):
+        rows_of(open_table(query("SELECT a FROM (VALUES ('x'), (chr(228))) v(a)")))
+
+
 def test_types_of_the_settings_win_in_a_query_too(database: str) -> None:
     table = open_table(query("SELECT id, text FROM sales", types={"id": "string"}))
     assert rows_of(table)["id"].type == pa.string()
