@@ -25,10 +25,9 @@ import pyarrow as pa
 from components.core.data_settings import Table
 from components.core.errors import DataError
 from components.reading.columns import KINDS, require_exact, wider
-from components.reading.csv_lines import csv_origin, last_line
+from components.reading.csv_bytes import Signs, signs_of
+from components.reading.csv_lines import broken_quote, csv_origin
 from components.reading.csv_stream import (
-    BLOCK_BYTES,
-    FORM,
     Header,
     Misfit,
     Reading,
@@ -41,7 +40,7 @@ from components.reading.csv_stream import (
 from components.reading.dates import LOCAL, require_dates, texts_of
 from components.reading.exact_numbers import reaches_inexact
 from components.reading.files import File
-from components.reading.leading_zeros import has_leading_zero, may_have_leading_zeros
+from components.reading.leading_zeros import has_leading_zero
 from components.reading.text import open_text, require_text
 
 _NUMBERS = (pa.int64(), pa.float64())
@@ -59,7 +58,7 @@ def find_csv(file: File, table: Table) -> tuple[pa.Schema, int]:
     names = header.names
     given = {name: KINDS[kind] for name, kind in table.types.items() if name in names}
     types: dict[str, pa.DataType] = {name: pa.null() for name in names} | given
-    rows, inexact, done, last = 0, set[str](), not header.has_rows, None
+    rows, inexact, done = 0, set[str](), not header.has_rows
     while not done:
         try:
             found = _first_types(Reading(file, table, header, given, skip=rows))
@@ -67,19 +66,19 @@ def find_csv(file: File, table: Table) -> tuple[pa.Schema, int]:
             for batch in batches_of(Reading(file, table, header, types, skip=rows)):
                 rows += batch.num_rows
                 inexact |= {name for name in names if reaches_inexact(batch.column(name))}
-                last = batch.column(names[-1])[-1:]
             done = True
         except Misfit as misfit:
             if misfit.column in given:
                 raise _wrong_type(Reading(file, table, header, types), misfit) from None
             if types[misfit.column] in _TIMES:
                 types[misfit.column] = pa.string()
+    signs = _signs(file, table, names)
     numbers = [name for name in names if name not in given and types[name] in _NUMBERS]
-    types |= dict.fromkeys(_codes(file, table, header, numbers), pa.string())
+    if signs.leading_zero and numbers:
+        types |= dict.fromkeys(_codes(file, table, header, numbers), pa.string())
     for name in sorted(inexact - set(given)):
         if types[name] == pa.float64():
             _require_exact(Reading(file, table, header, types), name)
-    _require_closed(file, table, last)
     return pa.schema(list(types.items())), rows
 
 
@@ -91,11 +90,6 @@ def names_of_csv(file: File, table: Table) -> list[str]:
 
 def _codes(file: File, table: Table, header: Header, numbers: Sequence[str]) -> set[str]:
     """Return those of the columns of numbers that have one with a leading zero (rule 4)."""
-    if not numbers:
-        return set()
-    with explained(file, table, header.names), open_text(file) as stream:
-        if not may_have_leading_zeros(stream, table.delimiter, table.encoding):
-            return set()
     found, text = set[str](), dict.fromkeys(numbers, pa.string())
     for batch in batches_of(Reading(file, table, header, text, columns=numbers)):
         found |= {name for name in numbers if has_leading_zero(batch.column(name))}
@@ -128,25 +122,22 @@ def _exact_batches(reading: Reading) -> Iterator[pa.RecordBatch]:
         yield batch
 
 
-def _require_closed(file: File, table: Table, last: pa.Array | None) -> None:
-    """Raise DataError where the last value goes on to the end because its quote is not closed.
+def _signs(file: File, table: Table, names: Sequence[str]) -> Signs:
+    """Look through a file's bytes; DataError where a quoted value does not end with its quote.
 
-    Its lines would be lost in it. A quote within a value is allowed, so the number of quotes alone
-    says nothing.
+    Of one left open the lines after it would be lost; of one that goes on, as where a quote within
+    is written after a backslash, the value would be another.
     """
-    if last is None or not pa.types.is_string(last.type):
-        return
-    if not {"\n", "\r"} & set(last[0].as_py() or ""):
-        return
-    quotes = 0
-    with open_text(file) as stream:
-        while piece := stream.read(BLOCK_BYTES):
-            quotes += piece.count(b'"')
-    if quotes % 2:
+    with explained(file, table, names), open_text(file) as stream:
+        signs = signs_of(stream, table.delimiter, table.encoding)
+    line = broken_quote(file, table) if signs.odd_quote else None
+    if line:
         raise DataError(
-            f"{file.name} is no CSV table: {last_line(file, table)} has a quote that is not closed",
-            remedy=FORM,
+            f"{file.name} is no CSV table: {line} has a quote that is not closed, or a value that "
+            "goes on after it",
+            remedy='write a quote within a quoted value twice, as "", and end the value with one',
         )
+    return signs
 
 
 def _first_types(reading: Reading) -> dict[str, pa.DataType]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
@@ -60,27 +59,30 @@ def _line_of(file: File, table: Table, row: int) -> str:
 def first_line(
     file: File, table: Table, at_fault: Callable[[Sequence[str]], bool]
 ) -> tuple[str, Sequence[str]]:
-    """Return what the first row at fault is called, and its values; no line and no values if none.
-
-    A row that cannot be read to its end is the last one, and has no values.
-    """
+    """Return what the first row at fault is called, and its values; neither where there is none."""
     with closing(_rows(file, table)) as rows:
         found = next((one for one in rows if at_fault(one[1])), None)
     return (f"line {found[0]}", found[1]) if found else ("a row", [])
 
 
-def last_line(file: File, table: Table) -> str:
-    """Return what the last row is called."""
-    ((line, _),) = deque(_rows(file, table), maxlen=1)
-    return f"line {line}"
+def broken_quote(file: File, table: Table) -> str | None:
+    """Return what the first row is called in which a quoted value does not end with its quote."""
+    with closing(_rows(file, table, strict=True)) as rows:
+        return next((f"line {line}" for line, values in rows if not values), None)
 
 
-def _rows(file: File, table: Table) -> Generator[tuple[int, Sequence[str]], None, None]:
-    """Yield the header and each row with its line; an empty line is none."""
+def _rows(
+    file: File, table: Table, *, strict: bool = False
+) -> Generator[tuple[int, Sequence[str]], None, None]:
+    """Yield the header and each row with its line; an empty line is none.
+
+    A row that cannot be read is the last one, and has no values; of `strict` quotes is none that
+    does not end its value.
+    """
     line, limit = 1, csv.field_size_limit(LONGEST_ROW)
     try:
         with csv_text(file, table) as text:
-            reader = csv.reader(text, delimiter=table.delimiter)
+            reader = csv.reader(text, delimiter=table.delimiter, strict=strict)
             for values in reader:
                 if values:
                     yield line, values

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from written_tables import opened, read
 
 from components.core.errors import DataError
+from components.reading.csv_bytes import PIECE_BYTES, signs_of
 from components.reading.csv_stream import BLOCK_BYTES
 
 ENDS = st.sampled_from(["\n", "\r\n", "\r"])
@@ -79,6 +83,43 @@ def test_lines_are_those_of_the_file_after_many_blocks_with_empty_lines(
     line = 2 * (2 * rows + 1) + 2
     with pytest.raises(DataError, match=rf"in line {line}$|: line {line} has 4"):
         opened(tmp_path / "t.csv", types={"n": "int64"})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "latin-1"])
+@pytest.mark.parametrize("delimiter", [",", ";", " "])
+def test_quotes_that_end_no_value_are_part_of_it(
+    tmp_path: Path, encoding: str, delimiter: str
+) -> None:
+    values = ['5"x', "x", 'a"b"c"', '"', '"q" and', 'q""', '\n"', '{"k": 1}']
+    rows = ["a,b", *(f"1,{quoted(value) if n > 2 else value}" for n, value in enumerate(values))]
+    text = "\n".join(rows).replace(",", delimiter)
+    (tmp_path / "t.csv").write_bytes(text.encode(encoding))
+    found = read(tmp_path / "t.csv", encoding=encoding, delimiter=delimiter)
+    assert found["b"].to_pylist() == values
+
+
+@settings(deadline=None, max_examples=500)
+@given(text=st.text(st.sampled_from('"",;x \n\r'), max_size=20))
+@example('"x\\"y"')
+@example('x"y,"z"')
+@example('",";')
+def test_the_bytes_show_every_quote_that_does_not_end_its_value(text: str) -> None:
+    try:
+        list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error:
+        assert signs_of(pa.BufferReader(text.encode()), ",", "utf-8").odd_quote
+
+
+@pytest.mark.parametrize("cut", range(5))
+def test_a_quote_is_seen_wherever_a_piece_of_the_file_ends(cut: int) -> None:
+    for odd, end in {False: b',"x"\n', True: b',"x"y'}.items():
+        data = b"a" * (PIECE_BYTES - cut) + end
+        assert signs_of(pa.BufferReader(data), ",", "utf-8").odd_quote == odd
+
+
+def test_a_file_of_well_written_quotes_is_not_read_once_more() -> None:
+    text = '\ufeff"a","b c"\r\n"1,","x""y"\n"""",""\n"{""k"": ""v""}","\n"\r\n'
+    assert not signs_of(pa.BufferReader(text.encode()), ",", "utf-8").odd_quote
 
 
 FAULTY = {

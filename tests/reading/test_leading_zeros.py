@@ -13,8 +13,8 @@ from written_tables import csv_bytes, read
 
 from components.core.errors import DataError
 from components.ingest_examples.times import months_of
+from components.reading.csv_bytes import PIECE_BYTES, signs_of
 from components.reading.csv_stream import BLOCK_BYTES
-from components.reading.leading_zeros import PIECE_BYTES, may_have_leading_zeros
 
 CODE = re.compile(r"\s*[+-]?0[\dxX]")
 FILLER = "x" * 100
@@ -88,7 +88,7 @@ def test_a_month_written_like_01_is_told_with_the_type_to_give(tmp_path: Path) -
 
 
 def may_have(text: str) -> bool:
-    return may_have_leading_zeros(pa.BufferReader(text.encode()), ",", "utf-8")
+    return signs_of(pa.BufferReader(text.encode()), ",", "utf-8").leading_zero
 
 
 @settings(deadline=None, max_examples=500)

@@ -65,6 +65,13 @@ CASES: dict[str, tuple[str, bytes, str]] = {
     "open quote": ("t.csv", b'a,b\n1,x\n2,"geheim\n3,x\n', "line 3 has a quote that is not closed"),
     "open quote, other line ends": (
         "t.csv", b'a,b\r1,x\r2,"geheim\r3,x\r', "line 3 has a quote that is not closed"),
+    "open quote in the last line": ("t.csv", b'a,b\n1,x\n2,"geheim', "line 3 has a quote that"),
+    "open quote in utf-8 with a mark": (
+        "t.csv", b'\xef\xbb\xbf"a",b\n1,x\n2,"geheim', "line 3 has a quote that is not closed"),
+    "backslash before a quote": (
+        "t.csv", b'a,b\n1,x\n\n2,"geheim\\"5"\n3,x\n', "line 4 has .* goes on after it"),
+    "digit after a quote": ("t.csv", b'a,b\n1,"4"5\n3,x\n', "line 2 has .* goes on after it"),
+    "blank after a quote": ("t.csv", b'a,b\n1,x\n"geheim" ,2\n', "line 3 has .* goes on after it"),
     "open quote over blocks": (
         "t.csv", b'a\n"' + b"geheim\n" * 4_000_000, "line 2 is longer .* not closed"),
     "twice": ("t.csv", b"a,b,a\n1,2,3\n", "t.csv has more than one column a"),
