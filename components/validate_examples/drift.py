@@ -16,6 +16,7 @@ from components.core.data_settings import Checks
 from components.core.outcome import Gate
 from components.validate_examples.distances import distances, is_text
 from components.validate_examples.findings import Finding
+from components.validate_examples.gate_names import against
 from components.validate_examples.statistics import Statistics, StatisticsSet
 
 _METRICS = {True: "l_infinity_distance", False: "jensen_shannon_divergence"}
@@ -47,7 +48,7 @@ def _compare(
 ) -> Iterator[Finding]:
     """Yield a finding for each limit; `sides` are the current one and what it is held against."""
     current, baseline = sides.values()
-    where, rows = " against ".join(sides), int(current.datasets[0].num_examples)
+    where, rows = against(*sides), int(current.datasets[0].num_examples)
     there = [name for name in limits if name in columns]
     measured = distances(current, baseline, columns, there) if there else {}
     for name, limit in sorted(limits.items()):

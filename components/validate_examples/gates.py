@@ -14,6 +14,7 @@ from components.core.examples import SPLITS
 from components.core.outcome import Gate
 from components.core.words import counted
 from components.validate_examples.findings import Finding, RowNumber
+from components.validate_examples.gate_names import ALL_SPLITS, against
 
 
 class Counted(Protocol):
@@ -60,7 +61,7 @@ def check_label_shift(
         else [(split, splits[split]) for split in SPLITS]
     )
     shift = abs(new.share - old.share) if new.rows and old.rows else 1.0
-    where = f"{last} against {before}"
+    where = against(last, before)
     gate = Gate(f"label_shift:{label}", "share_difference", shift, "<=", limit, where, new.rows)
     yield Finding(gate, f"a difference of at most {limit:g}", f"found {shift:.4f}")
 
@@ -72,7 +73,7 @@ def check_repeats(
     limit = checks.duplicate_rows
     if limit is None:
         return
-    gate = Gate("duplicate_rows", "share", share, "<=", limit, "all splits", rows)
+    gate = Gate("duplicate_rows", "share", share, "<=", limit, ALL_SPLITS, rows)
     yield Finding(gate, f"a share of at most {limit:g}", f"found {share:.4f}", tuple(first))
 
 
@@ -82,7 +83,7 @@ def check_leakage(source: Source, transform: Transform, columns: Sequence[str]) 
     carried = source.known_later.intersection(columns)
     found = sorted(carried | (used & {*source.known_later, source.target.name}))
     name = "leakage" + (f":{','.join(found)}" if found else "")
-    gate = Gate(name, "columns", len(found), "==", 0, "all splits")
+    gate = Gate(name, "columns", len(found), "==", 0, ALL_SPLITS)
     return Finding(
         gate,
         "no feature and no column that is known only after the prediction",

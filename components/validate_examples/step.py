@@ -27,7 +27,7 @@ from components.core.artifacts import tree_digest, write_json
 from components.core.canonical import sha256_bytes
 from components.core.data_settings import Beam, Checks, Source, Transform
 from components.core.examples import SPLITS, ExamplesManifest
-from components.core.outcome import Outcome
+from components.core.outcome import Gate, Outcome
 from components.core.settings import Section
 from components.validate_examples.comparators import with_comparators
 from components.validate_examples.findings import Finding, failed, require_passing
@@ -46,6 +46,7 @@ from components.validate_examples.names import (
 from components.waivers import (
     Judged,
     Scope,
+    Waiver,
     day_of_run,
     judge,
     keys_folder,
@@ -141,15 +142,21 @@ def validate_examples(
 
 
 def _without_effect(waivers: Sequence[Judged], findings: Sequence[Finding]) -> dict[str, str]:
-    """Return why a waiver did nothing, by its digest: refused, or about no gate that failed."""
+    """Return why a waiver did nothing, by its digest: refused, or about nothing that failed."""
     failing = [finding.gate for finding in findings if not finding.gate.passed]
-    idle = [
-        (item.sha256, item.waiver.gate)
-        for item in waivers
-        if item.waiver is not None and not any(item.waiver.covers(gate) for gate in failing)
-    ]
-    why = {sha256: f"{gate} is no gate that failed" for sha256, gate in idle}
-    return why | {item.sha256: item.refused for item in waivers if item.refused}
+    why = {item.sha256: _why_idle(item.waiver, failing) for item in waivers if item.waiver}
+    return {sha256: words for sha256, words in why.items() if words} | {
+        item.sha256: item.refused for item in waivers if item.refused
+    }
+
+
+def _why_idle(waiver: Waiver, failing: Sequence[Gate]) -> str | None:
+    """Return why a waiver covers none of the gates that failed, None where it covers one."""
+    if any(map(waiver.covers, failing)):
+        return None
+    if slices := [gate.slice for gate in failing if gate.name == waiver.gate]:
+        return f"{waiver.gate} failed, but not in {waiver.slice}: it failed in {', '.join(slices)}"
+    return f"{waiver.gate} is no gate that failed"
 
 
 def _waivers(settings: ValidateSettings) -> list[Judged]:

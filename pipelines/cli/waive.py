@@ -69,13 +69,18 @@ def _waiver(arguments: Namespace, path: Path, today: date) -> tuple[Waiver, Sequ
     from components.audit.schema import check_waiver
     from components.core.canonical import sha256_bytes
     from components.core.errors import DataError
+    from components.validate_examples.gate_names import DataGates
     from components.validate_examples.schema import parse_schema
     from components.waivers import Waiver
-    from pipelines.cli.gate_names import require_gate
     from pipelines.settings import load_settings
 
     loaded = load_settings(path)
-    require_gate(arguments.gate, loaded.settings, parse_schema(loaded.schema))
+    named = loaded.settings
+    schema = parse_schema(loaded.schema)
+    gates = DataGates(named.name, named.checks, named.source, named.window, schema)
+    gates.require(arguments.gate)
+    if arguments.slice is not None:
+        gates.require_slice(arguments.gate, arguments.slice)
     waiver = Waiver(
         use_case=loaded.settings.name,
         schema_sha256=sha256_bytes(loaded.schema.encode("utf-8")),

@@ -25,6 +25,7 @@ from pipelines.settings import load_settings
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "training.yaml"
 TODAY = datetime.now(UTC).date()
 LATER = (TODAY + timedelta(days=30)).isoformat()
+SPANS = "2013-03 against 2013-02"
 Tandem = Callable[..., tuple[int, str, str]]
 
 
@@ -69,13 +70,13 @@ def test_help_has_an_example_that_parses_and_the_common_options(
 def test_a_waiver_is_written_beside_the_settings_and_counts_once_its_key_is_trusted(
     tandem: Tandem, settings_file: Path, tmp_path: Path
 ) -> None:
-    code, out, _ = tandem("drift:distance", "--json", "--slice", "x", *options(settings_file))
+    code, out, _ = tandem("drift:distance", "--json", "--slice", SPANS, *options(settings_file))
     assert code == 0
     said = json.loads(out)
     file = Path(said["file"])
     assert file.parent == settings_file.parent / "waivers"
     assert said["trusted"] is False
-    assert said["waiver"]["gate"] == {"name": "drift:distance", "slice": "x"}
+    assert said["waiver"]["gate"] == {"name": "drift:distance", "slice": SPANS}
     assert said["waiver"]["issuedOn"] == TODAY.isoformat()
 
     folder = AuditFolder(tmp_path / "home").waiver_keys
@@ -160,6 +161,61 @@ def test_what_would_waive_nothing_is_refused_and_nothing_is_written(
     assert (code, words in err) == (2, True), err
     assert not (settings_file.parent / "waivers").exists()
     assert not (tmp_path / "config").exists()
+
+
+@pytest.mark.parametrize(
+    ("gate", "slice_", "words"),
+    [
+        ("minimum_rows", "nowhere", "no run judges minimum_rows in a slice nowhere"),
+        ("minimum_rows", "evla", "a slice evla; did you mean eval?"),
+        ("minimum_rows", "overall", "name one as the failed run does: train, eval"),
+        ("class_share:late", "", "name one as the failed run does: train, eval"),
+        ("schema:origin:presence", "all splits", "name one as the failed run does: train, eval"),
+        ("duplicate_rows", "train", "name one as the failed run does: all splits"),
+        ("leakage:arrived", "origin=JFK", "name one as the failed run does: all splits"),
+        ("drift:distance", "eval against train", f"name one as the failed run does: {SPANS}"),
+        ("drift:distance", "2013-02 against 2013-03", f"did you mean {SPANS}?"),
+        ("drift:distance", "2013-03-01 against 2013-02-01", f"did you mean {SPANS}?"),
+        ("drift:distance", "2013-13 against 2013-02", f"did you mean {SPANS}?"),
+    ],
+)
+def test_a_slice_that_no_run_judges_a_gate_in_is_refused_with_those_it_does(
+    tandem: Tandem, settings_file: Path, tmp_path: Path, gate: str, slice_: str, words: str
+) -> None:
+    code, _, err = tandem(gate, "--slice", slice_, *options(settings_file))
+    assert (code, words in err) == (2, True), err
+    assert not (settings_file.parent / "waivers").exists()
+    assert not (tmp_path / "config").exists()
+
+
+@pytest.mark.parametrize(
+    ("gate", "slice_"),
+    [
+        ("minimum_rows", "eval"),
+        ("schema:weather:new_column", "train"),
+        ("leakage:arrived,delay", "all splits"),
+        ("drift:distance", "2014-01 against 2013-11"),
+    ],
+)
+def test_a_slice_that_a_run_of_any_window_may_fail_in_can_be_waived(
+    tandem: Tandem, settings_file: Path, gate: str, slice_: str
+) -> None:
+    code, _, err = tandem(gate, "--slice", slice_, *options(settings_file))
+    assert code == 0, err
+
+
+def test_without_spans_labels_shift_between_the_splits(
+    tandem: Tandem, values: dict[str, Any], write_settings: Callable[[dict[str, Any]], Path]
+) -> None:
+    values["source"] |= {
+        "spans": {"unit": "none"},
+        "splits": {"by": "hash", "column": "distance"},
+    }
+    window = {"first": "all", "last": "all"}
+    path = write_settings(values | {"window": window, "checks": {"label_shift": 0.1}})
+    assert tandem("label_shift:late", "--slice", "eval against train", *options(path))[0] == 0
+    code, _, err = tandem("label_shift:late", "--slice", SPANS, *options(path))
+    assert (code, "name one as the failed run does: eval against train" in err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,16 @@ def test_a_waiver_of_a_gate_by_another_name_is_said_to_do_nothing(
     assert f"waiver {waiver} does not count: skew is no gate that failed" in caught.value.message
 
 
+def test_a_waiver_of_another_slice_is_told_in_which_slices_the_gate_failed(
+    settings: Make, skewed: Path
+) -> None:
+    signed = replace(WAIVER, gate="minimum_rows", slice="overall").sign(KEY)
+    with pytest.raises(GateError) as caught:
+        validate(settings(signed, minimum_rows=201), skewed)
+    why = "minimum_rows failed, but not in overall: it failed in train, eval"
+    assert f"waiver {sha256_bytes(signed)[:12]} does not count: {why}" in caught.value.message
+
+
 def test_another_gate_that_fails_still_stops_and_the_waived_one_is_not_among_the_causes(
     settings: Make, skewed: Path
 ) -> None:
