@@ -53,9 +53,15 @@ def required_columns(schema: schema_pb2.Schema, checks: Checks) -> set[str]:
     return {f.name for f in schema.feature if f.presence.min_fraction or f.presence.min_count}
 
 
-def find_anomalies(statistics: Statistics, schema: schema_pb2.Schema) -> anomalies_pb2.Anomalies:
-    """Return TFDV's anomalies of one split, in the schema's environment for training, if any."""
-    return tfdv.validate_statistics(statistics, schema, environment=environment_of(schema))
+def find_anomalies(
+    statistics: Statistics, schema: schema_pb2.Schema, environment: str | None = None
+) -> anomalies_pb2.Anomalies:
+    """Return TFDV's anomalies of one split, in the environment asked for, else in training.
+
+    `statistics` are those with NaN among the missing values.
+    """
+    known = environment_of(schema, environment)
+    return tfdv.validate_statistics(statistics, schema, environment=known)
 
 
 def listed(anomalies: anomalies_pb2.Anomalies, split: str, checks: Checks) -> list[Anomaly]:

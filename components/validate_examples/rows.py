@@ -84,19 +84,33 @@ def scan(examples: Path, manifest: ExamplesManifest, questions: Sequence[Questio
             for start, table in _numbered(examples, manifest, shard):
                 counter.add(table)
                 _count_labels(table[manifest.label], splits[shard.split], spans[shard.span])
-                for question, answer in zip(questions, answers, strict=True):
-                    if question.split == shard.split:
-                        _answer(question, answer, table, shard, start)
+                _ask(questions, answers, table, shard, start)
         repeats = counter.result(SHOWN)
     return Scanned(splits, spans, answers, repeats, _row_numbers(repeats.first, shards))
 
 
+def answer(
+    examples: Path, manifest: ExamplesManifest, questions: Sequence[Question]
+) -> list[Answer]:
+    """Return the answers that `scan` gives, from the columns that are asked about alone."""
+    answers = [Answer() for _ in questions]
+    columns = sorted({question.column for question in questions})
+    for split in SPLITS if questions else ():
+        for shard in manifest.shards_of(split):
+            for start, table in _numbered(examples, manifest, shard, columns):
+                _ask(questions, answers, table, shard, start)
+    return answers
+
+
 def _numbered(
-    examples: Path, manifest: ExamplesManifest, shard: Shard
+    examples: Path,
+    manifest: ExamplesManifest,
+    shard: Shard,
+    columns: Sequence[str] | None = None,
 ) -> Iterator[tuple[int, pa.Table]]:
     """Yield a shard's tables with the number of their first row."""
     start = 0
-    for table in iter_shard(examples, manifest, shard):
+    for table in iter_shard(examples, manifest, shard, columns):
         yield start, table
         start += table.num_rows
     if start != shard.rows:
@@ -113,6 +127,18 @@ def _count_labels(column: pa.ChunkedArray, *groups: Labels) -> None:
     for labels in groups:
         labels.rows += len(column)
         labels.positive += positive
+
+
+def _ask(
+    questions: Sequence[Question],
+    answers: Sequence[Answer],
+    table: pa.Table,
+    shard: Shard,
+    start: int,
+) -> None:
+    for question, answer in zip(questions, answers, strict=True):
+        if question.split == shard.split:
+            _answer(question, answer, table, shard, start)
 
 
 def _answer(question: Question, answer: Answer, table: pa.Table, shard: Shard, start: int) -> None:

@@ -69,9 +69,20 @@ def domain_of(feature: Any, schema: schema_pb2.Schema) -> list[str]:
     return [v for d in schema.string_domain if d.name == feature.domain for v in d.value]
 
 
-def environment_of(schema: schema_pb2.Schema) -> str | None:
-    """Return the environment that examples are validated in: training, where the schema has it."""
-    return TRAINING if TRAINING in schema.default_environment else None
+def environment_of(schema: schema_pb2.Schema, asked: str | None = None) -> str | None:
+    """Return the environment to hold examples against: the one asked for, else training.
+
+    None for a schema that knows none; SettingsError for one asked for that it does not know.
+    """
+    known = list(schema.default_environment)
+    if asked and asked not in known:
+        raise SettingsError(
+            f"the schema does not know the environment {asked}",
+            remedy=f"name one of: {', '.join(known)}"
+            if known
+            else f'write default_environment: "{TRAINING}" and "{SERVING}" into the schema',
+        )
+    return asked or (TRAINING if TRAINING in known else None)
 
 
 def is_validated(feature: Any) -> bool:

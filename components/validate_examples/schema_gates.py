@@ -48,8 +48,7 @@ class SchemaGates:
         self._manifest = manifest
         self._checks = checks
         self._unlisted = list(may_be_there(found, schema, manifest, checks))
-        errors = [item for item in found if item.severity == "error" or self._is_for_rows(item)]
-        asked = [(anomaly, self._question(anomaly)) for anomaly in (*errors, *self._unlisted)]
+        asked = [(anomaly, self._question(anomaly)) for anomaly in (*found, *self._unlisted)]
         self._asked = [(anomaly, question) for anomaly, question in asked if question is not None]
 
     @property
@@ -57,9 +56,13 @@ class SchemaGates:
         """What must be known of the rows; the answers are given in the same order."""
         return [question for _, question in self._asked]
 
+    def answered(self, answers: Sequence[Answer]) -> dict[Anomaly, Answer]:
+        """Return the answer to each anomaly that rows can be at fault for."""
+        return dict(zip((anomaly for anomaly, _ in self._asked), answers, strict=True))
+
     def anomalies(self, answers: Sequence[Answer]) -> list[Anomaly]:
         """Return what TFDV listed, save what the answers refute, and what they alone show."""
-        answered = self._answered(answers)
+        answered = self.answered(answers)
         listed = [
             anomaly
             for anomaly in self._listed
@@ -69,18 +72,13 @@ class SchemaGates:
             anomaly
             for anomaly in self._unlisted
             if (answer := answered.get(anomaly))
-            and is_there(
-                anomaly.type,
-                self._features[anomaly.feature],
-                answer,
-                self._manifest.rows_of(anomaly.split),
-            )
+            and is_there(anomaly.type, self._features[anomaly.feature], answer)
         ]
         return [*listed, *unlisted]
 
     def findings(self, answers: Sequence[Answer]) -> Iterator[Finding]:
         """Yield for each split one passing gate or one for each kind of error of each feature."""
-        answered = self._answered(answers)
+        answered = self.answered(answers)
         kinds = _by_kind([item for item in self.anomalies(answers) if item.severity == "error"])
         for split in SPLITS:
             errors = [alike for alike in kinds if alike[0].split == split]
@@ -94,9 +92,6 @@ class SchemaGates:
     def _is_for_rows(self, anomaly: Anomaly) -> bool:
         column = self._manifest.columns.get(anomaly.feature)
         return is_for_rows_to_say(anomaly, self._features.get(anomaly.feature), column)
-
-    def _answered(self, answers: Sequence[Answer]) -> dict[Anomaly, Answer]:
-        return dict(zip((anomaly for anomaly, _ in self._asked), answers, strict=True))
 
     def _question(self, anomaly: Anomaly) -> Question | None:
         """Return which rows to look for, None where no single row is at fault."""

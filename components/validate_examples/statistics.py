@@ -5,7 +5,9 @@ Rules:
    of it is kept, so that memory does not grow with the rows;
 2. one thread: TFDV's own parallel path is ten times slower and has lost rows;
 3. the rows that TFDV counted are those that the manifest names;
-4. `beam.work: all` computes the same on the Beam runner of the settings.
+4. `beam.work: all` computes the same on the Beam runner of the settings;
+5. to TFDV NaN is a value; what is held against a schema, or made one of, is `with_nan_missing` of
+   it, because to a feature it is none.
 
 What is counted and what is estimated: statistics_values.py. Quantiles, and the histograms made of
 them, come from TFDV's sketch: the rank of each is at most a hundredth of the rows off.
@@ -75,6 +77,20 @@ def _compute_here(examples: Path, manifest: ExamplesManifest, listed: int | None
         splits={name: part.finish(name, manifest.rows_of(name)) for name, part in splits.items()},
         spans=spans,
     )
+
+
+def with_nan_missing(statistics: Statistics) -> Statistics:
+    """Return the statistics with NaN among the missing values (rule 5); the rest is as it was."""
+    counted = statistics_pb2.DatasetFeatureStatisticsList()
+    counted.CopyFrom(statistics)
+    for feature in counted.datasets[0].features:
+        numbers = feature.num_stats.histograms[:1] if feature.HasField("num_stats") else ()
+        for histogram in numbers:
+            common, nan = feature.num_stats.common_stats, int(histogram.num_nan)
+            common.num_non_missing -= nan
+            common.tot_num_values -= nan
+            common.num_missing += nan
+    return counted
 
 
 def write_all(folder: Path, computed: StatisticsSet) -> None:

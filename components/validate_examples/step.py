@@ -174,10 +174,11 @@ def _anomalies(
 ) -> list[Anomaly]:
     """Hold each split against the schema and write TFDV's anomalies where TFX looks for them."""
     from components.validate_examples.anomalies import find_anomalies, listed
+    from components.validate_examples.statistics import with_nan_missing
 
     found: list[Anomaly] = []
     for split in SPLITS:
-        anomalies = find_anomalies(computed.splits[split], schema)
+        anomalies = find_anomalies(with_nan_missing(computed.splits[split]), schema)
         found += listed(anomalies, split, checks)
         path = validation / f"Split-{split}" / "SchemaDiff.pb"
         path.parent.mkdir()

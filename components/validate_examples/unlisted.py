@@ -2,10 +2,9 @@
 
 TFDV holds the 1,000 most frequent texts of a feature against its domain; here all are. An infinite
 number is a value to TFDV unless the schema's `float_domain` says `disallow_inf`; here it is always
-an anomaly, because to a feature it is missing and no count of missing values has it. NaN is a value
-to TFDV; here it is missing where the schema asks for a presence or a shape. The smallest and the
-largest number are doubles to TFDV; here whole numbers are held against an `int_domain` as they are,
-and one that TFDV lists for the double alone is none.
+an anomaly, because to a feature it is missing and no count of missing values has it. The smallest
+and the largest number are doubles to TFDV; here whole numbers are held against an `int_domain` as
+they are, and one that TFDV lists for the double alone is none.
 
 Rule: the severity is what `checks.severities` says of the type, else an error; what is to be
 ignored is not looked for.
@@ -30,8 +29,6 @@ from components.validate_examples.rows import Answer
 from components.validate_examples.schema import domain_of, is_validated
 
 _INFINITY = "FLOAT_TYPE_HAS_INF"
-_FRACTION, _NUMBER = "FEATURE_TYPE_LOW_FRACTION_PRESENT", "FEATURE_TYPE_LOW_NUMBER_PRESENT"
-_SHAPE = "INVALID_FEATURE_SHAPE"
 
 
 def may_be_there(
@@ -53,37 +50,19 @@ def _looked_for(
     schema: schema_pb2.Schema, manifest: ExamplesManifest
 ) -> Iterator[tuple[str, str, list[str]]]:
     """Yield each type of anomaly with its short words and the columns that may have it."""
-    floats = _floats(schema, manifest)
     yield NEW_VALUES, "New values", _texts_with_domains(schema, manifest)
-    yield _INFINITY, "Infinite values", [feature.name for feature in floats]
-    for kind in (_FRACTION, _NUMBER, _SHAPE):
-        asking = [f.name for f in floats if not _is_enough(kind, f, present=0, rows=1)]
-        yield kind, "Missing values", asking
+    yield _INFINITY, "Infinite values", _floats(schema, manifest)
     for kind, end in ((TOO_SMALL, "min"), (TOO_BIG, "max")):
         yield kind, "Out-of-range values", _whole_numbers(schema, manifest, end)
 
 
-def is_there(kind: str, feature: Any, answer: Answer, rows: int) -> bool:
-    """Say whether a split of `rows` rows has an anomaly: more of it than the schema allows.
+def is_there(kind: str, feature: Any, answer: Answer) -> bool:
+    """Say whether a split has an anomaly: more of it than the schema allows.
 
-    As TFDV has it, `min_domain_mass` is a share of the rows that have a value. Missing values are
-    one here where NaN makes it one: TFDV lists what is too little without.
+    As TFDV has it, `min_domain_mass` is a share of the rows that have a value.
     """
-    if kind in (_FRACTION, _NUMBER, _SHAPE):
-        numbers = rows - answer.count
-        is_listed = not _is_enough(kind, feature, answer.present, rows)
-        return not is_listed and not _is_enough(kind, feature, numbers, rows)
     mass = feature.distribution_constraints.min_domain_mass if kind == NEW_VALUES else 1.0
     return bool(answer.count > (1 - mass) * answer.present)
-
-
-def _is_enough(kind: str, feature: Any, present: int, rows: int) -> bool:
-    """Say whether so many of the rows having a value are enough by one of the schema's rules."""
-    if kind == _SHAPE:
-        return present == rows or not feature.HasField("shape")
-    if kind == _NUMBER:
-        return bool(present >= feature.presence.min_count)
-    return bool(present / max(rows, 1) >= feature.presence.min_fraction)
 
 
 def is_for_rows_to_say(anomaly: Anomaly, feature: Any, column: str | None) -> bool:
@@ -103,10 +82,10 @@ def _texts_with_domains(schema: schema_pb2.Schema, manifest: ExamplesManifest) -
     ]
 
 
-def _floats(schema: schema_pb2.Schema, manifest: ExamplesManifest) -> list[Any]:
-    """Return the features of fractions, which may be infinite or NaN, that are validated."""
+def _floats(schema: schema_pb2.Schema, manifest: ExamplesManifest) -> list[str]:
+    """Return the columns of fractions, which may be infinite, that are validated."""
     return [
-        feature
+        feature.name
         for feature in schema.feature
         if manifest.columns.get(feature.name) == "float64"
         and feature.type == schema_pb2.FLOAT

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.core.errors import PlatformError, SettingsError
-from components.core.words import counted, nearest
+from components.core.words import counted
 from pipelines.cli.output import print_json
 from pipelines.commands import program
 
@@ -23,33 +23,39 @@ if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0.schema_pb2 import Schema
 
     from pipelines.schema_life.difference import Difference
-    from pipelines.schema_life.use_case import SplitStatistics, UseCase
+    from pipelines.schema_life.proposal import Proposal
+    from pipelines.schema_life.use_case import UseCase
 
 STOPPED = 3
 
 
 def infer(arguments: Namespace) -> int:
-    """Write the first schema of a use case."""
-    from pipelines.schema_life.use_case import find_use_case, read_statistics
+    """Write the first schema of a use case, and say what of these very rows it cannot let pass."""
+    from pipelines.schema_life.use_case import find_use_case
+    from pipelines.schema_life.window_data import window_data
 
     use_case = find_use_case(arguments.name, arguments.window)
     path = Path(arguments.output) if arguments.output else use_case.schema_path
     _require_free(path, arguments.force)
-    statistics = read_statistics(use_case, _say)
-    from pipelines import schema_text
-    from pipelines.schema_life import change
+    with window_data(use_case, _say) as data:
+        from pipelines import schema_text
+        from pipelines.schema_life import change
+        from pipelines.schema_life.difference import differences
 
-    splits = list(statistics.splits.values())
-    schema = change.infer(splits, statistics.label)
-    if arguments.ranges:
-        schema = change.with_ranges(schema, splits, statistics.whole)
-    _write(path, schema_text.write(schema, _comment(use_case)))
+        schema = change.infer(data)
+        if arguments.ranges:
+            schema = change.with_ranges(schema, data)
+        left = differences(data, schema, use_case.settings.checks)
+        _write(path, schema_text.write(schema, _comment(use_case)))
     if arguments.json:
-        print_json({"file": str(path), "features": len(schema.feature), "rows": statistics.rows})
-    else:
-        said = counted(len(schema.feature), "feature"), counted(statistics.rows, "row")
-        print(f"{path}: {said[0]}, from {said[1]}")
-        print("read it and correct it: it says what these rows hold, not what a row may hold")
+        said = {"file": str(path), "features": len(schema.feature), "rows": data.manifest.rows}
+        print_json(said | {"differences_left": [difference.to_dict() for difference in left]})
+        return 0
+    said_of = counted(len(schema.feature), "feature"), counted(data.manifest.rows, "row")
+    print(f"{path}: {said_of[0]}, from {said_of[1]}")
+    print("read it and correct it: it says what these rows hold, not what a row may hold")
+    if left:
+        _show(left, "what no schema lets pass in these rows")
     return 0
 
 
@@ -67,68 +73,81 @@ def _comment(use_case: UseCase) -> str:
 
 def review(arguments: Namespace) -> int:
     """Say where data and schema differ; 3 where that would stop a run."""
-    from pipelines.schema_life.use_case import find_use_case, read_statistics, require_schema
+    from pipelines.schema_life.use_case import find_use_case, require_schema
+    from pipelines.schema_life.window_data import window_data
     from pipelines.schema_text import read_schema
 
     use_case = find_use_case(arguments.name, arguments.window)
     path = require_schema(use_case, _infer_command(arguments))
     schema = read_schema(path)
-    statistics = read_statistics(use_case, _say)
-    found = _differences(use_case, statistics, schema, arguments.environment)
+    with window_data(use_case, _say) as data:
+        from pipelines.schema_life.difference import differences
+
+        found = differences(data, schema, use_case.settings.checks, arguments.environment)
     stopped = any(difference.stops for difference in found)
     if arguments.json:
         print_json(
             {
                 "schema": str(path),
-                "rows": statistics.rows,
+                "rows": data.manifest.rows,
                 "differences": [difference.to_dict() for difference in found],
                 "stops_a_run": stopped,
             }
         )
     else:
-        _show(found, f"{path} against {statistics.rows} rows of {use_case.spans}")
+        _show(found, f"{path} against {data.manifest.rows} rows of {use_case.spans}")
     return STOPPED if stopped else 0
 
 
 def update(arguments: Namespace) -> int:
     """Change the schema to what the data says, for the features named, once that is confirmed."""
-    from pipelines.schema_life.use_case import find_use_case, read_statistics, require_schema
+    from pipelines.schema_life.use_case import find_use_case, require_schema
+    from pipelines.schema_life.window_data import window_data
     from pipelines.schema_text import read_schema
 
     _require_choice(arguments)
     use_case = find_use_case(arguments.name, arguments.window)
     path = require_schema(use_case, _infer_command(arguments))
     schema = read_schema(path)
-    statistics = read_statistics(use_case, _say)
-    found = _differences(use_case, statistics, schema, None)
-    names = _chosen(arguments, found, schema)
-    chosen = [difference for difference in found if difference.feature in names]
-    if not arguments.json:
-        _show(chosen, f"{path} against {statistics.rows} rows of {use_case.spans}")
-        if same := sorted(set(arguments.features) - names):
-            print(f"data and schema say the same of {', '.join(same)}: nothing to change there")
-    if chosen and not (arguments.yes or _confirmed(path)):
-        print("nothing was changed")
-        return 0
-    from pipelines import schema_text
-    from pipelines.schema_life import change
+    with window_data(use_case, _say) as data:
+        from pipelines.schema_life.proposal import propose
 
-    changed = change.update(schema, list(statistics.splits.values()), chosen, names)
-    if chosen:
-        _write(path, schema_text.change(path.read_text(encoding="utf-8"), changed))
-    left = _differences(use_case, statistics, changed, None)
-    if arguments.json:
-        print_json(
-            {
-                "schema": str(path),
-                "changed": sorted(names),
-                "differences_left": [difference.to_dict() for difference in left],
-            }
-        )
-    elif chosen:
-        print(f"changed {', '.join(sorted(names))}; differences left: {len(left)}")
-        print("read the change (`git diff`) and have it reviewed before a run uses it")
+        proposal = propose(data, schema, use_case.settings.checks, arguments.features)
+        if not arguments.json:
+            title = f"{path} against {data.manifest.rows} rows of {use_case.spans}"
+            _show_proposal(proposal, title, arguments.features)
+        if proposal.chosen and not (arguments.yes or _confirmed(path)):
+            print("nothing was changed")
+            return 0
+        changed, left = proposal.applied()
+    if proposal.chosen:
+        _write_change(path, changed)
+    _tell_change(path, proposal, left, as_json=arguments.json)
     return 0
+
+
+def _show_proposal(proposal: Proposal, title: str, asked: Sequence[str]) -> None:
+    _show(proposal.chosen, title)
+    if same := sorted(set(asked) - proposal.names):
+        print(f"data and schema say the same of {', '.join(same)}: nothing to change there")
+
+
+def _write_change(path: Path, changed: Schema) -> None:
+    from pipelines import schema_text
+
+    _write(path, schema_text.change(path.read_text(encoding="utf-8"), changed))
+
+
+def _tell_change(
+    path: Path, proposal: Proposal, left: Sequence[Difference], *, as_json: bool
+) -> None:
+    names = sorted(proposal.names)
+    if as_json:
+        differences = [difference.to_dict() for difference in left]
+        print_json({"schema": str(path), "changed": names, "differences_left": differences})
+    elif proposal.chosen:
+        print(f"changed {', '.join(names)}; differences left: {len(left)}")
+        print("read the change (`git diff`) and have it reviewed before a run uses it")
 
 
 def _say(line: str) -> None:
@@ -160,19 +179,6 @@ def _infer_command(arguments: Namespace) -> str:
     return f"{program('tandem')} {shlex.join(['schema', 'infer', arguments.name])}"
 
 
-def _differences(
-    use_case: UseCase, statistics: SplitStatistics, schema: Schema, asked: str | None
-) -> list[Difference]:
-    from components.validate_examples.schema import SERVING
-    from pipelines.schema_life.difference import as_served, differences, environment_of
-
-    environment = environment_of(schema, asked)
-    splits = dict(statistics.splits)
-    if environment == SERVING:
-        splits = {name: as_served(part, statistics.label) for name, part in splits.items()}
-    return differences(splits, schema, use_case.settings.checks, environment)
-
-
 def _show(found: Sequence[Difference], title: str) -> None:
     from pipelines.schema_life.review import print_differences
 
@@ -189,20 +195,6 @@ def _require_choice(arguments: Namespace) -> None:
         raise SettingsError(
             "nobody is there to confirm the change", remedy="add --yes once you know what it is"
         )
-
-
-def _chosen(arguments: Namespace, found: Sequence[Difference], schema: Schema) -> set[str]:
-    """Return the features to change, of those that differ; SettingsError for an unknown one."""
-    differing = {difference.feature for difference in found if difference.is_column}
-    if arguments.all:
-        return differing
-    asked, known = set(arguments.features), differing | {f.name for f in schema.feature}
-    if unknown := sorted(asked - known):
-        raise SettingsError(
-            f"neither data nor schema have {', '.join(unknown)}{nearest(unknown[0], known)}",
-            remedy=f"data and schema differ in: {', '.join(sorted(differing)) or 'nothing'}",
-        )
-    return asked & differing
 
 
 def _confirmed(path: Path) -> bool:

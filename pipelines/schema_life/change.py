@@ -6,9 +6,12 @@ Rules:
    features and domains are sorted by name, so that equal data gives equal text;
 3. an update takes over the features named and the domains that they use, nothing else: a new
    column as TFDV infers it; a column of another type as inferred, with the environments it had;
-   a column that the data does not have any more becomes DEPRECATED, so that nothing asks for it;
+   a column that the data does not have any more becomes DEPRECATED, so that nothing asks for it,
+   and one that is there without a value may be missing;
    a domain is dropped where there are more texts than the statistics list, for it would have
-   holes.
+   holes;
+4. the facts are those of a run's gates (window_data.py): NaN is a missing value, and the ends of an
+   `int_domain` are the whole numbers of the rows, which TFDV knows as doubles.
 
 TFDV infers no range of numbers, save 0 to 1; `with_ranges` adds those that were found.
 This module imports TFDV: import it inside functions only.
@@ -17,7 +20,7 @@ This module imports TFDV: import it inside functions only.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import tensorflow_data_validation as tfdv
@@ -27,40 +30,79 @@ from components.validate_examples.page_features import name_of
 from components.validate_examples.schema import SERVING, TRAINING
 from components.validate_examples.statistics import Statistics
 from pipelines.schema_life.difference import Difference
+from pipelines.schema_life.window_data import WindowData
 
 
-def infer(splits: Sequence[Statistics], label: str) -> schema_pb2.Schema:
-    """Return the schema that all splits obey (rules 1 and 2)."""
-    found = tfdv.infer_schema(splits[0])
-    for statistics in _twice(splits):
-        found = tfdv.update_schema(found, statistics)
-    schema = schema_pb2.Schema(default_environment=[TRAINING, SERVING])
-    schema.feature.extend(sorted(found.feature, key=lambda feature: feature.name))
-    schema.string_domain.extend(sorted(found.string_domain, key=lambda domain: domain.name))
+def infer(data: WindowData) -> schema_pb2.Schema:
+    """Return the first schema of the data (rules 1 and 2)."""
+    schema = _inferred(data)
+    schema.default_environment.extend((TRAINING, SERVING))
     for feature in schema.feature:
-        if feature.name == label:
+        if feature.name == data.manifest.label:
             feature.not_in_environment.append(SERVING)
     return schema
 
 
-def with_ranges(
-    schema: schema_pb2.Schema,
-    splits: Sequence[Statistics],
-    whole: Mapping[str, tuple[int, int]],
-) -> schema_pb2.Schema:
-    """Return the schema with the finite range of each number, where it has no domain yet.
+def _inferred(data: WindowData) -> schema_pb2.Schema:
+    """Return the schema that all splits obey, in any environment."""
+    rounds = _rounds(data)
+    found = tfdv.infer_schema(rounds[0])
+    for statistics in rounds:
+        found = tfdv.update_schema(found, statistics)
+    schema = schema_pb2.Schema()
+    schema.feature.extend(sorted(found.feature, key=lambda feature: feature.name))
+    schema.string_domain.extend(sorted(found.string_domain, key=lambda domain: domain.name))
+    for feature in schema.feature:
+        _put_whole_ends(feature, None, data)
+        _keep_alive(feature, data)
+    return schema
 
-    `whole` has the ranges of the columns of whole numbers, which statistics know as doubles.
-    """
-    changed = _copy(schema)
+
+def with_ranges(schema: schema_pb2.Schema, data: WindowData) -> schema_pb2.Schema:
+    """Return the schema with the finite range of each number, where it has no domain yet."""
+    changed, splits = _copy(schema), list(data.splits.values())
     for feature in changed.feature:
         if feature.WhichOneof("domain_info"):
             continue
-        if feature.type == schema_pb2.INT and feature.name in whole:
-            feature.int_domain.min, feature.int_domain.max = whole[feature.name]
+        whole = _whole_range(feature.name, data)
+        if feature.type == schema_pb2.INT and whole:
+            feature.int_domain.min, feature.int_domain.max = whole
         elif feature.type == schema_pb2.FLOAT and (found := _range(feature.name, splits)):
             feature.float_domain.min, feature.float_domain.max = found
     return changed
+
+
+def _whole_range(name: str, data: WindowData) -> tuple[int, int] | None:
+    """Return the range of all splits; None where the column has no whole number."""
+    ranges = [ranges[name] for ranges in data.whole.values() if name in ranges]
+    if not ranges:
+        return None
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+
+def _put_whole_ends(feature: Any, before: Any, data: WindowData) -> None:
+    """Widen the ends that a range of whole numbers has to the numbers of the rows (rule 4).
+
+    `before` is the feature as it was, whose range stays inside; None where it is new.
+    """
+    found = _whole_range(feature.name, data)
+    if found is None or not feature.HasField("int_domain"):
+        return
+    low, high = found
+    was = (schema_pb2.Feature() if before is None else before).int_domain
+    if feature.int_domain.HasField("min"):
+        feature.int_domain.min = min(low, was.min) if was.HasField("min") else low
+    if feature.int_domain.HasField("max"):
+        feature.int_domain.max = max(high, was.max) if was.HasField("max") else high
+
+
+def _keep_alive(feature: Any, data: WindowData) -> None:
+    """Let a column be missing that is there without a value: TFDV takes it for one that is gone."""
+    if feature.lifecycle_stage == schema_pb2.DEPRECATED and feature.name in data.manifest.columns:
+        feature.ClearField("lifecycle_stage")
+        feature.ClearField("shape")
+        feature.presence.Clear()
+        feature.presence.min_count = 0
 
 
 def _range(name: str, splits: Sequence[Statistics]) -> tuple[float, float] | None:
@@ -84,36 +126,38 @@ def _range_in(name: str, statistics: Statistics) -> tuple[float, float] | None:
 
 
 def update(
-    schema: schema_pb2.Schema,
-    splits: Sequence[Statistics],
-    found: Collection[Difference],
-    names: Collection[str],
+    schema: schema_pb2.Schema, data: WindowData, found: Collection[Difference]
 ) -> schema_pb2.Schema:
-    """Return the schema changed for the features named, so that nothing of them differs (rule 3).
+    """Return the schema changed by what a review of the same data found (rule 3).
 
-    `found` is what a review of the same statistics said.
+    Nothing of these features differs afterwards, save what no schema lets pass: an infinite number.
     """
-    changed = _copy(schema)
-    inferred = infer(splits, label="")
+    changed, inferred = _copy(schema), _inferred(data)
+    names = {difference.feature for difference in found}
     for difference in found:
-        if difference.feature in names and difference.what in ("type", "new column"):
+        if difference.what in ("type", "new column"):
             _take_inferred(changed, inferred, difference.feature)
-    for statistics in _twice(splits):
+    for statistics in _rounds(data):
         updated = tfdv.update_schema(changed, statistics)
         for name in sorted(names):
             _take(changed, updated, name)
             _drop_domain_with_holes(_named(changed.feature, name), statistics)
+    for name in names:
+        if feature := _named(changed.feature, name):
+            _put_whole_ends(feature, _named(schema.feature, name), data)
+            _keep_alive(feature, data)
     _drop_unused_domains(changed, schema)
     return changed
 
 
-def _twice(splits: Sequence[Statistics]) -> list[Statistics]:
-    """Return the splits in turn, twice.
+def _rounds(data: WindowData) -> list[Statistics]:
+    """Return the splits that have rows in turn, twice; a split without rows says nothing.
 
     Where one split breaks a 0-or-1 domain, TFDV's range for it knows that split alone; the second
     round widens it to the others.
     """
-    return [*splits, *splits]
+    splits = list(data.splits.values())
+    return 2 * ([split for split in splits if split.datasets[0].num_examples] or splits)
 
 
 def _copy(schema: schema_pb2.Schema) -> schema_pb2.Schema:

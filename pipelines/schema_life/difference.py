@@ -1,7 +1,8 @@
 """Where data and a schema differ, a line for each: what the schema says and what the data says.
 
 Rules:
-1. what differs is what TFDV calls an anomaly of a split, so that a review and a run agree;
+1. what differs is what a run's gates go by: TFDV's anomalies of a split, save those that the rows
+   refute, and those that the rows alone show;
 2. a difference stops a run where its severity is error, by `checks.severities` or else by TFDV; of
    values outside a domain only where their share of the rows is over `checks.new_values`;
 3. a line has names, types, shares, counts and ranges; `values`, the texts that a domain lacks, are
@@ -12,20 +13,19 @@ This module imports TFDV: import it inside functions only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.core.data_settings import Checks
-from components.core.errors import SettingsError
-from components.validate_examples.anomalies import Anomaly, listed
+from components.validate_examples.anomalies import Anomaly, find_anomalies, listed
 from components.validate_examples.page_features import name_of
-from components.validate_examples.schema import SERVING, TRAINING
-from components.validate_examples.statistics import Statistics
-from pipelines.schema_life.words import NewValues, data_says, new_values, schema_says
+from components.validate_examples.rows import Answer, answer
+from components.validate_examples.schema import SERVING, environment_of
+from components.validate_examples.schema_gates import SchemaGates
+from pipelines.schema_life.window_data import WindowData
+from pipelines.schema_life.words import NewValues, Seen, data_says, new_values, schema_says
 
 _RANGE = {
     "INT_TYPE_SMALL_INT",
@@ -54,6 +54,8 @@ _WHAT = {
     **dict.fromkeys(_RANGE, "range"),
     **dict.fromkeys(_PRESENCE, "presence"),
     **dict.fromkeys(_SHAPE, "shape"),
+    "FLOAT_TYPE_HAS_NAN": "nan",
+    "FLOAT_TYPE_HAS_INF": "infinity",
 }
 
 
@@ -82,47 +84,28 @@ class Difference:
         }
 
 
-def environment_of(schema: schema_pb2.Schema, asked: str | None) -> str | None:
-    """Return the environment to hold data against; None for a schema that knows none.
-
-    Raises SettingsError for one that was asked for and that the schema does not know.
-    """
-    known = list(schema.default_environment)
-    if asked and asked not in known:
-        raise SettingsError(
-            f"the schema does not know the environment {asked}",
-            remedy=f"name one of: {', '.join(known)}"
-            if known
-            else f'write default_environment: "{TRAINING}" and "{SERVING}" into the schema',
-        )
-    return asked or (TRAINING if TRAINING in known else None)
-
-
-def as_served(statistics: Statistics, label: str) -> Statistics:
-    """Return the statistics of the same rows without their label."""
-    served = statistics_pb2.DatasetFeatureStatisticsList()
-    served.CopyFrom(statistics)
-    kept = [feature for feature in served.datasets[0].features if name_of(feature) != label]
-    del served.datasets[0].features[:]
-    served.datasets[0].features.extend(kept)
-    return served
-
-
 def differences(
-    splits: Mapping[str, Statistics],
-    schema: schema_pb2.Schema,
-    checks: Checks,
-    environment: str | None = None,
+    data: WindowData, schema: schema_pb2.Schema, checks: Checks, environment: str | None = None
 ) -> list[Difference]:
-    """Return every difference, sorted by feature; what several splits say alike is said once."""
+    """Return every difference, sorted by feature; what several splits say alike is said once.
+
+    `environment` is training where none is asked for; SettingsError where the schema lacks it.
+    """
+    if environment_of(schema, environment) == SERVING:
+        data = data.without_label()
+    listed_by_tfdv = [
+        anomaly
+        for split, statistics in data.splits.items()
+        for anomaly in listed(find_anomalies(statistics, schema, environment), split, checks)
+    ]
+    gates = SchemaGates(listed_by_tfdv, schema, data.manifest, checks)
+    answers = answer(data.examples, data.manifest, gates.questions)
+    answered = gates.answered(answers)
     found: dict[tuple[str, ...], Difference] = {}
-    for split, statistics in splits.items():
-        sides = _Sides(schema, statistics, checks)
-        anomalies = tfdv.validate_statistics(statistics, schema, environment=environment)
-        for anomaly in listed(anomalies, split, checks):
-            made = _difference(anomaly, sides)
-            key = (made.feature, made.what, made.schema_says, made.data_says)
-            found[key] = _together(found.get(key), made)
+    for anomaly in gates.anomalies(answers):
+        made = _difference(anomaly, _Sides(schema, data, checks, answered.get(anomaly)))
+        key = (made.feature, made.what, made.schema_says, made.data_says)
+        found[key] = _together(found.get(key), made)
     return [found[key] for key in sorted(found)]
 
 
@@ -136,32 +119,39 @@ def _together(before: Difference | None, made: Difference) -> Difference:
 
 @dataclass(frozen=True)
 class _Sides:
-    """Both sides of a comparison, and how it is judged."""
+    """Both sides of a comparison, how it is judged, and what the rows answered, if asked."""
 
     schema: schema_pb2.Schema
-    statistics: Statistics
+    data: WindowData
     checks: Checks
+    answer: Answer | None
 
     def feature(self, name: str) -> Any:
         return next((f for f in self.schema.feature if f.name == name), None)
 
-    def data(self, name: str) -> Any:
-        features = self.statistics.datasets[0].features
-        return next((f for f in features if name_of(f) == name), None)
+    def seen(self, name: str, split: str) -> Seen | None:
+        """Return what one split holds of a column; None where it has no such column."""
+        features = self.data.splits[split].datasets[0].features
+        statistics = next((f for f in features if name_of(f) == name), None)
+        if statistics is None:
+            return None
+        rows, whole = self.data.manifest.rows_of(split), self.data.whole[split].get(name)
+        return Seen(statistics, rows, whole, self.answer.count if self.answer else None)
 
 
 def _difference(anomaly: Anomaly, sides: _Sides) -> Difference:
-    feature, data = sides.feature(anomaly.feature), sides.data(anomaly.feature)
+    feature = sides.feature(anomaly.feature)
+    seen = sides.seen(anomaly.feature, anomaly.split)
     what = _WHAT.get(anomaly.type, anomaly.type.lower().replace("_", " "))
-    new = new_values(feature, data, sides.schema) if what == "domain" else NewValues()
+    new = new_values(feature, seen, sides.schema) if what == "domain" else NewValues()
     is_few = what == "domain" and new.share <= sides.checks.new_values
     return Difference(
         feature=anomaly.feature,
         what=what,
         schema_says=schema_says(what, feature, sides.schema),
-        data_says=data_says(what, feature, data, new, anomaly.short),
+        data_says=data_says(what, seen, new, anomaly.short),
         stops=anomaly.severity == "error" and not is_few,
         splits=(anomaly.split,),
-        is_column=feature is not None or data is not None,
+        is_column=feature is not None or seen is not None,
         values=new.shown,
     )

@@ -18,6 +18,25 @@ SHOWN_VALUES = 10
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What one split's `rows` rows hold of a column.
+
+    `statistics` are TFDV's with NaN among the missing values, `whole` the range of whole numbers,
+    `at_fault` how many rows differ from the schema, where rows were asked.
+    """
+
+    statistics: Any
+    rows: int
+    whole: tuple[int, int] | None = None
+    at_fault: int | None = None
+
+    @property
+    def missing(self) -> int:
+        """How many rows have no value."""
+        return self.rows - int(_common(self.statistics).num_non_missing)
+
+
+@dataclass(frozen=True)
 class NewValues:
     """Texts that a domain lacks: how many, in which share of all rows, the most frequent ones."""
 
@@ -27,17 +46,16 @@ class NewValues:
     shown: tuple[str, ...] = ()
 
 
-def new_values(feature: Any, data: Any, schema: schema_pb2.Schema) -> NewValues:
+def new_values(feature: Any, seen: Seen | None, schema: schema_pb2.Schema) -> NewValues:
     """Count what the domain lacks; `exact` where the statistics list every text of the column."""
-    if feature is None or data is None:
+    if feature is None or seen is None:
         return NewValues()
-    known, strings = set(domain_of(feature, schema)), data.string_stats
+    known, strings = set(domain_of(feature, schema)), seen.statistics.string_stats
     buckets = [b for b in strings.rank_histogram.buckets if b.label not in known]
-    rows = strings.common_stats.num_non_missing + strings.common_stats.num_missing
     return NewValues(
-        number=len(buckets),
+        number=len(buckets) or int(bool(seen.at_fault)),
         exact=strings.unique <= len(strings.rank_histogram.buckets),
-        share=sum(bucket.sample_count for bucket in buckets) / max(rows, 1),
+        share=(seen.at_fault or 0) / max(seen.rows, 1),
         shown=tuple(bucket.label for bucket in buckets[:SHOWN_VALUES]),
     )
 
@@ -58,7 +76,7 @@ def schema_says(what: str, feature: Any, schema: schema_pb2.Schema) -> str:
         return _range(feature)
     if what == "shape":
         return _shape(feature)
-    return "otherwise"
+    return {"nan": "no NaN", "infinity": "finite numbers"}.get(what, "otherwise")
 
 
 def _type_name(feature: Any) -> str:
@@ -79,9 +97,14 @@ def _range(feature: Any) -> str:
     if feature.HasField("bool_domain"):
         return "0 to 1"
     domain = feature.int_domain if feature.HasField("int_domain") else feature.float_domain
-    low = f"{domain.min:.6g}" if domain.HasField("min") else "any"
-    high = f"{domain.max:.6g}" if domain.HasField("max") else "any"
+    low = _bound(domain.min) if domain.HasField("min") else "any"
+    high = _bound(domain.max) if domain.HasField("max") else "any"
     return f"{low} to {high}"
+
+
+def _bound(number: float) -> str:
+    """Return the end of a range; of a whole one every digit counts."""
+    return str(number) if isinstance(number, int) else f"{number:.6g}"
 
 
 def _shape(feature: Any) -> str:
@@ -91,26 +114,33 @@ def _shape(feature: Any) -> str:
     return f"{feature.value_count.min} to {feature.value_count.max} values"
 
 
-def data_says(what: str, feature: Any, data: Any, new: NewValues, short: str) -> str:
+def data_says(what: str, seen: Seen | None, new: NewValues, short: str) -> str:
     """Return what the data says; for what has no words here, TFDV's short ones, without values."""
-    if data is None:
+    if seen is None:
         return "no such column"
-    statistics = common_of(data)
-    total = statistics.num_non_missing + statistics.num_missing
-    present = f"in {_percent(statistics.num_non_missing / max(total, 1))} of the rows"
-    kind = statistics_pb2.FeatureNameStatistics.Type.Name(data.type)
+    kind = statistics_pb2.FeatureNameStatistics.Type.Name(seen.statistics.type)
     if what == "type":
         return "text" if kind == "STRING" else str(kind)
     if what == "new column":
-        return f"{'BYTES' if kind == 'STRING' else kind}, {present}"
+        present = (seen.rows - seen.missing) / max(seen.rows, 1)
+        return f"{'BYTES' if kind == 'STRING' else kind}, in {_percent(present)} of the rows"
     if what == "domain":
         least = "" if new.exact else "at least "
         return f"{least}{counted(new.number, 'new value')} in {_percent(new.share)} of the rows"
-    if what == "range" and data.HasField("num_stats"):
-        return f"{data.num_stats.min:.6g} to {data.num_stats.max:.6g}"
+    if what == "range" and seen.statistics.HasField("num_stats"):
+        numbers = seen.statistics.num_stats
+        low, high = seen.whole or (float(numbers.min), float(numbers.max))
+        return f"{_bound(low)} to {_bound(high)}"
     if what in ("presence", "shape"):
-        return f"missing in {_count(statistics.num_missing)} of {_count(total)} rows"
+        return f"missing in {_of_rows(seen.missing, seen.rows)}"
+    if what in ("nan", "infinity") and seen.at_fault is not None:
+        there = "NaN" if what == "nan" else "an infinite number"
+        return f"{there} in {_of_rows(seen.at_fault, seen.rows)}"
     return f"TFDV says: {short.lower()}"
+
+
+def _of_rows(number: int, rows: int) -> str:
+    return f"{_count(number)} of {_count(rows)} rows"
 
 
 def _count(number: int) -> str:
@@ -123,9 +153,9 @@ def _percent(share: float) -> str:
     return "99.9+ %" if text == "100" and share < 1 else f"{text} %"
 
 
-def common_of(data: Any) -> Any:
+def _common(statistics: Any) -> Any:
     """Return the counts that a column's statistics have whatever its type is."""
     for kind in ("num_stats", "string_stats", "bytes_stats"):
-        if data.HasField(kind):
-            return getattr(data, kind).common_stats
-    return data.struct_stats.common_stats
+        if statistics.HasField(kind):
+            return getattr(statistics, kind).common_stats
+    return statistics.struct_stats.common_stats

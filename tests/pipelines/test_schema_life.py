@@ -294,19 +294,27 @@ def test_an_environment_that_the_schema_does_not_know_is_refused(
 
 
 @slow
-def test_a_terminal_shows_ten_new_values_at_most_and_reads_none_as_markup(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_of_many_new_values_ten_are_shown() -> None:
     import pyarrow as pa
 
-    from components.core.data_settings import Checks
     from components.validate_examples.schema import parse_schema
-    from pipelines.schema_life.difference import differences
+    from pipelines.schema_life.words import Seen, new_values
 
-    names = [f"[red]new\x1b{number:02}" for number in range(30)]
-    table = pa.table({"[b]origin": pa.array(names * 4)})
-    schema = parse_schema('feature { name: "[b]origin" type: BYTES string_domain { value: "a" } }')
-    found = differences({"train": compute_statistics(table, "train")}, schema, Checks())
+    rows = pa.table({"origin": pa.array([f"new{number:02}" for number in range(30)] * 4)})
+    (statistics,) = compute_statistics(rows, "train").datasets[0].features
+    schema = parse_schema('feature { name: "origin" type: BYTES string_domain { value: "a" } }')
+    found = new_values(schema.feature[0], Seen(statistics, 120, at_fault=120), schema)
+    assert (found.number, found.exact, found.share, len(found.shown)) == (30, True, 1.0, 10)
+
+
+def test_a_terminal_shows_new_values_and_reads_none_as_markup(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from pipelines.schema_life.difference import Difference
+
+    names = tuple(f"[red]new\x1b{number:02}" for number in range(10))
+    said = "30 new values in 100 % of the rows"
+    found = [Difference("[b]origin", "new_values", "1 value", said, True, ("train",), True, names)]
     monkeypatch.setenv("COLUMNS", "400")
     screen = _Terminal()
     print_differences(found, "shop", screen)
@@ -319,7 +327,7 @@ def test_a_terminal_shows_ten_new_values_at_most_and_reads_none_as_markup(
 def test_the_helper_that_holds_tensorflow_back_shows_what_went_wrong(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    from pipelines.schema_life.use_case import _held_back
+    from pipelines.schema_life.window_data import _held_back
 
     with _held_back():
         os.write(2, b"a greeting\n")

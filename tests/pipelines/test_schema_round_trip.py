@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
 import pytest
-from computed_statistics import compute_statistics
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from schema_of_rows import window_of
 
 from components.core.data_settings import Checks
 from components.validate_examples.schema import parse_schema
@@ -17,9 +17,12 @@ from components.validate_examples.schema import parse_schema
 pytestmark = pytest.mark.slow
 ROWS = 12
 COLUMNS = {
-    "whole": (pa.int64(), st.integers(-3, 2**40)),
+    "whole": (
+        pa.int64(),
+        st.integers(-3, 2**40) | st.sampled_from([2**53 + 1, -(2**63), 2**63 - 1]),
+    ),
     "flag": (pa.int64(), st.integers(0, 1)),
-    "number": (pa.float64(), st.floats(-1e6, 1e6) | st.just(math.inf)),
+    "number": (pa.float64(), st.floats(-1e6, 1e6) | st.sampled_from([math.inf, math.nan])),
     "text": (pa.string(), st.text("aé[]", max_size=2)),
 }
 Splits = dict[str, dict[str, tuple[str, list[object]]]]
@@ -44,23 +47,12 @@ def splits(draw: st.DrawFn) -> Splits:
     }
 
 
-def _statistics(tables: Splits, listed: int | None = None) -> Mapping[str, object]:
-    return {
-        split: compute_statistics(
-            pa.table({n: pa.array(values, COLUMNS[k][0]) for n, (k, values) in columns.items()}),
-            split,
-            listed,
-        )
+def _data(tables: Splits, listed: int | None = None) -> Any:
+    made = {
+        split: pa.table({n: pa.array(values, COLUMNS[k][0]) for n, (k, values) in columns.items()})
         for split, columns in tables.items()
     }
-
-
-def _whole_ranges(tables: Splits) -> dict[str, tuple[int, int]]:
-    found: dict[str, list[int]] = {}
-    for columns in tables.values():
-        for name, (_, values) in columns.items():
-            found.setdefault(name, []).extend(v for v in values if isinstance(v, int))
-    return {name: (min(values), max(values)) for name, values in found.items() if values}
+    return window_of({"eval": next(iter(made.values())).slice(0, 0)} | made, "a", listed)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -71,20 +63,43 @@ def test_nothing_differs_after_infer_and_after_update(before: Splits, after: Spl
     from pipelines.schema_text import change as change_text
     from pipelines.schema_text import write
 
-    old, new = _statistics(before), _statistics(after)
+    old, new = _data(before), _data(after)
     for ranges in (False, True):
-        schema = change.infer(list(old.values()), "a")
+        schema = change.infer(old)
         if ranges:
-            schema = change.with_ranges(schema, list(old.values()), _whole_ranges(before))
-        assert differences(old, schema, Checks(), "training") == []
+            schema = change.with_ranges(schema, old)
+        assert _but_infinite(differences(old, schema, Checks(), "training")) == []
         found = differences(new, schema, Checks(), "training")
         names = {difference.feature for difference in found}
-        updated = change.update(schema, list(new.values()), found, names)
-        assert differences(new, updated, Checks(), "training") == []
+        updated = change.update(schema, new, found)
+        assert _but_infinite(differences(new, updated, Checks(), "training")) == []
         text = change_text(write(schema, "kept"), updated)
-        assert differences(new, parse_schema(text), Checks(), "training") == []
+        assert _but_infinite(differences(new, parse_schema(text), Checks(), "training")) == []
         untouched = [f for f in schema.feature if f.name not in names]
         assert all(f in updated.feature for f in untouched)
+
+
+def _but_infinite(found: list[Any]) -> list[Any]:
+    """Return the differences save infinite numbers, which no schema lets pass."""
+    return [difference for difference in found if difference.what != "infinity"]
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_a_column_without_a_value_in_one_split_may_be_missing_and_is_asked_about_still(
+    rows: int,
+) -> None:
+    from pipelines.schema_life import change
+    from pipelines.schema_life.difference import differences
+
+    full: Splits = {"train": {"t": ("text", ["a"] * 3)}, "eval": {"t": ("text", ["a"] * 3)}}
+    half: Splits = {"train": {"t": ("text", ["a"] * 3)}, "eval": {"t": ("text", [None] * rows)}}
+    data, old = _data(half), change.infer(_data(full))
+    for made in (change.infer(data), change.update(old, data, differences(data, old, Checks()))):
+        assert "DEPRECATED" not in str(made)
+        assert made.feature[0].presence.min_count == int(rows == 0)
+        assert differences(data, made, Checks()) == []
+        strange: Splits = {"train": {"t": ("text", ["x"])}, "eval": {"t": ("text", ["a"])}}
+        assert [one.what for one in differences(_data(strange), made, Checks())] == ["domain"]
 
 
 @pytest.mark.parametrize("listed", [None, 1000])
@@ -98,15 +113,14 @@ def test_many_new_values_are_one_difference_and_one_update(
 
     few = {"train": {"t": ("text", ["a", "b"] * 50)}}
     many = {"train": {"t": ("text", [f"v{n}" for n in range(distinct)] * 2)}}
-    schema = change.infer(list(_statistics(few).values()), "")
-    new = _statistics(many, listed)
+    schema = change.infer(_data(few))
+    new = _data(many, listed)
     is_all = listed is None or distinct <= listed
     (found,) = differences(new, schema, Checks())
-    share = "100" if is_all else "20"
-    said = f"{distinct if is_all else 'at least 1000'} new values in {share} % of the rows"
+    said = f"{distinct if is_all else 'at least 1000'} new values in 100 % of the rows"
     assert found.data_says == said
     assert found.stops
-    updated = change.update(schema, list(new.values()), [found], {"t"})
+    updated = change.update(schema, new, [found])
     values = [len(domain.value) for domain in updated.string_domain]
     assert values == ([distinct + 2] if is_all else [])
     assert updated.feature[0].domain == ("t" if is_all else "")
@@ -120,7 +134,7 @@ def test_one_rare_text_among_thousands_is_a_difference() -> None:
     domain = " ".join(f'value: "{text}"' for text in known)
     schema = parse_schema(f'feature {{ name: "t" type: BYTES string_domain {{ {domain} }} }}')
     tables: Splits = {"train": {"t": ("text", [*known * 2, "0"])}}
-    assert differences(_statistics(tables, 1000), schema, Checks()) == []
-    (found,) = differences(_statistics(tables), schema, Checks())
-    assert (found.what, found.values) == ("domain", ("0",))
-    assert found.data_says.startswith("1 new value in ")
+    for listed, least, shown in ((1000, "at least ", ()), (None, "", ("0",))):
+        (found,) = differences(_data(tables, listed), schema, Checks())
+        assert (found.what, found.values) == ("domain", shown)
+        assert found.data_says.startswith(f"{least}1 new value in ")
