@@ -79,8 +79,7 @@ def stopping_differences(examples: Path, schema: str) -> set[str]:
     from pipelines.schema_life.window_data import read_window
 
     found = differences(read_window(examples, Beam()), parse_schema(schema), Checks())
-    words = {"domain": "new_values"}
-    return {f"schema:{one.feature}:{words.get(one.what, one.what)}" for one in found if one.stops}
+    return {f"schema:{one.feature}:{one.what}" for one in found if one.stops}
 
 
 def failing_gates(examples: Path, schema: str) -> set[str]:

@@ -19,7 +19,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from components.core.data_settings import Checks
-from components.validate_examples.anomaly_kinds import kind_of
+from components.validate_examples.anomaly_kinds import WHOLE_SPLIT, kind_of
 from components.validate_examples.schema import environment_of
 from components.validate_examples.statistics import Statistics
 
@@ -86,10 +86,10 @@ def _own_severity(info: Any) -> str:
 
 
 def _infos(anomalies: anomalies_pb2.Anomalies) -> list[tuple[str, Any]]:
-    """Return (feature, info) sorted by name; what concerns the whole split goes by `dataset`."""
+    """Return (feature, info) sorted by name; what concerns the whole split goes by its name."""
     infos = sorted(
         (".".join(info.path.step) or name, info) for name, info in anomalies.anomaly_info.items()
     )
     if anomalies.HasField("dataset_anomaly_info"):
-        infos.append(("dataset", anomalies.dataset_anomaly_info))
+        infos.append((WHOLE_SPLIT, anomalies.dataset_anomaly_info))
     return infos

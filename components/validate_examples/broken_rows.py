@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.validate_examples.anomaly_kinds import kind_of
-from components.validate_examples.schema import domain_of
+from components.validate_examples.anomaly_kinds import SMALL, kind_of
+from components.validate_examples.broken_texts import Mask, broken_texts
+from components.validate_examples.schema import is_of_one_value, range_of
 
-Mask = Callable[[pa.ChunkedArray], pa.ChunkedArray]
-
-TOO_SMALL, TOO_BIG = "INT_TYPE_SMALL_INT", "INT_TYPE_BIG_INT"
-_SMALL = {TOO_SMALL, "FLOAT_TYPE_SMALL_FLOAT"}
 _INT64 = (-(2**63), 2**63 - 1)
 
 # As CSV is read: a number with a leading zero is text, and so are signs and spaces in between.
@@ -29,21 +25,23 @@ def broken(anomaly_type: str, feature: Any, schema: schema_pb2.Schema, column: s
     """Return which rows have an anomaly of a type, None where no row alone is at fault.
 
     `column` is the type that the feature has in the examples. An anomaly of a range has the rows
-    beyond one end of it; of 0 to 1 those beyond both, because TFDV lists one of the two. NaN is a
-    missing value, as it is to the transform.
+    beyond one end of it; of 0 or 1 all others, because TFDV lists one kind of them. NaN is a
+    missing value, as it is to the transform. A row has one value: where the schema asks for another
+    number of them, every row that has a value is at fault.
     """
     kind = kind_of(anomaly_type)
+    if kind == "shape" and not is_of_one_value(feature):
+        return pc.is_valid  # type: ignore[no-any-return]
     if kind in ("presence", "shape"):
         return lambda rows: pc.is_null(rows, nan_is_null=True)
     if kind == "type":
         return of_another_type(feature.type, column)
-    if kind == "new_values" and column == "string":
-        known = pa.array(domain_of(feature, schema), pa.string())
-        return lambda rows: _outside(rows, known)
-    if kind == "range" and column != "string":
-        if feature.HasField("bool_domain"):
-            return lambda rows: pc.or_(pc.less(rows, 0), pc.greater(rows, 1))
-        return _beyond(anomaly_type in _SMALL, feature, column)
+    if column == "string":
+        return broken_texts(anomaly_type, feature, schema)
+    if kind == "range" and feature.HasField("bool_domain"):
+        return _neither_0_nor_1
+    if kind == "range":
+        return _beyond(anomaly_type in SMALL, feature, column)
     if kind in ("nan", "infinity") and column == "float64":
         return pc.is_nan if kind == "nan" else pc.is_inf  # type: ignore[no-any-return]
     return None
@@ -63,12 +61,13 @@ def of_another_type(wanted: int, column: str) -> Mask | None:
     return None
 
 
+def _neither_0_nor_1(rows: pa.ChunkedArray) -> pa.ChunkedArray:
+    others = pc.and_(pc.not_equal(rows, 0), pc.not_equal(rows, 1))
+    return pc.and_(others, pc.equal(rows, rows))  # NaN equals nothing, and is missing
+
+
 def _not_whole(rows: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.or_(pc.not_equal(pc.floor(rows), rows), pc.is_inf(rows))
-
-
-def _outside(rows: pa.ChunkedArray, known: pa.Array) -> pa.ChunkedArray:
-    return pc.and_(pc.invert(pc.is_in(rows, value_set=known)), pc.is_valid(rows))
 
 
 def _beyond(is_low: bool, feature: Any, column: str) -> Mask:
@@ -87,13 +86,3 @@ def has_whole_range(feature: Any, column: str) -> bool:
     """
     of_whole = feature.type == schema_pb2.INT and feature.HasField("int_domain")
     return of_whole and column == "int64"
-
-
-def range_of(feature: Any) -> tuple[float, float]:
-    """Return the bounds of a numeric domain, whole ones as int; an infinity stands for no bound."""
-    if feature.HasField("bool_domain"):
-        return 0, 1
-    domain = feature.int_domain if feature.HasField("int_domain") else feature.float_domain
-    low = domain.min if domain.HasField("min") else float("-inf")
-    high = domain.max if domain.HasField("max") else float("inf")
-    return low, high

@@ -18,7 +18,7 @@ from components.core.data_settings import SPAN_PATTERN, Checks, Source, Window
 from components.core.errors import SettingsError
 from components.core.examples import SPLITS
 from components.core.words import nearest
-from components.validate_examples.anomaly_kinds import NEW_COLUMN, every_kind
+from components.validate_examples.anomaly_kinds import NEW_COLUMN, WHOLE_SPLIT, every_kind
 from components.validate_examples.comparators import comparators
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 ALL_SPLITS = "all splits"
 _ON_SCHEMA, _LEAKAGE = "schema:", "leakage:"
-_WHOLE_SPLIT = "dataset"  # what TFDV calls an anomaly of no single column
 _BETWEEN_SPANS = ("drift", "label_shift")
 
 
@@ -95,7 +94,7 @@ class DataGates:
 
     def _of_schema(self) -> Iterator[str]:
         kinds = [kind for kind in every_kind() if kind != NEW_COLUMN]
-        for column in [*sorted(self._columns()), _WHOLE_SPLIT]:
+        for column in [*sorted(self._columns()), WHOLE_SPLIT]:
             yield from (f"{_ON_SCHEMA}{column}:{kind}" for kind in kinds)
 
     def _columns(self) -> Iterable[str]:

@@ -69,6 +69,38 @@ def domain_of(feature: Any, schema: schema_pb2.Schema) -> list[str]:
     return [v for d in schema.string_domain if d.name == feature.domain for v in d.value]
 
 
+def truths_of(feature: Any) -> list[str]:
+    """Return the two texts of a text feature's `bool_domain`."""
+    return [feature.bool_domain.true_value, feature.bool_domain.false_value]
+
+
+def range_of(feature: Any) -> tuple[float, float]:
+    """Return the bounds of a numeric domain, whole ones as int; an infinity stands for no bound."""
+    if feature.HasField("bool_domain"):
+        return 0, 1
+    domain = feature.int_domain if feature.HasField("int_domain") else feature.float_domain
+    low = domain.min if domain.HasField("min") else float("-inf")
+    high = domain.max if domain.HasField("max") else float("inf")
+    return low, high
+
+
+def is_of_one_value(feature: Any) -> bool:
+    """Say whether a schema asks for one value a row, which is what an example has."""
+    sizes = [dimension.size for dimension in feature.shape.dim]
+    counts = feature.value_count
+    least, most = counts.min, counts.max if counts.HasField("max") else 1
+    one_by_count = not feature.HasField("value_count") or least <= 1 <= most
+    return all(size == 1 for size in sizes) and one_by_count
+
+
+def shape_words(feature: Any) -> str:
+    """Return how many values a row is to have, in words."""
+    sizes = [dimension.size for dimension in feature.shape.dim]
+    if feature.HasField("shape"):
+        return "one value in every row" if is_of_one_value(feature) else f"shape {sizes}"
+    return f"{feature.value_count.min} to {feature.value_count.max} values in a row"
+
+
 def environment_of(schema: schema_pb2.Schema, asked: str | None = None) -> str | None:
     """Return the environment to hold examples against: the one asked for, else training.
 

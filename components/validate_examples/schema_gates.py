@@ -20,15 +20,32 @@ from components.core.examples import SPLITS, ExamplesManifest
 from components.core.outcome import Gate
 from components.core.words import counted
 from components.validate_examples.anomalies import Anomaly
-from components.validate_examples.broken_rows import broken, range_of
+from components.validate_examples.anomaly_kinds import (
+    EXPECTED_TEXTS,
+    WHOLE_SPLIT,
+)
+from components.validate_examples.broken_rows import broken
 from components.validate_examples.findings import Finding
 from components.validate_examples.rows import SHOWN, Answer, Question
-from components.validate_examples.schema import domain_of
+from components.validate_examples.schema import (
+    domain_of,
+    is_of_one_value,
+    range_of,
+    shape_words,
+)
 from components.validate_examples.unlisted import is_for_rows_to_say, is_there, may_be_there
 
 _WORDS = {
     "missing_column": ("a column of this name", "there is none"),
     "new_column": ("a column that the schema knows", "the schema does not know it"),
+}
+
+_OF_SCHEMA = {
+    "DOMAIN_INVALID_FOR_TYPE",
+    "FEATURE_MISSING_TYPE",
+    "INVALID_DOMAIN_SPECIFICATION",
+    "INVALID_SCHEMA_SPECIFICATION",
+    "BOOL_TYPE_INVALID_CONFIG",
 }
 
 
@@ -114,9 +131,9 @@ class SchemaGates:
         feature = self._features.get(anomaly.feature)
         if kind == "type" and feature is not None:
             found = self._manifest.columns.get(anomaly.feature, "another")
-            return Finding(gate, self._expected(kind, feature), f"found {found}")
-        said = f"TFDV's {anomaly.type}: {anomaly.short.lower()}"
-        return Finding(gate, "what the schema says", said)
+            return Finding(gate, self._expected(kind, feature), f"found {found} in every row")
+        said = f"TFDV's {anomaly.type}: {anomaly.short.lower().rstrip('.: ')}"
+        return Finding(gate, "what the schema says", f"{said}; {_of_no_row(anomaly)}")
 
     def _by_share(self, gate: Gate, anomaly: Anomaly, answer: Answer) -> Finding | None:
         """Return the finding by the share of rows; None where that would not say what TFDV says.
@@ -126,7 +143,7 @@ class SchemaGates:
         """
         kind, feature = anomaly.kind, self._features[anomaly.feature]
         share = answer.count / gate.n if gate.n else 1.0
-        if kind in ("presence", "shape"):
+        if kind == "presence" or (kind == "shape" and is_of_one_value(feature)):
             least = 1.0 if kind == "shape" else feature.presence.min_fraction
             present = (gate.n - answer.count) / gate.n if gate.n else 0.0
             judged = replace(
@@ -140,7 +157,7 @@ class SchemaGates:
             judged = replace(gate, metric="share", value=share, operator="<=", threshold=limit)
             rest = f" in all but a share of {limit:g} of the rows" if limit else ""
             expected = f"{self._expected(kind, feature)}{rest}"
-            words = expected, f"found {self._others(anomaly)} in {counted(answer.count, 'row')}"
+            words = expected, f"found {self._found(anomaly)} in {counted(answer.count, 'row')}"
         if judged.passed and not (kind == "new_values" and answer.count):
             return None
         return Finding(judged, *words, tuple(answer.first))
@@ -149,19 +166,33 @@ class SchemaGates:
         if kind == "new_values":
             return f"one of {counted(len(domain_of(feature, self._schema)), 'known value')}"
         if kind == "range":
+            if feature.HasField("bool_domain"):
+                return "0 or 1"
             low, high = map(_bound, range_of(feature))
             return f"values from {low} to {high}"
         if kind == "type":
             return f"type {schema_pb2.FeatureType.Name(feature.type)}"
-        return "finite numbers"
+        if kind == "shape":
+            return shape_words(feature)
+        return EXPECTED_TEXTS.get(kind, "finite numbers")
 
-    def _others(self, anomaly: Anomaly) -> str:
+    def _found(self, anomaly: Anomaly) -> str:
         """Return what was found instead; of a type the column's, and what made it so."""
+        if anomaly.kind == "shape":
+            return "one value"
         if anomaly.kind != "type":
             return "others"
         whole = self._features[anomaly.feature].type == schema_pb2.INT
         found = self._manifest.columns[anomaly.feature]
         return f"{found}, with what is no {'whole number' if whole else 'number'}"
+
+
+def _of_no_row(anomaly: Anomaly) -> str:
+    """Return what an anomaly is about that no row alone is at fault for."""
+    if anomaly.type in _OF_SCHEMA:
+        return "it is about the schema itself, so no row is shown"
+    what = "split" if anomaly.feature == WHOLE_SPLIT else "column"
+    return f"it is about the {what} as a whole, so no row is shown"
 
 
 def _by_number(gate: Gate, least: int, answer: Answer) -> tuple[Gate, tuple[str, str]]:

@@ -23,8 +23,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from components.core.data_settings import Checks
 from components.core.examples import SPLITS, ExamplesManifest
 from components.validate_examples.anomalies import Anomaly
-from components.validate_examples.anomaly_kinds import NEW_VALUES
-from components.validate_examples.broken_rows import TOO_BIG, TOO_SMALL, has_whole_range
+from components.validate_examples.anomaly_kinds import NEW_VALUES, TOO_BIG, TOO_SMALL
+from components.validate_examples.broken_rows import has_whole_range
 from components.validate_examples.rows import Answer
 from components.validate_examples.schema import domain_of, is_validated
 

@@ -13,7 +13,7 @@ Rules:
 4. the facts are those of a run's gates (window_data.py): NaN is a missing value, and the ends of an
    `int_domain` are the whole numbers of the rows, which TFDV knows as doubles.
 
-TFDV infers no range of numbers, save 0 to 1; `with_ranges` adds those that were found.
+TFDV infers no range of numbers, save 0 or 1; `with_ranges` adds those that were found.
 This module imports TFDV: import it inside functions only.
 """
 
@@ -26,6 +26,7 @@ from typing import Any
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.validate_examples.anomaly_kinds import NEW_COLUMN
 from components.validate_examples.page_features import name_of
 from components.validate_examples.schema import SERVING, TRAINING
 from components.validate_examples.statistics import Statistics
@@ -135,7 +136,7 @@ def update(
     changed, inferred = _copy(schema), _inferred(data)
     names = {difference.feature for difference in found}
     for difference in found:
-        if difference.what in ("type", "new column"):
+        if difference.what in ("type", NEW_COLUMN):
             _take_inferred(changed, inferred, difference.feature)
     for statistics in _rounds(data):
         updated = tfdv.update_schema(changed, statistics)

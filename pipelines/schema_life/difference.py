@@ -27,41 +27,13 @@ from components.validate_examples.schema_gates import SchemaGates
 from pipelines.schema_life.window_data import WindowData
 from pipelines.schema_life.words import NewValues, Seen, data_says, new_values, schema_says
 
-_RANGE = {
-    "INT_TYPE_SMALL_INT",
-    "INT_TYPE_BIG_INT",
-    "FLOAT_TYPE_SMALL_FLOAT",
-    "FLOAT_TYPE_BIG_FLOAT",
-    "BOOL_TYPE_SMALL_INT",
-    "BOOL_TYPE_BIG_INT",
-    "BOOL_TYPE_UNEXPECTED_FLOAT",
-}
-_PRESENCE = {
-    "FEATURE_TYPE_LOW_FRACTION_PRESENT",
-    "FEATURE_TYPE_LOW_NUMBER_PRESENT",
-    "FEATURE_TYPE_NOT_PRESENT",
-}
-_SHAPE = {
-    "INVALID_FEATURE_SHAPE",
-    "FEATURE_TYPE_HIGH_NUMBER_VALUES",
-    "FEATURE_TYPE_LOW_NUMBER_VALUES",
-}
-_WHAT = {
-    "SCHEMA_NEW_COLUMN": "new column",
-    "SCHEMA_MISSING_COLUMN": "missing column",
-    "UNEXPECTED_DATA_TYPE": "type",
-    "ENUM_TYPE_UNEXPECTED_STRING_VALUES": "domain",
-    **dict.fromkeys(_RANGE, "range"),
-    **dict.fromkeys(_PRESENCE, "presence"),
-    **dict.fromkeys(_SHAPE, "shape"),
-    "FLOAT_TYPE_HAS_NAN": "nan",
-    "FLOAT_TYPE_HAS_INF": "infinity",
-}
-
 
 @dataclass(frozen=True)
 class Difference:
-    """One difference of a feature, in one split or in several; of no column, of whole splits."""
+    """One difference of a feature, in one split or in several; of no column, of whole splits.
+
+    `what` is the kind of anomaly, as gates and waivers call it.
+    """
 
     feature: str
     what: str
@@ -142,14 +114,14 @@ class _Sides:
 def _difference(anomaly: Anomaly, sides: _Sides) -> Difference:
     feature = sides.feature(anomaly.feature)
     seen = sides.seen(anomaly.feature, anomaly.split)
-    what = _WHAT.get(anomaly.type, anomaly.type.lower().replace("_", " "))
-    new = new_values(feature, seen, sides.schema) if what == "domain" else NewValues()
-    is_few = what == "domain" and new.share <= sides.checks.new_values
+    what = anomaly.kind
+    new = new_values(feature, seen, sides.schema) if what == "new_values" else NewValues()
+    is_few = what == "new_values" and new.share <= sides.checks.new_values
     return Difference(
         feature=anomaly.feature,
         what=what,
         schema_says=schema_says(what, feature, sides.schema),
-        data_says=data_says(what, seen, new, anomaly.short),
+        data_says=data_says(what, feature, seen, new, anomaly.short),
         stops=anomaly.severity == "error" and not is_few,
         splits=(anomaly.split,),
         is_column=feature is not None or seen is not None,

@@ -12,7 +12,8 @@ from typing import Any
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from components.core.words import counted
-from components.validate_examples.schema import domain_of
+from components.validate_examples.anomaly_kinds import EXPECTED_TEXTS, NEW_COLUMN
+from components.validate_examples.schema import domain_of, is_of_one_value, shape_words
 
 SHOWN_VALUES = 10
 
@@ -64,19 +65,20 @@ def schema_says(what: str, feature: Any, schema: schema_pb2.Schema) -> str:
     """Return what the schema says where `what` differs; `feature` is None for a new column."""
     if feature is None:
         return "no such column"
-    if what == "new column":  # the schema has it, for another environment
+    if what == NEW_COLUMN:  # the schema has it, for another environment
         return f"not in {', '.join(feature.not_in_environment) or 'this environment'}"
-    if what in ("type", "missing column"):
+    if what in ("type", "missing_column"):
         return _type_name(feature)
     if what == "presence":
         return _presence(feature)
-    if what == "domain":
+    if what == "new_values":
         return counted(len(domain_of(feature, schema)), "value")
     if what == "range":
         return _range(feature)
     if what == "shape":
-        return _shape(feature)
-    return {"nan": "no NaN", "infinity": "finite numbers"}.get(what, "otherwise")
+        return shape_words(feature)
+    finite = {"nan": "no NaN", "infinity": "finite numbers"}
+    return finite.get(what) or EXPECTED_TEXTS.get(what, "otherwise")
 
 
 def _type_name(feature: Any) -> str:
@@ -95,7 +97,7 @@ def _presence(feature: Any) -> str:
 
 def _range(feature: Any) -> str:
     if feature.HasField("bool_domain"):
-        return "0 to 1"
+        return "0 or 1"
     domain = feature.int_domain if feature.HasField("int_domain") else feature.float_domain
     low = _bound(domain.min) if domain.HasField("min") else "any"
     high = _bound(domain.max) if domain.HasField("max") else "any"
@@ -107,35 +109,32 @@ def _bound(number: float) -> str:
     return str(number) if isinstance(number, int) else f"{number:.6g}"
 
 
-def _shape(feature: Any) -> str:
-    if feature.HasField("shape"):
-        sizes = [dimension.size for dimension in feature.shape.dim]
-        return "one value in every row" if sizes == [1] else f"shape {sizes}"
-    return f"{feature.value_count.min} to {feature.value_count.max} values"
-
-
-def data_says(what: str, seen: Seen | None, new: NewValues, short: str) -> str:
+def data_says(what: str, feature: Any, seen: Seen | None, new: NewValues, short: str) -> str:
     """Return what the data says; for what has no words here, TFDV's short ones, without values."""
     if seen is None:
         return "no such column"
     kind = statistics_pb2.FeatureNameStatistics.Type.Name(seen.statistics.type)
     if what == "type":
         return "text" if kind == "STRING" else str(kind)
-    if what == "new column":
+    if what == NEW_COLUMN:
         present = (seen.rows - seen.missing) / max(seen.rows, 1)
         return f"{'BYTES' if kind == 'STRING' else kind}, in {_percent(present)} of the rows"
-    if what == "domain":
+    if what == "new_values":
         least = "" if new.exact else "at least "
         return f"{least}{counted(new.number, 'new value')} in {_percent(new.share)} of the rows"
     if what == "range" and seen.statistics.HasField("num_stats"):
         numbers = seen.statistics.num_stats
         low, high = seen.whole or (float(numbers.min), float(numbers.max))
         return f"{_bound(low)} to {_bound(high)}"
+    if what == "shape" and not is_of_one_value(feature):
+        return "one value in a row"
     if what in ("presence", "shape"):
         return f"missing in {_of_rows(seen.missing, seen.rows)}"
     if what in ("nan", "infinity") and seen.at_fault is not None:
         there = "NaN" if what == "nan" else "an infinite number"
         return f"{there} in {_of_rows(seen.at_fault, seen.rows)}"
+    if seen.at_fault:
+        return f"others in {_of_rows(seen.at_fault, seen.rows)}"
     return f"TFDV says: {short.lower()}"
 
 

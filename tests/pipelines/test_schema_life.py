@@ -141,10 +141,10 @@ def test_a_review_says_every_difference_and_no_value(
         ("distance", "presence"),
         ("distance", "shape"),
         ("distance", "type"),
-        ("extra", "new column"),
-        ("origin", "domain"),
+        ("extra", "new_column"),
+        ("origin", "new_values"),
     }
-    domain = next(one for one in found if one["what"] == "domain")
+    domain = next(one for one in found if one["what"] == "new_values")
     assert domain["schema_says"] == "2 values"
     assert domain["data_says"] == "1 new value in 50 % of the rows"
     assert domain["splits"] == ["train", "eval"]
@@ -171,7 +171,7 @@ def test_a_review_sees_every_text_of_a_domain(
     (shop / "shop.pbtxt").write_text(schema)
     main(["schema", "review", str(shop), "--json"])
     answer = json.loads(capsys.readouterr().out)
-    found = [one for one in answer["differences"] if one["what"] == "domain"]
+    found = [one for one in answer["differences"] if one["what"] == "new_values"]
     assert [(one["feature"], one["splits"]) for one in found] == [("origin", ["eval"])]
     assert found[0]["data_says"].startswith("1 new value in 0.06")
 
@@ -276,7 +276,7 @@ def test_a_column_that_is_gone_is_asked_for_no_more(
     capsys.readouterr()
     assert main(["schema", "review", str(shop)]) == 3
     said = capsys.readouterr().out
-    assert "distance: missing column: schema INT; data no such column" in said
+    assert "distance: missing_column: schema INT; data no such column" in said
     assert main(["schema", "update", str(shop), "--all", "--yes"]) == 0
     assert "lifecycle_stage: DEPRECATED" in (shop / "shop.pbtxt").read_text()
     assert main(["schema", "review", str(shop)]) == 0

@@ -99,7 +99,7 @@ def test_a_column_without_a_value_in_one_split_may_be_missing_and_is_asked_about
         assert made.feature[0].presence.min_count == int(rows == 0)
         assert differences(data, made, Checks()) == []
         strange: Splits = {"train": {"t": ("text", ["x"])}, "eval": {"t": ("text", ["a"])}}
-        assert [one.what for one in differences(_data(strange), made, Checks())] == ["domain"]
+        assert [one.what for one in differences(_data(strange), made, Checks())] == ["new_values"]
 
 
 @pytest.mark.parametrize("listed", [None, 1000])
@@ -136,5 +136,5 @@ def test_one_rare_text_among_thousands_is_a_difference() -> None:
     tables: Splits = {"train": {"t": ("text", [*known * 2, "0"])}}
     for listed, least, shown in ((1000, "at least ", ()), (None, "", ("0",))):
         (found,) = differences(_data(tables, listed), schema, Checks())
-        assert (found.what, found.values) == ("domain", shown)
+        assert (found.what, found.values) == ("new_values", shown)
         assert found.data_says.startswith(f"{least}1 new value in ")

@@ -317,7 +317,7 @@ def test_a_number_outside_its_range_of_0_to_1_is_counted(
 
     error = failing(small_settings({"schema": schema}), examples)
 
-    words = "schema:number:range in train: expected values from 0 to 1, found others in 4 rows"
+    words = "schema:number:range in train: expected 0 or 1, found others in 4 rows"
     first, second = (f"rows 8, 9 of examples train/2013-0{month}" for month in (1, 2))
     assert f"{words} ({first}, {second}, counted from 0)" in error.message
 
