@@ -59,6 +59,7 @@ def training(
             source=source,
             schema=schema,
             beam=beam,
+            train=train,
             examples=examples.outputs["examples"],
             validation=validation.outputs["validation"],
         )

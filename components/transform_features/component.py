@@ -12,6 +12,7 @@ def transform_features(
     source: dict,  # type: ignore[type-arg]
     schema: str,
     beam: dict,  # type: ignore[type-arg]
+    train: dict,  # type: ignore[type-arg]
     examples: dsl.Input[dsl.Dataset],
     validation: dsl.Input[dsl.Artifact],
     transform_graph: dsl.Output[dsl.Model],
@@ -24,7 +25,13 @@ def transform_features(
     run_stage(
         step,
         run=run,
-        parameters={"transform": transform, "source": source, "schema": schema, "beam": beam},
+        parameters={
+            "transform": transform,
+            "source": source,
+            "schema": schema,
+            "beam": beam,
+            "train": train,
+        },
         inputs={"examples": examples, "validation": validation},
         outputs={"transform_graph": transform_graph, "features": features},
     )

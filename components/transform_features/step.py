@@ -3,7 +3,8 @@
 Rules:
 1. deny unless a PASS exists: without a validation that passed, for these very examples and this
    schema, nothing is done;
-2. the transform is fitted on the training split alone;
+2. the transform is fitted on the training split alone; where models get a SavedModel, columns that
+   it cannot name are refused first: which a preprocessing_fn reads, nothing before can tell;
 3. rows in are rows out, in their order, or the stage fails;
 4. the ONNX form must give TFT's features on every evaluation row and on hand-made edge rows.
 
@@ -17,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from components.core.artifacts import read_json, tree_digest
 from components.core.canonical import sha256_bytes, sha256_file
@@ -26,7 +27,8 @@ from components.core.errors import GateError, IntegrityError
 from components.core.examples import ExamplesManifest
 from components.core.features import FeatureSpec
 from components.core.outcome import Outcome
-from components.core.settings import Section
+from components.core.settings import Section, Train
+from components.core.signature_names import require_signature_names
 from components.transform_features.fitted import FILE_NAME as FITTED_NAME
 from components.transform_features.recipe import Fitted, Recipe, recipe_of
 from components.transform_features.rows import require_values
@@ -35,12 +37,24 @@ if TYPE_CHECKING:
     from components.transform_features.materialize import Agreement
 
 
+class TrainedForms(Section):
+    """Of the settings of the training only the forms that a model gets."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    forms: tuple[str, ...] = Train().forms
+
+
 class TransformSettings(Section):
-    """The transform, its engine, and the schema that the examples were validated against."""
+    """The transform, its engine, and the schema that the examples were validated against.
+
+    `train` says whether columns must have names that a SavedModel can have.
+    """
 
     transform: Transform
     source: Source
     beam: Beam
+    train: TrainedForms = TrainedForms()
     schema_text: str = Field(alias="schema")
 
     def user_modules(self) -> list[str]:
@@ -65,6 +79,8 @@ def transform_features(
     require_validated(examples, validation, settings.schema_text)
     manifest = ExamplesManifest.read(examples)
     recipe = recipe_of(settings.transform, settings.source, manifest)
+    if "saved_model" in settings.train.forms:
+        require_signature_names(recipe.inputs)
     require_values(examples, manifest, recipe.inputs)
     with (
         recipe.naming_the_line(),
