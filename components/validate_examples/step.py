@@ -17,7 +17,6 @@ What stopped a run can be read in validation.json and SchemaDiff.pb of the faile
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +26,10 @@ from components.core.artifacts import tree_digest, write_json
 from components.core.canonical import sha256_bytes
 from components.core.data_settings import Beam, Checks, Source, Transform
 from components.core.examples import SPLITS, ExamplesManifest
-from components.core.outcome import Gate, Outcome
+from components.core.outcome import Outcome
 from components.core.settings import Section
+from components.validate_examples.applied_waivers import AppliedWaivers
 from components.validate_examples.comparators import with_comparators
-from components.validate_examples.findings import Finding, failed, require_passing
 from components.validate_examples.gates import (
     check_classes,
     check_label_shift,
@@ -43,22 +42,12 @@ from components.validate_examples.names import (
     check_names,
     check_severities,
 )
-from components.waivers import (
-    Judged,
-    Scope,
-    Waiver,
-    day_of_run,
-    judge,
-    keys_folder,
-    trusted_keys,
-    waive,
-)
+from components.validate_examples.verdict import Found, Verdict
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0.schema_pb2 import Schema
 
     from components.validate_examples.anomalies import Anomaly
-    from components.validate_examples.rows import Scanned
     from components.validate_examples.statistics import StatisticsSet
 
 
@@ -93,15 +82,31 @@ def validate_examples(
     *, settings: ValidateSettings, examples: Path, statistics: Path, validation: Path
 ) -> Outcome:
     """Compute statistics, check every gate, and raise GateError unless all of them let go on."""
-    from components.validate_examples.anomalies import required_columns
-    from components.validate_examples.facets import write_facets
-    from components.validate_examples.page import write_page
     from components.validate_examples.schema import parse_schema
-    from components.validate_examples.statistics import compute_all, write_all
 
     schema = parse_schema(settings.schema_text)
-    check_severities(settings.checks)
     manifest = ExamplesManifest.read(examples)
+    _check_names(settings, schema, manifest)
+    schema_sha256 = settings.schema_sha256
+    waivers = AppliedWaivers.of_run(settings.waivers, settings.run, schema_sha256)
+    spans = len({shard.span for shard in manifest.shards})
+    checks = with_comparators(settings.checks, schema, spans)
+    settings = settings.model_copy(update={"checks": checks})
+    computed = _statistics(settings.beam, examples, manifest, statistics)
+    listed = _anomalies(computed, schema, checks, validation)
+    found = _found(settings, examples, manifest, computed, (schema, listed))
+    verdict = Verdict(tree_digest(examples), schema_sha256, manifest, found, waivers)
+    write_json(validation / "validation.json", verdict.to_dict())
+    verdict.require_passing()
+    gates = tuple(finding.gate for finding in verdict.findings)
+    return Outcome(facts=verdict.facts(), gates=gates)
+
+
+def _check_names(settings: ValidateSettings, schema: Schema, manifest: ExamplesManifest) -> None:
+    """Raise SettingsError for what the settings name and nothing has (rule 2)."""
+    from components.validate_examples.anomalies import required_columns
+
+    check_severities(settings.checks)
     check_names(
         manifest,
         checks=settings.checks,
@@ -110,63 +115,21 @@ def validate_examples(
         slices=settings.evaluate.slices,
         required=required_columns(schema, settings.checks),
     )
-    waivers = _waivers(settings)
-    spans = len({shard.span for shard in manifest.shards})
-    checks = with_comparators(settings.checks, schema, spans)
-    settings = settings.model_copy(update={"checks": checks})
-    computed = compute_all(examples, manifest, settings.beam)
-    write_all(statistics, computed)
-    write_page(statistics, computed, manifest)
-    write_facets(statistics, computed.splits)
-    listed = _anomalies(computed, schema, settings.checks, validation)
-    findings, scanned, anomalies = _findings(
-        settings, examples, manifest, computed, (schema, listed)
-    )
-    findings = [replace(item, gate=waive(item.gate, waivers)) for item in findings]
-    verdict = {
-        "version": 1,
-        "passed": all(finding.gate.accepted for finding in findings),
-        "examples_sha256": tree_digest(examples),
-        "schema_sha256": settings.schema_sha256,
-        "gates": [finding.gate.to_dict() for finding in findings],
-        "failed": [finding.to_dict() for finding in failed(findings)],
-        "waivers": [item.to_dict() for item in waivers],
-        "duplicates": {"rows": scanned.repeats.count, "share": scanned.repeats.share},
-        "anomalies": [anomaly.to_dict() for anomaly in anomalies],
-    }
-    write_json(validation / "validation.json", verdict)
-    facts = _facts(settings, manifest, findings, scanned)
-    facts |= {"anomalies": len(anomalies)} | _of_waivers(settings, waivers)
-    require_passing(findings, _without_effect(waivers, findings), facts)
-    return Outcome(facts=facts, gates=tuple(finding.gate for finding in findings))
 
 
-def _without_effect(waivers: Sequence[Judged], findings: Sequence[Finding]) -> dict[str, str]:
-    """Return why a waiver did nothing, by its digest: refused, or about nothing that failed."""
-    failing = [finding.gate for finding in findings if not finding.gate.passed]
-    why = {item.sha256: _why_idle(item.waiver, failing) for item in waivers if item.waiver}
-    return {sha256: words for sha256, words in why.items() if words} | {
-        item.sha256: item.refused for item in waivers if item.refused
-    }
+def _statistics(
+    beam: Beam, examples: Path, manifest: ExamplesManifest, folder: Path
+) -> StatisticsSet:
+    """Compute the statistics of every split and span, and write them with both pages of them."""
+    from components.validate_examples.facets import write_facets
+    from components.validate_examples.page import write_page
+    from components.validate_examples.statistics import compute_all, write_all
 
-
-def _why_idle(waiver: Waiver, failing: Sequence[Gate]) -> str | None:
-    """Return why a waiver covers none of the gates that failed, None where it covers one."""
-    if any(map(waiver.covers, failing)):
-        return None
-    if slices := [gate.slice for gate in failing if gate.name == waiver.gate]:
-        return f"{waiver.gate} failed, but not in {waiver.slice}: it failed in {', '.join(slices)}"
-    return f"{waiver.gate} is no gate that failed"
-
-
-def _waivers(settings: ValidateSettings) -> list[Judged]:
-    """Judge the waivers by the keys that are trusted here, before any gate is known."""
-    if not settings.waivers:
-        return []
-    trusted = trusted_keys(keys_folder())
-    use_case = str(settings.run.get("name", ""))
-    scope = Scope(use_case, settings.schema_sha256, day_of_run(settings.run))
-    return [judge(text, trusted, scope) for text in settings.waivers]
+    computed = compute_all(examples, manifest, beam)
+    write_all(folder, computed)
+    write_page(folder, computed, manifest)
+    write_facets(folder, computed.splits)
+    return computed
 
 
 def _anomalies(
@@ -186,17 +149,14 @@ def _anomalies(
     return found
 
 
-def _findings(
+def _found(
     settings: ValidateSettings,
     examples: Path,
     manifest: ExamplesManifest,
     computed: StatisticsSet,
     against: tuple[Schema, Sequence[Anomaly]],
-) -> tuple[list[Finding], Scanned, list[Anomaly]]:
-    """Read the rows once and judge every gate; `against` is the schema and TFDV's anomalies.
-
-    Returns also the anomalies that count: TFDV's and those that the rows show.
-    """
+) -> Found:
+    """Read the rows once and judge every gate; `against` is the schema and TFDV's anomalies."""
     from components.validate_examples.drift import check_drift, check_skew
     from components.validate_examples.rows import scan
     from components.validate_examples.schema_gates import SchemaGates
@@ -216,35 +176,4 @@ def _findings(
         *check_label_shift(scanned.spans, scanned.splits, label, checks),
         *check_repeats(share, rows, scanned.repeated, checks),
     ]
-    return findings, scanned, on_schema.anomalies(scanned.answers)
-
-
-def _facts(
-    settings: ValidateSettings,
-    manifest: ExamplesManifest,
-    findings: Sequence[Finding],
-    scanned: Scanned,
-) -> dict[str, Any]:
-    """Return what the record says beside the gates, whether they passed or not."""
-    missed = failed(findings)
-    return {
-        "rows_by_split": {split: counted.rows for split, counted in scanned.splits.items()},
-        "schema_sha256": settings.schema_sha256,
-        "card_sha256": manifest.card_sha256,
-        "gates_checked": len(findings),
-        "gates_failed": len(missed),
-        "gates_waived": sum(finding.gate.accepted for finding in missed),
-        "duplicate_rows": scanned.repeats.count,
-        "duplicate_share": scanned.repeats.share,
-    }
-
-
-def _of_waivers(settings: ValidateSettings, waivers: Sequence[Judged]) -> dict[str, Any]:
-    """Return what the record says of the waivers, where there is one."""
-    if not waivers:
-        return {}
-    day = day_of_run(settings.run)
-    return {
-        "waivers": [item.to_dict() for item in waivers],
-        "waivers_judged_on": day.isoformat() if day else None,
-    }
+    return Found(findings, scanned, on_schema.anomalies(scanned.answers))
