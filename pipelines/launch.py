@@ -1,7 +1,7 @@
 """Prepare a run and launch it: from settings to a run folder with a sealed record.
 
 Rules:
-1. everything that can fail is tried before anything is written: see pipelines/preflight.py;
+1. everything that can fail is tried before anything is written: see pipelines/preflight;
    preparing needs no place to write, so a plan can be made anywhere;
 2. what changes outside the run (source files, the champion) becomes a digest in the arguments;
 3. stages that the plan expects in the cache run without their framework; a wrong expectation
@@ -29,12 +29,13 @@ from components.core.canonical import sha256_bytes
 from components.core.errors import DataError, PlatformError, SettingsError, TandemError
 from components.core.imports import recall, remember
 from components.core.sources import SOURCES_VARIABLE, use_sources
-from pipelines import preflight
 from pipelines.champion import resolve
 from pipelines.compiler import keep, kept_or_compiled
 from pipelines.home import Home
 from pipelines.identity import run_identity
 from pipelines.plan import TaskPlan, Verdict, code_of_run, plan_run
+from pipelines.preflight.checks import check_before_run
+from pipelines.preflight.machine import check_disk, check_packages
 from pipelines.runners.ir import Pipeline, parse_pipeline
 from pipelines.runners.local import execute
 from pipelines.runners.preload import LIGHT, server_of
@@ -88,7 +89,7 @@ def prepare(loaded: LoadedSettings, settings_file: Path, home: Home, *, cache: b
     """Check everything, compile, and plan a new run; write nothing."""
     settings, sources = loaded.settings, settings_file.resolve().parent
     use_sources(sources)
-    preflight.check(loaded, sources)
+    check_before_run(loaded, sources)
     recall(home.cache)
     ir = kept_or_compiled(home.cache)
     pipeline = parse_pipeline(yaml.load(ir, Loader=yaml.CSafeLoader))
@@ -123,7 +124,7 @@ def prepare_resume(run: RecordedRun, home: Home) -> PreparedRun:
         raise SettingsError(
             f"run {run.id} has finished: there is nothing to resume", remedy="start a new run"
         )
-    preflight.check_packages()
+    check_packages()
     ir, start = _recorded_ir(run), read_json(run.folder / START_FILE)
     use_sources(Path(start["sources"]))
     arguments = read_json(run.folder / ARGUMENTS_FILE)
@@ -206,7 +207,7 @@ def answering_notary(home: Home) -> Iterator[Notary]:
 
     Raises PlatformError where another run holds the home's, or there is no room for a run.
     """
-    preflight.check_disk(home.folder)
+    check_disk(home.folder)
     if (given := connect()) is not None:
         yield given
         return

@@ -2,6 +2,7 @@
 
     TandemError
     ├── SettingsError     the caller: a wrong setting, argument, name or function   exit 2
+    │   └── WrongUsage          words that are no command
     ├── DataError         the data's owner: the input is not what it should be      exit 1
     ├── GateError         a reviewer: a declared gate did not pass                  exit 3
     ├── IntegrityError    the auditor: bytes differ from what was recorded          exit 4
@@ -43,6 +44,14 @@ class SettingsError(TandemError):
     """The caller gave a setting, an argument or a name that cannot be used."""
 
     exit_code = 2
+
+
+class WrongUsage(SettingsError):
+    """The caller typed words that are no command; `usage` is what may be typed instead."""
+
+    def __init__(self, message: str, *, remedy: str, usage: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.usage = usage
 
 
 class DataError(TandemError):
@@ -92,6 +101,7 @@ KINDS: Mapping[str, type[TandemError]] = {
     kind.__name__: kind
     for kind in (
         SettingsError,
+        WrongUsage,
         DataError,
         GateError,
         IntegrityError,

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from components.core.errors import TandemError
+from components.core.errors import TandemError, WrongUsage
 from components.core.quiet import be_quiet
-from pipelines.cli.parser import WrongUsage, build_parser
+from pipelines.cli.parser import build_parser
 from pipelines.lasting_stream import lasting_output
 
 INTERRUPTED = 1

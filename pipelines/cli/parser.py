@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import Any, NoReturn
 
-from components.core.errors import SettingsError
+from components.core.errors import WrongUsage
 from pipelines.cli.models_parser import add_models
 from pipelines.cli.schema_parser import add_schema
 from pipelines.cli.waive_parser import add_waive
@@ -20,18 +20,6 @@ BEAM_RUNNERS = (
     "FnApiRunner", "PortableRunner", "FlinkRunner", "SparkRunner", "DataflowRunner"
 )  # fmt: skip
 RUN_HELP = "a run's id, the beginning of one, or `latest`"
-
-
-class WrongUsage(SettingsError):
-    """Words that are no command; `usage` is what may be typed instead."""
-
-    def __init__(self, message: str, *, remedy: str, usage: str) -> None:
-        super().__init__(message, remedy=remedy)
-        self.usage = usage
-
-    def to_dict(self) -> dict[str, str]:
-        """Return it as the kind that all readers know."""
-        return {**super().to_dict(), "kind": SettingsError.__name__}
 
 
 class _Parser(argparse.ArgumentParser):

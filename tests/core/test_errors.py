@@ -16,6 +16,7 @@ def test_every_error_reads_back_what_it_wrote(kind):
 def test_exit_codes_are_the_documented_ones():
     assert {kind: error.exit_code for kind, error in KINDS.items()} == {
         "SettingsError": 2,
+        "WrongUsage": 2,
         "DataError": 1,
         "GateError": 3,
         "IntegrityError": 4,

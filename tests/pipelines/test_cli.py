@@ -89,7 +89,7 @@ def test_wrong_usage_with_json_anywhere_is_one_object_as_other_errors_are(
     said = capsys.readouterr()
     answer = json.loads(said.out)
     assert answer["exit_code"] == 2
-    assert answer["error"]["kind"] == "SettingsError"
+    assert answer["error"]["kind"] == "WrongUsage"
     assert answer["error"]["message"].startswith("tandem")
     assert "--help`" in answer["error"]["remedy"]
     assert said.err == ""

@@ -39,7 +39,8 @@ from pipelines.launch import (
     prepare_resume,
 )
 from pipelines.plan import Verdict, code_of_run
-from pipelines.preflight import check_compiler, check_disk, check_function
+from pipelines.preflight.functions import check_function
+from pipelines.preflight.machine import check_compiler, check_disk
 from pipelines.runners.ir import parse_pipeline
 from pipelines.runners.results import RunState
 from pipelines.runs import read_run
