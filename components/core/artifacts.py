@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from components.core.canonical import parse_json, sha256_file, sha256_value
 from components.core.errors import DataError, IntegrityError
@@ -83,6 +84,19 @@ def write_text(path: Path, text: str) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.write_text(text, encoding="utf-8")
     beside.replace(path)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[TextIO]:
+    """Give a text file that takes its name once all is in it; a link stays, its target is new."""
+    place = path.resolve()
+    beside = place.with_name(f".{place.name}.unfinished")
+    try:
+        with beside.open("w", encoding="utf-8") as stream:
+            yield stream
+        beside.replace(place)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

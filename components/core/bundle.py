@@ -215,6 +215,12 @@ class Bundle:
         """Return where a form lies."""
         return self.folder / self.contract.form(form).path
 
+    def size(self, form: str) -> int:
+        """Return the bytes of a form, of all its files where it is a folder."""
+        path = self.path(form)
+        files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+        return sum(file.stat().st_size for file in files)
+
 
 def files_of(folder: Path) -> dict[str, str]:
     """Return {path: sha256} of every file of a bundle but its contract."""

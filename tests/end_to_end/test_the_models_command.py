@@ -18,8 +18,8 @@ from prepared_run import PreparedRun
 
 from components.core.bundle import Bundle, OnnxScorer
 from components.core.examples import ExamplesManifest
+from components.reading.model_rows import rows_of
 from pipelines.cli import main
-from pipelines.cli.rows_of_files import rows_of
 
 pytestmark = pytest.mark.slow
 FORMS = {
