@@ -20,6 +20,7 @@ from components.validate_examples.gate_names import against
 from components.validate_examples.statistics import Statistics, StatisticsSet
 
 _METRICS = {True: "l_infinity_distance", False: "jensen_shannon_divergence"}
+_ARTICLES = {True: "an", False: "a"}
 
 
 def check_drift(
@@ -56,8 +57,8 @@ def _compare(
             gate = Gate(f"{kind}:{name}", "columns", 0, "==", 1, where, rows)
             yield Finding(gate, "a column of this name", "there is none")
             continue
-        metric = _METRICS[is_text(name, columns)]
+        metric, article = (words[is_text(name, columns)] for words in (_METRICS, _ARTICLES))
         distance = measured.get(name, 1.0)
         found = f"{distance:.4f}" if name in measured else "no value on one of the sides"
         gate = Gate(f"{kind}:{name}", metric, distance, "<=", limit, where, rows)
-        yield Finding(gate, f"a {metric} of at most {limit:g}", f"found {found}")
+        yield Finding(gate, f"{article} {metric} of at most {limit:g}", f"found {found}")

@@ -40,6 +40,7 @@ _WORDS = {
     "new_column": ("a column that the schema knows", "the schema does not know it"),
 }
 
+_NOT_BY_ROWS = "by no row here: by rows of another split, or by the source's `types`"
 _OF_SCHEMA = {
     "DOMAIN_INVALID_FOR_TYPE",
     "FEATURE_MISSING_TYPE",
@@ -131,7 +132,8 @@ class SchemaGates:
         feature = self._features.get(anomaly.feature)
         if kind == "type" and feature is not None:
             found = self._manifest.columns.get(anomaly.feature, "another")
-            return Finding(gate, self._expected(kind, feature), f"found {found} in every row")
+            which = "in every row" if answer is None else _NOT_BY_ROWS
+            return Finding(gate, self._expected(kind, feature), f"found {found}, {which}")
         said = f"TFDV's {anomaly.type}: {anomaly.short.lower().rstrip('.: ')}"
         return Finding(gate, "what the schema says", f"{said}; {_of_no_row(anomaly)}")
 

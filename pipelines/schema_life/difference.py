@@ -20,6 +20,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.core.data_settings import Checks
 from components.validate_examples.anomalies import Anomaly, find_anomalies, listed
+from components.validate_examples.comparators import comparators
+from components.validate_examples.names import check_severities
 from components.validate_examples.page_features import name_of
 from components.validate_examples.rows import Answer, answer
 from components.validate_examples.schema import SERVING, environment_of
@@ -61,8 +63,11 @@ def differences(
 ) -> list[Difference]:
     """Return every difference, sorted by feature; what several splits say alike is said once.
 
-    `environment` is training where none is asked for; SettingsError where the schema lacks it.
+    `environment` is training where none is asked for. Raises SettingsError where the schema lacks
+    it, and for what a run refuses of the checks and the schema before it looks at data.
     """
+    check_severities(checks)
+    comparators(schema, checks)
     if environment_of(schema, environment) == SERVING:
         data = data.without_label()
     listed_by_tfdv = [

@@ -194,6 +194,24 @@ def test_differences_that_let_a_run_go_on_end_with_0(
 
 
 @slow
+def test_a_review_refuses_what_a_run_refuses_of_the_checks_and_the_schema(
+    shop: Path, capsys: pytest.CaptureFixture[str], values: dict[str, Any], write_settings: Write
+) -> None:
+    main(["schema", "infer", str(shop)])
+    path = shop / "shop.pbtxt"
+    schema = path.read_text()
+    served = "type: INT skew_comparator { jensen_shannon_divergence { threshold: 0.1 } }"
+    path.write_text(schema.replace("type: INT", served, 1))
+    assert main(["schema", "review", str(shop)]) == 2
+    assert "skew_comparator of distance compares with rows" in capsys.readouterr().err
+    values["checks"] = {"severities": {"SCHEMA_NEW_COLUMNS": "warning"}}
+    write_settings(values)
+    path.write_text(schema)
+    assert main(["schema", "review", str(shop)]) == 2
+    assert "did you mean SCHEMA_NEW_COLUMN?" in capsys.readouterr().err
+
+
+@slow
 def test_after_an_update_of_all_nothing_differs_and_the_comments_are_there(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -155,7 +155,7 @@ SCHEMA = "it is about the schema itself, so no row is shown"
         (
             NUMBER,
             'name: "number" type: BYTES',
-            "schema:number:type in eval: expected type BYTES, found int64 in every row",
+            "schema:number:type in eval: expected type BYTES, found int64, in every row",
         ),
     ],
 )

@@ -265,7 +265,7 @@ def test_a_leaking_column_in_the_examples_is_leakage(
     [
         (
             replace("carrier", lambda c: pc.replace_substring(c, "UA", "AA")),
-            "drift:carrier in 2013-02 against 2013-01: expected a l_infinity_distance of at most",
+            "drift:carrier in 2013-02 against 2013-01: expected an l_infinity_distance of at most",
         ),
         (
             replace("distance", lambda c: pc.multiply(c, 2)),
