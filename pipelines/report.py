@@ -30,6 +30,8 @@ from pipelines.summary import (
     ROWS,
     Estimate,
     RunSummary,
+    forms_of,
+    milliseconds_text,
     read_summary,
     seconds_text,
     size_text,
@@ -93,6 +95,7 @@ def _context(run: RecordedRun, home: Home) -> dict[str, Any]:
         "slices": list(_slices(summary)),
         "gates": list(_gates(run, summary, records)),
         "examples": run.document("ingest-examples", "examples", "manifest.json"),
+        "forms": list(_forms(summary)),
         "machine": (summary.measurements or {}).get("machine"),
         "picture": picture,
         "box": {"width": BOX_WIDTH, "height": BOX_HEIGHT},
@@ -123,6 +126,27 @@ def _registered(run: RecordedRun, summary: RunSummary) -> str:
     if task.state in (TaskState.FAILED, TaskState.CANCELLED) and task.attempts:
         return ": the registration did not finish"
     return ": nothing was registered"
+
+
+def _forms(summary: RunSummary) -> Iterator[tuple[str, ...]]:
+    """Yield a row of the table of forms for each that was measured."""
+    for model in (summary.measurements or {}).get("models", {}):
+        for name, form in forms_of(summary.measurements or {}, model).items():
+            yield _form_cells(model, name, form)
+            if "from_features" in form:
+                yield _form_cells(model, f"{name}, from features on", form["from_features"])
+
+
+def _form_cells(model: str, name: str, form: Mapping[str, Any]) -> tuple[str, ...]:
+    one_row, per_second = form["one_row_ms"], form.get("rows_per_second")
+    return (
+        model,
+        name,
+        *(milliseconds_text(one_row.get(percentile)) for percentile in ("p50", "p95", "p99")),
+        f"{per_second:,.0f} ({form['batch_rows']})" if per_second else "-",
+        size_text(form.get("size_bytes")),
+        milliseconds_text(form.get("load_ms")),
+    )
 
 
 def _slices(summary: RunSummary) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ Rules:
 1. a key that no section knows is refused, and the nearest right name is given;
 2. a column known only after the prediction (leakage, or the target's own) is never a feature, a
    drift feature, a slice or a date that is kept; a feature of a date is of one that is;
-3. a gate's slice is one that the evaluation computes;
+3. a gate's slice is one that the evaluation computes, its form one that is exported;
 4. a window's spans are of the source's unit, and two at least where the last is evaluated on or
    drift is judged;
 5. the schema, the card and the waivers are files named relative to the settings file or the
@@ -76,6 +76,7 @@ class RunSettings(Section):
             self._dates_not_kept,
             self._unknown_gate_slices,
             self._statistics_of_parts,
+            self._forms_not_exported,
         ):
             for problem in check():
                 raise ValueError(problem)
@@ -133,6 +134,12 @@ class RunSettings(Section):
                 "model.normalisation: batch would see only one process's part of each batch; "
                 "layer is the same in however many processes"
             )
+
+    def _forms_not_exported(self) -> Iterable[str]:
+        """Rule 3; ONNX is always exported."""
+        for number, gate in enumerate(self.policy.form_gates):
+            if gate.form not in ("onnx", *self.train.forms):
+                yield f"policy.form_gates.{number}: train.forms leaves {gate.form} out"
 
 
 # What a person writes, and the schema of it.

@@ -15,6 +15,7 @@ from pipelines.runs import RecordedRun
 
 FRAMEWORKS = ("pytorch", "tensorflow")
 OVERALL = "overall"
+SERVED = "onnx"
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _model(
     registration: Mapping[str, Any],
 ) -> ModelResult:
     metrics = evaluation["models"].get(framework, {}).get("slices", {}).get(OVERALL, {})
-    speed = measurements.get("models", {}).get(framework, {})
+    speed = forms_of(measurements, framework).get(SERVED, {})
     task = run.tasks.get(f"train-{framework}", TaskResult())
     cached = task.state is TaskState.CACHED
     role, version = _role(framework, registration)
@@ -118,6 +119,12 @@ def _model(
         training_seconds=task.wall_seconds if task.state is TaskState.SUCCEEDED else None,
         training_cached=cached,
     )
+
+
+def forms_of(measurements: Mapping[str, Any], model: str) -> Mapping[str, Any]:
+    """Return what was measured of each of a model's forms, by name."""
+    found: Mapping[str, Any] = measurements.get("models", {}).get(model, {}).get("forms", {})
+    return found
 
 
 def _role(framework: str, registration: Mapping[str, Any]) -> tuple[str, str | None]:

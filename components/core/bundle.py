@@ -29,14 +29,13 @@ from components.core.canonical import parse_json
 from components.core.errors import IntegrityError
 from components.core.examples import batches, raw_inputs
 from components.core.features import IdFeature
-from components.core.settings import Section
+from components.core.settings import FormName, Section
 
 CONTRACT_NAME = "contract.json"
 SCHEMA_NAME = "model_contract.schema.json"
 PROBABILITY = "probability"
 ROWS_AT_ONCE = 65_536
 Array = np.ndarray[Any, Any]
-FormName = Literal["onnx", "torch_export", "saved_model", "litert"]
 
 
 class Input(Section):
@@ -215,11 +214,11 @@ class Bundle:
         """Return where a form lies."""
         return self.folder / self.contract.form(form).path
 
-    def size(self, form: str) -> int:
-        """Return the bytes of a form, of all its files where it is a folder."""
+    def size_bytes(self, form: str) -> int:
+        """Return the bytes of a form's file, or of all files in its folder."""
         path = self.path(form)
-        files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-        return sum(file.stat().st_size for file in files)
+        files = [path] if path.is_file() else path.rglob("*")
+        return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def files_of(folder: Path) -> dict[str, str]:

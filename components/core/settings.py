@@ -326,8 +326,10 @@ class Evaluate(Section):
     )
     minimum_slice_rows: Count = 100
     confidence: Number = Field(default=0.95, gt=0, lt=1)
-    batch_rows: Count = Field(default=8192, description="rows of a batch when timing")
-    latency_runs: Integer = Field(default=200, ge=10)
+    batch_rows: Count = Field(
+        default=1024, description="rows of a batch when timing, rows per second among it"
+    )
+    latency_runs: Integer = Field(default=200, ge=10, description="single rows that are timed")
 
 
 Comparison = Literal[">=", "<="]
@@ -342,10 +344,27 @@ class MetricGate(Section):
     slice: str = Field(default="overall", description="a slice's key, such as origin=JFK")
 
 
+FormName = Literal["onnx", "torch_export", "saved_model", "litert"]
+
+
+class FormGate(Section):
+    """A gate on what was measured of a form; it judges the models that have such a form."""
+
+    form: FormName = "onnx"
+    metric: Literal["p50_ms", "p95_ms", "p99_ms", "rows_per_second", "size_bytes", "load_ms"] = (
+        Field(description="p50_ms, p95_ms and p99_ms are of one row, rows_per_second of a batch")
+    )
+    operator: Comparison
+    threshold: Number
+
+
 class Policy(Section):
     """What a model must meet to be registered, and what decides between two that do."""
 
     gates: tuple[MetricGate, ...] = Field(min_length=1)
+    form_gates: tuple[FormGate, ...] = Field(
+        default=(), description="gates on the speed, size and loading time of a form"
+    )
     champion_auc_margin: Number = Field(
         default=0.0,
         description="what the candidate's AUC minus the champion's, if there is one, must reach "

@@ -18,6 +18,7 @@ from components.decide_release.gates import CANDIDATES
 
 FIRST, SECOND = CANDIDATES
 LATENCY_TIE = 0.05
+SERVED = "onnx"
 UNITS = {"auc": "AUC", "log_loss": "log loss"}
 
 
@@ -41,8 +42,13 @@ class Evidence:
         return float(self.evaluation["models"][model]["slices"]["overall"][metric]["value"])
 
     def latency(self, model: str) -> float:
-        """Return the median latency of one row in milliseconds."""
-        return float(self.measurements["models"][model]["one_row_ms"]["p50"])
+        """Return the median latency of one row in milliseconds, by the form that is served."""
+        return float(self.forms(model)[SERVED]["one_row_ms"]["p50"])
+
+    def forms(self, model: str) -> Mapping[str, Any]:
+        """Return what was measured of each of a model's forms, by name."""
+        found: Mapping[str, Any] = self.measurements["models"][model]["forms"]
+        return found
 
     def difference(self, metric: str) -> Mapping[str, float]:
         """Return the paired difference, first minus second."""

@@ -12,7 +12,7 @@ from typing import Any
 from components.core.errors import GateError
 from components.core.outcome import Gate
 from components.core.settings import Policy
-from components.decide_release.choice import Evidence, by_latency, by_metric, choose
+from components.decide_release.choice import SERVED, Evidence, by_latency, by_metric, choose
 from components.decide_release.gates import (
     CANDIDATES,
     distance,
@@ -29,7 +29,7 @@ Gates = Mapping[str, tuple[Gate, ...]]
 
 def decide(policy: Policy, evidence: Evidence) -> tuple[dict[str, Any], Gates]:
     """Return decision.json and every gate; raise GateError where no candidate passes."""
-    gates = judge(policy, evidence.evaluation)
+    gates = judge(policy, evidence.evaluation, evidence.measurements)
     able = [model for model in CANDIDATES if passes(gates[model])]
     if not able:
         raise _refusal(gates)
@@ -84,7 +84,7 @@ def criteria(evidence: Evidence) -> list[dict[str, Any]]:
     rows += [
         _row(name, evidence, _closer(name, evidence)) for name in ("calibration_error", "accuracy")
     ]
-    speed = {model: evidence.measurements["models"][model] for model in CANDIDATES}
+    speed = {model: evidence.forms(model)[SERVED] for model in CANDIDATES}
     latency = {model: evidence.latency(model) for model in CANDIDATES}
     rows.append({"name": "one_row_ms", **latency, "better": by_latency(evidence).better})
     for name in ("rows_per_second", "size_bytes"):
@@ -131,7 +131,9 @@ def _would_change(
 
 
 def _needed(gate: Gate) -> str:
-    return f"{title(gate)} were {gate.operator} {gate.threshold:g} at worst; it is {gate.value:.4g}"
+    at_worst = " at worst" if gate.interval else ""
+    needed = f"{gate.operator} {gate.threshold:g}{at_worst}"
+    return f"{title(gate)} were {needed}; it is {gate.value:.4g}"
 
 
 def _nearest(winner: str, gates: Sequence[Gate]) -> str:

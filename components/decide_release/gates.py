@@ -5,6 +5,9 @@ lower one where more is better (>=), the upper one where less is (<=); so luck w
 passes no gate, and a margin of 0 over the champion asks for a difference that is not luck (a
 negative margin says how much worse is still as good). A gate on what was not measured is the
 policy's error, never a pass.
+
+A gate on a form judges the candidates whose framework exports that form, on what was measured of
+it as it is; such a measurement has no interval.
 """
 
 from __future__ import annotations
@@ -14,20 +17,26 @@ from typing import Any
 
 from components.core.errors import DataError, SettingsError
 from components.core.outcome import Gate
-from components.core.settings import MetricGate, Policy
+from components.core.settings import FormGate, MetricGate, Policy
 
 CANDIDATES = ("pytorch", "tensorflow")
 CHAMPION = "champion"
 CHAMPION_METRIC = "auc_over_champion"
 
 
-def judge(policy: Policy, evaluation: Mapping[str, Any]) -> dict[str, tuple[Gate, ...]]:
+def judge(
+    policy: Policy, evaluation: Mapping[str, Any], measurements: Mapping[str, Any]
+) -> dict[str, tuple[Gate, ...]]:
     """Return each candidate's gates, in the policy's order, the champion's margin last.
 
-    Raises SettingsError for a slice or a metric that the evaluation does not have.
+    Raises SettingsError for a slice, a metric or a form that was not measured.
     """
     return {
-        name: (*_metric_gates(policy, evaluation, name), *_champion_gates(policy, evaluation, name))
+        name: (
+            *_metric_gates(policy, evaluation, name),
+            *_form_gates(policy, measurements, name),
+            *_champion_gates(policy, evaluation, name),
+        )
         for name in CANDIDATES
     }
 
@@ -72,6 +81,36 @@ def measured(models: Mapping[str, Any], model: str, metric: str, key: str) -> Ma
     return found
 
 
+def _form_gates(policy: Policy, measurements: Mapping[str, Any], model: str) -> list[Gate]:
+    measured_forms = {name: measurements["models"][name]["forms"] for name in CANDIDATES}
+    gates = []
+    for declared in policy.form_gates:
+        having = [name for name in CANDIDATES if declared.form in measured_forms[name]]
+        if not having:
+            raise SettingsError(
+                f"the policy has a gate on form {declared.form}, which no model has",
+                remedy="remove the gate, or export the form: see train.forms",
+                expected=declared.form,
+                actual=sorted({form for forms in measured_forms.values() for form in forms}),
+            )
+        if model in having:
+            gates.append(_form_gate(declared, measured_forms[model][declared.form], model))
+    return gates
+
+
+def _form_gate(declared: FormGate, form: Mapping[str, Any], model: str) -> Gate:
+    latencies: dict[str, Any] = {
+        f"{percentile}_ms": value for percentile, value in form["one_row_ms"].items()
+    }
+    return Gate(
+        name=f"{model} {declared.form} {declared.metric}",
+        metric=declared.metric,
+        value=float({**latencies, **form}[declared.metric]),
+        operator=declared.operator,
+        threshold=declared.threshold,
+    )
+
+
 def _champion_gates(policy: Policy, evaluation: Mapping[str, Any], model: str) -> list[Gate]:
     """Return the margin over the champion on all rows, if there is a champion."""
     if CHAMPION not in evaluation["models"]:
@@ -112,9 +151,10 @@ def distance(gate: Gate) -> float:
 
 def sentence(gate: Gate) -> str:
     """Say what a failed gate measured, in words: name, slice, value, operator, threshold."""
-    return f"{title(gate)} is {gate.value:.4g} at worst, must be {gate.operator} {gate.threshold:g}"
+    found = f"{gate.value:.4g} at worst" if gate.interval else f"{gate.value:.4g}"
+    return f"{title(gate)} is {found}, must be {gate.operator} {gate.threshold:g}"
 
 
 def title(gate: Gate) -> str:
-    """Return a gate's name and slice."""
-    return f"{gate.name} ({gate.slice})"
+    """Return a gate's name, and of a metric its slice."""
+    return f"{gate.name} ({gate.slice})" if gate.interval else gate.name

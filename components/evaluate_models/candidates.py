@@ -55,10 +55,6 @@ class Measurable:
             )
         return scores
 
-    def size_bytes(self) -> int:
-        """Return the size of the served form."""
-        return self.bundle.path("onnx").stat().st_size
-
 
 def open_candidate(framework: str, folder: Path, threads: int) -> Measurable:
     """Open a candidate's bundle; IntegrityError where it is another framework's."""

@@ -28,10 +28,12 @@ from components.evaluate_models.candidates import (
     open_champion,
 )
 from components.evaluate_models.evaluation import CHAMPION, Rows, evaluate
+from components.evaluate_models.forms import Often, beside, time_forms, time_served
 from components.evaluate_models.intervals import Floats
 from components.evaluate_models.slices import OVERALL, Partition, partitions
 from components.evaluate_models.tfma_results import write_results
-from components.evaluate_models.timing import THREADS, machine, time_model, time_other_forms
+from components.evaluate_models.timing import THREADS, machine
+from components.evaluate_models.torch_process import TorchProcess
 
 SPLIT = "eval"
 EVALUATION_FILE = "evaluation.json"
@@ -63,12 +65,13 @@ def evaluate_models(
         open_candidate("pytorch", pytorch_model, THREADS),
         open_candidate("tensorflow", tensorflow_model, THREADS),
     ]
-    if settings.champion:
-        models.append(open_champion(settings.champion, THREADS))
-    table = read_split(examples, SPLIT)
-    label = ExamplesManifest.read(examples).label
-    quality = _evaluate(models, table, label, settings.evaluate, evaluation)
-    speed = _measure(models, table, settings.evaluate, measurements)
+    with beside(*(model.bundle for model in models)) as process:
+        if settings.champion:
+            models.append(open_champion(settings.champion, THREADS))
+        table = read_split(examples, SPLIT)
+        label = ExamplesManifest.read(examples).label
+        quality = _evaluate(models, table, label, settings.evaluate, evaluation)
+        speed = _measure(models, table, settings.evaluate, measurements, process)
     return Outcome(facts=_facts(quality, speed))
 
 
@@ -95,18 +98,28 @@ def _evaluate(
 
 
 def _measure(
-    models: Sequence[Measurable], table: pa.Table, options: Evaluate, measurements: Path
+    models: Sequence[Measurable],
+    table: pa.Table,
+    options: Evaluate,
+    measurements: Path,
+    process: TorchProcess | None,
 ) -> dict[str, Any]:
-    """Write and return measurements.json."""
-    first = table.slice(0, max(options.latency_runs, options.batch_rows))
+    """Write and return measurements.json; nothing runs beside what is timed."""
+    if process is not None:
+        process.wait_until_ready()
+    often = Often(options.latency_runs, options.batch_rows)
+    first = table.slice(0, max(often.runs, often.batch_rows))
     timed = {}
     for model in models:
         inputs = raw_inputs(first, model.bundle.contract.input_types)
-        often = (inputs, options.latency_runs, options.batch_rows)
-        timed[model.name] = time_model(model.scorer, *often) | {"size_bytes": model.size_bytes()}
-        if model.name != CHAMPION:  # its other forms are nobody's choice any more
-            timed[model.name]["other_forms"] = time_other_forms(model.bundle, *often)
-    speed = {"version": 1, "threads": THREADS, "machine": machine(), "models": timed}
+        forms = (
+            time_served(model.bundle, inputs, often)  # others are nobody's choice any more
+            if model.name == CHAMPION
+            else time_forms(model.bundle, inputs, often, process)
+        )
+        timed[model.name] = {"forms": forms}
+    names = {name for model in timed.values() for name in model["forms"]}
+    speed = {"version": 1, "threads": THREADS, "machine": machine(names), "models": timed}
     write_json(measurements / MEASUREMENTS_FILE, speed)
     return speed
 
@@ -139,7 +152,10 @@ def _facts(quality: Mapping[str, Any], speed: Mapping[str, Any]) -> dict[str, An
         model: {name: part["slices"][OVERALL][name] for name in names}
         for model, part in quality["models"].items()
     }
-    sizes = {model: timed["size_bytes"] for model, timed in speed["models"].items()}
+    sizes = {
+        model: {name: form["size_bytes"] for name, form in timed["forms"].items()}
+        for model, timed in speed["models"].items()
+    }
     return {
         "rows_by_split": {SPLIT: quality["rows"]},
         "overall": overall,

@@ -18,10 +18,11 @@ from typing import Any
 import onnx
 from onnx import compose, helper, version_converter
 
-from components.core.bundle import PROBABILITY
+from components.core.bundle import PROBABILITY, session_options
 from components.core.errors import IntegrityError
 from components.core.examples import InputType
 from components.core.operators import inner_graphs
+from components.core.runtimes import Score, onnx_score
 
 DTYPES: dict[int, InputType] = {
     onnx.TensorProto.FLOAT: "float32",
@@ -97,6 +98,17 @@ def features_part(model: Any) -> Any:
     )
     part.graph.initializer.extend(w for w in graph.initializer if w.name in needed)
     return part
+
+
+def open_features_part(path: Path, threads: int = 1) -> Score:
+    """Return the function of the features part of a composed model: the bytes as they lie."""
+    import onnxruntime
+
+    part = features_part(onnx.load(str(path))).SerializeToString()
+    options = session_options(threads)
+    return onnx_score(
+        onnxruntime.InferenceSession(part, options, providers=["CPUExecutionProvider"])
+    )
 
 
 def _batch_of(name: str, kind: int) -> Any:

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from components.core.bundle import PROBABILITY, Parity
-from components.core.errors import IntegrityError
+from components.core.bundle import PROBABILITY, Bundle, Parity, open_onnx
+from components.core.errors import IntegrityError, SettingsError
 from components.core.examples import InputType
 from components.core.features import FeatureArrays
 
@@ -91,6 +91,25 @@ def features_of(preprocessing: Any, rows: Mapping[str, Array]) -> FeatureArrays:
         ids=found.get("ids", none).astype(np.int32),
         label=np.zeros(count, dtype=np.float32),
     )
+
+
+def preprocessing_of(bundle: Bundle) -> Callable[[Mapping[str, Array]], dict[str, Array]]:
+    """Return what makes the inputs of a bundle's forms that take features, of raw rows.
+
+    Raises SettingsError where the bundle has no preprocessing.
+    """
+    if bundle.contract.preprocessing is None:
+        raise SettingsError(
+            "the form takes features, and the bundle has no preprocessing to make them",
+            remedy="name a form that takes raw rows",
+        )
+    session = open_onnx(bundle.folder / bundle.contract.preprocessing)
+
+    def inputs_of(rows: Mapping[str, Array]) -> dict[str, Array]:
+        features = features_of(session, rows)
+        return {"dense": features.dense, "ids": features.ids}
+
+    return inputs_of
 
 
 def onnx_predict(session: Any) -> Predict:

@@ -27,10 +27,11 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from components.core.artifacts import read_json, write_json
-from components.core.bundle import Form, FormName, Parity
+from components.core.bundle import Form, Parity
 from components.core.errors import PlatformError, error_from_dict
 from components.core.quiet import QUIET
 from components.core.runtimes import RUNTIMES
+from components.core.settings import FormName
 from components.training import prove
 from components.training.evidence import Evidence
 

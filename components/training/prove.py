@@ -25,7 +25,7 @@ from components.core.artifacts import read_json, write_json
 from components.core.bundle import Parity
 from components.core.errors import SettingsError, TandemError
 from components.core.operators import operators_of
-from components.core.runtimes import RUNTIMES, Score, onnx_score, open_form, open_saved_model
+from components.core.runtimes import RUNTIMES, Score, open_form, open_saved_model
 from components.training.evidence import Evidence, Rows
 from components.training.parity import prove
 
@@ -71,28 +71,15 @@ def _prove(name: str, path: Path, evidence: Evidence, threads: int) -> dict[str,
 def _cases(name: str, path: Path, evidence: Evidence, threads: int) -> Iterator[tuple[Score, Rows]]:
     """Yield each way to call a form, and the rows that it is called with."""
     if name == "onnx":
+        from components.training.composition import open_features_part
+
         yield open_form(name, path, threads), evidence.raw
-        yield _from_features(path, threads), evidence.features
+        yield open_features_part(path, threads), evidence.features
     elif name == "saved_model":
         for score in open_saved_model(path, threads).values():
             yield score, evidence.raw
     else:
         yield open_form(name, path, threads), evidence.features
-
-
-def _from_features(path: Path, threads: int) -> Score:
-    """Return the part of the ONNX form that follows its preprocessing: the bytes as they lie."""
-    import onnx
-    import onnxruntime
-
-    from components.core.bundle import session_options
-    from components.training.composition import features_part
-
-    part = features_part(onnx.load(str(path))).SerializeToString()
-    options = session_options(threads)
-    return onnx_score(
-        onnxruntime.InferenceSession(part, options, providers=["CPUExecutionProvider"])
-    )
 
 
 def _compare(name: str, score: Score, given: Rows) -> Parity:

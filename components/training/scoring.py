@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.core.bundle import Bundle, open_onnx
+from components.core.bundle import Bundle
 from components.core.errors import SettingsError
 from components.core.examples import raw_inputs
 from components.core.runtimes import open_form
 from components.core.words import nearest
 from components.reading.model_rows import rows_of
-from components.training.parity import features_of
+from components.training.parity import preprocessing_of
 
 
 def scored(bundle: Bundle, form: str, file: Path) -> Iterator[Any]:
@@ -39,15 +39,5 @@ def scorer(bundle: Bundle, name: str) -> Callable[[Mapping[str, Any]], Any]:
     score = open_form(name, bundle.path(name))
     if bundle.contract.form(name).takes == "raw_rows":
         return score
-    if bundle.contract.preprocessing is None:
-        raise SettingsError(
-            f"form {name} takes features, and the bundle has no preprocessing to make them",
-            remedy="name a form that takes raw rows",
-        )
-    preprocessing = open_onnx(bundle.folder / bundle.contract.preprocessing)
-
-    def on_features(rows: Mapping[str, Any]) -> Any:
-        features = features_of(preprocessing, rows)
-        return score({"dense": features.dense, "ids": features.ids})
-
-    return on_features
+    features = preprocessing_of(bundle)
+    return lambda rows: score(features(rows))

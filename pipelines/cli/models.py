@@ -30,7 +30,7 @@ def inspect(arguments: Namespace) -> int:
     """Say what a bundle takes, gives and was proven to give."""
     bundle = Bundle.open(_folder(arguments.path))
     contract = bundle.contract
-    sizes = {form.name: bundle.size(form.name) for form in contract.forms}
+    sizes = {form.name: bundle.size_bytes(form.name) for form in contract.forms}
     if arguments.json:
         print_json({"sha256": bundle.sha256, "size_bytes": sizes, "contract": contract.to_dict()})
         return 0

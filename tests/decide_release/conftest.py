@@ -22,6 +22,11 @@ def evaluation() -> dict[str, Any]:
 @pytest.fixture
 def measurements() -> dict[str, Any]:
     def speed(p50: float) -> dict[str, Any]:
-        return {"one_row_ms": {"p50": p50}, "rows_per_second": 1000 / p50, "size_bytes": 100}
+        one_row = {"p50": p50, "p95": 2 * p50, "p99": 3 * p50}
+        return {"one_row_ms": one_row, "rows_per_second": 1000 / p50, "size_bytes": 100}
 
-    return {"models": {"pytorch": speed(0.10), "tensorflow": speed(0.05)}}
+    def measured(p50: float, **others: dict[str, Any]) -> dict[str, Any]:
+        return {"forms": {"onnx": {**speed(p50), "load_ms": 4.0}, **others}}
+
+    litert = {**speed(0.01), "load_ms": 1.0}
+    return {"models": {"pytorch": measured(0.10), "tensorflow": measured(0.05, litert=litert)}}

@@ -14,6 +14,7 @@ from components.decide_release.gates import judge, worst
 
 AUC_070 = {"metric": "auc", "operator": ">=", "threshold": 0.70}
 ERROR_005 = {"metric": "calibration_error", "operator": "<=", "threshold": 0.05}
+MEASURED = {"models": {"pytorch": {"forms": {}}, "tensorflow": {"forms": {}}}}
 
 
 def _policy(*gates, **more):
@@ -22,7 +23,7 @@ def _policy(*gates, **more):
 
 def test_more_is_better_compares_the_lower_bound(evaluation):
     evaluation["models"]["pytorch"] = model(auc=0.705)
-    gate = judge(_policy(AUC_070), evaluation)["pytorch"][0]
+    gate = judge(_policy(AUC_070), evaluation, MEASURED)["pytorch"][0]
     assert gate.value == pytest.approx(0.695)
     assert gate.interval == (pytest.approx(0.695), pytest.approx(0.715))
     assert not gate.passed
@@ -30,25 +31,25 @@ def test_more_is_better_compares_the_lower_bound(evaluation):
 
 def test_less_is_better_compares_the_upper_bound(evaluation):
     evaluation["models"]["pytorch"] = model(error=0.045)
-    gate = judge(_policy(ERROR_005), evaluation)["pytorch"][0]
+    gate = judge(_policy(ERROR_005), evaluation, MEASURED)["pytorch"][0]
     assert gate.value == pytest.approx(0.055)
     assert not gate.passed
 
 
 def test_a_gate_on_a_slice_counts_the_slices_rows(evaluation):
-    gate = judge(_policy({**AUC_070, "slice": "origin=JFK"}), evaluation)["tensorflow"][0]
+    gate = judge(_policy({**AUC_070, "slice": "origin=JFK"}), evaluation, MEASURED)["tensorflow"][0]
     assert (gate.value, gate.n, gate.slice) == (pytest.approx(0.72), 200, "origin=JFK")
 
 
 def test_a_gate_on_a_slice_that_was_not_measured_is_the_policys_error(evaluation):
     with pytest.raises(SettingsError, match="origin=XYZ, which was not measured"):
-        judge(_policy({**AUC_070, "slice": "origin=XYZ"}), evaluation)
+        judge(_policy({**AUC_070, "slice": "origin=XYZ"}), evaluation, MEASURED)
 
 
 def test_a_gate_on_a_metric_that_is_not_defined_is_the_policys_error(evaluation):
     evaluation["models"]["pytorch"]["slices"]["origin=JFK"]["auc"] = None
     with pytest.raises(SettingsError, match="not defined"):
-        judge(_policy({**AUC_070, "slice": "origin=JFK"}), evaluation)
+        judge(_policy({**AUC_070, "slice": "origin=JFK"}), evaluation, MEASURED)
 
 
 def _with_champion(evaluation, pytorch, tensorflow):
@@ -65,7 +66,7 @@ def _with_champion(evaluation, pytorch, tensorflow):
 )
 def test_the_margin_over_the_champion_is_on_the_lower_bound(evaluation, difference, margin, passed):
     _with_champion(evaluation, difference, difference)
-    gates = judge(_policy(AUC_070, champion_auc_margin=margin), evaluation)["pytorch"]
+    gates = judge(_policy(AUC_070, champion_auc_margin=margin), evaluation, MEASURED)["pytorch"]
     assert gates[0].baseline == 0.74
     assert gates[-1].metric == "auc_over_champion"
     assert gates[-1].value == pytest.approx(difference - 0.002)
@@ -74,7 +75,9 @@ def test_the_margin_over_the_champion_is_on_the_lower_bound(evaluation, differen
 
 
 def test_without_a_champion_there_is_no_margin_gate(evaluation):
-    assert len(judge(_policy(AUC_070, champion_auc_margin=0.5), evaluation)["pytorch"]) == 1
+    assert (
+        len(judge(_policy(AUC_070, champion_auc_margin=0.5), evaluation, MEASURED)["pytorch"]) == 1
+    )
 
 
 def test_a_model_that_loses_to_the_champion_is_not_released(evaluation, measurements):
@@ -105,7 +108,7 @@ def test_the_winner_follows_the_preference_and_ties_go_to_latency(
     evaluation["comparison"]["auc_difference"] = around(auc, 0.002)
     evaluation["comparison"]["log_loss_difference"] = around(log_loss, 0.002)
     for name, latency in zip(("pytorch", "tensorflow"), latencies, strict=True):
-        measurements["models"][name]["one_row_ms"]["p50"] = latency
+        measurements["models"][name]["forms"]["onnx"]["one_row_ms"]["p50"] = latency
     decided, _ = decide(_policy(prefer=prefer), Evidence(evaluation, measurements))
     other = {"pytorch": "tensorflow", "tensorflow": "pytorch"}[winner]
     assert (decided["winner"], decided["challenger"]) == (winner, other)
@@ -114,8 +117,8 @@ def test_the_winner_follows_the_preference_and_ties_go_to_latency(
 
 def test_where_all_is_equal_the_larger_auc_decides(evaluation, measurements):
     evaluation["models"]["tensorflow"] = model(auc=0.7501)
-    for speed in measurements["models"].values():
-        speed["one_row_ms"]["p50"] = 0.1
+    for model_measured in measurements["models"].values():
+        model_measured["forms"]["onnx"]["one_row_ms"]["p50"] = 0.1
     decided, _ = decide(_policy(), Evidence(evaluation, measurements))
     assert decided["winner"] == "tensorflow"
     assert "larger AUC decides" in decided["reasons"][-2]
@@ -162,7 +165,7 @@ def test_where_no_model_passes_the_worst_gate_is_named_and_all_are_kept(evaluati
 
 def test_the_worst_gate_is_the_one_that_misses_by_the_largest_share(evaluation):
     evaluation["models"]["pytorch"] = model(auc=0.5, error=0.045)
-    gates = judge(_policy(), evaluation)["pytorch"]
+    gates = judge(_policy(), evaluation, MEASURED)["pytorch"]
     assert worst(gates).metric == "auc"
 
 
@@ -198,3 +201,48 @@ def test_what_would_change_the_decision_is_said(evaluation, measurements):
         "With policy.prefer = log_loss the candidate would be tensorflow.",
         "With policy.prefer = latency the candidate would be tensorflow.",
     ]
+
+
+def _on(form, metric, operator, threshold):
+    return {"form": form, "metric": metric, "operator": operator, "threshold": threshold}
+
+
+@pytest.mark.parametrize(
+    ("metric", "value"),
+    [
+        ("p50_ms", 0.1),
+        ("p95_ms", 0.2),
+        ("p99_ms", 0.3),
+        ("rows_per_second", 10_000),
+        ("size_bytes", 100),
+        ("load_ms", 4.0),
+    ],
+)
+def test_a_gate_on_a_form_is_on_what_was_measured_of_it(evaluation, measurements, metric, value):
+    operator = ">=" if metric == "rows_per_second" else "<="
+    for factor in (0.5, 2):
+        threshold, passed = value * factor, (factor < 1) is (operator == ">=")
+        policy = _policy(form_gates=[_on("onnx", metric, operator, threshold)])
+        gate = judge(policy, evaluation, measurements)["pytorch"][-1]
+        assert (gate.name, gate.value) == (f"pytorch onnx {metric}", pytest.approx(value))
+        assert gate.passed is passed
+
+
+def test_a_gate_on_a_form_judges_the_models_that_have_it(evaluation, measurements):
+    policy = _policy(form_gates=[_on("litert", "p99_ms", "<=", 0.02)])
+    decided, gates = decide(policy, Evidence(evaluation, measurements))
+    assert [gate.metric for gate in gates["pytorch"]] == ["auc", "calibration_error"]
+    assert decided["winner"] == "pytorch"
+    assert decided["reasons"][1] == (
+        "tensorflow fails 1 of 3 gates: tensorflow litert p99_ms is 0.03, must be <= 0.02."
+    )
+    assert (
+        "tensorflow could be released if tensorflow litert p99_ms were <= 0.02; it is 0.03."
+        in (decided["would_change"])
+    )
+
+
+def test_a_gate_on_a_form_that_no_model_has_is_the_policys_error(evaluation, measurements):
+    policy = _policy(form_gates=[_on("saved_model", "load_ms", "<=", 100)])
+    with pytest.raises(SettingsError, match="form saved_model, which no model has"):
+        judge(policy, evaluation, measurements)

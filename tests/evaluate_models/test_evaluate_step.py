@@ -60,9 +60,11 @@ def test_measurements_hold_speed_and_size_of_each_model(evaluated, artifacts):
     _, _, _, measured = evaluated
     size = (artifacts["pytorch_model"] / "model.onnx").stat().st_size
     assert measured["threads"] == 1
-    assert measured["models"]["pytorch"]["size_bytes"] == size
+    forms = measured["models"]["pytorch"]["forms"]
+    assert list(forms) == ["onnx"]
+    assert forms["onnx"]["size_bytes"] == size
+    assert forms["onnx"]["load_ms"] > 0
     assert measured["models"].keys() == {"pytorch", "tensorflow"}
-    assert measured["models"]["pytorch"]["other_forms"] == {}
     assert measured["machine"]["cpu"]
 
 
@@ -173,7 +175,7 @@ def test_the_champion_is_measured_on_the_same_rows(artifacts, tmp_path):
     assert models["champion"]["slices"] == models["tensorflow"]["slices"]
     assert found["comparison"]["champion"]["tensorflow"]["auc_difference"]["upper"] == 0
     assert (tmp_path / "evaluation" / "champion" / "eval_config.json").is_file()
-    assert "other_forms" not in measured["models"]["champion"]
+    assert list(measured["models"]["champion"]["forms"]) == ["onnx"]
 
 
 def test_a_champion_with_other_bytes_is_refused(artifacts, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.evaluate_models.timing import WARM_UP, machine, time_model
+from components.evaluate_models.timing import WARM_UP, machine, time_calls
 
 
 class Counting:
@@ -21,7 +21,7 @@ class Counting:
 def test_single_rows_rotate_and_warm_up_does_not_count():
     scorer = Counting()
     inputs = {"distance": np.arange(30, dtype=np.float32)}
-    found = time_model(scorer, inputs, runs=20, batch_rows=8)
+    found = time_calls(scorer.score, inputs, runs=20, batch_rows=8)
     single = [asked for asked in scorer.asked if len(asked) == 1]
     batch = [asked for asked in scorer.asked if len(asked) == 8]
     assert len(single) == 20 + WARM_UP
@@ -29,16 +29,24 @@ def test_single_rows_rotate_and_warm_up_does_not_count():
     assert len({asked[0] for asked in single}) == 20
     assert found["batch_rows"] == 8
     assert found["runs"] == {"one_row": 20, "batch": 10, "warm_up": WARM_UP}
-    assert 0 < found["one_row_ms"]["p50"] <= found["one_row_ms"]["p95"]
+    one_row = found["one_row_ms"]
+    assert 0 < one_row["p50"] <= one_row["p95"] <= one_row["p99"]
     assert found["rows_per_second"] > 0
 
 
 def test_fewer_rows_than_a_batch_are_a_smaller_batch():
     inputs = {"distance": np.arange(3, dtype=np.float32)}
-    assert time_model(Counting(), inputs, runs=10, batch_rows=8)["batch_rows"] == 3
+    found = time_calls(Counting().score, inputs, runs=10, batch_rows=8)
+    assert found["batch_rows"] == 3
 
 
 def test_the_machine_has_a_processor_and_cores():
-    found = machine()
+    found = machine(["onnx", "torch_export"])
     assert found["cpu"]
     assert found["usable_cores"] >= 1
+
+
+def test_the_machine_names_the_runtimes_of_the_forms_that_were_timed():
+    found = machine(["onnx", "torch_export", "onnx"])
+    assert {"onnxruntime", "torch"} <= found.keys()
+    assert "tensorflow" not in found

@@ -100,8 +100,11 @@ def _model(auc: float) -> dict[str, Any]:
 def _documents() -> dict[tuple[str, str, str], Any]:
     gate = {"name": "auc", "metric": "auc", "value": 0.69, "operator": ">=", "threshold": 0.6}
     gate |= {"slice": "overall", "passed": True, "interval": [0.69, 0.71]}
-    speed = {"one_row_ms": {"p50": 0.05}, "batch_ms": {"p50": 3.5}, "batch_rows": 8192}
-    speed |= {"size_bytes": 345678}
+    one_row = {"p50": 0.05, "p95": 0.0625, "p99": 0.125}
+    speed = {"one_row_ms": one_row, "batch_ms": {"p50": 3.5}, "batch_rows": 1024}
+    speed |= {"rows_per_second": 742531.3}
+    onnx = speed | {"size_bytes": 345678, "load_ms": 28.9, "from_features": speed}
+    litert = speed | {"size_bytes": 78060, "load_ms": 1.25}
     return {
         ("ingest-examples", "examples", "manifest.json"): {
             "rows": 900,
@@ -121,7 +124,10 @@ def _documents() -> dict[tuple[str, str, str], Any]:
         },
         ("evaluate-models", "measurements", "measurements.json"): {
             "machine": {"cpu": "a small one", "cores": 2},
-            "models": {"pytorch": speed, "tensorflow": speed},
+            "models": {
+                "pytorch": {"forms": {"onnx": onnx}},
+                "tensorflow": {"forms": {"onnx": onnx, "litert": litert}},
+            },
         },
         ("decide-release", "decision", "decision.json"): {
             "go": True,

@@ -75,6 +75,17 @@ def test_the_page_shows_both_models_the_decision_and_the_gates(record_run: Recor
         assert part in text
 
 
+def test_every_form_that_was_measured_is_in_a_table(record_run: Record) -> None:
+    text = page(record_run()).text
+    speed = ("0.05 ms", "0.0625 ms", "0.125 ms", "742,531 (1024)")
+    for cells in (
+        ("pytorch", "onnx", *speed, "345.7 kB", "28.9 ms"),
+        ("pytorch", "onnx, from features on", *speed, "-", "-"),
+        ("tensorflow", "litert", *speed, "78.1 kB", "1.25 ms"),
+    ):
+        assert "".join(cells) in text
+
+
 def test_a_waived_gate_is_shown_as_not_passed_with_its_waiver(record_run: Record) -> None:
     def waive(documents: dict[tuple[str, str, str], Any]) -> None:
         (gate,) = documents["validate-examples", "validation", "validation.json"]["gates"]

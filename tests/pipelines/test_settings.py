@@ -122,6 +122,18 @@ def test_what_was_expected_is_said_in_our_own_words_with_an_example(
     assert f": {said}" in refusal(values)
 
 
+def test_a_gate_on_a_form_names_one_that_is_exported(values: dict[str, Any]) -> None:
+    gate = {"form": "litert", "metric": "p99_ms", "operator": "<=", "threshold": 5}
+    values["policy"]["form_gates"] = [gate]
+    assert parse_settings(values, "settings.yaml").policy.form_gates[0].form == "litert"
+    values["train"] = {"forms": ["torch_export", "saved_model"]}
+    assert refusal(values) == "policy.form_gates.0: train.forms leaves litert out"
+    gate |= {"form": "onyx", "metric": "size_byte"}
+    assert "policy.form_gates.0.form: expected onnx, " in refusal(values)
+    assert "did you mean onnx? (it is 'onyx')" in refusal(values)
+    assert "did you mean size_bytes? (it is 'size_byte')" in refusal(values)
+
+
 def test_a_list_with_a_wrong_element_is_not_called_too_short(values: dict[str, Any]) -> None:
     values["policy"]["gates"][0]["metric"] = "acu"
     assert refusal(values) == (

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from every_family import FAMILIES, on
 
-from components.core.bundle import FormName
 from components.core.errors import IntegrityError
 from components.core.features import FeatureSpec, load_split
+from components.core.settings import FormName
 from components.training.evidence import Evidence
 from components.training.parity import Evaluated
 from components.training.proof import Prover, Written

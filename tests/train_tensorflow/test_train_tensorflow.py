@@ -164,10 +164,10 @@ def test_the_signature_of_examples_gives_what_the_one_of_columns_does(
     np.testing.assert_array_equal(signatures["serving_examples"](rows), expected)
 
 
-def test_the_saved_model_is_timed_beside_the_form_that_is_served(
+def test_every_form_is_timed_by_its_own_runtime_on_the_same_rows(
     trained: tuple[Outcome, Path],
 ) -> None:
-    from components.evaluate_models.timing import time_other_forms
+    from components.evaluate_models.forms import Often, beside, time_forms
 
     rows = {
         "delay": np.ones(30, np.float32),
@@ -175,11 +175,17 @@ def test_the_saved_model_is_timed_beside_the_form_that_is_served(
         "carrier": np.full(30, "B6", object),
         "origin": np.full(30, "JFK", object),
     }
-    timed = time_other_forms(Bundle.open(trained[1]), rows, runs=20, batch_rows=8)
-    assert list(timed) == ["saved_model"]
-    assert timed["saved_model"]["load_ms"] > 0
-    assert timed["saved_model"]["one_row_ms"]["p50"] > 0
-    assert timed["saved_model"]["batch_rows"] == 8
+    bundle = Bundle.open(trained[1])
+    with beside(bundle) as process:
+        assert process is None
+        timed = time_forms(bundle, rows, Often(20, 8), process)
+    assert list(timed) == ["onnx", "saved_model", "litert"]
+    for name, form in timed.items():
+        assert form["size_bytes"] == bundle.size_bytes(name)
+        assert form["load_ms"] > 0
+    for form in (*timed.values(), timed["onnx"]["from_features"]):
+        assert form["one_row_ms"]["p50"] > 0
+        assert form["batch_rows"] == 8
 
 
 @pytest.mark.parametrize(
