@@ -11,7 +11,8 @@ Rules:
 3. a gate's slice is one that the evaluation computes, its form one that is exported;
 4. a window's spans are of the source's unit, and two at least where the last is evaluated on or
    drift is judged;
-5. the schema, the card and the waivers are files named relative to the settings file or the
+5. what a search may draw is what the setting itself may be;
+6. the schema, the card and the waivers are files named relative to the settings file or the
    repository; their contents, never their paths, reach the stages.
 It doesn't look at the data: a column that the schema lists may still be missing there.
 """
@@ -77,6 +78,7 @@ class RunSettings(Section):
             self._unknown_gate_slices,
             self._statistics_of_parts,
             self._forms_not_exported,
+            self._unfit_searches,
         ):
             for problem in check():
                 raise ValueError(problem)
@@ -140,6 +142,29 @@ class RunSettings(Section):
         for number, gate in enumerate(self.policy.form_gates):
             if gate.form not in ("onnx", *self.train.forms):
                 yield f"policy.form_gates.{number}: train.forms leaves {gate.form} out"
+
+    def _unfit_searches(self) -> Iterable[str]:
+        """Rule 5; whether values of several settings go together, the trial will say."""
+        spaces = self.train.search.parameters if self.train.search else {}
+        for key, space in spaces.items():
+            place, (section, _, name) = f"train.search.parameters.{key}", key.partition(".")
+            settings = self.train if section == "train" else self.model
+            if name not in (known := settings.model_dump()):
+                yield f"{place}: {self.model.family} does not use {name}{nearest(name, known)}"
+            alone = sum(other.startswith(f"{section}.") for other in spaces) == 1
+            for what, value in space.drawn():
+                if problem := _unfit(settings, name, value, together=alone):
+                    yield f"{place}: {what}: {problem}"
+
+
+def _unfit(settings: Section, name: str, value: Any, *, together: bool) -> str | None:
+    """Say what is wrong with another value of a setting; `together`: with the others too."""
+    try:
+        type(settings).model_validate(settings.model_dump() | {name: value})
+    except ValidationError as error:
+        if together or any(problem["loc"] for problem in error.errors()):
+            return explain(type(settings), error).removeprefix(f"{name}: ")
+    return None
 
 
 # What a person writes, and the schema of it.

@@ -8,6 +8,7 @@
     ├── IntegrityError    the auditor: bytes differ from what was recorded          exit 4
     │   └── UnverifiableError   the evidence needed to decide is missing            exit 5
     └── PlatformError     the operator: disk, process, network, package             exit 1
+        └── OutOfMemoryError    memory ran out: less of it, or more of it           exit 1
 
 Rules: a message says what is wrong, the remedy says what to do, in one line each. Only
 PlatformError may be retried. Errors of libraries are turned into one of these at the boundary.
@@ -97,6 +98,10 @@ class PlatformError(TandemError):
     """The machine, the network or a package failed; trying again may help."""
 
 
+class OutOfMemoryError(PlatformError):
+    """Memory ran out, the machine's or an accelerator's."""
+
+
 KINDS: Mapping[str, type[TandemError]] = {
     kind.__name__: kind
     for kind in (
@@ -107,6 +112,7 @@ KINDS: Mapping[str, type[TandemError]] = {
         IntegrityError,
         UnverifiableError,
         PlatformError,
+        OutOfMemoryError,
     )
 }
 

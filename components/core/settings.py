@@ -10,7 +10,8 @@ pipelines/settings.py. Paths and secrets do not belong here: they come from the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -22,6 +23,8 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+
+from components.core.words import nearest
 
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.-]*$"
 DIGEST_PATTERN = r"^[0-9a-f]{64}$"
@@ -169,11 +172,22 @@ class Between(Section):
             raise ValueError("a logarithm needs a low above 0")
         return self
 
+    def drawn(self) -> Iterator[tuple[str, Any]]:
+        """Yield values that stand for all that a trial may take, with what each of them is."""
+        yield "low", self.low
+        yield "high", self.high
+        if not (isinstance(self.low, int) and isinstance(self.high, int)):
+            yield "between low and high", self.low + (self.high - self.low) / math.pi
+
 
 class OneOf(Section):
     """Values of which each trial takes one."""
 
     one_of: tuple[Any, ...] = Field(min_length=2)
+
+    def drawn(self) -> Iterator[tuple[str, Any]]:
+        """Yield the values with what each of them is."""
+        yield from ((f"one_of.{place}", value) for place, value in enumerate(self.one_of))
 
 
 class Search(Section):
@@ -188,10 +202,16 @@ class Search(Section):
     def _searchable(self) -> Search:
         known = [f"train.{name}" for name in SEARCHED_TRAIN]
         known += [f"model.{name}" for names in HYPER_PARAMETERS.values() for name in names]
-        if unknown := sorted(self.parameters.keys() - known):
-            names = ", ".join(dict.fromkeys(known))
-            raise ValueError(f"{unknown[0]} cannot be searched; these can: {names}")
+        for key in sorted(self.parameters.keys() - known):
+            near = "" if key in _every_setting() else nearest(key, known)
+            names = near or f"; these can: {', '.join(dict.fromkeys(known))}"
+            raise ValueError(f"{key} cannot be searched{names}")
         return self
+
+
+def _every_setting() -> list[str]:
+    sections: Mapping[str, type[Section]] = {"train": Train, "model": ModelFamily}
+    return [f"{key}.{name}" for key, section in sections.items() for name in section.model_fields]
 
 
 SEARCHED_TRAIN = (

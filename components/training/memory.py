@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from components.core.errors import PlatformError
+from components.core.errors import OutOfMemoryError
 from components.core.settings import Train
 
 
@@ -15,7 +15,7 @@ def naming_the_batch_size(
     kinds: tuple[type[Exception], ...],
     is_lack_of_memory: Callable[[Exception], bool],
 ) -> Iterator[None]:
-    """Turn MemoryError, and what a framework raises for it, into a PlatformError.
+    """Turn MemoryError, and what a framework raises for it, into an OutOfMemoryError.
 
     `kinds` are the framework's errors among which `is_lack_of_memory` tells them.
     """
@@ -29,9 +29,9 @@ def naming_the_batch_size(
         raise _out_of_memory(train) from error
 
 
-def _out_of_memory(train: Train) -> PlatformError:
+def _out_of_memory(train: Train) -> OutOfMemoryError:
     smaller = max(1, train.batch_size // 2)
-    return PlatformError(
+    return OutOfMemoryError(
         f"training ran out of memory with batches of {train.batch_size} rows",
         remedy=f"try train.batch_size={smaller}, a smaller model or more memory",
     )

@@ -2,7 +2,8 @@
 
 Rules: the sampler is TPE (Bergstra et al., Algorithms for Hyper-Parameter Optimization, 2011),
 seeded by train.seed, and trials come one after the other, so a search repeats; a trial whose loss
-is no finite number counts as failed and is recorded with its cause; every trial is in the record.
+is no finite number, or whose memory runs out, counts as failed and is recorded with its cause;
+every trial is in the record, and so are the settings that were trained with, searched or not.
 What gives each trial's loss another meaning, such as class weights, is not searched, and the
 evaluation split has no part in it. Each trainer searches for itself: the two may end with different
 settings, and the record says which.
@@ -17,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from components.core.errors import DataError, SettingsError
-from components.core.settings import Between, ModelFamily, OneOf, Train
+from components.core.errors import DataError, OutOfMemoryError, SettingsError
+from components.core.settings import SEARCHED_TRAIN, Between, ModelFamily, OneOf, Train
+from components.core.words import counted
 from components.training.fit import Fit
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def tuned(model: ModelFamily, train: Train, training: Training) -> Tuned:
     and SettingsError where a trial's values do not go together.
     """
     if train.search is None:
-        return Tuned(model, train)
+        return _tuned(model, train)
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -62,7 +64,16 @@ def tuned(model: ModelFamily, train: Train, training: Training) -> Tuned:
         log.info("trial %d of %d: %s", number, train.search.trials, trials[-1])
     best = _best(trials)
     found = changed(model, train, trials[best - 1]["values"])
-    return Tuned(*found, facts={"search": {"best_trial": best, "trials": trials}})
+    return _tuned(*found, {"search": {"best_trial": best, "trials": trials}})
+
+
+def _tuned(model: ModelFamily, train: Train, facts: Mapping[str, Any] | None = None) -> Tuned:
+    """Return the settings to train with, named among the facts by what can be searched."""
+    settings = {f"model.{name}": value for name, value in model.model_dump(mode="json").items()}
+    given = train.model_dump(mode="json")
+    settings |= {f"train.{name}": given[name] for name in SEARCHED_TRAIN}
+    used = {name: value for name, value in settings.items() if value is not None}
+    return Tuned(model, train, {"trained_with": used, **(facts or {})})
 
 
 def changed(model: ModelFamily, train: Train, values: Values) -> tuple[ModelFamily, Train]:
@@ -100,19 +111,28 @@ def _drawn(trial: Trial, name: str, space: Between | OneOf) -> Any:
 def _outcome(
     model: ModelFamily, train: Train, values: Values, training: Training
 ) -> dict[str, Any]:
-    """Train by a trial's values; return its loss, or why there is none."""
+    """Train by a trial's values; return its loss, or why there is none.
+
+    SIGTERM and what else is the operator's ends the search.
+    """
     try:
         return {"validation_loss": training(*changed(model, train, values)).validation_loss}
-    except DataError as error:
+    except (DataError, OutOfMemoryError) as error:
         return {"failed": error.message}
+    except MemoryError:
+        return {"failed": "memory ran out before the first step"}
 
 
 def _best(trials: list[dict[str, Any]]) -> int:
     """Return the number, from 1, of the trial with the lowest loss; of equals the earliest."""
     losses = {n: t["validation_loss"] for n, t in enumerate(trials, 1) if "validation_loss" in t}
     if not losses:
+        causes = list(dict.fromkeys(trial["failed"] for trial in trials))
+        others = f", and for {counted(len(causes) - 1, 'other reason')}" if causes[1:] else ""
         raise DataError(
-            f"none of {len(trials)} trials could be trained: {trials[-1]['failed']}",
-            remedy="narrow train.search.parameters to values that train",
+            f"none of {len(trials)} trials could be trained: {causes[0]}{others}",
+            remedy="narrow train.search.parameters to values that train; the log has every trial",
+            expected="one trial with a validation loss",
+            actual=causes,
         )
     return min(losses, key=lambda number: losses[number])

@@ -22,6 +22,7 @@ def test_exit_codes_are_the_documented_ones():
         "IntegrityError": 4,
         "UnverifiableError": 5,
         "PlatformError": 1,
+        "OutOfMemoryError": 1,
     }
 
 

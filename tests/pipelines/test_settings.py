@@ -134,6 +134,55 @@ def test_a_gate_on_a_form_names_one_that_is_exported(values: dict[str, Any]) -> 
     assert "did you mean size_bytes? (it is 'size_byte')" in refusal(values)
 
 
+@pytest.mark.parametrize(
+    ("key", "space", "said"),
+    [
+        ("model.dropout", {"low": 0.0, "high": 1.5}, "high: expected less than 1 (it is 1.5)"),
+        ("model.dropout", {"low": -0.1, "high": 0.5}, "low: expected 0 or more (it is -0.1)"),
+        ("train.batch_size", {"low": 0, "high": 64}, "low: expected 1 or more (it is 0)"),
+        ("train.batch_size", {"low": 16.0, "high": 64.0}, "between low and high: expected a whole"),
+        ("train.schedule", {"low": 1, "high": 2}, "low: expected constant, cosine or linear"),
+        ("train.schedule", {"one_of": ["linear", "cosin"]}, "one_of.1: expected constant, cosine"),
+        ("train.schedule", {"one_of": ["linear", "cosin"]}, "did you mean cosine?"),
+        ("model.hidden_units", {"one_of": [[8], [0]]}, "one_of.1: hidden_units.0: expected 1 or"),
+        ("model.token_dim", {"one_of": [16, 32]}, "wide_and_deep does not use token_dim"),
+        ("model.cross_rank", {"low": 1, "high": 4}, "wide_and_deep does not use cross_rank"),
+    ],
+)
+def test_what_a_search_may_draw_is_what_its_setting_may_be(
+    values: dict[str, Any], key: str, space: dict[str, Any], said: str
+) -> None:
+    values["model"] = {"family": "wide_and_deep"}
+    values["train"] = {"validation_share": 0.1, "search": {"parameters": {key: space}}}
+    message = refusal(values)
+    assert message.startswith(f"train.search.parameters.{key}: ")
+    assert said in message
+
+
+def test_a_search_that_its_settings_may_be_is_accepted(values: dict[str, Any]) -> None:
+    parameters = {
+        "train.learning_rate": {"low": 1, "high": 1.5},
+        "train.batch_size": {"low": 16, "high": 64},
+        "train.clip_norm": {"one_of": [1.0, None]},
+        "model.hidden_units": {"one_of": [[64], [128, 64], []]},
+        "model.dropout": {"low": 0.0, "high": 0.4},
+    }
+    values["train"] = {"validation_share": 0.1, "search": {"parameters": parameters}}
+    for model in (values["model"], {"family": "wide_and_deep"}):
+        assert parse_settings({**values, "model": model}, "settings.yaml").train.search
+
+
+def test_settings_that_must_go_together_are_told_apart_where_one_of_them_is_searched(
+    values: dict[str, Any],
+) -> None:
+    values["model"] = {"family": "ft_transformer", "attention_heads": 4}
+    parameters = {"model.token_dim": {"one_of": [32, 33]}}
+    values["train"] = {"validation_share": 0.1, "search": {"parameters": parameters}}
+    assert "model.token_dim: one_of.1: token_dim is not a multiple" in refusal(values)
+    parameters["model.attention_heads"] = {"one_of": [1, 4]}
+    assert parse_settings(values, "settings.yaml").train.search
+
+
 def test_a_list_with_a_wrong_element_is_not_called_too_short(values: dict[str, Any]) -> None:
     values["policy"]["gates"][0]["metric"] = "acu"
     assert refusal(values) == (

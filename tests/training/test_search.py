@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from components.core.errors import DataError, SettingsError
+from components.core.errors import DataError, PlatformError, SettingsError
 from components.core.settings import ModelFamily, Train
 from components.training.fit import Fit
+from components.training.memory import naming_the_batch_size
 from components.training.search import tuned
 
 MODEL = ModelFamily.model_validate({"family": "wide_and_deep"})
@@ -43,7 +44,28 @@ def loss(model: ModelFamily, train: Train) -> float:
 def test_without_a_search_the_settings_stay_as_they_are() -> None:
     train = Train()
     found = tuned(MODEL, train, trained)
-    assert (found.model, found.train, found.facts) == (MODEL, train, {})
+    assert (found.model, found.train) == (MODEL, train)
+    assert found.facts.keys() == {"trained_with"}
+
+
+def test_what_was_trained_with_is_recorded_by_the_settings_own_keys() -> None:
+    facts = tuned(MODEL, settings(), trained).facts
+    best = facts["search"]["trials"][facts["search"]["best_trial"] - 1]["values"]
+    assert best.items() <= facts["trained_with"].items()
+    assert facts["trained_with"] | best == {
+        "model.family": "wide_and_deep",
+        "model.head": "binary",
+        "model.hidden_units": best["model.hidden_units"],
+        "model.embedding_dim": 8,
+        "model.dropout": 0.0,
+        "model.normalisation": "none",
+        "train.learning_rate": best["train.learning_rate"],
+        "train.batch_size": best["train.batch_size"],
+        "train.schedule": "constant",
+        "train.warmup_steps": 0,
+        "train.weight_decay": 0.0,
+    }
+    assert json.loads(json.dumps(facts)) == facts
 
 
 def test_the_best_trials_settings_are_kept_and_every_trial_is_recorded() -> None:
@@ -105,12 +127,50 @@ def test_a_trial_that_cannot_be_trained_is_recorded_and_the_search_goes_on() -> 
     assert found.train.learning_rate <= 0.01
 
 
-def test_a_search_of_which_nothing_can_be_trained_is_refused() -> None:
+def test_a_trial_that_runs_out_of_memory_is_recorded_and_the_search_goes_on() -> None:
     def failing(model: ModelFamily, train: Train) -> Fit:
+        if train.batch_size > 48:
+            with naming_the_batch_size(train, (), lambda _: True):
+                raise MemoryError
+        if model.hidden_units == (16, 8):
+            raise MemoryError
+        return trained(model, train)
+
+    found = tuned(MODEL, settings(), failing)
+    trials = found.facts["search"]["trials"]
+    for trial in trials:
+        size, units = trial["values"]["train.batch_size"], trial["values"]["model.hidden_units"]
+        if size > 48:
+            assert trial["failed"] == f"training ran out of memory with batches of {size} rows"
+        elif units == [16, 8]:
+            assert trial["failed"] == "memory ran out before the first step"
+        else:
+            assert "failed" not in trial
+    assert len([trial for trial in trials if "failed" in trial]) > 1
+    assert found.train.batch_size <= 48
+
+
+def test_what_is_the_operators_ends_the_search() -> None:
+    def stopped(model: ModelFamily, train: Train) -> Fit:
+        raise PlatformError("training was stopped by SIGTERM", remedy="resume the run")
+
+    with pytest.raises(PlatformError, match="SIGTERM"):
+        tuned(MODEL, settings(), stopped)
+
+
+def test_a_search_of_which_nothing_can_be_trained_is_refused_with_its_causes() -> None:
+    def failing(model: ModelFamily, train: Train) -> Fit:
+        if not seen:
+            raise MemoryError(seen.append(1))
         raise DataError("the loss is nan", remedy="lower it")
 
-    with pytest.raises(DataError, match="none of 3 trials could be trained: the loss is nan"):
+    seen: list[int] = [1]
+    with pytest.raises(DataError, match=r"none of 3 trials could be trained: the loss is nan$"):
         tuned(MODEL, settings(3), failing)
+    seen.clear()
+    with pytest.raises(DataError, match=r"memory ran out .*, and for 1 other reason$") as caught:
+        tuned(MODEL, settings(3), failing)
+    assert caught.value.actual == ["memory ran out before the first step", "the loss is nan"]
 
 
 def test_values_that_do_not_go_together_are_refused() -> None:
@@ -124,6 +184,8 @@ def test_values_that_do_not_go_together_are_refused() -> None:
     ("parameters", "message"),
     [
         ({"train.seed": {"low": 1, "high": 9}}, "train.seed cannot be searched; these can: "),
+        ({"train.lerning_rate": {"one_of": [1, 9]}}, "; did you mean train.learning_rate?"),
+        ({"dropout": {"one_of": [0.1, 0.2]}}, "; did you mean model.dropout?"),
         ({"train.class_weights": {"one_of": ["balanced", [1, 9]]}}, "cannot be searched"),
         ({"train.learning_rate": {"low": 0.1, "high": 0.1}}, "low 0.1 is not below high 0.1"),
         ({"train.learning_rate": {"low": 0, "high": 1, "log": True}}, "a low above 0"),
