@@ -96,6 +96,7 @@ def _context(run: RecordedRun, home: Home) -> dict[str, Any]:
         "gates": list(_gates(run, summary, records)),
         "examples": run.document("ingest-examples", "examples", "manifest.json"),
         "forms": list(_forms(summary)),
+        "searches": list(_searches(records)),
         "machine": (summary.measurements or {}).get("machine"),
         "picture": picture,
         "box": {"width": BOX_WIDTH, "height": BOX_HEIGHT},
@@ -147,6 +148,30 @@ def _form_cells(model: str, name: str, form: Mapping[str, Any]) -> tuple[str, ..
         size_text(form.get("size_bytes")),
         milliseconds_text(form.get("load_ms")),
     )
+
+
+def _searches(records: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield each search of the run's trainers: its settings' names and a row for each trial."""
+    for view in records:
+        search = view.get("facts", {}).get("search")
+        if search and view["event"] == "COMPLETE":
+            names = list(search["trials"][0]["values"])
+            rows = [
+                (number, *(trial["values"][name] for name in names), _loss_text(trial))
+                for number, trial in enumerate(search["trials"], start=1)
+            ]
+            yield {
+                "stage": view["stage"],
+                "names": names,
+                "rows": rows,
+                "best": search["best_trial"],
+            }
+
+
+def _loss_text(trial: Mapping[str, Any]) -> str:
+    if "failed" in trial:
+        return f"failed: {trial['failed']}"
+    return f"{trial['validation_loss']:.6g}"
 
 
 def _slices(summary: RunSummary) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,23 @@ STAGES = frozenset(
 )
 
 
-def proven_records(
-    notary: Notary | None, run_id: str, digests: Mapping[str, str]
-) -> dict[str, RecordView]:
-    """Return each input's verified record, given {input: sha256} (rules 1 to 3).
+@dataclass(frozen=True)
+class Proven:
+    """The verified record of each input by its name, and all records behind them by digest."""
+
+    inputs: Mapping[str, RecordView]
+    records: Mapping[str, RecordView]
+
+    def work(self, name: str) -> RecordView:
+        """Return the record of the work that made an input: of another run if it was cached."""
+        view = self.inputs[name]
+        while view.event == "CACHED":
+            view = self.records[view.facts["origin"][name]]
+        return view
+
+
+def proven_records(notary: Notary | None, run_id: str, digests: Mapping[str, str]) -> Proven:
+    """Return the verified records of inputs, given {input: sha256} (rules 1 to 3).
 
     Raises UnverifiableError without a notary or a record, IntegrityError for a proof that fails.
     """
@@ -52,7 +66,7 @@ def proven_records(
     verified = {view.record: view for view in proof.records}
     for name, view in claimed.items():
         _require_same(verified[view.record], run_id, name, digests[name])
-    return {name: verified[view.record] for name, view in claimed.items()}
+    return Proven({name: verified[view.record] for name, view in claimed.items()}, verified)
 
 
 def _claim(views: list[RecordView], run_id: str, name: str, sha256: str) -> RecordView:

@@ -11,14 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.audit.answers import RecordView
 from components.audit.client import connect
 from components.core.artifacts import read_json, write_json
 from components.core.bundle import Bundle
 from components.core.errors import IntegrityError
 from components.core.outcome import Outcome
 from components.core.settings import Registry, Section
-from components.register_models.evidence import input_digests, proven_records, roles
+from components.register_models.evidence import Proven, input_digests, proven_records, roles
 from components.register_models.registry import Entry, ModelRegistry, RunLog
 from components.register_models.store import BUNDLE_TAG, RECORD_TAG, RUN_TAG, opened_store
 from components.register_models.training_log import training_log
@@ -52,15 +51,15 @@ def register_models(
     models = {"pytorch_model": pytorch_model, "tensorflow_model": tensorflow_model}
     inputs = {**models, "evaluation": evaluation, "decision": decision}
     digests = input_digests(inputs)
-    records = proven_records(connect(), str(settings.run["id"]), digests)
+    proven = proven_records(connect(), str(settings.run["id"]), digests)
     measured = read_json(evaluation / "evaluation.json")
     decided = roles(read_json(decision / "decision.json"), measured, digests)
     entries = {
-        role: _entry(framework, models, digests, records) for role, framework in decided.items()
+        role: _entry(framework, models, digests, proven) for role, framework in decided.items()
     }
     with opened_store() as client:
         registry = ModelRegistry(client, settings.registry.model_name, settings.registry.experiment)
-        log = _run_log(settings.run, entries, measured, records)
+        log = _run_log(settings.run, entries, measured, proven)
         run_id, versions = registry.register(log, entries)
     return _outcome(registration, settings.registry.model_name, run_id, versions, entries)
 
@@ -69,7 +68,7 @@ def _entry(
     framework: str,
     models: Mapping[str, Path],
     digests: Mapping[str, str],
-    records: Mapping[str, RecordView],
+    proven: Proven,
 ) -> Entry:
     """Open a bundle that is registered; IntegrityError where it is another framework's."""
     port = f"{framework}_model"
@@ -79,14 +78,14 @@ def _entry(
             f"{port} holds a {bundle.contract.framework} bundle",
             remedy="find out who exchanged the models, then start a new run",
         )
-    return Entry(bundle, digests[port], records[port].record)
+    return Entry(bundle, digests[port], proven.inputs[port].record)
 
 
 def _run_log(
     run: Mapping[str, Any],
     entries: Mapping[str, Entry],
     measured: Mapping[str, Any],
-    records: Mapping[str, RecordView],
+    proven: Proven,
 ) -> RunLog:
     """Return what MLflow's run shows: identity, digests, and the overall metrics of both models.
 
@@ -108,8 +107,8 @@ def _run_log(
             f"{BUNDLE_TAG}.{entry.framework}": entry.sha256,
             f"{RECORD_TAG}.{entry.framework}": entry.record,
         }
-    trainings = (training_log(name, records[f"{name}_model"]) for name in FRAMEWORKS)
-    return RunLog(str(run["id"]), params, metrics, tags, tuple(filter(None, trainings)))
+    trainings = (training_log(name, proven.work(f"{name}_model")) for name in FRAMEWORKS)
+    return RunLog(str(run["id"]), params, metrics, tags, tuple(trainings))
 
 
 def _outcome(

@@ -180,6 +180,7 @@ def outcome(
         "rows_by_split": {"train": trained.fit.epoch_rows[-1], "eval": trained.evaluated_rows},
         **trained.fit.facts(train),
         **trained.search,
+        "family": trained.family,
         "parameters": contract.parameters,
         "weights_sha256": contract.weights_sha256,
         "seed": train.seed,

@@ -86,6 +86,23 @@ def test_every_form_that_was_measured_is_in_a_table(record_run: Record) -> None:
         assert "".join(cells) in text
 
 
+def test_the_trials_of_a_search_are_in_a_table(record_run: Record) -> None:
+    folder = record_run()
+    assert "Searches" not in page(folder).text
+    trials: list[dict[str, Any]] = [
+        {"values": {"train.batch_size": 64, "model.dropout": 0.5}, "failed": "the loss is nan"},
+        {"values": {"train.batch_size": 32, "model.dropout": 0.25}, "validation_loss": 0.5},
+    ]
+    facts = {"search": {"best_trial": 2, "trials": trials}}
+    record = {"index": 3, "event": "COMPLETE", "stage": "train_pytorch", "attempt": 1, "time": "t"}
+    write_json(folder / RECORDS_FILE, {"records": [{**record, "record": "r", "facts": facts}]})
+    text = "".join(page(folder).text.split())
+    assert "train_pytorchtrainedwiththesettingsoftrial2" in text
+    assert "trialmodel.dropouttrain.batch_sizevalidationloss" in text
+    assert "10.564failed:thelossisnan" in text
+    assert "20.25320.5" in text
+
+
 def test_a_waived_gate_is_shown_as_not_passed_with_its_waiver(record_run: Record) -> None:
     def waive(documents: dict[tuple[str, str, str], Any]) -> None:
         (gate,) = documents["validate-examples", "validation", "validation.json"]["gates"]

@@ -27,7 +27,16 @@ TRAINED: dict[str, Any] = {
     "validation_losses": [0.75, 0.5],
     "final_loss": 0.25,
     "device": "cpu",
+    "family": "wide_and_deep",
+    "trained_with": {"train.learning_rate": 0.01, "train.batch_size": 64},
     "weights_sha256": "2" * 64,
+}
+SEARCHED: dict[str, Any] = {
+    "best_trial": 2,
+    "trials": [
+        {"values": {"train.learning_rate": 0.1}, "failed": "the loss is nan"},
+        {"values": {"train.learning_rate": 0.01}, "validation_loss": 0.5},
+    ],
 }
 
 
@@ -62,7 +71,7 @@ def transform_features(
 
 def train_pytorch(*, settings: Nothing, features: Path, pytorch_model: Path) -> Outcome:
     tiny_bundles.write_bundle(pytorch_model, "pytorch")
-    return Outcome(facts=TRAINED)
+    return Outcome(facts=TRAINED | {"search": SEARCHED})
 
 
 def train_tensorflow(*, settings: Nothing, features: Path, tensorflow_model: Path) -> Outcome:
@@ -100,7 +109,7 @@ def evaluate_models(
 class Chain:
     """One run: `ports` holds its artifacts."""
 
-    def __init__(self, folder: Path, run_id: str = "run-1") -> None:
+    def __init__(self, folder: Path, run_id: str = "run-1", *, cache: bool = False) -> None:
         self.folder = folder / run_id
         self.run = {
             "id": run_id,
@@ -110,7 +119,7 @@ class Chain:
             "code": {"commit": "c" * 40, "dirty": False},
             "ir_sha256": "1" * 64,
             "settings_sha256": "2" * 64,
-            "cache": False,
+            "cache": cache,
         }
         self.ports: dict[str, Port] = {}
 

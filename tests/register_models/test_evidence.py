@@ -73,7 +73,7 @@ def _digests(chain):
 
 def test_every_input_is_led_back_to_its_own_stages_record(chain):
     found = proven_records(_notary(), "run-1", _digests(chain))
-    assert {name: view.stage for name, view in found.items()} == {
+    assert {name: view.stage for name, view in found.inputs.items()} == {
         "pytorch_model": "train_pytorch",
         "tensorflow_model": "train_tensorflow",
         "evaluation": "evaluate_models",

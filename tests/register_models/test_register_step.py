@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from components.core.errors import IntegrityError, PlatformError
 from components.core.examples import raw_inputs
 from components.register_models.registry import Entry, ModelRegistry, RunLog
 from components.register_models.store import opened_store, tracking_uri
-from components.register_models.training_log import TrainingLog, training_log
+from components.register_models.training_log import TrainingLog, TrialLog
 
 pytestmark = pytest.mark.slow
 WRITES = (
@@ -159,9 +158,17 @@ def test_each_trainer_has_a_run_below_the_pipelines(chain):
     assert [(metric.step, metric.value) for metric in history] == [(1, 0.5), (2, 0.25)]
     run = runs["pytorch"]
     assert (run.info.status, run.info.run_name) == ("FINISHED", "pytorch")
-    assert run.data.params == {"epochs": "2", "device": "cpu"}
+    assert run.data.params == {
+        "epochs": "2",
+        "device": "cpu",
+        "family": "wide_and_deep",
+        "train.learning_rate": "0.01",
+        "train.batch_size": "64",
+        "best_trial": "2",
+    }
     assert run.data.metrics["validation_loss"] == 0.5
     assert run.data.metrics["system/peak_memory_bytes"] > 0
+    assert run.data.metrics["system/cpu_seconds"] >= 0
     expected = {
         "tandem.record": chain.ports["pytorch_model"].metadata["record"],
         "tandem.bundle_sha256": found["candidate"]["bundle_sha256"],
@@ -170,11 +177,47 @@ def test_each_trainer_has_a_run_below_the_pipelines(chain):
     assert expected.items() <= run.data.tags.items()
 
 
-def test_a_training_from_the_cache_has_no_run_of_its_own(chain):
-    records = connect().records("run-1")
-    done = next(v for v in records if v.stage == "train_pytorch" and v.event == "COMPLETE")
-    assert training_log("pytorch", done).framework == "pytorch"
-    assert training_log("pytorch", replace(done, event="CACHED")) is None
+def _children(client, run):
+    asked = f"tags.`mlflow.parentRunId` = '{run.info.run_id}'"
+    runs = client.search_runs([run.info.experiment_id], asked)
+    return {child.info.run_name: child for child in runs}
+
+
+def test_each_trial_of_a_search_has_a_run_below_its_trainers(chain):
+    found = chain.register()
+    with opened_store() as client:
+        runs = _trainings(client, found)
+        trials = _children(client, runs["pytorch"])
+        assert _children(client, runs["tensorflow"]) == {}
+    assert trials.keys() == {"trial 1", "trial 2"}
+    failed, done = trials["trial 1"], trials["trial 2"]
+    assert (failed.info.status, done.info.status) == ("FAILED", "FINISHED")
+    assert failed.data.tags["tandem.failed"] == "the loss is nan"
+    assert failed.data.metrics == {}
+    assert failed.data.params == {"train.learning_rate": "0.1"}
+    assert done.data.metrics == {"validation_loss": 0.5}
+    assert done.data.params == {"train.learning_rate": "0.01"}
+    assert done.data.tags["tandem.trial"] == "2"
+
+
+def test_a_training_is_shown_once_below_the_first_run_that_registers_it(
+    notary, store, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TANDEM_CACHE", str(tmp_path / "cache"))
+    # As a run whose gates stop it: it trains and registers nothing.
+    stopped = Chain(tmp_path, "run-1", cache=True).until_decision()
+    first = Chain(tmp_path, "run-2", cache=True).until_decision().register()
+    events = {v.stage: v.event for v in connect().records("run-2")}
+    assert events["train_pytorch"] == "CACHED"
+    second = Chain(tmp_path, "run-3", cache=True).until_decision().register()
+    with opened_store() as client:
+        runs = _trainings(client, first)
+        assert _trainings(client, second) == {}
+    assert runs.keys() == {"pytorch", "tensorflow"}
+    for name, run in runs.items():
+        record = stopped.ports[f"{name}_model"].metadata["record"]
+        assert run.data.tags["tandem.record"] == record
+        assert run.data.metrics["final_loss"] == 0.25
 
 
 def test_a_second_call_adds_nothing(chain):
@@ -186,7 +229,7 @@ def test_a_second_call_adds_nothing(chain):
         assert _versions(client) == {"1": "pytorch", "2": "tensorflow"}
         after = client.get_metric_history(first["mlflow_run_id"], "pytorch/auc")
         experiment = client.get_experiment_by_name("tandem")
-        assert len(client.search_runs([experiment.experiment_id])) == 3
+        assert len(client.search_runs([experiment.experiment_id])) == 5
     assert len(after) == len(before) == 1
 
 
@@ -247,14 +290,19 @@ def entries(tmp_path_factory) -> dict[str, Entry]:
 
 
 TRAININGS = tuple(
-    TrainingLog(name, {"device": "cpu"}, {"final_loss": 0.5}, {"loss": [0.6, 0.5]}, {})
-    for name in ("pytorch", "tensorflow")
+    TrainingLog(
+        name, record * 64, {"device": "cpu"}, {"final_loss": 0.5}, {"loss": [0.6, 0.5]}, {}, trials
+    )
+    for name, record, trials in (
+        ("pytorch", "b", (TrialLog(1, {"train.batch_size": "64"}, 0.5),)),
+        ("tensorflow", "c", ()),
+    )
 )
 LOG = RunLog("run-1", {"name": "flights"}, {"pytorch/auc": 0.7}, {"tandem.run": "run-1"}, TRAININGS)
 
 
 @pytest.mark.parametrize("before", [True, False])
-@pytest.mark.parametrize("fail_at", range(1, 18))
+@pytest.mark.parametrize("fail_at", range(1, 21))
 def test_a_crash_at_any_write_leaves_nothing_half_and_the_next_call_completes(
     store, entries, fail_at, before
 ):
@@ -274,16 +322,17 @@ def test_a_crash_at_any_write_leaves_nothing_half_and_the_next_call_completes(
         assert client.get_run(run_id).info.status == "FINISHED"
         experiment = client.get_experiment_by_name("tandem").experiment_id
         runs = client.search_runs([experiment])
-        assert [run.info.status for run in runs] == ["FINISHED"] * 3
-        trained = [run for run in runs if run.info.run_id != run_id]
+        assert [run.info.status for run in runs] == ["FINISHED"] * 4
+        trained = [run for run in runs if "tandem.framework" in run.data.tags]
+        assert len(trained) == 2
         for run in trained:
             history = client.get_metric_history(run.info.run_id, "loss")
             assert {(metric.step, metric.value) for metric in history} == {(1, 0.6), (2, 0.5)}
 
 
-def test_there_are_seventeen_writes(store, entries):
+def test_there_are_twenty_writes(store, entries):
     with opened_store() as client:
-        whole = ModelRegistry(Crashing(client, 18, before=True), "flights", "tandem")
+        whole = ModelRegistry(Crashing(client, 21, before=True), "flights", "tandem")
         whole.register(LOG, entries)
         assert len(_versions(client)) == 2
 

@@ -37,4 +37,7 @@ def test_the_best_trial_is_trained_and_all_are_recorded(
     # The same seed, rows and settings give the trial's own model again.
     assert outcome.facts["validation_loss"] == min(losses)
     assert losses[search["best_trial"] - 1] == min(losses)
+    best = search["trials"][search["best_trial"] - 1]["values"]
+    assert best.items() <= outcome.facts["trained_with"].items()
+    assert outcome.facts["family"] == "wide_and_deep"
     assert Bundle.open(tmp_path).contract.parameters == outcome.facts["parameters"]
