@@ -19,7 +19,7 @@ import onnx
 from onnx import compose, helper, version_converter
 
 from components.core.bundle import PROBABILITY, session_options
-from components.core.errors import IntegrityError
+from components.core.errors import IntegrityError, SettingsError
 from components.core.examples import InputType
 from components.core.operators import inner_graphs
 from components.core.runtimes import Score, onnx_score
@@ -142,7 +142,7 @@ def feature_model(model: Any) -> Any:
     """Return a framework's exported features model in plain form, its output named PROBABILITY."""
     plain = _plain(model)
     if len(plain.graph.output) != 1:
-        raise IntegrityError(
+        raise SettingsError(
             f"the exported model has {len(plain.graph.output)} outputs, not one",
             remedy="return one logit from the model function",
         )

@@ -2,9 +2,10 @@
 
 Rules: a form is loaded in its own runtime, never in the object that made it; its output is
 compared on every evaluation row or on rows built to reach the edges of the preprocessing; a
-difference over the tolerance, or a value that is not a number, is an IntegrityError. float32 keeps
-relative precision, so where a row's features are over ORDINARY, far from all that a model is
-trained on, its difference counts for as much less.
+difference over the tolerance, or a value that is not a number, is a SettingsError: the model
+function is the caller's, and nothing that was recorded has changed. float32 keeps relative
+precision, so where a row's features are over ORDINARY, far from all that a model is trained on, its
+difference counts for as much less.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from components.core.bundle import PROBABILITY, Bundle, Parity, open_onnx
-from components.core.errors import IntegrityError, SettingsError
+from components.core.errors import SettingsError
 from components.core.examples import InputType
 from components.core.features import FeatureArrays
 
@@ -48,7 +49,7 @@ def scale_of(dense: Array) -> Array:
 def prove(
     form: str, expected: Array, actual: Array, when: str = "", scale: Array | float = 1.0
 ) -> Parity:
-    """Return the largest difference; raise IntegrityError where it exceeds the tolerance.
+    """Return the largest difference; raise SettingsError where it exceeds the tolerance.
 
     `scale` is that of `scale_of`, [rows] as `expected`.
     """
@@ -143,10 +144,11 @@ def edge_rows(
     return rows
 
 
-def _differs(form: str, how: str, expected: object, actual: object) -> IntegrityError:
-    return IntegrityError(
+def _differs(form: str, how: str, expected: object, actual: object) -> SettingsError:
+    return SettingsError(
         f"the {form} form {how}",
-        remedy="keep the model function to operators that every form carries",
+        remedy="keep the model function to operators that every form carries, "
+        "or leave the form out of train.forms",
         expected=expected,
         actual=actual,
     )

@@ -6,8 +6,9 @@ The folder holds request.json ({"processes": {PROCESS: [{name, path}]}, "threads
 
 Rules: a form is loaded from its file, by its own runtime, and called at each of BATCH_SIZES; what
 it gives is compared row by row with what the framework gave; the ONNX form is run whole, on raw
-rows, and from its features on; the SavedModel by both of its signatures. Whatever a form raises
-comes back as one error that names the form.
+rows, and from its features on; the SavedModel by both of its signatures; the rows that are counted
+are those of the form as it is. Whatever a form raises comes back as one error that names the form;
+one that is not proven is the caller's, whose model function it carries.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 
 from components.core.artifacts import read_json, write_json
 from components.core.bundle import Parity
-from components.core.errors import SettingsError, TandemError
+from components.core.errors import IntegrityError, SettingsError, TandemError
 from components.core.operators import operators_of
 from components.core.runtimes import RUNTIMES, Score, open_form, open_saved_model
 from components.training.evidence import Evidence, Rows
@@ -47,7 +48,7 @@ def main(arguments: list[str]) -> int:
             found[name] = _prove(name, Path(form["path"]), evidence, request["threads"])
         except Exception as error:  # noqa: BLE001 - the very top of a process for users' operators
             traceback.print_exc()
-            known = error if isinstance(error, TandemError) else _unrunnable(name, error)
+            known = _of_the_caller(name, error)
             write_json(answer, {"error": known.to_dict()})
             return known.exit_code
     write_json(answer, {"forms": found})
@@ -60,7 +61,7 @@ def _prove(name: str, path: Path, evidence: Evidence, threads: int) -> dict[str,
         _compare(name, score, rows) for score, rows in _cases(name, path, evidence, threads)
     ]
     parity = Parity(
-        rows=max(part.rows for part in parities),
+        rows=parities[0].rows,
         batch_sizes=BATCH_SIZES,
         max_abs_difference=max(part.max_abs_difference for part in parities),
         tolerance=parities[0].tolerance,
@@ -83,7 +84,7 @@ def _cases(name: str, path: Path, evidence: Evidence, threads: int) -> Iterator[
 
 
 def _compare(name: str, score: Score, given: Rows) -> Parity:
-    """Return the largest difference over all batch sizes; IntegrityError over the tolerance."""
+    """Return the largest difference over all batch sizes; SettingsError over the tolerance."""
     inputs, expected, found = given.inputs, given.expected, []
     for size in BATCH_SIZES:
         rows = len(expected) if size == BATCH_SIZES[-1] else min(len(expected), size * SMALL_CALLS)
@@ -95,6 +96,13 @@ def _compare(name: str, score: Score, given: Rows) -> Parity:
         found.append(prove(name, expected[:rows], actual, when, given.scale[:rows]))
     most = max(parity.max_abs_difference for parity in found)
     return found[-1].model_copy(update={"max_abs_difference": most})
+
+
+def _of_the_caller(name: str, error: Exception) -> TandemError:
+    if isinstance(error, IntegrityError):
+        told = {"expected": error.expected, "actual": error.actual}
+        return SettingsError(error.message, remedy=error.remedy, **told)
+    return error if isinstance(error, TandemError) else _unrunnable(name, error)
 
 
 def _unrunnable(name: str, error: Exception) -> SettingsError:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from every_family import FAMILIES, on
 
-from components.core.errors import IntegrityError, SettingsError, TandemError
+from components.core.errors import SettingsError, TandemError
 from components.core.features import FeatureSpec, load_split
 from components.training.evidence import Evidence
 from components.training.parity import Evaluated
@@ -75,8 +75,8 @@ def cut_in_half(folder: Path, model: Any, spec: FeatureSpec) -> None:
 @pytest.mark.parametrize(
     ("change", "kind", "cause"),
     [
-        (with_another_weight, IntegrityError, "the torch_export form differs from the framework"),
-        (without_the_sigmoid, IntegrityError, "the torch_export form differs from the framework"),
+        (with_another_weight, SettingsError, "the torch_export form differs from the framework"),
+        (without_the_sigmoid, SettingsError, "the torch_export form differs from the framework"),
         (cut_in_half, SettingsError, "the torch_export form .* does not run in torch: "),
     ],
 )

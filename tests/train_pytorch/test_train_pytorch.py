@@ -63,8 +63,8 @@ def test_the_bundle_opens_and_says_what_it_holds(trained: tuple[Outcome, Path]) 
         ("onnx", "model.onnx", "raw_rows", 18),
         ("torch_export", "model.pt2", "features", None),
     ]
-    # 200 evaluation rows and the edge rows.
-    assert [form.parity.rows for form in contract.forms] == [200 + EDGE_ROWS] * 2
+    # Raw rows are the edge rows; features are of these and of 200 evaluation rows.
+    assert [form.parity.rows for form in contract.forms] == [EDGE_ROWS, 200 + EDGE_ROWS]
     assert {form.parity.batch_sizes for form in contract.forms} == {(1, 7, 1024)}
     assert "linear.default" in contract.form("torch_export").operators["aten"]
     assert "LabelEncoder" in contract.form("onnx").operators["ai.onnx.ml"]

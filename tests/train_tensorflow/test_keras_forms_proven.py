@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from every_family import FAMILIES, on
 
-from components.core.errors import IntegrityError
+from components.core.errors import SettingsError
 from components.core.features import FeatureSpec, load_split
 from components.core.settings import FormName
 from components.training.evidence import Evidence
@@ -100,5 +100,5 @@ def test_a_form_that_was_changed_is_refused(
     written = write(scored(model, small_spec))
     assert Prover("saved_model").prove(tmp_path, [written], evidence)
     change(model, small_spec, write, tmp_path / written.path)
-    with pytest.raises(IntegrityError, match=cause.format(form=form)):
+    with pytest.raises(SettingsError, match=cause.format(form=form)):
         Prover("saved_model").prove(tmp_path, [written], evidence)

@@ -15,7 +15,7 @@ from handmade_bundles import ROWS, without_a_row
 
 from components.core.artifacts import manifest
 from components.core.bundle import Bundle, OnnxScorer
-from components.core.errors import DataError, IntegrityError, SettingsError
+from components.core.errors import DataError, SettingsError
 from components.core.features import FeatureSpec
 from components.core.outcome import Outcome
 from components.train_tensorflow.step import TrainTensorflowSettings, train_tensorflow
@@ -94,9 +94,9 @@ def test_the_bundle_opens_and_says_what_it_holds(trained: tuple[Outcome, Path]) 
         ("saved_model", "saved_model", "raw_rows", None),
         ("litert", "model.tflite", "features", None),
     ]
-    # 200 evaluation rows and the edge rows; the SavedModel takes raw rows only.
+    # Raw rows are the edge rows; features are of these and of 200 evaluation rows.
     rows = [form.parity.rows for form in contract.forms]
-    assert rows == [200 + EDGE_ROWS, EDGE_ROWS, 200 + EDGE_ROWS]
+    assert rows == [EDGE_ROWS, EDGE_ROWS, 200 + EDGE_ROWS]
     assert {form.parity.batch_sizes for form in contract.forms} == {(1, 7, 1024)}
     assert "FULLY_CONNECTED" in contract.form("litert").operators["builtin"]
     assert "ParseExampleV2" in contract.form("saved_model").operators["tensorflow"]
@@ -278,7 +278,7 @@ def test_a_transform_that_differs_from_its_onnx_form_stops_the_stage(
     vocabulary = graph / "transform_fn" / "assets" / "carrier"
     vocabulary.write_text("UA\nB6\nAA\n")
     (tmp_path / "model").mkdir()
-    with pytest.raises(IntegrityError, match="saved_model form differs"):
+    with pytest.raises(SettingsError, match="saved_model form differs"):
         run(settings(), small_features, graph, tmp_path / "model")
     assert not (tmp_path / "model" / "contract.json").exists()
 

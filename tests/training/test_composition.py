@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from components.core.bundle import open_onnx
-from components.core.errors import IntegrityError
+from components.core.errors import IntegrityError, SettingsError
 from components.training.composition import (
     compose_raw,
     feature_model,
@@ -124,5 +124,5 @@ def test_a_raw_input_of_rank_2_is_refused(preprocessing: Any) -> None:
 def test_a_model_with_two_outputs_is_refused(small_model: Callable[..., Any]) -> None:
     model = small_model()
     model.graph.output.add().CopyFrom(model.graph.output[0])
-    with pytest.raises(IntegrityError, match="2 outputs"):
+    with pytest.raises(SettingsError, match="2 outputs"):
         feature_model(model)

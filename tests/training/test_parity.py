@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.core.errors import IntegrityError
+from components.core.errors import IntegrityError, SettingsError
 from components.core.features import FeatureArrays, FeatureSpec
 from components.training.fit import Fit
 from components.training.parity import (
@@ -41,18 +41,18 @@ def test_the_largest_difference_is_recorded() -> None:
 
 
 @pytest.mark.parametrize("change", [2e-5, -2e-5, np.nan, np.inf])
-def test_one_row_over_the_tolerance_is_an_integrity_error(change: float) -> None:
-    with pytest.raises(IntegrityError, match="onnx form differs"):
+def test_one_row_over_the_tolerance_is_the_callers_error(change: float) -> None:
+    with pytest.raises(SettingsError, match="onnx form differs"):
         prove("onnx", EXPECTED, EXPECTED + np.array([0, change, 0], np.float32))
 
 
-def test_a_form_that_gives_another_shape_is_an_integrity_error() -> None:
-    with pytest.raises(IntegrityError, match="gives"):
+def test_a_form_that_gives_another_shape_is_the_callers_error() -> None:
+    with pytest.raises(SettingsError, match="gives"):
         prove("onnx", EXPECTED, EXPECTED[:, None])
 
 
 def test_a_proof_over_no_rows_proves_nothing() -> None:
-    with pytest.raises(IntegrityError, match="gives"):
+    with pytest.raises(SettingsError, match="gives"):
         prove("onnx", EXPECTED[:0], EXPECTED[:0])
 
 
@@ -68,7 +68,7 @@ def test_a_model_that_is_not_the_frameworks_is_never_sealed(
         return np.full(len(dense), 0.5, np.float32)
 
     evaluated = Evaluated.by(predict, evaluation)
-    with pytest.raises(IntegrityError, match="onnx form differs"):
+    with pytest.raises(SettingsError, match="onnx form differs"):
         written = write_raw_onnx(tmp_path, small_model(), preprocessing)
         Prover("onnx").prove(tmp_path, [written], preprocessing.evidence(predict, evaluated))
 
@@ -141,5 +141,5 @@ def test_far_from_what_is_trained_on_a_difference_counts_by_so_much_less() -> No
     assert scale_of(np.empty((3, 0), np.float32)).tolist() == [1.0, 1.0, 1.0]
     far, near = (EXPECTED + np.array(part, np.float32) for part in ([0, 0, 9e-4], [0, 9e-4, 0]))
     assert prove("onnx", EXPECTED, far, scale=scale).max_abs_difference < 1e-5
-    with pytest.raises(IntegrityError):
+    with pytest.raises(SettingsError):
         prove("onnx", EXPECTED, near, scale=scale)

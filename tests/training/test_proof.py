@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from components.core.bundle import Contract, open_onnx
-from components.core.errors import IntegrityError, SettingsError
+from components.core.errors import SettingsError
 from components.core.features import FeatureArrays
 from components.core.operators import operators_of
 from components.core.runtimes import onnx_score
@@ -95,7 +95,7 @@ def test_a_form_that_depends_on_the_size_of_its_batch_is_refused(
         compose_raw(Preprocessing.read(small_transform_graph).model, feature_model(model)),
         tmp_path / "model.onnx",
     )
-    with pytest.raises(IntegrityError, match=r"onnx form differs .* at batches of 7"):
+    with pytest.raises(SettingsError, match=r"onnx form differs .* at batches of 7"):
         Prover("onnx").prove(
             tmp_path, [Written("onnx", "model.onnx", "raw_rows")], evidence(small_transform_graph)
         )
@@ -176,7 +176,7 @@ def test_an_onnx_form_that_was_changed_is_refused(
     assert Prover("onnx").prove(tmp_path, [written], evidence(small_transform_graph))
     model = change(onnx.load(str(tmp_path / "model.onnx")))
     onnx.save(model, tmp_path / "model.onnx")
-    with pytest.raises(IntegrityError, match=cause):
+    with pytest.raises(SettingsError, match=cause):
         Prover("onnx").prove(tmp_path, [written], evidence(small_transform_graph))
 
 
