@@ -1,9 +1,9 @@
 """Where the MLflow store is, how it is opened, and the names that Tandem uses in it.
 
 Rules: MLFLOW_TRACKING_URI names the store; without it, it is an SQLite file in TANDEM_HOME, with
-the models' files beside it. MLflow's telemetry is off. A store that does not answer is a
-PlatformError with its address, without its password. MLflow is imported only when a store is
-opened (2 s).
+the models' files beside it. A store that does not answer is a PlatformError with its address,
+without its password. MLflow is imported only when a store is opened (2 s), and is quiet then, as
+components/core/quiet.py says.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from components.core.errors import PlatformError, SettingsError
+from components.core.quiet import be_quiet
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 HOME_VARIABLE = "TANDEM_HOME"
@@ -30,11 +31,6 @@ RECORD_TAG = "tandem.record"
 WEIGHTS_TAG = "tandem.weights_sha256"
 # MLflow asks a silent server seven times, for minutes; the stage's own retry comes after.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
-SILENCE = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-}
 
 
 def tracking_uri() -> str:
@@ -75,7 +71,7 @@ def shown(uri: str) -> str:
 def opened_store() -> Iterator[Any]:
     """Give an MlflowClient; PlatformError for whatever MLflow or its database raise."""
     uri = tracking_uri()
-    os.environ.update(SILENCE)
+    be_quiet()
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
     import components.register_models.slim_mlflow  # noqa: F401 - before anything of MLflow
