@@ -67,15 +67,46 @@ class Parity(Section):
         return self.max_abs_difference <= self.tolerance
 
 
+class Quality(Section):
+    """What a form of 8 bits keeps of the framework's own, on evaluation rows, at the worst batch.
+
+    `agreement` is the share of rows that both put on the same side of a half.
+    """
+
+    rows: int
+    batch_sizes: tuple[int, ...]
+    auc: float
+    framework_auc: float
+    auc_tolerance: float
+    agreement: float
+    least_agreement: float
+
+    @property
+    def holds(self) -> bool:
+        """Say whether both are within their tolerances; NaN is not."""
+        kept = self.framework_auc - self.auc <= self.auc_tolerance
+        return kept and self.agreement >= self.least_agreement
+
+
 class Form(Section):
-    """One exported form; `opset` is null unless it is ONNX, `operators` are by their set."""
+    """One exported form; `opset` is null unless it is ONNX, `operators` are by their set.
+
+    It has one proof: `quality` if it is of 8 bits, else `parity`.
+    """
 
     name: FormName
     path: str
     takes: Literal["raw_rows", "features"]
     opset: int | None = None
     operators: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    parity: Parity
+    parity: Parity | None = None
+    quality: Quality | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Say whether there is a proof, and it holds."""
+        proof = self.parity or self.quality
+        return proof is not None and proof.holds
 
 
 class FeatureInputs(Section):
@@ -135,7 +166,10 @@ class Contract(Section):
         for form in value["forms"]:
             if not form["operators"]:
                 del form["operators"]
-            if not form["parity"]["batch_sizes"]:
+            for name in ("parity", "quality"):
+                if form[name] is None:
+                    del form[name]
+            if "parity" in form and not form["parity"]["batch_sizes"]:
                 del form["parity"]["batch_sizes"]
         return value
 
@@ -168,8 +202,9 @@ class Contract(Section):
                 file == form.path or file.startswith(f"{form.path}/") for file in self.files
             ):
                 raise _invalid(f"form {form.name} names {form.path}, which is not among the files")
-            if not form.parity.holds:
-                raise _invalid(f"form {form.name} is not within its tolerance: {form.parity}")
+            if not form.holds:
+                proof = form.parity or form.quality
+                raise _invalid(f"form {form.name} is not within its tolerance: {proof}")
 
 
 def _invalid(reason: str) -> IntegrityError:

@@ -115,4 +115,7 @@ _READERS: Mapping[str, Callable[[Path], Operators]] = {
     "torch_export": _torch_export,
     "saved_model": _saved_model,
     "litert": litert_operators,
+    "onnx_int8_dynamic": _onnx,
+    "onnx_int8_static": _onnx,
+    "litert_int8": litert_operators,
 }

@@ -28,6 +28,9 @@ RUNTIMES: Mapping[str, str] = {
     "torch_export": "torch",
     "saved_model": "tensorflow",
     "litert": "ai-edge-litert",
+    "onnx_int8_dynamic": "onnxruntime",
+    "onnx_int8_static": "onnxruntime",
+    "litert_int8": "ai-edge-litert",
 }
 Array = np.ndarray[Any, Any]
 Inputs = Mapping[str, Array]
@@ -184,4 +187,7 @@ _OPENERS: Mapping[str, Callable[[Path, int], Score]] = {
     "torch_export": _torch_export,
     "saved_model": _saved_model,
     "litert": _litert,
+    "onnx_int8_dynamic": _onnx,
+    "onnx_int8_static": _onnx,
+    "litert_int8": _litert,
 }

@@ -214,6 +214,11 @@ def _every_setting() -> list[str]:
     return [f"{key}.{name}" for key, section in sections.items() for name in section.model_fields]
 
 
+# What stands beside ONNX, which is always there.
+OtherForm = Literal[
+    "torch_export", "saved_model", "litert", "onnx_int8_dynamic", "onnx_int8_static", "litert_int8"
+]
+FormName = Literal["onnx", OtherForm]
 SEARCHED_TRAIN = (
     "learning_rate",
     "batch_size",
@@ -308,10 +313,10 @@ class Train(Section):
         description="steps between two checkpoints, which an interrupted training goes on from; "
         "0: only when it is stopped",
     )
-    forms: tuple[Literal["torch_export", "saved_model", "litert"], ...] = Field(
+    forms: tuple[OtherForm, ...] = Field(
         default=("torch_export", "saved_model", "litert"),
         description="what is exported beside ONNX, each by its own framework; leave out what the "
-        "model's operators cannot be carried to",
+        "model's operators cannot be carried to; those of 8 bits (int8) are asked for by name",
     )
     search: Search | None = Field(
         default=None,
@@ -362,9 +367,6 @@ class MetricGate(Section):
     operator: Comparison
     threshold: Number
     slice: str = Field(default="overall", description="a slice's key, such as origin=JFK")
-
-
-FormName = Literal["onnx", "torch_export", "saved_model", "litert"]
 
 
 class FormGate(Section):

@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from components.core.bundle import FormName
 from components.core.features import FeatureArrays, FeatureSpec
-from components.core.settings import ModelFamily, Train
+from components.core.settings import FormName, ModelFamily, Train
 from components.train_pytorch import export, training
 from components.training.checkpoints import Checkpoints
 from components.training.course import Build, Exported
@@ -77,7 +76,12 @@ class PyTorch:
         return model
 
     def export(
-        self, model: nn.Module, spec: FeatureSpec, preprocessing: Preprocessing, train: Train
+        self,
+        model: nn.Module,
+        spec: FeatureSpec,
+        preprocessing: Preprocessing,
+        train: Train,
+        arrays: FeatureArrays,
     ) -> Exported:
         """Return the traced program as ONNX and, where it is asked for, as .pt2."""
         program = export.trace(model, spec)

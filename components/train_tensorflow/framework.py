@@ -15,11 +15,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.core.bundle import FormName
 from components.core.features import FeatureArrays, FeatureSpec
-from components.core.settings import ModelFamily, Train
+from components.core.settings import FormName, ModelFamily, Train
 from components.train_tensorflow import export, parallel, precision, training
-from components.train_tensorflow.litert import write_litert
+from components.train_tensorflow.litert import write_litert, write_litert_int8
 from components.train_tensorflow.saved_model import write_saved_model
 from components.training.checkpoints import Checkpoints
 from components.training.course import Build, Exported
@@ -88,13 +87,19 @@ class TensorFlow:
         return exported
 
     def export(
-        self, model: keras.Model, spec: FeatureSpec, preprocessing: Preprocessing, train: Train
+        self,
+        model: keras.Model,
+        spec: FeatureSpec,
+        preprocessing: Preprocessing,
+        train: Train,
+        arrays: FeatureArrays,
     ) -> Exported:
         """Return the model as ONNX and, where they are asked for, as SavedModel and LiteRT."""
         scored = export.scored(model, spec)
         forms = {
             "saved_model": partial(write_saved_model, scored=scored, preprocessing=preprocessing),
             "litert": partial(write_litert, scored=scored, spec=spec),
+            "litert_int8": partial(write_litert_int8, scored=scored, spec=spec, arrays=arrays),
         }
         return Exported(
             predict=export.predictor(scored),

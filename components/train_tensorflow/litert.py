@@ -19,11 +19,13 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from components.core.bundle import PROBABILITY
 from components.core.errors import SettingsError
-from components.core.features import FeatureSpec
+from components.core.features import FeatureArrays, FeatureSpec
 from components.core.runtimes import SIGNATURE
+from components.training.int8 import calibration_batches
 from components.training.proof import Written
 
 LITERT = "model.tflite"
+LITERT_INT8 = "model.int8.tflite"
 _NEITHER = re.compile(r"'([\w.]+)' op is neither")
 
 
@@ -33,8 +35,22 @@ def write_litert(folder: Path, scored: keras.Model, spec: FeatureSpec) -> Writte
     return Written("litert", LITERT, "features")
 
 
-def to_litert(scored: keras.Model, spec: FeatureSpec) -> bytes:
-    """Return the flat buffer of the model with its signature."""
+def write_litert_int8(
+    folder: Path, scored: keras.Model, spec: FeatureSpec, arrays: FeatureArrays
+) -> Written:
+    """Convert the model to 8 bits, by the ranges of training rows, and write it."""
+    (folder / LITERT_INT8).write_bytes(to_litert(scored, spec, arrays))
+    return Written("litert_int8", LITERT_INT8, "features")
+
+
+def to_litert(
+    scored: keras.Model, spec: FeatureSpec, calibration: FeatureArrays | None = None
+) -> bytes:
+    """Return the flat buffer of the model with its signature.
+
+    With rows for `calibration`, weights and what they are multiplied with are of 8 bits where
+    LiteRT has the operator so; inputs and output stay as they are.
+    """
     signature = {
         "dense": tf.TensorSpec([None, len(spec.dense)], tf.float32, name="dense"),
         "ids": tf.TensorSpec([None, len(spec.ids)], tf.int32, name="ids"),
@@ -55,6 +71,11 @@ def to_litert(scored: keras.Model, spec: FeatureSpec) -> bytes:
             tf.lite.OpsSet.SELECT_TF_OPS,
         ]
         converter._experimental_lower_tensor_list_ops = False
+        if calibration is not None:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = lambda: (
+                (SIGNATURE, batch) for batch in calibration_batches(calibration)
+            )
         return _converted(converter)
 
 

@@ -157,13 +157,15 @@ def write_onnx(model: Any, path: Path) -> None:
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
+def at_opset(model: Any, least: int) -> Any:
+    """Return the model at that opset, or at its own where that is newer."""
+    return model if opset(model) >= least else version_converter.convert_version(model, least)
+
+
 def _aligned(first: Any, second: Any) -> tuple[Any, Any]:
     """Return both at the newer opset and the newer file format."""
     newest = max(opset(first), opset(second))
-    pair = tuple(
-        model if opset(model) == newest else version_converter.convert_version(model, newest)
-        for model in (first, second)
-    )
+    pair = tuple(at_opset(model, newest) for model in (first, second))
     for model in pair:
         model.ir_version = max(first.ir_version, second.ir_version)
     return pair[0], pair[1]

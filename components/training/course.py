@@ -15,13 +15,13 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from components.core.bundle import FormName
 from components.core.features import FeatureArrays, FeatureSpec, load_split
 from components.core.outcome import Outcome
-from components.core.settings import ModelFamily, Train
+from components.core.settings import FormName, ModelFamily, Train
 from components.training.checkpoints import Checkpoints
 from components.training.fit import Fit
 from components.training.functions import MODEL_FUNCTION, family_of
+from components.training.int8 import write_int8
 from components.training.parity import Evaluated, Predict
 from components.training.processes import Command, Request, train_in_processes
 from components.training.proof import Prover, Written
@@ -89,9 +89,14 @@ class Framework(Protocol):
         ...
 
     def export(
-        self, model: Any, spec: FeatureSpec, preprocessing: Preprocessing, train: Train
+        self,
+        model: Any,
+        spec: FeatureSpec,
+        preprocessing: Preprocessing,
+        train: Train,
+        arrays: FeatureArrays,
     ) -> Exported:
-        """Return the exports that the settings ask for."""
+        """Return the exports that the settings ask for; `arrays` are the rows that train."""
         ...
 
     def weights(self, model: Any) -> dict[str, Array]:
@@ -140,10 +145,11 @@ class Course:
         fitted, done = self.trained(family, train, checkpoints)
         ready = framework.exporting(fitted, family, train, self.build)
         with naming_the_users_line(self.function, MODEL_FUNCTION, on_rows=True):
-            exported = framework.export(ready, self.spec, preprocessing, train)
+            exported = framework.export(ready, self.spec, preprocessing, train, self.arrays)
             evaluated = Evaluated.by(exported.predict, load_split(self.features, "eval"))
             written = [write_raw_onnx(bundle, exported.onnx, preprocessing)]
             written += [write(bundle) for write in exported.forms]
+            written += write_int8(bundle, exported.onnx, preprocessing, train.forms, self.arrays)
             evidence = preprocessing.evidence(exported.predict, evaluated)
         forms = proof.prove(bundle, written, evidence)
         trained = Trained(

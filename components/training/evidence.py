@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,28 @@ class Rows:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Raw rows and features, each with what the framework gave."""
+    """Raw rows and features, each with what the framework gave; `label` is of evaluation rows.
+
+    The features are those of the raw rows and, after them, of the evaluation rows.
+    """
 
     raw: Rows
     features: Rows
+    label: Array = field(default_factory=lambda: np.empty(0, np.float32))
+
+    @property
+    def edges(self) -> Rows:
+        """Return the features of the raw rows."""
+        return self._part(slice(0, len(self.raw.expected)))
+
+    @property
+    def evaluation(self) -> Rows:
+        """Return the features of the evaluation rows."""
+        return self._part(slice(len(self.raw.expected), None))
+
+    def _part(self, part: slice) -> Rows:
+        inputs = {name: values[part] for name, values in self.features.inputs.items()}
+        return Rows(inputs, self.features.expected[part], self.features.scale[part])
 
     @classmethod
     def of(
@@ -53,7 +71,11 @@ class Evidence:
         }
         expected = np.concatenate([on_edges, evaluated.predictions])
         scale = scale_of(inputs["dense"])
-        return cls(Rows(raw, on_edges, scale[: len(on_edges)]), Rows(inputs, expected, scale))
+        return cls(
+            Rows(raw, on_edges, scale[: len(on_edges)]),
+            Rows(inputs, expected, scale),
+            evaluated.arrays.label,
+        )
 
     def write(self, folder: Path) -> None:
         """Write the evidence into a folder.
@@ -64,6 +86,7 @@ class Evidence:
             np.save(folder / f"{name}.npy", values)
         np.save(folder / "features.npy", self.features.expected)
         np.save(folder / "raw.npy", self.raw.expected)
+        np.save(folder / "label.npy", self.label)
         raw = {name: values.tolist() for name, values in self.raw.inputs.items()}
         (folder / "raw.json").write_text(json.dumps(raw), encoding="utf-8")
 
@@ -79,4 +102,5 @@ class Evidence:
         return cls(
             Rows(raw, on_edges, scale[: len(on_edges)]),
             Rows(features, np.load(folder / "features.npy"), scale),
+            np.load(folder / "label.npy"),
         )

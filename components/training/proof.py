@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from components.core.artifacts import read_json, write_json
-from components.core.bundle import Form, Parity
+from components.core.bundle import Form, Parity, Quality
 from components.core.errors import PlatformError, error_from_dict
 from components.core.quiet import QUIET
 from components.core.runtimes import RUNTIMES
@@ -166,5 +166,6 @@ def _form(written: Written, found: Mapping[str, Any]) -> Form:
         takes=written.takes,
         opset=written.opset,
         operators=found["operators"],
-        parity=Parity.model_validate(found["parity"]),
+        parity=Parity.model_validate(found["parity"]) if "parity" in found else None,
+        quality=Quality.model_validate(found["quality"]) if "quality" in found else None,
     )

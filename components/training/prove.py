@@ -8,7 +8,8 @@ Rules: a form is loaded from its file, by its own runtime, and called at each of
 it gives is compared row by row with what the framework gave; the ONNX form is run whole, on raw
 rows, and from its features on; the SavedModel by both of its signatures; the rows that are counted
 are those of the form as it is. Whatever a form raises comes back as one error that names the form;
-one that is not proven is the caller's, whose model function it carries.
+one that is not proven is the caller's, whose model function it carries. A form of 8 bits is held to
+what components/training/quality.py asks for, not to single differences.
 """
 
 from __future__ import annotations
@@ -23,16 +24,25 @@ from typing import Any
 import numpy as np
 
 from components.core.artifacts import read_json, write_json
-from components.core.bundle import Parity
+from components.core.bundle import Parity, Quality
 from components.core.errors import IntegrityError, SettingsError, TandemError
 from components.core.operators import operators_of
 from components.core.runtimes import RUNTIMES, Score, open_form, open_saved_model
 from components.training.evidence import Evidence, Rows
 from components.training.parity import prove
+from components.training.quality import (
+    require_agreement,
+    require_probabilities,
+    require_quality,
+    worst,
+)
 
 BATCH_SIZES = (1, 7, 1024)
 # Calls of the small sizes; the largest goes through every row.
 SMALL_CALLS = 16
+# Of forms of 8 bits: an AUC of fewer rows is luck.
+QUALITY_CALLS = 8192
+INT8 = ("onnx_int8_dynamic", "onnx_int8_static", "litert_int8")
 REQUEST = "request.json"
 
 
@@ -56,7 +66,10 @@ def main(arguments: list[str]) -> int:
 
 
 def _prove(name: str, path: Path, evidence: Evidence, threads: int) -> dict[str, Any]:
-    """Return the operators and the parity of one form."""
+    """Return the operators and the proof of one form."""
+    if name in INT8:
+        quality = _quality(name, path, evidence, threads).model_dump(mode="json")
+        return {"operators": operators_of(name, path), "quality": quality}
     parities = [
         _compare(name, score, rows) for score, rows in _cases(name, path, evidence, threads)
     ]
@@ -83,17 +96,50 @@ def _cases(name: str, path: Path, evidence: Evidence, threads: int) -> Iterator[
         yield open_form(name, path, threads), evidence.features
 
 
+def _quality(name: str, path: Path, evidence: Evidence, threads: int) -> Quality:
+    """Return the worst that a form of 8 bits gives at any size of batch.
+
+    A form of raw rows is judged by its part behind the preprocessing, which is float32 and must
+    hand over what the features are: on raw rows it and the part call the same rows positive.
+    """
+    whole, given = open_form(name, path, threads), evidence.edges
+    of_features = whole
+    if RUNTIMES[name] == RUNTIMES["onnx"]:
+        from components.training.composition import open_features_part
+
+        given, of_features = evidence.raw, open_features_part(path, threads)
+    found = []
+    for size in BATCH_SIZES:
+        on_edges = _in_batches(whole, given, size, SMALL_CALLS)
+        require_probabilities(name, given.expected[: len(on_edges)], on_edges, size)
+        part = _in_batches(of_features, evidence.edges, size, SMALL_CALLS)
+        require_agreement(name, part, on_edges, size)
+        actual = _in_batches(of_features, evidence.evaluation, size, QUALITY_CALLS)
+        expected, label = (a[: len(actual)] for a in (evidence.evaluation.expected, evidence.label))
+        found.append(require_quality(name, expected, actual, label, size))
+    return worst(found)
+
+
+def _in_batches(score: Score, given: Rows, size: int, calls: int) -> Any:
+    """Return what a form gives of the first rows; of all, where batches are of the largest size."""
+    rows = len(given.expected)
+    rows = rows if size == BATCH_SIZES[-1] else min(rows, size * calls)
+    parts = [
+        score(
+            {key: values[start : min(start + size, rows)] for key, values in given.inputs.items()}
+        )
+        for start in range(0, rows, size)
+    ]
+    return np.concatenate(parts)
+
+
 def _compare(name: str, score: Score, given: Rows) -> Parity:
     """Return the largest difference over all batch sizes; SettingsError over the tolerance."""
-    inputs, expected, found = given.inputs, given.expected, []
+    found = []
     for size in BATCH_SIZES:
-        rows = len(expected) if size == BATCH_SIZES[-1] else min(len(expected), size * SMALL_CALLS)
-        parts = [
-            score({key: values[start : min(start + size, rows)] for key, values in inputs.items()})
-            for start in range(0, rows, size)
-        ]
-        actual, when = np.concatenate(parts), f" at batches of {size}"
-        found.append(prove(name, expected[:rows], actual, when, given.scale[:rows]))
+        actual, when = _in_batches(score, given, size, SMALL_CALLS), f" at batches of {size}"
+        expected, scale = given.expected[: len(actual)], given.scale[: len(actual)]
+        found.append(prove(name, expected, actual, when, scale))
     most = max(parity.max_abs_difference for parity in found)
     return found[-1].model_copy(update={"max_abs_difference": most})
 

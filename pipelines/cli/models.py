@@ -45,13 +45,25 @@ def inspect(arguments: Namespace) -> int:
 
 
 def _form_line(form: Form, size: int) -> str:
-    parity = form.parity
     operators = sum(len(names) for names in form.operators.values())
-    return (
-        f"{form.name:12} {form.path}, {size:,} bytes, takes {form.takes}, {operators} operators; "
-        f"at most {parity.max_abs_difference:.2g} from the framework on {parity.rows:,} rows "
-        f"(allowed: {parity.tolerance:g})"
-    )
+    held = f"{form.name:17} {form.path}, {size:,} bytes, takes {form.takes}, {operators} operators"
+    return f"{held}; {_proof(form)}"
+
+
+def _proof(form: Form) -> str:
+    """Say how near a form was to the framework."""
+    if (parity := form.parity) is not None:
+        return (
+            f"at most {parity.max_abs_difference:.2g} from the framework on {parity.rows:,} rows "
+            f"(allowed: {parity.tolerance:g})"
+        )
+    if (quality := form.quality) is not None:
+        return (
+            f"AUC {quality.auc:.4f} of the framework's {quality.framework_auc:.4f} "
+            f"(allowed: {quality.auc_tolerance:g} less) and {quality.agreement:.2%} on its side of "
+            f"a half on {quality.rows:,} rows (allowed: {quality.least_agreement:.0%})"
+        )
+    return "no proof"
 
 
 def predict(arguments: Namespace) -> int:

@@ -45,7 +45,8 @@ def add_models(commands: Any, add: Callable[..., Any]) -> None:
         "--form",
         default="onnx",
         metavar="NAME",
-        help="onnx, saved_model, torch_export or litert, as `inspect` lists them (default: onnx)",
+        help="onnx, saved_model, torch_export, litert or one of 8 bits, as `inspect` lists them "
+        "(default: onnx)",
     )
     predict.add_argument(
         "-o", "--output", metavar="FILE", help="a CSV file (default: standard output)"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.core.bundle import Bundle, Contract, Form, Input, OnnxScorer, Parity
+from components.core.bundle import Bundle, Contract, Form, Input, OnnxScorer, Parity, Quality
 from components.core.canonical import canonical_json, parse_json
 from components.core.errors import IntegrityError
 
@@ -21,8 +21,12 @@ CONTRACTS = Path(__file__).parent / "contracts"
 REASONS = {
     "a_batch_of_no_rows": "forms[0].parity.batch_sizes",
     "a_digest_in_capitals": "files['model.onnx']",
+    "a_form_of_8_bits_that_calls_rows_otherwise": "not within its tolerance",
+    "a_form_of_8_bits_that_lost_too_much": "not within its tolerance",
+    "a_form_of_8_bits_with_another_forms_proof": "$.forms[3]",
     "a_form_that_is_no_file": "not among the files",
     "a_form_that_takes_something_else": "forms[0].takes",
+    "a_form_with_two_proofs": "$.forms[0]: False schema does not allow",
     "a_form_without_a_proof": "'parity' is a required property",
     "a_missing_digest_of_the_weights": "'weights_sha256' is a required property",
     "a_negative_number_of_parameters": "$.parameters",
@@ -31,6 +35,7 @@ REASONS = {
     "a_proof_over_no_rows": "forms[0].parity.rows",
     "a_set_without_operators": "forms[0].operators",
     "an_absolute_path": "'/model.onnx'",
+    "an_agreement_over_one": ".quality.agreement",
     "an_id_feature_without_its_size": "'size' is a required property",
     "an_input_of_int64": "inputs[0].dtype",
     "an_unknown_form": "forms[0].name",
@@ -55,6 +60,20 @@ parities = st.builds(
     max_abs_difference=st.floats(0, 1e-5),
     tolerance=st.floats(1e-5, 1e-3),
 )
+qualities = st.builds(
+    Quality,
+    rows=st.integers(1, 10**6),
+    batch_sizes=st.sampled_from([(1,), (1, 7, 1024)]),
+    auc=st.floats(0.7, 1),
+    framework_auc=st.floats(0, 0.7),
+    auc_tolerance=st.floats(0, 1),
+    agreement=st.floats(0.5, 1),
+    least_agreement=st.floats(0, 0.5),
+)
+proofs = st.one_of(
+    parities.map(lambda parity: {"name": "onnx", "parity": parity}),
+    qualities.map(lambda quality: {"name": "onnx_int8_static", "quality": quality}),
+)
 operators = st.dictionaries(
     st.sampled_from(["ai.onnx", "aten"]), st.sets(names, min_size=1).map(tuple), max_size=2
 )
@@ -69,14 +88,7 @@ inputs = st.lists(
 @st.composite
 def contracts(draw: st.DrawFn) -> Contract:
     path = draw(st.sampled_from(["model.onnx", "forms/a.onnx", ".hidden", "x"]))
-    form = Form(
-        name="onnx",
-        path=path,
-        takes="raw_rows",
-        opset=18,
-        operators=draw(operators),
-        parity=draw(parities),
-    )
+    form = Form(path=path, takes="raw_rows", opset=18, operators=draw(operators), **draw(proofs))
     return Contract(
         framework=draw(st.sampled_from(["pytorch", "tensorflow"])),
         family=draw(st.sampled_from(["wide_and_deep", "custom"])),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.core.errors import DataError
-from pipelines.cli.rows_of_files import rows_of
+from components.reading.model_rows import rows_of
 
 INPUTS = {"distance": "float32", "carrier": "string"}
 
