@@ -30,7 +30,7 @@ from components.reading.columns import (
     wider,
 )
 from components.reading.dates import ZONED
-from components.reading.exact_numbers import first_lost, reaches_inexact
+from components.reading.exact_numbers import BEYOND_FLOAT64, first_lost, reaches_inexact
 from components.reading.files import File
 from components.reading.json_lines import FORM, Block, Digits, JsonObject, blocks
 from components.reading.origins import Origin
@@ -40,6 +40,7 @@ _CHANGED = re.compile(r"Column\(/(.*)\) changed from (\w+) to (\w+) in row (\d+)
 _TWICE = re.compile(r"Column\(/(.*)\) was specified twice in row (\d+)$")
 _ROW = re.compile(r"in row (\d+)$")
 _TOO_BIG = "Number too big"
+_NO_FLOAT64 = "write it as text, or correct it"
 
 
 def find_json(file: File, table: Table) -> tuple[pa.Schema, int]:
@@ -146,7 +147,7 @@ def _too_big(block: Block, row: int, file: File) -> DataError:
     column = next((f"column {name} of " for name, value in numbers if isinf(float(value))), "")
     return DataError(
         f"{column}{file.name} holds a number beyond float64, first in {block.where(row)}",
-        remedy="write it as text, or correct it",
+        remedy=_NO_FLOAT64,
     )
 
 
@@ -226,5 +227,7 @@ def _require_exact(block: Block, found: pa.Table, names: Collection[str], file: 
             raise DataError(
                 f"column {name} of {file.name} holds {lost.what}, "
                 f"first in {block.where(lost.place)}",
-                remedy=given_type(name, "float64 to round it, or write it as text"),
+                remedy=_NO_FLOAT64
+                if lost.what == BEYOND_FLOAT64
+                else given_type(name, "float64 to round it, or write it as text"),
             )
