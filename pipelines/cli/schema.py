@@ -141,11 +141,13 @@ def _write_change(path: Path, changed: Schema) -> None:
 def _tell_change(
     path: Path, proposal: Proposal, left: Sequence[Difference], *, as_json: bool
 ) -> None:
-    names = sorted(proposal.names)
+    names = proposal.changing(left)
     if as_json:
         differences = [difference.to_dict() for difference in left]
         print_json({"schema": str(path), "changed": names, "differences_left": differences})
-    elif proposal.chosen:
+    elif proposal.chosen and not names:
+        print("no schema lets this pass: nothing was changed")
+    elif names:
         print(f"changed {', '.join(names)}; differences left: {len(left)}")
         print("read the change (`git diff`) and have it reviewed before a run uses it")
 

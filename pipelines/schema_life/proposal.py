@@ -32,6 +32,10 @@ class Proposal:
         """The features to change."""
         return {difference.feature for difference in self.chosen}
 
+    def changing(self, left: Sequence[Difference]) -> list[str]:
+        """Return the features that the change says something new of, where so much is left."""
+        return sorted({gone.feature for gone in self.chosen if gone not in left})
+
     def applied(self) -> tuple[schema_pb2.Schema, list[Difference]]:
         """Return the changed schema, and where the same data differs from it."""
         changed = update(self.schema, self.data, self.chosen)
