@@ -219,10 +219,15 @@ def _plain(model: Any) -> Any:
 
 
 def _drop_unused_domains(model: Any) -> None:
-    """Drop operator sets that a tool declares and no node of the model needs."""
+    """Drop operator sets that a tool declares and no node needs, or declares a second time.
+
+    Of two parts that are put together each brings its own, and onnxruntime's tools refuse a model
+    that names a set twice.
+    """
     bodies = [model.graph.node, *(function.node for function in model.functions)]
     used = {"", *(node.domain for body in bodies for node in body)}
-    kept = [entry for entry in model.opset_import if entry.domain in used]
+    once = {entry.domain: entry for entry in model.opset_import}
+    kept = [entry for domain, entry in once.items() if domain in used]
     del model.opset_import[:]
     model.opset_import.extend(kept)
 

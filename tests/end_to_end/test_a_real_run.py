@@ -83,6 +83,18 @@ def test_each_bundle_carries_a_contract_and_onnx_that_takes_raw_rows(small_run, 
 
 
 @pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
+def test_every_form_of_both_bundles_was_measured(small_run, framework):
+    measured = small_run.json("evaluate_models", "measurements", "measurements.json")
+    bundle = Bundle.open(small_run.output(f"train_{framework}", f"{framework}_model"))
+    forms = measured["models"][framework]["forms"]
+    assert forms.keys() == {form.name for form in bundle.contract.forms}
+    for form in (*forms.values(), forms["onnx"]["from_features"]):
+        assert form["batch_rows"] == 1024
+        assert form["rows_per_second"] > 0
+        assert form["one_row_ms"].keys() == {"p50", "p95", "p99"}
+
+
+@pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
 def test_tfma_opens_the_results_of_both_models(small_run, framework):
     import tensorflow_model_analysis as tfma
 

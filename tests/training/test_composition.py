@@ -65,6 +65,13 @@ def test_the_composed_model_names_inputs_output_and_batch(
     assert [[d.dim_param for d in dims] for dims in dimensions] == [["batch"]] * 5
 
 
+def test_each_operator_set_is_named_once(
+    preprocessing: Any, small_model: Callable[..., Any]
+) -> None:
+    composed = compose_raw(preprocessing, feature_model(small_model()))
+    assert [entry.domain for entry in composed.opset_import] == ["", "ai.onnx.ml"]
+
+
 def test_nothing_of_the_machine_is_left_in_it(
     preprocessing: Any, small_model: Callable[..., Any], tmp_path: Path
 ) -> None:
