@@ -41,7 +41,9 @@ from components.core.data_settings import (
     Window,
 )
 from components.core.errors import SettingsError
-from components.core.settings import Evaluate, ModelFamily, Name, Policy, Registry, Section, Train
+from components.core.model_settings import ModelFamily
+from components.core.settings import Evaluate, Name, Policy, Registry, Section
+from components.core.training_settings import Train
 from components.core.words import nearest
 from pipelines.settings_errors import explain, to_correct
 from pipelines.settings_file import REPOSITORY, apply_overrides, companion, read_yaml

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from components.core.features import FeatureSpec, IdFeature
-from components.core.settings import ModelFamily
+from components.core.model_settings import ModelFamily
 from components.training.families.weights import Weights
 
 IDS = (IdFeature(name="carrier", size=3), IdFeature(name="origin", size=2))

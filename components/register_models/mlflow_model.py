@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from components.core.artifacts import copy_tree, write_text
-from components.core.bundle import Bundle, Contract
+from components.core.bundle import Bundle
+from components.core.contract import Contract
 from components.register_models.store import BUNDLE_FOLDER
 
 ONNX_FILE = "model.onnx"

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from components.core.features import load_split
-from components.core.settings import Train
+from components.core.training_settings import Train
 from components.training.parts import Parts
 
 

@@ -12,7 +12,9 @@ import torch
 from torch import nn
 
 from components.core.features import FeatureArrays, FeatureSpec
-from components.core.settings import FormName, ModelFamily, Train
+from components.core.model_settings import ModelFamily
+from components.core.settings import FormName
+from components.core.training_settings import Train
 from components.train_pytorch import export, training
 from components.training.checkpoints import Checkpoints
 from components.training.course import Build, Exported

@@ -20,7 +20,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
-from components.core.settings import Train
+from components.core.training_settings import Train
 from components.training.processes import Command
 
 STORE, RENDEZVOUS = "store", "rendezvous"  # files by which processes meet

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from components.core.settings import Precision
+from components.core.training_settings import Precision
 from components.training.precision import GROWTH_STEPS, INITIAL_SCALE
 
 Array = np.ndarray[Any, Any]

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from components.core.features import FeatureArrays
-from components.core.settings import Train
+from components.core.training_settings import Train
 from components.train_pytorch import heads
 from components.train_pytorch.devices import device_name, find_device, finish_step
 from components.train_pytorch.precision import Mixed

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from components.core.features import load_split
-from components.core.settings import Train
+from components.core.training_settings import Train
 from components.training.parts import Parts
 
 

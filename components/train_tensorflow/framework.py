@@ -16,7 +16,9 @@ import numpy as np
 import tensorflow as tf
 
 from components.core.features import FeatureArrays, FeatureSpec
-from components.core.settings import FormName, ModelFamily, Train
+from components.core.model_settings import ModelFamily
+from components.core.settings import FormName
+from components.core.training_settings import Train
 from components.train_tensorflow import export, parallel, precision, training
 from components.train_tensorflow.litert import write_litert, write_litert_int8
 from components.train_tensorflow.saved_model import write_saved_model

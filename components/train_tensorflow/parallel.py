@@ -25,7 +25,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.core.features import FeatureArrays
-from components.core.settings import Device, Train
+from components.core.training_settings import Device, Train
 from components.training.devices import absent
 from components.training.group import part_of
 from components.training.processes import Command

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from components.core.settings import Precision
+from components.core.training_settings import Precision
 from components.train_tensorflow.parallel import assign
 from components.training.precision import GROWTH_STEPS, INITIAL_SCALE
 

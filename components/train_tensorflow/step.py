@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from components.core.model_settings import ModelFamily
 from components.core.outcome import Outcome
-from components.core.settings import ModelFamily, Section, Train
+from components.core.settings import Section
+from components.core.training_settings import Train
 
 
 class TrainTensorflowSettings(Section):

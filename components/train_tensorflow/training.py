@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.core.features import FeatureArrays
-from components.core.settings import Train
+from components.core.training_settings import Train
 from components.train_tensorflow import heads
 from components.train_tensorflow.devices import device_name, use_device
 from components.train_tensorflow.parallel import Replicas, assign, strategy_name

@@ -30,7 +30,8 @@ from safetensors.numpy import save
 
 from components.core.canonical import canonical_json, sha256_bytes, sha256_file, sha256_value
 from components.core.errors import SettingsError
-from components.core.settings import Section, Train
+from components.core.settings import Section
+from components.core.training_settings import Train
 from components.training.stopping import Watch
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from components.core.errors import DataError, SettingsError
-from components.core.settings import Train
+from components.core.training_settings import Train
 
 Array = np.ndarray[Any, Any]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from components.core.errors import SettingsError
 from components.core.features import FeatureArrays
-from components.core.settings import Precision
+from components.core.training_settings import Precision
 
 Array = np.ndarray[Any, Any]
 _ROWS = 256

@@ -16,8 +16,10 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from components.core.features import FeatureArrays, FeatureSpec, load_split
+from components.core.model_settings import ModelFamily
 from components.core.outcome import Outcome
-from components.core.settings import FormName, ModelFamily, Train
+from components.core.settings import FormName
+from components.core.training_settings import Train
 from components.training.checkpoints import Checkpoints
 from components.training.fit import Fit
 from components.training.functions import MODEL_FUNCTION, family_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from components.core.settings import Train
+from components.core.training_settings import Train
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from typing import Protocol
 
 from components.core.errors import DataError, PlatformError, SettingsError
 from components.core.features import FeatureArrays
-from components.core.settings import Train
+from components.core.training_settings import Train
 from components.training.checkpoints import Checkpoint, Checkpoints, Place, State
 from components.training.fit import Fit
 from components.training.group import ALONE, Group

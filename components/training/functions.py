@@ -15,7 +15,7 @@ from typing import Any
 
 from components.core.errors import SettingsError
 from components.core.features import FeatureSpec
-from components.core.settings import ModelFamily
+from components.core.model_settings import ModelFamily
 from components.core.sources import make_importable
 from components.training.users_line import naming_the_users_line
 

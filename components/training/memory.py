@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from components.core.errors import OutOfMemoryError
-from components.core.settings import Train
+from components.core.training_settings import Train
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from components.core.bundle import PROBABILITY, Bundle, Parity, open_onnx
+from components.core.bundle import PROBABILITY, Bundle, open_onnx
+from components.core.contract import Parity
 from components.core.errors import SettingsError
 from components.core.examples import InputType
 from components.core.features import FeatureArrays

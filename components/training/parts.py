@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from components.core.features import FeatureArrays, batch_indices
-from components.core.settings import Train
+from components.core.training_settings import Train
 from components.training.class_weights import class_weights
 from components.training.group import ALONE, Group, part_of
 from components.training.stopping import Rows

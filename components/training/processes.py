@@ -27,8 +27,10 @@ from safetensors.numpy import load_file
 
 from components.core.artifacts import read_json, write_json
 from components.core.errors import DataError, PlatformError, TandemError, error_from_dict
+from components.core.model_settings import ModelFamily
 from components.core.quiet import QUIET
-from components.core.settings import ModelFamily, Section, Train
+from components.core.settings import Section
+from components.core.training_settings import Train
 from components.training.fit import Fit
 from components.training.interruption import Interruption
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from components.core.artifacts import read_json, write_json
-from components.core.bundle import Form, Parity, Quality
+from components.core.contract import Form, Parity, Quality
 from components.core.errors import PlatformError, error_from_dict
 from components.core.quiet import QUIET
 from components.core.runtimes import RUNTIMES

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from components.core.artifacts import read_json, write_json
-from components.core.bundle import Parity, Quality
+from components.core.contract import Parity, Quality
 from components.core.errors import IntegrityError, SettingsError, TandemError
 from components.core.operators import operators_of
 from components.core.runtimes import RUNTIMES, Score, open_form, open_saved_model

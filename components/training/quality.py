@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from components.core.bundle import Quality
+from components.core.contract import Quality
 from components.core.errors import SettingsError
 
 AUC_TOLERANCE = 0.005

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from components.core.errors import SettingsError
-from components.core.settings import Train
+from components.core.training_settings import Train
 
 _FALLING: Mapping[str, Callable[[float], float]] = {
     "constant": lambda part: 1.0,

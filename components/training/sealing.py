@@ -19,22 +19,14 @@ import numpy as np
 import onnx
 
 from components.core.artifacts import read_json
-from components.core.bundle import (
-    Bundle,
-    Contract,
-    FeatureInputs,
-    Form,
-    Input,
-    OnnxScorer,
-    files_of,
-    open_onnx,
-)
+from components.core.bundle import Bundle, OnnxScorer, files_of, open_onnx
 from components.core.canonical import canonical_json, sha256_file
+from components.core.contract import Contract, FeatureInputs, Form, Input
 from components.core.errors import IntegrityError
 from components.core.examples import InputType
 from components.core.features import FeatureArrays, FeatureSpec
 from components.core.outcome import Outcome
-from components.core.settings import Train
+from components.core.training_settings import Train
 from components.training.composition import (
     compose_raw,
     feature_model,

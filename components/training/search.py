@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from components.core.errors import DataError, OutOfMemoryError, SettingsError
-from components.core.settings import SEARCHED_TRAIN, Between, ModelFamily, OneOf, Train
+from components.core.model_settings import ModelFamily
+from components.core.training_settings import SEARCHED_TRAIN, Between, OneOf, Train
 from components.core.words import counted
 from components.training.fit import Fit
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from components.core.errors import DataError
-from components.core.settings import Section, Train
+from components.core.settings import Section
+from components.core.training_settings import Train
 
 Array = np.ndarray[Any, Any]
 _HOLD_OUT = 1  # a third word beside the seed, so that the draw is not an epoch's order of rows

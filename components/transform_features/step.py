@@ -27,8 +27,9 @@ from components.core.errors import GateError, IntegrityError
 from components.core.examples import ExamplesManifest
 from components.core.features import FeatureSpec
 from components.core.outcome import Outcome
-from components.core.settings import Section, Train
+from components.core.settings import Section
 from components.core.signature_names import require_signature_names
+from components.core.training_settings import Train
 from components.transform_features.fitted import FILE_NAME as FITTED_NAME
 from components.transform_features.recipe import Fitted, Recipe, recipe_of
 from components.transform_features.rows import require_values

@@ -23,7 +23,7 @@ from pipelines.cli.output import print_json
 if TYPE_CHECKING:
     import numpy as np
 
-    from components.core.bundle import Form
+    from components.core.contract import Form
 
 
 def inspect(arguments: Namespace) -> int:

@@ -10,7 +10,7 @@ import ctypes
 from importlib.metadata import version
 from importlib.util import find_spec
 
-from components.core.settings import Device
+from components.core.training_settings import Device
 from components.training.devices import absent
 
 DRIVER = "libcuda.so.1"

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from components.core.features import FeatureArrays, FeatureSpec, load_split
-from components.core.settings import ModelFamily, Train
+from components.core.model_settings import ModelFamily
+from components.core.training_settings import Train
 
 EPOCHS = 4
 FAMILY = ModelFamily.model_validate({"family": "wide_and_deep"})

@@ -21,7 +21,8 @@ from components.core.features import (
     load_split,
     write_split,
 )
-from components.core.settings import Device, Family, ModelFamily, Train
+from components.core.model_settings import Family, ModelFamily
+from components.core.training_settings import Device, Train
 from components.train_pytorch import training
 from components.training.fit import Fit
 

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.core.bundle import Bundle, Contract, Form, Input, OnnxScorer, Parity, Quality
+from components.core.bundle import Bundle, OnnxScorer
 from components.core.canonical import canonical_json, parse_json
+from components.core.contract import Contract, Form, Input, Parity, Quality
 from components.core.errors import IntegrityError
 
 CONTRACTS = Path(__file__).parent / "contracts"

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from onnx import TensorProto, helper
 
 from components.core.artifacts import sha256_file
-from components.core.bundle import Contract, files_of
+from components.core.bundle import files_of
+from components.core.contract import Contract
 from components.core.examples import ExamplesManifest
 
 ORIGINS = ("EWR", "JFK", "LGA")

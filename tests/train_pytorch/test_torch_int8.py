@@ -11,7 +11,8 @@ import pytest
 from every_family import FAMILIES, on
 
 from components.core.artifacts import manifest
-from components.core.bundle import Bundle, Contract
+from components.core.bundle import Bundle
+from components.core.contract import Contract
 from components.core.errors import SettingsError
 from components.core.runtimes import open_form
 from components.train_pytorch.step import TrainPytorchSettings, train_pytorch

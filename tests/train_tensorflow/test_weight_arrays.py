@@ -9,7 +9,7 @@ import pytest
 from every_family import FAMILIES, SPECS, on, rows_of
 
 from components.core.features import load_split
-from components.core.settings import Train
+from components.core.training_settings import Train
 from components.train_tensorflow.training import fit_model, weight_arrays
 from components.training.sealing import weights_sha256
 

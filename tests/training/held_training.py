@@ -16,7 +16,7 @@ from typing import Any
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 from components.core.features import FeatureArrays, load_split
-from components.core.settings import Train
+from components.core.training_settings import Train
 from components.training.checkpoints import Checkpoints
 from components.training.fitting import fit
 from components.training.sealing import weights_sha256

@@ -18,7 +18,8 @@ import keras
 import tensorflow as tf
 
 from components.core.features import load_split
-from components.core.settings import ModelFamily, Train
+from components.core.model_settings import ModelFamily
+from components.core.training_settings import Train
 from components.train_tensorflow.framework import TensorFlow
 from components.training.checkpoints import Checkpoints
 from components.training.course import Course

@@ -13,7 +13,7 @@ import sys
 import threading
 from typing import Any
 
-from components.core.settings import ModelFamily
+from components.core.model_settings import ModelFamily
 
 FAMILY = "stopping"
 BUILT_IN = ModelFamily(family="wide_and_deep", hidden_units=(16, 8))

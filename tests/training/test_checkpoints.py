@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from components.core.errors import SettingsError
-from components.core.settings import Train
+from components.core.training_settings import Train
 from components.training.checkpoints import Checkpoint, Checkpoints, Place
 from components.training.stopping import Watch
 

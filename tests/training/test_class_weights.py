@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.core.errors import DataError, SettingsError
-from components.core.settings import Train
+from components.core.training_settings import Train
 from components.training.class_weights import class_weights
 
 LABEL = np.array([0, 1, 1, 1], np.float32)

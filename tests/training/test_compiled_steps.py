@@ -11,7 +11,7 @@ from every_family import FAMILIES, on
 
 from components.core.errors import SettingsError
 from components.core.features import FeatureSpec, load_split
-from components.core.settings import Train
+from components.core.training_settings import Train
 from components.training.compiled import compiled_difference
 
 FRAMEWORKS = ("pytorch", "tensorflow")

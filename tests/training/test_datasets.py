@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from components.core.features import load_split
-from components.core.settings import Train
+from components.core.training_settings import Train
 from components.training.parts import Parts
 
 TRAIN = Train(batch_size=100, validation_share=0.1, class_weights="balanced", shuffle_window=256)

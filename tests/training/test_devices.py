@@ -16,7 +16,7 @@ FRAMEWORKS = ("pytorch", "tensorflow")
 SCRIPT = """
 import sys
 from components.core.errors import SettingsError
-from components.core.settings import Train
+from components.core.training_settings import Train
 framework, device = sys.argv[1:]
 if framework == "pytorch":
     from components.train_pytorch import training

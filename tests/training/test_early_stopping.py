@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from components.core.errors import DataError
-from components.core.settings import Train
+from components.core.training_settings import Train
 from components.training.stopping import Rows, Watch
 
 

@@ -11,7 +11,8 @@ import pytest
 from every_family import FAMILIES, SPECS, drawn, framework_free, on, rows_of, weights_of
 
 from components.core.features import FeatureSpec, load_split
-from components.core.settings import ModelFamily, Train
+from components.core.model_settings import ModelFamily
+from components.core.training_settings import Train
 from components.training import adam
 from components.training.families.weights import id_offsets, id_rows
 from components.training.heads import Head

@@ -14,7 +14,7 @@ import pytest
 
 from components.core.errors import DataError, PlatformError, SettingsError
 from components.core.features import FeatureArrays, batch_indices
-from components.core.settings import Train
+from components.core.training_settings import Train
 from components.training.checkpoints import Checkpoints
 from components.training.fitting import fit
 from components.training.schedule import Schedule

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.core.errors import SettingsError
-from components.core.settings import Train
+from components.core.training_settings import Train
 from components.training.schedule import Schedule
 
 

@@ -17,7 +17,8 @@ import resource, sys
 import numpy as np
 from components.core.errors import PlatformError
 from components.core.features import FeatureArrays, FeatureSpec
-from components.core.settings import ModelFamily, Train
+from components.core.model_settings import ModelFamily
+from components.core.training_settings import Train
 from importlib import import_module
 framework = sys.argv[1]
 training = import_module(f"components.train_{framework}.training")

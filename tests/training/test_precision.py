@@ -11,7 +11,7 @@ import pytest
 from every_family import FAMILIES, on
 
 from components.core.features import FeatureArrays, FeatureSpec, load_split
-from components.core.settings import Precision, Train
+from components.core.training_settings import Precision, Train
 from components.training.fitting import fit
 from components.training.precision import GROWTH_STEPS, INITIAL_SCALE
 

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from components.core.errors import DataError, PlatformError
-from components.core.settings import ModelFamily, Train
+from components.core.model_settings import ModelFamily
 from components.core.sources import use_sources
+from components.core.training_settings import Train
 from components.training.course import Course
 from components.training.fit import Fit
 

@@ -11,7 +11,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from components.core.bundle import Contract, open_onnx
+from components.core.bundle import open_onnx
+from components.core.contract import Contract
 from components.core.errors import SettingsError
 from components.core.features import FeatureArrays
 from components.core.operators import operators_of

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from components.core.features import FeatureArrays, FeatureSpec, load_split, write_split
-from components.core.settings import Framework, ModelFamily, Train
+from components.core.model_settings import ModelFamily
+from components.core.settings import Framework
+from components.core.training_settings import Train
 from components.training.course import Course
 from components.training.parts import Parts
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from components.core.features import FeatureSpec, load_split
-from components.core.settings import ModelFamily, Train
+from components.core.model_settings import ModelFamily
+from components.core.training_settings import Train
 from components.training.functions import family_of, load_model_function
 from pipelines.settings import load_settings
 from pipelines.settings_file import find_settings

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from components.core.errors import DataError, PlatformError, SettingsError
-from components.core.settings import ModelFamily, Train
+from components.core.model_settings import ModelFamily
+from components.core.training_settings import Train
 from components.training.fit import Fit
 from components.training.memory import naming_the_batch_size
 from components.training.search import tuned

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from components.core.features import FeatureSpec
-from components.core.settings import ModelFamily
+from components.core.model_settings import ModelFamily
 from components.train_pytorch.families.layers import Inputs, Stack, set_weights
 from components.training.families import dcn_v2
 from components.training.families.weights import inputs_width

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu, scaled_dot_product_attention
 
 from components.core.features import FeatureSpec
-from components.core.settings import ModelFamily
+from components.core.model_settings import ModelFamily
 from components.train_pytorch.families.layers import IdTable, normalisation, set_weights
 from components.training.families import ft_transformer
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from components.core.features import FeatureSpec
-from components.core.settings import ModelFamily
+from components.core.model_settings import ModelFamily
 from components.training.families.weights import (
     BATCH_EPSILON,
     LAYER_EPSILON,

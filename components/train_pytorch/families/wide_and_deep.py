@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from components.core.features import FeatureSpec
-from components.core.settings import ModelFamily
+from components.core.model_settings import ModelFamily
 from components.train_pytorch.families.layers import IdTable, Inputs, Stack, set_weights
 from components.training.families import wide_and_deep
 from components.training.families.weights import inputs_width, stack_width

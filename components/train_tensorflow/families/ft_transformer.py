@@ -9,7 +9,7 @@ import keras
 from keras import layers, ops
 
 from components.core.features import FeatureSpec
-from components.core.settings import ModelFamily
+from components.core.model_settings import ModelFamily
 from components.train_tensorflow.families.layers import (
     feature_inputs,
     id_table,

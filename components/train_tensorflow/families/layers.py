@@ -14,7 +14,7 @@ import numpy as np
 from keras import layers, ops
 
 from components.core.features import FeatureSpec
-from components.core.settings import ModelFamily
+from components.core.model_settings import ModelFamily
 from components.training.families.weights import (
     BATCH_EPSILON,
     LAYER_EPSILON,

@@ -14,7 +14,7 @@ experts of section 3.4 is left out.
 from __future__ import annotations
 
 from components.core.features import FeatureSpec
-from components.core.settings import ModelFamily
+from components.core.model_settings import ModelFamily
 from components.training.families.weights import (
     Array,
     Weights,

@@ -21,7 +21,7 @@ from __future__ import annotations
 import numpy as np
 
 from components.core.features import FeatureSpec
-from components.core.settings import ModelFamily
+from components.core.model_settings import ModelFamily
 from components.training.families.weights import (
     Array,
     Shape,

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from components.core.features import FeatureSpec
-from components.core.settings import ModelFamily
+from components.core.model_settings import ModelFamily
 
 # Epsilons are added to the variance. The momentum is the share of a running statistic that a batch
 # leaves: statistic = MOMENTUM * statistic + (1 - MOMENTUM) * that of the batch.

@@ -10,7 +10,7 @@ Rules: wide weights start at zero; the others as components.training.families.we
 from __future__ import annotations
 
 from components.core.features import FeatureSpec
-from components.core.settings import ModelFamily
+from components.core.model_settings import ModelFamily
 from components.training.families.weights import (
     Array,
     Weights,

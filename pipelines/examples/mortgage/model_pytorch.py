@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from components.core.features import FeatureSpec
-from components.core.settings import ModelFamily
+from components.core.model_settings import ModelFamily
 
 FAMILY = "scorecard"
 

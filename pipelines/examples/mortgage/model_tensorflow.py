@@ -10,7 +10,7 @@ import keras
 from keras import layers
 
 from components.core.features import FeatureSpec
-from components.core.settings import ModelFamily
+from components.core.model_settings import ModelFamily
 
 FAMILY = "scorecard"
 
