@@ -1,8 +1,7 @@
 """One training step in TensorFlow, and what makes two runs equal.
 
-Rules: threads are fixed; op determinism is on; Adam's constants are those of
-`components.training.adam` and its epsilon is the paper's, so that the PyTorch trainer takes equal
-steps. The step is traced once, for any number of rows.
+Rules: threads are fixed; op determinism is on. The step is traced once, for any number of rows;
+over several replicas it is traced anew for a new number.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ import tensorflow as tf
 from components.core.features import FeatureArrays
 from components.core.training_settings import Train
 from components.train_tensorflow import heads
+from components.train_tensorflow.adam import Adam
 from components.train_tensorflow.devices import device_name, use_device
-from components.train_tensorflow.parallel import Replicas, assign, strategy_name
+from components.train_tensorflow.parallel import Replicas, strategy_name
 from components.train_tensorflow.precision import LossScale
-from components.training import adam
 from components.training.checkpoints import Checkpoints, State
 from components.training.compiled import compared_rows, compiled_difference
 from components.training.fit import Fit
@@ -55,53 +54,6 @@ def fix_machine(train: Train) -> None:
 def threads_in_use() -> int:
     """Return the threads that hold in this process; 0 means all."""
     return int(tf.config.threading.get_intra_op_parallelism_threads())
-
-
-class Adam:
-    """Adam by TensorFlow's fused kernel, which holds the square root and the update in one pass."""
-
-    def __init__(self, variables: list[Any], train: Train) -> None:
-        self._clip_norm, self._decay = train.clip_norm, train.weight_decay
-        self._slots = [
-            (value, tf.Variable(tf.zeros_like(value)), tf.Variable(tf.zeros_like(value)))
-            for value in (variable.value for variable in variables)
-        ]
-        self._powers = tf.Variable([adam.BETA_1, adam.BETA_2], dtype=tf.float32)
-
-    @property
-    def variables(self) -> dict[str, Any]:
-        """Return what a step changes besides the weights, by name."""
-        moments = [moment for _, *both in self._slots for moment in both]
-        return {"powers": self._powers} | {str(n): moment for n, moment in enumerate(moments)}
-
-    def apply(self, gradients: list[Any], rate: Any) -> None:
-        """Take one step; to be traced inside a tf.function."""
-        dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        power_1, power_2 = self._powers[0], self._powers[1]
-        epsilon = adam.EPSILON * tf.sqrt(1 - power_2)
-        for (value, first, second), gradient in zip(self._slots, self._clipped(dense), strict=True):
-            if self._decay:
-                assign(value, value * (1 - rate * self._decay))
-            tf.raw_ops.ResourceApplyAdam(
-                var=value.handle,
-                m=first.handle,
-                v=second.handle,
-                beta1_power=power_1,
-                beta2_power=power_2,
-                lr=rate,
-                beta1=adam.BETA_1,
-                beta2=adam.BETA_2,
-                epsilon=epsilon,
-                grad=gradient,
-            )
-        assign(self._powers, self._powers * [adam.BETA_1, adam.BETA_2])
-
-    def _clipped(self, gradients: list[Any]) -> list[Any]:
-        """Return gradients scaled as `components.training.adam` says."""
-        if self._clip_norm is None:
-            return gradients
-        scale = self._clip_norm / tf.maximum(tf.linalg.global_norm(gradients), self._clip_norm)
-        return [gradient * scale for gradient in gradients]
 
 
 def fit_model(

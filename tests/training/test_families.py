@@ -175,7 +175,7 @@ def keras_loss_and_gradients(models: Pair, head: Head, rows: dict[str, np.ndarra
 def test_losses_and_gradients_agree_before_and_after_a_step(name: str, head: Head) -> None:
     import torch
 
-    from components.train_tensorflow.training import Adam
+    from components.train_tensorflow.adam import Adam
 
     models, rows = pair(FAMILIES[name], BOTH, HEADS[head]), batch(BOTH, head)
     constants = {"betas": (adam.BETA_1, adam.BETA_2), "eps": adam.EPSILON}
