@@ -1,5 +1,5 @@
 # One command for each thing; the README, the hooks and CI use the same ones.
-.PHONY: help setup run test test-fast lint bench try-xla lock clean
+.PHONY: help setup run test test-fast lint bench try-xla try-executorch try-coreml lock clean
 
 # The first of these that runs and is 3.11 to 3.13; `make PYTHON=/path/to/python` names another.
 CANDIDATES := python3.11 python3.12 python3.13 python3
@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 
 help: ## Show this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 setup: ## Make .venv from the lock; does nothing where that is done
 	@test -n "$(PYTHON)" || { echo "tandem: no Python 3.11 to 3.13 found; on Debian and Ubuntu: apt-get install python3 python3-venv python3-dev" >&2; exit 1; }
@@ -43,8 +43,16 @@ try-xla: setup ## Train a PyTorch model on torch_xla's CPU device, in an environ
 	@$(BIN)/uv pip sync --python .venv-xla/bin/python infra/locks/xla.txt
 	@PJRT_DEVICE=CPU PYTHONPATH=. .venv-xla/bin/python tests/bench/xla_training.py
 
+try-executorch: setup ## Convert the newest run's PyTorch bundle (or BUNDLE=path) for ExecuTorch and run it, in an environment of its own (1.8 GB)
+	@$(BIN)/python infra/host/extra.py executorch
+	@PYTHONPATH=. .venv-executorch/bin/python infra/extras/executorch_form.py $(if $(BUNDLE),'$(BUNDLE)')
+
+try-coreml: setup ## Convert the same to Core ML, which runs on macOS alone, in an environment of its own (1.2 GB)
+	@$(BIN)/python infra/host/extra.py coreml
+	@PYTHONPATH=. .venv-coreml/bin/python infra/extras/coreml_form.py $(if $(BUNDLE),'$(BUNDLE)')
+
 lock: ## Resolve the lock files again, with the newest versions by UPGRADE=--upgrade (needs the network)
 	@$(BIN)/python infra/host/lock.py $(UPGRADE)
 
 clean: ## Remove the environment; runs and records in .tandem stay
-	@rm -rf .venv .venv-xla
+	@rm -rf .venv .venv-xla .venv-executorch .venv-coreml

@@ -1,6 +1,7 @@
 """Resolve pyproject.toml into the lock files of infra/locks: one for each Python and torch build.
 
-Beside them one of the group `xla`, for the environment of `make try-xla`.
+Beside them one of each group that has an environment of its own: `xla` (`make try-xla`), and the
+EXTRAS, which like the CPU locks leave out torch.
 
 Rules: every line has hashes; the platform is the newest glibc that the packages' wheels name, older
 hosts are repaired at set-up (glibc_repair.py); the CPU locks leave out torch and the CUDA packages
@@ -21,6 +22,8 @@ LOCKS = ROOT / "infra" / "locks"
 PYTHONS = ("3.11", "3.12", "3.13")
 DEFAULT = ("pyproject.toml", "--group", "dev", "--group", "setup")
 XLA_PYTHON = "3.11"
+EXTRAS = ("executorch", "coreml")
+EXTRAS_PYTHON = "3.11"
 PLATFORM = "x86_64-manylinux_2_40"
 ONLY_FOR_CUDA = re.compile(r"^(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)==")
 
@@ -34,6 +37,10 @@ def main() -> int:
         (LOCKS / f"{name}-cpu.txt").write_text(_without_cuda(gpu))
         print(f"{name}: {gpu.count('==')} packages")
     _resolve(uv, XLA_PYTHON, LOCKS / "xla.txt", "--group", "pyproject.toml:xla")
+    for extra in EXTRAS:
+        lock = LOCKS / f"{extra}.txt"
+        found = _resolve(uv, EXTRAS_PYTHON, lock, "--group", f"pyproject.toml:{extra}")
+        lock.write_text(_without_cuda(found))
     (LOCKS / "bootstrap.txt").write_text(_entry(gpu, "uv"))
     return 0
 
@@ -41,10 +48,9 @@ def main() -> int:
 def _resolve(uv: Path, python: str, lock: Path, *what: str) -> str:
     """Resolve into a lock, whose versions uv prefers; return its text."""
     command = [
-        uv, "pip", "compile", *what,
-        "--python-version", python, "--python-platform", PLATFORM, "--no-python-downloads",
-        "--generate-hashes", "--no-annotate", "--no-header", "--quiet", "--output-file", lock,
-        *sys.argv[1:],
+        uv, "pip", "compile", *what, "--python-version", python, "--python-platform", PLATFORM,
+        "--no-python-downloads", "--generate-hashes", "--no-annotate", "--no-header", "--quiet",
+        "--output-file", lock, *sys.argv[1:],
     ]  # fmt: skip
     subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
     return lock.read_text()

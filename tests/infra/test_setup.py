@@ -41,7 +41,7 @@ def test_a_build_that_does_not_exist_is_refused(setup, monkeypatch):
 
 def test_where_the_cpu_build_cannot_be_had_the_remedy_is_named(setup):
     with pytest.raises(setup.SetupError, match="TANDEM_TORCH=gpu"):
-        setup._install_torch(["false"], links=[])
+        setup.install_torch(["false"], links=[])
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_a_folder_of_wheels_may_hold_the_cpu_build_and_is_left_out_for_the_gpu_o
     setup, monkeypatch, lock, found
 ):
     monkeypatch.setenv("PIP_FIND_LINKS", "/wheels")
-    assert setup._find_links(Path(f"{lock}.txt")) == found
+    assert setup._links_for(Path(f"{lock}.txt")) == found
