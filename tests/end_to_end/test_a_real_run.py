@@ -255,7 +255,7 @@ def test_without_the_cache_everything_reproducible_has_the_same_digest(small_run
     [
         ("train.epoch=3", 2, "train.epochs"),
         ("source.table.location=/nowhere/flights.csv", 2, "/nowhere/flights.csv"),
-        ("source.target.column=arrival", 1, "arrival"),
+        ("source.target.column=arrival", 2, "arrival"),
         ("source.target.above=100000", 1, "class"),
         ("transform.features.arr_delay={kind: zscore}", 2, "arr_delay"),
     ],

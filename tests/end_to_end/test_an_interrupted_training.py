@@ -14,7 +14,8 @@ import pytest
 from prepared_run import run_tandem
 
 pytestmark = pytest.mark.slow
-LONG = ("--set", "train.epochs=600", "--set", "train.checkpoint_steps=50")
+# Long enough that the one is still training when the other, on a busy machine, has begun.
+LONG = ("--set", "train.epochs=3000", "--set", "train.checkpoint_steps=50")
 PATIENCE_SECONDS = 300.0
 
 
