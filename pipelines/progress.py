@@ -71,13 +71,19 @@ class LineProgress:
             return
         elapsed = seconds_text(event.elapsed_seconds)
         line = f"{elapsed:>12}  {event.task:{self._width}}  {event.state.lower()}"
-        print(f"{line}{_took(event)}{_beside(event)}", file=self._stream, flush=True)
+        print(f"{line}{_took(event)}{_beside(event)}{_why(event)}", file=self._stream, flush=True)
 
 
 def _took(event: TaskEvent) -> str:
     if event.result is None or not event.state.is_final or not event.result.wall_seconds:
         return ""
     return f" in {seconds_text(event.result.wall_seconds)}"
+
+
+def _why(event: TaskEvent) -> str:
+    """Return why a task never ran, was stopped, or runs again."""
+    reason = event.result.reason if event.result else None
+    return f": {reason}" if reason else ""
 
 
 def _beside(event: TaskEvent) -> str:

@@ -129,7 +129,7 @@ def companion(settings_file: Path, name: str, key: str) -> Path:
             return path
     raise SettingsError(
         f"{key}: there is no file {name}",
-        remedy=f"name it relative to {tried[0].parent} or to {REPOSITORY}",
+        remedy=f"name it relative to {settings_file.resolve().parent} or to {REPOSITORY}",
     )
 
 

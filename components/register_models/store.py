@@ -1,9 +1,10 @@
 """Where the MLflow store is, how it is opened, and the names that Tandem uses in it.
 
 Rules: MLFLOW_TRACKING_URI names the store; without it, it is an SQLite file in TANDEM_HOME, with
-the models' files beside it. A store that does not answer is a PlatformError with its address,
-without its password. MLflow is imported only when a store is opened (2 s), and is quiet then, as
-components/core/quiet.py says.
+the models' files beside it. MLflow makes its tables one by one and never goes on with half of
+them, so a new file is made beside and renamed. A store that does not answer is a PlatformError
+with its address, without its password. MLflow is imported only when a store is opened (2 s), and
+is quiet then, as components/core/quiet.py says.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ BUNDLE_TAG = "tandem.bundle_sha256"
 RECORD_TAG = "tandem.record"
 WEIGHTS_TAG = "tandem.weights_sha256"
 # MLflow asks a silent server seven times, for minutes; the stage's own retry comes after.
+_FULL = "disk is full"  # SQLITE_FULL
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
 
 
@@ -83,12 +85,33 @@ def opened_store() -> Iterator[Any]:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
+        if (file := sqlite_file(uri)) is not None and not file.exists():
+            _make(file)
         yield MlflowClient(tracking_uri=uri, registry_uri=uri)
     except (MlflowException, SQLAlchemyError) as error:
         raise PlatformError(
             f"the MLflow store {shown(uri)} failed: {_first_line(error, uri)}",
-            remedy=f"see that it runs and that {URI_VARIABLE} is right, then resume the run",
+            remedy=_remedy(error),
         ) from error
+
+
+def _make(file: Path) -> None:
+    """Make an SQLite store with all of MLflow's tables, or none: whoever is stopped begins anew."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{file.name}.partial")
+    for left in file.parent.glob(f"{beside.name}*"):  # with SQLite's journal
+        left.unlink()
+    store = SqlAlchemyStore(f"{SQLITE}{beside}", (file.parent / "mlartifacts").as_uri())
+    store.engine.dispose()
+    beside.replace(file)
+
+
+def _remedy(error: Exception) -> str:
+    if _FULL in str(error):
+        return "free disk space, then resume the run"
+    return f"see that it runs and that {URI_VARIABLE} is right, then resume the run"
 
 
 def _first_line(error: Exception, uri: str) -> str:

@@ -17,23 +17,28 @@ from components.transform_features.parity import differences
 from components.transform_features.recipe import Fitted
 
 BATCHES = (1, 2, 4, 8, 16, 32)
-ROWS = sum(BATCHES)
 
 
 def require_independent(
     saved: SavedTransform, raw: Mapping[str, np.ndarray[Any, Any]], fitted: Fitted
 ) -> None:
-    """Raise SettingsError where some rows, ROWS at most, have other features in small batches."""
+    """Raise SettingsError where rows have other features in small batches than all together.
+
+    Those looked at again are spread over all: neighbours of a span may be alike.
+    """
     together = saved.apply(raw)
-    parts, start = [], 0
-    for size in BATCHES:
-        part = {name: values[start : start + size] for name, values in raw.items()}
-        parts.append(saved.apply(part))
-        start += size
+    count = len(next(iter(raw.values())))
+    places = np.unique(np.linspace(0, count - 1, sum(BATCHES)).astype(np.int64))
+    parts = [
+        saved.apply({name: values[part] for name, values in raw.items()})
+        for part in np.split(places, np.cumsum(BATCHES)[:-1])
+        if len(part)
+    ]
     alone = Transformed(
         np.concatenate([part.dense for part in parts]), np.concatenate([part.ids for part in parts])
     )
-    found = differences(together, alone, fitted)
+    again = Transformed(together.dense[places], together.ids[places])
+    found = differences(again, alone, fitted)
     if wrong := found.dense | found.ids:
         raise SettingsError(
             "the transform gives a row other features when other rows are beside it: "

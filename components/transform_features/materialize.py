@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -22,7 +21,7 @@ from components.core.features import FeatureArrays
 from components.transform_features import independence, onnx_form, parity
 from components.transform_features.application import Raw, SavedTransform, Transformed
 from components.transform_features.recipe import Fitted
-from components.transform_features.rows import RawRows, iter_rows
+from components.transform_features.rows import RawRows, iter_rows, some_rows
 
 
 class Maker(Protocol):
@@ -64,9 +63,9 @@ class Materializer:
 
     def require_independent(self, saved: SavedTransform) -> None:
         """Raise SettingsError where a training row's features depend on the rows beside it."""
-        rows = iter_rows(self._examples, self._manifest, "train", self._inputs, independence.ROWS)
-        for first in islice(rows, 1):
-            independence.require_independent(saved, first.raw, self._fitted)
+        rows = some_rows(self._examples, self._manifest, "train", self._inputs)
+        if rows is not None:
+            independence.require_independent(saved, rows, self._fitted)
 
     def prove_edges(self, saved: SavedTransform) -> Agreement:
         """Return the forms' agreement on rows that the data may never hold.

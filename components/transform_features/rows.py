@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import pyarrow as pa
 from components.core.batches import BATCH_ROWS, evenly
 from components.core.errors import DataError
 from components.core.examples import ExamplesManifest, InputType, iter_shard, raw_inputs
+
+SOME_SHARDS, ROWS_OF_A_SHARD = 16, 512
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,24 @@ def _weights(column: pa.ChunkedArray, name: str, split: str, first: int) -> np.n
             expected="a finite number above 0",
         )
     return values
+
+
+def some_rows(
+    examples: Path, manifest: ExamplesManifest, split: str, inputs: Mapping[str, InputType]
+) -> Mapping[str, np.ndarray[Any, Any]] | None:
+    """Return rows of some shards, spread over them as these are over all; None: there is no row.
+
+    Of a shard the first row group is read.
+    """
+    shards = manifest.shards_of(split)
+    chosen = [shards[n * len(shards) // SOME_SHARDS] for n in range(SOME_SHARDS)] if shards else []
+    heads = [
+        table.take(np.unique(np.linspace(0, table.num_rows - 1, ROWS_OF_A_SHARD).astype(np.int64)))
+        for shard in dict.fromkeys(chosen)
+        for table in islice(iter_shard(examples, manifest, shard, list(inputs)), 1)
+        if table.num_rows
+    ]
+    return raw_inputs(pa.concat_tables(heads), inputs) if heads else None
 
 
 def _row_groups(

@@ -14,6 +14,7 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -44,7 +45,7 @@ def main() -> int:
         found = recorded()
         lock = find_lock(found)
         wanted = describe(lock)
-        if found == wanted:
+        if found == wanted and not missing_packages(lock):
             return 0
         check_host()
         install(lock)
@@ -64,6 +65,19 @@ def main() -> int:
         print(f"tandem: set-up stopped: {error}; mend it and run it again", file=sys.stderr)
         return 1
     return 0
+
+
+def missing_packages(lock: Path) -> set[str]:
+    """Return the packages of the lock, by their normalised names, that the environment lacks."""
+    [site] = (VENV / "lib").glob("python3.*/site-packages")
+    names = re.findall(r"^([A-Za-z0-9][\w.-]*)==", lock.read_text(), re.MULTILINE)
+    there = {_normalised(path.name.partition("-")[0]) for path in site.glob("*.dist-info")}
+    return {_normalised(name) for name in names} - there
+
+
+def _normalised(name: str) -> str:
+    """Return a package's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def find_lock(found: dict[str, str] | None) -> Path:

@@ -42,4 +42,7 @@ def _needed(source: Source) -> Iterator[tuple[str, str]]:
         yield "splits.column", source.splits.column
     for number, rule in enumerate(source.drop_where_null):
         yield f"drop_where_null.{number}.column", rule.column
+    if not source.joins:  # which may add these
+        yield from (("leakage", column) for column in source.leakage)
+        yield from (("leave_out", column) for column in source.leave_out)
     yield from (("table.types", column) for column in source.table.types)

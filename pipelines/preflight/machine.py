@@ -15,6 +15,7 @@ from components.core.errors import PlatformError
 
 LEAST_FREE_BYTES = 2 * 2**30
 PACKAGES = (
+    "ai_edge_litert",
     "apache_beam",
     "cryptography",
     "jinja2",
@@ -23,12 +24,16 @@ PACKAGES = (
     "onnx",
     "onnxruntime",
     "onnxscript",
+    "optuna",
     "pyarrow",
     "rich",
+    "safetensors",
+    "sqlalchemy",
     "tensorflow",
     "tensorflow_data_validation",
     "tensorflow_model_analysis",
     "tensorflow_transform",
+    "tf2onnx",
     "torch",
 )
 

@@ -52,3 +52,13 @@ def test_a_folder_of_wheels_may_hold_the_cpu_build_and_is_left_out_for_the_gpu_o
 ):
     monkeypatch.setenv("PIP_FIND_LINKS", "/wheels")
     assert setup._links_for(Path(f"{lock}.txt")) == found
+
+
+def test_a_package_that_was_removed_is_found_missing(setup, tmp_path, monkeypatch):
+    site = tmp_path / "lib" / "python3.11" / "site-packages"
+    for name in ("typing_extensions-4.16.0", "ruamel.yaml-1.0"):
+        (site / f"{name}.dist-info").mkdir(parents=True)
+    monkeypatch.setattr(setup, "VENV", tmp_path)
+    lock = tmp_path / "lock.txt"
+    lock.write_text("typing-extensions==4.16.0 \\\n    --hash=x\nruamel-yaml==1.0\nonnx==1.2\n")
+    assert setup.missing_packages(lock) == {"onnx"}

@@ -28,6 +28,8 @@ WRONG = {
     "drop_where_null.1.column": {
         "drop_where_null": [{"column": "delay", "reason": "x"}, {"column": "gone", "reason": "y"}]
     },
+    "leakage": {"leakage": ["arived"]},
+    "leave_out": {"leave_out": ["comment"]},
     "table.types": {"table": {"location": "rows.csv", "types": {"code": "string"}}},
 }
 

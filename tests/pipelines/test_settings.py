@@ -30,6 +30,8 @@ from pipelines.settings_file import (
 
 Write = Callable[[dict[str, Any]], Path]
 
+OWN = Path(__file__).parents[2] / "pipelines" / "examples"
+EXAMPLES = ", ".join(sorted(path.parent.name for path in OWN.glob("*/settings.yaml")))
 SETTINGS_SCHEMA = next(iter(SCHEMA_FILES))
 
 
@@ -542,7 +544,7 @@ def test_an_unknown_use_case_is_refused_with_what_was_looked_for_and_what_there_
         "there is no use case fligths, and no file fligths or fligths/settings.yaml; "
         "did you mean flights?"
     )
-    assert remedy == "name a settings file, its folder, or a use case: flights, mortgage"
+    assert remedy == f"name a settings file, its folder, or a use case: {EXAMPLES}"
 
 
 def test_a_folder_without_settings_is_refused_with_the_nearest_file(tmp_path: Path) -> None:
@@ -550,7 +552,7 @@ def test_a_folder_without_settings_is_refused_with_the_nearest_file(tmp_path: Pa
     folder.mkdir()
     cause, remedy = not_found(str(folder))
     assert cause == f"the folder {folder} holds no settings.yaml; did you mean flights?"
-    assert remedy == "name a settings file, its folder, or a use case: flights, mortgage"
+    assert remedy == f"name a settings file, its folder, or a use case: {EXAMPLES}"
     (folder / "data_card.yaml").touch()
     (folder / "setting.yml").touch()
     cause, _ = not_found(str(folder))

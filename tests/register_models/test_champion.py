@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from release_chain import Chain
@@ -89,3 +91,29 @@ def test_a_silent_store_is_a_platform_error(home, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(PlatformError, match=r"http://127\.0\.0\.1:9"):
         resolve_champion("flights")
+
+
+STOPPED = """
+import os, sys
+
+def stop(event, arguments):
+    if event == "os.rename" and str(arguments[1]).endswith("mlflow.db"):
+        os._exit(9)
+
+sys.addaudithook(stop)
+from components.register_models.store import opened_store
+
+with opened_store() as client:
+    client.search_experiments()
+"""
+
+
+@pytest.mark.slow
+def test_a_store_whose_making_was_stopped_is_made_anew(home):
+    stopped = subprocess.run([sys.executable, "-c", STOPPED], check=False)
+    assert stopped.returncode == 9
+    assert [path.name for path in home.iterdir()] == [".mlflow.db.partial"]
+    (home / ".mlflow.db.partial").write_bytes(b"half of it")
+    with opened_store() as client:
+        assert len(client.search_experiments()) == 1
+    assert [path.name for path in home.iterdir()] == ["mlflow.db"]

@@ -122,6 +122,13 @@ def compares_two_texts(inputs):
 def takes_the_mean_of_the_batch(inputs):
     return {"x": inputs["distance"] - tf.reduce_mean(inputs["distance"]), "y": inputs["hour"]}
 
+def takes_the_mean_of_days(inputs):
+    return {"x": inputs["day"] - tf.reduce_mean(inputs["day"]), "y": inputs["hour"]}
+
+def counts_in_hundreds(inputs):
+    rows = tf.shape(inputs["distance"])[0] // 100
+    return {"x": inputs["distance"] + tf.cast(rows, tf.float32)}
+
 def numbers_its_rows(inputs):
     return {"id": tf.cast(tf.cumsum(tf.ones_like(inputs["distance"])), tf.int64)}
 
@@ -378,6 +385,8 @@ def test_comparisons_logarithms_and_remainders_are_carried_over(
     ("function", "cause"),
     [
         ("takes_the_mean_of_the_batch", "other features when other rows are beside it: x$"),
+        ("takes_the_mean_of_days", "other features when other rows are beside it: x$"),
+        ("counts_in_hundreds", "other features when other rows are beside it: x$"),
         ("numbers_its_rows", "other features when other rows are beside it: id$"),
         ("draws", "other features when other rows are beside it: x$"),
         ("compares_two_texts", "TensorFlow's Equal of texts with more than one text"),
