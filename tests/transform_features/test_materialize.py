@@ -190,7 +190,7 @@ def test_every_row_of_any_table_has_its_own_features_in_its_place(
 ) -> None:
     table = data.draw(tables(made.columns, sum(rows for _, rows, _ in cuts)))
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(raw_rows.iter_rows, "__defaults__", (at_once,))  # tables are small
+        patch.setattr(raw_rows.iter_rows, "__defaults__", (at_once, None))  # tables are small
         examples, features = Path(folder, "examples"), Path(folder, "features")
         examples.mkdir()
         manifest = write_examples(examples, table, made.columns, cuts)
