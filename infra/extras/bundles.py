@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from components.core.bundle import CONTRACT_NAME, Bundle, OnnxScorer, Parity, open_onnx
+from components.core.bundle import Bundle, OnnxScorer, open_onnx
+from components.core.contract import CONTRACT_NAME, Parity
 from components.core.errors import IntegrityError, SettingsError
 from components.core.examples import MANIFEST_NAME, raw_inputs, read_split
 from components.core.features import FeatureArrays

@@ -19,7 +19,8 @@ from typing import Any
 
 import bundles
 
-from components.core.bundle import PROBABILITY, Contract
+from components.core.bundle import PROBABILITY
+from components.core.contract import Contract
 from components.core.errors import IntegrityError, TandemError
 
 ROOT = Path(__file__).resolve().parents[2]
