@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from components.core.features import load_split
+from components.core.features import FeatureArrays, load_split
 from components.core.training_settings import Train
 from components.training.parts import Parts
 
@@ -26,7 +26,12 @@ def feature_batches(features: Path, train: Train, epoch: int = 0) -> tf.data.Dat
     def batches() -> Iterator[Mapping[str, Any]]:
         return (part.arrays.named() for part in parts.of_epoch(epoch))
 
-    arrays = parts.arrays
+    signature = batch_signature(parts.arrays, train)
+    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(1)
+
+
+def batch_signature(arrays: FeatureArrays, train: Train) -> dict[str, tf.TensorSpec]:
+    """Return what a batch of these features is, by name, for any number of rows."""
     signature = {
         "dense": tf.TensorSpec([None, arrays.dense.shape[1]], tf.float32),
         "ids": tf.TensorSpec([None, arrays.ids.shape[1]], tf.int32),
@@ -34,4 +39,4 @@ def feature_batches(features: Path, train: Train, epoch: int = 0) -> tf.data.Dat
     }
     if train.class_weights is not None or arrays.weight is not None:
         signature["weight"] = signature["label"]
-    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(1)
+    return signature

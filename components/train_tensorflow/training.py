@@ -19,6 +19,7 @@ from components.core.features import FeatureArrays
 from components.core.training_settings import Train
 from components.train_tensorflow import heads
 from components.train_tensorflow.adam import Adam
+from components.train_tensorflow.dataset import batch_signature
 from components.train_tensorflow.devices import device_name, use_device
 from components.train_tensorflow.parallel import Replicas, strategy_name
 from components.train_tensorflow.precision import LossScale
@@ -87,13 +88,7 @@ class KerasTrainer:
         self._model, self._optimiser = model, Adam(model.trainable_variables, train)
         self._train = train
         self._scaling = LossScale() if train.precision == "fp16" else None
-        batch = {
-            "dense": tf.TensorSpec([None, arrays.dense.shape[1]], tf.float32),
-            "ids": tf.TensorSpec([None, arrays.ids.shape[1]], tf.int32),
-            "label": tf.TensorSpec([None], tf.float32),
-        }
-        if train.class_weights is not None or arrays.weight is not None:
-            batch["weight"] = batch["label"]
+        batch = batch_signature(arrays, train)
         rate, compiled = tf.TensorSpec([], tf.float32), train.compile
         self._step = tf.function(
             self._take_step, input_signature=[batch, rate], jit_compile=compiled or None
