@@ -16,7 +16,6 @@ from components.core.errors import GateError
 from components.core.outcome import Gate
 
 _SHOWN = 5
-"""In the order in which rows are read and gates are listed."""
 
 
 @dataclass(frozen=True)
