@@ -17,7 +17,7 @@ from components.core.artifacts import read_json
 from components.core.errors import PlatformError, SettingsError, TandemError, error_from_dict
 from pipelines import commands
 from pipelines.home import Home
-from pipelines.runners.results import RunResult, RunState, TaskResult
+from pipelines.runners.results import RunResult, RunState, TaskResult, TaskState
 from pipelines.runners.run_folder import RUN_FILE, is_live, still_running
 from pipelines.runners.run_folder import read_run as read_result
 
@@ -59,6 +59,12 @@ class RecordedRun:
         if self.result.state is RunState.RUNNING and not is_live(self.folder):
             return INTERRUPTED
         return str(self.result.state)
+
+    def state_of(self, task: str) -> str:
+        """Return a task's state; INTERRUPTED where it says RUNNING and no process runs it."""
+        state = self.tasks[task].state
+        gone = state is TaskState.RUNNING and self.state == INTERRUPTED
+        return INTERRUPTED if gone else str(state)
 
     @property
     def can_go_on(self) -> bool:

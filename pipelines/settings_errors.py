@@ -87,9 +87,9 @@ def to_correct(
     own = [problem for problem in error.errors(include_url=False) if _key(problem) not in before]
     if not overrides or not own:
         return f"it in {place}"
-    sections = {str(part) for problem in own for part in problem["loc"][:1]}
     keys = [override.partition("=")[0] for override in overrides]
-    wrong = [key for key in keys if key.split(".")[0] in sections] or keys
+    places = [_dotted(problem).split(".") for problem in own]
+    wrong = [key for key in keys if any(_meet(key.split("."), place) for place in places)] or keys
     options = ", ".join(f"--set {key}{_or_window(key)}" for key in dict.fromkeys(wrong))
     return options if len(own) == error.error_count() else f"{options}, and it in {place}"
 
@@ -104,6 +104,11 @@ def _problems(kind: type[BaseModel], values: Mapping[str, Any]) -> list[Any]:
 
 def _key(problem: Mapping[str, Any]) -> tuple[Any, ...]:
     return problem["type"], problem["loc"], problem["input"]
+
+
+def _meet(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Say whether one of two places is the other, or below it."""
+    return all(a == b for a, b in zip(one, other, strict=False))
 
 
 def _or_window(key: str) -> str:

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from components.core.data_settings import Join
 from components.core.errors import DataError, SettingsError
-from components.core.words import nearest
+from components.reading.opened import meant
 
 Codes = np.ndarray[Any, Any]
 NONE = -1
@@ -31,7 +31,7 @@ def require_columns(schema: pa.Schema, names: Sequence[str], what: str) -> None:
     for name in names:
         if name not in schema.names:
             raise DataError(
-                f"column {name} is missing in {what}{nearest(name, schema.names)}",
+                f"column {name} is missing in {what}{meant(name, schema.names)}",
                 remedy=f"{what} has: {', '.join(schema.names)}",
                 expected=name,
                 actual=schema.names,
@@ -109,11 +109,10 @@ class Lookup:
 def index_table(schema: pa.Schema, further: pa.Table, join: Join, name: str) -> Lookup:
     """Return a further table ready to be joined to rows of a schema.
 
-    Raises DataError for a key that is missing, of another type or not unique, and SettingsError
-    for a column that the rows already have.
+    Its columns are the join's. Raises DataError for a key that the rows do not have, of another
+    type or not unique, and SettingsError for a column that the rows already have.
     """
     require_columns(schema, join.on, "the main table")
-    require_columns(further.schema, [*join.on, *join.columns], f"table {name}")
     columns: dict[str, pa.Array] = {}
     for column in join.columns:
         joined = join.prefix + column
@@ -142,7 +141,8 @@ def _keys(schema: pa.Schema, further: pa.Table, join: Join, name: str) -> list[p
             columns.append(_without_nan(column.cast(schema.field(key).type)))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise DataError(
-                f"key {key} is {column.type} in table {name}",
+                f"key {key} is {column.type} in table {name}, and {schema.field(key).type} in the "
+                "main table",
                 remedy="name one type for both in the tables' `types`; times have a zone in both "
                 "or in none",
                 expected=str(schema.field(key).type),

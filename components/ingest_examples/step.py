@@ -36,6 +36,7 @@ from components.core.examples import (
 )
 from components.core.outcome import Outcome
 from components.core.settings import Section
+from components.ingest_examples.joins import require_columns
 from components.ingest_examples.rows import Selection
 from components.ingest_examples.shape import Shape, used_columns
 from components.ingest_examples.shards import ShardWriter
@@ -90,6 +91,7 @@ def _read_joins(source: Source) -> tuple[dict[str, pa.Table], tuple[SourceFile, 
     files: tuple[SourceFile, ...] = ()
     for name, join in source.joins.items():
         opened = open_table(join)
+        require_columns(opened.schema, [*join.on, *join.columns], f"table {name}")
         dates = {column for column in join.columns if join.prefix + column in source.dates}
         _require_dates(opened, dates | {*join.shift_hours})
         tables[name] = _read_whole(opened, join)
@@ -100,7 +102,7 @@ def _read_joins(source: Source) -> tuple[dict[str, pa.Table], tuple[SourceFile, 
 def _require_dates(table: OpenedTable, columns: Container[str | None]) -> None:
     """Raise DataError for columns of dates that are text, where some of it is no date.
 
-    Others say what is wrong with a column that is no date at all, or is not there.
+    Others say what is wrong with a column that is no date at all.
     """
     for field in table.schema:
         if field.name in columns and pa.types.is_string(field.type):

@@ -40,6 +40,14 @@ _CAUSES: Mapping[str, str] = {
     "22": "a value does not fit what the statement makes of it",
     "25": "the statement would change data",
 }
+# By DuckDB's classes of errors, whose own words quote the statement or a value.
+_DUCKDB_CAUSES: Mapping[str, str] = {
+    "Binder": "it names a column that is not there, or does with one what its type does not allow",
+    "Catalog": "it names a table or a function that is not there",
+    "Conversion": "a value does not fit what the statement makes of it",
+    "Parser": "the statement is no SQL that DuckDB reads",
+    "OutOfRange": "a number leaves the range of its type",
+}
 # The connection, another transaction, resources, an operator's act, the server's own system.
 _NOT_THE_DATA = ("08", "40", "53", "57", "58")
 
@@ -153,7 +161,8 @@ def _duckdb(database: str, address: str, statement: str) -> Iterator[pa.RecordBa
                 yield reader
     except duckdb.Error as error:
         kind = type(error).__name__.removesuffix("Exception")
-        raise _failed(database, f"DuckDB answers with {kind}") from None
+        cause = _DUCKDB_CAUSES.get(kind, "it was refused")
+        raise _failed(database, f"{cause} (DuckDB: {kind} Error)") from None
 
 
 def _require_known_types(relation: Any, database: str) -> None:

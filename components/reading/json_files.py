@@ -125,8 +125,8 @@ def _error(message: str, block: Block, schema: pa.Schema, file: File) -> DataErr
     changed, twice, row = (pattern.search(message) for pattern in (_CHANGED, _TWICE, _ROW))
     if changed:
         cause = (
-            f"column {changed[1]} has a {changed[3]} in {block.where(int(changed[4]))} "
-            f"and a {changed[2]} before, or in source.*.types"
+            f"column {changed[1]} has {_article(changed[3])} in {block.where(int(changed[4]))} "
+            f"and {_article(changed[2])} before, or in source.*.types"
         )
     elif twice:
         cause = f"{block.where(int(twice[2]))} has column {twice[1]} more than once"
@@ -137,6 +137,10 @@ def _error(message: str, block: Block, schema: pa.Schema, file: File) -> DataErr
     else:
         return _misfit(block, schema, file)
     return DataError(f"{file.name} is no table of JSON lines: {cause}", remedy=FORM)
+
+
+def _article(kind: str) -> str:
+    return f"an {kind}" if kind in ("array", "object") else f"a {kind}"
 
 
 def _too_big(block: Block, row: int, file: File) -> DataError:

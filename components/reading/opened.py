@@ -11,7 +11,10 @@ import pyarrow as pa
 from components.core.data_settings import Table
 from components.core.errors import DataError, SettingsError
 from components.core.examples import SourceFile
+from components.core.words import nearest
 from components.reading.columns import KINDS, known
+
+_DELIMITERS = (";", "\t", "|")
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def selected(schema: pa.Schema, columns: Sequence[str] | None, name: str) -> pa.
     for column in names:
         if column not in schema.names:
             raise DataError(
-                f"{name} has no column {column}",
+                f"{name} has no column {column}{meant(column, schema.names)}",
                 remedy=f"name one of: {', '.join(schema.names)}",
             )
     return pa.schema([schema.field(column) for column in names])
@@ -68,7 +71,8 @@ def with_given(schema: pa.Schema, table: Table) -> pa.Schema:
     for column in table.types:
         if column not in schema.names:
             raise SettingsError(
-                f"source.*.types names column {column}, which {table.name} does not have",
+                f"source.*.types names column {column}, which {table.name} does not have"
+                f"{meant(column, schema.names)}",
                 remedy=f"name one of: {', '.join(schema.names)}",
             )
         kind, stored = KINDS[table.types[column]], schema.field(column).type
@@ -91,4 +95,11 @@ def _nature(kind: pa.DataType) -> str:
 
 def no_rows(name: str) -> DataError:
     """Return the error for a table without a row."""
-    return DataError(f"{name} has no rows", remedy="give data, not a header alone")
+    return DataError(f"{name} has no rows", remedy="give a table that has rows")
+
+
+def meant(column: str, names: Sequence[str]) -> str:
+    """Return what may be the cause where a table has no such column: a near name, a delimiter."""
+    if len(names) == 1 and (signs := [sign for sign in _DELIMITERS if sign in names[0]]):
+        return f"; its one column is {names[0]!r}: set the table's delimiter to {signs[0]!r}"
+    return nearest(column, names)

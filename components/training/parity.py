@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from components.core.bundle import PROBABILITY, Bundle, open_onnx
+from components.core.bundle import Bundle, open_onnx
 from components.core.contract import Parity
 from components.core.errors import SettingsError
 from components.core.examples import InputType
@@ -30,6 +30,11 @@ ROWS_AT_ONCE = 8192
 EDGE_ROWS = 1100
 UNSEEN = "unseen \u00fc\u4e16"
 NUMBERS = (np.nan, np.inf, -np.inf, 0.0, 1.0, -1.0, 6.5, 59.0, 365.0, 2359.0, -1e4, 1e5)
+CARRIED = (
+    "keep the model function to operators that every form carries, or leave the form out of "
+    "train.forms"
+)
+ALONE = "let the preprocessing_fn give a row the same features whatever rows are beside it"
 Array = np.ndarray[Any, Any]
 Predict = Callable[[Array, Array], Array]
 
@@ -48,7 +53,12 @@ def scale_of(dense: Array) -> Array:
 
 
 def prove(
-    form: str, expected: Array, actual: Array, when: str = "", scale: Array | float = 1.0
+    form: str,
+    expected: Array,
+    actual: Array,
+    when: str = "",
+    scale: Array | float = 1.0,
+    remedy: str = CARRIED,
 ) -> Parity:
     """Return the largest difference; raise SettingsError where it exceeds the tolerance.
 
@@ -56,13 +66,13 @@ def prove(
     """
     if expected.shape != actual.shape or not len(expected):
         how = f"gives {actual.shape} for {expected.shape}{when}"
-        raise _differs(form, how, expected.shape, actual.shape)
+        raise _differs(form, how, remedy, expected.shape, actual.shape)
     differences = np.abs(expected.astype(np.float64) - actual.astype(np.float64))
     difference = float(np.max(differences / scale))
     found = Parity(rows=len(expected), max_abs_difference=difference, tolerance=TOLERANCE)
     if not found.holds:
         how = f"differs from the framework by {difference}{when}"
-        raise _differs(form, how, TOLERANCE, difference)
+        raise _differs(form, how, remedy, TOLERANCE, difference)
     return found
 
 
@@ -114,18 +124,6 @@ def preprocessing_of(bundle: Bundle) -> Callable[[Mapping[str, Array]], dict[str
     return inputs_of
 
 
-def onnx_predict(session: Any) -> Predict:
-    """Return the function of (dense, ids) that an ONNX model of features computes."""
-    taken = {value.name for value in session.get_inputs()}
-
-    def predict(dense: Array, ids: Array) -> Array:
-        inputs = {"dense": dense, "ids": ids}
-        feed = {name: inputs[name] for name in taken}
-        return np.asarray(session.run([PROBABILITY], feed)[0])
-
-    return predict
-
-
 def edge_rows(
     inputs: Mapping[str, InputType], vocabularies: Mapping[str, Sequence[str]]
 ) -> dict[str, Array]:
@@ -145,11 +143,5 @@ def edge_rows(
     return rows
 
 
-def _differs(form: str, how: str, expected: object, actual: object) -> SettingsError:
-    return SettingsError(
-        f"the {form} form {how}",
-        remedy="keep the model function to operators that every form carries, "
-        "or leave the form out of train.forms",
-        expected=expected,
-        actual=actual,
-    )
+def _differs(form: str, how: str, remedy: str, expected: object, actual: object) -> SettingsError:
+    return SettingsError(f"the {form} form {how}", remedy=remedy, expected=expected, actual=actual)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from components.core.artifacts import tree_digest
 from components.core.errors import IntegrityError, SettingsError
+from components.core.words import counted
 from pipelines import commands
 from pipelines.cli.output import print_json
 from pipelines.home import Home
+from pipelines.loading import loading_quietly
 from pipelines.runs import find_run
 
 TASK, OUTPUT = "transform-features", "features"
@@ -36,11 +38,15 @@ def export_features(arguments: Namespace) -> int:
         )
     from components.transform_features.tfrecord_export import export_features as export
 
+    with loading_quietly():
+        import tensorflow  # noqa: F401
     folder = Path(arguments.output)
     rows = export(features, folder)
     if arguments.json:
         print_json({"run": run.id, "folder": str(folder), "rows": rows, "features_sha256": actual})
     else:
-        said = ", ".join(f"{count} rows in Split-{split}" for split, count in rows.items())
+        said = ", ".join(
+            f"{counted(count, 'row')} in Split-{split}" for split, count in rows.items()
+        )
         print(f"{folder}: {said}")
     return 0

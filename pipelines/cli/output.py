@@ -41,7 +41,11 @@ def _with_values(error: TandemError) -> str:
 
 
 def log_bug(error: Exception, home: str | None) -> TandemError:
-    """Write the traceback to a file and return the error that names it."""
+    """Write the traceback to a file and return the error that names it, or the absent package."""
+    if isinstance(error, ImportError):
+        absent = PlatformError(f"a package does not load: {error}", remedy="run `make setup`")
+        absent.__cause__ = error
+        return absent
     path = _write_log("".join(traceback.format_exception(error)), home_folder(home))
     bug = PlatformError(
         f"unexpected {type(error).__name__}: {error}", remedy=f"the traceback is in {path}"

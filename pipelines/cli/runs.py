@@ -82,11 +82,17 @@ def show(arguments: Namespace) -> int:
         print_json(summary_dict(run))
         return 0
     print(f"{run.id}  {run.name}  started {run.result.started}")
-    for task, result in run.tasks.items():
-        print(f"  {task:20}  {result.state.lower():10}  {seconds_text(result.wall_seconds):>12}")
+    for task in run.tasks:
+        print(f"  {task:20}  {run.state_of(task).lower():11}  {_took(run, task):>12}")
     print_run(run, read_summary(run))
     print_way_on(run, home)
     return 0
+
+
+def _took(run: RecordedRun, task: str) -> str:
+    """Return how long a task took; nobody knows of one that had not ended."""
+    ended = run.tasks[task].ended
+    return seconds_text(run.tasks[task].wall_seconds) if ended else "-"
 
 
 def report(arguments: Namespace) -> int:

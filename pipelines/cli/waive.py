@@ -74,6 +74,8 @@ def _waiver(arguments: Namespace, path: Path, today: date) -> tuple[Waiver, Sequ
     from components.waivers import Waiver
     from pipelines.settings import load_settings
 
+    if not arguments.reason.strip():
+        raise SettingsError("--reason says nothing", remedy="say why the gate may fail, in words")
     loaded = load_settings(path)
     named = loaded.settings
     schema = parse_schema(loaded.schema)

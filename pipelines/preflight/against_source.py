@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from components.core.data_settings import Source
 from components.core.errors import SettingsError
-from components.core.words import nearest
 
 if TYPE_CHECKING:  # which imports pyarrow
     from components.reading.files import File
@@ -20,6 +19,7 @@ if TYPE_CHECKING:  # which imports pyarrow
 def check_against_source(source: Source, file: File) -> None:
     """Raise SettingsError naming the key of a column that the main table does not have."""
     from components.reading.formats import reader_of
+    from components.reading.opened import meant
 
     names = reader_of(file, source.table).names
     columns = names(file, source.table) if names else ()
@@ -27,7 +27,7 @@ def check_against_source(source: Source, file: File) -> None:
         if columns and column not in columns:
             raise SettingsError(
                 f"source.{key}: column {column} is missing in {source.table.name}"
-                f"{nearest(column, columns)}",
+                f"{meant(column, columns)}",
                 remedy=f"name one of: {', '.join(columns)}",
             )
 

@@ -21,13 +21,13 @@ def check_function(key: str, name: str) -> None:
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
         raise SettingsError(f"{key}: there is no module {module}", remedy="correct its name")
     try:
-        names = _top_level_names(Path(spec.origin))
+        names, own = _top_level_names(Path(spec.origin))
     except (SyntaxError, OSError) as error:
         raise _unreadable(key, error, spec.origin) from error
     if function not in names:
         raise SettingsError(
             f"{key}: {module} has no function {function}",
-            remedy=f"name one of: {', '.join(sorted(names))}",
+            remedy=f"name one of: {', '.join(sorted(own))}" if own else "define it there",
         )
 
 
@@ -41,14 +41,16 @@ def _unreadable(key: str, error: SyntaxError | OSError, module: str) -> Settings
     return SettingsError(f"{key}: {place}: {error.msg}", remedy="correct the file")
 
 
-def _top_level_names(source: Path) -> set[str]:
-    """Return what a module defines or imports at its top level."""
-    names: set[str] = set()
+def _top_level_names(source: Path) -> tuple[set[str], set[str]]:
+    """Return the names that a module has at its top level, and which are functions of its own."""
+    names, own = set[str](), set[str]()
     for node in ast.parse(source.read_bytes(), str(source)).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if isinstance(node, ast.FunctionDef):
+            own.add(node.name)
+        elif isinstance(node, ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             names |= {alias.asname or alias.name for alias in node.names}
         elif isinstance(node, ast.Assign):
             names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-    return names
+    return names | own, {name for name in own if not name.startswith("_")}

@@ -11,8 +11,6 @@ Rules:
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from components.core.data_settings import Beam
 from components.core.examples import SPLITS, ExamplesManifest, iter_shard
+from pipelines.loading import loading_quietly
 from pipelines.schema_life.use_case import UseCase
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def window_data(use_case: UseCase, say: Say) -> Iterator[WindowData]:
         wanted = IngestSettings(source=settings.source, card=use_case.card, window=settings.window)
         ingest_examples(settings=wanted, examples=examples)
         say("loading TFDV, which takes about ten seconds")
-        with _held_back():
+        with loading_quietly():
             import components.validate_examples.statistics  # noqa: F401
         say(f"statistics of {ExamplesManifest.read(examples).rows} rows")
         yield read_window(examples, settings.beam)
@@ -113,21 +112,3 @@ def _whole_ranges(examples: Path, manifest: ExamplesManifest, split: str) -> Ran
                     before = found.get(name, (low, high))
                     found[name] = min(low, before[0]), max(high, before[1])
     return found
-
-
-@contextmanager
-def _held_back() -> Iterator[None]:
-    """Keep what TensorFlow writes to standard error while it loads; show it where that fails."""
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            held.seek(0)
-            os.write(terminal, held.read())
-            raise
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)

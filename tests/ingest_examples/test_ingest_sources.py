@@ -99,6 +99,18 @@ def test_a_join_says_how_many_rows_found_no_partner(
     assert outcome.facts["rows_without_partner"] == {"planes": planes}
 
 
+@pytest.mark.parametrize("missing", ["plane", "seats"])
+def test_a_column_that_a_joined_table_does_not_have_is_named_with_those_that_it_has(
+    make_settings: Make, files: Path, tmp_path: Path, missing: str
+) -> None:
+    text = "plane,seats,wings\nN1,100,2\n".replace(missing, "engines")
+    (files / "planes.csv").write_text(text)
+    joins = join(location=str(files / "planes.csv"))
+    with pytest.raises(DataError, match=f"column {missing} is missing in table planes") as caught:
+        ingest(make_settings(TEXT, joins=joins), tmp_path / "examples")
+    assert caught.value.remedy == f"table planes has: {', '.join(text.splitlines()[0].split(','))}"
+
+
 @pytest.mark.parametrize(
     ("planes", "said"),
     [

@@ -49,6 +49,16 @@ def test_a_column_that_is_missing_is_named_by_its_key(
     assert not (path.parent / "home").exists()
 
 
+def test_a_file_with_another_delimiter_is_told_by_its_one_column(
+    values: dict[str, Any], write_settings: Write
+) -> None:
+    path = write_settings(values)
+    rows = path.parent / "rows.csv"
+    rows.write_text(rows.read_text().replace(",", ";"))
+    with pytest.raises(SettingsError, match="set the table's delimiter to ';'"):
+        prepared(path)
+
+
 def as_arrow(rows: pa.Table) -> bytes:
     sink = io.BytesIO()
     with ipc.new_file(sink, rows.schema) as file:

@@ -273,6 +273,27 @@ def test_a_run_whose_process_died_is_listed_as_interrupted(
     assert "INTERRUPTED" in capsys.readouterr().out
 
 
+def test_a_task_whose_process_died_took_a_time_that_nobody_knows(
+    capsys: pytest.CaptureFixture[str], record_run: Record
+) -> None:
+    running = TaskResult(TaskState.RUNNING, started="2013-01-02T03:04:00.000+00:00")
+    folder = record_run(results={"ingest-examples": running}, state=RunState.RUNNING)
+    assert main(["runs", "show", "latest", "--home", str(folder.parents[1])]) == 0
+    (line,) = (x for x in capsys.readouterr().out.splitlines() if "ingest-examples " in x)
+    assert line.split() == ["ingest-examples", "interrupted", "-"]
+
+
+def test_a_package_that_does_not_load_is_named_with_the_command_that_installs_it(
+    capsys: pytest.CaptureFixture[str], record_run: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = record_run().parents[1]
+    monkeypatch.setitem(sys.modules, "pipelines.cli.runs", None)
+    assert main(["runs", "--home", str(home)]) == 1
+    said = capsys.readouterr().err
+    assert "a package does not load: import of pipelines.cli.runs halted" in said
+    assert "remedy: run `make setup`" in said
+
+
 def test_a_failed_task_is_shown_with_cause_remedy_and_log(
     capsys: pytest.CaptureFixture[str], record_run: Record
 ) -> None:

@@ -155,6 +155,12 @@ def test_a_model_function_that_is_not_there_is_refused(name: str, problem: str) 
         check_function("model.pytorch", name)
 
 
+def test_the_functions_that_may_be_named_are_those_of_the_module() -> None:
+    with pytest.raises(SettingsError) as caught:
+        check_function("transform.function", "pipelines.preflight.functions:chek")
+    assert caught.value.remedy == "name one of: check_function"
+
+
 def test_a_compiled_training_wants_a_compiler_before_anything_starts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

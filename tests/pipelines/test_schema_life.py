@@ -345,12 +345,12 @@ def test_a_terminal_shows_new_values_and_reads_none_as_markup(
 def test_the_helper_that_holds_tensorflow_back_shows_what_went_wrong(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    from pipelines.schema_life.window_data import _held_back
+    from pipelines.loading import loading_quietly
 
-    with _held_back():
+    with loading_quietly():
         os.write(2, b"a greeting\n")
     assert capfd.readouterr().err == ""
-    with pytest.raises(ImportError), _held_back():
+    with pytest.raises(ImportError), loading_quietly():
         os.write(2, b"why it failed\n")
         raise ImportError
     assert capfd.readouterr().err == "why it failed\n"

@@ -686,6 +686,8 @@ def test_an_override_sets_one_value_and_leaves_all_others(
     ("overrides", "remedy"),
     [
         (["train.epoch=3"], "correct --set train.epoch"),
+        (["train.epoch=3", "train.batch_size=64"], "correct --set train.epoch"),
+        (["train.batch_size=64", "train.epochs=0"], "correct --set train.epochs"),
         (["train.epochs=3", "policy.gates.0.slice=carrier=UA"], "correct --set "),
         (["window.last='2012-01'"], "correct --set window.last (or --window)"),
     ],
@@ -696,6 +698,7 @@ def test_what_an_override_made_wrong_is_corrected_there(
     with pytest.raises(SettingsError) as caught:
         load_settings(write_settings(values), overrides)
     assert caught.value.remedy.startswith(remedy)
+    assert "batch_size" not in caught.value.remedy
     assert "settings.yaml" not in caught.value.remedy
 
 

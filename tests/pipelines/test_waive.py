@@ -145,7 +145,7 @@ def test_the_settings_of_this_folder_are_meant_where_none_are_named(
         ("", {}, "no data gate"),
         ("minimum_rows", {"until": "soon"}, "--until soon: not a day"),
         ("minimum_rows", {"until": "2020-01-01"}, "--until 2020-01-01 is over"),
-        ("minimum_rows", {"reason": "  "}, "reason"),
+        ("minimum_rows", {"reason": "  "}, "--reason says nothing"),
         ("minimum_rows", {"name": "nowhere"}, "there is no use case nowhere"),
     ],
 )

@@ -112,6 +112,9 @@ CASES: dict[str, tuple[str, bytes, str]] = {
     "no arrow": ("t.arrow", b"a,b\n1,2\n", "is not a readable Arrow file"),
     "mixed json": (
         "t.jsonl", b'{"a": 1}\n{"a": "geheim"}\n', "column a has a string in line 2 and a number"),
+    "json object": (
+        "t.jsonl", b'{"a": 1}\n{"a": {"b": "geheim"}}\n',
+        "column a has an object in line 2 and a number"),
     "late mix in json": (
         "t.jsonl", b'{"a": 10000000000000000}\n' * 500_000 + b'{"a": "geheim"}\n',
         "column a has a string in line 500001 and a number|column a of .* is int64 up to row",

@@ -222,6 +222,27 @@ def test_a_duckdb_in_memory_reads_files_and_nothing_from_the_network(
         open_table(query("SELECT * FROM 'https://127.0.0.1:9/t.parquet'"))
 
 
+@pytest.mark.parametrize(
+    ("statement", "cause"),
+    [
+        ("SELECT gehiem FROM sales", "it names a column that is not there"),
+        ("SELECT * FROM nowhere", "it names a table or a function that is not there"),
+        ("SELECT 'geheim'::int AS a", "a value does not fit what the statement makes of it"),
+        ("SELECT FROM WHERE geheim", "the statement is no SQL that DuckDB reads"),
+        ("SELECT 9223372036854775807 + 1::bigint AS a", "a number leaves the range of its type"),
+    ],
+)
+def test_what_duckdb_refuses_is_told_without_its_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, statement: str, cause: str
+) -> None:
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as database:
+        database.execute("CREATE TABLE sales AS SELECT 1 AS a")
+    monkeypatch.setenv("TANDEM_DATABASE_SHOP", f"duckdb:///{tmp_path / 'shop.duckdb'}")
+    with pytest.raises(DataError, match=f"the query of shop failed: {cause}") as caught:
+        rows_of(open_table(query(statement)))
+    assert "geh" not in caught.value.message
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[str]]:
     """What a proxy on the loopback, which all addresses lead to, is asked for."""

@@ -102,6 +102,30 @@ def test_a_form_that_depends_on_the_size_of_its_batch_is_refused(
         )
 
 
+def test_a_transform_that_depends_on_the_size_of_its_batch_is_told_as_the_transforms(
+    small_transform_graph: Path, tmp_path: Path, small_model: Callable[..., Any]
+) -> None:
+    preprocessing = Preprocessing.read(small_transform_graph)
+    found = evidence(small_transform_graph)
+    model = onnx.load_from_string(preprocessing.model.SerializeToString())
+    (last,) = (node for node in model.graph.node if "dense" in node.output)
+    last.output[0] = "right"
+    model.graph.node.extend(
+        [
+            helper.make_node("Shape", ["right"], ["rows"], end=1),
+            helper.make_node("Equal", ["rows", "seven"], ["at_seven"]),
+            helper.make_node("Cast", ["at_seven"], ["more"], to=TensorProto.FLOAT),
+            helper.make_node("Add", ["right", "more"], ["dense"]),
+        ]
+    )
+    model.graph.initializer.append(helper.make_tensor("seven", TensorProto.INT64, [1], [7]))
+    write_onnx(compose_raw(model, feature_model(small_model())), tmp_path / "model.onnx")
+    form = Written("onnx", "model.onnx", "raw_rows")
+    with pytest.raises(SettingsError, match=r"differs .* on raw rows at batches of 7") as caught:
+        Prover("onnx").prove(tmp_path, [form], found)
+    assert "let the preprocessing_fn give a row the same features" in caught.value.remedy
+
+
 def test_an_operator_that_the_runtime_lacks_is_named(
     small_transform_graph: Path, tmp_path: Path
 ) -> None:
