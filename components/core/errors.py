@@ -11,7 +11,8 @@
         └── OutOfMemoryError    memory ran out: less of it, or more of it           exit 1
 
 Rules: a message says what is wrong, the remedy says what to do, in one line each. Only
-PlatformError may be retried. Errors of libraries are turned into one of these at the boundary.
+PlatformError may be retried, and not OutOfMemoryError: the same would not fit again. Errors of
+libraries are turned into one of these at the boundary.
 The functions that settings name are the caller's too: whatever is raised through a line of theirs,
 an OSError or a KeyError no less, is a SettingsError.
 """

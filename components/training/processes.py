@@ -130,7 +130,7 @@ def _cause(folder: Path, codes: Sequence[int]) -> TandemError:
     if killer > 0:
         return PlatformError(
             f"a process of the training was ended by signal {killer}",
-            remedy="look whether the machine has enough memory, then try again",
+            remedy="look for lack of memory (dmesg): a smaller train.batch_size needs less",
         )
     return DataError(
         f"a process of the training failed with exit code {code}",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.core.artifacts import write_json, write_text
-from components.core.errors import PlatformError, TandemError
+from components.core.errors import OutOfMemoryError, PlatformError, TandemError
 from pipelines.runners.executor_input import executor_input
 from pipelines.runners.ir import Pipeline
 from pipelines.runners.journal import Journal
@@ -152,7 +152,7 @@ class Execution:
             self._succeed(task.name, outcome, spent)
         elif ending.has_begun and (isinstance(news, Lost) or news.status < 0):
             self._cancel(task.name, spent)
-        elif isinstance(outcome, PlatformError) and self._may_retry(task, ending):
+        elif self._may_retry(task, outcome, ending):
             pause = task.retry.pause(self.failures[task.name])
             self.pauses[task.name] = time.monotonic() + pause
             self._change(task.name, reason=f"tried again after: {outcome.message}", **spent)
@@ -160,7 +160,10 @@ class Execution:
             parts = {"ended": utc_now(), "error": outcome.to_dict()}
             self._change(task.name, state=TaskState.FAILED, **parts, **spent)
 
-    def _may_retry(self, task: Task, ending: Ending) -> bool:
+    def _may_retry(self, task: Task, error: TandemError, ending: Ending) -> bool:
+        """Count a failure; the machine's may pass, but the same batch would not fit again."""
+        if not isinstance(error, PlatformError) or isinstance(error, OutOfMemoryError):
+            return False
         self.failures[task.name] = self.failures.get(task.name, 0) + 1
         return not ending.has_begun and self.failures[task.name] <= task.retry.count
 

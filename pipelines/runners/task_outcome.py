@@ -18,7 +18,10 @@ from pipelines.runners.results import OutputRef
 from pipelines.runners.servers import Ended, Lost
 from pipelines.runners.task_process import EXIT_UNWRITTEN
 
-_MEMORY_REMEDY = "look for lack of memory (dmesg), then resume the run"
+_MEMORY_REMEDY = (
+    "look for lack of memory (dmesg): ask for less (train.batch_size, the model's size, a smaller "
+    "window) or give more, then resume the run"
+)
 
 
 def task_outcome(folder: Path, news: Ended | Lost, log: str) -> dict[str, OutputRef] | TandemError:

@@ -109,13 +109,16 @@ def test_a_task_is_tried_only_as_often_as_the_pipeline_says(bench, kind):
     assert result.tasks["seal"].state is TaskState.SUCCEEDED
 
 
-@pytest.mark.parametrize("kind", ["data", "exits"])
-def test_other_failures_are_not_tried_again(bench, kind):
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [("data", "DataError"), ("memory", "OutOfMemoryError"), ("exits", "DataError")],
+)
+def test_other_failures_are_not_tried_again(bench, kind, error):
     arguments = {"run": RUN, "place": str(bench.place), "kind": kind, "attempts": 2}
     failed = bench.execute(toys.stubborn, arguments).tasks["fail-below"]
     assert (failed.state, failed.attempts) == (TaskState.FAILED, 1)
     assert failed.error is not None
-    assert failed.error["kind"] == "DataError"
+    assert failed.error["kind"] == error
 
 
 def test_what_a_task_prints_is_in_its_log_to_the_last_letter(bench, monkeypatch):

@@ -70,7 +70,7 @@ def fail_below(
     import signal
     from pathlib import Path
 
-    from components.core.errors import DataError, PlatformError
+    from components.core.errors import DataError, OutOfMemoryError, PlatformError
 
     if int(os.environ["TANDEM_ATTEMPT"]) < attempts:
         if kind == "killed":
@@ -80,7 +80,8 @@ def fail_below(
             signal.pause()
         if kind == "exits":
             os._exit(7)
-        error = {"platform": PlatformError, "data": DataError}[kind]
+        kinds = {"platform": PlatformError, "memory": OutOfMemoryError, "data": DataError}
+        error = kinds[kind]
         raise error("not yet", remedy="wait")
     Path(copied.path).mkdir()
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from components.core.quiet import QUIET
+
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 # A hidden layer's activations, 10,000 rows x 50,000 units, need 2 GB; 1 GiB is left.
@@ -44,14 +46,7 @@ except PlatformError as error:
 
 @pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
 def test_a_batch_that_does_not_fit_is_told_with_a_smaller_one(framework: str) -> None:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "KERAS_BACKEND": "tensorflow",
-        # With oneDNN, TensorFlow 2.21 says that memory is out and then crashes; of a process that
-        # was killed the runner tells.
-        "TF_ENABLE_ONEDNN_OPTS": "0",
-    }
+    environment = QUIET | os.environ | {"PYTHONPATH": str(ROOT), "KERAS_BACKEND": "tensorflow"}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, framework], env=environment, capture_output=True, text=True
     )
