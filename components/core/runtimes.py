@@ -142,7 +142,10 @@ def _litert(path: Path, threads: int) -> Score:
     _require("litert", "gives", [PROBABILITY], runner.get_output_details())
 
     def score(inputs: Inputs) -> Array:
-        return np.asarray(runner(**_named("litert", taken, inputs))[PROBABILITY])
+        try:
+            return np.asarray(runner(**_named("litert", taken, inputs))[PROBABILITY])
+        except (RuntimeError, ValueError) as error:  # an operator may be looked for at the call
+            raise _lacking(path) from error
 
     return score
 
@@ -174,7 +177,7 @@ def _lacking(path: Path) -> SettingsError:
     return SettingsError(
         f"the litert form was converted but does not run: LiteRT lacks {', '.join(lacking)}"
         if lacking
-        else "the litert form was converted but LiteRT does not load it",
+        else "the litert form was converted but LiteRT does not run it",
         remedy="keep the model to operators that LiteRT has (a recurrent layer: unroll=True), "
         "or leave litert out of train.forms",
         expected="LiteRT's built-in operators",

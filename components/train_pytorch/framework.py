@@ -42,8 +42,9 @@ class PyTorch:
     ) -> nn.Module:
         """Fix the machine and return the untrained model."""
         training.fix_machine(train)
-        model: nn.Module = load_model_function(function)(spec, family, train.seed)
-        export.check_model(model, spec, function)
+        made = load_model_function(function)(spec, family, train.seed)
+        export.check_model(made, spec, function)
+        model: nn.Module = made
         return model
 
     def fit(

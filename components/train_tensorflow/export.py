@@ -16,29 +16,19 @@ import numpy as np
 import onnx
 import tensorflow as tf
 
-from components.core.errors import SettingsError
 from components.core.features import FeatureSpec
 from components.train_tensorflow.canonical_graph import canonical_graph
+from components.training.model_check import require_logit, require_model
 from components.training.parity import Array, Predict
 
 # The newest that tf2onnx 1.17 writes; composition brings it to that of the preprocessing.
 OPSET = 18
 
 
-def check_model(model: keras.Model, spec: FeatureSpec, name: str) -> None:
-    """Raise SettingsError unless the model gives a logit [batch, 1] for a batch."""
-    sample = {
-        "dense": np.zeros((2, len(spec.dense)), np.float32),
-        "ids": np.zeros((2, len(spec.ids)), np.int32),
-    }
-    shape = tuple(model(sample).shape)
-    if shape != (2, 1):
-        raise SettingsError(
-            f"the model of {name} gives {list(shape)} for two rows, not a logit [2, 1]",
-            remedy="return one logit for each row",
-            expected=[2, 1],
-            actual=list(shape),
-        )
+def check_model(model: Any, spec: FeatureSpec, name: str) -> None:
+    """Raise SettingsError unless the model is one, and gives a logit [batch, 1] for a batch."""
+    require_model(model, keras.Model, name)
+    require_logit(lambda dense, ids: model({"dense": dense, "ids": ids}), spec, name)
 
 
 def scored(model: keras.Model, spec: FeatureSpec) -> keras.Model:

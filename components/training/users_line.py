@@ -75,6 +75,12 @@ def naming_the_users_line(
         ) from error
 
 
+def came_through(error: BaseException, name: str) -> bool:
+    """Say whether an error was raised through a line of the user's, of `module:function`."""
+    module = name.partition(":")[0]
+    return not name.startswith(BUILT_IN) and bool(_raised_in(error, module))
+
+
 def is_users(file: str, module: str) -> bool:
     """Say whether a file is the user's own: the module's, or one beside the settings."""
     if file == getattr(sys.modules.get(module), "__file__", None):
@@ -89,18 +95,22 @@ def _failure(
     error: BaseException, module: str, on_rows: bool, lines_of_nodes: Mapping[str, Line]
 ) -> str | None:
     """Return the line and what went wrong there; None where no line of the user's is known."""
-    frames = traceback.walk_tb(error.__traceback__)
-    raised = [
-        Line(frame.f_code.co_filename, number)
-        for frame, number in frames
-        if frame.f_globals.get("__name__") == module or is_users(frame.f_code.co_filename, module)
-    ]
+    raised = _raised_in(error, module)
     if raised and not on_rows:
         return f"{raised[-1]}: {_one_line(error)}"
     told = _told(str(error), module) or _of_node(str(error), lines_of_nodes)
     if told is None and raised:
         return f"{raised[-1]}: {type(error).__name__}"
     return told
+
+
+def _raised_in(error: BaseException, module: str) -> list[Line]:
+    """Return the user's lines that an error came through, the last one last."""
+    return [
+        Line(frame.f_code.co_filename, number)
+        for frame, number in traceback.walk_tb(error.__traceback__)
+        if frame.f_globals.get("__name__") == module or is_users(frame.f_code.co_filename, module)
+    ]
 
 
 def _told(text: str, module: str) -> str | None:
