@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.core.canonical import sha256_file
 from components.core.features import (
     FeatureArrays,
     FeatureSpec,
@@ -38,9 +39,12 @@ def small_spec() -> FeatureSpec:
 
 
 @pytest.fixture(scope="session")
-def small_features(tmp_path_factory: pytest.TempPathFactory, small_spec: FeatureSpec) -> Path:
+def small_features(
+    tmp_path_factory: pytest.TempPathFactory, small_spec: FeatureSpec, small_transform_graph: Path
+) -> Path:
     folder = tmp_path_factory.mktemp("features")
-    small_spec.write(folder)
+    made_by = {"preprocessing_sha256": sha256_file(small_transform_graph / "preprocessing.json")}
+    small_spec.model_copy(update=made_by).write(folder)
     random = np.random.default_rng(5)
     for split, rows in ROWS.items():
         dense = random.standard_normal((rows, 2)).astype(np.float32)

@@ -27,7 +27,7 @@ from pydantic import ValidationError
 
 from components.core.artifacts import read_json, write_json
 from components.core.errors import DataError
-from components.core.settings import Section
+from components.core.settings import Digest, Section
 
 SPEC_NAME = "features.json"
 BLOCKS_OF_A_WINDOW = 64
@@ -50,6 +50,7 @@ class FeatureSpec(Section):
     """Names and order of the columns of `dense` and `ids`, the label, and rows by split.
 
     `weight` names the column that says what a row counts in the loss; None: all count alike.
+    `preprocessing_sha256` is the digest of the fitted values that made them.
     """
 
     version: Literal[1] = 1
@@ -58,6 +59,7 @@ class FeatureSpec(Section):
     label: str
     rows: dict[Literal["train", "eval"], int]
     weight: str | None = None
+    preprocessing_sha256: Digest | None = None
 
     @classmethod
     def read(cls, folder: Path) -> FeatureSpec:

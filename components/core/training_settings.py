@@ -79,9 +79,6 @@ def _every_setting() -> list[str]:
     return [f"{key}.{name}" for key, section in sections.items() for name in section.model_fields]
 
 
-# What stands beside ONNX, which is always there.
-
-
 SEARCHED_TRAIN = (
     "learning_rate",
     "batch_size",

@@ -28,6 +28,7 @@ from components.training.fit import Fit
 from components.training.fitting import WEIGHTS, fit
 from components.training.group import ALONE, Group
 from components.training.memory import naming_the_batch_size
+from components.training.quality import HALF
 
 DETERMINISM = "torch.use_deterministic_algorithms"
 STRATEGIES = {"replicated": "DistributedDataParallel", "sharded": "FSDP2"}
@@ -135,12 +136,14 @@ class TorchTrainer:
         return float(loss.item())
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
-    def loss(self, batch: FeatureArrays) -> float:
-        """Return the mean loss of rows, without dropout."""
+    def validate(self, batch: FeatureArrays) -> tuple[float, float]:
+        """Return the mean loss of rows and the accuracy, without dropout."""
         self._model.eval()
-        loss = float(self._loss_of(batch).item())
+        logit, loss = self._output_and_loss(batch)
         self._model.train()
-        return loss
+        label = torch.from_numpy(batch.label).to(logit.device)
+        right = (logit.squeeze(1) > 0) == (label > HALF)
+        return float(loss.item()), float(right.float().mean().item())
 
     def _loss_of(self, batch: FeatureArrays) -> torch.Tensor:
         return self._output_and_loss(batch)[1]

@@ -21,7 +21,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import fingerprint_pb2
 
 from components.core.bundle import PROBABILITY
-from components.core.errors import IntegrityError
+from components.core.errors import DataError, IntegrityError
 from components.core.examples import InputType
 from components.core.runtimes import EXAMPLES_SIGNATURE, SIGNATURE
 from components.core.signature_names import require_signature_names
@@ -101,8 +101,17 @@ def _drop_run_id(path: Path) -> None:
 
 
 def _load_transform(preprocessing: Preprocessing) -> Any:
-    """Return the fitted graph; raise IntegrityError unless it takes the columns of the ONNX one."""
-    transform = tf.saved_model.load(str(preprocessing.folder / TRANSFORM))
+    """Return the fitted graph; raise IntegrityError unless it takes the columns of the ONNX one.
+
+    Raises DataError where a file of it, such as a vocabulary, is gone.
+    """
+    try:
+        transform = tf.saved_model.load(str(preprocessing.folder / TRANSFORM))
+    except (OSError, tf.errors.NotFoundError) as error:
+        raise DataError(
+            f"the transform graph's {TRANSFORM} cannot be read, or one of its vocabularies",
+            remedy="run transform_features again",
+        ) from error
     (columns,), _ = transform.transform_fn.structured_input_signature
     actual = {name: (spec.dtype.name, spec.shape.rank) for name, spec in columns.items()}
     expected = {name: (dtype, 1) for name, dtype in preprocessing.inputs.items()}

@@ -29,6 +29,7 @@ from components.training.fit import Fit
 from components.training.fitting import WEIGHTS, fit
 from components.training.group import ALONE, Group
 from components.training.memory import naming_the_batch_size
+from components.training.quality import HALF
 
 DETERMINISM = "tf.config.experimental.enable_op_determinism"
 log = logging.getLogger(__name__)
@@ -94,8 +95,8 @@ class KerasTrainer:
             self._take_step, input_signature=[batch, rate], jit_compile=compiled or None
         )
         self._step_of_all = tf.function(self._take_steps, reduce_retracing=True)
-        self._loss = tf.function(
-            self._loss_of, input_signature=[batch], jit_compile=compiled or None
+        self._validate = tf.function(
+            self._loss_and_accuracy, input_signature=[batch], jit_compile=compiled or None
         )
 
     def compile(self, arrays: FeatureArrays) -> float:
@@ -127,9 +128,10 @@ class KerasTrainer:
         losses, weights = self._replicas.run(self._step_of_all, batch, rate, share)
         return float(np.dot([float(loss) for loss in losses], weights))
 
-    def loss(self, batch: FeatureArrays) -> float:
-        """Return the mean loss of rows, without dropout."""
-        return float(self._loss(batch.named()))
+    def validate(self, batch: FeatureArrays) -> tuple[float, float]:
+        """Return the mean loss of rows and the accuracy, without dropout."""
+        loss, accuracy = self._validate(batch.named())
+        return float(loss), float(accuracy)
 
     def _take_step(self, batch: Mapping[str, Any], rate: Any, share: Any = None) -> Any:
         scaling = self._scaling
@@ -155,8 +157,13 @@ class KerasTrainer:
         strategy = tf.distribute.get_strategy()
         return strategy.run(self._take_step, args=(batches, rate, shares))
 
-    def _loss_of(self, batch: Mapping[str, Any], training: bool = False) -> Any:
+    def _loss_of(self, batch: Mapping[str, Any], training: bool) -> Any:
         return self._output_and_loss(batch, training)[1]
+
+    def _loss_and_accuracy(self, batch: Mapping[str, Any]) -> tuple[Any, Any]:
+        logit, loss = self._output_and_loss(batch, training=False)
+        right = tf.equal(tf.squeeze(logit, 1) > 0, batch["label"] > HALF)
+        return loss, tf.reduce_mean(tf.cast(right, tf.float32))
 
     def _output_and_loss(self, batch: Mapping[str, Any], training: bool) -> tuple[Any, Any]:
         inputs = {"dense": batch["dense"], "ids": batch["ids"]}

@@ -141,6 +141,7 @@ class Course:
     ) -> Outcome:
         """Write the bundle of the trained model; return what the record says."""
         framework, preprocessing = self.framework, Preprocessing.read(transform_graph)
+        preprocessing.require_made(self.spec)
         proof = Prover(framework.form)
         found = tuned(model, train, self._trial)
         family, train = found.model, found.train

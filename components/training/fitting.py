@@ -45,8 +45,8 @@ class Trainer(Protocol):
         """
         ...
 
-    def loss(self, batch: FeatureArrays) -> float:
-        """Return the mean loss of rows as the model predicts them; nothing changes."""
+    def validate(self, batch: FeatureArrays) -> tuple[float, float]:
+        """Return the mean loss of rows as the model predicts them, and its accuracy at a half."""
         ...
 
     def state(self) -> State:
@@ -174,10 +174,10 @@ class _Loop:
     def _end_epoch(self, loss: float) -> bool:
         """Validate, remember what was best, turn to the next epoch; say whether to stop."""
         place, epoch = self.place, self.place.epoch + 1
-        validation = self._validate(epoch) if self.data.rows.validating else None
+        validated = self._validate(epoch) if self.data.rows.validating else None
         watch = place.watch
-        if validation is not None:
-            watch = watch.after(validation, self.train.min_delta)
+        if validated is not None:
+            watch = watch.after(validated[0], self.train.min_delta)
             if self.train.best_weights and watch.best_epoch == epoch:
                 self.best = _weights(self.trainer.state())
         self.place = Place(
@@ -187,18 +187,20 @@ class _Loop:
             epoch_losses=(*place.epoch_losses, loss),
             watch=watch,
         )
-        self.progress.epoch(epoch, place.step, loss, validation)
+        self.progress.epoch(epoch, place.step, loss, validated)
         return watch.is_over(self.train.patience)
 
-    def _validate(self, epoch: int) -> float:
-        """Return the mean loss of the rows that validate."""
-        parts = self.data.of_validation()
-        own = sum(self.trainer.loss(part.arrays) * part.share * part.rows for part in parts)
-        [total] = self.group.total([own])
-        loss = total / self.data.rows.validating
+    def _validate(self, epoch: int) -> tuple[float, float]:
+        """Return the mean loss of the rows that validate, and the accuracy on them."""
+        own = [0.0, 0.0]
+        for part in self.data.of_validation():
+            found = self.trainer.validate(part.arrays)
+            weight = part.share * part.rows
+            own = [so_far + weight * value for so_far, value in zip(own, found, strict=True)]
+        loss, accuracy = (total / self.data.rows.validating for total in self.group.total(own))
         rate = self.schedule.rate(self.place.step - 1)
         _require_finite("validation loss", loss, f"after epoch {epoch}", rate)
-        return loss
+        return loss, accuracy
 
 
 def _weights(state: State) -> State:

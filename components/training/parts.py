@@ -48,7 +48,9 @@ class Parts:
         Raises what Rows.split and class_weights raise.
         """
         rows = Rows.split(arrays.rows, train)
-        weights = class_weights(train, arrays.label[rows.numbers(np.arange(rows.count))])
+        weights = None
+        if train.class_weights is not None:  # else no label is read before its batch
+            weights = class_weights(train, arrays.label[rows.numbers(np.arange(rows.count))])
         return cls(arrays, train, rows, weights, group)
 
     def of_epoch(self, epoch: int, taken: int = 0) -> Iterator[Part]:

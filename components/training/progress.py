@@ -31,10 +31,14 @@ class Progress:
         if self._is_due():
             self._tell(f"epoch {epoch} of {self.epochs}, step {step}: loss {loss:.5f}", step)
 
-    def epoch(self, epoch: int, step: int, loss: float, validation: float | None) -> None:
-        """Tell of an epoch's mean losses where a line is due, and of the last epoch."""
+    def epoch(
+        self, epoch: int, step: int, loss: float, validated: tuple[float, float] | None
+    ) -> None:
+        """Tell of an epoch where a line is due, and of the last; `validated`: loss, accuracy."""
         if self._is_due() or epoch == self.epochs:
-            measured = "" if validation is None else f", validation loss {validation:.5f}"
+            measured = ""
+            if validated is not None:
+                measured = f", validation loss {validated[0]:.5f}, accuracy {validated[1]:.4f}"
             self._tell(f"epoch {epoch} of {self.epochs} done: loss {loss:.5f}{measured}", step)
 
     def _is_due(self) -> bool:

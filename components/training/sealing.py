@@ -22,7 +22,7 @@ from components.core.artifacts import read_json
 from components.core.bundle import Bundle, OnnxScorer, files_of, open_onnx
 from components.core.canonical import canonical_json, sha256_file
 from components.core.contract import Contract, FeatureInputs, Form, Input
-from components.core.errors import IntegrityError
+from components.core.errors import DataError, IntegrityError
 from components.core.examples import InputType
 from components.core.features import FeatureArrays, FeatureSpec
 from components.core.outcome import Outcome
@@ -55,9 +55,24 @@ class Preprocessing:
 
     @classmethod
     def read(cls, transform_graph: Path) -> Preprocessing:
-        """Read preprocessing.onnx and the raw inputs that it takes."""
+        """Read preprocessing.onnx and the raw inputs that it takes; DataError where it is gone."""
+        for name in (PREPROCESSING, FITTED):
+            if not (transform_graph / name).is_file():
+                raise DataError(
+                    f"the transform graph has no {name}", remedy="run transform_features again"
+                )
         model = onnx.load(str(transform_graph / PREPROCESSING))
         return cls(transform_graph, model, raw_input_types(model))
+
+    def require_made(self, features: FeatureSpec) -> None:
+        """Raise DataError unless these fitted values made the features."""
+        if features.preprocessing_sha256 != self.sha256:
+            raise DataError(
+                "the features were not made by this transform graph",
+                remedy="train on the features and the graph of one transform_features",
+                expected=self.sha256,
+                actual=features.preprocessing_sha256,
+            )
 
     @property
     def opset(self) -> int:

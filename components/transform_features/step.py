@@ -95,9 +95,9 @@ def transform_features(
         edges = writer.prove_edges(saved)
         made = Parts(Path(parts), manifest) if settings.beam.work == "all" else saved
         evaluation = writer.write(features, made)
-    spec = _spec(fitted, manifest, weight)
+    spec = _spec(fitted, manifest, weight, sha256_file(transform_graph / FITTED_NAME))
     spec.write(features)
-    return _outcome(spec, transform_graph, evaluation, edges)
+    return _outcome(spec, evaluation, edges)
 
 
 def require_validated(examples: Path, validation: Path, schema_text: str) -> None:
@@ -138,24 +138,25 @@ def _fit(examples: Path, recipe: Recipe, transform_graph: Path, parts: Path, bea
     return fitted
 
 
-def _spec(fitted: Fitted, manifest: ExamplesManifest, weight: str | None) -> FeatureSpec:
+def _spec(
+    fitted: Fitted, manifest: ExamplesManifest, weight: str | None, sha256: str
+) -> FeatureSpec:
     return FeatureSpec(
         dense=tuple(column.name for column in fitted.dense),
         ids=fitted.id_features,
         label=manifest.label,
         weight=weight,
         rows={split: manifest.rows_of(split) for split in ("train", "eval")},
+        preprocessing_sha256=sha256,
     )
 
 
-def _outcome(
-    spec: FeatureSpec, transform_graph: Path, evaluation: Agreement, edges: Agreement
-) -> Outcome:
+def _outcome(spec: FeatureSpec, evaluation: Agreement, edges: Agreement) -> Outcome:
     facts = {
         "rows_by_split": dict(spec.rows),
         "dense": list(spec.dense),
         "ids": [feature.model_dump() for feature in spec.ids],
-        "preprocessing_sha256": sha256_file(transform_graph / FITTED_NAME),
+        "preprocessing_sha256": spec.preprocessing_sha256,
         "onnx_max_abs_difference": evaluation.largest,
         "onnx_compared_rows": evaluation.rows,
         "onnx_compared_edge_rows": edges.rows,

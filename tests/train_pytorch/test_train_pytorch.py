@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -200,6 +201,58 @@ def test_features_with_a_row_missing_are_refused(
             pytorch_model=tmp_path,
         )
     assert not (tmp_path / "contract.json").exists()
+
+
+def test_features_of_another_transform_graph_are_refused(
+    small_features: Path, small_transform_graph: Path, tmp_path: Path
+) -> None:
+    graph = shutil.copytree(small_transform_graph, tmp_path / "graph")
+    fitted = graph / "preprocessing.json"
+    fitted.write_text(fitted.read_text().replace("JFK", "EWR"))
+    with pytest.raises(DataError, match="the features were not made by this transform graph"):
+        train_pytorch(
+            settings=settings(),
+            features=small_features,
+            transform_graph=graph,
+            pytorch_model=tmp_path,
+        )
+    fitted.unlink()
+    with pytest.raises(DataError, match=r"the transform graph has no preprocessing\.json"):
+        train_pytorch(
+            settings=settings(),
+            features=small_features,
+            transform_graph=graph,
+            pytorch_model=tmp_path,
+        )
+    assert not (tmp_path / "contract.json").exists()
+
+
+OTHER_MODELS = {
+    "None": "the model function .* returns nothing, not a torch Module",
+    "lambda dense, ids: dense": "returns a function, not a torch Module",
+    "nn.LSTM(2, 1)": "gives no output: ",
+    "Both()": "gives a tuple for two rows, not a logit",
+}
+
+
+@pytest.mark.parametrize("returned", OTHER_MODELS)
+def test_what_is_no_model_of_these_features_is_a_settings_error(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, returned: str
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    name = f"a_torch_model_of_{list(OTHER_MODELS).index(returned)}"
+    source = f"""
+from torch import nn
+class Both(nn.Module):
+    def forward(self, dense, ids):
+        return dense, ids
+def build(spec, family, seed):
+    return {returned}
+"""
+    (tmp_path / f"{name}.py").write_text(source)
+    values = settings().model_dump() | {"model": OWN | {"pytorch": f"{name}:build"}}
+    with pytest.raises(SettingsError, match=OTHER_MODELS[returned]):
+        run(TrainPytorchSettings.model_validate(values))
 
 
 def test_the_module_of_the_model_function_is_part_of_the_cache_key() -> None:

@@ -236,6 +236,20 @@ def test_a_form_that_converts_and_does_not_run_is_named_with_its_operators(
     assert not (folder / "contract.json").exists()
 
 
+def test_a_form_that_loads_and_fails_at_its_call_is_named_with_its_operators(
+    small_features: Path, tft_graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source = RECURRENT.replace(
+        "keras.ops.expand_dims(dense, 2)", "keras.layers.Reshape((-1, 1))(dense)"
+    )
+    (tmp_path / "a_reshaped_keras_model.py").write_text(source)
+    model = {"model": OWN | {"tensorflow": "a_reshaped_keras_model:build"}}
+    values = settings(epochs=1).model_dump() | model
+    with pytest.raises(SettingsError, match="LiteRT lacks FlexTensorListReserve"):
+        run(TrainTensorflowSettings.model_validate(values), small_features, tft_graph, tmp_path)
+
+
 def test_what_litert_cannot_even_keep_is_named(small_spec: FeatureSpec) -> None:
     import keras
     import tensorflow as tf
@@ -305,6 +319,53 @@ def build(spec, family, seed):
     values = settings().model_dump() | {"model": OWN | {"tensorflow": "a_flat_keras_model:build"}}
     with pytest.raises(SettingsError, match=r"gives \[2\] for two rows"):
         run(TrainTensorflowSettings.model_validate(values), small_features, tft_graph, tmp_path)
+
+
+OTHER_MODELS = {
+    "None": "the model function .* returns nothing, not a keras Model",
+    "keras.Model(wind, keras.layers.Dense(1)(wind))": "gives no output: ",
+    "keras.Model(both, [logit, logit])": "gives a list for two rows, not a logit",
+    "keras.Model(both, keras.ops.sum(keras.layers.Embedding(3, 1)(ids), axis=1))": (
+        "does not take the ids of origin|does not take the ids of carrier"
+    ),
+}
+
+
+@pytest.mark.parametrize("returned", OTHER_MODELS)
+def test_what_is_no_model_of_these_features_is_a_settings_error(
+    small_features: Path,
+    tft_graph: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    returned: str,
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    name = f"a_keras_model_of_{list(OTHER_MODELS).index(returned)}"
+    source = f"""
+import keras
+def build(spec, family, seed):
+    dense = keras.Input((len(spec.dense),), name="dense")
+    ids = keras.Input((len(spec.ids),), dtype="int32", name="ids")
+    both, logit = {{"dense": dense, "ids": ids}}, keras.layers.Dense(1, name="last")(dense)
+    wind = keras.Input((7,), name="wind")
+    return {returned}
+"""
+    (tmp_path / f"{name}.py").write_text(source)
+    values = settings().model_dump() | {"model": OWN | {"tensorflow": f"{name}:build"}}
+    with pytest.raises(SettingsError, match=OTHER_MODELS[returned]):
+        run(TrainTensorflowSettings.model_validate(values), small_features, tft_graph, tmp_path)
+
+
+def test_a_transform_graph_without_a_vocabulary_is_refused(
+    small_features: Path, tft_graph: Path, tmp_path: Path
+) -> None:
+    graph, folder = tmp_path / "graph", tmp_path / "model"
+    shutil.copytree(tft_graph, graph)
+    folder.mkdir()
+    next(graph.glob("transform_fn/assets/*")).unlink()
+    with pytest.raises(DataError, match="or one of its vocabularies") as caught:
+        run(settings(epochs=1), small_features, graph, folder)
+    assert caught.value.remedy == "run transform_features again"
 
 
 def test_a_model_that_raises_is_named_with_its_line(

@@ -38,9 +38,9 @@ class Adding:
         self.weight += 1
         return self.losses(int(self.weight[0]))
 
-    def loss(self, batch: FeatureArrays) -> float:
+    def validate(self, batch: FeatureArrays) -> tuple[float, float]:
         self.validated.append(batch)
-        return self.validation(float(self.weight[0]))
+        return self.validation(float(self.weight[0])), 0.75
 
     def state(self) -> dict[str, np.ndarray]:
         return {"weights/one": self.weight.copy()}
@@ -204,8 +204,8 @@ def test_the_log_tells_of_the_last_epoch_with_its_losses(caplog: pytest.LogCaptu
     with caplog.at_level(logging.INFO):
         fit(Adding(), arrays(10), Train(epochs=200, batch_size=4, validation_share=0.2))
     lines = [r.message for r in caplog.records if r.message.startswith("epoch ")]
-    assert lines[-1].startswith("epoch 200 of 200 done: loss 0.50000, validation loss 0.50000, "), (
-        lines
-    )
+    assert lines[-1].startswith(
+        "epoch 200 of 200 done: loss 0.50000, validation loss 0.50000, accuracy 0.7500, "
+    ), lines
     assert lines[-1].endswith(" examples/s, 0 s left")
     assert len(lines) < 20

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from kinds_run import EVERY_KIND, PARTS, ROWS, Kinds, fit, made_rows
 
 from components.core.bundle import Bundle
+from components.core.canonical import sha256_file
 from components.core.errors import DataError
 from components.core.examples import raw_inputs
 from components.core.features import FeatureArrays, FeatureSpec, write_split
@@ -359,8 +360,8 @@ def _sum_of_features(opset: int) -> onnx.ModelProto:
 def test_both_frameworks_train_on_every_kind_and_their_forms_take_raw_rows(
     kinds: Kinds, raw: Any, made: Transformed, tmp_path: Path
 ) -> None:
-    features = _write_features(tmp_path / "features", kinds, made)
     kinds.fitted.write(kinds.transform_graph)
+    features = _write_features(tmp_path / "features", kinds, made)
     settings = {
         "model": {"family": "wide_and_deep"},
         "train": {"epochs": 1, "batch_size": 500},
@@ -396,5 +397,6 @@ def _write_features(folder: Path, kinds: Kinds, made: Transformed) -> Path:
         ids=kinds.fitted.id_features,
         label="late",
         rows={"train": 3000, "eval": ROWS - 3000},
+        preprocessing_sha256=sha256_file(kinds.transform_graph / "preprocessing.json"),
     ).write(folder)
     return folder
