@@ -56,6 +56,9 @@ OtherForm = Literal[
 FormName = Literal["onnx", OtherForm]
 
 
+Threshold = Annotated[float, Field(ge=0, lt=1), BeforeValidator(no_truth)]
+
+
 class Evaluate(Section):
     """What is measured on the last span."""
 
@@ -64,6 +67,11 @@ class Evaluate(Section):
     )
     minimum_slice_rows: Count = 100
     confidence: Number = Field(default=0.95, gt=0, lt=1)
+    thresholds: tuple[Threshold, ...] = Field(
+        default=(0.5,),
+        description="a prediction above a threshold says positive; precision, recall and the "
+        "confusion matrix are given at each",
+    )
     batch_rows: Count = Field(
         default=1024, description="rows of a batch when timing, rows per second among it"
     )

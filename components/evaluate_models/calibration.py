@@ -97,10 +97,11 @@ def _cells(partition: Partition, scores: Floats) -> _Cells:
     slices = len(partition.values)
     cells = np.full(len(scores), slices * BINS, dtype=np.intp)
     for number, rows in enumerate(partition.rows()):
-        cells[rows] = number * BINS + _bins(scores[rows])
+        cells[rows] = number * BINS + bins(scores[rows])
     return _Cells(cells, slices)
 
 
-def _bins(scores: Floats) -> Rows:
+def bins(scores: Floats) -> Rows:
+    """Return each prediction's bin of BINS, by its rank; equal predictions share one."""
     shares = (midranks(scores) - 0.5) / len(scores)
     return np.minimum((shares * BINS).astype(np.intp), BINS - 1)

@@ -27,6 +27,7 @@ from components.evaluate_models.candidates import (
     open_candidate,
     open_champion,
 )
+from components.evaluate_models.curves import curves
 from components.evaluate_models.evaluation import CHAMPION, Rows, evaluate
 from components.evaluate_models.forms import Often, beside, time_forms, time_served
 from components.evaluate_models.intervals import Floats
@@ -81,19 +82,28 @@ def _evaluate(
     """Write evaluation.json and the TFMA results; return the former."""
     parts = partitions(table, options.slices, options.minimum_slice_rows)
     rows = Rows(_labels(table, label), {model.name: model.scores(table) for model in models})
-    found, comparison = evaluate(rows, parts, options.confidence)
+    thresholds = tuple(dict.fromkeys(options.thresholds))
+    found, comparison = evaluate(rows, parts, options.confidence, thresholds)
     quality = {
         "version": 1,
         "label": label,
         "rows": table.num_rows,
         "confidence": options.confidence,
         "left_out": _left_out(parts, options.minimum_slice_rows),
-        "models": {m.name: {"bundle_sha256": m.sha256, "slices": found[m.name]} for m in models},
+        "models": {
+            model.name: {
+                "bundle_sha256": model.sha256,
+                "slices": found[model.name],
+                "curves": curves(rows.labels, rows.scores[model.name]),
+            }
+            for model in models
+        },
         "comparison": comparison,
     }
     write_json(evaluation / EVALUATION_FILE, quality)
     for name, slices in found.items():
-        write_results(evaluation / name, label, parts, rows.labels, rows.scores[name], slices)
+        scores = rows.scores[name]
+        write_results(evaluation / name, label, parts, rows.labels, scores, slices, thresholds)
     return quality
 
 
