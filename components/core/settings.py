@@ -72,6 +72,10 @@ class Evaluate(Section):
         description="a prediction above a threshold says positive; precision, recall and the "
         "confusion matrix are given at each",
     )
+    sensitive: tuple[Name, ...] = Field(
+        default=(),
+        description="columns whose groups are compared with each other; they need not be features",
+    )
     batch_rows: Count = Field(
         default=1024, description="rows of a batch when timing, rows per second among it"
     )

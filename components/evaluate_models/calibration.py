@@ -3,10 +3,10 @@
 Error: rows are put into 15 bins of equal size by the rank of their prediction (equal predictions
 share a bin); the error is the mean over rows of |mean prediction - share of positives| of the bin.
 
-Interval: 200 Poisson(1) resamples of the rows from a fixed seed give the standard error, and the
-interval is the value ± z standard errors, cut at 0. Bins stay as they are on the full data. Not the
-bootstrap's percentiles: resampling adds noise to every bin, so they lie above the value. The value
-itself errs upwards on small slices, never downwards: a gate on it is on the safe side.
+Interval: the resamples of `bootstrap` give the standard error, and the interval is the value ± z
+standard errors, cut at 0. Bins stay as they are on the full data. Not the bootstrap's percentiles:
+resampling adds noise to every bin, so they lie above the value. The value itself errs upwards on
+small slices, never downwards: a gate on it is on the safe side.
 One resample serves all slices and models, so it costs O(rows), not O(rows x slices), memory.
 """
 
@@ -17,14 +17,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from components.evaluate_models.bootstrap import METHOD, resamples
 from components.evaluate_models.intervals import Floats, Measured, normal
 from components.evaluate_models.ranking import midranks
 from components.evaluate_models.slices import NO_SLICE, Partition, Rows
 
 BINS = 15
-RESAMPLES = 200
-SEED = 20130101
-METHOD = "poisson_bootstrap"
 
 
 @dataclass(frozen=True)
@@ -50,14 +48,10 @@ def calibration_errors(
     residuals = [s - labels for s in scores]
     ones = np.ones(len(labels))
     values = _errors(partitions, cells, residuals, ones)
-    generator = np.random.default_rng(SEED)
-    resamples = [
-        _errors(partitions, cells, residuals, generator.poisson(1.0, len(labels)).astype(float))
-        for _ in range(RESAMPLES)
-    ]
+    samples = [_errors(partitions, cells, residuals, weights) for weights in resamples(len(labels))]
     return [
         [
-            _measure(values[m][p], np.stack([sample[m][p] for sample in resamples]), z)
+            _measure(values[m][p], np.stack([sample[m][p] for sample in samples]), z)
             for p in range(len(partitions))
         ]
         for m in range(len(scores))

@@ -29,8 +29,9 @@ from components.evaluate_models.candidates import (
 )
 from components.evaluate_models.curves import curves
 from components.evaluate_models.evaluation import CHAMPION, Rows, evaluate
+from components.evaluate_models.fairness import fairness
 from components.evaluate_models.forms import Often, beside, time_forms, time_served
-from components.evaluate_models.intervals import Floats
+from components.evaluate_models.intervals import Floats, z_quantile
 from components.evaluate_models.slices import OVERALL, Partition, partitions
 from components.evaluate_models.tfma_results import write_results
 from components.evaluate_models.timing import THREADS, machine
@@ -84,6 +85,7 @@ def _evaluate(
     rows = Rows(_labels(table, label), {model.name: model.scores(table) for model in models})
     thresholds = tuple(dict.fromkeys(options.thresholds))
     found, comparison = evaluate(rows, parts, options.confidence, thresholds)
+    fair = _fairness(table, rows, options)
     quality = {
         "version": 1,
         "label": label,
@@ -95,6 +97,7 @@ def _evaluate(
                 "bundle_sha256": model.sha256,
                 "slices": found[model.name],
                 "curves": curves(rows.labels, rows.scores[model.name]),
+                "fairness": fair[model.name],
             }
             for model in models
         },
@@ -105,6 +108,15 @@ def _evaluate(
         scores = rows.scores[name]
         write_results(evaluation / name, label, parts, rows.labels, scores, slices, thresholds)
     return quality
+
+
+def _fairness(table: pa.Table, rows: Rows, options: Evaluate) -> dict[str, Any]:
+    """Return how each model treats the groups of the sensitive columns."""
+    specs = [(name,) for name in options.sensitive]
+    _, *columns = partitions(table, specs, options.minimum_slice_rows, "evaluate.sensitive")
+    z = z_quantile(options.confidence)
+    found = fairness(columns, rows.labels, list(rows.scores.values()), z)
+    return dict(zip(rows.scores, found, strict=True))
 
 
 def _measure(

@@ -76,6 +76,25 @@ def test_each_model_has_the_thresholds_of_the_settings_and_its_curves(artifacts,
     assert written["lowerBound"] == overall["precision"]["lower"]
 
 
+def test_groups_of_sensitive_columns_are_compared_whether_features_or_not(artifacts, tmp_path):
+    _, found, _ = _run(tmp_path, artifacts, sensitive=["hour", "origin"], minimum_slice_rows=750)
+    for model in found["models"].values():
+        fair = model["fairness"]
+        assert list(fair) == ["hour", "origin"]
+        assert fair["origin"]["groups"].keys() == {"EWR", "JFK", "LGA"}
+        assert fair["hour"]["left_out"] == 4 - len(fair["hour"]["groups"])
+        assert fair["hour"]["left_out"] > 0
+        # The model adds to EWR and takes from JFK.
+        selected = fair["origin"]["differences"]["selection_rate"]
+        assert (selected["highest"], selected["lowest"]) == ("EWR", "JFK")
+        assert selected["lower"] > 0
+
+
+def test_a_sensitive_column_that_is_not_there_is_the_callers_error(artifacts, tmp_path):
+    with pytest.raises(SettingsError, match=r"evaluate\.sensitive names carrier"):
+        _run(tmp_path, artifacts, sensitive=["carrier"])
+
+
 def test_measurements_hold_speed_and_size_of_each_model(evaluated, artifacts):
     _, _, _, measured = evaluated
     size = (artifacts["pytorch_model"] / "model.onnx").stat().st_size
