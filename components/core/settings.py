@@ -76,6 +76,10 @@ class Evaluate(Section):
         default=(),
         description="columns whose groups are compared with each other; they need not be features",
     )
+    robustness: Flag = Field(
+        default=True,
+        description="measure the AUC with each input column shuffled, missing and of unseen texts",
+    )
     batch_rows: Count = Field(
         default=1024, description="rows of a batch when timing, rows per second among it"
     )

@@ -32,6 +32,7 @@ from components.evaluate_models.evaluation import CHAMPION, Rows, evaluate
 from components.evaluate_models.fairness import fairness
 from components.evaluate_models.forms import Often, beside, time_forms, time_served
 from components.evaluate_models.intervals import Floats, z_quantile
+from components.evaluate_models.robustness import chosen_rows, robustness
 from components.evaluate_models.slices import OVERALL, Partition, partitions
 from components.evaluate_models.tfma_results import write_results
 from components.evaluate_models.timing import THREADS, machine
@@ -98,6 +99,7 @@ def _evaluate(
                 "slices": found[model.name],
                 "curves": curves(rows.labels, rows.scores[model.name]),
                 "fairness": fair[model.name],
+                **_robustness(model, table, rows.labels, options),
             }
             for model in models
         },
@@ -117,6 +119,18 @@ def _fairness(table: pa.Table, rows: Rows, options: Evaluate) -> dict[str, Any]:
     z = z_quantile(options.confidence)
     found = fairness(columns, rows.labels, list(rows.scores.values()), z)
     return dict(zip(rows.scores, found, strict=True))
+
+
+def _robustness(
+    model: Measurable, table: pa.Table, labels: Floats, options: Evaluate
+) -> dict[str, Any]:
+    """Return {"robustness": ...} of a model where the settings ask for it."""
+    if not options.robustness:
+        return {}
+    chosen = chosen_rows(table.num_rows)
+    inputs = raw_inputs(table.take(pa.array(chosen)), model.bundle.contract.input_types)
+    z = z_quantile(options.confidence)
+    return {"robustness": robustness(model.scorer.score, inputs, labels[chosen] == 1, z)}
 
 
 def _measure(

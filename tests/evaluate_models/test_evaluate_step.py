@@ -95,6 +95,22 @@ def test_a_sensitive_column_that_is_not_there_is_the_callers_error(artifacts, tm
         _run(tmp_path, artifacts, sensitive=["carrier"])
 
 
+def test_robustness_is_measured_by_input_of_the_served_form_unless_switched_off(
+    evaluated, artifacts, tmp_path
+):
+    for model in evaluated[2]["models"].values():
+        measured = model["robustness"]
+        assert measured["rows"] == 3000
+        assert measured["auc"] == model["slices"]["overall"]["auc"]
+        assert list(measured["columns"]) == ["distance", "origin"]
+        assert measured["columns"]["distance"]["permuted"]["lower"] > 0
+        assert measured["columns"]["distance"]["missing"]["value"] < 0.65
+        assert measured["columns"]["distance"]["unseen"] is None
+        assert measured["columns"]["origin"]["unseen"] == measured["columns"]["origin"]["missing"]
+    _, found, _ = _run(tmp_path, artifacts, robustness=False)
+    assert "robustness" not in found["models"]["pytorch"]
+
+
 def test_measurements_hold_speed_and_size_of_each_model(evaluated, artifacts):
     _, _, _, measured = evaluated
     size = (artifacts["pytorch_model"] / "model.onnx").stat().st_size
