@@ -46,9 +46,9 @@ def calibration_errors(
     """Return the error by model, by partition, by slice; each model's scores are [rows]."""
     cells = [[_cells(partition, s) for partition in partitions] for s in scores]
     residuals = [s - labels for s in scores]
-    ones = np.ones(len(labels))
-    values = _errors(partitions, cells, residuals, ones)
-    samples = [_errors(partitions, cells, residuals, weights) for weights in resamples(len(labels))]
+    codes = [_codes(partition) for partition in partitions]
+    values = _errors(codes, cells, residuals, np.ones(len(labels)))
+    samples = [_errors(codes, cells, residuals, weights) for weights in resamples(len(labels))]
     return [
         [
             _measure(values[m][p], np.stack([sample[m][p] for sample in samples]), z)
@@ -67,13 +67,16 @@ def _measure(values: Floats, samples: Floats, z: float) -> list[Measured]:
 
 
 def _errors(
-    partitions: Sequence[Partition],
+    codes: Sequence[Rows],
     cells: Sequence[Sequence[_Cells]],
     residuals: Sequence[Floats],
     weights: Floats,
 ) -> list[list[Floats]]:
     """Return the errors by model and partition under one weight for each row."""
-    sizes = [_sizes(partition, weights) for partition in partitions]
+    sizes = [
+        np.bincount(code, weights=weights, minlength=cell.slices + 1)[:-1].astype(np.float64)
+        for code, cell in zip(codes, cells[0], strict=True)
+    ]
     weighted = [weights * residual for residual in residuals]
     return [
         [cell.errors(residual, size) for cell, size in zip(row, sizes, strict=True)]
@@ -81,10 +84,9 @@ def _errors(
     ]
 
 
-def _sizes(partition: Partition, weights: Floats) -> Floats:
-    codes = np.where(partition.codes == NO_SLICE, len(partition.values), partition.codes)
-    counts = np.bincount(codes, weights=weights, minlength=len(partition.values) + 1)
-    return np.asarray(counts[:-1], dtype=np.float64)
+def _codes(partition: Partition) -> Rows:
+    """Return each row's slice; rows of no slice share one at the end."""
+    return np.where(partition.codes == NO_SLICE, len(partition.values), partition.codes)
 
 
 def _cells(partition: Partition, scores: Floats) -> _Cells:

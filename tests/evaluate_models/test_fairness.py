@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from components.core.canonical import canonical_json
-from components.evaluate_models.bootstrap import RESAMPLES, SEED
+from components.evaluate_models.bootstrap import resamples
 from components.evaluate_models.fairness import METRICS, fairness
 from components.evaluate_models.slices import NO_SLICE, Partition
 
@@ -77,10 +77,9 @@ def _naive(metric, rows, labels, scores):
 
     values = rates(everything)
     high, low = int(np.nanargmax(values)), int(np.nanargmin(values))
-    generator = np.random.default_rng(SEED)
     differences, ratios = [], []
-    for _ in range(RESAMPLES):
-        sample = rates(generator.poisson(1.0, len(labels)).astype(float))
+    for weights in resamples(len(labels)):
+        sample = rates(weights)
         differences.append(sample[high] - sample[low])
         ratios.append(sample[low] / sample[high] if sample[high] else math.nan)
     return (
