@@ -32,6 +32,7 @@ from components.evaluate_models.evaluation import CHAMPION, Rows, evaluate
 from components.evaluate_models.fairness import fairness
 from components.evaluate_models.forms import Often, beside, time_forms, time_served
 from components.evaluate_models.intervals import Floats, z_quantile
+from components.evaluate_models.predicted import predict, scores
 from components.evaluate_models.robustness import chosen_rows, robustness
 from components.evaluate_models.slices import OVERALL, Partition, partitions
 from components.evaluate_models.tfma_results import write_results
@@ -83,7 +84,8 @@ def _evaluate(
 ) -> dict[str, Any]:
     """Write evaluation.json and the TFMA results; return the former."""
     parts = partitions(table, options.slices, options.minimum_slice_rows)
-    rows = Rows(_labels(table, label), {model.name: model.scores(table) for model in models})
+    predicted = predict(models, table, [label]).table(table.num_rows)
+    rows = Rows(_labels(predicted, label), scores(predicted))
     thresholds = tuple(dict.fromkeys(options.thresholds))
     found, comparison = evaluate(rows, parts, options.confidence, thresholds)
     fair = _fairness(table, rows, options)
@@ -107,8 +109,8 @@ def _evaluate(
     }
     write_json(evaluation / EVALUATION_FILE, quality)
     for name, slices in found.items():
-        scores = rows.scores[name]
-        write_results(evaluation / name, label, parts, rows.labels, scores, slices, thresholds)
+        of_model = rows.scores[name]
+        write_results(evaluation / name, label, parts, rows.labels, of_model, slices, thresholds)
     return quality
 
 
