@@ -56,6 +56,9 @@ OtherForm = Literal[
 FormName = Literal["onnx", OtherForm]
 
 
+Threshold = Annotated[float, Field(ge=0, lt=1), BeforeValidator(no_truth)]
+
+
 class Evaluate(Section):
     """What is measured on the last span."""
 
@@ -64,6 +67,19 @@ class Evaluate(Section):
     )
     minimum_slice_rows: Count = 100
     confidence: Number = Field(default=0.95, gt=0, lt=1)
+    thresholds: tuple[Threshold, ...] = Field(
+        default=(0.5,),
+        description="a prediction above a threshold says positive; precision, recall and the "
+        "confusion matrix are given at each",
+    )
+    sensitive: tuple[Name, ...] = Field(
+        default=(),
+        description="columns whose groups are compared with each other; they need not be features",
+    )
+    robustness: Flag = Field(
+        default=True,
+        description="measure the AUC with each input column shuffled, missing and of unseen texts",
+    )
     batch_rows: Count = Field(
         default=1024, description="rows of a batch when timing, rows per second among it"
     )

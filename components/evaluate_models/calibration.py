@@ -3,10 +3,10 @@
 Error: rows are put into 15 bins of equal size by the rank of their prediction (equal predictions
 share a bin); the error is the mean over rows of |mean prediction - share of positives| of the bin.
 
-Interval: 200 Poisson(1) resamples of the rows from a fixed seed give the standard error, and the
-interval is the value ± z standard errors, cut at 0. Bins stay as they are on the full data. Not the
-bootstrap's percentiles: resampling adds noise to every bin, so they lie above the value. The value
-itself errs upwards on small slices, never downwards: a gate on it is on the safe side.
+Interval: the resamples of `bootstrap` give the standard error, and the interval is the value ± z
+standard errors, cut at 0. Bins stay as they are on the full data. Not the bootstrap's percentiles:
+resampling adds noise to every bin, so they lie above the value. The value itself errs upwards on
+small slices, never downwards: a gate on it is on the safe side.
 One resample serves all slices and models, so it costs O(rows), not O(rows x slices), memory.
 """
 
@@ -17,14 +17,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from components.evaluate_models.bootstrap import METHOD, resamples
 from components.evaluate_models.intervals import Floats, Measured, normal
 from components.evaluate_models.ranking import midranks
 from components.evaluate_models.slices import NO_SLICE, Partition, Rows
 
 BINS = 15
-RESAMPLES = 200
-SEED = 20130101
-METHOD = "poisson_bootstrap"
 
 
 @dataclass(frozen=True)
@@ -48,16 +46,12 @@ def calibration_errors(
     """Return the error by model, by partition, by slice; each model's scores are [rows]."""
     cells = [[_cells(partition, s) for partition in partitions] for s in scores]
     residuals = [s - labels for s in scores]
-    ones = np.ones(len(labels))
-    values = _errors(partitions, cells, residuals, ones)
-    generator = np.random.default_rng(SEED)
-    resamples = [
-        _errors(partitions, cells, residuals, generator.poisson(1.0, len(labels)).astype(float))
-        for _ in range(RESAMPLES)
-    ]
+    codes = [_codes(partition) for partition in partitions]
+    values = _errors(codes, cells, residuals, np.ones(len(labels)))
+    samples = [_errors(codes, cells, residuals, weights) for weights in resamples(len(labels))]
     return [
         [
-            _measure(values[m][p], np.stack([sample[m][p] for sample in resamples]), z)
+            _measure(values[m][p], np.stack([sample[m][p] for sample in samples]), z)
             for p in range(len(partitions))
         ]
         for m in range(len(scores))
@@ -73,13 +67,16 @@ def _measure(values: Floats, samples: Floats, z: float) -> list[Measured]:
 
 
 def _errors(
-    partitions: Sequence[Partition],
+    codes: Sequence[Rows],
     cells: Sequence[Sequence[_Cells]],
     residuals: Sequence[Floats],
     weights: Floats,
 ) -> list[list[Floats]]:
     """Return the errors by model and partition under one weight for each row."""
-    sizes = [_sizes(partition, weights) for partition in partitions]
+    sizes = [
+        np.bincount(code, weights=weights, minlength=cell.slices + 1)[:-1].astype(np.float64)
+        for code, cell in zip(codes, cells[0], strict=True)
+    ]
     weighted = [weights * residual for residual in residuals]
     return [
         [cell.errors(residual, size) for cell, size in zip(row, sizes, strict=True)]
@@ -87,20 +84,20 @@ def _errors(
     ]
 
 
-def _sizes(partition: Partition, weights: Floats) -> Floats:
-    codes = np.where(partition.codes == NO_SLICE, len(partition.values), partition.codes)
-    counts = np.bincount(codes, weights=weights, minlength=len(partition.values) + 1)
-    return np.asarray(counts[:-1], dtype=np.float64)
+def _codes(partition: Partition) -> Rows:
+    """Return each row's slice; rows of no slice share one at the end."""
+    return np.where(partition.codes == NO_SLICE, len(partition.values), partition.codes)
 
 
 def _cells(partition: Partition, scores: Floats) -> _Cells:
     slices = len(partition.values)
     cells = np.full(len(scores), slices * BINS, dtype=np.intp)
     for number, rows in enumerate(partition.rows()):
-        cells[rows] = number * BINS + _bins(scores[rows])
+        cells[rows] = number * BINS + bins(scores[rows])
     return _Cells(cells, slices)
 
 
-def _bins(scores: Floats) -> Rows:
+def bins(scores: Floats) -> Rows:
+    """Return each prediction's bin of BINS, by its rank; equal predictions share one."""
     shares = (midranks(scores) - 0.5) / len(scores)
     return np.minimum((shares * BINS).astype(np.intp), BINS - 1)

@@ -30,13 +30,16 @@ class Rows:
 
 
 def evaluate(
-    rows: Rows, partitions: Sequence[Partition], confidence: float
+    rows: Rows,
+    partitions: Sequence[Partition],
+    confidence: float,
+    thresholds: Sequence[float] = (),
 ) -> tuple[dict[str, Slices], dict[str, Any]]:
     """Return {model: {slice key: metrics}} and the comparison of models."""
     z = z_quantile(confidence)
     errors = calibration_errors(partitions, rows.labels, list(rows.scores.values()), z)
     models = {
-        name: _slices(rows.labels, scores, partitions, errors[number], z)
+        name: _slices(rows.labels, scores, partitions, errors[number], z, thresholds)
         for number, (name, scores) in enumerate(rows.scores.items())
     }
     return models, _comparison(rows, z)
@@ -48,12 +51,13 @@ def _slices(
     partitions: Sequence[Partition],
     errors: Sequence[Sequence[Measured]],
     z: float,
+    thresholds: Sequence[float],
 ) -> Slices:
     found: Slices = {}
     for partition, of_slices in zip(partitions, errors, strict=True):
         parts = zip(partition.keys(), partition.rows(), of_slices, strict=True)
         for key, rows, error in parts:
-            found[key] = measure(labels[rows], scores[rows], error, z)
+            found[key] = measure(labels[rows], scores[rows], error, z, thresholds)
     return found
 
 

@@ -53,23 +53,28 @@ class Partition:
 
 
 def partitions(
-    table: pa.Table, specs: Sequence[Sequence[str]], minimum_rows: int
+    table: pa.Table,
+    specs: Sequence[Sequence[str]],
+    minimum_rows: int,
+    setting: str = "evaluate.slices",
 ) -> tuple[Partition, ...]:
-    """Return the whole first, then a partition for each specification.
+    """Return the whole first, then a partition for each specification of the setting.
 
     Raises SettingsError for a column that is missing or cannot be sliced by.
     """
     whole = Partition((), ((),), np.zeros(table.num_rows, dtype=np.intp))
     wanted = dict.fromkeys(tuple(spec) for spec in specs if spec)
-    return (whole, *(_partition(table, spec, minimum_rows) for spec in wanted))
+    return (whole, *(_partition(table, spec, minimum_rows, setting) for spec in wanted))
 
 
-def _partition(table: pa.Table, columns: tuple[str, ...], minimum_rows: int) -> Partition:
+def _partition(
+    table: pa.Table, columns: tuple[str, ...], minimum_rows: int, setting: str
+) -> Partition:
     combined = np.zeros(table.num_rows, dtype=np.intp)
     present = np.ones(table.num_rows, dtype=bool)
     vocabularies: list[list[Value]] = []
     for name in columns:
-        codes, vocabulary = _codes(table, name)
+        codes, vocabulary = _codes(table, name, setting)
         present &= codes >= 0
         combined = combined * len(vocabulary) + np.maximum(codes, 0)
         vocabularies.append(vocabulary)
@@ -90,17 +95,17 @@ def _values(code: int, vocabularies: Sequence[Sequence[Value]]) -> tuple[Value, 
     return tuple(reversed(values))
 
 
-def _codes(table: pa.Table, name: str) -> tuple[Rows, list[Value]]:
+def _codes(table: pa.Table, name: str, setting: str) -> tuple[Rows, list[Value]]:
     """Return each row's position in the sorted distinct values, -1 for none, and those values."""
     if name not in table.column_names:
         raise SettingsError(
-            f"evaluate.slices names {name}, which the examples do not have",
+            f"{setting} names {name}, which the examples do not have",
             remedy=f"use one of: {', '.join(table.column_names)}",
         )
     column = table[name]
     if not (pa.types.is_string(column.type) or pa.types.is_integer(column.type)):
         raise SettingsError(
-            f"evaluate.slices names {name}, which holds {column.type}",
+            f"{setting} names {name}, which holds {column.type}",
             remedy="slice by columns of texts or whole numbers",
         )
     encoded = column.combine_chunks().dictionary_encode()

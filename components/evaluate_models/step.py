@@ -27,9 +27,13 @@ from components.evaluate_models.candidates import (
     open_candidate,
     open_champion,
 )
+from components.evaluate_models.curves import curves
 from components.evaluate_models.evaluation import CHAMPION, Rows, evaluate
+from components.evaluate_models.fairness import fairness
 from components.evaluate_models.forms import Often, beside, time_forms, time_served
-from components.evaluate_models.intervals import Floats
+from components.evaluate_models.intervals import Floats, z_quantile
+from components.evaluate_models.predicted import predict, scores
+from components.evaluate_models.robustness import chosen_rows, robustness
 from components.evaluate_models.slices import OVERALL, Partition, partitions
 from components.evaluate_models.tfma_results import write_results
 from components.evaluate_models.timing import THREADS, machine
@@ -80,21 +84,55 @@ def _evaluate(
 ) -> dict[str, Any]:
     """Write evaluation.json and the TFMA results; return the former."""
     parts = partitions(table, options.slices, options.minimum_slice_rows)
-    rows = Rows(_labels(table, label), {model.name: model.scores(table) for model in models})
-    found, comparison = evaluate(rows, parts, options.confidence)
+    predicted = predict(models, table, [label]).table(table.num_rows)
+    rows = Rows(_labels(predicted, label), scores(predicted))
+    thresholds = tuple(dict.fromkeys(options.thresholds))
+    found, comparison = evaluate(rows, parts, options.confidence, thresholds)
+    fair = _fairness(table, rows, options)
     quality = {
         "version": 1,
         "label": label,
         "rows": table.num_rows,
         "confidence": options.confidence,
         "left_out": _left_out(parts, options.minimum_slice_rows),
-        "models": {m.name: {"bundle_sha256": m.sha256, "slices": found[m.name]} for m in models},
+        "models": {
+            model.name: {
+                "bundle_sha256": model.sha256,
+                "slices": found[model.name],
+                "curves": curves(rows.labels, rows.scores[model.name]),
+                "fairness": fair[model.name],
+                **_robustness(model, table, rows.labels, options),
+            }
+            for model in models
+        },
         "comparison": comparison,
     }
     write_json(evaluation / EVALUATION_FILE, quality)
     for name, slices in found.items():
-        write_results(evaluation / name, label, parts, rows.labels, rows.scores[name], slices)
+        of_model = rows.scores[name]
+        write_results(evaluation / name, label, parts, rows.labels, of_model, slices, thresholds)
     return quality
+
+
+def _fairness(table: pa.Table, rows: Rows, options: Evaluate) -> dict[str, Any]:
+    """Return how each model treats the groups of the sensitive columns."""
+    specs = [(name,) for name in options.sensitive]
+    _, *columns = partitions(table, specs, options.minimum_slice_rows, "evaluate.sensitive")
+    z = z_quantile(options.confidence)
+    found = fairness(columns, rows.labels, list(rows.scores.values()), z)
+    return dict(zip(rows.scores, found, strict=True))
+
+
+def _robustness(
+    model: Measurable, table: pa.Table, labels: Floats, options: Evaluate
+) -> dict[str, Any]:
+    """Return {"robustness": ...} of a model where the settings ask for it."""
+    if not options.robustness:
+        return {}
+    chosen = chosen_rows(table.num_rows)
+    inputs = raw_inputs(table.take(pa.array(chosen)), model.bundle.contract.input_types)
+    z = z_quantile(options.confidence)
+    return {"robustness": robustness(model.scorer.score, inputs, labels[chosen] == 1, z)}
 
 
 def _measure(

@@ -4,11 +4,13 @@ Rules: the protos, keys and file names are TFMA's, made by its own converters, w
 hold no path and no time, so they repeat byte for byte. Names that TFMA defines mean what TFMA means
 (auc and auc_precision_recall are its interpolated ones); what it does not define, or defines less
 exactly, has a name of its own: auc_exact, average_precision_exact, brier_score,
-expected_calibration_error. Intervals stand where evaluation.json has one.
+expected_calibration_error. Precision and recall are named with their threshold (precision@0.5),
+since TFMA's config holds a metric for each. Intervals stand where evaluation.json has one.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -41,10 +43,13 @@ MEASURED = {
     "brier_score": "brier",
     "expected_calibration_error": "calibration_error",
 }
+AT_THRESHOLD = {"Precision": "precision", "Recall": "recall"}
 COUNTED = {"example_count": "n", "mean_label": "mean_label", "mean_prediction": "mean_prediction"}
 
 
-def eval_config(label: str, partitions: Sequence[Partition]) -> Any:
+def eval_config(
+    label: str, partitions: Sequence[Partition], thresholds: Sequence[float] = ()
+) -> Any:
     """Return the tfma.EvalConfig with which stock TFMA computes the metrics that it defines."""
     from google.protobuf import text_format
     from tensorflow_model_analysis.proto import config_pb2
@@ -56,6 +61,10 @@ def eval_config(label: str, partitions: Sequence[Partition]) -> Any:
         f"metrics_specs {{ {' '.join(metrics)} metrics {{ {plot} }} }}",
         config_pb2.EvalConfig(),
     )
+    for threshold in thresholds:
+        for class_name, ours in AT_THRESHOLD.items():
+            options = {"name": f"{ours}@{threshold}", "thresholds": [threshold]}
+            config.metrics_specs[0].metrics.add(class_name=class_name, config=json.dumps(options))
     for partition in partitions:
         config.slicing_specs.add(feature_keys=partition.columns)
     return config
@@ -68,12 +77,13 @@ def write_results(
     labels: Floats,
     scores: Floats,
     slices: Slices,
+    thresholds: Sequence[float] = (),
 ) -> None:
     """Write one model's eval_config.json, metrics, plots and (no) attributions."""
     from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer as writer
 
     folder.mkdir(parents=True, exist_ok=True)
-    _write_config(folder / "eval_config.json", eval_config(label, partitions))
+    _write_config(folder / "eval_config.json", eval_config(label, partitions, thresholds))
     metrics, plots = [], []
     for partition in partitions:
         parts = zip(partition.keys(), partition.values, partition.rows(), strict=True)
@@ -110,6 +120,9 @@ def _metrics(labels: Floats, scores: Floats, measured: Mapping[str, Any]) -> dic
     found: dict[str, Any] = {"auc": auc, "auc_precision_recall": precision_recall}
     found |= {name: float(measured[ours]) for name, ours in COUNTED.items()}
     found |= {name: _bounded(measured[ours]) for name, ours in MEASURED.items()}
+    for at in measured["thresholds"]:
+        for ours in AT_THRESHOLD.values():
+            found[f"{ours}@{at['threshold']}"] = _bounded(at[ours])
     return {metric_types.MetricKey(name=name): value for name, value in found.items()}
 
 

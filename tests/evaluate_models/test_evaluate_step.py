@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from pathlib import Path
@@ -20,6 +21,8 @@ from components.evaluate_models.tfma_results import MEASURED, PREDICTION, eval_c
 
 pytestmark = pytest.mark.slow
 SLICES = [["origin"], ["origin", "hour"]]
+# Above the last one no prediction of the models lies.
+THRESHOLDS = (0.25, 0.5, 0.8, 0.9999)
 
 
 def _run(tmp_path: Path, inputs, champion=None, **options):
@@ -54,6 +57,58 @@ def test_the_evaluation_names_the_bundles_that_it_measured(evaluated, artifacts)
     assert outcome.facts["rows_by_split"] == {"eval": 3000}
     assert overall["n"] == 3000
     assert 0.7 < overall["auc"]["value"] < 0.9
+
+
+def test_each_model_has_the_thresholds_of_the_settings_and_its_curves(artifacts, tmp_path):
+    import tensorflow_model_analysis as tfma
+
+    _, found, _ = _run(tmp_path, artifacts, thresholds=[0.1, 0.75, 0.1])
+    for model in found["models"].values():
+        assert [at["threshold"] for at in model["slices"]["origin=JFK"]["thresholds"]] == [
+            0.1,
+            0.75,
+        ]
+        assert model["curves"].keys() == {"roc", "pr", "calibration"}
+    metrics = dict(tfma.load_eval_result(str(tmp_path / "evaluation" / "pytorch")).slicing_metrics)
+    overall = found["models"]["pytorch"]["slices"]["overall"]["thresholds"][1]
+    written = metrics[()][""][""]["precision@0.75"]["boundedValue"]
+    assert written["value"] == overall["precision"]["value"]
+    assert written["lowerBound"] == overall["precision"]["lower"]
+
+
+def test_groups_of_sensitive_columns_are_compared_whether_features_or_not(artifacts, tmp_path):
+    _, found, _ = _run(tmp_path, artifacts, sensitive=["hour", "origin"], minimum_slice_rows=750)
+    for model in found["models"].values():
+        fair = model["fairness"]
+        assert list(fair) == ["hour", "origin"]
+        assert fair["origin"]["groups"].keys() == {"EWR", "JFK", "LGA"}
+        assert fair["hour"]["left_out"] == 4 - len(fair["hour"]["groups"])
+        assert fair["hour"]["left_out"] > 0
+        # The model adds to EWR and takes from JFK.
+        selected = fair["origin"]["differences"]["selection_rate"]
+        assert (selected["highest"], selected["lowest"]) == ("EWR", "JFK")
+        assert selected["lower"] > 0
+
+
+def test_a_sensitive_column_that_is_not_there_is_the_callers_error(artifacts, tmp_path):
+    with pytest.raises(SettingsError, match=r"evaluate\.sensitive names carrier"):
+        _run(tmp_path, artifacts, sensitive=["carrier"])
+
+
+def test_robustness_is_measured_by_input_of_the_served_form_unless_switched_off(
+    evaluated, artifacts, tmp_path
+):
+    for model in evaluated[2]["models"].values():
+        measured = model["robustness"]
+        assert measured["rows"] == 3000
+        assert measured["auc"] == model["slices"]["overall"]["auc"]
+        assert list(measured["columns"]) == ["distance", "origin"]
+        assert measured["columns"]["distance"]["permuted"]["lower"] > 0
+        assert measured["columns"]["distance"]["missing"]["value"] < 0.65
+        assert measured["columns"]["distance"]["unseen"] is None
+        assert measured["columns"]["origin"]["unseen"] == measured["columns"]["origin"]["missing"]
+    _, found, _ = _run(tmp_path, artifacts, robustness=False)
+    assert "robustness" not in found["models"]["pytorch"]
 
 
 def test_measurements_hold_speed_and_size_of_each_model(evaluated, artifacts):
@@ -123,13 +178,40 @@ def test_stock_tfma_gives_the_same_numbers(evaluated, artifacts, rows, monkeypat
     frame[PREDICTION] = scorer.predict(rows).astype(np.float64)
     sample = frame[frame["origin"].notna()].head(1200).reset_index(drop=True)
     stock = dict(_stock(tfma, sample, tmp_path / "stock").slicing_metrics)
-    ours = dict(_ours(tfma, sample, tmp_path / "ours").slicing_metrics)
+    result, slices = _ours(tfma, sample, tmp_path / "ours")
+    ours = dict(result.slicing_metrics)
     assert stock.keys() == ours.keys()
     for key, metrics in stock.items():
-        expected, found = _values(metrics[""][""]), _values(ours[key][""][""])
+        expected = _values(metrics[""][""])
+        found = _values(ours[key][""][""]) | _counts(slices[_key(key)])
         assert expected.keys() <= found.keys()
         for name, value in expected.items():
             assert found[name] == pytest.approx(value, abs=1e-6), (key, name)
+    assert _values(ours[()][""][""])["precision@0.9999"] == "NaN"
+    assert 0 < _values(ours[()][""][""])["recall@0.25"] < 1
+
+
+COUNTS = {
+    "tp": "TruePositives",
+    "fp": "FalsePositives",
+    "tn": "TrueNegatives",
+    "fn": "FalseNegatives",
+}
+
+
+def _counts(measured):
+    return {
+        f"{count}@{at['threshold']}": at["confusion"][ours]
+        for at in measured["thresholds"]
+        for ours, count in COUNTS.items()
+    }
+
+
+def _key(key):
+    """Return our key of a slice that TFMA names by its columns in the order of their names."""
+    values = dict(key)
+    parts = [f"{name}={values[name]}" for name in ("origin", "hour") if name in values]
+    return ",".join(parts) or "overall"
 
 
 def _with_runner(pipeline, runner):
@@ -150,7 +232,11 @@ def _partitions(frame):
 
 def _stock(tfma, frame, folder):
     _, parts = _partitions(frame)
-    config = eval_config("late", parts)
+    config = eval_config("late", parts, THRESHOLDS)
+    for count in COUNTS.values():
+        for threshold in THRESHOLDS:
+            options = {"name": f"{count}@{threshold}", "thresholds": [threshold]}
+            config.metrics_specs[0].metrics.add(class_name=count, config=json.dumps(options))
     return tfma.analyze_raw_data(frame, config, output_path=str(folder))
 
 
@@ -162,9 +248,9 @@ def _ours(tfma, frame, folder):
     labels = frame["late"].to_numpy(dtype=np.float64)
     scores = frame[PREDICTION].to_numpy()
     rows = Rows(labels, {"pytorch": scores, "tensorflow": scores})
-    models, _ = evaluate(rows, parts, 0.95)
-    write_results(folder, "late", parts, labels, scores, models["tensorflow"])
-    return tfma.load_eval_result(str(folder))
+    models, _ = evaluate(rows, parts, 0.95, THRESHOLDS)
+    write_results(folder, "late", parts, labels, scores, models["tensorflow"], THRESHOLDS)
+    return tfma.load_eval_result(str(folder)), models["tensorflow"]
 
 
 def test_the_champion_is_measured_on_the_same_rows(artifacts, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from components.core.canonical import canonical_json
 from components.evaluate_models.evaluation import Rows, evaluate
-from components.evaluate_models.metrics import confusion, row_log_loss
+from components.evaluate_models.metrics import at_threshold, confusion, row_log_loss
 from components.evaluate_models.slices import Partition
 
 
@@ -54,6 +54,22 @@ def test_every_metric_is_what_its_name_says():
 def test_a_prediction_of_exactly_one_half_says_negative():
     counts = confusion(np.array([True, False]), np.array([0.5, 0.5]))
     assert counts == {"tp": 0, "fn": 1, "fp": 0, "tn": 1}
+
+
+def test_precision_and_recall_are_given_at_each_threshold():
+    positive = np.array([True, True, False, True, False])
+    scores = np.array([0.9, 0.3, 0.8, 0.7, 0.1])
+    found = at_threshold(positive, scores, 0.7, 1.96)
+    assert found["confusion"] == {"tp": 1, "fp": 1, "fn": 2, "tn": 1}
+    assert found["precision"]["value"] == 0.5
+    assert found["recall"]["value"] == pytest.approx(1 / 3)
+    assert found["recall"]["method"] == "wilson"
+    assert found["recall"]["lower"] < 1 / 3 < found["recall"]["upper"]
+
+
+def test_precision_of_no_prediction_and_recall_of_no_positive_are_null():
+    found = at_threshold(np.array([False, False]), np.array([0.5, 0.2]), 0.5, 1.96)
+    assert (found["precision"], found["recall"]) == (None, None)
 
 
 def test_a_certain_mistake_costs_much_but_not_infinity():

@@ -1,0 +1,63 @@
+"""The curves of one model on all rows: ROC, precision over recall, and calibration.
+
+Rules: every point is exact, that of a threshold which some predictions reach; nothing is
+interpolated, and thinning leaves points out, never the first or the last. ROC goes from (0, 0) to
+(1, 1); the precision-recall curve begins at the highest prediction, since precision is not defined
+before. The calibration curve has the bins of the calibration error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from components.evaluate_models.calibration import BINS, bins
+from components.evaluate_models.intervals import DIGITS, Floats
+from components.evaluate_models.slices import Rows
+
+POINTS = 100
+
+
+def curves(labels: Floats, scores: Floats) -> dict[str, Any]:
+    """Return the curves as they stand in evaluation.json; both labels, 0 and 1, must occur."""
+    tp, fp = _reached(labels, scores)
+    recall, fall_out = tp / tp[-1], fp / fp[-1]
+    roc = np.stack([np.append(0.0, fall_out), np.append(0.0, recall)], axis=1)
+    precision = np.stack([recall, tp / (tp + fp)], axis=1)
+    return {
+        # Both coordinates only grow, so their sum is the length of the way along the curve.
+        "roc": _points(roc, roc.sum(axis=1)),
+        "pr": _points(precision, recall),
+        "calibration": _calibration(labels, scores),
+    }
+
+
+def _reached(labels: Floats, scores: Floats) -> tuple[Floats, Floats]:
+    """Return true and false positives from each distinct prediction on, the highest first."""
+    values, inverse = np.unique(-scores, return_inverse=True)
+    positives = np.bincount(inverse, weights=labels, minlength=len(values))
+    everything = np.bincount(inverse, minlength=len(values))
+    return np.cumsum(positives), np.cumsum(everything - positives)
+
+
+def _points(curve: Floats, along: Floats) -> list[list[float]]:
+    """Return at most POINTS points, about evenly spaced by `along`, which never falls."""
+    chosen: Rows = np.arange(len(curve))
+    if len(curve) > POINTS:
+        wanted = np.linspace(along[0], along[-1], POINTS)
+        chosen = np.unique(np.searchsorted(along, wanted[1:-1]))
+        chosen = np.unique(np.concatenate([[0], chosen, [len(curve) - 1]]))
+    return [[round(float(x), DIGITS), round(float(y), DIGITS)] for x, y in curve[chosen]]
+
+
+def _calibration(labels: Floats, scores: Floats) -> list[list[float]]:
+    """Return mean prediction, share of positives and rows of each bin that has rows."""
+    places = bins(scores)
+    rows = np.bincount(places, minlength=BINS)
+    said, was = (np.bincount(places, weights=w, minlength=BINS) for w in (scores, labels))
+    return [
+        [round(float(s / n), DIGITS), round(float(w / n), DIGITS), int(n)]
+        for s, w, n in zip(said, was, rows, strict=True)
+        if n
+    ]

@@ -1,0 +1,148 @@
+"""How one model treats the groups of a sensitive column, and how far apart they are.
+
+| metric              | of a group                                        |
+|---------------------|---------------------------------------------------|
+| selection_rate      | share of rows that are said to be positive        |
+| true_positive_rate  | share of positives that are said to be positive   |
+| false_positive_rate | share of negatives that are said to be positive   |
+| calibration         | mean prediction / share of positives              |
+
+Rules: positive is said above 0.5. A difference is the highest group minus the lowest, a ratio the
+lowest over the highest, of the groups that define the metric, two at least; the two are chosen on
+all rows and stay in every resample. Choosing them makes the difference err upwards, the more groups
+the more: a gate on it is on the safe side. A difference that may be chance has an interval that
+includes zero. A group smaller than the minimum is left out and counted; a row without a value is in
+none. Where a rate is 0 or 1 in both groups, resampling cannot vary it: the interval is a point.
+A sensitive column need not be a feature, and says nothing of one that stands in for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from components.evaluate_models.bootstrap import METHOD, resamples
+from components.evaluate_models.intervals import Floats, normal, ratio
+from components.evaluate_models.metrics import THRESHOLD, confusion, share
+from components.evaluate_models.slices import NO_SLICE, Partition, Rows
+
+METRICS = ("selection_rate", "true_positive_rate", "false_positive_rate", "calibration")
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """Each row's group, and its cell in it by what was said and what it was."""
+
+    number: int
+    codes: Rows
+    cells: Rows
+    scores: Floats
+
+    def rates(self, weights: Floats) -> Floats:
+        """Return [metrics, groups] of weighted rows; NaN where a group does not define one."""
+        counts = np.bincount(self.cells, weights=weights, minlength=4 * (self.number + 1))
+        cells = counts.reshape(-1, 2, 2)[: self.number]
+        sums = np.bincount(self.codes, weights=weights * self.scores, minlength=self.number + 1)
+        rows, positives = cells.sum(axis=(1, 2)), cells[:, :, 1].sum(axis=1)
+        said, hits = cells[:, 1].sum(axis=1), cells[:, 1, 1]
+        parts = np.stack([said, hits, said - hits, sums[: self.number]])
+        wholes = np.stack([rows, positives, rows - positives, positives])
+        rates: Floats = np.full_like(parts, np.nan)
+        np.divide(parts, wholes, out=rates, where=wholes > 0)
+        return rates
+
+
+def fairness(
+    columns: Sequence[Partition], labels: Floats, scores: Sequence[Floats], z: float
+) -> list[dict[str, Any]]:
+    """Return {column: groups, differences and ratios} of each model; scores are [rows] of each."""
+    groups = [[_groups(column, labels, of_model) for column in columns] for of_model in scores]
+    samples: list[list[list[Floats]]] = [[[] for _ in columns] for _ in scores]
+    for weights in resamples(len(labels)) if columns else ():
+        for of_model, kept in zip(groups, samples, strict=True):
+            for group, rates in zip(of_model, kept, strict=True):
+                rates.append(group.rates(weights))
+    return [
+        {
+            column.columns[0]: _column(column, labels, scores[m], np.stack(samples[m][c]), z)
+            for c, column in enumerate(columns)
+        }
+        for m in range(len(scores))
+    ]
+
+
+def _groups(column: Partition, labels: Floats, scores: Floats) -> _Groups:
+    number = len(column.values)
+    codes = np.where(column.codes == NO_SLICE, number, column.codes)
+    cells = codes * 4 + 2 * (scores > THRESHOLD) + (labels == 1)
+    return _Groups(number, codes, cells, scores)
+
+
+def _column(
+    column: Partition, labels: Floats, scores: Floats, samples: Floats, z: float
+) -> dict[str, Any]:
+    """Return a column's part; samples are [resamples, metrics, groups]."""
+    names = [str(value) for (value,) in column.values]
+    found = {
+        name: _measure(labels[rows], scores[rows], z)
+        for name, rows in zip(names, column.rows(), strict=True)
+    }
+    values = _groups(column, labels, scores).rates(np.ones(len(labels)))
+    comparisons = {
+        metric: _compare(names, values[number], samples[:, number], z)
+        for number, metric in enumerate(METRICS)
+    }
+    return {
+        "left_out": column.left_out,
+        "groups": found,
+        "differences": {metric: pair[0] for metric, pair in comparisons.items()},
+        "ratios": {metric: pair[1] for metric, pair in comparisons.items()},
+    }
+
+
+def _measure(labels: Floats, scores: Floats, z: float) -> dict[str, Any]:
+    """Return one group's metrics with the intervals that a slice's have."""
+    positive = labels == 1
+    counts = confusion(positive, scores)
+    said = counts["tp"] + counts["fp"]
+    calibration = ratio(scores, labels, z).to_dict() if positive.any() else None
+    return {
+        "n": len(labels),
+        "selection_rate": share(said, len(labels), z),
+        "true_positive_rate": share(counts["tp"], counts["tp"] + counts["fn"], z),
+        "false_positive_rate": share(counts["fp"], counts["fp"] + counts["tn"], z),
+        "calibration": calibration,
+    }
+
+
+def _compare(
+    names: Sequence[str], values: Floats, samples: Floats, z: float
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Return difference and ratio of the highest and the lowest group; None for what is undefined.
+
+    Of equal groups the first is the highest and the last the lowest, so that they are two.
+    """
+    defined = np.flatnonzero(~np.isnan(values))
+    if len(defined) < 2:
+        return None, None
+    high = int(defined[np.argmax(values[defined])])
+    low = int(defined[::-1][np.argmin(values[defined[::-1]])])
+    pair = {"highest": names[high], "lowest": names[low]}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios, quotient = samples[:, low] / samples[:, high], values[low] / values[high]
+    difference = _interval(values[high] - values[low], samples[:, high] - samples[:, low], z, pair)
+    return difference, _interval(quotient, ratios, z, pair, 0.0)
+
+
+def _interval(
+    value: float, samples: Floats, z: float, pair: dict[str, str], least: float = -np.inf
+) -> dict[str, Any] | None:
+    """Return the value with its interval over the resamples that define it, two at least."""
+    kept = samples[np.isfinite(samples)]
+    if not np.isfinite(value) or len(kept) < 2:
+        return None
+    measured = normal(float(value), float(kept.std(ddof=1)), z, METHOD, least)
+    return {**measured.to_dict(), **pair}

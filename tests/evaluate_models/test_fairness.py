@@ -1,0 +1,153 @@
+"""Differences and ratios between groups: a table computed by hand, and a naive bootstrap."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from components.core.canonical import canonical_json
+from components.evaluate_models.bootstrap import resamples
+from components.evaluate_models.fairness import METRICS, fairness
+from components.evaluate_models.slices import NO_SLICE, Partition
+
+Z = 1.959964
+
+
+def _column(codes, values, left_out=0):
+    return Partition(("group",), tuple((v,) for v in values), np.asarray(codes), left_out)
+
+
+def _found(column, labels, scores, z=Z):
+    labels, scores = np.asarray(labels, dtype=float), np.asarray(scores, dtype=float)
+    return fairness([column], labels, [scores], z)[0]["group"]
+
+
+# group a: 4 rows, 2 positive, 3 said, 2 of them right; group b: 5 rows, 2 positive, 1 said, right;
+# the last row is in no group.
+CODES = [0, 0, 0, 0, 1, 1, 1, 1, 1, NO_SLICE]
+LABELS = [1, 1, 0, 0, 1, 1, 0, 0, 0, 1]
+SCORES = [0.9, 0.8, 0.6, 0.1, 0.7, 0.4, 0.3, 0.2, 0.4, 0.99]
+TABLE = {
+    "selection_rate": (3 / 4, 1 / 5),
+    "true_positive_rate": (2 / 2, 1 / 2),
+    "false_positive_rate": (1 / 2, 0 / 3),
+    "calibration": (2.4 / 2, 2.0 / 2),
+}
+
+
+def test_groups_differences_and_ratios_are_those_of_a_table_computed_by_hand():
+    found = _found(_column(CODES, "ab", left_out=3), LABELS, SCORES)
+    assert found["left_out"] == 3
+    assert [group["n"] for group in found["groups"].values()] == [4, 5]
+    for metric, (a, b) in TABLE.items():
+        for name, value in (("a", a), ("b", b)):
+            assert found["groups"][name][metric]["value"] == pytest.approx(value, abs=1e-9)
+        assert found["differences"][metric]["value"] == pytest.approx(a - b, abs=1e-9)
+        assert found["ratios"][metric]["value"] == pytest.approx(b / a, abs=1e-9)
+        for part in (found["differences"][metric], found["ratios"][metric]):
+            assert (part["highest"], part["lowest"]) == ("a", "b")
+            assert part["method"] == "poisson_bootstrap"
+            assert part["lower"] <= part["value"] <= part["upper"]
+
+
+def _rate(metric, labels, scores, weights):
+    """Return one rate, row by row; NaN where nothing defines it."""
+    part = whole = 0.0
+    for label, score, weight in zip(labels, scores, weights, strict=True):
+        said = 1 if score > 0.5 else 0
+        if metric == "selection_rate":
+            part, whole = part + weight * said, whole + weight
+        elif metric == "true_positive_rate":
+            part, whole = part + weight * said * label, whole + weight * label
+        elif metric == "false_positive_rate":
+            part, whole = part + weight * said * (1 - label), whole + weight * (1 - label)
+        else:
+            part, whole = part + weight * score, whole + weight * label
+    return part / whole if whole else math.nan
+
+
+def _naive(metric, rows, labels, scores):
+    """Return value and standard error of difference and ratio, by loops over rows."""
+    everything = np.ones(len(labels))
+
+    def rates(weights):
+        return [_rate(metric, labels[r], scores[r], weights[r]) for r in rows]
+
+    values = rates(everything)
+    high, low = int(np.nanargmax(values)), int(np.nanargmin(values))
+    differences, ratios = [], []
+    for weights in resamples(len(labels)):
+        sample = rates(weights)
+        differences.append(sample[high] - sample[low])
+        ratios.append(sample[low] / sample[high] if sample[high] else math.nan)
+    return (
+        (values[high] - values[low], np.nanstd(differences, ddof=1)),
+        (values[low] / values[high], np.nanstd(ratios, ddof=1)),
+    )
+
+
+def _drawn(rows=150, groups=3, seed=3):
+    generator = np.random.default_rng(seed)
+    codes = generator.integers(-1, groups, rows)
+    scores = np.clip(generator.random(rows) + 0.1 * codes, 0, 1)
+    return codes, (generator.random(rows) < scores).astype(float), scores
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_intervals_are_those_of_a_naive_loop(metric):
+    codes, labels, scores = _drawn()
+    found = _found(_column(codes, "abc"), labels, scores, z=1.0)
+    rows = [np.flatnonzero(codes == code) for code in range(3)]
+    for part, (value, error) in zip(
+        (found["differences"][metric], found["ratios"][metric]),
+        _naive(metric, rows, labels, scores),
+        strict=True,
+    ):
+        assert part["value"] == pytest.approx(value, abs=2e-9)
+        assert part["upper"] - part["value"] == pytest.approx(error, abs=2e-9)
+        assert part["lower"] == pytest.approx(max(value - error, part["lower"]), abs=2e-9)
+
+
+def test_the_interval_of_a_difference_is_about_that_of_two_proportions():
+    codes, labels, scores = _drawn(20_000, 2)
+    found = _found(_column(codes, "ab"), labels, scores, z=1.0)
+    part = found["differences"]["selection_rate"]
+    rates = [(scores[codes == code] > 0.5).mean() for code in (0, 1)]
+    sizes = [(codes == code).sum() for code in (0, 1)]
+    error = math.sqrt(sum(p * (1 - p) / n for p, n in zip(rates, sizes, strict=True)))
+    assert part["upper"] - part["value"] == pytest.approx(error, rel=0.15)
+
+
+def test_what_no_two_groups_define_is_null_and_so_is_a_ratio_of_nothing():
+    labels = [1, 1, 1, 0, 0, 0]
+    found = _found(_column([0, 0, 0, 1, 1, 1], "ab"), labels, [0.2] * 6)
+    assert found["groups"]["b"]["true_positive_rate"] is None
+    assert found["groups"]["b"]["calibration"] is None
+    assert found["differences"]["true_positive_rate"] is None
+    assert found["ratios"]["calibration"] is None
+    assert found["differences"]["selection_rate"]["value"] == 0
+    assert found["ratios"]["selection_rate"] is None
+    canonical_json(found)
+
+
+def test_one_group_is_compared_with_nothing():
+    found = _found(_column([0] * 4, "a"), [1, 0, 1, 0], [0.9, 0.2, 0.4, 0.6])
+    assert set(found["differences"].values()) == {None}
+
+
+def test_of_equal_groups_two_are_compared_so_that_chance_shows():
+    column = _column([0] * 4 + [1] * 4, "ab")
+    found = _found(column, [1, 0, 1, 0] * 2, [0.9, 0.2, 0.4, 0.6] * 2)["differences"]
+    part = found["selection_rate"]
+    assert (part["highest"], part["lowest"]) == ("a", "b")
+    assert part["lower"] < part["value"] == 0 < part["upper"]
+
+
+def test_models_are_measured_each_by_its_own_predictions():
+    codes, labels, scores = _drawn()
+    column = _column(codes, "abc")
+    both = fairness([column], labels, [scores, 1 - scores], Z)
+    assert both[0]["group"] == _found(column, labels, scores)
+    assert both[1]["group"] == _found(column, labels, 1 - scores)

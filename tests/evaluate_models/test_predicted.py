@@ -1,0 +1,131 @@
+"""Predictions merged from batches, in memory and on Beam."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import tiny_bundles
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.core.data_settings import Beam
+from components.core.errors import IntegrityError
+from components.core.examples import read_split
+from components.evaluate_models.candidates import open_candidate
+from components.evaluate_models.evaluation import Rows, evaluate
+from components.evaluate_models.fairness import fairness
+from components.evaluate_models.predicted import PREDICTION, Predicted, predict, scores
+from components.evaluate_models.slices import partitions
+
+ROWS = 120
+COLUMNS = ("late", "origin", "hour")
+
+
+def _predicted_rows():
+    rows = tiny_bundles.table(ROWS).select(COLUMNS)
+    generator = np.random.default_rng(5)
+    for name in ("pytorch", "tensorflow"):
+        rows = rows.append_column(PREDICTION + name, pa.array(generator.random(ROWS)))
+    return rows
+
+
+def _evaluated(table):
+    """Return every number of the metrics and of the fairness."""
+    parts = partitions(table, [["origin"], ["origin", "hour"]], 5)
+    labels = table["late"].to_numpy().astype(float)
+    rows = Rows(labels, scores(table))
+    fair = fairness(partitions(table, [["hour"]], 5)[1:], labels, list(rows.scores.values()), 1.96)
+    return json.loads(json.dumps([*evaluate(rows, parts, 0.95, (0.5, 0.7)), fair]))
+
+
+WHOLE = _predicted_rows()
+EXPECTED = _evaluated(WHOLE)
+
+
+def _merged(batches, draw):
+    """Merge batches by a tree that hypothesis draws, from whichever two it likes."""
+    parts = [Predicted((batch,)) for batch in batches]
+    while len(parts) > 1:
+        first = parts.pop(draw(st.integers(0, len(parts) - 1)))
+        second = parts.pop(draw(st.integers(0, len(parts) - 1)))
+        parts.append(Predicted.merged([first, second]))
+    return parts[0]
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.data())
+def test_merging_any_split_of_the_rows_in_any_order_gives_the_same_numbers(data):
+    cuts = sorted(data.draw(st.lists(st.integers(0, ROWS), max_size=6)))
+    bounds = list(zip([0, *cuts], [*cuts, ROWS], strict=True))
+    batches = [(first, WHOLE.slice(first, last - first)) for first, last in bounds]
+    merged = _merged(data.draw(st.permutations(batches)), data.draw)
+    assert _evaluated(merged.table(ROWS)) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [[], [(0, 60)], [(0, 60), (60, 60), (60, 60)], [(0, 60), (61, 59)], [(0, 60), (60, 61)]],
+    ids=["none", "lost", "twice", "shifted", "too many"],
+)
+def test_rows_that_are_lost_or_come_twice_are_refused(batches):
+    pieces = [(first, pa.table({"late": np.zeros(rows)})) for first, rows in batches]
+    with pytest.raises(IntegrityError, match="each once"):
+        Predicted(tuple(pieces)).table(ROWS)
+
+
+def test_a_batch_keeps_only_what_metrics_need(artifacts, rows):
+    model = open_candidate("pytorch", artifacts["pytorch_model"], 1)
+    ((first, found),) = predict([model], rows.slice(10, 5), ["late", "hour", "late"], 10).batches
+    assert first == 10
+    assert found.column_names == ["late", "hour", "prediction of pytorch"]
+    assert np.array_equal(scores(found)["pytorch"], model.scores(rows)[10:15])
+
+
+def _in_row_groups(folder: Path, rows: pa.Table) -> Path:
+    """Write examples whose eval shard has ten row groups."""
+    tiny_bundles.write_examples(folder, rows)
+    shard = folder / "Split-eval" / "2013-12.parquet"
+    pq.write_table(rows, shard, row_group_size=-(-rows.num_rows // 10))
+    return folder
+
+
+@pytest.mark.slow
+def test_on_beam_the_metrics_are_those_of_memory(artifacts, rows, tmp_path):
+    from components.evaluate_models.on_beam import predict_on_beam
+
+    examples = _in_row_groups(tmp_path / "examples", rows)
+    bundles = {name: artifacts[f"{name}_model"] for name in ("pytorch", "tensorflow")}
+    on_beam = predict_on_beam(bundles, examples, COLUMNS, Beam(), str(tmp_path / "result.arrow"))
+    models = [open_candidate(name, folder, 1) for name, folder in bundles.items()]
+    in_memory = predict(models, read_split(examples, "eval"), COLUMNS).table(rows.num_rows)
+    assert on_beam["late"].num_chunks == 10
+    _same(_evaluated(on_beam), _evaluated(in_memory))
+
+
+def _same(one, two):
+    """Compare numbers to 1e-6 at every depth, and everything else exactly."""
+    assert type(one) is type(two)
+    if isinstance(one, dict):
+        assert one.keys() == two.keys()
+        one, two = list(one.values()), list(two.values())
+    if isinstance(one, list):
+        assert len(one) == len(two)
+        for first, second in zip(one, two, strict=True):
+            _same(first, second)
+    else:
+        assert one == (pytest.approx(two, abs=1e-6) if isinstance(two, float) else two)
+
+
+@pytest.mark.slow
+def test_on_beam_a_bundle_of_another_framework_is_refused_before_anything_runs(artifacts, tmp_path):
+    from components.evaluate_models.on_beam import predict_on_beam
+
+    result = str(tmp_path / "result.arrow")
+    bundles = {"pytorch": artifacts["tensorflow_model"]}
+    with pytest.raises(IntegrityError, match="holds a tensorflow bundle"):
+        predict_on_beam(bundles, artifacts["examples"], COLUMNS, Beam(), result)

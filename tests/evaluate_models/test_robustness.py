@@ -1,0 +1,90 @@
+"""What a model loses when a column is shuffled, missing or new, on models whose use is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from components.evaluate_models.ranking import auc, auc_difference
+from components.evaluate_models.robustness import ROWS, SEED, chosen_rows, robustness, unseen
+
+Z = 1.959964
+WEIGHTS = {"a": 2.0, "b": -2.0}
+
+
+def _rows(rows=2000):
+    generator = np.random.default_rng(23)
+    kind = generator.choice(["a", "b"], rows).astype(object)
+    inputs = {
+        "distance": generator.normal(size=rows).astype(np.float32),
+        "noise": generator.normal(size=rows).astype(np.float32),
+        "kind": kind,
+    }
+    logit = inputs["distance"] + np.array([WEIGHTS[k] for k in kind])
+    return inputs, generator.random(rows) < 1 / (1 + np.exp(-logit))
+
+
+def _score(inputs):
+    """Score by distance and kind; noise is not looked at, what is missing or new counts as zero."""
+    weights = np.array([WEIGHTS.get(kind, 0.0) for kind in inputs["kind"]])
+    return 1 / (1 + np.exp(-(np.nan_to_num(inputs["distance"]) + weights)))
+
+
+@pytest.fixture(scope="module")
+def found():
+    inputs, positive = _rows()
+    return robustness(_score, inputs, positive, Z)
+
+
+def test_a_column_that_the_model_does_not_use_costs_exactly_nothing(found):
+    noise = found["columns"]["noise"]
+    assert [noise["permuted"][part] for part in ("value", "lower", "upper")] == [0, 0, 0]
+    assert noise["missing"] == found["auc"]
+    assert noise["unseen"] is None
+
+
+def test_the_column_that_decides_costs_most_with_an_interval_above_zero(found):
+    kind, distance = (found["columns"][name]["permuted"] for name in ("kind", "distance"))
+    assert kind["lower"] > distance["upper"]
+    assert distance["lower"] > 0
+    assert kind["method"] == "delong_paired"
+
+
+def test_missing_and_unseen_are_the_auc_that_is_left(found):
+    inputs, positive = _rows()
+    left = auc(positive, _score({**inputs, "kind": np.full(2000, "", dtype=object)}), Z)
+    for part in ("missing", "unseen"):
+        assert found["columns"]["kind"][part] == left.to_dict()
+    assert found["columns"]["distance"]["missing"]["value"] < found["auc"]["value"]
+
+
+def test_permuted_is_the_paired_loss_of_one_seeded_shuffle(found):
+    inputs, positive = _rows()
+    order = np.random.default_rng(SEED).permutation(2000)
+    shuffled = _score({**inputs, "distance": inputs["distance"][order]})
+    expected = auc_difference(positive, _score(inputs), shuffled, Z).to_dict()
+    assert found["columns"]["distance"]["permuted"] == expected
+
+
+def test_the_same_rows_lose_the_same(found):
+    inputs, positive = _rows()
+    assert robustness(_score, inputs, positive, Z) == found
+
+
+def test_an_unseen_text_is_one_that_no_row_has():
+    assert unseen(np.array(["unseen", "unseen_", "b"], dtype=object)) == "unseen__"
+
+
+def test_a_model_that_gives_no_number_without_a_column_has_null_there():
+    inputs, positive = _rows()
+    found = robustness(lambda given: given["distance"].astype(float), inputs, positive, Z)
+    assert found["columns"]["distance"]["missing"] is None
+    assert found["columns"]["kind"]["missing"] is not None
+
+
+def test_no_more_rows_are_looked_at_than_are_said_each_once_and_in_order():
+    chosen = chosen_rows(3 * ROWS)
+    assert len(chosen) == ROWS
+    assert (np.diff(chosen) > 0).all()
+    assert chosen[-1] > 2 * ROWS
+    assert chosen_rows(7).tolist() == list(range(7))
