@@ -10,7 +10,8 @@ from pathlib import Path
 
 from components.core.artifacts import read_json, tree_digest, write_json
 from components.core.outcome import Outcome
-from components.core.settings import Policy, Section
+from components.core.policy import Policy
+from components.core.settings import Section
 from components.decide_release.choice import Evidence
 from components.decide_release.decision import decide
 from components.decide_release.gates import CANDIDATES
