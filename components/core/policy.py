@@ -34,6 +34,14 @@ _NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
 _COLUMN = re.compile(rf"(?:^|,)({_NAME})=")
 
 
+def key_parts(key: str) -> list[tuple[str, str]]:
+    """Return the columns of a slice's key with their values, in its order; none for all rows."""
+    if key == OVERALL:
+        return []
+    parts = re.split(rf",(?={_NAME}=)", key)
+    return [(name, value) for name, _, value in (part.partition("=") for part in parts)]
+
+
 class MetricGate(Section):
     """A gate on one metric of one model: the interval's worse bound against a threshold."""
 
