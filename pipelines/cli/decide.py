@@ -21,7 +21,7 @@ from components.core.outcome import Gate
 from components.core.policy import Policy
 from components.decide_release.choice import Evidence
 from components.decide_release.decision import decide as decide_by
-from components.decide_release.gates import CANDIDATES, judge, sentence
+from components.decide_release.gates import CANDIDATES, PROVEN, judge, sentence, title
 from pipelines import commands
 from pipelines.cli.output import print_json
 from pipelines.home import Home
@@ -134,10 +134,10 @@ def _changes(trial: Trial, own: Mapping[str, Any] | None, run: RecordedRun) -> I
     if own is None:
         yield from _against_none(trial, run)
         return
-    for role, title in (("winner", "candidate"), ("challenger", "challenger")):
+    for role, name in (("winner", "candidate"), ("challenger", "challenger")):
         before, now = own.get(role), trial.decision[role]
         if before != now:
-            yield f"the {title} would be {now or 'none'}; the run's is {before or 'none'}"
+            yield f"the {name} would be {now or 'none'}; the run's is {before or 'none'}"
     yield from _changed_gates(_every(own["gates"]), _every(trial.decision["gates"]))
 
 
@@ -151,12 +151,19 @@ def _changed_gates(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Itera
     """Yield the gates that are new, that ask for or say something else, and that are gone."""
     for key, gate in after.items():
         if key not in before:
-            yield f"new gate: {gate['name']} ({gate['slice']}) {_verdict(gate)}"
+            yield f"new gate: {_title(gate)} {_verdict(gate)}"
         elif (was := _verdict(before[key])) != _verdict(gate):
-            yield f"{gate['name']} ({gate['slice']}): {was} in the run, {_verdict(gate)} now"
+            yield f"{_title(gate)}: {was} in the run, {_verdict(gate)} now"
     for key, gate in before.items():
         if key not in after:
-            yield f"no longer a gate: {gate['name']} ({gate['slice']}) {_verdict(gate)} in the run"
+            yield f"no longer a gate: {_title(gate)} {_verdict(gate)} in the run"
+
+
+def _title(gate: Mapping[str, Any]) -> str:
+    """Return a gate's name, with its slice where it is on a metric, as sentences have it."""
+    if gate["metric"] == PROVEN:
+        return f"{gate['name']} (a required form)"
+    return f"{gate['name']} ({gate['slice']})" if "interval" in gate else str(gate["name"])
 
 
 def _against_none(trial: Trial, run: RecordedRun) -> Iterator[str]:
@@ -191,6 +198,7 @@ def _print(trial: Trial, run: RecordedRun, changes: list[str]) -> None:
 def _gate_line(gate: Gate) -> str:
     if not gate.passed:
         return f"FAIL  {sentence(gate)}"
-    return (
-        f"pass  {gate.name} ({gate.slice}) is {gate.value:.4g}, {gate.operator} {gate.threshold:g}"
-    )
+    asked = f"is {gate.value:.4g}, {gate.operator} {gate.threshold:g}"
+    if gate.metric == PROVEN:
+        asked = "is there and proven"
+    return f"pass  {title(gate)} {asked}"

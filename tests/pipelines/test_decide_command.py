@@ -139,7 +139,8 @@ def test_what_changed_of_the_gates_is_said(run: Path, capsys: pytest.CaptureFixt
     assert tried(run, {"gates": gates, "forms": ["onnx"]}) == 0
     said = capsys.readouterr().out
     assert "tensorflow auc (overall): >= 0.6 passes in the run, >= 0.7 does not pass now" in said
-    assert "new gate: pytorch onnx (overall) >= 1 passes" in said
+    assert "new gate: pytorch onnx (a required form) >= 1 passes" in said
+    assert "pass  pytorch onnx is there and proven" in said
     assert "FAIL  tensorflow auc (overall) is 0.69 at worst, must be >= 0.7" in said
     assert "the challenger would be none; the run's is tensorflow" in said
 
