@@ -138,7 +138,7 @@ class RunSettings(Section):
 
     def _unmet_policy(self) -> Iterable[str]:
         """Rule 3; ONNX is always exported."""
-        for problem in self.policy.problems(self.evaluate.slices, self.train.forms):
+        for problem in self.policy.problems(self.evaluate.model_dump(), self.train.forms):
             yield f"policy.{problem}"
 
     def _statistics_of_parts(self) -> Iterable[str]:

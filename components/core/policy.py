@@ -10,8 +10,8 @@ A policy is a section of the settings or a file of its own. Rules:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -53,8 +53,8 @@ class MetricGate(Section):
     threshold: Number
     at: Share | None = Field(
         default=None,
-        description="precision, recall: the probability from which a model says yes; one that the "
-        "evaluation computes",
+        description="precision, recall: the probability above which a model says yes; one that "
+        "the evaluation computes",
     )
     slice: str = Field(
         default=OVERALL,
@@ -150,8 +150,29 @@ class Policy(Section):
         default=None, description="the weights of a decision matrix, instead of prefer alone"
     )
 
-    def problems(self, slices: Sequence[Sequence[str]], exported: Sequence[str]) -> Iterator[str]:
-        """Yield what the settings cannot meet: slices by these columns, ONNX and these forms."""
+    def problems(self, evaluate: Mapping[str, Any], exported: Sequence[str]) -> Iterator[str]:
+        """Yield what a run with these settings of the evaluation and these forms cannot judge.
+
+        ONNX is always exported. What the settings do not say is left to the stage.
+        """
+        yield from self._slices_not_evaluated(evaluate.get("slices", ()))
+        thresholds, sensitive = evaluate.get("thresholds"), evaluate.get("sensitive")
+        for number, gate in enumerate(self.gates):
+            if gate.at is not None and thresholds is not None and gate.at not in thresholds:
+                yield f"gates.{number}: {gate.at:g} is not among evaluate.thresholds"
+        for number, fair in enumerate(self.fairness_gates):
+            if sensitive is not None and fair.column not in sensitive:
+                said = f"{fair.column} is not among evaluate.sensitive"
+                yield f"fairness_gates.{number}: {said}{nearest(fair.column, sensitive)}"
+        for number, form_gate in enumerate(self.form_gates):
+            if form_gate.form not in ("onnx", *exported):
+                yield f"form_gates.{number}: train.forms leaves {form_gate.form} out"
+        for form in self.forms:
+            if form not in ("onnx", *exported):
+                yield f"forms: train.forms leaves {form} out"
+
+    def _slices_not_evaluated(self, slices: Sequence[Sequence[str]]) -> Iterator[str]:
+        """A slice's key is `column=value`, a cross joins them with commas, in its order."""
         crosses = [",".join(columns) for columns in slices]
         keys = [",".join(f"{re.escape(name)}=.*" for name in columns) for columns in slices]
         known = re.compile("|".join([OVERALL, *keys]))
@@ -159,9 +180,3 @@ class Policy(Section):
             if not known.fullmatch(gate.slice):
                 near = nearest(",".join(_COLUMN.findall(gate.slice)) or gate.slice, crosses)
                 yield f"gates.{number}: slice {gate.slice} is not among evaluate.slices{near}"
-        for number, form_gate in enumerate(self.form_gates):
-            if form_gate.form not in ("onnx", *exported):
-                yield f"form_gates.{number}: train.forms leaves {form_gate.form} out"
-        for form in self.forms:
-            if form not in ("onnx", *exported):
-                yield f"forms: train.forms leaves {form} out"

@@ -81,9 +81,8 @@ def _policy(path: Path, run: RecordedRun) -> Policy:
     """Read the policy; SettingsError for what it names and the run's settings did not measure."""
     policy = load_policy(path)
     settings = read_json(run.folder / SETTINGS_FILE)
-    slices = settings.get("evaluate", {}).get("slices", ())
     exported = settings.get("train", {}).get("forms", ())
-    for problem in policy.problems(slices, exported):
+    for problem in policy.problems(settings.get("evaluate", {}), exported):
         raise SettingsError(f"{problem} of run {run.id}", remedy=f"correct it in {path}")
     return policy
 

@@ -229,3 +229,22 @@ def test_a_fairness_gate_that_no_model_passes_stops_the_run(evaluation, measurem
     with pytest.raises(GateError, match="selection_rate difference by black") as caught:
         decide(policy, Evidence(evaluation, measurements))
     assert caught.value.gates[-1]["interval"] == [pytest.approx(0.25), pytest.approx(0.35)]
+
+
+@pytest.mark.parametrize(
+    ("evaluate", "said"),
+    [
+        ({"thresholds": [0.5], "sensitive": ["black"]}, []),
+        ({}, []),
+        ({"thresholds": [0.4]}, ["gates.0: 0.5 is not among evaluate.thresholds"]),
+        (
+            {"sensitive": ["blackk", "single"]},
+            ["fairness_gates.0: black is not among evaluate.sensitive; did you mean blackk?"],
+        ),
+        ({"sensitive": []}, ["fairness_gates.0: black is not among evaluate.sensitive"]),
+    ],
+)
+def test_what_the_settings_say_that_they_do_not_measure_is_known_before_the_run(evaluate, said):
+    recall = {"metric": "recall", "operator": ">=", "threshold": 0.5, "at": 0.5}
+    policy = _policy(recall, fairness_gates=[_fairness()])
+    assert list(policy.problems(evaluate, [])) == said
