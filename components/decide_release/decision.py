@@ -65,7 +65,7 @@ def _refusal(gates: Gates) -> GateError:
     bad = worst(every)
     return GateError(
         f"no model passes: {sentence(bad)} (the worst of {failed} failed gates)",
-        remedy="improve the model or its data; a gate is changed in policy.gates, by review",
+        remedy="improve the model or its data; a gate is changed in the policy, by review",
         gates=[gate.to_dict() for gate in every],
         expected=f"{bad.metric} {bad.operator} {bad.threshold:g}",
         actual=bad.value,

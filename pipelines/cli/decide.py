@@ -83,7 +83,7 @@ def _policy(path: Path, run: RecordedRun) -> Policy:
     settings = read_json(run.folder / SETTINGS_FILE)
     exported = settings.get("train", {}).get("forms", ())
     for problem in policy.problems(settings.get("evaluate", {}), exported):
-        raise SettingsError(f"{problem} of run {run.id}", remedy=f"correct it in {path}")
+        raise SettingsError(f"run {run.id}: {problem}", remedy=f"correct it in {path}")
     return policy
 
 

@@ -174,7 +174,7 @@ def test_nothing_is_written(run: Path) -> None:
         ({"gates": [{**OWN["gates"][0], "metric": "acu"}]}, "did you mean auc?"),
         ({"gates": [{**OWN["gates"][0], "slice": "orign=*"}]}, "did you mean origin?"),
         ({"gates": [{**OWN["gates"][0], "slice": "origin=XYZ"}]}, "which was not measured"),
-        ({"forms": ["saved_model"]}, "forms: train.forms leaves saved_model out of run"),
+        ({"forms": ["saved_model"]}, "forms: train.forms leaves saved_model out"),
     ],
 )
 def test_a_policy_that_cannot_be_applied_ends_with_2(
