@@ -15,9 +15,9 @@ from components.core.errors import GateError
 from components.core.outcome import Gate
 from components.core.policy import Policy
 from components.decide_release.choice import SERVED, Evidence, by_latency, by_metric, choose
+from components.decide_release.form_gates import PROVEN
 from components.decide_release.gates import (
     CANDIDATES,
-    PROVEN,
     distance,
     judge,
     passes,

@@ -6,11 +6,8 @@ passes no gate, and a margin of 0 over the champion asks for a difference that i
 negative margin says how much worse is still as good). A gate on what was not measured is the
 policy's error, never a pass.
 
-A gate on every slice of a column (`origin=*`) is one gate for each slice that was measured. A gate
-on a form judges the candidates whose framework exports that form, on what was measured of it as it
-is; such a measurement has no interval. A form that the policy requires is required of every
-candidate: evaluate_models measures the forms of a contract alone, and a contract holds no form
-without a proof.
+A gate on every slice of a column (`origin=*`) is one gate for each slice that was measured. Gates
+on forms are in form_gates.py.
 """
 
 from __future__ import annotations
@@ -24,15 +21,14 @@ from components.core.policy import (
     OVERALL,
     ChampionGate,
     FairnessGate,
-    FormGate,
     MetricGate,
     Policy,
 )
 from components.core.words import nearest
+from components.decide_release.form_gates import PROVEN, form_gates, required_forms
 
 CANDIDATES = ("pytorch", "tensorflow")
 CHAMPION = "champion"
-PROVEN = "proven_form"
 Models = Mapping[str, Any]
 
 
@@ -48,8 +44,8 @@ def judge(
         name: (
             *(gate for declared in policy.gates for gate in _metric_gates(declared, models, name)),
             *(_fairness_gate(declared, models[name], name) for declared in policy.fairness_gates),
-            *_form_gates(policy, measurements, name),
-            *_required_forms(policy, measurements, name),
+            *form_gates(policy, measurements, name),
+            *required_forms(policy, measurements, name),
             *_champion_gates(policy.champion_gates, evaluation, name),
         )
         for name in CANDIDATES
@@ -157,56 +153,6 @@ def _fairness_gate(declared: FairnessGate, of_model: Mapping[str, Any], model: s
         n=sum(group["n"] for group in groups["groups"].values()),
         interval=(found["lower"], found["upper"]),
     )
-
-
-def _forms_of(measurements: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    return {name: measurements["models"][name]["forms"] for name in CANDIDATES}
-
-
-def _form_gates(policy: Policy, measurements: Mapping[str, Any], model: str) -> Iterator[Gate]:
-    forms = _forms_of(measurements)
-    for declared in policy.form_gates:
-        having = _having(declared.form, forms)
-        if model in having:
-            yield _form_gate(declared, forms[model][declared.form], model)
-
-
-def _having(form: str, forms: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    having = [name for name in CANDIDATES if form in forms[name]]
-    if not having:
-        raise SettingsError(
-            f"the policy has a gate on form {form}, which no model has",
-            remedy="remove the gate, or export the form: see train.forms",
-            expected=form,
-            actual=sorted({name for found in forms.values() for name in found}),
-        )
-    return having
-
-
-def _form_gate(declared: FormGate, form: Mapping[str, Any], model: str) -> Gate:
-    latencies: dict[str, Any] = {
-        f"{percentile}_ms": value for percentile, value in form["one_row_ms"].items()
-    }
-    return Gate(
-        name=f"{model} {declared.form} {declared.metric}",
-        metric=declared.metric,
-        value=float({**latencies, **form}[declared.metric]),
-        operator=declared.operator,
-        threshold=declared.threshold,
-    )
-
-
-def _required_forms(policy: Policy, measurements: Mapping[str, Any], model: str) -> Iterator[Gate]:
-    """Yield a gate for each form that must be there: 1 where the model has it, else 0."""
-    forms = _forms_of(measurements)
-    for form in policy.forms:
-        yield Gate(
-            name=f"{model} {form}",
-            metric=PROVEN,
-            value=float(model in _having(form, forms)),
-            operator=">=",
-            threshold=1.0,
-        )
 
 
 def _champion_gates(

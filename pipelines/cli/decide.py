@@ -21,7 +21,8 @@ from components.core.outcome import Gate
 from components.core.policy import Policy
 from components.decide_release.choice import Evidence
 from components.decide_release.decision import decide as decide_by
-from components.decide_release.gates import CANDIDATES, PROVEN, judge, sentence, title
+from components.decide_release.form_gates import PROVEN
+from components.decide_release.gates import CANDIDATES, judge, sentence, title
 from pipelines import commands
 from pipelines.cli.output import print_json
 from pipelines.home import Home
