@@ -12,15 +12,16 @@ Rules:
 4. a window's spans are of the source's unit, and two at least where the last is evaluated on or
    drift is judged;
 5. what a search may draw is what the setting itself may be;
-6. the schema, the card and the waivers are files named relative to the settings file or the
-   repository; their contents, never their paths, reach the stages.
+6. the schema, the card, the waivers and the policy, unless it is a section, are files named
+   relative to the settings file or the repository; their contents, never their paths, reach the
+   stages.
 It doesn't look at the data: a column that the schema lists may still be missing there.
 """
 
 from __future__ import annotations
 
 import itertools
-import re
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,13 +43,26 @@ from components.core.data_settings import (
 )
 from components.core.errors import SettingsError
 from components.core.model_settings import ModelFamily
-from components.core.settings import Evaluate, Name, Policy, Registry, Section
+from components.core.policy import Policy
+from components.core.settings import Evaluate, Name, Registry, Section
 from components.core.training_settings import Train
 from components.core.words import nearest
 from pipelines.settings_errors import explain, to_correct
-from pipelines.settings_file import REPOSITORY, apply_overrides, companion, read_yaml
+from pipelines.settings_file import (
+    REPOSITORY,
+    SUFFIXES,
+    apply_overrides,
+    companion,
+    read_yaml,
+)
 
 AnySection = TypeVar("AnySection", bound=Section)
+
+
+def _or_a_file(schema: dict[str, Any]) -> None:
+    """Let the policy be a path in the JSON Schema: the file's content stands in its place."""
+    file = {"type": "string", "description": "path of a policy file (YAML)"}
+    schema["anyOf"] = [{"$ref": schema.pop("$ref")}, file]
 
 
 class RunSettings(Section):
@@ -68,7 +82,7 @@ class RunSettings(Section):
     model: ModelFamily
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
-    policy: Policy
+    policy: Policy = Field(json_schema_extra=_or_a_file)
     registry: Registry
 
     @model_validator(mode="after")
@@ -77,9 +91,8 @@ class RunSettings(Section):
             self._wrong_window,
             self._leaking_columns,
             self._dates_not_kept,
-            self._unknown_gate_slices,
+            self._unmet_policy,
             self._statistics_of_parts,
-            self._forms_not_exported,
             self._unfit_searches,
         ):
             for problem in check():
@@ -123,13 +136,10 @@ class RunSettings(Section):
                 near = nearest(date, self.source.dates)
                 yield f"transform.features.{name}: source.dates does not keep {date}{near}"
 
-    def _unknown_gate_slices(self) -> Iterable[str]:
-        """Rule 3; a slice's key is `column=value`, a cross joins them with commas, in its order."""
-        crosses = [",".join(f"{re.escape(n)}=.*" for n in cross) for cross in self.evaluate.slices]
-        known = re.compile("|".join(["overall", *crosses]))
-        for gate in self.policy.gates:
-            if not known.fullmatch(gate.slice):
-                yield f"policy.gates: slice {gate.slice} is not among evaluate.slices"
+    def _unmet_policy(self) -> Iterable[str]:
+        """Rule 3; ONNX is always exported."""
+        for problem in self.policy.problems(self.evaluate.model_dump(), self.train.forms):
+            yield f"policy.{problem}"
 
     def _statistics_of_parts(self) -> Iterable[str]:
         """Refuse what would be computed from one process's part of a batch."""
@@ -138,12 +148,6 @@ class RunSettings(Section):
                 "model.normalisation: batch would see only one process's part of each batch; "
                 "layer is the same in however many processes"
             )
-
-    def _forms_not_exported(self) -> Iterable[str]:
-        """Rule 3; ONNX is always exported."""
-        for number, gate in enumerate(self.policy.form_gates):
-            if gate.form not in ("onnx", *self.train.forms):
-                yield f"policy.form_gates.{number}: train.forms leaves {gate.form} out"
 
     def _unfit_searches(self) -> Iterable[str]:
         """Rule 5; whether values of several settings go together, the trial will say."""
@@ -173,6 +177,7 @@ def _unfit(settings: Section, name: str, value: Any, *, together: bool) -> str |
 SCHEMA_FILES: Mapping[Path, type[Section]] = {
     REPOSITORY / "schemas" / "settings.schema.json": RunSettings,
     REPOSITORY / "schemas" / "data_card.schema.json": DataCard,
+    REPOSITORY / "schemas" / "policy.schema.json": Policy,
 }
 
 
@@ -206,13 +211,41 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> LoadedSettings:
 
     Raises SettingsError for anything that cannot be used, naming the key or the file.
     """
-    settings = parse_settings(read_yaml(path), str(path), overrides)
+    settings = read_settings(path, overrides)
     return LoadedSettings(
         settings=settings,
         card=load_card(path, settings),
         schema=_schema_text(companion(path, settings.schema_file, "schema"), settings),
         waivers=tuple(_waiver(path, name) for name in settings.waivers),
     )
+
+
+def read_settings(path: Path, overrides: Sequence[str] = ()) -> RunSettings:
+    """Read a settings file and the policy file that it or an override names, and check them."""
+    values = read_yaml(path)
+    if isinstance(name := values.get("policy"), str):
+        values["policy"] = _policy_values(path, name)
+    return parse_settings(values, str(path), [_with_policy(path, item) for item in overrides])
+
+
+def _with_policy(settings_file: Path, override: str) -> str:
+    """Return an override; one of the policy by a file's name has the file's content instead."""
+    key, _, value = override.partition("=")
+    if key != "policy" or Path(value).suffix not in SUFFIXES:
+        return override
+    return f"policy={json.dumps(_policy_values(settings_file, value))}"
+
+
+def _policy_values(settings_file: Path, name: str) -> dict[str, Any]:
+    """Return what a policy file says; SettingsError, to be corrected there, where it is wrong."""
+    file = companion(settings_file, name, "policy")
+    load_policy(file)
+    return read_yaml(file)
+
+
+def load_policy(path: Path) -> Policy:
+    """Read a policy file; SettingsError for what no policy can say."""
+    return _parse(Policy, read_yaml(path), str(path))
 
 
 def _waiver(settings_file: Path, name: str) -> str:

@@ -1,7 +1,8 @@
 """The sections of a run's settings, each a frozen value that refuses unknown keys.
 
-Here are the types that all share and the sections of a release; those of models are in
-model_settings.py, of training in training_settings.py, of the data in data_settings/.
+Here are the types that all share and the sections of evaluation and registry; the policy is in
+policy.py, those of models are in model_settings.py, of training in training_settings.py, of the
+data in data_settings/.
 
 A section is what one or more stages depend on; the DAG hands each stage only its own sections, so
 a change of one section repeats only the stages that read it. The file as a whole is RunSettings in
@@ -84,45 +85,6 @@ class Evaluate(Section):
         default=1024, description="rows of a batch when timing, rows per second among it"
     )
     latency_runs: Integer = Field(default=200, ge=10, description="single rows that are timed")
-
-
-Comparison = Literal[">=", "<="]
-
-
-class MetricGate(Section):
-    """A gate on one metric of one model: the interval's worse bound against a threshold."""
-
-    metric: Literal["auc", "log_loss", "calibration_error", "accuracy"]
-    operator: Comparison
-    threshold: Number
-    slice: str = Field(default="overall", description="a slice's key, such as origin=JFK")
-
-
-class FormGate(Section):
-    """A gate on what was measured of a form; it judges the models that have such a form."""
-
-    form: FormName = "onnx"
-    metric: Literal["p50_ms", "p95_ms", "p99_ms", "rows_per_second", "size_bytes", "load_ms"] = (
-        Field(description="p50_ms, p95_ms and p99_ms are of one row, rows_per_second of a batch")
-    )
-    operator: Comparison
-    threshold: Number
-
-
-class Policy(Section):
-    """What a model must meet to be registered, and what decides between two that do."""
-
-    gates: tuple[MetricGate, ...] = Field(min_length=1)
-    form_gates: tuple[FormGate, ...] = Field(
-        default=(), description="gates on the speed, size and loading time of a form"
-    )
-    champion_auc_margin: Number = Field(
-        default=0.0,
-        description="what the candidate's AUC minus the champion's, if there is one, must reach "
-        "with the lower bound of its interval: 0 demands a significantly better candidate, a "
-        "negative margin says how much worse is still as good",
-    )
-    prefer: Literal["auc", "log_loss", "latency"] = "auc"
 
 
 class Registry(Section):

@@ -45,14 +45,18 @@ class Evidence:
         """Return the median latency of one row in milliseconds, by the form that is served."""
         return float(self.forms(model)[SERVED]["one_row_ms"]["p50"])
 
+    def size_bytes(self, model: str) -> float:
+        """Return the size of the form that is served."""
+        return float(self.forms(model)[SERVED]["size_bytes"])
+
     def forms(self, model: str) -> Mapping[str, Any]:
         """Return what was measured of each of a model's forms, by name."""
         found: Mapping[str, Any] = self.measurements["models"][model]["forms"]
         return found
 
-    def difference(self, metric: str) -> Mapping[str, float]:
-        """Return the paired difference, first minus second."""
-        found: Mapping[str, float] = self.evaluation["comparison"][f"{metric}_difference"]
+    def difference(self, metric: str) -> Mapping[str, float] | None:
+        """Return the paired difference, first minus second; None where there is none."""
+        found: Mapping[str, float] | None = self.evaluation["comparison"][f"{metric}_difference"]
         return found
 
 
@@ -73,6 +77,8 @@ def choose(prefer: str, evidence: Evidence) -> tuple[str, list[str]]:
 def by_metric(metric: str, evidence: Evidence) -> Choice:
     """Apply rule 1."""
     found = evidence.difference(metric)
+    if found is None:
+        return Choice(None, f"{UNITS[metric]} is not defined on these rows: a tie.")
     lower, upper = found["lower"], found["upper"]
     interval = f"{found['value']:+.4f} ({lower:+.4f} to {upper:+.4f})"
     what = f"{UNITS[metric]} of {FIRST} minus {SECOND} is {interval}"

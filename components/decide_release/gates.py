@@ -6,129 +6,183 @@ passes no gate, and a margin of 0 over the champion asks for a difference that i
 negative margin says how much worse is still as good). A gate on what was not measured is the
 policy's error, never a pass.
 
-A gate on a form judges the candidates whose framework exports that form, on what was measured of
-it as it is; such a measurement has no interval.
+A gate on every slice of a column (`origin=*`) is one gate for each slice that was measured. Gates
+on forms are in form_gates.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from components.core.errors import DataError, SettingsError
 from components.core.outcome import Gate
-from components.core.settings import FormGate, MetricGate, Policy
+from components.core.policy import (
+    OVERALL,
+    ChampionGate,
+    FairnessGate,
+    MetricGate,
+    Policy,
+)
+from components.core.words import nearest
+from components.decide_release.form_gates import PROVEN, form_gates, required_forms
 
 CANDIDATES = ("pytorch", "tensorflow")
 CHAMPION = "champion"
-CHAMPION_METRIC = "auc_over_champion"
+Models = Mapping[str, Any]
 
 
 def judge(
     policy: Policy, evaluation: Mapping[str, Any], measurements: Mapping[str, Any]
 ) -> dict[str, tuple[Gate, ...]]:
-    """Return each candidate's gates, in the policy's order, the champion's margin last.
+    """Return each candidate's gates, in the policy's order, those on the champion last.
 
-    Raises SettingsError for a slice, a metric or a form that was not measured.
+    Raises SettingsError for a slice, a metric, a group or a form that was not measured.
     """
+    models = evaluation["models"]
     return {
         name: (
-            *_metric_gates(policy, evaluation, name),
-            *_form_gates(policy, measurements, name),
-            *_champion_gates(policy, evaluation, name),
+            *(gate for declared in policy.gates for gate in _metric_gates(declared, models, name)),
+            *(_fairness_gate(declared, models[name], name) for declared in policy.fairness_gates),
+            *form_gates(policy, measurements, name),
+            *required_forms(policy, measurements, name),
+            *_champion_gates(policy.champion_gates, evaluation, name),
         )
         for name in CANDIDATES
     }
 
 
-def _metric_gates(policy: Policy, evaluation: Mapping[str, Any], model: str) -> list[Gate]:
-    return [_gate(declared, evaluation["models"], model) for declared in policy.gates]
+def _metric_gates(declared: MetricGate, models: Models, model: str) -> Iterator[Gate]:
+    slices = models[model]["slices"]
+    keys = [key for key in slices if declared.matches(key)]
+    if not keys:
+        raise SettingsError(
+            f"the policy has a gate on slice {declared.slice}, which was not measured",
+            remedy="name a slice that evaluate.slices gives and that has enough rows",
+            expected=declared.slice,
+            actual=sorted(slices),
+        )
+    for key in keys:
+        yield _metric_gate(declared, models, model, key)
 
 
-def _gate(declared: MetricGate, models: Mapping[str, Any], model: str) -> Gate:
-    found = measured(models, model, declared.metric, declared.slice)
-    champion = models.get(CHAMPION, {}).get("slices", {}).get(declared.slice, {})
-    baseline = champion.get(declared.metric) or {}
+def _metric_gate(declared: MetricGate, models: Models, model: str, key: str) -> Gate:
+    of_slice = models[model]["slices"][key]
+    found = _defined(measured(declared, of_slice), f"{_named(declared)} of slice {key}")
+    champion = models.get(CHAMPION, {}).get("slices", {}).get(key)
+    baseline = measured(declared, champion) if champion else None
     return Gate(
-        name=f"{model} {declared.metric}",
+        name=f"{model} {_named(declared)}",
         metric=declared.metric,
-        value=found["lower"] if declared.operator == ">=" else found["upper"],
+        value=_worse(found, declared.operator),
         operator=declared.operator,
         threshold=declared.threshold,
-        slice=declared.slice,
-        n=models[model]["slices"][declared.slice]["n"],
+        slice=key,
+        n=of_slice["n"],
         interval=(found["lower"], found["upper"]),
-        baseline=baseline.get("value"),
+        baseline=baseline["value"] if baseline else None,
     )
 
 
-def measured(models: Mapping[str, Any], model: str, metric: str, key: str) -> Mapping[str, Any]:
-    """Return a metric of a model on a slice; SettingsError where it was not measured."""
-    slices = models[model]["slices"]
-    if key not in slices:
+def _named(declared: MetricGate) -> str:
+    return declared.metric if declared.at is None else f"{declared.metric}@{declared.at:g}"
+
+
+def measured(declared: MetricGate, of_slice: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the gate's metric on a slice, None where it is not defined there.
+
+    Raises SettingsError where the evaluation does not have it.
+    """
+    if declared.at is None:
+        return _entry(of_slice, declared.metric, "the evaluation", "metric")
+    at = {entry["threshold"]: entry for entry in of_slice.get("thresholds", ())}
+    if declared.at not in at:
         raise SettingsError(
-            f"the policy has a gate on slice {key}, which was not measured",
-            remedy="name a slice that evaluate.slices gives and that has enough rows",
-            expected=key,
-            actual=sorted(slices),
+            f"the policy has a gate on {declared.metric} at {declared.at:g}, which the evaluation "
+            "did not compute",
+            remedy="name a threshold that the evaluation computes, or evaluate again with it",
+            expected=declared.at,
+            actual=sorted(at),
         )
-    found: Mapping[str, Any] | None = slices[key][metric]
+    return _entry(at[declared.at], declared.metric, f"threshold {declared.at:g}", "metric")
+
+
+def _entry(values: Mapping[str, Any], name: str, place: str, noun: str) -> Mapping[str, Any] | None:
+    """Return a measured part, or None; SettingsError where an evaluation does not have the key."""
+    if name not in values:
+        raise SettingsError(
+            f"the policy has a gate on {noun} {name}, which {place} does not have"
+            f"{nearest(name, values)}",
+            remedy="evaluate again with settings that measure it, or remove the gate",
+            expected=name,
+            actual=sorted(values),
+        )
+    found: Mapping[str, Any] | None = values[name]
+    return found
+
+
+def _defined(found: Mapping[str, Any] | None, what: str) -> Mapping[str, Any]:
     if found is None:
         raise SettingsError(
-            f"the policy has a gate on {metric} of slice {key}, where it is not defined",
+            f"the policy has a gate on {what}, where it is not defined",
             remedy="remove the gate, or choose a slice with both outcomes",
         )
     return found
 
 
-def _form_gates(policy: Policy, measurements: Mapping[str, Any], model: str) -> list[Gate]:
-    measured_forms = {name: measurements["models"][name]["forms"] for name in CANDIDATES}
-    gates = []
-    for declared in policy.form_gates:
-        having = [name for name in CANDIDATES if declared.form in measured_forms[name]]
-        if not having:
-            raise SettingsError(
-                f"the policy has a gate on form {declared.form}, which no model has",
-                remedy="remove the gate, or export the form: see train.forms",
-                expected=declared.form,
-                actual=sorted({form for forms in measured_forms.values() for form in forms}),
-            )
-        if model in having:
-            gates.append(_form_gate(declared, measured_forms[model][declared.form], model))
-    return gates
+def _worse(found: Mapping[str, Any], operator: str) -> float:
+    return float(found["lower"] if operator == ">=" else found["upper"])
 
 
-def _form_gate(declared: FormGate, form: Mapping[str, Any], model: str) -> Gate:
-    latencies: dict[str, Any] = {
-        f"{percentile}_ms": value for percentile, value in form["one_row_ms"].items()
-    }
+def _fairness_gate(declared: FairnessGate, of_model: Mapping[str, Any], model: str) -> Gate:
+    """Return the gate on how far apart a column's groups are; n counts the rows of its groups."""
+    columns = of_model.get("fairness", {})
+    groups = _entry(columns, declared.column, "the evaluation", "the groups of") or {}
+    kind = {"difference": "differences", "ratio": "ratios"}[declared.compare]
+    name = f"{declared.metric} {declared.compare}"
+    found = _defined(
+        _entry(groups.get(kind, {}), declared.metric, f"column {declared.column}", "metric"),
+        f"the {name} of {declared.column}",
+    )
     return Gate(
-        name=f"{model} {declared.form} {declared.metric}",
-        metric=declared.metric,
-        value=float({**latencies, **form}[declared.metric]),
+        name=f"{model} {name} by {declared.column}",
+        metric=f"{declared.metric}_{declared.compare}",
+        value=_worse(found, declared.operator),
         operator=declared.operator,
         threshold=declared.threshold,
+        n=sum(group["n"] for group in groups["groups"].values()),
+        interval=(found["lower"], found["upper"]),
     )
 
 
-def _champion_gates(policy: Policy, evaluation: Mapping[str, Any], model: str) -> list[Gate]:
-    """Return the margin over the champion on all rows, if there is a champion."""
+def _champion_gates(
+    declared: Iterable[ChampionGate], evaluation: Mapping[str, Any], model: str
+) -> list[Gate]:
+    """Return the gates on the difference to the champion on all rows, if there is a champion."""
     if CHAMPION not in evaluation["models"]:
         return []
-    difference = evaluation["comparison"][CHAMPION][model]["auc_difference"]
-    overall = evaluation["models"][CHAMPION]["slices"]["overall"]
-    return [
-        Gate(
-            name=f"{model} {CHAMPION_METRIC}",
-            metric=CHAMPION_METRIC,
-            value=difference["lower"],
-            operator=">=",
-            threshold=policy.champion_auc_margin,
-            n=overall["n"],
-            interval=(difference["lower"], difference["upper"]),
-            baseline=overall["auc"]["value"],
-        )
-    ]
+    return [_champion_gate(gate, evaluation, model) for gate in declared]
+
+
+def _champion_gate(declared: ChampionGate, evaluation: Mapping[str, Any], model: str) -> Gate:
+    """Return one gate; of the log loss less is better, so its margin is below zero there."""
+    metric, more = declared.metric, declared.metric == "auc"
+    difference = _defined(
+        evaluation["comparison"][CHAMPION][model][f"{metric}_difference"],
+        f"the difference of {metric} to the champion",
+    )
+    overall = evaluation["models"][CHAMPION]["slices"][OVERALL]
+    operator = ">=" if more else "<="
+    return Gate(
+        name=f"{model} {metric}_over_{CHAMPION}",
+        metric=f"{metric}_over_{CHAMPION}",
+        value=_worse(difference, operator),
+        operator=operator,
+        threshold=declared.margin if more else 0.0 - declared.margin,
+        n=overall["n"],
+        interval=(difference["lower"], difference["upper"]),
+        baseline=overall[metric]["value"],
+    )
 
 
 def passes(gates: Sequence[Gate]) -> bool:
@@ -151,6 +205,8 @@ def distance(gate: Gate) -> float:
 
 def sentence(gate: Gate) -> str:
     """Say what a failed gate measured, in words: name, slice, value, operator, threshold."""
+    if gate.metric == PROVEN:
+        return f"{gate.name} is missing, and the policy requires that form"
     found = f"{gate.value:.4g} at worst" if gate.interval else f"{gate.value:.4g}"
     return f"{title(gate)} is {found}, must be {gate.operator} {gate.threshold:g}"
 

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from components.core.artifacts import read_json, tree_digest, write_json
 from components.core.outcome import Outcome
-from components.core.settings import Policy, Section
+from components.core.policy import Policy
+from components.core.settings import Section
 from components.decide_release.choice import Evidence
 from components.decide_release.decision import decide
 from components.decide_release.gates import CANDIDATES
+from components.decide_release.tfma_validation import write_validation
 
 
 class DecideSettings(Section):
@@ -27,7 +29,8 @@ def decide_release(
 ) -> Outcome:
     """Write decision.json; raise GateError where no candidate passes every gate.
 
-    The decision names the evaluation that it was made from, and the bundles, by digest.
+    The decision names the evaluation that it was made from, and the bundles, by digest. Beside it
+    each model's gates are TFMA's validation result, in a folder of the model's name.
     """
     evidence = Evidence(
         read_json(evaluation / "evaluation.json"), read_json(measurements / "measurements.json")
@@ -37,6 +40,8 @@ def decide_release(
     decided["evaluation_sha256"] = tree_digest(evaluation)
     decided["bundles"] = {model: models[model]["bundle_sha256"] for model in CANDIDATES}
     write_json(decision / "decision.json", decided)
+    for model in CANDIDATES:
+        write_validation(decision / model, model, gates[model])
     return Outcome(
         facts={key: decided[key] for key in ("go", "winner", "challenger", "prefer", "reasons")},
         gates=tuple(gate for model in CANDIDATES for gate in gates[model]),

@@ -15,23 +15,20 @@ Rules:
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Sequence
 
-import google_crc32c
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.core.data_settings import Table
 from components.core.errors import DataError
+from components.core.tfrecord_frame import FOOTER, HEADER, masked
 from components.reading.columns import require_text_column
 from components.reading.files import UNREADABLE, File
 from components.reading.origins import Origin
 from components.reading.text import damaged, open_text, require_packed
 
-_HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
-_MASK_DELTA = 0xA282EAD8
 _FEATURES = 0x0A  # the tag of a message's first field with a length: Example.features
 _RECORDS, _BYTES = 8192, 8 * 2**20  # of one batch, whichever comes first
 _LONGEST = 2**30
@@ -163,27 +160,22 @@ def _records(file: File) -> Iterator[bytes]:
     number = 1
     try:
         with open_text(file) as unbuffered, pa.BufferedInputStream(unbuffered, _BUFFER) as stream:
-            while header := stream.read(_HEADER.size):
-                if len(header) < _HEADER.size:
+            while header := stream.read(HEADER.size):
+                if len(header) < HEADER.size:
                     raise _broken(file, number)
-                length, checksum = _HEADER.unpack(header)
-                if _masked(header[:8]) != checksum or length > _LONGEST:
+                length, checksum = HEADER.unpack(header)
+                if masked(header[:8]) != checksum or length > _LONGEST:
                     raise _broken(file, number)
-                data = stream.read(length + _FOOTER.size)
-                if len(data) < length + _FOOTER.size:
+                data = stream.read(length + FOOTER.size)
+                if len(data) < length + FOOTER.size:
                     raise _broken(file, number)
                 record = data[:length]
-                if _masked(record) != _FOOTER.unpack(data[length:])[0]:
+                if masked(record) != FOOTER.unpack(data[length:])[0]:
                     raise _broken(file, number)
                 yield record
                 number += 1
     except UNREADABLE as error:
         raise damaged(file) from error
-
-
-def _masked(data: bytes) -> int:
-    checksum = int(google_crc32c.value(data))
-    return (((checksum >> 15) | (checksum << 17)) + _MASK_DELTA) & 0xFFFFFFFF
 
 
 def _broken(file: File, number: int) -> DataError:

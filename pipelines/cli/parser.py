@@ -10,6 +10,7 @@ import argparse
 from typing import Any, NoReturn
 
 from components.core.errors import WrongUsage
+from pipelines.cli.decide_parser import add_decide
 from pipelines.cli.models_parser import add_models
 from pipelines.cli.schema_parser import add_schema
 from pipelines.cli.waive_parser import add_waive
@@ -62,6 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_runs(commands)
     _add_report(commands)
     _add_export(commands)
+    add_decide(commands, _add, RUN_HELP)
     add_models(commands, _add)
     add_schema(commands, _add, NAME_HELP)
     add_waive(commands, _add, NAME_HELP)

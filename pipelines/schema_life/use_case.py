@@ -11,12 +11,11 @@ from pathlib import Path
 
 from components.core.data_settings import ONLY_SPAN, DataCard
 from components.core.errors import SettingsError
-from pipelines.settings import RunSettings, load_card, parse_settings
+from pipelines.settings import RunSettings, load_card, read_settings
 from pipelines.settings_file import (
     REPOSITORY,
     companion_places,
     find_settings,
-    read_yaml,
     window_overrides,
 )
 
@@ -43,7 +42,7 @@ def find_use_case(name: str, window: str | None, overrides: Sequence[str] = ()) 
     """Return the use case that a name, a settings file or its folder stands for."""
     path = find_settings(name)
     changed = [*overrides, *(window_overrides(window) if window else ())]
-    settings = parse_settings(read_yaml(path), str(path), changed)
+    settings = read_settings(path, changed)
     return UseCase(
         settings=settings,
         card=load_card(path, settings),

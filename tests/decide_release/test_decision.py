@@ -7,7 +7,7 @@ from made_evaluations import around, model
 
 from components.core.canonical import canonical_json
 from components.core.errors import GateError, SettingsError
-from components.core.settings import Policy
+from components.core.policy import Policy
 from components.decide_release.choice import Evidence
 from components.decide_release.decision import decide
 from components.decide_release.gates import judge, worst
@@ -66,7 +66,9 @@ def _with_champion(evaluation, pytorch, tensorflow):
 )
 def test_the_margin_over_the_champion_is_on_the_lower_bound(evaluation, difference, margin, passed):
     _with_champion(evaluation, difference, difference)
-    gates = judge(_policy(AUC_070, champion_auc_margin=margin), evaluation, MEASURED)["pytorch"]
+    gates = judge(_policy(AUC_070, champion_gates=[{"margin": margin}]), evaluation, MEASURED)[
+        "pytorch"
+    ]
     assert gates[0].baseline == 0.74
     assert gates[-1].metric == "auc_over_champion"
     assert gates[-1].value == pytest.approx(difference - 0.002)
@@ -76,7 +78,12 @@ def test_the_margin_over_the_champion_is_on_the_lower_bound(evaluation, differen
 
 def test_without_a_champion_there_is_no_margin_gate(evaluation):
     assert (
-        len(judge(_policy(AUC_070, champion_auc_margin=0.5), evaluation, MEASURED)["pytorch"]) == 1
+        len(
+            judge(_policy(AUC_070, champion_gates=[{"margin": 0.5}]), evaluation, MEASURED)[
+                "pytorch"
+            ]
+        )
+        == 1
     )
 
 
@@ -182,12 +189,18 @@ def test_criteria_hold_both_models_and_mark_ties(evaluation, measurements):
         "one_row_ms": "tensorflow",
         "rows_per_second": "tensorflow",
         "size_bytes": None,
+        "forms": "tensorflow",
     }
     assert decided["criteria"][4] == {
         "name": "one_row_ms",
         "pytorch": 0.1,
         "tensorflow": 0.05,
         "better": "tensorflow",
+        "source": {
+            "artifact": "measurements",
+            "file": "measurements.json",
+            "path": "models/{model}/forms/onnx/one_row_ms/p50",
+        },
     }
 
 

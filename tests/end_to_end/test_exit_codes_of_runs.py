@@ -53,7 +53,7 @@ def use_case(tmp_path, monkeypatch):
 
     def write(changed):
         for section, keys in changed.items():
-            whole = section in ("transform", "model")
+            whole = section in ("transform", "model", "policy")
             values[section] = keys if whole else values[section] | keys
         (folder / "settings.yaml").write_text(yaml.safe_dump(values))
         return folder

@@ -92,6 +92,8 @@ def test_what_the_schema_rules_out_is_refused_by_key(
         features(old={"kind": "zscore"}),
         gate("origin=JFK,distance=9000", ["origin", "distance"]),
         gate("dest=ATL", ["dest"]),
+        gate("origin=*", ["origin"]),
+        gate("origin=JFK,month=*", ["origin", "month"]),
         gate("pair=b", ["pair"]),
         gate("month=-3", ["month"]),
         gate("open=x", ["open"]),

@@ -34,6 +34,7 @@ COMMANDS = [
     ["audit", "trace"],
     ["waive"],
     ["export-features"],
+    ["decide"],
     ["models", "inspect"],
     ["models", "predict"],
     ["schema", "infer"],

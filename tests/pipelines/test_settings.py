@@ -188,8 +188,8 @@ def test_settings_that_must_go_together_are_told_apart_where_one_of_them_is_sear
 def test_a_list_with_a_wrong_element_is_not_called_too_short(values: dict[str, Any]) -> None:
     values["policy"]["gates"][0]["metric"] = "acu"
     assert refusal(values) == (
-        "policy.gates.0.metric: expected auc, log_loss, calibration_error or accuracy; "
-        "did you mean auc? (it is 'acu')"
+        "policy.gates.0.metric: expected auc, pr_auc, log_loss, brier, accuracy, calibration, "
+        "calibration_error, precision or recall; did you mean auc? (it is 'acu')"
     )
 
 
@@ -382,7 +382,7 @@ def test_a_window_of_days_crosses_months_and_leap_years(values: dict[str, Any]) 
 
 def test_a_gate_on_a_slice_that_is_not_computed_is_refused(values: dict[str, Any]) -> None:
     values["policy"]["gates"][0]["slice"] = "carrier=UA"
-    assert refusal(values) == "policy.gates: slice carrier=UA is not among evaluate.slices"
+    assert refusal(values) == "policy.gates.0: slice carrier=UA is not among evaluate.slices"
 
 
 def test_a_gate_on_a_computed_slice_is_accepted(values: dict[str, Any]) -> None:
@@ -577,7 +577,7 @@ def test_settings_are_found_by_path_and_by_folder(
 
 def test_every_example_loads_and_meets_the_committed_schema() -> None:
     assert "flights" in example_names()
-    schema, card = (json.loads(path.read_text()) for path in SCHEMA_FILES)
+    schema, card, _ = (json.loads(path.read_text()) for path in SCHEMA_FILES)
     for name in example_names():
         path = find_settings(name)
         jsonschema.validate(read_yaml(path), schema)
@@ -592,8 +592,8 @@ def test_the_committed_schemas_are_current(path: Path) -> None:
 
 
 def test_the_schema_says_what_a_margin_of_0_over_the_champion_demands() -> None:
-    policy = json.loads(SETTINGS_SCHEMA.read_text())["$defs"]["Policy"]["properties"]
-    assert "0 demands a significantly better" in policy["champion_auc_margin"]["description"]
+    gate = json.loads(SETTINGS_SCHEMA.read_text())["$defs"]["ChampionGate"]["properties"]
+    assert "0 demands a significantly better" in gate["margin"]["description"]
 
 
 def test_the_committed_schema_refuses_an_unknown_key(values: dict[str, Any]) -> None:

@@ -1,0 +1,182 @@
+"""The policy: what a model must meet to be released, and what decides between two that do.
+
+A policy is a section of the settings or a file of its own. Rules:
+1. a gate on a metric compares the bound of its interval that is worse for the model;
+2. what a gate names must be measured: a slice by evaluate.slices, a form by train.forms. What only
+   the data can tell (a slice with too few rows) is found by the stage, and is never a pass;
+3. without weights the preferred criterion decides; weights, where given, decide by their sum.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from components.core.settings import (
+    FormName,
+    Name,
+    Number,
+    Section,
+    Share,
+    no_truth,
+)
+from components.core.words import nearest
+
+Comparison = Literal[">=", "<="]
+NotNegative = Annotated[float, Field(ge=0), BeforeValidator(no_truth)]
+AT_THRESHOLD = ("precision", "recall")
+OVERALL = "overall"
+EVERY = "*"
+_NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
+_COLUMN = re.compile(rf"(?:^|,)({_NAME})=")
+
+
+def key_parts(key: str) -> list[tuple[str, str]]:
+    """Return the columns of a slice's key with their values, in its order; none for all rows."""
+    if key == OVERALL:
+        return []
+    parts = re.split(rf",(?={_NAME}=)", key)
+    return [(name, value) for name, _, value in (part.partition("=") for part in parts)]
+
+
+class MetricGate(Section):
+    """A gate on one metric of one model: the interval's worse bound against a threshold."""
+
+    metric: Literal[
+        "auc", "pr_auc", "log_loss", "brier", "accuracy", "calibration", "calibration_error",
+        "precision", "recall",
+    ]  # fmt: skip
+    operator: Comparison
+    threshold: Number
+    at: Share | None = Field(
+        default=None,
+        description="precision, recall: the probability above which a model says yes; one that "
+        "the evaluation computes",
+    )
+    slice: str = Field(
+        default=OVERALL,
+        description="a slice's key, such as origin=JFK; origin=* is every slice of that column",
+    )
+
+    @model_validator(mode="after")
+    def _threshold_where_needed(self) -> MetricGate:
+        if (self.metric in AT_THRESHOLD) is (self.at is None):
+            needed = "needs at, such as at: 0.5" if self.at is None else "has no use for at"
+            raise ValueError(f"{self.metric} {needed}")
+        return self
+
+    def matches(self, key: str) -> bool:
+        """Say whether a slice is one that this gate judges; `*` takes no further column in."""
+        if EVERY not in self.slice:
+            return key == self.slice
+        value = rf"=(?:(?!,{_NAME}=).)*"
+        pattern = re.sub(r"=\\\*(?=,|$)", lambda _: value, re.escape(self.slice))
+        return re.fullmatch(pattern, key) is not None
+
+
+class ChampionGate(Section):
+    """A gate on the paired difference to the champion; without a champion there is none."""
+
+    metric: Literal["auc", "log_loss"] = "auc"
+    margin: Number = Field(
+        default=0.0,
+        description="how much better than the champion a candidate must be, by the worse bound of "
+        "the interval of the difference: 0 demands a significantly better candidate, a negative "
+        "margin says how much worse is still as good",
+    )
+
+
+class FairnessGate(Section):
+    """A gate on how far apart the groups of a sensitive column are, by the worse bound."""
+
+    column: Name = Field(description="a column that the evaluation compares the groups of")
+    metric: Literal["selection_rate", "true_positive_rate", "false_positive_rate", "calibration"]
+    compare: Literal["difference", "ratio"] = Field(
+        description="difference: largest minus smallest; ratio: smallest by largest"
+    )
+    operator: Comparison
+    threshold: Number
+
+
+class FormGate(Section):
+    """A gate on what was measured of a form; it judges the models that have such a form."""
+
+    form: FormName = "onnx"
+    metric: Literal["p50_ms", "p95_ms", "p99_ms", "rows_per_second", "size_bytes", "load_ms"] = (
+        Field(description="p50_ms, p95_ms and p99_ms are of one row, rows_per_second of a batch")
+    )
+    operator: Comparison
+    threshold: Number
+
+
+class Weights(Section):
+    """What counts how much between models that pass; only their proportions matter."""
+
+    quality: NotNegative = Field(
+        default=0.0, description="the log loss where it is preferred, else the AUC"
+    )
+    latency: NotNegative = Field(default=0.0, description="median of one row, by ONNX")
+    size: NotNegative = Field(default=0.0, description="bytes of the ONNX form")
+    portability: NotNegative = Field(default=0.0, description="how many proven forms there are")
+
+    @model_validator(mode="after")
+    def _something_counts(self) -> Weights:
+        if not any(self.model_dump().values()):
+            raise ValueError("one weight at least must be more than 0")
+        return self
+
+
+class Policy(Section):
+    """What a model must meet to be registered, and what decides between two that do."""
+
+    gates: tuple[MetricGate, ...] = Field(min_length=1)
+    champion_gates: tuple[ChampionGate, ...] = Field(
+        default=(ChampionGate(),), description="gates on the difference to the champion"
+    )
+    fairness_gates: tuple[FairnessGate, ...] = Field(
+        default=(), description="gates on differences between groups of people"
+    )
+    form_gates: tuple[FormGate, ...] = Field(
+        default=(), description="gates on the speed, size and loading time of a form"
+    )
+    forms: tuple[FormName, ...] = Field(
+        default=(), description="forms that a released model must have, each proven"
+    )
+    prefer: Literal["auc", "log_loss", "latency"] = "auc"
+    weights: Weights | None = Field(
+        default=None, description="the weights of a decision matrix, instead of prefer alone"
+    )
+
+    def problems(self, evaluate: Mapping[str, Any], exported: Sequence[str]) -> Iterator[str]:
+        """Yield what a run with these settings of the evaluation and these forms cannot judge.
+
+        ONNX is always exported. What the settings do not say is left to the stage.
+        """
+        yield from self._slices_not_evaluated(evaluate.get("slices", ()))
+        thresholds, sensitive = evaluate.get("thresholds"), evaluate.get("sensitive")
+        for number, gate in enumerate(self.gates):
+            if gate.at is not None and thresholds is not None and gate.at not in thresholds:
+                yield f"gates.{number}: {gate.at:g} is not among evaluate.thresholds"
+        for number, fair in enumerate(self.fairness_gates):
+            if sensitive is not None and fair.column not in sensitive:
+                said = f"{fair.column} is not among evaluate.sensitive"
+                yield f"fairness_gates.{number}: {said}{nearest(fair.column, sensitive)}"
+        for number, form_gate in enumerate(self.form_gates):
+            if form_gate.form not in ("onnx", *exported):
+                yield f"form_gates.{number}: train.forms leaves {form_gate.form} out"
+        for form in self.forms:
+            if form not in ("onnx", *exported):
+                yield f"forms: train.forms leaves {form} out"
+
+    def _slices_not_evaluated(self, slices: Sequence[Sequence[str]]) -> Iterator[str]:
+        """A slice's key is `column=value`, a cross joins them with commas, in its order."""
+        crosses = [",".join(columns) for columns in slices]
+        keys = [",".join(f"{re.escape(name)}=.*" for name in columns) for columns in slices]
+        known = re.compile("|".join([OVERALL, *keys]))
+        for number, gate in enumerate(self.gates):
+            if not known.fullmatch(gate.slice):
+                near = nearest(",".join(_COLUMN.findall(gate.slice)) or gate.slice, crosses)
+                yield f"gates.{number}: slice {gate.slice} is not among evaluate.slices{near}"

@@ -1,0 +1,66 @@
+"""Gates on the forms of a model: what was measured of each, and which must be there.
+
+Rules: a gate on a form judges the models whose framework exports that form, on what was measured of
+it as it is; such a measurement has no interval. A form that the policy requires is required of
+every model: evaluate_models measures the forms of a contract alone, and a contract holds no form
+without a proof. A form that no model has is the policy's error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from components.core.errors import SettingsError
+from components.core.outcome import Gate
+from components.core.policy import FormGate, Policy
+
+PROVEN = "proven_form"
+Measurements = Mapping[str, Any]
+
+
+def form_gates(policy: Policy, measurements: Measurements, model: str) -> Iterator[Gate]:
+    """Yield the gates on the speed, size and loading time of a model's forms."""
+    for declared in policy.form_gates:
+        having = _having(declared.form, measurements)
+        if model in having:
+            yield _form_gate(declared, having[model], model)
+
+
+def required_forms(policy: Policy, measurements: Measurements, model: str) -> Iterator[Gate]:
+    """Yield a gate for each form that must be there: 1 where the model has it, else 0."""
+    for form in policy.forms:
+        yield Gate(
+            name=f"{model} {form}",
+            metric=PROVEN,
+            value=float(model in _having(form, measurements)),
+            operator=">=",
+            threshold=1.0,
+        )
+
+
+def _having(form: str, measurements: Measurements) -> dict[str, Mapping[str, Any]]:
+    """Return what was measured of a form, by the models that have it; one at least."""
+    forms = {name: found["forms"] for name, found in measurements["models"].items()}
+    having = {name: found[form] for name, found in forms.items() if form in found}
+    if not having:
+        raise SettingsError(
+            f"the policy has a gate on form {form}, which no model has",
+            remedy="remove the gate, or export the form: see train.forms",
+            expected=form,
+            actual=sorted({name for found in forms.values() for name in found}),
+        )
+    return having
+
+
+def _form_gate(declared: FormGate, form: Mapping[str, Any], model: str) -> Gate:
+    latencies: dict[str, Any] = {
+        f"{percentile}_ms": value for percentile, value in form["one_row_ms"].items()
+    }
+    return Gate(
+        name=f"{model} {declared.form} {declared.metric}",
+        metric=declared.metric,
+        value=float({**latencies, **form}[declared.metric]),
+        operator=declared.operator,
+        threshold=declared.threshold,
+    )

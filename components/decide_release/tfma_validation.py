@@ -1,0 +1,108 @@
+"""A model's gates as TFMA's validation result: what `tfma.load_validation_result` opens.
+
+Rules: the protos are TFMA's own, loaded without TFMA, whose import takes TensorFlow's ten seconds;
+as in TFMA only what failed is listed, by slice, and every slice that a gate is on is counted. A
+metric has the name that it has in the metrics that evaluate_models writes beside; what TFMA has no
+metric for (a form's latency, a difference between groups) has the gate's. The value is the one that
+was compared, the interval's worse bound. A slice's values are texts, as they are in its key.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from components.core.errors import PlatformError
+from components.core.outcome import Gate
+from components.core.policy import key_parts
+from components.core.tfrecord_frame import framed
+from components.decide_release.gates import CHAMPION, passes, sentence
+
+FILE_NAME = "validations-00000-of-00001.tfrecord"
+TFMA = "tensorflow_model_analysis"
+OVER = f"_over_{CHAMPION}"
+# Our metric: its name in the TFMA results.
+NAMES = {
+    "log_loss": "binary_crossentropy",
+    "accuracy": "binary_accuracy",
+    "calibration": "calibration",
+    "auc": "auc_exact",
+    "pr_auc": "average_precision_exact",
+    "brier": "brier_score",
+    "calibration_error": "expected_calibration_error",
+}
+
+
+def write_validation(folder: Path, model: str, gates: Sequence[Gate]) -> None:
+    """Write a model's validation result; the same gates give the same bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record = validation_result(model, gates).SerializeToString(deterministic=True)
+    (folder / FILE_NAME).write_bytes(framed(record))
+
+
+def validation_result(model: str, gates: Sequence[Gate]) -> Any:
+    """Return tfma's ValidationResult of a model's gates."""
+    with _protos_alone():
+        # The last one needs both others, and does not import them.
+        from tensorflow_model_analysis.proto import (
+            config_pb2,  # noqa: F401
+            metrics_for_slice_pb2,  # noqa: F401
+            validation_result_pb2,
+        )
+    result = validation_result_pb2.ValidationResult(validation_ok=passes(gates))
+    for key in dict.fromkeys(gate.slice for gate in gates):
+        details = result.validation_details.slicing_details.add(num_matching_slices=1)
+        details.slicing_spec.feature_values.update(dict(key_parts(key)))
+        if failed := [gate for gate in gates if gate.slice == key and not gate.passed]:
+            of_slice = result.metric_validations_per_slice.add()
+            of_slice.slice_key.SetInParent()
+            for column, value in sorted(key_parts(key)):
+                of_slice.slice_key.single_slice_keys.add(column=column, bytes_value=value.encode())
+            for gate in failed:
+                _fill(of_slice.failures.add(message=sentence(gate)), model, gate)
+    return result
+
+
+def _fill(failure: Any, model: str, gate: Gate) -> None:
+    """Say which metric failed, against what, and with which value."""
+    metric = gate.metric.removesuffix(OVER)
+    of_champion = metric != gate.metric
+    failure.metric_key.name = NAMES.get(metric) or gate.name.removeprefix(f"{model} ")
+    failure.metric_key.is_diff = of_champion
+    failure.metric_value.double_value.value = gate.value
+    more = gate.operator == ">="
+    if of_champion:
+        change = failure.metric_threshold.change_threshold
+        direction = "HIGHER_IS_BETTER" if more else "LOWER_IS_BETTER"
+        change.MergeFrom(type(change)(absolute={"value": gate.threshold}, direction=direction))
+        return
+    bounds = failure.metric_threshold.value_threshold
+    (bounds.lower_bound if more else bounds.upper_bound).value = gate.threshold
+
+
+@contextmanager
+def _protos_alone() -> Iterator[None]:
+    """Let TFMA's protos be imported without TFMA, and forget it, so that it can be imported later.
+
+    Where TFMA was imported before, nothing is different.
+    """
+    if TFMA in sys.modules:
+        yield
+        return
+    if (spec := importlib.util.find_spec(TFMA)) is None:
+        raise PlatformError(f"{TFMA} is not installed", remedy="run `make setup`")
+    import google.protobuf.wrappers_pb2  # noqa: F401 - the protos need it, and do not import it
+
+    package = ModuleType(TFMA)
+    package.__path__ = list(spec.submodule_search_locations or ())
+    sys.modules[TFMA] = package
+    try:
+        yield
+    finally:
+        for name in [name for name in sys.modules if name.split(".")[0] == TFMA]:
+            del sys.modules[name]

@@ -1,0 +1,204 @@
+"""`tandem decide`: another policy on what a run measured, without training again.
+
+Rules: evaluation and measurements are read only after their digests were found to be those that the
+run recorded; the policy is held against what the run's settings measured before it is applied;
+nothing is written and nothing is registered, so what is printed here is no decision of the run.
+Exit codes: 0 go, 3 no-go, 2 for a policy that cannot be applied, 4 for changed artifacts.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.core.artifacts import read_json, tree_digest
+from components.core.canonical import sha256_value
+from components.core.errors import GateError, IntegrityError, SettingsError
+from components.core.outcome import Gate
+from components.core.policy import Policy
+from components.decide_release.choice import Evidence
+from components.decide_release.decision import decide as decide_by
+from components.decide_release.form_gates import PROVEN
+from components.decide_release.gates import CANDIDATES, judge, sentence, title
+from pipelines import commands
+from pipelines.cli.output import print_json
+from pipelines.home import Home
+from pipelines.launch import SETTINGS_FILE
+from pipelines.runs import RecordedRun, find_ended
+from pipelines.settings import load_policy
+
+EVALUATED, DECIDED = "evaluate-models", "decide-release"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What another policy comes to; `decision` is as in decision.json, without the digests."""
+
+    decision: Mapping[str, Any]
+    gates: Mapping[str, tuple[Gate, ...]]
+
+    @property
+    def go(self) -> bool:
+        """Say whether a model would be released."""
+        return bool(self.decision["go"])
+
+
+def decide(arguments: Namespace) -> int:
+    """Apply the policy, print what it comes to and what differs from the run's own decision."""
+    home = Home.at(arguments.home)
+    run = find_ended(home, arguments.run)
+    policy = _policy(Path(arguments.policy), run)
+    evidence = Evidence(
+        _document(run, home, EVALUATED, "evaluation"),
+        _document(run, home, EVALUATED, "measurements"),
+    )
+    trial = _try(policy, evidence)
+    own = _own_decision(run, home)
+    changes = list(_changes(trial, own, run))
+    if arguments.json:
+        print_json(
+            {
+                "run": run.id,
+                "policy": {"file": arguments.policy, "sha256": _sha256(policy)},
+                "decision": trial.decision,
+                "run_decision": own,
+                "changes": changes,
+            }
+        )
+    else:
+        _print(trial, run, changes)
+    return 0 if trial.go else GateError.exit_code
+
+
+def _sha256(policy: Policy) -> str:
+    """Return the digest under which the audit records name the policy."""
+    return sha256_value(policy.model_dump(mode="json"))
+
+
+def _policy(path: Path, run: RecordedRun) -> Policy:
+    """Read the policy; SettingsError for what it names and the run's settings did not measure."""
+    policy = load_policy(path)
+    settings = read_json(run.folder / SETTINGS_FILE)
+    exported = settings.get("train", {}).get("forms", ())
+    for problem in policy.problems(settings.get("evaluate", {}), exported):
+        raise SettingsError(f"run {run.id}: {problem}", remedy=f"correct it in {path}")
+    return policy
+
+
+def _document(run: RecordedRun, home: Home, task: str, output: str) -> Mapping[str, Any]:
+    """Return an output's JSON file, after checking that it is what the run recorded."""
+    result = run.tasks.get(task)
+    if result is None or output not in result.outputs:
+        raise SettingsError(
+            f"run {run.id} has no {output}",
+            remedy=f"go on with it: {commands.resume(home, run.id)}",
+        )
+    recorded = result.outputs[output]
+    folder = run.folder / recorded.path
+    if (actual := tree_digest(folder)) != recorded.sha256:
+        raise IntegrityError(
+            f"the {output} of run {run.id} is not what the run recorded",
+            remedy="find out who changed it, then start a new run",
+            expected=recorded.sha256,
+            actual=actual,
+        )
+    found: Mapping[str, Any] = read_json(folder / f"{output}.json")
+    return found
+
+
+def _try(policy: Policy, evidence: Evidence) -> Trial:
+    """Return what the policy comes to; a no-go has the gates and the reason, and no winner."""
+    gates = judge(policy, evidence.evaluation, evidence.measurements)
+    try:
+        decision, _ = decide_by(policy, evidence)
+    except GateError as error:
+        refused = {"go": False, "winner": None, "challenger": None, "reasons": [error.message]}
+        judged = {model: [gate.to_dict() for gate in gates[model]] for model in CANDIDATES}
+        return Trial(refused | {"prefer": policy.prefer, "gates": judged}, gates)
+    return Trial(decision, gates)
+
+
+def _own_decision(run: RecordedRun, home: Home) -> Mapping[str, Any] | None:
+    """Return what the run decided, None where it released no model."""
+    result = run.tasks.get(DECIDED)
+    if result is None or "decision" not in result.outputs:
+        return None
+    return _document(run, home, DECIDED, "decision")
+
+
+def _changes(trial: Trial, own: Mapping[str, Any] | None, run: RecordedRun) -> Iterator[str]:
+    """Yield what differs from the run's own decision, in sentences: the models, then gates."""
+    if own is None:
+        yield from _against_none(trial, run)
+        return
+    for role, name in (("winner", "candidate"), ("challenger", "challenger")):
+        before, now = own.get(role), trial.decision[role]
+        if before != now:
+            yield f"the {name} would be {now or 'none'}; the run's is {before or 'none'}"
+    yield from _changed_gates(_every(own["gates"]), _every(trial.decision["gates"]))
+
+
+def _every(gates: Mapping[str, Any]) -> dict[tuple[str, str, str], Any]:
+    """Return every gate, as it stands in a decision, by what it is on."""
+    found = [gate for of_model in gates.values() for gate in of_model]
+    return {(gate["name"], gate["slice"], gate["operator"]): gate for gate in found}
+
+
+def _changed_gates(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Iterator[str]:
+    """Yield the gates that are new, that ask for or say something else, and that are gone."""
+    for key, gate in after.items():
+        if key not in before:
+            yield f"new gate: {_title(gate)} {_verdict(gate)}"
+        elif (was := _verdict(before[key])) != _verdict(gate):
+            yield f"{_title(gate)}: {was} in the run, {_verdict(gate)} now"
+    for key, gate in before.items():
+        if key not in after:
+            yield f"no longer a gate: {_title(gate)} {_verdict(gate)} in the run"
+
+
+def _title(gate: Mapping[str, Any]) -> str:
+    """Return a gate's name, with its slice where it is on a metric, as sentences have it."""
+    if gate["metric"] == PROVEN:
+        return f"{gate['name']} (a required form)"
+    return f"{gate['name']} ({gate['slice']})" if "interval" in gate else str(gate["name"])
+
+
+def _against_none(trial: Trial, run: RecordedRun) -> Iterator[str]:
+    error = run.tasks[DECIDED].error if DECIDED in run.tasks else None
+    why = error["message"] if error else "it did not get that far"
+    if trial.go:
+        yield f"the candidate would be {trial.decision['winner']}; the run released none: {why}"
+
+
+def _verdict(gate: Mapping[str, Any]) -> str:
+    verdict = "passes" if gate["passed"] else "does not pass"
+    return f"{gate['operator']} {gate['threshold']:g} {verdict}"
+
+
+def _print(trial: Trial, run: RecordedRun, changes: list[str]) -> None:
+    winner = trial.decision["winner"]
+    print(f"decision: {f'release {winner}' if winner else 'release nothing'}")
+    for reason in trial.decision["reasons"]:
+        print(f"  {reason}")
+    print("gates:")
+    for gates in trial.gates.values():
+        for gate in gates:
+            print(f"  {_gate_line(gate)}")
+    for line in trial.decision.get("would_change", ()):
+        print(f"would change it: {line}")
+    print(f"compared with run {run.id}:")
+    for change in changes or ["nothing differs"]:
+        print(f"  {change}")
+    print("tried only: nothing was written or registered")
+
+
+def _gate_line(gate: Gate) -> str:
+    if not gate.passed:
+        return f"FAIL  {sentence(gate)}"
+    asked = f"is {gate.value:.4g}, {gate.operator} {gate.threshold:g}"
+    if gate.metric == PROVEN:
+        asked = "is there and proven"
+    return f"pass  {title(gate)} {asked}"
