@@ -29,12 +29,15 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 def approve(arguments: Namespace) -> int:
     """Sign an approval, record it, and say whether it counts here."""
-    from components.approvals.approvers import approvers_folder
+    from components.approvals.approvers import approvers_folder, trusted_approvers
     from components.approvals.trail import Trail, asked_for
     from components.audit.predicates import APPROVE
     from pipelines.cli.registry_session import registry_session
 
     home, now = Home.at(arguments.home), datetime.now(UTC)
+    trusted = trusted_approvers(
+        home.folder
+    )  # a file that is no key is said before anything is done
     with registry_session(home, arguments.version) as session:
         approval = _approval(arguments, session.version, now)
         file = key_file(arguments.key)
@@ -52,7 +55,7 @@ def approve(arguments: Namespace) -> int:
         f"{receipt.index}, sha256 {receipt.record}, signed by {key.public.keyid}"
     )
     _print_standing(mine.refused, lacking)
-    if mine.signed.keyid not in _trusted(home):
+    if mine.signed.keyid not in trusted:
         print("who looks after the home may trust this key:")
         print(f"  {trusting(file.with_suffix('.pub'), approvers_folder(home.folder))}")
     return 0
@@ -115,12 +118,6 @@ def _until(text: str | None, today: date) -> date:
             f"--until {text} is over: today is {today} (UTC)", remedy="give a day to come"
         )
     return until
-
-
-def _trusted(home: Home) -> Sequence[str]:
-    from components.approvals.approvers import trusted_approvers
-
-    return list(trusted_approvers(home.folder))
 
 
 def _print_standing(refused: str | None, lacking: Sequence[str]) -> None:

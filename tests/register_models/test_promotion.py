@@ -333,6 +333,16 @@ def test_words_that_cannot_be_used_end_with_2_and_leave_no_record(trusted, tande
     assert records(home) == before
 
 
+def test_a_file_among_the_approvers_keys_that_is_no_key_is_said_before_anything_is_done(
+    trusted, tandem, home
+):
+    before = records(home)
+    (AuditFolder(home).approver_keys / "bob.pub").write_text("not a key")
+    for code, refused in (approve(tandem, "1"), act(tandem, "promote", "1")):
+        assert code == 2 and "bob.pub in the folder of approver keys" in refused["error"]["message"]
+    assert records(home) == before
+
+
 def test_without_a_log_nothing_can_be_approved_and_no_log_is_made(tandem, home):
     assert approve(tandem, "1")[0] == 5
     assert tandem("audit", "approvals", "flights@1")[0] == 5
