@@ -145,7 +145,6 @@ def registered(read: Reader, registration: str, model: str, version: str) -> Reg
             remedy="run `tandem audit verify`",
         ) from error
     decided = read(decision.record)["predicate"][AUDIT]["clocks"]["notary"]
-    settings = audit["settings"].get("registry", {})
     return Registered(
         model=model,
         version=version,
@@ -155,8 +154,24 @@ def registered(read: Reader, registration: str, model: str, version: str) -> Reg
         inputs=named,
         trained=bundle.record,
         decided=datetime.fromisoformat(decided),
-        required=settings.get("approvals", DEFAULT_REQUIRED),
+        required=_required(audit["settings"]),
     )
+
+
+def _required(settings: Mapping[str, Any]) -> Mapping[str, int]:
+    """Return what a registration's settings, which no schema closes, ask a promotion for."""
+    registry = settings.get("registry", {})
+    required = registry.get("approvals", DEFAULT_REQUIRED) if isinstance(registry, dict) else None
+    if (
+        not isinstance(required, Mapping)
+        or required.keys() != DEFAULT_REQUIRED.keys()
+        or not all(type(number) is int and number >= 0 for number in required.values())
+    ):
+        raise IntegrityError(
+            "the registration does not say which approvals it asks for",
+            remedy="run `tandem audit verify`",
+        )
+    return required
 
 
 def _framework(audit: Mapping[str, Any], model: str, version: str) -> str | None:

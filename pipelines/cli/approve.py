@@ -35,9 +35,7 @@ def approve(arguments: Namespace) -> int:
     from pipelines.cli.registry_session import registry_session
 
     home, now = Home.at(arguments.home), datetime.now(UTC)
-    trusted = trusted_approvers(
-        home.folder
-    )  # a file that is no key is said before anything is done
+    trusted = trusted_approvers(home.folder)  # here: what is no key is said before anything is done
     with registry_session(home, arguments.version) as session:
         approval = _approval(arguments, session.version, now)
         file = key_file(arguments.key)

@@ -473,6 +473,14 @@ def promote_another(statements: list[dict[str, Any]]) -> None:
     statements[20]["predicate"]["version"] = "7"
 
 
+def ask_in_an_unknown_form(statements: list[dict[str, Any]]) -> None:
+    statements[15]["predicate"][AUDIT]["settings"]["registry"] = {"approvals": {"approval": "0"}}
+
+
+def name_no_registry(statements: list[dict[str, Any]]) -> None:
+    statements[15]["predicate"][AUDIT]["settings"]["registry"] = "none"
+
+
 KEY = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 ATTACKS: dict[Callable[[list[dict[str, Any]]], None], str] = {
     change_the_envelope: "it is no signed approval",
@@ -484,6 +492,8 @@ ATTACKS: dict[Callable[[list[dict[str, Any]]], None], str] = {
     count_a_review_as_an_approval: "1 people must have signed with meaning approval, 0 have",
     expire_the_approval: "it held until 2026-06-03",
     promote_another: "registered no version 7",
+    ask_in_an_unknown_form: "does not say which approvals",
+    name_no_registry: "does not say which approvals",
 }
 
 
