@@ -7,7 +7,8 @@ rules. An act must be about a version as it was registered, and
 2. a promotion is of no withdrawn version, and names as many approvals that count as the settings of
    the version's run ask for, each meaning by so many people;
 3. a rollback goes to the champion before, by the acts; withdrawn versions are passed over;
-4. the champion is not archived, and what is withdrawn stays withdrawn.
+4. the champion is not archived, and what is withdrawn stays withdrawn; both take aliases of the
+   version away and move none to another.
 An approval counts for a version where it is of it, was signed after the decision to release it and
 not after its last day, and neither its signer nor its key is the submitter's. People are told apart
 by key and by pseudonym, and one who has two of either is one. Which keys are trusted is no rule of
@@ -17,7 +18,7 @@ the log, because that changes: components/approvals asks it at the time of the p
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -37,6 +38,7 @@ from components.audit.acts import (
     registered,
 )
 from components.audit.approval import Approval, open_approval
+from components.audit.model_standing import ModelStanding
 from components.audit.predicates import APPROVE
 from components.core.errors import IntegrityError
 
@@ -52,50 +54,6 @@ class SignedApproval:
     approval: Approval
     actor: str | None
     keyid: str
-
-
-@dataclass
-class ModelStanding:
-    """One model's versions: the champion, those before it in order, and what is out of use."""
-
-    champion: str | None = None
-    reigns: list[str] = field(default_factory=list)
-    archived: set[str] = field(default_factory=set)
-    withdrawn: set[str] = field(default_factory=set)
-    last: Act | None = None
-
-    @property
-    def previous(self) -> str | None:
-        """The champion that a rollback goes back to."""
-        before = self._reigns_before()
-        return before[-1] if before else None
-
-    def take(self, act: Act) -> None:
-        """Change as an act says."""
-        version = act.version
-        if act.kind == PROMOTE:
-            self.champion = version
-            self.reigns.append(version)
-            self.archived.discard(version)
-        elif act.kind == ROLL_BACK:
-            before = self._reigns_before()
-            self.reigns = before if before[-1:] == [version] else [*before, version]
-            self.champion = version
-        elif act.kind == ARCHIVE:
-            self.archived.add(version)
-        elif act.kind == WITHDRAW:
-            self.withdrawn.add(version)
-            self.reigns = [item for item in self.reigns if item != version]
-            self.champion = None if self.champion == version else self.champion
-        if act.kind != APPROVE:
-            self.last = act
-
-    def _reigns_before(self) -> list[str]:
-        """Return the reigns that ended before the champion's."""
-        before = list(self.reigns)
-        while before and before[-1] == self.champion:
-            before.pop()
-        return before
 
 
 class Standing:
@@ -157,10 +115,7 @@ class Standing:
             yield "the champion is not archived"
         elif act.kind != WITHDRAW and act.version in now.withdrawn:
             yield "the version was withdrawn"
-        if act.kind in (PROMOTE, ROLL_BACK):
-            moved = {"alias": CHAMPION, "from": now.champion, "to": act.version}
-            if act.said["aliases"] != [moved]:
-                yield f"the alias {CHAMPION} was at {now.champion or 'no version'}"
+        yield from _alias_problems(act, now.champion)
 
     def _promotion_problems(self, act: Act, version: Registered) -> Iterator[str]:
         if act.version in self.of(act.model).withdrawn:
@@ -233,6 +188,19 @@ def _approval_problems(act: Act) -> Iterator[str]:
         yield "what the person signed is of another evaluation or bundle"
     if approval.signed > act.time + CLOCK_TOLERANCE:
         yield "it was signed later than it was recorded"
+
+
+def _alias_problems(act: Act, champion: str | None) -> Iterator[str]:
+    """Yield what is wrong with the aliases that an act names: what moves, and from where."""
+    if act.kind in (PROMOTE, ROLL_BACK):
+        if act.said["aliases"] != [{"alias": CHAMPION, "from": champion, "to": act.version}]:
+            yield f"the alias {CHAMPION} was at {champion or 'no version'}, and nothing else moves"
+    elif act.kind in (ARCHIVE, WITHDRAW):
+        named = [moved["alias"] for moved in act.said["aliases"]]
+        if any((m["from"], m["to"]) != (act.version, None) for m in act.said["aliases"]):
+            yield "it moves an alias, and may only take those of the version away"
+        if act.version == champion and CHAMPION not in named:
+            yield f"it does not say that the version loses the alias {CHAMPION}"
 
 
 def _digests(inputs: Mapping[str, Made]) -> tuple[Any, Any]:

@@ -20,7 +20,7 @@ from pipelines.home import Home
 
 if TYPE_CHECKING:
     from components.audit.answers import Receipt
-    from components.audit.standing import ModelStanding
+    from components.audit.model_standing import ModelStanding
     from pipelines.cli.registry_session import RegistrySession
 
 
@@ -202,10 +202,13 @@ def _moved(before: str | None, version: str) -> dict[str, Any]:
 
 
 def _gone(session: RegistrySession) -> list[dict[str, Any]]:
-    """Return the aliases that the version has in MLflow and is about to lose."""
+    """Return the aliases that the version is about to lose: those in MLflow, and by the records."""
+    from components.audit.acts import CHAMPION
+
     version = session.version.version
-    named = sorted(alias for alias, at in session.aliases.all().items() if at == version)
-    return [{"alias": alias, "from": version, "to": None} for alias in named]
+    named = {alias for alias, at in session.aliases.all().items() if at == version}
+    named |= {CHAMPION} if _standing(session).champion == version else set()
+    return [{"alias": alias, "from": version, "to": None} for alias in sorted(named)]
 
 
 def _withdrawn(session: RegistrySession) -> GateError:

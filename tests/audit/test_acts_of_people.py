@@ -395,6 +395,21 @@ def test_a_rollback_goes_to_the_champion_before_and_no_other(promoted: People) -
     assert (standing.champion, standing.previous) == ("3", None)
 
 
+def test_taking_a_version_out_of_use_takes_its_aliases_away_and_moves_none(
+    promoted: People,
+) -> None:
+    def out(kind: str, number: str, *aliases: tuple[str, str, str | None]) -> Callable[[], str]:
+        moved = [{"alias": a, "from": before, "to": to} for a, before, to in aliases]
+        return lambda: promoted.act(kind, change(None, None, aliases=moved), number)
+
+    refused("moves an alias", out(ARCHIVE, "4", ("champion", "3", "4")))
+    refused("moves an alias", out(WITHDRAW, "4", ("candidate", "3", None)))
+    refused("loses the alias champion", out(WITHDRAW, "3", ("candidate", "3", None)))
+    out(ARCHIVE, "4", ("challenger", "4", None))()
+    out(WITHDRAW, "3", ("candidate", "3", None), ("champion", "3", None))()
+    assert findings(promoted.home) == []
+
+
 def test_the_same_act_again_is_the_same_record_and_a_restart_knows_it(promoted: People) -> None:
     assert promoted.approve() == Trail(promoted.home).standing.approvals(MODEL, "3")[0].record
 

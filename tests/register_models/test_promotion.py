@@ -248,6 +248,27 @@ def test_what_a_crash_leaves_half_done_is_completed_when_called_again(
         )
 
 
+def test_a_champion_whose_alias_never_moved_is_withdrawn_by_record_all_the_same(
+    trusted, tandem, home, monkeypatch
+):
+    from mlflow.tracking import MlflowClient
+
+    class Stopped(BaseException):
+        """The process ends here."""
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "set_registered_model_alias", stop)
+        with pytest.raises(Stopped):
+            act(tandem, "promote", "1")
+    assert "champion" not in aliases()
+    assert act(tandem, "withdraw", "1")[0] == 0
+    assert Trail(home).standing.of("flights").champion is None
+    assert act(tandem, "promote", "1")[0] == 3
+
+
 def test_with_mlflow_down_nothing_is_recorded(trusted, tandem, home, monkeypatch):
     before = records(home)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
