@@ -135,7 +135,7 @@ def keys_folder() -> Path | None:
     return AuditFolder(Path(home)).waiver_keys if home else None
 
 
-def trusted_keys(folder: Path | None) -> dict[str, PublicKey]:
+def trusted_keys(folder: Path | None, of: str = "waiver") -> dict[str, PublicKey]:
     """Return {keyid: key} of every key in a folder; raise SettingsError for a file that is none."""
     keys: dict[str, PublicKey] = {}
     for path in sorted(folder.glob(f"*{SUFFIX}")) if folder else ():
@@ -143,7 +143,7 @@ def trusted_keys(folder: Path | None) -> dict[str, PublicKey]:
             key = PublicKey.from_pem(path.read_bytes())
         except (OSError, ValueError) as error:
             raise SettingsError(
-                f"{path.name} in the folder of waiver keys is no Ed25519 public key",
+                f"{path.name} in the folder of {of} keys is no Ed25519 public key",
                 remedy="have it restored or removed by who looks after that folder",
             ) from error
         keys[key.keyid] = key

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 AUDIT = "tandem_audit"
+ACT = "ACT"
+"""What a person did to a registered version: no stage's attempt, so without START and outputs."""
 CLOSING_EVENTS = frozenset({"COMPLETE", "FAIL", "ABORT", "CACHED"})
 DONE_EVENTS = frozenset({"COMPLETE", "CACHED"})
 
@@ -68,7 +70,7 @@ class RecordView:
             parents=tuple(audit["parents"]),
             start=audit["start"],
             gates=tuple(audit["gates"]),
-            facts=audit["facts"],
+            facts=_facts(statement["predicate"]),
             cause=audit["cause"],
             resources=audit["resources"] or {},
         )
@@ -82,6 +84,15 @@ class RecordView:
         """Return the view that `to_dict` wrote."""
         parts = dict(value)
         return cls(**parts | {"parents": tuple(parts["parents"]), "gates": tuple(parts["gates"])})
+
+
+def _facts(predicate: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a stage stated; of an act, whose fields are closed, the fields themselves."""
+    audit: Mapping[str, Any] = predicate[AUDIT]
+    if audit["event"] != ACT:
+        facts: Mapping[str, Any] = audit["facts"]
+        return facts
+    return {name: value for name, value in predicate.items() if name != AUDIT}
 
 
 @dataclass(frozen=True)

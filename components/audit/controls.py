@@ -14,6 +14,8 @@ RETAIN_YEARS = 10
 
 _EVERY_RECORD = ("21-CFR-11.10(e)", "EU-AI-Act-Art.18", "GDPR-Art.30")
 _TRAINING = ("EU-AI-Act-AnnexIV.2",)
+_APPROVAL = ("21-CFR-11.50", "21-CFR-11.70", "EU-AI-Act-AnnexIV.3", "NIST-MANAGE-1.1", "SR-26-2")
+_CHANGE = ("NIST-MANAGE-1.1", "SR-26-2")
 _BY_STAGE = {
     "ingest_examples": ("EU-AI-Act-Art.10(2)", "ISO-42001-A.7"),
     "validate_examples": ("EU-AI-Act-Art.10(2)", "EU-AI-Act-AnnexIV.2(g)", "ISO-42001-A.7"),
@@ -28,6 +30,11 @@ _BY_STAGE = {
     ),
     "decide_release": ("NIST-MANAGE-1.1", "SR-26-2"),
     "register_models": ("EU-AI-Act-AnnexIV.1", "SR-26-2"),
+    "approve_model": _APPROVAL,
+    "promote_model": _CHANGE,
+    "roll_back_model": _CHANGE,
+    "archive_model": _CHANGE,
+    "withdraw_model": _CHANGE,
 }
 
 

@@ -3,6 +3,7 @@
 <home>/audit/keys/notary.key    the private key, PEM, mode 0600; never leaves the notary
 <home>/audit/keys/notary.pub    its public key, PEM; what a verifier is given
 <home>/audit/keys/waivers/      public keys, PEM, *.pub, of those who may waive a gate
+<home>/audit/keys/approvers/    public keys, PEM, *.pub, of those who may approve a version
 <home>/audit/log/               the append-only objects (components/audit/log.py)
 <home>/audit/lock               held by the one notary that may write
 """
@@ -51,6 +52,11 @@ class AuditFolder:
     def waiver_keys(self) -> Path:
         """The public keys that may sign waivers; who looks after the home puts them there."""
         return self.root / "keys" / "waivers"
+
+    @property
+    def approver_keys(self) -> Path:
+        """The public keys that may approve a version; who looks after the home puts them there."""
+        return self.root / "keys" / "approvers"
 
     @property
     def log(self) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from components.audit.answers import CLOSING_EVENTS, RecordView
+from components.audit.answers import ACT, CLOSING_EVENTS, RecordView
 from components.audit.envelope import vouched_statement
 from components.audit.log import Entry
 from components.core.errors import IntegrityError
@@ -46,6 +46,10 @@ class Ledger:
     def of_run(self, run: str) -> list[RecordView]:
         """Return a run's records in order."""
         return list(self._by_run.get(run, ()))
+
+    def acts(self) -> list[str]:
+        """Return the records of all acts in order."""
+        return [record for record, view in self._by_record.items() if view.event == ACT]
 
     def find(self, record: str) -> RecordView:
         """Return a record by its digest; raise IntegrityError where there is none."""

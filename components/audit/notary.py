@@ -7,7 +7,8 @@ Rules:
    is no parent of a FAIL and stops any other event; a COMPLETE needs its START; what comes from
    the cache needs the record of who made it;
 4. the same draft gives the same record, however often it is submitted;
-5. time never runs backwards in the log: a clock that was set back stops the notary.
+5. an act is recorded only where it may be (standing.py);
+6. time never runs backwards in the log: a clock that was set back stops the notary.
 
 It does not authenticate stages: its records say self-asserted. `python -m components.audit.notary`
 is the same notary as a process of its own (service.py).
@@ -25,7 +26,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from components.audit.acts import Act, Statement
 from components.audit.answers import (
+    ACT,
     DONE_EVENTS,
     InclusionProof,
     ProofBundle,
@@ -33,13 +36,14 @@ from components.audit.answers import (
     RecordView,
 )
 from components.audit.claims import check_outputs
-from components.audit.envelope import Envelope
+from components.audit.envelope import Envelope, vouched_statement
 from components.audit.folder import AuditFolder
 from components.audit.keys import SigningKey, open_key
 from components.audit.ledger import Ledger, open_starts
 from components.audit.log import Log
 from components.audit.records import Stamp, accept, idempotency_key, statement, timestamp
 from components.audit.sequencer import Sequencer, WriterLock
+from components.audit.standing import standing_of
 from components.audit.storage import PosixStorage, Storage
 from components.core.errors import IntegrityError, PlatformError, TandemError
 
@@ -113,13 +117,28 @@ class LocalNotary:
     def _record(self, draft: Mapping[str, Any]) -> Receipt:
         known = self._ledger.with_key(idempotency_key(draft))
         if known is None:
-            envelope = Envelope.sign(statement(draft, self._stamp(draft)), self._key)
+            value = statement(draft, self._stamp(draft))
+            if draft["event"] == ACT:
+                self._require_allowed(value)
+            envelope = Envelope.sign(value, self._key)
             entry = self._sequencer.append(envelope)
             receipt = Receipt(entry.record, entry.index)
         else:
             receipt = Receipt(known.record, known.index)
         self._sequencer.seal()
         return receipt
+
+    def _require_allowed(self, value: Statement) -> None:
+        """Raise IntegrityError for an act that must not be."""
+        standing = standing_of(self._ledger.acts(), self._statement)
+        for problem in standing.problems(Act.from_statement(value, "")):
+            raise IntegrityError(
+                f"the notary does not record this act: {problem}",
+                remedy="see where the version stands with `tandem audit approvals`",
+            )
+
+    def _statement(self, record: str) -> Statement:
+        return vouched_statement(self._log.entry(self._ledger.find(record).index).leaf)
 
     def _stamp(self, draft: Mapping[str, Any]) -> Stamp:
         event, stage, attempt = draft["event"], draft["stage"], draft["attempt"]

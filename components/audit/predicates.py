@@ -5,9 +5,12 @@
     decide_release                                 SLSA verification summary v1
     register_models                                in-toto release v0.1
     seal_run                                       our run-closing v1
+    ACT of approve_model                           our approval-record v1
+    ACT of what moves or takes away an alias       our registry-change v1
     START and ABORT of any stage, FAIL without gates, a stage not named here: our stage-event v1
 
 A waiver (components/waivers.py) is no record: a person signs it, with a predicate type of our own.
+So is an approval (approval.py), whose envelope stands inside the record of it.
 
 A predicate of others says that something was made, tested or decided; an event that only began or
 broke off says none of that, so it has a type of our own. Our additions stand in one field,
@@ -23,7 +26,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from components.audit.answers import DONE_EVENTS
+from components.audit.answers import ACT, DONE_EVENTS
 from components.core.canonical import sha256_value
 
 NAMESPACE = "https://tandem.invalid"
@@ -34,6 +37,10 @@ RELEASE = "https://in-toto.io/attestation/release/v0.1"
 STAGE_EVENT = f"{NAMESPACE}/stage-event/v1"
 RUN_CLOSING = f"{NAMESPACE}/run-closing/v1"
 WAIVER = f"{NAMESPACE}/waiver/v1"
+APPROVAL = f"{NAMESPACE}/approval/v1"
+APPROVAL_RECORD = f"{NAMESPACE}/approval-record/v1"
+REGISTRY_CHANGE = f"{NAMESPACE}/registry-change/v1"
+APPROVE = "approve_model"
 SLSA_VERSION = "1.0"
 
 _GIT_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -50,6 +57,9 @@ class Moment:
 
 def predicate(draft: Draft, moment: Moment) -> tuple[str, dict[str, Any]]:
     """Return the predicate's type and its standard fields."""
+    if draft["event"] == ACT:
+        kind = APPROVAL_RECORD if draft["stage"] == APPROVE else REGISTRY_CHANGE
+        return kind, dict(draft["facts"])
     kind, fill = _FILLED_BY.get(draft["stage"], _EVENT)
     tested = draft["event"] == "FAIL" and draft["gates"] and kind in _MAY_FAIL
     if draft["event"] not in DONE_EVENTS and not tested:

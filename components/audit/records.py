@@ -1,8 +1,9 @@
 """A record: an in-toto Statement v1 made of a stage's draft and of what the notary establishes.
 
 Rules: the subjects are the stage's outputs, each re-hashed by the notary; an event without outputs
-has one subject, the attempt itself, whose digest anyone can compute from its name; everything that
-in-toto's predicates have no field for stands in the `tandem_audit` block; what the notary saw for
+has one subject, the attempt itself, whose digest anyone can compute from its name; an act is about
+its inputs; everything that in-toto's predicates have no field for stands in the `tandem_audit`
+block; what the notary saw for
 itself is listed in `observed`, the rest is the stage's claim. Version 1 is frozen by golden files:
 a change of one byte is a new SCHEMA_VERSION, with a reader for the old one.
 """
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from components.audit.answers import AUDIT, DONE_EVENTS
+from components.audit.answers import ACT, AUDIT, DONE_EVENTS
 from components.audit.claims import signable, without_paths
 from components.audit.controls import controls_of, retain_until
 from components.audit.predicates import (
@@ -52,7 +53,8 @@ def accept(draft: Mapping[str, Any]) -> dict[str, Any]:
     value: dict[str, Any] = signable(draft)
     check_draft(value)
     for field in ("facts", "cause"):
-        value[field] = without_paths(value[field])
+        if value["event"] != ACT:  # an act's facts hold bytes that a person signed
+            value[field] = without_paths(value[field])
     return value
 
 
@@ -92,6 +94,8 @@ def attempt_subject(run: str, stage: str, attempt: int) -> dict[str, Any]:
 
 
 def _subjects(draft: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if draft["event"] == ACT:
+        return [_subject(item["name"], item["sha256"]) for item in draft["inputs"]]
     if draft["event"] not in DONE_EVENTS:
         return [attempt_subject(draft["run"]["id"], draft["stage"], draft["attempt"])]
     outputs = [_subject(item["name"], item["sha256"]) for item in draft["outputs"]]
@@ -132,7 +136,7 @@ def _audit(draft: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
         "code_sha256": draft["code_sha256"],
         "environment": draft["environment"],
         "cache_key": draft["cache_key"],
-        "facts": draft["facts"],
+        "facts": {} if draft["event"] == ACT else draft["facts"],
         "gates": draft["gates"],
         "cause": draft["cause"],
         "resources": draft["resources"],

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import schemas
 from components.audit.predicates import (
+    APPROVAL_RECORD,
     PROVENANCE,
+    REGISTRY_CHANGE,
     RELEASE,
     RUN_CLOSING,
     STAGE_EVENT,
@@ -35,6 +37,8 @@ _FILES = {
     RELEASE: "release.json",
     STAGE_EVENT: "stage-event.json",
     RUN_CLOSING: "run-closing.json",
+    APPROVAL_RECORD: "approval-record.json",
+    REGISTRY_CHANGE: "registry-change.json",
 }
 
 
@@ -57,6 +61,11 @@ def check_statement(statement: Mapping[str, Any]) -> None:
 def check_waiver(statement: Mapping[str, Any]) -> None:
     """Raise DataError unless the statement is a waiver; the log holds none."""
     _check(statement, "waiver.json", "the waiver")
+
+
+def check_approval(statement: Mapping[str, Any]) -> None:
+    """Raise DataError unless the statement is an approval; the log holds it inside a record."""
+    _check(statement, "approval.json", "the approval")
 
 
 def load_validators() -> None:

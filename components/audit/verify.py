@@ -3,9 +3,10 @@
 Rules: it needs the log and its public key and trusts nothing else, no notary and no index; it goes
 on after a finding, so that one edited byte does not hide another; no finding means that all it
 checks is right: names and numbering, every signature, the tree under every checkpoint, the form of
-every record, its parents, the order of time, what was left open, and (artifacts.py) the bytes of
-the runs that are there. It cannot see a log that was cut or rewritten together with its
-checkpoints: that takes a copy of a checkpoint kept elsewhere.
+every record, its parents, the order of time, what was left open, what people did to registered
+versions (standing.py), and (artifacts.py) the bytes of the runs that are there. It cannot see a log
+that was cut or rewritten together with its checkpoints: that takes a copy of a checkpoint kept
+elsewhere.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from components.audit.answers import CLOSING_EVENTS, RecordView
+from components.audit.acts import Act, Statement
+from components.audit.answers import ACT, CLOSING_EVENTS, RecordView
 from components.audit.artifacts import artifact_problems
-from components.audit.envelope import Envelope
+from components.audit.envelope import Envelope, vouched_statement
 from components.audit.folder import AuditFolder
 from components.audit.keys import PublicKey, read_public_key
 from components.audit.ledger import open_starts
@@ -25,6 +27,7 @@ from components.audit.log import Log
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.schema import check_statement
 from components.audit.sequencer import is_being_written
+from components.audit.standing import Standing
 from components.core.errors import (
     DataError,
     IntegrityError,
@@ -96,6 +99,7 @@ class _Verification:
         self._seen: set[str] = set()
         self._keys: dict[str, int] = {}
         self._time = ""
+        self._indexes: dict[str, int] = {}
         self.views: list[RecordView] = []
 
     def run(self, *, served: bool) -> Iterator[Finding]:
@@ -108,6 +112,7 @@ class _Verification:
         except IntegrityError as error:
             yield Finding("log", "log", error.message)
         yield from self._left_open(served=served)
+        yield from self._acts()
 
     def _entries(self) -> Iterator[Finding]:
         expected = 0
@@ -133,6 +138,7 @@ class _Verification:
 
     def _record(self, view: RecordView, where: str) -> Iterator[Finding]:
         self.views.append(view)
+        self._indexes[view.record] = view.index
         sources = [*view.parents, *([view.start] if view.start else [])]
         for source in sources:
             if source not in self._seen:
@@ -179,3 +185,22 @@ class _Verification:
             if not served or start.run in sealed:
                 what = f"{start.stage} of run {start.run}, attempt {start.attempt}"
                 yield Finding("open", f"entry {start.index}", f"{what} was started, never closed")
+
+    def _acts(self) -> Iterator[Finding]:
+        """Hold every act against the rules, at its place among the others."""
+        standing = Standing(self._statement)
+        for view in self.views:
+            if view.event == ACT:
+                act = Act.from_statement(self._statement(view.record), view.record)
+                for problem in standing.problems(act):
+                    yield Finding("act", f"entry {view.index}", problem)
+                standing.take(act)
+
+    def _statement(self, record: str) -> Statement:
+        """Return what a record says that this pass has verified."""
+        index = self._indexes.get(record)
+        if index is None:
+            raise IntegrityError(
+                f"record {record[:12]} is not in the log", remedy="restore the log from a copy"
+            )
+        return vouched_statement(self._log.entry(index).leaf)

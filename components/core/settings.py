@@ -87,8 +87,19 @@ class Evaluate(Section):
     latency_runs: Integer = Field(default=200, ge=10, description="single rows that are timed")
 
 
+class Approvals(Section):
+    """How many people must have signed before a version may become the champion, by meaning.
+
+    None of them is who submitted the run; with 0 and 0 whoever works alone can promote.
+    """
+
+    review: Annotated[int, Field(ge=0, le=100), BeforeValidator(no_truth)] = 0
+    approval: Annotated[int, Field(ge=0, le=100), BeforeValidator(no_truth)] = 1
+
+
 class Registry(Section):
     """The model's name in MLflow; the server comes from MLFLOW_TRACKING_URI."""
 
     model_name: Name
     experiment: Name = "tandem"
+    approvals: Approvals = Approvals()

@@ -1,10 +1,10 @@
 """Which model is in use: the version of a registered model that has the alias `champion`.
 
-The alias is a person's to move; Tandem only reads it, when a run begins, so that the champion is an
-input of the run like any other. Opening MLflow takes seconds, so a local store is first asked
-directly whether there is such an alias at all (a question to MLflow's own table; where that is not
-answered, MLflow is asked). Call all but that in a process of its own: `python -m ...champion
-MODEL_NAME` prints the champion, or {}, as JSON.
+The alias is a person's to move (aliases.py, `tandem models promote`); a run only reads it, when it
+begins, so that the champion is an input of the run like any other. Opening MLflow takes seconds, so
+a local store is first asked directly whether there is such an alias at all (a question to MLflow's
+own table; where that is not answered, MLflow is asked). Call all but that in a process of its own:
+`python -m ...champion MODEL_NAME` prints the champion, or {}, as JSON.
 """
 
 from __future__ import annotations

@@ -240,3 +240,11 @@ def _add_audit(commands: Any) -> None:
         "tandem audit trace flights-late@1",
     )
     trace.add_argument("model", metavar="MODEL@VERSION", help="a registered model's version")
+    approvals = _add(
+        below,
+        "approvals",
+        "pipelines.cli.approve:approvals",
+        "show who approved a version, when and with which meaning, and what counts",
+        "tandem audit approvals flights-late@1",
+    )
+    approvals.add_argument("version", metavar="MODEL@VERSION", help="a registered model's version")

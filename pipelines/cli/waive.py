@@ -35,8 +35,8 @@ def waive(arguments: Namespace) -> int:
 
     path = find_settings(arguments.name)
     waiver, listed = _waiver(arguments, path, datetime.now(UTC).date())
-    key_file = _key_file(arguments.key)
-    key = _key(key_file)
+    file_of_key = key_file(arguments.key)
+    key = own_key(file_of_key)
     signed = waiver.sign(key)
     sha256 = sha256_bytes(signed)
     stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", waiver.gate)
@@ -54,11 +54,16 @@ def waive(arguments: Namespace) -> int:
     if waiting := waiting - {*listed, relative}:
         print(f"the settings do not list these either: {', '.join(sorted(waiting))}")
     if not trusted:
-        public = key_file.with_suffix(".pub")
-        command = f"mkdir -p {_quoted(folder)} && cp {_quoted(public)} {_quoted(folder)}/"
+        public = file_of_key.with_suffix(".pub")
         print("this key is not trusted here yet; who looks after the home may add it:")
-        print(f"  {command}")
+        print(f"  {trusting(public, folder)}")
     return 0
+
+
+def trusting(public: Path, folder: Path) -> str:
+    """Return the command that has a folder's keys trust one more."""
+    place, key = shlex.quote(str(folder)), shlex.quote(str(public))
+    return f"mkdir -p {place} && cp {key} {place}/"
 
 
 def _waiver(arguments: Namespace, path: Path, today: date) -> tuple[Waiver, Sequence[str]]:
@@ -111,14 +116,15 @@ def _until(text: str, today: date) -> date:
     return until
 
 
-def _key_file(option: str | None) -> Path:
+def key_file(option: str | None) -> Path:
+    """Return where a person's own key lies: the file named, else the one of their configuration."""
     if option:
         return Path(option)
     base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
     return Path(base) / "tandem" / "signing.key"
 
 
-def _key(path: Path) -> SigningKey:
+def own_key(path: Path) -> SigningKey:
     """Return the person's own key; say where it is and what for where it was made just now."""
     from components.audit.keys import open_personal_key
 
@@ -126,8 +132,8 @@ def _key(path: Path) -> SigningKey:
     key = open_personal_key(path)
     if is_new:
         print(
-            f"made {path} just now: your private key, which signs your waivers; keep it to "
-            "yourself",
+            f"made {path} just now: your private key, which signs your waivers and approvals; "
+            "keep it to yourself",
             file=sys.stderr,
         )
     return key
@@ -145,7 +151,3 @@ def _is_trusted(key: PublicKey, option: str | None) -> tuple[Path, bool]:
     except SettingsError as error:
         print(f"note: {error.message}", file=sys.stderr)
         return folder, False
-
-
-def _quoted(path: Path) -> str:
-    return shlex.quote(str(path))

@@ -75,11 +75,27 @@ def test_an_unknown_key_inside_a_join_is_refused_with_the_nearest_name(
     assert "did you mean source.joins.weather.shift_hours?" in refusal(values)
 
 
+@pytest.mark.parametrize("wrong", [-1, True, 101, 1.5])
+def test_the_approvals_that_a_promotion_needs_are_counts(
+    values: dict[str, Any], wrong: Any
+) -> None:
+    assert parse_settings(values, "shop").registry.approvals.model_dump() == {
+        "review": 0,
+        "approval": 1,
+    }
+    values["registry"]["approvals"] = {"review": 0, "approval": 0}
+    assert parse_settings(values, "shop").registry.approvals.approval == 0
+    values["registry"]["approvals"] = {"approval": wrong}
+    assert "registry.approvals.approval" in refusal(values)
+
+
 def test_an_unknown_key_like_no_other_is_refused_with_what_the_section_has(
     values: dict[str, Any],
 ) -> None:
     values["registry"]["zzz"] = 1
-    assert refusal(values) == "registry.zzz: unknown; registry has experiment, model_name"
+    assert (
+        refusal(values) == "registry.zzz: unknown; registry has approvals, experiment, model_name"
+    )
 
 
 def test_a_value_out_of_range_is_refused_by_its_key(values: dict[str, Any]) -> None:

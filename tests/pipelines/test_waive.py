@@ -254,7 +254,8 @@ def test_a_key_made_at_first_use_is_said_once_with_what_it_is_for(
     _, _, err = tandem("minimum_rows", *options(settings_file))
     key = tmp_path / "config" / "tandem" / "signing.key"
     assert err.splitlines() == [
-        f"made {key} just now: your private key, which signs your waivers; keep it to yourself"
+        f"made {key} just now: your private key, which signs your waivers and approvals; "
+        "keep it to yourself"
     ]
     assert tandem("minimum_rows", *options(settings_file))[2] == ""
 

@@ -1,0 +1,111 @@
+"""What the log says of registered versions: how each was registered, and where it stands.
+
+Rules: it is read from the log on disk, under its newest checkpoint, which is verified with the
+public key of the home; MLflow is not asked. A version is named `MODEL@VERSION`, or by its number
+alone where the log knows one model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from components.approvals.approvers import trusted_approvers
+from components.audit.acts import Registered, Statement, registered
+from components.audit.answers import DONE_EVENTS, RecordView
+from components.audit.envelope import vouched_statement
+from components.audit.folder import AuditFolder
+from components.audit.keys import read_public_key
+from components.audit.ledger import Ledger
+from components.audit.log import Log, Snapshot, read_snapshot
+from components.audit.predicates import released_versions
+from components.audit.standing import SignedApproval, Standing, lacking, standing_of
+from components.core.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An approval in the log, and why it does not count, if it does not."""
+
+    index: int
+    signed: SignedApproval
+    refused: str | None
+
+
+class Trail:
+    """A verified snapshot of a home's log, as far as it is about registered versions."""
+
+    def __init__(self, home: Path) -> None:
+        """Read the log; IntegrityError where it does not verify, UnverifiableError for none."""
+        folder = AuditFolder(home)
+        self._home = home
+        self._snapshot: Snapshot = read_snapshot(Log.at(folder), read_public_key(folder))
+        self._ledger = Ledger()
+        for entry in self._snapshot.entries:
+            self._ledger.add(entry)
+        self.standing: Standing = standing_of(self._ledger.acts(), self._statement)
+
+    @property
+    def checkpoint(self) -> str:
+        """The signed note that covers all of it."""
+        return self._snapshot.note
+
+    def index(self, record: str) -> int:
+        """Return where a record stands in the log."""
+        return self._ledger.find(record).index
+
+    def version(self, what: str) -> Registered:
+        """Return a version as it was registered; SettingsError where no record names it."""
+        model, at, version = what.rpartition("@")
+        model = model if at else self.model()
+        for view in reversed(self._registrations()):
+            releases = released_versions(view.facts).values()
+            named = {str(release.get("version")) for release in releases}
+            if view.facts.get("model_name") == model and version in named:
+                return registered(self._statement, view.record, model, version)
+        raise SettingsError(
+            f"no record in the log registered version {version} of {model}",
+            remedy="give MODEL@VERSION as a run registered it, with the --home of that run",
+        )
+
+    def model(self, name: str | None = None) -> str:
+        """Return the model that is meant: the one named, else the only one; else SettingsError."""
+        known = sorted({str(view.facts.get("model_name")) for view in self._registrations()})
+        if name in known or (name is None and len(known) == 1):
+            return name or known[0]
+        raise SettingsError(
+            f"the log knows no model {name}" if name else "which model is meant is not said",
+            remedy=f"name one of: {', '.join(known) or '(none was registered)'}",
+        )
+
+    def judged(self, version: Registered, day: date) -> list[Judged]:
+        """Return every approval of a version, and whether it counts here on that day."""
+        trusted = trusted_approvers(self._home)
+        found = []
+        for signed in self.standing.approvals(version.model, version.version):
+            refused = self.standing.why_not(signed, version, day)
+            if signed.keyid not in trusted:
+                refused = "its key is not trusted here"
+            found.append(Judged(self.index(signed.record), signed, refused))
+        return found
+
+    def _registrations(self) -> list[RecordView]:
+        views = (self._ledger.find(entry.record) for entry in self._snapshot.entries)
+        return [
+            view for view in views if view.stage == "register_models" and view.event in DONE_EVENTS
+        ]
+
+    def _statement(self, record: str) -> Statement:
+        index = self._ledger.find(record).index
+        return vouched_statement(self._snapshot.entries[index].leaf)
+
+
+def counted(judged: list[Judged]) -> list[SignedApproval]:
+    """Return the approvals that count."""
+    return [item.signed for item in judged if item.refused is None]
+
+
+def asked_for(version: Registered, judged: list[Judged]) -> list[str]:
+    """Return what a promotion still lacks."""
+    return list(lacking(version.required, counted(judged)))

@@ -1,0 +1,52 @@
+"""One model's versions by the acts so far: the champion, those before, and what is out of use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from components.audit.acts import ARCHIVE, PROMOTE, ROLL_BACK, WITHDRAW, Act
+from components.audit.predicates import APPROVE
+
+
+@dataclass
+class ModelStanding:
+    """One model's versions: the champion, those before it in order, and what is out of use."""
+
+    champion: str | None = None
+    reigns: list[str] = field(default_factory=list)
+    archived: set[str] = field(default_factory=set)
+    withdrawn: set[str] = field(default_factory=set)
+    last: Act | None = None
+
+    @property
+    def previous(self) -> str | None:
+        """The champion that a rollback goes back to."""
+        before = self._reigns_before()
+        return before[-1] if before else None
+
+    def take(self, act: Act) -> None:
+        """Change as an act says."""
+        version = act.version
+        if act.kind == PROMOTE:
+            self.champion = version
+            self.reigns.append(version)
+            self.archived.discard(version)
+        elif act.kind == ROLL_BACK:
+            before = self._reigns_before()
+            self.reigns = before if before[-1:] == [version] else [*before, version]
+            self.champion = version
+        elif act.kind == ARCHIVE:
+            self.archived.add(version)
+        elif act.kind == WITHDRAW:
+            self.withdrawn.add(version)
+            self.reigns = [item for item in self.reigns if item != version]
+            self.champion = None if self.champion == version else self.champion
+        if act.kind != APPROVE:
+            self.last = act
+
+    def _reigns_before(self) -> list[str]:
+        """Return the reigns that ended before the champion's."""
+        before = list(self.reigns)
+        while before and before[-1] == self.champion:
+            before.pop()
+        return before

@@ -1,0 +1,214 @@
+"""Where registered versions stand by the acts so far, and which act must not be.
+
+The notary asks before it signs, the verifier afterwards, `tandem models` before it acts: one set of
+rules. An act must be about a version as it was registered, and
+1. an approval is signed by the key that its record names, for this version's evaluation and bundle,
+   and not later than its record (but for the tolerance of a clock);
+2. a promotion is of no withdrawn version, and names as many approvals that count as the settings of
+   the version's run ask for, each meaning by so many people;
+3. a rollback goes to the champion before, by the acts; withdrawn versions are passed over;
+4. the champion is not archived, and what is withdrawn stays withdrawn; both take aliases of the
+   version away and move none to another.
+An approval counts for a version where it is of it, was signed after the decision to release it and
+not after its last day, and neither its signer nor its key is the submitter's. People are told apart
+by key and by pseudonym, and one who has two of either is one. Which keys are trusted is no rule of
+the log, because that changes: components/approvals asks it at the time of the promotion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from components.audit.acts import (
+    ARCHIVE,
+    BUNDLE,
+    CHAMPION,
+    EVALUATION,
+    PROMOTE,
+    REGISTRATION,
+    ROLL_BACK,
+    WITHDRAW,
+    Act,
+    Made,
+    Reader,
+    Registered,
+    registered,
+)
+from components.audit.approval import Approval, open_approval
+from components.audit.model_standing import ModelStanding
+from components.audit.predicates import APPROVE
+from components.core.errors import IntegrityError
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far a person's clock may be ahead of the notary's."""
+
+
+@dataclass(frozen=True)
+class SignedApproval:
+    """An approval in the log: its record, what it says, who handed it in and which key signed."""
+
+    record: str
+    approval: Approval
+    actor: str | None
+    keyid: str
+
+
+class Standing:
+    """All models' standing; acts are taken in the order of the log."""
+
+    def __init__(self, read: Reader) -> None:
+        self._read = read
+        self._models: dict[str, ModelStanding] = {}
+        self._approvals: dict[str, SignedApproval] = {}
+        self._keys: dict[str | None, set[str]] = {}
+
+    def of(self, model: str) -> ModelStanding:
+        """Return a model's standing, which is empty before the first act."""
+        return self._models.get(model, ModelStanding())
+
+    def approvals(self, model: str, version: str) -> list[SignedApproval]:
+        """Return the approvals that were handed in for a version, in order."""
+        asked = (model, version)
+        return [
+            item
+            for item in self._approvals.values()
+            if (item.approval.model, item.approval.version) == asked
+        ]
+
+    def take(self, act: Act) -> None:
+        """Go on with an act, whether or not it should have been."""
+        self._models.setdefault(act.model, ModelStanding()).take(act)
+        if act.kind == APPROVE:
+            try:
+                approval, key = open_approval(act.said)
+            except IntegrityError:
+                return
+            signed = SignedApproval(act.record, approval, act.actor, key.keyid)
+            self._approvals[act.record] = signed
+            self._keys.setdefault(act.actor, set()).add(key.keyid)
+
+    def problems(self, act: Act) -> Iterator[str]:
+        """Yield why an act must not be."""
+        try:
+            version = registered(
+                self._read, _made(act, REGISTRATION).record, act.model, act.version
+            )
+        except IntegrityError as error:
+            yield error.message
+            return
+        if version.inputs != act.inputs or version.run != act.run:
+            yield "it is not about the version as it was registered"
+        yield from self._problems_of_kind(act, version)
+
+    def _problems_of_kind(self, act: Act, version: Registered) -> Iterator[str]:
+        now = self.of(act.model)
+        if act.kind == APPROVE:
+            yield from _approval_problems(act)
+        elif act.kind == PROMOTE:
+            yield from self._promotion_problems(act, version)
+        elif act.kind == ROLL_BACK and act.version != now.previous:
+            yield f"the champion before is {now.previous or 'none'}, not {act.version}"
+        elif act.kind == ARCHIVE and act.version == now.champion:
+            yield "the champion is not archived"
+        elif act.kind != WITHDRAW and act.version in now.withdrawn:
+            yield "the version was withdrawn"
+        yield from _alias_problems(act, now.champion)
+
+    def _promotion_problems(self, act: Act, version: Registered) -> Iterator[str]:
+        if act.version in self.of(act.model).withdrawn:
+            yield "the version was withdrawn"
+        if act.version == self.of(act.model).champion:
+            yield "it is the champion already"
+        if act.said["required"] != version.required:
+            yield "it does not ask for what the settings of the version's run ask for"
+        counted = []
+        for record in act.said["approvals"]:
+            signed = self._approvals.get(record)
+            if signed is None:
+                yield f"record {record[:12]} is no approval"
+            elif why := self.why_not(signed, version, act.time.date()):
+                yield f"the approval {record[:12]} does not count: {why}"
+            else:
+                counted.append(signed)
+        yield from lacking(version.required, counted)
+
+    def why_not(self, signed: SignedApproval, version: Registered, day: date) -> str | None:
+        """Return why an approval does not count for a version on a day, None where it does."""
+        said = signed.approval
+        if (said.model, said.version) != (version.model, version.version):
+            return "it is of another version"
+        if (said.evaluation_sha256, said.bundle_sha256) != _digests(version.inputs):
+            return "it is of another evaluation or bundle"
+        if not version.submitter or not signed.actor:
+            return "the log does not say who submitted the run or who handed it in"
+        if signed.actor == version.submitter:
+            return "its signer submitted the run"
+        if signed.keyid in self._keys.get(version.submitter, ()):
+            return "whoever submitted the run has signed with its key"
+        if said.signed < version.decided:
+            return "it was signed before the run's gates were decided on"
+        if day > said.until:
+            return f"it held until {said.until}"
+        return None
+
+
+def standing_of(records: Iterable[str], read: Reader) -> Standing:
+    """Return where all versions stand after the acts that are among the records, in order."""
+    standing = Standing(read)
+    for record in records:
+        standing.take(Act.from_statement(read(record), record))
+    return standing
+
+
+def lacking(required: Mapping[str, int], counted: Iterable[SignedApproval]) -> Iterator[str]:
+    """Yield what is still asked for, by meaning."""
+    items = list(counted)
+    for meaning, number in sorted(required.items()):
+        found = _people([item for item in items if item.approval.meaning == meaning])
+        if found < number:
+            yield f"{number} people must have signed with meaning {meaning}, {found} have"
+
+
+def _people(signed: Sequence[SignedApproval]) -> int:
+    return min(len({item.keyid for item in signed}), len({item.actor for item in signed}))
+
+
+def _approval_problems(act: Act) -> Iterator[str]:
+    try:
+        approval, _ = open_approval(act.said)
+    except IntegrityError as error:
+        yield error.message
+        return
+    if (approval.model, approval.version) != (act.model, act.version):
+        yield "what the person signed is of another version"
+    if (approval.evaluation_sha256, approval.bundle_sha256) != _digests(act.inputs):
+        yield "what the person signed is of another evaluation or bundle"
+    if approval.signed > act.time + CLOCK_TOLERANCE:
+        yield "it was signed later than it was recorded"
+
+
+def _alias_problems(act: Act, champion: str | None) -> Iterator[str]:
+    """Yield what is wrong with the aliases that an act names: what moves, and from where."""
+    if act.kind in (PROMOTE, ROLL_BACK):
+        if act.said["aliases"] != [{"alias": CHAMPION, "from": champion, "to": act.version}]:
+            yield f"the alias {CHAMPION} was at {champion or 'no version'}, and nothing else moves"
+    elif act.kind in (ARCHIVE, WITHDRAW):
+        named = [moved["alias"] for moved in act.said["aliases"]]
+        if any((m["from"], m["to"]) != (act.version, None) for m in act.said["aliases"]):
+            yield "it moves an alias, and may only take those of the version away"
+        if act.version == champion and CHAMPION not in named:
+            yield f"it does not say that the version loses the alias {CHAMPION}"
+
+
+def _digests(inputs: Mapping[str, Made]) -> tuple[Any, Any]:
+    return inputs[EVALUATION].sha256, inputs[BUNDLE].sha256
+
+
+def _made(act: Act, name: str) -> Made:
+    found = act.inputs.get(name)
+    if found is None or not found.record:
+        raise IntegrityError(f"it names no {name}", remedy="run `tandem audit verify`")
+    return found

@@ -1,0 +1,173 @@
+"""`tandem models approve` signs for a version; `tandem audit approvals` shows who has.
+
+An approval counts only where its key is trusted here and its signer did not submit the run
+(components/approvals, components/audit/standing.py); one that does not is recorded all the same.
+"""
+
+from __future__ import annotations
+
+import re
+from argparse import Namespace
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from components.core.errors import SettingsError
+from pipelines.cli.output import print_json
+from pipelines.cli.waive import key_file, own_key, trusting
+from pipelines.home import Home
+
+if TYPE_CHECKING:
+    from components.approvals.trail import Judged
+    from components.audit.acts import Registered
+    from components.audit.approval import Approval
+
+DAYS = 30
+LONGEST_NAME = 200
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def approve(arguments: Namespace) -> int:
+    """Sign an approval, record it, and say whether it counts here."""
+    from components.approvals.approvers import approvers_folder, trusted_approvers
+    from components.approvals.trail import Trail, asked_for
+    from components.audit.predicates import APPROVE
+    from pipelines.cli.registry_session import registry_session
+
+    home, now = Home.at(arguments.home), datetime.now(UTC)
+    trusted = trusted_approvers(home.folder)  # here: what is no key is said before anything is done
+    with registry_session(home, arguments.version) as session:
+        approval = _approval(arguments, session.version, now)
+        file = key_file(arguments.key)
+        key = own_key(file)
+        receipt = session.record(APPROVE, approval.sign(key))
+    judged = Trail(home.folder).judged(session.version, now.date())
+    mine = next(item for item in judged if item.signed.record == receipt.record)
+    lacking = asked_for(session.version, judged)
+    if arguments.json:
+        print_json({"approval": _said(mine), "lacking": lacking})
+        return 0
+    version = session.version
+    print(
+        f"{approval.meaning} of {version.model}@{version.version} by {approval.name}: record "
+        f"{receipt.index}, sha256 {receipt.record}, signed by {key.public.keyid}"
+    )
+    _print_standing(mine.refused, lacking)
+    if mine.signed.keyid not in trusted:
+        print("who looks after the home may trust this key:")
+        print(f"  {trusting(file.with_suffix('.pub'), approvers_folder(home.folder))}")
+    return 0
+
+
+def approvals(arguments: Namespace) -> int:
+    """Show every approval of a version from the log, offline, and whether it counts today."""
+    from components.approvals.trail import Trail, asked_for
+
+    trail = Trail(Home.at(arguments.home).folder)
+    version = trail.version(arguments.version)
+    judged = trail.judged(version, datetime.now(UTC).date())
+    lacking = asked_for(version, judged)
+    is_champion = trail.standing.of(version.model).champion == version.version
+    if arguments.json:
+        print_json(_answer(version, judged, lacking, trail.checkpoint, is_champion=is_champion))
+        return 0
+    asked = ", ".join(f"{meaning} by {number}" for meaning, number in version.required.items())
+    print(f"{version.model}@{version.version}, submitted by {version.submitter}; asked: {asked}")
+    for item in judged:
+        print(_line(item))
+    print("by the records it is the champion" if is_champion else "it is not the champion")
+    for words in lacking:
+        print(f"lacking: {words}")
+    print(f"\ncovered by checkpoint:\n{trail.checkpoint}")
+    return 0
+
+
+def _approval(arguments: Namespace, version: Registered, now: datetime) -> Approval:
+    from components.audit.acts import BUNDLE, EVALUATION
+    from components.audit.approval import Approval
+    from pipelines.cli.registry_session import checked_text
+
+    name = checked_text("--as", arguments.name, LONGEST_NAME)
+    if _CONTROL.search(name):
+        raise SettingsError("--as holds a control character", remedy="give a name in one line")
+    reason = arguments.reason
+    return Approval(
+        model=version.model,
+        version=version.version,
+        evaluation_sha256=version.inputs[EVALUATION].sha256,
+        bundle_sha256=version.inputs[BUNDLE].sha256,
+        name=name,
+        meaning=arguments.meaning,
+        signed=now,
+        until=_until(arguments.until, now.date()),
+        reason=None if reason is None else checked_text("--reason", reason),
+    )
+
+
+def _until(text: str | None, today: date) -> date:
+    if text is None:
+        return today + timedelta(days=DAYS)
+    try:
+        until = date.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"--until {text}: not a day", remedy="write it as 2027-01-31") from None
+    if until < today:
+        raise SettingsError(
+            f"--until {text} is over: today is {today} (UTC)", remedy="give a day to come"
+        )
+    return until
+
+
+def _print_standing(refused: str | None, lacking: Sequence[str]) -> None:
+    print(f"it does not count: {refused}" if refused else "it counts")
+    for words in lacking:
+        print(f"a promotion still lacks: {words}")
+
+
+def _said(item: Judged) -> dict[str, Any]:
+    signed, said = item.signed, item.signed.approval
+    return {
+        "index": item.index,
+        "record": signed.record,
+        "name": said.name,
+        "meaning": said.meaning,
+        "signed_at": said.signed.isoformat(),
+        "until": said.until.isoformat(),
+        "reason": said.reason,
+        "keyid": signed.keyid,
+        "actor": signed.actor,
+        "counts": item.refused is None,
+        "refused": item.refused,
+    }
+
+
+def _answer(
+    version: Registered,
+    judged: Sequence[Judged],
+    lacking: Sequence[str],
+    checkpoint: str,
+    *,
+    is_champion: bool,
+) -> dict[str, Any]:
+    return {
+        "model": version.model,
+        "version": version.version,
+        "run": version.run,
+        "submitter": version.submitter,
+        "required": dict(version.required),
+        "approvals": [_said(item) for item in judged],
+        "lacking": list(lacking),
+        "is_champion": is_champion,
+        "checkpoint": checkpoint,
+    }
+
+
+def _line(item: Judged) -> str:
+    said = item.signed.approval
+    why = f"does not count: {item.refused}" if item.refused else "counts"
+    reason = f", {said.reason}" if said.reason else ""
+    return (
+        f"#{item.index} {said.meaning} by {said.name} at {said.signed.isoformat()} until "
+        f"{said.until}{reason}; {why}\n    record  {item.signed.record}\n"
+        f"    key     {item.signed.keyid}"
+    )

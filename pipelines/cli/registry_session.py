@@ -1,0 +1,77 @@
+"""Where a command on a registered version works: the log, its notary and MLflow, of one home.
+
+Rules: the log is read, and MLflow asked, before a notary is started, so that a wrong version or a
+registry that is down leaves nothing behind; the log is read again once the notary is there, because
+another command may have come between. A command without a home's log starts none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from components.approvals.trail import Trail
+from components.audit.acts import Registered
+from components.audit.answers import Receipt
+from components.audit.client import Notary
+from components.audit.folder import HOME_VARIABLE
+from components.core.errors import SettingsError
+from components.register_models.aliases import Aliases, opened_aliases
+from pipelines.home import Home
+from pipelines.identity import actor
+from pipelines.launch import answering_notary
+
+LONGEST_REASON = 2000
+
+
+@dataclass(frozen=True)
+class RegistrySession:
+    """One command's view of a version; `record` is the only way to add to the log."""
+
+    trail: Trail
+    version: Registered
+    aliases: Aliases
+    notary: Notary
+
+    def record(self, kind: str, facts: Mapping[str, Any]) -> Receipt:
+        """Have the notary record an act on the version; raise what the notary raises."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        return self.notary.submit(self.version.draft(kind, actor(), facts, now))
+
+
+@contextmanager
+def registry_session(home: Home, what: str) -> Iterator[RegistrySession]:
+    """Give the session of a version, whose tags in MLflow are those of its registration."""
+    version = Trail(home.folder).version(what)
+    with home_named(home), opened_aliases(version.model) as aliases:
+        aliases.require(version)
+        with answering_notary(home) as notary:
+            yield RegistrySession(Trail(home.folder), version, aliases, notary)
+
+
+@contextmanager
+def home_named(home: Home) -> Iterator[None]:
+    """Have the default registry be that of this home, which --home may have named."""
+    before = os.environ.get(HOME_VARIABLE)
+    os.environ[HOME_VARIABLE] = str(home.folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[HOME_VARIABLE]
+        else:
+            os.environ[HOME_VARIABLE] = before
+
+
+def checked_text(option: str, text: str, longest: int = LONGEST_REASON) -> str:
+    """Return words without space around them; SettingsError for none or for too many."""
+    words = text.strip()
+    if not words or len(words) > longest:
+        raise SettingsError(
+            f"{option} must have 1 to {longest} characters", remedy="say it in a few words"
+        )
+    return words

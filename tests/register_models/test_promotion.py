@@ -1,0 +1,370 @@
+"""Approve, promote, roll back, archive and withdraw: a real notary, log and MLflow store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from release_chain import REGISTRY, Chain
+
+from components.approvals.approvers import KEYS_VARIABLE
+from components.approvals.trail import Trail
+from components.audit.folder import AuditFolder
+from components.audit.verify import verify_log
+from components.core.errors import PlatformError
+from components.register_models.aliases import Aliases
+from components.register_models.champion import resolve_champion
+from components.register_models.store import opened_store
+from pipelines.cli import main
+from pipelines.identity import actor
+
+pytestmark = pytest.mark.slow
+Said = tuple[int, dict[str, Any]]
+Tandem = Callable[..., Said]
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory) -> Path:
+    """Create an empty store once: making its tables takes seconds."""
+    from mlflow.tracking import MlflowClient
+
+    file = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{file}", f"sqlite:///{file}").search_experiments()
+    return file
+
+
+@pytest.fixture
+def tandem(home, tmp_path, monkeypatch, capsys) -> Tandem:
+    """Run `tandem ... --json` with a configuration of the test's own."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv(KEYS_VARIABLE, raising=False)
+
+    def call(*words: str) -> Said:
+        code = main([*words, "--json"])
+        return code, json.loads(capsys.readouterr().out)
+
+    return call
+
+
+@pytest.fixture
+def registered(notary, home, empty_store, tmp_path) -> Iterator[Chain]:
+    """Register versions 1 (candidate) and 2 (challenger) of one model."""
+    (home / "mlflow.db").write_bytes(empty_store.read_bytes())
+    chain = Chain(tmp_path).until_decision()
+    chain.register()
+    yield chain
+    assert verify_log(home) == []
+
+
+@pytest.fixture
+def trusted(registered, tandem, home, tmp_path) -> Chain:
+    """Approve version 1 with a key that is then trusted."""
+    assert approve(tandem, "1")[0] == 0
+    trust(home, tmp_path / "config/tandem/signing.pub")
+    return registered
+
+
+def trust(home: Path, public: Path) -> None:
+    folder = AuditFolder(home).approver_keys
+    folder.mkdir(exist_ok=True)
+    (folder / public.name).write_bytes(public.read_bytes())
+
+
+def approve(tandem: Tandem, version: str, *more: str) -> Said:
+    words = ("--as", "Ann", "--meaning", "approval", *more)
+    return tandem("models", "approve", version, *words)
+
+
+def act(tandem: Tandem, name: str, *version: str) -> Said:
+    return tandem("models", name, *version, "--reason", "as agreed")
+
+
+def aliases() -> dict[str, str]:
+    with opened_store() as client:
+        return Aliases(client, "flights").all()
+
+
+def state(version: str) -> str | None:
+    with opened_store() as client:
+        return client.get_model_version("flights", version).tags.get("tandem.state")
+
+
+def records(home: Path) -> int:
+    return len(list((AuditFolder(home).log / "entries").rglob("*.json")))
+
+
+def test_an_approval_counts_once_its_key_is_trusted_and_then_the_version_is_promoted(
+    registered, tandem, home, tmp_path
+):
+    code, said = approve(tandem, "flights@1", "--reason", "clear of the gates")
+    assert code == 0
+    assert said["approval"]["refused"] == "its key is not trusted here"
+    code, refused = act(tandem, "promote", "1")
+    assert (code, refused["error"]["kind"]) == (3, "GateError")
+    assert "1 people must have signed with meaning approval, 0 have" in refused["error"]["message"]
+    assert "by Ann does not count: its key is not trusted" in refused["error"]["message"]
+    assert "champion" not in aliases()
+
+    trust(home, tmp_path / "config/tandem/signing.pub")
+    code, change = act(tandem, "promote", "1")
+    assert (code, change["version"], change["registry_changed"]) == (0, "1", True)
+    assert aliases() == {"candidate": "1", "challenger": "2", "champion": "1"}
+    assert resolve_champion("flights")["version"] == "1"
+
+    code, answer = tandem("audit", "approvals", "flights@1")
+    (one,) = answer["approvals"]
+    assert (one["name"], one["meaning"], one["counts"]) == ("Ann", "approval", True)
+    assert one["reason"] == "clear of the gates" and answer["is_champion"] is True
+
+
+def test_a_second_promotion_of_the_same_version_changes_nothing(trusted, tandem, home):
+    act(tandem, "promote", "1")
+    before = records(home)
+    code, change = act(tandem, "promote", "1")
+    assert (code, change["record"], change["registry_changed"]) == (0, None, False)
+    assert records(home) == before
+
+
+def test_the_submitters_own_approval_does_not_count(notary, home, empty_store, tandem, tmp_path):
+    (home / "mlflow.db").write_bytes(empty_store.read_bytes())
+    chain = Chain(tmp_path)
+    chain.run["actor"] = actor()
+    chain.until_decision().register()
+    approve(tandem, "1")
+    trust(home, tmp_path / "config/tandem/signing.pub")
+    assert approve(tandem, "1")[1]["approval"]["refused"] == "its signer submitted the run"
+    code, refused = act(tandem, "promote", "1")
+    assert code == 3 and "its signer submitted the run" in refused["error"]["message"]
+    assert "champion" not in aliases()
+
+
+def test_with_a_setting_of_zero_whoever_works_alone_promotes(
+    notary, home, empty_store, tandem, tmp_path, monkeypatch
+):
+    (home / "mlflow.db").write_bytes(empty_store.read_bytes())
+    monkeypatch.setitem(REGISTRY, "approvals", {"review": 0, "approval": 0})
+    chain = Chain(tmp_path)
+    chain.run["actor"] = actor()
+    chain.until_decision().register()
+    assert act(tandem, "promote", "1")[0] == 0
+    assert aliases()["champion"] == "1"
+    assert verify_log(home) == []
+
+
+def test_an_approval_holds_up_to_its_last_day(trusted, tandem, home):
+    trail = Trail(home)
+    version = trail.version("1")
+    today = datetime.now(UTC).date()
+    (last,) = trail.judged(version, today + timedelta(days=30))
+    (late,) = trail.judged(version, today + timedelta(days=31))
+    assert last.refused is None and str(late.refused).startswith("it held until")
+
+
+def both_promoted(tandem: Tandem) -> None:
+    approve(tandem, "2")
+    for version in ("1", "2"):
+        assert act(tandem, "promote", version)[0] == 0
+
+
+def test_a_rollback_goes_back_to_the_champion_before_by_the_records(trusted, tandem):
+    both_promoted(tandem)
+    code, change = act(tandem, "rollback")
+    assert (code, change["version"], change["did"]) == (0, "1", "rolled back to")
+    assert aliases()["champion"] == "1"
+    code, refused = act(tandem, "rollback")
+    assert code == 2 and "no champion of flights before" in refused["error"]["message"]
+    assert tandem("models", "rollback", "--model", "none", "--reason", "x")[0] == 2
+
+
+def test_an_archived_version_loses_its_aliases_and_may_come_back(trusted, tandem):
+    assert act(tandem, "archive", "1")[0] == 0
+    assert aliases() == {"challenger": "2"}
+    assert state("1") == "archived"
+    assert act(tandem, "promote", "1")[0] == 0
+    assert aliases()["champion"] == "1" and state("1") is None
+    code, refused = act(tandem, "archive", "1")
+    assert code == 3 and "is the champion" in refused["error"]["message"]
+
+
+def test_a_withdrawn_version_never_becomes_champion_again(trusted, tandem):
+    both_promoted(tandem)
+    assert act(tandem, "withdraw", "1")[0] == 0
+    assert aliases() == {"challenger": "2", "champion": "2"}
+    assert state("1") == "withdrawn"
+    for name in ("promote", "archive"):
+        code, refused = act(tandem, name, "1")
+        assert code == 3 and "was withdrawn" in refused["error"]["message"]
+    assert act(tandem, "rollback")[0] == 2
+    assert act(tandem, "withdraw", "2")[0] == 0
+    assert aliases() == {}
+    assert resolve_champion("flights") == {}
+
+
+STOPS = {
+    "promote": ("set_registered_model_alias",),
+    "rollback": ("set_registered_model_alias",),
+    "archive": ("set_model_version_tag", "delete_registered_model_alias"),
+    "withdraw": ("set_model_version_tag", "delete_registered_model_alias"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "call"), [(name, call) for name, calls in STOPS.items() for call in calls]
+)
+def test_what_a_crash_leaves_half_done_is_completed_when_called_again(
+    trusted, tandem, home, monkeypatch, name, call
+):
+    from mlflow.tracking import MlflowClient
+
+    approve(tandem, "2")
+    if name == "rollback":
+        both_promoted(tandem)
+    version = {"rollback": (), "archive": ("2",)}.get(name, ("1",))
+
+    class Stopped(BaseException):
+        """The process ends here."""
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, call, stop)
+        with pytest.raises(Stopped):
+            act(tandem, name, *version)
+    recorded = records(home)
+    code, change = act(tandem, name, *version)
+    assert (code, change["record"], change["registry_changed"]) == (0, None, True)
+    assert records(home) == recorded
+    if name in ("promote", "rollback"):
+        assert aliases()["champion"] == "1"
+    else:
+        assert (version[0] in aliases().values(), state(version[0])) == (
+            False,
+            {"archive": "archived", "withdraw": "withdrawn"}[name],
+        )
+
+
+def test_a_champion_whose_alias_never_moved_is_withdrawn_by_record_all_the_same(
+    trusted, tandem, home, monkeypatch
+):
+    from mlflow.tracking import MlflowClient
+
+    class Stopped(BaseException):
+        """The process ends here."""
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "set_registered_model_alias", stop)
+        with pytest.raises(Stopped):
+            act(tandem, "promote", "1")
+    assert "champion" not in aliases()
+    assert act(tandem, "withdraw", "1")[0] == 0
+    assert Trail(home).standing.of("flights").champion is None
+    assert act(tandem, "promote", "1")[0] == 3
+
+
+def test_with_mlflow_down_nothing_is_recorded(trusted, tandem, home, monkeypatch):
+    before = records(home)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    for words in (("promote", "1"), ("withdraw", "1")):
+        code, refused = act(tandem, *words)
+        assert (code, refused["error"]["kind"]) == (1, PlatformError.__name__)
+        assert "MLFLOW_TRACKING_URI" in refused["error"]["remedy"]
+    assert approve(tandem, "1")[0] == 1
+    assert records(home) == before
+
+
+def test_with_the_notary_down_no_alias_moves(trusted, tandem, monkeypatch, tmp_path):
+    monkeypatch.setenv("TANDEM_NOTARY", f"unix:{tmp_path}/gone")
+    for words in (("promote", "1"), ("withdraw", "1"), ("archive", "2")):
+        code, refused = act(tandem, *words)
+        assert code == 1 and "notary" in refused["error"]["message"]
+    assert aliases() == {"candidate": "1", "challenger": "2"}
+    assert (state("1"), state("2")) == (None, None)
+
+
+def test_without_a_notary_of_others_the_homes_own_records_and_people_read_lines(
+    trusted, notary, home, monkeypatch, capsys
+):
+    notary.stop()
+    monkeypatch.delenv("TANDEM_NOTARY")
+    assert main(["models", "approve", "1", "--as", "Bob", "--meaning", "review"]) == 0
+    said = capsys.readouterr().out
+    assert "review of flights@1 by Bob: record " in said and "\nit counts\n" in said
+    assert main(["models", "promote", "flights@1", "--reason", "good"]) == 0
+    assert "flights@1 is the champion: record " in capsys.readouterr().out
+    assert main(["models", "promote", "1", "--reason", "good"]) == 0
+    assert "the log said so already, nothing was left to do" in capsys.readouterr().out
+    assert main(["audit", "approvals", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "approval by Ann at " in said and "by the records it is the champion" in said
+    assert "covered by checkpoint:" in said
+    assert main(["models", "withdraw", "1", "--reason", "bad"]) == 0
+    assert "flights@1 is withdrawn: record " in capsys.readouterr().out
+
+
+def test_without_a_registry_none_is_made(trusted, tandem, home):
+    (home / "mlflow.db").unlink()
+    code, refused = act(tandem, "promote", "1")
+    assert code == 1 and "there is no registry" in refused["error"]["message"]
+    assert not (home / "mlflow.db").exists()
+
+
+def test_a_version_that_was_exchanged_in_mlflow_is_not_touched(trusted, tandem, home):
+    before = records(home)
+    with opened_store() as client:
+        client.set_model_version_tag("flights", "1", "tandem.bundle_sha256", "0" * 64)
+        client.delete_model_version("flights", "2")
+    code, refused = act(tandem, "promote", "1")
+    assert code == 4 and "not the one that the log registered" in refused["error"]["message"]
+    code, refused = act(tandem, "archive", "2")
+    assert code == 4 and "MLflow has no version 2" in refused["error"]["message"]
+    assert records(home) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("approve", "9", "--as", "Ann", "--meaning", "review"),
+        ("approve", "other@1", "--as", "Ann", "--meaning", "review"),
+        ("approve", "1", "--as", " ", "--meaning", "review"),
+        ("approve", "1", "--as", "A\nB", "--meaning", "review"),
+        ("approve", "1", "--as", "Ann", "--meaning", "opinion"),
+        ("approve", "1", "--as", "Ann", "--meaning", "review", "--until", "2020-01-01"),
+        ("approve", "1", "--as", "Ann", "--meaning", "review", "--until", "soon"),
+        ("approve", "1", "--as", "Ann", "--meaning", "review", "--reason", "x" * 2001),
+        ("promote", "1", "--reason", " "),
+        ("promote", "1"),
+        ("withdraw", "9", "--reason", "x"),
+    ],
+    ids=" ".join,
+)
+def test_words_that_cannot_be_used_end_with_2_and_leave_no_record(trusted, tandem, home, words):
+    before = records(home)
+    code, refused = tandem("models", *words)
+    assert (code, refused["exit_code"]) == (2, 2)
+    assert refused["error"]["remedy"]
+    assert records(home) == before
+
+
+def test_a_file_among_the_approvers_keys_that_is_no_key_is_said_before_anything_is_done(
+    trusted, tandem, home
+):
+    before = records(home)
+    (AuditFolder(home).approver_keys / "bob.pub").write_text("not a key")
+    for code, refused in (approve(tandem, "1"), act(tandem, "promote", "1")):
+        assert code == 2 and "bob.pub in the folder of approver keys" in refused["error"]["message"]
+    assert records(home) == before
+
+
+def test_without_a_log_nothing_can_be_approved_and_no_log_is_made(tandem, home):
+    assert approve(tandem, "1")[0] == 5
+    assert tandem("audit", "approvals", "flights@1")[0] == 5
+    assert list(home.iterdir()) == []
