@@ -30,6 +30,9 @@ FRAMEWORK_TAG = "tandem.framework"
 BUNDLE_TAG = "tandem.bundle_sha256"
 RECORD_TAG = "tandem.record"
 WEIGHTS_TAG = "tandem.weights_sha256"
+MODEL_TAG = "tandem.model_sha256"  # of all stored files: mlflow_model.stored_digest
+SPAN_TAG = "tandem.data_span"
+DECISION_TAG = "tandem.decision"
 # MLflow asks a silent server seven times, for minutes; the stage's own retry comes after.
 _FULL = "disk is full"  # SQLITE_FULL
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
@@ -70,9 +73,12 @@ def shown(uri: str) -> str:
 
 
 @contextlib.contextmanager
-def opened_store() -> Iterator[Any]:
-    """Give an MlflowClient; PlatformError for whatever MLflow or its database raise."""
-    uri = tracking_uri()
+def opened_store(address: str | None = None) -> Iterator[Any]:
+    """Give an MlflowClient; PlatformError for whatever MLflow or its database raise.
+
+    The store is that of the environment unless an address is given.
+    """
+    uri = address or tracking_uri()
     be_quiet()
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
