@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -86,19 +87,32 @@ def opened_store(address: str | None = None) -> Iterator[Any]:
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
-    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         if (file := sqlite_file(uri)) is not None and not file.exists():
             _make(file)
         yield MlflowClient(tracking_uri=uri, registry_uri=uri)
-    except (MlflowException, SQLAlchemyError) as error:
+    except _failures() as error:
         raise PlatformError(
             f"the MLflow store {shown(uri)} failed: {_first_line(error, uri)}",
             remedy=_remedy(error),
         ) from error
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what MLflow, its database and the object store that it has loaded raise."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if "botocore" not in sys.modules:
+        return MlflowException, SQLAlchemyError
+    from botocore.exceptions import (  # type: ignore[import-untyped]
+        BotoCoreError,
+        ClientError,
+    )
+
+    return MlflowException, SQLAlchemyError, BotoCoreError, ClientError
 
 
 def _make(file: Path) -> None:

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from pipelines.cli.registered_parser import add_registered
+
 PATH_HELP = "a bundle's folder, the one that holds contract.json"
 
 
@@ -51,3 +53,4 @@ def add_models(commands: Any, add: Callable[..., Any]) -> None:
     predict.add_argument(
         "-o", "--output", metavar="FILE", help="a CSV file (default: standard output)"
     )
+    add_registered(below, add)

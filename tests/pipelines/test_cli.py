@@ -36,6 +36,7 @@ COMMANDS = [
     ["export-features"],
     ["models", "inspect"],
     ["models", "predict"],
+    *(["models", name] for name in ("list", "show", "diff", "card", "history", "reconcile")),
     ["schema", "infer"],
     ["schema", "review"],
     ["schema", "update"],
