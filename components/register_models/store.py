@@ -1,10 +1,11 @@
 """Where the MLflow store is, how it is opened, and the names that Tandem uses in it.
 
-Rules: MLFLOW_TRACKING_URI names the store; without it, it is an SQLite file in TANDEM_HOME, with
-the models' files beside it. MLflow makes its tables one by one and never goes on with half of
-them, so a new file is made beside and renamed. A store that does not answer is a PlatformError
-with its address, without its password. MLflow is imported only when a store is opened (2 s), and
-is quiet then, as components/core/quiet.py says.
+Rules: MLFLOW_TRACKING_URI names the store; without it, it is an SQLite file in TANDEM_HOME. The
+models' files lie beside that, or where MLFLOW_DEFAULT_ARTIFACT_ROOT says; a server decides itself.
+MLflow makes its tables one by one and never goes on with half of them, so a new file is made beside
+and renamed. A store that does not answer is a PlatformError with its address, without its password.
+MLflow is imported only when a store is opened (2 s), and is quiet then, as
+components/core/quiet.py says.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from components.core.errors import PlatformError, SettingsError
 from components.core.quiet import be_quiet
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
+ROOT_VARIABLE = "MLFLOW_DEFAULT_ARTIFACT_ROOT"
 HOME_VARIABLE = "TANDEM_HOME"
 SQLITE = "sqlite:///"
 SERVERS = ("http", "https")
@@ -56,7 +58,9 @@ def home() -> Path:
 
 def artifact_location(uri: str) -> str | None:
     """Return where a new experiment keeps files; None where a server decides that itself."""
-    return None if urlsplit(uri).scheme in SERVERS else (home() / "mlartifacts").as_uri()
+    if urlsplit(uri).scheme in SERVERS:
+        return None
+    return os.environ.get(ROOT_VARIABLE) or (home() / "mlartifacts").as_uri()
 
 
 def sqlite_file(uri: str) -> Path | None:
