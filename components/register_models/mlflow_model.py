@@ -27,6 +27,7 @@ from components.core.artifacts import copy_tree, manifest, write_json, write_tex
 from components.core.bundle import Bundle
 from components.core.canonical import sha256_bytes, sha256_value
 from components.core.contract import Contract
+from components.register_models import served_model  # so that its digest is the record's too
 from components.register_models.store import BUNDLE_FOLDER
 
 CODE_FOLDER = "code"
@@ -81,7 +82,7 @@ def write_model(folder: Path, bundle: Bundle, metadata: Mapping[str, str], creat
 
 def _write_code(folder: Path) -> str:
     """Write the module that loads a bundle, and return its name."""
-    code = Path(__file__).with_name("served_model.py").read_text(encoding="utf-8")
+    code = Path(served_model.__file__).read_text(encoding="utf-8")
     name = f"tandem_served_{sha256_bytes(code.encode())[:12]}"
     write_text(folder / f"{name}.py", code)
     return name

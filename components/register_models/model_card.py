@@ -22,7 +22,17 @@ NAMES = {"auc": "AUC", "pr_auc": "PR-AUC", "log_loss": "log loss", "brier": "Bri
 METRIC_TYPES = {"auc": "roc_auc", "accuracy": "accuracy"}
 NOT_STATED = "Not stated."
 _MARKUP = str.maketrans(
-    {"\n": " ", "\r": " ", "|": "\\|", "<": "&lt;", "`": "'", "[": "\\[", "*": "\\*", "_": "\\_"}
+    {
+        "\n": " ",
+        "\r": " ",
+        "|": "\\|",
+        "<": "&lt;",
+        "`": "'",
+        "[": "\\[",
+        "*": "\\*",
+        "_": "\\_",
+        "#": "\\#",
+    }
 )
 
 

@@ -144,7 +144,9 @@ def card(arguments: Namespace) -> int:
             actual=actual,
         )
     if arguments.json:
-        print_json({"model": release.model, "version": release.version, "card": text})
+        record = {"index": release.index, "sha256": release.record}
+        said = {"model": release.model, "version": release.version, "card": text}
+        print_json(said | {"record": record, "checkpoint": book.checkpoint})
     else:
         print(text, end="")
     return 0

@@ -44,7 +44,7 @@ CARD = {
     "origin": "An authority | and another",
     "collection": "All departures",
     "licence": "CC0-1.0",
-    "purpose": "Tell of <late> flights",
+    "purpose": "# Tell of <late> flights",
     "personal_data": {"present": True, "categories": ["names of builders"]},
     "known_gaps": ["One year only"],
 }

@@ -87,7 +87,7 @@ def test_the_card_says_what_the_records_say_and_nothing_becomes_markup(chain):
     (result,) = front["model-index"][0]["results"]
     assert {"type": "roc_auc", "name": "AUC", "value": 0.75} in result["metrics"]
     for words in (
-        "Tell of &lt;late> flights",
+        "\n\\# Tell of &lt;late> flights\n",
         "An authority \\| and another",
         "- One year only",
         "- Window: 2013-01:2013-02",

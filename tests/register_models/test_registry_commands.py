@@ -131,20 +131,40 @@ def test_history_shows_every_move_of_an_alias_and_its_record(registry):
     )
 
 
-def test_a_record_of_another_kind_that_names_aliases_moves_them():
+def _act(stage: str, aliases: object = (), number: int = 1) -> dict:
+    """Return the statement of an act on a version, as others than a registration write it."""
     audit = {
-        "stage": "promote_model",
+        "stage": stage,
         "event": "ACT",
         "run": {"id": "run-1"},
         "actor": {"id": "someone"},
-        "clocks": {"notary": "2026-01-01T00:00:00.000Z"},
+        "clocks": {"notary": f"2026-01-0{number}T00:00:00.000Z"},
     }
+    said = {"model": "flights", "version": "3", "reason": "better", "aliases": list(aliases)}
+    return {"predicate": {**said, "tandem_audit": audit}}
+
+
+def test_a_record_of_another_kind_that_names_aliases_moves_them():
     moves = [{"alias": "champion", "from": None, "to": "3"}]
-    predicate = {"model": "flights", "version": "3", "reason": "better", "aliases": moves}
-    book = Logbook({"r": {"predicate": {**predicate, "tandem_audit": audit}}}, "")
-    (change,) = book.changes
+    (change,) = Logbook({"r": _act("promote_model", moves)}, "").changes
     assert (change.alias, change.before, change.after) == ("champion", None, "3")
     assert (change.actor, change.reason, change.event) == ("someone", "better", "promote_model")
+
+
+def test_the_last_act_on_a_version_says_its_state(registry):
+    release = Logbook.read(registry).releases["flights", "3"]
+    moves = [{"alias": "champion", "from": None, "to": "3"}]
+    archived, promoted = _act("archive_model"), _act("promote_model", moves, 2)
+    approved = _act("approve_model", (), 3)
+    for acts, state in (
+        ([], "registered"),
+        ([archived], "archived"),
+        ([archived, promoted], "registered"),
+        ([promoted, archived, approved], "archived"),
+        ([_act("withdraw_model")], "withdrawn"),
+    ):
+        book = Logbook({str(number): act for number, act in enumerate(acts)}, "")
+        assert book.state(release) == state
 
 
 def test_the_card_is_the_stored_one_and_not_shown_once_it_was_changed(registry):
