@@ -33,10 +33,11 @@ lint: setup ## ruff, mypy --strict, import-linter
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: setup ## Measure the default run, the data stages (ten times the rows too) and the trainers; write docs/benchmarks*.md
+bench: setup ## Measure the default run, the data stages (ten times the rows too), the trainers and the evaluation; write docs/benchmarks*.md
 	@$(BIN)/python tests/bench/run.py
 	@$(BIN)/python tests/bench/data_stages.py
 	@$(BIN)/python tests/bench/training.py
+	@$(BIN)/python tests/bench/evaluation.py
 
 try-xla: setup ## Train a PyTorch model on torch_xla's CPU device, in an environment of its own (7 GB)
 	@test -d .venv-xla || $(BIN)/uv venv --quiet --python 3.11 .venv-xla

@@ -122,6 +122,7 @@ class RunSettings(Section):
             "checks.drift": set(self.checks.drift),
             "checks.skew": set(self.checks.skew),
             "evaluate.slices": {name for cross in self.evaluate.slices for name in cross},
+            "evaluate.sensitive": set(self.evaluate.sensitive),
             "source.dates": set(self.source.dates),
         }
         for place, names in uses.items():
@@ -280,6 +281,7 @@ def _schema_text(path: Path, settings: RunSettings) -> str:
             transform=settings.transform,
             source=settings.source,
             slices=settings.evaluate.slices,
+            sensitive=settings.evaluate.sensitive,
         )
     return path.read_text(encoding="utf-8")
 

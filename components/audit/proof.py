@@ -8,8 +8,9 @@ but done stands behind nothing; whatever is missing means no.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from components.audit.answers import DONE_EVENTS, InclusionProof, ProofBundle, RecordView
 from components.audit.checkpoint import Checkpoint, open_checkpoint
@@ -25,10 +26,19 @@ from components.core.errors import DataError, IntegrityError, UnverifiableError
 
 @dataclass(frozen=True)
 class Proof:
-    """Verified records, by index, and the signed note that covers them."""
+    """Verified records, by index, and the bundle that proves them.
+
+    `statements` are what was signed, whole, by record.
+    """
 
     records: tuple[RecordView, ...]
-    checkpoint: str
+    bundle: ProofBundle
+    statements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def checkpoint(self) -> str:
+        """The signed note that covers the records."""
+        return self.bundle.checkpoint
 
     @property
     def stages(self) -> frozenset[str]:
@@ -61,7 +71,13 @@ def require_proof(
 def verify_bundle(bundle: ProofBundle, records: Sequence[str], key: PublicKey) -> Proof:
     """Return what a bundle proves; raise IntegrityError unless it proves all of it."""
     checkpoint = open_checkpoint(bundle.checkpoint, key)
-    views = {proof.record: verify_proof(proof, checkpoint, key) for proof in bundle.proofs}
+    statements = {
+        proof.record: verified_statement(proof, checkpoint, key) for proof in bundle.proofs
+    }
+    views = {
+        proof.record: RecordView.from_statement(statements[proof.record], proof.index, proof.record)
+        for proof in bundle.proofs
+    }
     wanted = [*records, *(parent for view in views.values() for parent in view.parents)]
     for record in wanted:
         if record not in views:
@@ -75,11 +91,19 @@ def verify_bundle(bundle: ProofBundle, records: Sequence[str], key: PublicKey) -
                 remedy="run the stage again",
             )
     ordered = sorted(views.values(), key=lambda view: view.index)
-    return Proof(tuple(ordered), bundle.checkpoint)
+    return Proof(tuple(ordered), bundle, statements)
 
 
 def verify_proof(proof: InclusionProof, checkpoint: Checkpoint, key: PublicKey) -> RecordView:
     """Return the record that a proof shows to be under a verified checkpoint."""
+    statement = verified_statement(proof, checkpoint, key)
+    return RecordView.from_statement(statement, proof.index, proof.record)
+
+
+def verified_statement(
+    proof: InclusionProof, checkpoint: Checkpoint, key: PublicKey
+) -> dict[str, Any]:
+    """Return the statement that a proof shows to be under a verified checkpoint."""
     if sha256_bytes(proof.envelope) != proof.record:
         raise IntegrityError(
             f"the envelope of record {proof.record[:12]} is another one",
@@ -93,4 +117,4 @@ def verify_proof(proof: InclusionProof, checkpoint: Checkpoint, key: PublicKey) 
         check_statement(statement)
     except DataError as error:
         raise IntegrityError(error.message, remedy=error.remedy) from error
-    return RecordView.from_statement(statement, proof.index, proof.record)
+    return statement

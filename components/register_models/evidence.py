@@ -20,6 +20,7 @@ from components.audit.client import Notary
 from components.audit.proof import Proof, require_proof
 from components.core.artifacts import tree_digest
 from components.core.errors import GateError, IntegrityError, UnverifiableError
+from components.register_models.lineage import Work, lineage
 
 STAGES = frozenset(
     {
@@ -36,10 +37,21 @@ STAGES = frozenset(
 
 @dataclass(frozen=True)
 class Proven:
-    """The verified record of each input by its name, and all records behind them by digest."""
+    """The verified record of each input by its name, and the proof of all records behind them."""
 
     inputs: Mapping[str, RecordView]
-    records: Mapping[str, RecordView]
+    proof: Proof
+
+    @property
+    def records(self) -> Mapping[str, RecordView]:
+        """The verified records by digest."""
+        return {view.record: view for view in self.proof.records}
+
+    @property
+    def made(self) -> dict[str, Work]:
+        """The work behind the inputs and behind what they were made of, by artifact."""
+        ends = {name: view.record for name, view in self.inputs.items()}
+        return lineage(self.proof.statements, ends)
 
     def work(self, name: str) -> RecordView:
         """Return the record of the work that made an input: of another run if it was cached."""
@@ -66,7 +78,7 @@ def proven_records(notary: Notary | None, run_id: str, digests: Mapping[str, str
     verified = {view.record: view for view in proof.records}
     for name, view in claimed.items():
         _require_same(verified[view.record], run_id, name, digests[name])
-    return Proven({name: verified[view.record] for name, view in claimed.items()}, verified)
+    return Proven({name: verified[view.record] for name, view in claimed.items()}, proof)
 
 
 def _claim(views: list[RecordView], run_id: str, name: str, sha256: str) -> RecordView:

@@ -1,60 +1,107 @@
 """A bundle as an MLflow model: what mlflow.pyfunc and mlflow.onnx load, the bundle whole inside.
 
     MLmodel, requirements.txt, python_env.yaml, conda.yaml    MLflow's own description
-    model.onnx                                               the served form, the same bytes again
+    input_example.json, serving_input_example.json           one row, to try it with
+    code/                                                    what loads the bundle: served_model.py
     bundle/                                                  the bundle as it was evaluated
+    README.md, evidence/                                     what the entry attaches (dossier.py)
 
-Rules: nothing is inferred, loaded or fetched to write it; requirements are the installed versions,
-named one by one; the bundle's bytes are copied, so its digest holds. model.onnx lies there twice
-because MLflow's ONNX loader wants it beside MLmodel. The signature says double where the form takes
-float: MLflow refuses to narrow a DataFrame's doubles, and its loader narrows them itself.
+Rules: nothing is inferred, loaded, pickled or fetched to write it; the same entry gives the same
+bytes, so a digest covers all files but PROOF, which proves itself and grows with the log;
+requirements are the installed versions, named one by one; the bundle's bytes are copied, so its
+digest holds. The signature says double where the form takes float: MLflow refuses to narrow a
+DataFrame's doubles, and the code narrows them itself. The example is made from the contract: a row
+of data would put a person's values into the registry. The code's module is named by its digest, so
+that versions with other code load in one process.
 """
 
 from __future__ import annotations
 
-import shutil
+import json
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from components.core.artifacts import copy_tree, write_text
+from components.core.artifacts import copy_tree, manifest, write_json, write_text
 from components.core.bundle import Bundle
+from components.core.canonical import sha256_bytes, sha256_value
 from components.core.contract import Contract
+from components.register_models import served_model  # so that its digest is the record's too
 from components.register_models.store import BUNDLE_FOLDER
 
-ONNX_FILE = "model.onnx"
+CODE_FOLDER = "code"
+EXAMPLE, SERVING_EXAMPLE = "input_example.json", "serving_input_example.json"
+PROOF = "evidence/proof.json"
 PACKAGES = ("mlflow", "numpy", "onnx", "onnxruntime", "pandas")
 SIGNATURE_TYPES = {"float32": "double", "string": "string"}
 
 
-def write_model(folder: Path, bundle: Bundle, metadata: Mapping[str, str]) -> None:
-    """Write the MLflow model of a bundle into a folder; `metadata` goes into MLmodel."""
+def stored_digest(folder: Path) -> str:
+    """Return the digest of a model's folder: of every file but the proof."""
+    return sha256_value({name: sha for name, sha in manifest(folder).items() if name != PROOF})
+
+
+def write_model(folder: Path, bundle: Bundle, metadata: Mapping[str, str], created: str) -> None:
+    """Write the MLflow model of a bundle into a folder; `metadata` goes into MLmodel.
+
+    `created` is the time that it shows; its identifier is made from the metadata.
+    """
     import yaml
     from mlflow.models.model import Model
     from mlflow.utils import PYTHON_VERSION
 
     copy_tree(bundle.folder, folder / BUNDLE_FOLDER)
-    shutil.copyfile(bundle.path("onnx"), folder / ONNX_FILE)
-    model = Model(metadata=dict(metadata))
+    onnx_file = f"{BUNDLE_FOLDER}/{bundle.contract.form('onnx').path}"
+    model = Model(
+        metadata=dict(metadata),
+        model_uuid=sha256_value(dict(metadata))[:32],
+        utc_time_created=created,
+    )
     model.add_flavor(
         "python_function",
-        loader_module="mlflow.onnx",
+        loader_module=_write_code(folder / CODE_FOLDER),
         python_version=PYTHON_VERSION,
-        data=ONNX_FILE,
+        code=CODE_FOLDER,
+        data=BUNDLE_FOLDER,
         env={"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
     )
     model.add_flavor(
         "onnx",
         onnx_version=version("onnx"),
-        data=ONNX_FILE,
+        data=onnx_file,
         providers=["CPUExecutionProvider"],
         onnx_session_options=None,
         code=None,
     )
-    description = model.to_dict() | _signature(bundle.contract)
+    example = _write_example(folder, bundle.contract)
+    description = model.to_dict() | _signature(bundle.contract) | example
     write_text(folder / "MLmodel", yaml.safe_dump(description))
     _write_environment(folder)
+
+
+def _write_code(folder: Path) -> str:
+    """Write the module that loads a bundle, and return its name."""
+    code = Path(served_model.__file__).read_text(encoding="utf-8")
+    name = f"tandem_served_{sha256_bytes(code.encode())[:12]}"
+    write_text(folder / f"{name}.py", code)
+    return name
+
+
+def _write_example(folder: Path, contract: Contract) -> dict[str, Any]:
+    """Write one row in MLflow's two files, and return MLmodel's key for them."""
+    row = [0.0 if column.dtype == "float32" else "" for column in contract.inputs]
+    split = {"columns": [column.name for column in contract.inputs], "data": [row]}
+    write_text(folder / EXAMPLE, json.dumps(split))
+    write_json(folder / SERVING_EXAMPLE, {"dataframe_split": split})
+    return {
+        "saved_input_example_info": {
+            "artifact_path": EXAMPLE,
+            "type": "dataframe",
+            "pandas_orient": "split",
+            "serving_input_path": SERVING_EXAMPLE,
+        }
+    }
 
 
 def _signature(contract: Contract) -> dict[str, Any]:

@@ -11,18 +11,19 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.core.artifacts import tree_digest
+from components.core.artifacts import copy_tree, tree_digest, write_text
 from components.core.bundle import Bundle
 from components.core.errors import IntegrityError, SettingsError
-from components.register_models.mlflow_model import write_model
+from components.register_models.mlflow_model import stored_digest, write_model
 from components.register_models.store import (
     BUNDLE_FOLDER,
     BUNDLE_TAG,
     FRAMEWORK_TAG,
+    MODEL_TAG,
     RECORD_TAG,
     RUN_TAG,
     WEIGHTS_TAG,
@@ -37,11 +38,17 @@ CHALLENGER = "challenger"
 
 @dataclass(frozen=True)
 class Entry:
-    """A model to register: its bundle, and the record of the stage that made it."""
+    """A model to register: its bundle, and the record of the stage that made it.
+
+    `said` are tags beyond these; `attached` are files stored with it: a text, or a folder to copy.
+    """
 
     bundle: Bundle
     sha256: str
     record: str
+    said: Mapping[str, str] = field(default_factory=dict)
+    attached: Mapping[str, str | Path] = field(default_factory=dict)
+    created: str = "1970-01-01 00:00:00"
 
     @property
     def framework(self) -> str:
@@ -56,7 +63,26 @@ class Entry:
             BUNDLE_TAG: self.sha256,
             RECORD_TAG: self.record,
             WEIGHTS_TAG: self.bundle.contract.weights_sha256,
+            **self.said,
         }
+
+    def write(self, folder: Path, run_id: str) -> str:
+        """Write all that is stored of it into a folder, and return the digest of that."""
+        write_model(folder, self.bundle, self.tags(run_id), self.created)
+        for name, content in self.attached.items():
+            if isinstance(content, Path):
+                copy_tree(content, folder / name)
+            else:
+                write_text(folder / name, content)
+        return stored_digest(folder)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version in the registry, and the digest of what is stored of it."""
+
+    number: str
+    model_sha256: str
 
 
 @dataclass(frozen=True)
@@ -78,7 +104,7 @@ class ModelRegistry:
         self._name = model_name
         self._experiment = experiment
 
-    def register(self, log: RunLog, entries: Mapping[str, Entry]) -> tuple[str, dict[str, str]]:
+    def register(self, log: RunLog, entries: Mapping[str, Entry]) -> tuple[str, dict[str, Version]]:
         """Register {alias: entry}; return MLflow's run id and {alias: version}."""
         mlflow_run = self._run(log)
         for training in log.trainings:
@@ -142,47 +168,44 @@ class ModelRegistry:
     def _ensure_model(self) -> None:
         _create(self._client.create_registered_model, self._name)
 
-    def _version(self, mlflow_run: Any, run_id: str, entry: Entry) -> str:
+    def _version(self, mlflow_run: Any, run_id: str, entry: Entry) -> Version:
         """Find or create the version of an entry; its files are stored and checked before."""
-        found = self._find_version(mlflow_run, run_id, entry)
-        if found is None:
-            self._store(mlflow_run, run_id, entry)
-        _require_stored(mlflow_run, entry)
+        with tempfile.TemporaryDirectory() as folder:
+            tags = entry.tags(run_id) | {MODEL_TAG: entry.write(Path(folder), run_id)}
+            found = self._find_version(mlflow_run, tags)
+            if found is None:
+                self._client.log_artifacts(mlflow_run.info.run_id, folder, entry.framework)
+        _require_stored(mlflow_run, entry, tags[MODEL_TAG])
         if found is None:
             found = self._client.create_model_version(
                 self._name,
                 source=_source(mlflow_run, entry),
                 run_id=mlflow_run.info.run_id,
-                tags=entry.tags(run_id),
+                tags=tags,
                 description=f"{entry.framework} {entry.bundle.contract.family} of run {run_id}",
             )
-        return str(found.version)
+        return Version(str(found.version), tags[MODEL_TAG])
 
-    def _find_version(self, mlflow_run: Any, run_id: str, entry: Entry) -> Any | None:
+    def _find_version(self, mlflow_run: Any, tags: Mapping[str, str]) -> Any | None:
         versions = self._client.search_model_versions(f"run_id = '{mlflow_run.info.run_id}'")
-        mine = {RUN_TAG: run_id, FRAMEWORK_TAG: entry.framework}
+        mine = {name: tags[name] for name in (RUN_TAG, FRAMEWORK_TAG)}
         found = [v for v in versions if v.name == self._name and mine.items() <= v.tags.items()]
         if not found:
             return None
-        if found[0].tags != entry.tags(run_id):
+        if not tags.items() <= found[0].tags.items():
             raise IntegrityError(
                 f"version {found[0].version} of {self._name} says it is this run's, with other "
                 "bytes or records",
                 remedy="find out who registered or changed it",
-                expected=entry.tags(run_id),
+                expected=dict(tags),
                 actual=found[0].tags,
             )
         return found[0]
 
-    def _store(self, mlflow_run: Any, run_id: str, entry: Entry) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            write_model(Path(folder), entry.bundle, entry.tags(run_id))
-            self._client.log_artifacts(mlflow_run.info.run_id, folder, entry.framework)
-
-    def _point_aliases(self, versions: Mapping[str, str]) -> None:
+    def _point_aliases(self, versions: Mapping[str, Version]) -> None:
         """Move the aliases to this run's versions; an older run's challenger loses its own."""
         for alias, version in versions.items():
-            self._client.set_registered_model_alias(self._name, alias, version)
+            self._client.set_registered_model_alias(self._name, alias, version.number)
         aliases = self._client.get_registered_model(self._name).aliases
         if CHALLENGER in aliases and CHALLENGER not in versions:
             self._client.delete_registered_model_alias(self._name, CHALLENGER)
@@ -192,22 +215,20 @@ def _source(mlflow_run: Any, entry: Entry) -> str:
     return f"{mlflow_run.info.artifact_uri}/{entry.framework}"
 
 
-def _require_stored(mlflow_run: Any, entry: Entry) -> None:
-    """Read the bundle back from the store, and compare its digest."""
+def _require_stored(mlflow_run: Any, entry: Entry, model_sha256: str) -> None:
+    """Read the model back from the store, and compare its digests."""
     from mlflow.artifacts import download_artifacts
 
     with tempfile.TemporaryDirectory() as folder:
         path = download_artifacts(
-            artifact_uri=f"{_source(mlflow_run, entry)}/{BUNDLE_FOLDER}",
-            dst_path=folder,
-            tracking_uri=tracking_uri(),
+            artifact_uri=_source(mlflow_run, entry), dst_path=folder, tracking_uri=tracking_uri()
         )
-        actual = tree_digest(Path(path))
-    if actual != entry.sha256:
+        actual = [tree_digest(Path(path, BUNDLE_FOLDER)), stored_digest(Path(path))]
+    if actual != [entry.sha256, model_sha256]:
         raise IntegrityError(
-            f"the {entry.framework} bundle in MLflow's store is not the one that was evaluated",
+            f"the {entry.framework} model in MLflow's store is not the one that was evaluated",
             remedy="find out who writes to the store, then start a new run",
-            expected=entry.sha256,
+            expected=[entry.sha256, model_sha256],
             actual=actual,
         )
 

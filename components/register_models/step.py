@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from components.audit.client import connect
-from components.core.artifacts import read_json, write_json
+from components.core.artifacts import read_json, write_json, write_text
 from components.core.bundle import Bundle
 from components.core.errors import IntegrityError
 from components.core.outcome import Outcome
 from components.core.settings import Registry, Section
+from components.register_models.dossier import CARD, Dossier
 from components.register_models.evidence import Proven, input_digests, proven_records, roles
-from components.register_models.registry import Entry, ModelRegistry, RunLog
+from components.register_models.registry import Entry, ModelRegistry, RunLog, Version
 from components.register_models.store import BUNDLE_TAG, RECORD_TAG, RUN_TAG, opened_store
 from components.register_models.training_log import training_log
 
@@ -53,23 +54,19 @@ def register_models(
     digests = input_digests(inputs)
     proven = proven_records(connect(), str(settings.run["id"]), digests)
     measured = read_json(evaluation / "evaluation.json")
-    decided = roles(read_json(decision / "decision.json"), measured, digests)
-    entries = {
-        role: _entry(framework, models, digests, proven) for role, framework in decided.items()
-    }
+    decided = read_json(decision / "decision.json")
+    named = roles(decided, measured, digests)
+    name = settings.registry.model_name
+    dossier = Dossier(name, settings.run, proven, digests, inputs, measured, decided)
+    entries = {role: dossier.entry(role, _bundle(models, named[role])) for role in named}
     with opened_store() as client:
-        registry = ModelRegistry(client, settings.registry.model_name, settings.registry.experiment)
+        registry = ModelRegistry(client, name, settings.registry.experiment)
         log = _run_log(settings.run, entries, measured, proven)
         run_id, versions = registry.register(log, entries)
-    return _outcome(registration, settings.registry.model_name, run_id, versions, entries)
+    return _outcome(registration, name, run_id, versions, entries)
 
 
-def _entry(
-    framework: str,
-    models: Mapping[str, Path],
-    digests: Mapping[str, str],
-    proven: Proven,
-) -> Entry:
+def _bundle(models: Mapping[str, Path], framework: str) -> Bundle:
     """Open a bundle that is registered; IntegrityError where it is another framework's."""
     port = f"{framework}_model"
     bundle = Bundle.open(models[port])
@@ -78,7 +75,7 @@ def _entry(
             f"{port} holds a {bundle.contract.framework} bundle",
             remedy="find out who exchanged the models, then start a new run",
         )
-    return Entry(bundle, digests[port], proven.inputs[port].record)
+    return bundle
 
 
 def _run_log(
@@ -115,18 +112,21 @@ def _outcome(
     registration: Path,
     model_name: str,
     mlflow_run_id: str,
-    versions: Mapping[str, str],
+    versions: Mapping[str, Version],
     entries: Mapping[str, Entry],
 ) -> Outcome:
-    """Write registration.json and return the facts."""
+    """Write registration.json and the model cards, and return the facts."""
     found = {
         role: {
             "framework": entry.framework,
-            "version": versions[role],
+            "version": versions[role].number,
             "bundle_sha256": entry.sha256,
+            "model_sha256": versions[role].model_sha256,
         }
         for role, entry in entries.items()
     }
+    for entry in entries.values():
+        write_text(registration / f"model_card_{entry.framework}.md", str(entry.attached[CARD]))
     write_json(
         registration / "registration.json",
         {

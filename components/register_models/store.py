@@ -1,10 +1,11 @@
 """Where the MLflow store is, how it is opened, and the names that Tandem uses in it.
 
-Rules: MLFLOW_TRACKING_URI names the store; without it, it is an SQLite file in TANDEM_HOME, with
-the models' files beside it. MLflow makes its tables one by one and never goes on with half of
-them, so a new file is made beside and renamed. A store that does not answer is a PlatformError
-with its address, without its password. MLflow is imported only when a store is opened (2 s), and
-is quiet then, as components/core/quiet.py says.
+Rules: MLFLOW_TRACKING_URI names the store; without it, it is an SQLite file in TANDEM_HOME. The
+models' files lie beside that, or where MLFLOW_DEFAULT_ARTIFACT_ROOT says; a server decides itself.
+MLflow makes its tables one by one and never goes on with half of them, so a new file is made beside
+and renamed. A store that does not answer is a PlatformError with its address, without its password.
+MLflow is imported only when a store is opened (2 s), and is quiet then, as
+components/core/quiet.py says.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from components.core.errors import PlatformError, SettingsError
 from components.core.quiet import be_quiet
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
+ROOT_VARIABLE = "MLFLOW_DEFAULT_ARTIFACT_ROOT"
 HOME_VARIABLE = "TANDEM_HOME"
 SQLITE = "sqlite:///"
 SERVERS = ("http", "https")
@@ -30,6 +33,9 @@ FRAMEWORK_TAG = "tandem.framework"
 BUNDLE_TAG = "tandem.bundle_sha256"
 RECORD_TAG = "tandem.record"
 WEIGHTS_TAG = "tandem.weights_sha256"
+MODEL_TAG = "tandem.model_sha256"  # of all stored files: mlflow_model.stored_digest
+SPAN_TAG = "tandem.data_span"
+DECISION_TAG = "tandem.decision"
 # MLflow asks a silent server seven times, for minutes; the stage's own retry comes after.
 _FULL = "disk is full"  # SQLITE_FULL
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
@@ -52,7 +58,9 @@ def home() -> Path:
 
 def artifact_location(uri: str) -> str | None:
     """Return where a new experiment keeps files; None where a server decides that itself."""
-    return None if urlsplit(uri).scheme in SERVERS else (home() / "mlartifacts").as_uri()
+    if urlsplit(uri).scheme in SERVERS:
+        return None
+    return os.environ.get(ROOT_VARIABLE) or (home() / "mlartifacts").as_uri()
 
 
 def sqlite_file(uri: str) -> Path | None:
@@ -70,9 +78,12 @@ def shown(uri: str) -> str:
 
 
 @contextlib.contextmanager
-def opened_store() -> Iterator[Any]:
-    """Give an MlflowClient; PlatformError for whatever MLflow or its database raise."""
-    uri = tracking_uri()
+def opened_store(address: str | None = None) -> Iterator[Any]:
+    """Give an MlflowClient; PlatformError for whatever MLflow or its database raise.
+
+    The store is that of the environment unless an address is given.
+    """
+    uri = address or tracking_uri()
     be_quiet()
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
@@ -80,19 +91,32 @@ def opened_store() -> Iterator[Any]:
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
-    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         if (file := sqlite_file(uri)) is not None and not file.exists():
             _make(file)
         yield MlflowClient(tracking_uri=uri, registry_uri=uri)
-    except (MlflowException, SQLAlchemyError) as error:
+    except _failures() as error:
         raise PlatformError(
             f"the MLflow store {shown(uri)} failed: {_first_line(error, uri)}",
             remedy=_remedy(error),
         ) from error
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what MLflow, its database and the object store that it has loaded raise."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if "botocore" not in sys.modules:
+        return MlflowException, SQLAlchemyError
+    from botocore.exceptions import (  # type: ignore[import-untyped]
+        BotoCoreError,
+        ClientError,
+    )
+
+    return MlflowException, SQLAlchemyError, BotoCoreError, ClientError
 
 
 def _make(file: Path) -> None:

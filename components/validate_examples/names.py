@@ -35,13 +35,20 @@ Slices = Iterable[Iterable[str]]
 
 
 def check_schema_names(
-    schema: Schema, *, checks: Checks, transform: Transform, source: Source, slices: Slices = ()
+    schema: Schema,
+    *,
+    checks: Checks,
+    transform: Transform,
+    source: Source,
+    slices: Slices = (),
+    sensitive: Collection[str] = (),
 ) -> None:
     """Raise SettingsError for names that the examples cannot have if they fit the schema."""
     if checks.severities.get("SCHEMA_NEW_COLUMN", "error") != "error":
         return
     columns = [feature.name for feature in schema.feature]
     used = _used(checks, transform, slices)
+    used["evaluate.sensitive"] = sensitive
     used["source.target.name"] = [source.target.name]
     used["source.weekday"] = [source.weekday] if source.weekday else []
     problems = [

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipelines.cli.promotion_parser import add_promotion
+from pipelines.cli.registered_parser import add_registered
 
 PATH_HELP = "a bundle's folder, the one that holds contract.json"
 
@@ -15,8 +16,8 @@ def add_models(commands: Any, add: Callable[..., Any]) -> None:
     """Add `tandem models` and what is below it; `add` is the parser's way to add a command."""
     models = commands.add_parser(
         "models",
-        help="look at an exported model, and predict with any of its forms",
-        description="Look at an exported model, and predict with any of its forms.",
+        help="look at models, exported or registered; predict; sign, promote, roll back",
+        description="Look at models, exported or registered; predict; sign, promote, roll back.",
         epilog="example:\n  tandem models inspect path/to/bundle",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -54,3 +55,4 @@ def add_models(commands: Any, add: Callable[..., Any]) -> None:
         "-o", "--output", metavar="FILE", help="a CSV file (default: standard output)"
     )
     add_promotion(below, add)
+    add_registered(below, add)

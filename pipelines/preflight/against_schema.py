@@ -65,11 +65,15 @@ def _check_features(settings: RunSettings, columns: Mapping[str, str]) -> None:
 
 
 def _check_slices(settings: RunSettings, columns: Mapping[str, str]) -> None:
-    for column in dict.fromkeys(name for cross in settings.evaluate.slices for name in cross):
+    sliced = {
+        "evaluate.slices": dict.fromkeys(n for cross in settings.evaluate.slices for n in cross),
+        "evaluate.sensitive": settings.evaluate.sensitive,
+    }
+    for key, column in ((key, column) for key, names in sliced.items() for column in names):
         if columns.get(column) == "float64":
             near = nearest(column, (name for name in columns if columns[name] != "float64"))
             raise SettingsError(
-                f"evaluate.slices: {column} holds float64 by the schema{near}",
+                f"{key}: {column} holds float64 by the schema{near}",
                 remedy="slice by columns of texts or whole numbers",
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -43,7 +44,7 @@ def running() -> Iterator[str]:
             _wait_for(address, server)
             yield address
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGINT)  # SIGTERM would wait for whoever is connected
             server.wait(60)
     finally:
         shutil.rmtree(folder)

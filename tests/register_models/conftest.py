@@ -12,8 +12,8 @@ import pytest
 
 from components.audit.process import NotaryProcess
 
-# The small bundles and evaluations of the stages before.
-for _folder in ("evaluate_models", "decide_release"):
+# The small bundles and evaluations of the stages before, and the tests' own PostgreSQL.
+for _folder in ("evaluate_models", "decide_release", "reading"):
     sys.path.append(str(Path(__file__).parents[1] / _folder))
 
 

@@ -40,8 +40,37 @@ SEARCHED: dict[str, Any] = {
 }
 
 
+CARD = {
+    "origin": "An authority | and another",
+    "collection": "All departures",
+    "licence": "CC0-1.0",
+    "purpose": "# Tell of <late> flights",
+    "personal_data": {"present": True, "categories": ["names of builders"]},
+    "known_gaps": ["One year only"],
+}
+WINDOW = {"first": "2013-01", "last": "2013-02"}
+INGESTED: dict[str, Any] = {
+    "rows": 3000,
+    "rows_by_split": {"train": 2000, "eval": 1000},
+    "splits": {"train": ["2013-01"], "eval": ["2013-02"]},
+    "source": {
+        "files": [{"location": "flights.csv", "sha256": "3" * 64, "bytes": 9}],
+        "rows": 3001,
+    },
+    "dropped": [{"reason": "cancelled", "rows": 1}],
+    "card_sha256": "4" * 64,
+}
+
+
 class Nothing(Section):
     """No settings."""
+
+
+class Ingested(Section):
+    """What a model card says of the data."""
+
+    card: dict[str, Any]
+    window: dict[str, str]
 
 
 @dataclass
@@ -52,9 +81,9 @@ class Port:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
-def ingest_examples(*, settings: Nothing, examples: Path) -> Outcome:
+def ingest_examples(*, settings: Ingested, examples: Path) -> Outcome:
     write_json(examples / "rows.json", [1, 2, 3])
-    return Outcome()
+    return Outcome(facts=INGESTED)
 
 
 def validate_examples(*, settings: Nothing, examples: Path, validation: Path) -> Outcome:
@@ -146,10 +175,12 @@ class Chain:
         tensorflow_auc: float = 0.74,
         *,
         validated: bool = True,
+        last_span: str = "2013-02",
         tensorflow_step: Callable[..., Outcome] = train_tensorflow,
     ) -> Chain:
         """Run everything before registration."""
-        self.stage(ingest_examples, (), ("examples",))
+        data = {"card": CARD, "window": {**WINDOW, "last": last_span}}
+        self.stage(ingest_examples, (), ("examples",), data)
         if validated:
             self.stage(validate_examples, ("examples",), ("validation",))
         else:

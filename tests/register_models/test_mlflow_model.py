@@ -29,7 +29,7 @@ print(pandas.DataFrame({"a": [1]}).shape)
 def written(tmp_path: Path) -> Path:
     bundle = Bundle.open(tiny_bundles.write_bundle(tmp_path / "bundle", "pytorch"))
     (tmp_path / "model").mkdir()
-    write_model(tmp_path / "model", bundle, {"tandem.run": "run-1"})
+    write_model(tmp_path / "model", bundle, {"tandem.run": "run-1"}, "2013-03-01 12:00:00")
     return tmp_path / "model"
 
 
@@ -48,10 +48,12 @@ def test_the_python_function_is_described_as_mlflow_describes_it(written: Path) 
     from mlflow.pyfunc import add_to_model
 
     theirs = Model()
+    (code,) = (written / "code").iterdir()
     add_to_model(
         theirs,
-        loader_module="mlflow.onnx",
-        data="model.onnx",
+        loader_module=code.stem,
+        code="code",
+        data="bundle",
         conda_env="conda.yaml",
         python_env="python_env.yaml",
     )

@@ -65,10 +65,12 @@ def chain(notary, store, tmp_path) -> Chain:
 
 def test_the_winner_becomes_candidate_and_the_other_challenger(chain):
     found = chain.register()
-    assert found["candidate"] == {
+    candidate = found["candidate"]
+    assert candidate == {
         "framework": "pytorch",
         "version": "1",
         "bundle_sha256": tree_digest(chain.path("pytorch_model")),
+        "model_sha256": candidate["model_sha256"],
     }
     assert found["challenger"]["framework"] == "tensorflow"
     with opened_store() as client:
@@ -80,6 +82,14 @@ def test_the_winner_becomes_candidate_and_the_other_challenger(chain):
         "tandem.bundle_sha256": found["candidate"]["bundle_sha256"],
         "tandem.record": chain.ports["pytorch_model"].metadata["record"],
         "tandem.weights_sha256": "2" * 64,
+        "tandem.model_sha256": candidate["model_sha256"],
+        "tandem.data_span": "2013-01:2013-02",
+        "tandem.decision": "candidate",
+        "tandem.evaluation_sha256": tree_digest(chain.path("evaluation")),
+        "tandem.decision_sha256": tree_digest(chain.path("decision")),
+        "tandem.record.evaluation": chain.ports["evaluation"].metadata["record"],
+        "tandem.record.decision": chain.ports["decision"].metadata["record"],
+        "tandem.record.examples": chain.ports["examples"].metadata["record"],
     }
 
 

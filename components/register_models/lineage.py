@@ -1,0 +1,65 @@
+"""What stands behind a model: the work that made each artifact, from verified records.
+
+Rules: the way back follows what each record names as its inputs, never the order of the log; a
+cached result is led back to the record of the work; an artifact has one name in the DAG, so it has
+one entry here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from components.audit.answers import AUDIT
+
+Statement = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Work:
+    """The record of the work that made an artifact; `audit` is its block of ours."""
+
+    record: str
+    audit: Mapping[str, Any]
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the stage stated."""
+        return dict(self.audit["facts"])
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The sections of settings that the stage depends on."""
+        return dict(self.audit["settings"])
+
+
+def lineage(statements: Mapping[str, Statement], ends: Mapping[str, str]) -> dict[str, Work]:
+    """Return the work behind each artifact by its name, given {artifact: record} to start from.
+
+    `statements` holds the records and all their ancestors, verified.
+    """
+    found: dict[str, Work] = {}
+    waiting = list(ends.items())
+    while waiting:
+        name, record = waiting.pop(0)
+        if name not in found:
+            found[name] = _work(statements, name, record)
+            inputs = found[name].audit["inputs"]
+            waiting += [(item["name"], item["record"]) for item in inputs if item["record"]]
+    return found
+
+
+def _work(statements: Mapping[str, Statement], name: str, record: str) -> Work:
+    audit = statements[record]["predicate"][AUDIT]
+    while audit["event"] == "CACHED":
+        record = audit["facts"]["origin"][name]
+        audit = statements[record]["predicate"][AUDIT]
+    return Work(record, audit)
+
+
+def data_span(made: Mapping[str, Work]) -> str:
+    """Return the first and the last span of the data, "" where no record says it."""
+    examples = made.get("examples")
+    window = examples.settings.get("window") if examples else None
+    return f"{window['first']}:{window['last']}" if window else ""
