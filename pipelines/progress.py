@@ -1,16 +1,19 @@
 """Show a run while it goes on: a live table on a terminal, plain lines elsewhere.
 
-Rules: the stage, its state, the elapsed time and what runs beside it, whichever form is used; text
-that comes from data is never read as markup. Progress only listens: it decides nothing, and where
+Rules: the stage, its state, the elapsed time and what runs beside it, whichever form is used; on a
+terminal also how far a training is, as its log last said; text that comes from data is never read
+as markup. Progress only listens: it decides nothing, and where
 its stream can no longer be written it goes silent.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from pipelines.lasting_stream import lasting
@@ -18,7 +21,7 @@ from pipelines.runners.results import TaskEvent, TaskState
 from pipelines.summary import seconds_text
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, Group
     from rich.live import Live
     from rich.table import Table
 
@@ -32,6 +35,8 @@ STYLES = {
 }
 NEVER_RAN = (TaskState.PENDING, TaskState.SKIPPED)
 REFRESHES_PER_SECOND = 4
+TRAINING = b"components.training.progress: "  # whose lines of a log say how far a training is
+LAST_BYTES = 4096
 
 
 class Progress(AbstractContextManager["Progress"], Protocol):
@@ -42,14 +47,17 @@ class Progress(AbstractContextManager["Progress"], Protocol):
         ...
 
 
-def progress(tasks: Sequence[str], stream: TextIO) -> Progress:
-    """Return the progress for a stream: live on a terminal, lines elsewhere."""
+def progress(tasks: Sequence[str], stream: TextIO, logs: Path) -> Progress:
+    """Return the progress for a stream: live on a terminal, lines elsewhere.
+
+    `logs` is the folder of the run's logs.
+    """
     stream = lasting(stream)
     if not stream.isatty():
         return LineProgress(tasks, stream)
     from rich.console import Console
 
-    return LiveProgress(tasks, Console(file=stream))
+    return LiveProgress(tasks, Console(file=stream), logs)
 
 
 class LineProgress:
@@ -92,6 +100,19 @@ def _beside(event: TaskEvent) -> str:
     return f", beside {', '.join(event.beside)}"
 
 
+def how_far(log: Path) -> str | None:
+    """Return what a task's log said last of how far its training is; None where it says nothing."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, stream.tell() - LAST_BYTES))
+            lines = stream.read().splitlines()
+    except OSError:  # which it has not begun
+        return None
+    told = [line.partition(TRAINING)[2] for line in lines if TRAINING in line]
+    return told[-1].decode("utf-8", "replace") if told else None
+
+
 @dataclass
 class _Row:
     """What the live table shows of one task; `since` is the monotonic time of its start."""
@@ -111,9 +132,9 @@ class _Row:
 class LiveProgress:
     """A table that is drawn again a few times a second."""
 
-    def __init__(self, tasks: Sequence[str], console: Console) -> None:
+    def __init__(self, tasks: Sequence[str], console: Console, logs: Path) -> None:
         self._rows = {task: _Row() for task in tasks}
-        self._console = console
+        self._console, self._logs = console, logs
         self._live: Live | None = None
         self._started = time.monotonic()
 
@@ -122,7 +143,7 @@ class LiveProgress:
 
         self._started = time.monotonic()
         self._live = Live(
-            get_renderable=self.table,
+            get_renderable=self.view,
             console=self._console,
             refresh_per_second=REFRESHES_PER_SECOND,
         )
@@ -144,7 +165,16 @@ class LiveProgress:
         if event.state not in NEVER_RAN:
             row.beside = tuple(dict.fromkeys((*row.beside, *event.beside)))
 
-    def table(self) -> Table:
+    def view(self) -> Group:
+        """Return the table of this moment, and below it a line for each training that is told."""
+        from rich.console import Group
+        from rich.text import Text
+
+        running = [task for task, row in self._rows.items() if row.state is TaskState.RUNNING]
+        told = {task: how_far(self._logs / f"{task}.log") for task in running}
+        return Group(self._table(), *(Text(f"{task}: {far}") for task, far in told.items() if far))
+
+    def _table(self) -> Table:
         """Return the table of this moment."""
         from rich.table import Table
         from rich.text import Text

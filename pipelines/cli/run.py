@@ -86,7 +86,7 @@ def _launch(prepared: PreparedRun, home: Home, arguments: Namespace, servers: Fo
     waiting = [task for task in prepared.tasks if task not in (prepared.done or {})]
     with _way_on(prepared.folder, home), answering_notary(home) as notary:
         print(f"run {prepared.folder.name}", file=shown, flush=True)
-        with progress(waiting, shown) as listener:
+        with progress(waiting, shown, prepared.folder / "logs") as listener:
             result = launch(prepared, home, notary, listener, servers)
     from pipelines.cli.ending import print_ending, print_tracebacks
 
