@@ -20,6 +20,17 @@ from components.core.artifacts import read_json, write_text
 from components.core.errors import GateError, PlatformError
 from pipelines import commands
 from pipelines.dag_picture import BOX_HEIGHT, BOX_WIDTH, draw
+from pipelines.evaluation_pictures import (
+    BAR_HEIGHT,
+    BAR_WIDTH,
+    MARGIN,
+    SIDE,
+    bars,
+    charts,
+    criteria,
+    fairness,
+    robustness,
+)
 from pipelines.home import Home
 from pipelines.runners.ir import read_pipeline
 from pipelines.runners.results import RunState, TaskResult, TaskState
@@ -92,7 +103,8 @@ def _context(run: RecordedRun, home: Home) -> dict[str, Any]:
         "rows": list(zip(ROWS, *map(table_cells, summary.models), strict=True)),
         "frameworks": [model.framework for model in summary.models],
         "comparison": (summary.evaluation or {}).get("comparison"),
-        "slices": list(_slices(summary)),
+        "slices": _slices(summary),
+        **_pictures(summary),
         "gates": list(_gates(run, summary, records)),
         "examples": run.document("ingest-examples", "examples", "manifest.json"),
         "forms": list(_forms(summary)),
@@ -174,18 +186,40 @@ def _loss_text(trial: Mapping[str, Any]) -> str:
     return f"{trial['validation_loss']:.6g}"
 
 
-def _slices(summary: RunSummary) -> Iterator[dict[str, Any]]:
-    """Yield each slice with its rows and both models' AUC."""
+def _pictures(summary: RunSummary) -> dict[str, Any]:
+    """Return what report_evaluation.html.jinja shows of the evaluation and the decision."""
+    evaluation, decision = summary.evaluation or {}, summary.decision or {}
+    return {
+        "criteria": list(criteria(decision)),
+        "charts": list(charts(evaluation)),
+        "fairness": list(fairness(evaluation)),
+        "robustness": robustness(evaluation),
+        "side": SIDE,
+        "margin": MARGIN,
+        "bar_width": BAR_WIDTH,
+        "bar_height": BAR_HEIGHT,
+    }
+
+
+def _slices(summary: RunSummary) -> list[dict[str, Any]]:
+    """Return each slice with its rows and both models' AUC, as text and as bars."""
     models = (summary.evaluation or {}).get("models", {})
     sides = [models.get(framework, {}).get("slices", {}) for framework in FRAMEWORKS]
     keys = {key for side in sides for key in side}
-    for key in sorted(keys, key=lambda key: (key != OVERALL, key.count(","), key)):
-        metrics = [side.get(key, {}) for side in sides]
-        yield {
+    ordered = sorted(keys, key=lambda key: (key != OVERALL, key.count(","), key))
+    found = [
+        {model: side.get(key, {}) for model, side in zip(FRAMEWORKS, sides, strict=True)}
+        for key in ordered
+    ]
+    return [
+        {
             "key": key,
-            "n": next((m["n"] for m in metrics if "n" in m), "-"),
-            "values": [str(Estimate.of(m.get("auc")) or "-") for m in metrics],
+            "n": next((m["n"] for m in metrics.values() if "n" in m), "-"),
+            "values": [str(Estimate.of(m.get("auc")) or "-") for m in metrics.values()],
+            "bars": of_slice,
         }
+        for key, metrics, of_slice in zip(ordered, found, bars(found, "auc"), strict=True)
+    ]
 
 
 def _gates(

@@ -1,0 +1,120 @@
+"""What the page draws of the evaluation, and the tables beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pipelines.evaluation_pictures import (
+    BAR_WIDTH,
+    MARGIN,
+    SIDE,
+    bars,
+    charts,
+    criteria,
+    fairness,
+    robustness,
+)
+from pipelines.home import Home
+from pipelines.report import render
+from pipelines.runs import read_run
+
+HALF = {"value": 0.5, "lower": 0.4, "upper": 0.6, "method": "delong"}
+MORE = {"value": 0.7, "lower": 0.6, "upper": 0.8, "method": "delong"}
+APART = {**HALF, "highest": "yes", "lowest": "<b>no</b>"}
+CURVES = {"roc": [[0.0, 0.0], [0.25, 0.5], [1.0, 1.0]], "calibration": [[0.1, 0.2, 30]]}
+MEASURED = {
+    "curves": CURVES,
+    "fairness": {
+        "black": {
+            "differences": {"selection_rate": APART, "calibration": None},
+            "ratios": {"selection_rate": None, "calibration": None},
+        }
+    },
+    "robustness": {
+        "rows": 5000,
+        "columns": {
+            "hour": {"permuted": HALF, "missing": MORE, "unseen": None},
+            "origin": {"permuted": MORE, "missing": HALF, "unseen": HALF},
+        },
+    },
+}
+EVALUATION = {"models": {"pytorch": MEASURED, "tensorflow": {"slices": {}}}}
+
+
+def test_a_curve_runs_from_corner_to_corner_and_y_points_upwards() -> None:
+    roc, calibration = charts(EVALUATION)
+    assert (roc.title, calibration.title) == ("ROC", "Calibration")
+    ((model, path),) = roc.curves
+    places = [tuple(map(float, place)) for place in re.findall(r"([\d.]+),([\d.]+)", path)]
+    assert model == "pytorch"
+    assert places == [
+        (MARGIN, MARGIN + SIDE),
+        (round(MARGIN + SIDE / 4, 1), MARGIN + SIDE / 2),
+        (MARGIN + SIDE, MARGIN),
+    ]
+
+
+def test_bars_share_one_scale_from_the_lowest_bound_to_the_highest() -> None:
+    first, second = bars([{"pytorch": {"auc": HALF}}, {"pytorch": {"auc": MORE}}], "auc")
+    assert (first[0].left, first[0].value, first[0].right) == (0, BAR_WIDTH / 4, BAR_WIDTH / 2)
+    assert (second[0].left, second[0].right) == (BAR_WIDTH / 2, BAR_WIDTH)
+    assert first[0].text == "0.5000 [0.4000, 0.6000]"
+
+
+def test_a_slice_without_the_metric_and_one_value_alone_have_a_place() -> None:
+    assert bars([{"pytorch": {"auc": None}}, {}], "auc") == [(), ()]
+    ((alone,),) = bars([{"pytorch": {"auc": {"value": 0.5}}}], "auc")
+    assert (alone.left, alone.value, alone.right) == (0, 0, 0)
+
+
+def test_what_costs_most_when_shuffled_comes_first() -> None:
+    rows = robustness(EVALUATION)
+    assert [row[0] for row in rows] == ["origin", "hour"]
+    assert rows[1][2:] == ("0.5000 [0.4000, 0.6000]", "0.7000 [0.6000, 0.8000]", "-")
+
+
+def test_groups_are_told_with_their_difference_and_ratio() -> None:
+    (row,) = fairness(EVALUATION)
+    assert row[:3] == ("black", "selection rate", "pytorch")
+    assert row[4:] == ("yes over <b>no</b>", "-")
+
+
+def test_a_criterion_is_told_with_its_weight_scores_and_source() -> None:
+    source = {"artifact": "measurements", "file": "measurements.json", "path": "models/{model}/x"}
+    weighed = {"name": "size_bytes", "pytorch": 86338, "tensorflow": 2, "better": "tensorflow"}
+    weighed |= {"weight": 0.25, "scores": {"pytorch": 0.5, "tensorflow": 1.0}, "source": source}
+    plain = {"name": "auc", "pytorch": 0.7, "tensorflow": 0.7, "better": None}
+    assert list(criteria({"criteria": [weighed, plain]})) == [
+        (
+            "size bytes",
+            "0.25",
+            "86,338 (scores 0.5)",
+            "2 (scores 1)",
+            "tensorflow",
+            "measurements: models/{model}/x",
+        ),
+        ("auc", "-", "0.7", "0.7", "a tie", ""),
+    ]
+
+
+def test_the_page_shows_what_was_measured_and_leaves_out_what_was_not(
+    record_run: Callable[..., Path],
+) -> None:
+    def change(documents: dict[Any, Any]) -> None:
+        evaluation = documents["evaluate-models", "evaluation", "evaluation.json"]
+        evaluation["models"]["pytorch"] |= MEASURED
+
+    def page(folder: Path) -> str:
+        return render(read_run(folder), Home(folder.parents[1]))
+
+    plain = page(record_run())
+    assert "<h2>Curves</h2>" not in plain
+    assert "<h2>Groups</h2>" not in plain
+    assert "<h2>Inputs</h2>" not in plain
+    shown = page(record_run(change))
+    for part in ("<h2>Curves</h2>", "<h2>Inputs</h2>", "yes over &lt;b&gt;no&lt;/b&gt;"):
+        assert part in shown
+    assert shown.count('<path class="curve pytorch"') > plain.count('<path class="curve pytorch"')
