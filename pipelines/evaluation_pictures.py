@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.summary import FRAMEWORKS, Estimate
+from pipelines.summary import FRAMEWORKS, OVERALL, Estimate
 
 SIDE, MARGIN = 230, 34
 BAR_WIDTH, BAR_HEIGHT = 220, 30
@@ -65,6 +65,27 @@ def _path(points: Iterable[Sequence[float]]) -> str:
     """Return the polyline through points in [0, 1] x [0, 1]; y points upwards."""
     places = (f"{MARGIN + x * SIDE:.1f},{MARGIN + (1 - y) * SIDE:.1f}" for x, y, *_ in points)
     return "M" + " L".join(places)
+
+
+def slices(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return each slice with its rows and both models' AUC, as text and as bars."""
+    models = evaluation.get("models", {})
+    sides = [models.get(framework, {}).get("slices", {}) for framework in FRAMEWORKS]
+    keys = {key for side in sides for key in side}
+    ordered = sorted(keys, key=lambda key: (key != OVERALL, key.count(","), key))
+    found = [
+        {model: side.get(key, {}) for model, side in zip(FRAMEWORKS, sides, strict=True)}
+        for key in ordered
+    ]
+    return [
+        {
+            "key": key,
+            "n": next((m["n"] for m in metrics.values() if "n" in m), "-"),
+            "values": [str(Estimate.of(m.get("auc")) or "-") for m in metrics.values()],
+            "bars": of_slice,
+        }
+        for key, metrics, of_slice in zip(ordered, found, bars(found, "auc"), strict=True)
+    ]
 
 
 def bars(of_slices: Sequence[Mapping[str, Any]], metric: str) -> list[tuple[Bar, ...]]:

@@ -25,21 +25,19 @@ from pipelines.evaluation_pictures import (
     BAR_WIDTH,
     MARGIN,
     SIDE,
-    bars,
     charts,
     criteria,
     fairness,
     robustness,
+    slices,
 )
 from pipelines.home import Home
 from pipelines.runners.ir import read_pipeline
 from pipelines.runners.results import RunState, TaskResult, TaskState
 from pipelines.runs import RECORDS_FILE, RecordedRun
 from pipelines.summary import (
-    FRAMEWORKS,
     OVERALL,
     ROWS,
-    Estimate,
     RunSummary,
     forms_of,
     milliseconds_text,
@@ -103,7 +101,6 @@ def _context(run: RecordedRun, home: Home) -> dict[str, Any]:
         "rows": list(zip(ROWS, *map(table_cells, summary.models), strict=True)),
         "frameworks": [model.framework for model in summary.models],
         "comparison": (summary.evaluation or {}).get("comparison"),
-        "slices": _slices(summary),
         **_pictures(summary),
         "gates": list(_gates(run, summary, records)),
         "examples": run.document("ingest-examples", "examples", "manifest.json"),
@@ -192,6 +189,7 @@ def _pictures(summary: RunSummary) -> dict[str, Any]:
     return {
         "criteria": list(criteria(decision)),
         "charts": list(charts(evaluation)),
+        "slices": slices(evaluation),
         "fairness": list(fairness(evaluation)),
         "robustness": robustness(evaluation),
         "side": SIDE,
@@ -199,27 +197,6 @@ def _pictures(summary: RunSummary) -> dict[str, Any]:
         "bar_width": BAR_WIDTH,
         "bar_height": BAR_HEIGHT,
     }
-
-
-def _slices(summary: RunSummary) -> list[dict[str, Any]]:
-    """Return each slice with its rows and both models' AUC, as text and as bars."""
-    models = (summary.evaluation or {}).get("models", {})
-    sides = [models.get(framework, {}).get("slices", {}) for framework in FRAMEWORKS]
-    keys = {key for side in sides for key in side}
-    ordered = sorted(keys, key=lambda key: (key != OVERALL, key.count(","), key))
-    found = [
-        {model: side.get(key, {}) for model, side in zip(FRAMEWORKS, sides, strict=True)}
-        for key in ordered
-    ]
-    return [
-        {
-            "key": key,
-            "n": next((m["n"] for m in metrics.values() if "n" in m), "-"),
-            "values": [str(Estimate.of(m.get("auc")) or "-") for m in metrics.values()],
-            "bars": of_slice,
-        }
-        for key, metrics, of_slice in zip(ordered, found, bars(found, "auc"), strict=True)
-    ]
 
 
 def _gates(
