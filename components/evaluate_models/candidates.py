@@ -16,7 +16,7 @@ from pydantic import Field
 
 from components.core.bundle import Bundle, OnnxScorer
 from components.core.errors import DataError, IntegrityError
-from components.core.settings import Section
+from components.core.settings import Digest, Section
 from components.evaluate_models.evaluation import CHAMPION
 from components.evaluate_models.intervals import Floats
 
@@ -25,7 +25,7 @@ class Champion(Section):
     """The model that is in use, as the registry names it."""
 
     version: str
-    bundle_sha256: str
+    bundle_sha256: Digest
     # Where this machine keeps the bundle: neither recorded nor part of the cache key.
     path: str = Field(exclude=True)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import sqlite3
 import sys
@@ -22,6 +23,7 @@ from urllib.request import url2pathname
 
 from components.core.artifacts import tree_digest
 from components.core.errors import IntegrityError, TandemError
+from components.core.settings import DIGEST_PATTERN
 from components.register_models.store import (
     BUNDLE_FOLDER,
     BUNDLE_TAG,
@@ -54,9 +56,25 @@ def resolve_champion(model_name: str) -> dict[str, str]:
                 "it was not registered by Tandem",
                 remedy="move the alias to a version that a run registered",
             )
+        _require_digest(version, sha256)
         source = client.get_model_version_download_uri(model_name, version.version)
         path = _local(f"{source}/{BUNDLE_FOLDER}", sha256)
     return {"version": str(version.version), "bundle_sha256": sha256, "path": str(path)}
+
+
+def _require_digest(version: Any, sha256: str) -> None:
+    """Raise IntegrityError unless a tag is a digest: whoever writes to MLflow wrote it.
+
+    It becomes the name of a folder that is removed and made anew.
+    """
+    if not re.fullmatch(DIGEST_PATTERN, sha256):
+        raise IntegrityError(
+            f"the tag {BUNDLE_TAG} of the champion, version {version.version} of {version.name}, "
+            "is no SHA-256 digest",
+            remedy="run `tandem models reconcile`; find out who changed the tag",
+            expected=DIGEST_PATTERN,
+            actual=sha256,
+        )
 
 
 def surely_absent(uri: str, model_name: str) -> bool:

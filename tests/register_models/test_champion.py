@@ -86,6 +86,18 @@ def test_a_champion_that_tandem_did_not_register_is_refused(home, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("tag", ["../../audit", "a" * 63, "A" * 64, "a" * 64 + "\n", ""])
+def test_a_champion_whose_tag_is_no_digest_names_no_folder(home, tag):
+    with opened_store() as client:
+        client.create_registered_model("flights")
+        source = (home / "somewhere").as_uri()
+        client.create_model_version("flights", source=source, tags={"tandem.bundle_sha256": tag})
+        client.set_registered_model_alias("flights", "champion", "1")
+    with pytest.raises(IntegrityError, match=r"version 1 of flights, is no SHA-256 digest"):
+        resolve_champion("flights")
+
+
+@pytest.mark.slow
 def test_a_silent_store_is_a_platform_error(home, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
