@@ -1,18 +1,21 @@
 """The aliases of registered versions in MLflow, moved after the log says so, and never before.
 
-Rules: a version is touched only where its tags are what its registration recorded; setting an alias
-that is set, removing one that is gone and marking a version again change nothing, so that whoever
-was stopped calls again. MLflow keeps no author and no history: those are in the log.
+Rules: an alias is set only on a version whose tags and stored bytes are those that its registration
+recorded, and taken away from any; setting an alias that is set, removing one that is gone and
+marking a version again or one that is gone change nothing, so that whoever was stopped calls again.
+MLflow keeps no author and no history: those are in the log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from components.audit.acts import BUNDLE, Registered
 from components.core.errors import IntegrityError, PlatformError
+from components.register_models.catalogue import Catalogue
+from components.register_models.logbook import Release
 from components.register_models.store import (
     BUNDLE_TAG,
     RECORD_TAG,
@@ -42,6 +45,13 @@ class Aliases:
             RECORD_TAG: version.trained,
         }
         tags = self._tags(version.version)
+        if tags is None:
+            raise IntegrityError(
+                f"MLflow has no version {version.version} of {self._model}, which the log "
+                "registered",
+                remedy="see that MLFLOW_TRACKING_URI names the registry of that run; else find "
+                "out who deleted it",
+            )
         actual = {name: tags.get(name) for name in expected}
         if actual != expected:
             raise IntegrityError(
@@ -52,9 +62,24 @@ class Aliases:
                 actual=actual,
             )
 
+    def require_stored(self, release: Release) -> None:
+        """Raise IntegrityError unless a version's stored files, hashed, are the registered ones."""
+        stored = Catalogue({}, {}, self._client, tracking_uri()).stored(release.key)
+        expected = [release.bundle_sha256, release.model_sha256 or stored.model_sha256]
+        actual = [stored.bundle_sha256, stored.model_sha256]
+        if actual != expected:
+            raise IntegrityError(
+                f"the stored files of version {release.version} of {self._model} are not those "
+                "that the log registered",
+                remedy="run `tandem models reconcile`; find out who writes to the store",
+                expected=expected,
+                actual=actual,
+            )
+
     def all(self) -> dict[str, str]:
-        """Return {alias: version}."""
-        aliases: Mapping[str, Any] = self._client.get_registered_model(self._model).aliases
+        """Return {alias: version}; {} where MLflow has no such model."""
+        model = _found(lambda: self._client.get_registered_model(self._model))
+        aliases: Mapping[str, Any] = {} if model is None else model.aliases
         return {alias: str(version) for alias, version in aliases.items()}
 
     def point(self, alias: str, version: str) -> bool:
@@ -73,7 +98,8 @@ class Aliases:
 
     def mark(self, version: str, state: str | None) -> bool:
         """Have a version's tag say its state, or nothing; say whether that was a change."""
-        if self._tags(version).get(STATE_TAG) == state:
+        tags = self._tags(version)
+        if tags is None or tags.get(STATE_TAG) == state:
             return False
         if state is None:
             self._client.delete_model_version_tag(self._model, version, STATE_TAG)
@@ -81,20 +107,22 @@ class Aliases:
             self._client.set_model_version_tag(self._model, version, STATE_TAG, state)
         return True
 
-    def _tags(self, version: str) -> dict[str, str]:
-        from mlflow.exceptions import MlflowException
+    def _tags(self, version: str) -> dict[str, str] | None:
+        """Return a version's tags, None where MLflow has no such version."""
+        found = _found(lambda: self._client.get_model_version(self._model, version))
+        return None if found is None else dict(found.tags)
 
-        try:
-            tags: dict[str, str] = self._client.get_model_version(self._model, version).tags
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            raise IntegrityError(
-                f"MLflow has no version {version} of {self._model}, which the log registered",
-                remedy="see that MLFLOW_TRACKING_URI names the registry of that run; else find "
-                "out who deleted it",
-            ) from error
-        return tags
+
+def _found(ask: Callable[[], Any]) -> Any | None:
+    """Return what MLflow answers, None where it says that there is no such thing."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return ask()
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 Rules: what must not be is refused before anything is written; the notary refuses it too, by the
 same rules (components/audit/standing.py). Where the records say already what was asked for, nothing
 is recorded again and MLflow is brought to what they say: that completes what a crash left half
-done.
+done. The champion's stored files are hashed first; what goes out of use goes whatever MLflow has.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ from pipelines.home import Home
 if TYPE_CHECKING:
     from components.audit.answers import Receipt
     from components.audit.model_standing import ModelStanding
-    from pipelines.cli.registry_session import RegistrySession
+    from pipelines.cli.registry_session import Need, RegistrySession
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a command did; without a record of its own where the log had one already."""
+    """What a command did; without a record of its own where the log had one already.
+
+    `differs` says how MLflow's version is another than the registered one, if it is.
+    """
 
     model: str
     version: str
@@ -34,21 +37,22 @@ class Change:
     record: str | None
     index: int | None
     registry_changed: bool
+    differs: str | None
 
 
 def promote(arguments: Namespace) -> int:
     """Make a version the champion, if it has the approvals that its run's settings ask for."""
-    return _act(arguments, arguments.version, "promoted", _promote)
+    return _act(arguments, arguments.version, "promoted", _promote, "bytes")
 
 
 def archive(arguments: Namespace) -> int:
     """Take a version out of use; refuse the champion."""
-    return _act(arguments, arguments.version, "archived", _archive)
+    return _act(arguments, arguments.version, "archived", _archive, "nothing")
 
 
 def withdraw(arguments: Namespace) -> int:
     """Take a version's aliases away for good."""
-    return _act(arguments, arguments.version, "withdrawn", _withdraw)
+    return _act(arguments, arguments.version, "withdrawn", _withdraw, "nothing")
 
 
 def rollback(arguments: Namespace) -> int:
@@ -63,7 +67,7 @@ def rollback(arguments: Namespace) -> int:
             f"the records know no champion of {model} before this one",
             remedy="promote a version instead",
         )
-    return _act(arguments, f"{model}@{target}", "rolled back to", _roll_back)
+    return _act(arguments, f"{model}@{target}", "rolled back to", _roll_back, "bytes")
 
 
 def _half_done(arguments: Namespace, trail: Any, model: str) -> str | None:
@@ -82,19 +86,22 @@ def _half_done(arguments: Namespace, trail: Any, model: str) -> str | None:
 Work = Callable[["RegistrySession", str], tuple["Receipt | None", bool]]
 
 
-def _act(arguments: Namespace, what: str, did: str, work: Work) -> int:
+def _act(arguments: Namespace, what: str, did: str, work: Work, need: Need) -> int:
+    """Do the work on a version, of which MLflow must have what is needed; say what was done."""
     from pipelines.cli.registry_session import checked_text, registry_session
 
     reason = checked_text("--reason", arguments.reason)
-    with registry_session(Home.at(arguments.home), what) as session:
+    with registry_session(Home.at(arguments.home), what, need) as session:
         receipt, moved = work(session, reason)
     record, index = (receipt.record, receipt.index) if receipt else (None, None)
     version = session.version
-    change = Change(version.model, version.version, did, record, index, moved)
+    change = Change(version.model, version.version, did, record, index, moved, session.differs)
     if arguments.json:
         print_json(asdict(change))
     else:
         print(_text(change))
+        if change.differs:
+            print(f"in MLflow all the same: {change.differs}")
     return 0
 
 

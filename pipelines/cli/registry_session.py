@@ -2,7 +2,8 @@
 
 Rules: the log is read, and MLflow asked, before a notary is started, so that a wrong version or a
 registry that is down leaves nothing behind; the log is read again once the notary is there, because
-another command may have come between. A command without a home's log starts none.
+another command may have come between. A command without a home's log starts none. What takes a
+version out of use needs no version in MLflow: whoever exchanged or deleted it must not hinder that.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from components.approvals.trail import Trail
 from components.audit.acts import Registered
 from components.audit.answers import Receipt
 from components.audit.client import Notary
 from components.audit.folder import HOME_VARIABLE
-from components.core.errors import SettingsError
+from components.core.errors import IntegrityError, SettingsError
 from components.register_models.aliases import Aliases, opened_aliases
+from components.register_models.logbook import Logbook, Release
 from pipelines.home import Home
 from pipelines.identity import actor
 from pipelines.launch import answering_notary
@@ -30,12 +32,16 @@ LONGEST_REASON = 2000
 
 @dataclass(frozen=True)
 class RegistrySession:
-    """One command's view of a version; `record` is the only way to add to the log."""
+    """One command's view of a version; `record` is the only way to add to the log.
+
+    `differs` says how MLflow's version is another than the registered one, where that is allowed.
+    """
 
     trail: Trail
     version: Registered
     aliases: Aliases
     notary: Notary
+    differs: str | None = None
 
     def record(self, kind: str, facts: Mapping[str, Any]) -> Receipt:
         """Have the notary record an act on the version; raise what the notary raises."""
@@ -43,14 +49,35 @@ class RegistrySession:
         return self.notary.submit(self.version.draft(kind, actor(), facts, now))
 
 
+Need = Literal["nothing", "tags", "bytes"]
+"""What of a version MLflow must have as it was registered; the bytes are the tags' too."""
+
+
 @contextmanager
-def registry_session(home: Home, what: str) -> Iterator[RegistrySession]:
-    """Give the session of a version, whose tags in MLflow are those of its registration."""
+def registry_session(home: Home, what: str, need: Need = "tags") -> Iterator[RegistrySession]:
+    """Give the session of a version; IntegrityError where MLflow does not have what is needed."""
     version = Trail(home.folder).version(what)
     with home_named(home), opened_aliases(version.model) as aliases:
-        aliases.require(version)
+        differs = _difference(aliases, version)
+        if differs and need != "nothing":
+            raise differs
+        if need == "bytes":
+            aliases.require_stored(_release(home, version))
         with answering_notary(home) as notary:
-            yield RegistrySession(Trail(home.folder), version, aliases, notary)
+            told = differs.message if differs else None
+            yield RegistrySession(Trail(home.folder), version, aliases, notary, told)
+
+
+def _difference(aliases: Aliases, version: Registered) -> IntegrityError | None:
+    try:
+        aliases.require(version)
+    except IntegrityError as error:
+        return error
+    return None
+
+
+def _release(home: Home, version: Registered) -> Release:
+    return Logbook.read(home.folder).releases[version.model, version.version]
 
 
 @contextmanager

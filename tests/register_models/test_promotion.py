@@ -317,16 +317,88 @@ def test_without_a_registry_none_is_made(trusted, tandem, home):
     assert not (home / "mlflow.db").exists()
 
 
-def test_a_version_that_was_exchanged_in_mlflow_is_not_touched(trusted, tandem, home):
+def test_a_version_that_was_exchanged_in_mlflow_is_not_promoted(trusted, tandem, home):
     before = records(home)
     with opened_store() as client:
         client.set_model_version_tag("flights", "1", "tandem.bundle_sha256", "0" * 64)
         client.delete_model_version("flights", "2")
     code, refused = act(tandem, "promote", "1")
     assert code == 4 and "not the one that the log registered" in refused["error"]["message"]
-    code, refused = act(tandem, "archive", "2")
+    code, refused = act(tandem, "promote", "2")
     assert code == 4 and "MLflow has no version 2" in refused["error"]["message"]
     assert records(home) == before
+
+
+def stored(version: str) -> Path:
+    with opened_store() as client:
+        source = client.get_model_version("flights", version).source
+    return Path(source.removeprefix("file://"))
+
+
+def swap_a_byte(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize("file", ["bundle/model.onnx", "README.md", "requirements.txt"])
+def test_a_swapped_byte_of_a_stored_file_stops_a_promotion_with_all_tags_intact(
+    trusted, tandem, home, file
+):
+    before = records(home)
+    swap_a_byte(stored("1") / file)
+    code, refused = act(tandem, "promote", "1")
+    assert code == 4
+    assert "stored files of version 1 of flights are not those" in refused["error"]["message"]
+    assert records(home) == before
+    assert "champion" not in aliases()
+
+
+def test_a_swapped_byte_of_the_champion_before_stops_a_rollback(trusted, tandem, home):
+    both_promoted(tandem)
+    before = records(home)
+    swap_a_byte(stored("1") / "bundle/model.onnx")
+    code, refused = act(tandem, "rollback")
+    assert code == 4 and "are not those that the log registered" in refused["error"]["message"]
+    assert (records(home), aliases()["champion"]) == (before, "2")
+
+
+def test_a_swapped_byte_does_not_hinder_a_withdrawal(trusted, tandem, home):
+    act(tandem, "promote", "1")
+    swap_a_byte(stored("1") / "bundle/model.onnx")
+    assert act(tandem, "withdraw", "1")[0] == 0
+    assert (aliases(), state("1")) == ({"challenger": "2"}, "withdrawn")
+
+
+@pytest.mark.parametrize("name", ["archive", "withdraw"])
+def test_an_exchanged_version_is_taken_out_of_use_and_the_difference_is_told(trusted, tandem, name):
+    with opened_store() as client:
+        client.set_model_version_tag("flights", "2", "tandem.bundle_sha256", "0" * 64)
+    code, change = act(tandem, name, "2")
+    assert code == 0 and change["record"]
+    assert "not the one that the log registered" in change["differs"]
+    assert aliases() == {"candidate": "1"}
+    assert state("2") == {"archive": "archived", "withdraw": "withdrawn"}[name]
+
+
+@pytest.mark.parametrize("name", ["archive", "withdraw"])
+@pytest.mark.parametrize("whole", [False, True], ids=["version", "model"])
+def test_a_deleted_version_is_taken_out_of_use_by_record_and_the_loss_is_told(
+    trusted, tandem, home, capsys, name, whole
+):
+    with opened_store() as client:
+        if whole:
+            client.delete_registered_model("flights")
+        else:
+            client.delete_model_version("flights", "2")
+    code, change = act(tandem, name, "2")
+    assert code == 0 and change["record"]
+    assert "MLflow has no version 2 of flights" in change["differs"]
+    now = Trail(home).standing.of("flights")
+    assert "2" in (now.withdrawn if name == "withdraw" else now.archived)
+    assert main(["models", name, "2", "--reason", "as agreed"]) == 0
+    said = capsys.readouterr().out
+    assert "the log said so already" in said and "\nin MLflow all the same: MLflow has no" in said
 
 
 @pytest.mark.parametrize(
