@@ -172,7 +172,7 @@ class ModelRegistry:
         """Find or create the version of an entry; its files are stored and checked before."""
         with tempfile.TemporaryDirectory() as folder:
             tags = entry.tags(run_id) | {MODEL_TAG: entry.write(Path(folder), run_id)}
-            found = self._find_version(mlflow_run, tags)
+            found = self._find_version(mlflow_run, tags, _source(mlflow_run, entry))
             if found is None:
                 self._client.log_artifacts(mlflow_run.info.run_id, folder, entry.framework)
         _require_stored(mlflow_run, entry, tags[MODEL_TAG])
@@ -186,7 +186,11 @@ class ModelRegistry:
             )
         return Version(str(found.version), tags[MODEL_TAG])
 
-    def _find_version(self, mlflow_run: Any, tags: Mapping[str, str]) -> Any | None:
+    def _find_version(self, mlflow_run: Any, tags: Mapping[str, str], source: str) -> Any | None:
+        """Return this run's version of a framework; IntegrityError where it is not as made here.
+
+        Whoever loads it gets what lies at its source, so that must be what is read back.
+        """
         versions = self._client.search_model_versions(f"run_id = '{mlflow_run.info.run_id}'")
         mine = {name: tags[name] for name in (RUN_TAG, FRAMEWORK_TAG)}
         found = [v for v in versions if v.name == self._name and mine.items() <= v.tags.items()]
@@ -199,6 +203,14 @@ class ModelRegistry:
                 remedy="find out who registered or changed it",
                 expected=dict(tags),
                 actual=found[0].tags,
+            )
+        if found[0].source != source:
+            raise IntegrityError(
+                f"version {found[0].version} of {self._name} says it is this run's, with files "
+                "from elsewhere",
+                remedy="find out who registered or changed it",
+                expected=source,
+                actual=found[0].source,
             )
         return found[0]
 

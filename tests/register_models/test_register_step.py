@@ -356,6 +356,21 @@ def test_a_version_whose_tags_were_changed_is_not_taken_for_ours(store, entries)
             registry.register(LOG, entries)
 
 
+def test_a_version_with_our_tags_and_files_from_elsewhere_is_not_taken_for_ours(
+    store, entries, tmp_path
+):
+    with opened_store() as client:
+        registry = ModelRegistry(client, "flights", "tandem")
+        registry.register(LOG, entries)
+        ours = client.get_model_version("flights", "1")
+        client.delete_model_version("flights", "1")
+        client.create_model_version(
+            "flights", source=tmp_path.as_uri(), run_id=ours.run_id, tags=ours.tags
+        )
+        with pytest.raises(IntegrityError, match="files from elsewhere"):
+            registry.register(LOG, entries)
+
+
 def test_stored_bytes_that_were_changed_are_noticed(store, entries):
     with opened_store() as client:
         registry = ModelRegistry(client, "flights", "tandem")
