@@ -8,6 +8,7 @@ and not the version, which the registry gives afterwards.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,19 +22,8 @@ NAMES = {"auc": "AUC", "pr_auc": "PR-AUC", "log_loss": "log loss", "brier": "Bri
 # What Hugging Face's own metrics are called.
 METRIC_TYPES = {"auc": "roc_auc", "accuracy": "accuracy"}
 NOT_STATED = "Not stated."
-_MARKUP = str.maketrans(
-    {
-        "\n": " ",
-        "\r": " ",
-        "|": "\\|",
-        "<": "&lt;",
-        "`": "'",
-        "[": "\\[",
-        "*": "\\*",
-        "_": "\\_",
-        "#": "\\#",
-    }
-)
+# CommonMark lets each ASCII punctuation mark be escaped (section 2.4), the backslash with them.
+_MARKUP = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation})
 
 
 @dataclass(frozen=True)
@@ -118,7 +108,7 @@ def _body(described: Described) -> Iterator[str]:
 def _details(described: Described, family: str) -> Iterator[str]:
     code = described.run.get("code") or {}
     dirty = ", with uncommitted changes" if code.get("dirty") else ""
-    inputs = ", ".join(f"{_text(i.name)} ({i.dtype})" for i in described.contract.inputs)
+    inputs = ", ".join(f"{_text(i.name)} ({_text(i.dtype)})" for i in described.contract.inputs)
     yield "## Model Details\n"
     parameters = f"{described.contract.parameters:,} parameters"
     yield f"- Model: {family} in {described.framework}, {parameters}"
@@ -161,11 +151,11 @@ def _training(described: Described) -> Iterator[str]:
     yield f"- Window: {_text(data_span(described.made) or NOT_STATED)}"
     for split, rows in (data.get("rows_by_split") or {}).items():
         spans = ", ".join(map(_text, data["splits"][split]))
-        yield f"- {split}: {rows:,} rows of {spans}"
+        yield f"- {_text(split)}: {rows:,} rows of {spans}"
     for title, key in (("Origin", "origin"), ("Collection", "collection"), ("Licence", "licence")):
         yield f"- {title} of the data: {_text(card[key]) if card.get(key) else NOT_STATED}"
     for file in (data.get("source") or {}).get("files", ()):
-        yield f"- File: {_text(file['location'])}, sha256 `{file['sha256']}`"
+        yield f"- File: {_text(file['location'])}, sha256 {_text(file['sha256'])}"
     for entry in data.get("dropped", ()):
         yield f"- Left out: {entry['rows']:,} rows, {_text(entry['reason'])}"
     yield "\n### Training Procedure\n"
@@ -182,14 +172,18 @@ def _evaluation(described: Described) -> Iterator[str]:
     yield "\n## Evaluation\n"
     yield f"By the served form (onnx), on the raw rows of the eval split; intervals{level}.\n"
     cells = [
-        (_title(name), _estimate(metric), str(metric.get("method", "-")))
+        (_text(_title(name)), _estimate(metric), _text(metric.get("method", "-")))
         for name, metric in _estimates(slices[OVERALL])
     ]
     yield from _table(("metric", "value (interval)", "method of the interval"), cells)
     yield "\n### By slice\n"
     keys = sorted(slices, key=lambda key: (key != OVERALL, key.count(","), key))
     rows = [
-        (key, str(slices[key].get("n", "-")), *(_estimate(slices[key].get(m)) for m in BY_SLICE))
+        (
+            _text(key),
+            _text(slices[key].get("n", "-")),
+            *(_estimate(slices[key].get(name)) for name in BY_SLICE),
+        )
         for key in keys
     ]
     yield from _table(("slice", "rows", *map(_title, BY_SLICE)), rows)
@@ -204,14 +198,16 @@ def _evaluation(described: Described) -> Iterator[str]:
 
 def _gate(gate: Mapping[str, Any]) -> tuple[str, ...]:
     value = "not computable" if gate.get("value") is None else f"{gate['value']:.6g}"
-    limit = f"{gate['operator']} {gate['threshold']:g}"
+    limit = f"{_text(gate['operator'])} {gate['threshold']:g}"
     result = "passed" if gate["passed"] else "not passed"
-    return str(gate["name"]), str(gate.get("slice", OVERALL)), value, limit, result
+    return _text(gate["name"]), _text(gate.get("slice", OVERALL)), value, limit, result
 
 
 def _forms(contract: Contract) -> Iterator[str]:
     yield "\n## Technical Specifications\n"
-    rows = [(form.name, form.path, form.takes, _proof(form)) for form in contract.forms]
+    rows = [
+        (*map(_text, (form.name, form.path, form.takes)), _proof(form)) for form in contract.forms
+    ]
     yield from _table(("form", "file", "takes", "compared with the framework"), rows)
 
 
@@ -236,7 +232,10 @@ def _verifying(described: Described) -> Iterator[str]:
     rows = [
         (f"bundle of {described.framework}", described.bundle_sha256),
         ("weights", described.contract.weights_sha256),
-        *((f"record of {name}", work.record) for name, work in sorted(described.made.items())),
+        *(
+            (f"record of {_text(name)}", work.record)
+            for name, work in sorted(described.made.items())
+        ),
     ]
     yield from _table(("what", "sha256"), rows)
 
@@ -266,10 +265,11 @@ def _items(texts: Sequence[str] | None) -> list[str]:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    for cells in (head, ["---"] * len(head), *(map(_text, row) for row in rows)):
+    """Yield a table's lines; the cells are Markdown, made here or by _text."""
+    for cells in (head, ["---"] * len(head), *rows):
         yield f"| {' | '.join(cells)} |"
 
 
 def _text(value: Any) -> str:
     """Return a text that Markdown shows as it is, in one line."""
-    return str(value).translate(_MARKUP)
+    return " ".join(str(value).split()).translate(_MARKUP)

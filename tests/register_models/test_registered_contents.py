@@ -87,13 +87,13 @@ def test_the_card_says_what_the_records_say_and_nothing_becomes_markup(chain):
     (result,) = front["model-index"][0]["results"]
     assert {"type": "roc_auc", "name": "AUC", "value": 0.75} in result["metrics"]
     for words in (
-        "\n\\# Tell of &lt;late> flights\n",
+        "\n\\# Tell of \\<late\\> flights\n",
         "An authority \\| and another",
         "- One year only",
-        "- Window: 2013-01:2013-02",
-        "- train: 2,000 rows of 2013-01",
+        "- Window: 2013\\-01\\:2013\\-02",
+        "- train: 2,000 rows of 2013\\-01",
         "- Left out: 1 rows, cancelled",
-        "- train.learning\\_rate: 0.01",
+        "- train\\.learning\\_rate\\: 0\\.01",
         f"tandem audit trace {tree_digest(chain.path('pytorch_model'))}",
     ):
         assert words in body, words

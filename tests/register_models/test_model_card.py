@@ -1,0 +1,65 @@
+"""Texts of data and settings on a model card: shown as they are, whatever they hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import tiny_bundles
+
+from components.core.bundle import Bundle
+from components.register_models.lineage import Work
+from components.register_models.model_card import Described, model_card
+
+HOSTILE = {
+    r"\[click](http://evil)": r"\\\[click\]\(http\:\/\/evil\)",
+    r"a\|b": r"a\\\|b",
+    "> x": r"\> x",
+    "- x": r"\- x",
+    "<b>": r"\<b\>",
+    "1. x": r"1\. x",
+    "`x` ![y](z) &lt; www.evil.org ~~z~~": (r"\`x\` \!\[y\]\(z\) \&lt\; www\.evil\.org \~\~z\~\~"),
+    "one\n\n# two\r\n    three": r"one \# two three",
+}
+
+
+def _card(tmp_path: Any, text: str) -> list[str]:
+    """Return the lines of a card on which a person and the data say a text."""
+    bundle = Bundle.open(tiny_bundles.write_bundle(tmp_path / "bundle", "pytorch"))
+    audit = {
+        "facts": {
+            "rows_by_split": {"train": 5},
+            "splits": {"train": [text]},
+            "dropped": [{"rows": 1, "reason": text}],
+        },
+        "settings": {"card": {"purpose": text, "known_gaps": [text]}},
+    }
+    metric = {"value": 0.75, "lower": 0.5, "upper": 1.0, "method": text}
+    models = {"pytorch": {"slices": {"overall": {"auc": metric}, text: {"n": 3}}}}
+    gate = {"name": text, "value": 0.75, "operator": ">=", "threshold": 0.5, "passed": True}
+    described = Described(
+        model_name="flights",
+        role="candidate",
+        run={"id": "run-1"},
+        contract=bundle.contract,
+        bundle_sha256="1" * 64,
+        made={"examples": Work("2" * 64, audit)},
+        evaluation={"models": models},
+        decision={"gates": {"pytorch": [gate]}, "reasons": [text]},
+    )
+    return model_card(described).split("\n")
+
+
+@pytest.mark.parametrize(("text", "shown"), HOSTILE.items(), ids=repr)
+def test_a_text_on_the_card_becomes_no_markup(tmp_path, text, shown):
+    lines = _card(tmp_path, text)
+    for line in (
+        shown,
+        f"- {shown}",
+        f"- train: 5 rows of {shown}",
+        f"- Left out: 1 rows, {shown}",
+        f"| AUC | 0.7500 (0.5000 to 1.0000) | {shown} |",
+        f"| {shown} | 3 | - | - | - | - |",
+        f"| {shown} | overall | 0.75 | \\>\\= 0.5 | passed |",
+    ):
+        assert line in lines, line
