@@ -29,6 +29,11 @@ class Stored:
     bundle_sha256: str
     model_sha256: str
 
+    @classmethod
+    def of(cls, folder: Path) -> Stored:
+        """Hash a version's files in a folder; IntegrityError where they cannot be a model's."""
+        return cls(tree_digest(folder / BUNDLE_FOLDER), stored_digest(folder))
+
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -61,7 +66,7 @@ class Catalogue:
     def stored(self, key: Key) -> Stored:
         """Hash the stored files of a version; IntegrityError where they cannot be a model's."""
         with self.fetched(key) as folder:
-            return Stored(tree_digest(folder / BUNDLE_FOLDER), stored_digest(folder))
+            return Stored.of(folder)
 
 
 @contextmanager

@@ -132,10 +132,15 @@ class Logbook:
                 state = STATES.get(event, "registered" if predicate.get("aliases") else state)
         return state
 
+    def inputs(self, release: Release) -> dict[str, Mapping[str, Any]]:
+        """Return the digest and the record of each artifact that was registered, by its name."""
+        inputs = self.statements[release.record]["predicate"][AUDIT]["inputs"]
+        return {item["name"]: item for item in inputs}
+
     def made(self, release: Release) -> dict[str, Work]:
         """Return the work behind a release, by artifact."""
-        inputs = self.statements[release.record]["predicate"][AUDIT]["inputs"]
-        return lineage(self.statements, {item["name"]: item["record"] for item in inputs})
+        inputs = self.inputs(release)
+        return lineage(self.statements, {name: item["record"] for name, item in inputs.items()})
 
 
 def _who(audit: Mapping[str, Any]) -> tuple[str, str, str | None]:

@@ -1,27 +1,36 @@
 """MLflow held against the log: what came in, moved, changed or went without a record.
 
 Rules: every version and alias of the store is looked at, whoever's it is, and every release of the
-log; stored files are fetched and hashed, not asked about; one finding does not hide another. What a
-registration that is still going on has set and not yet recorded is a finding until it has.
+log; every tag that a record determines is compared; stored files are fetched and hashed, not asked
+about, and the stored proof, which no digest covers, is verified with the log's key; one finding
+does not hide another. What a registration that is still going on has set and not yet recorded is a
+finding until it has.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
+from components.audit.answers import ProofBundle
+from components.audit.keys import PublicKey
+from components.audit.proof import verify_bundle
 from components.audit.verify import Finding
 from components.core.errors import IntegrityError
-from components.register_models.catalogue import Catalogue, Key
+from components.register_models.catalogue import Catalogue, Key, Stored
 from components.register_models.logbook import Logbook, Release
-from components.register_models.store import BUNDLE_TAG, MODEL_TAG, RUN_TAG
+from components.register_models.mlflow_model import PROOF
+from components.register_models.recorded_tags import recorded_tags
+from components.register_models.store import RUN_TAG
 
 
-def reconcile(book: Logbook, catalogue: Catalogue) -> list[Finding]:
-    """Return everything in which the store and the log differ."""
+def reconcile(book: Logbook, catalogue: Catalogue, key: PublicKey) -> list[Finding]:
+    """Return everything in which the store and the log differ; `key` is the log's."""
     return [
         *_unrecorded(book, catalogue),
         *_aliases(book, catalogue),
-        *_versions(book, catalogue),
+        *_versions(book, catalogue, key),
     ]
 
 
@@ -52,29 +61,31 @@ def _aliases(book: Logbook, catalogue: Catalogue) -> Iterator[Finding]:
         yield Finding("alias", _named(key), message)
 
 
-def _versions(book: Logbook, catalogue: Catalogue) -> Iterator[Finding]:
-    for key, release in book.releases.items():
-        if key not in catalogue.versions:
+def _versions(book: Logbook, catalogue: Catalogue, key: PublicKey) -> Iterator[Finding]:
+    for release in book.releases.values():
+        if release.key not in catalogue.versions:
             message = f"record {release.index} registered it, and it is gone"
-            yield Finding("missing version", _named(key), message)
+            yield Finding("missing version", _named(release.key), message)
             continue
-        yield from _tags(release, catalogue)
-        yield from _files(release, catalogue)
+        yield from _tags(book, release, catalogue)
+        yield from _files(book, release, catalogue, key)
 
 
-def _tags(release: Release, catalogue: Catalogue) -> Iterator[Finding]:
+def _tags(book: Logbook, release: Release, catalogue: Catalogue) -> Iterator[Finding]:
     tags = catalogue.versions[release.key]
-    expected = {RUN_TAG: release.run, BUNDLE_TAG: release.bundle_sha256}
-    expected |= {MODEL_TAG: release.model_sha256} if release.model_sha256 else {}
-    for name, value in expected.items():
+    for name, value in recorded_tags(book, release).items():
         if tags.get(name) != value:
             message = f"tag {name} is {tags.get(name)}; record {release.index} says {value}"
             yield Finding("tag", _named(release.key), message)
 
 
-def _files(release: Release, catalogue: Catalogue) -> Iterator[Finding]:
+def _files(
+    book: Logbook, release: Release, catalogue: Catalogue, key: PublicKey
+) -> Iterator[Finding]:
     try:
-        stored = catalogue.stored(release.key)
+        with catalogue.fetched(release.key) as folder:
+            stored = Stored.of(folder)
+            yield from _proof(book, release, folder, key)
     except IntegrityError as error:
         yield Finding("stored files", _named(release.key), error.message)
         return
@@ -85,3 +96,22 @@ def _files(release: Release, catalogue: Catalogue) -> Iterator[Finding]:
         if expected and actual != expected:
             message = f"{what} has sha256 {actual}; record {release.index} says {expected}"
             yield Finding("stored files", _named(release.key), message)
+
+
+def _proof(book: Logbook, release: Release, folder: Path, key: PublicKey) -> Iterator[Finding]:
+    """Verify the stored proof; a record that is older than `model_sha256` came without one."""
+    if not release.model_sha256:
+        return
+    records = [item["record"] for item in book.inputs(release).values()]
+    try:
+        bundle = ProofBundle.from_dict(json.loads((folder / PROOF).read_bytes()))
+        verify_bundle(bundle, records, key)
+    except IntegrityError as error:
+        message = f"{PROOF} does not verify: {error.message}"
+    except FileNotFoundError:
+        message = f"{PROOF} is gone"
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        message = f"{PROOF} is no proof: {type(error).__name__}"
+    else:
+        return
+    yield Finding("stored proof", _named(release.key), message)

@@ -177,6 +177,8 @@ def _change_line(change: AliasChange) -> str:
 
 def reconcile(arguments: Namespace) -> int:
     """Say everything in which MLflow and the log differ; 4 if anything does."""
+    from components.audit.folder import AuditFolder
+    from components.audit.keys import read_public_key
     from components.audit.verify import exit_code
     from components.register_models.reconcile import reconcile as compare
 
@@ -184,7 +186,7 @@ def reconcile(arguments: Namespace) -> int:
     book = Logbook.read(home.folder)
     try:
         with opened_catalogue(home.tracking_uri) as catalogue:
-            findings = compare(book, catalogue)
+            findings = compare(book, catalogue, read_public_key(AuditFolder(home.folder)))
     except PlatformError as error:
         raise UnverifiableError(error.message, remedy=error.remedy) from error
     counts = {

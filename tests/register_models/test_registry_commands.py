@@ -228,10 +228,43 @@ def test_a_version_that_was_deleted_is_found(registry):
     assert _models(registry, "list")[1]["versions"][1]["state"] == "gone"
 
 
-def test_a_changed_tag_is_found(registry):
+def test_each_tag_that_was_changed_is_found_and_each_that_tandem_set_is_compared(registry):
     with opened_store() as client:
-        client.set_model_version_tag("flights", "1", "tandem.bundle_sha256", "0" * 64)
-    assert _findings(registry) == (4, {("tag", "flights@1")})
+        tags = client.get_model_version("flights", "1").tags
+        assert len(tags) == 13
+        for name in tags:
+            client.set_model_version_tag("flights", "1", name, "0" * 64)
+    code, answer = _models(registry, "reconcile")
+    assert code == 4
+    assert {(item["check"], item["where"]) for item in answer["findings"]} == {("tag", "flights@1")}
+    assert {item["message"].split(" ")[1] for item in answer["findings"]} == set(tags)
+
+
+def _proof_file(registry: Path, version: str) -> Path:
+    return _source(registry, version) / "evidence/proof.json"
+
+
+def test_a_stored_proof_that_was_changed_or_exchanged_is_found(registry):
+    file = _proof_file(registry, "2")
+    kept = file.read_bytes()
+    proof = json.loads(kept)
+    proof["proofs"].pop()
+    for changed in (
+        kept.replace(b"keyid", b"keyix", 1),
+        json.dumps(proof).encode(),
+        _proof_file(registry, "3").read_bytes(),
+        b"{}",
+        b"[]",
+        b"not JSON",
+        b"\xff",
+    ):
+        assert changed != kept
+        file.write_bytes(changed)
+        assert _findings(registry) == (4, {("stored proof", "flights@2")})
+    file.unlink()
+    assert _findings(registry) == (4, {("stored proof", "flights@2")})
+    file.write_bytes(kept)
+    assert _findings(registry) == (0, set())
 
 
 def test_what_cannot_be_compared_is_not_called_clean(registry, tmp_path, monkeypatch):
