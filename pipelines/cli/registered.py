@@ -128,21 +128,14 @@ def card(arguments: Namespace) -> int:
     with opened_catalogue(home.tracking_uri) as catalogue:
         release = _release(book, catalogue, arguments.version)
         _require_stored(release, catalogue)
+        if not release.model_sha256:
+            raise SettingsError(
+                f"{release.model}@{release.version} was registered without a card",
+                remedy="run the pipeline again: it registers one",
+            )
         with catalogue.fetched(release.key) as folder:
-            actual = stored_digest(folder)
-            text = (folder / CARD).read_text(encoding="utf-8") if release.model_sha256 else ""
-    if not text:
-        raise SettingsError(
-            f"{release.model}@{release.version} was registered without a card",
-            remedy="run the pipeline again: it registers one",
-        )
-    if actual != release.model_sha256:
-        raise IntegrityError(
-            f"the stored files of {release.model}@{release.version} are not those of its record",
-            remedy="run `tandem models reconcile`; find out who writes to the store",
-            expected=release.model_sha256,
-            actual=actual,
-        )
+            _require_recorded(release, stored_digest(folder))
+            text = (folder / CARD).read_text(encoding="utf-8")
     if arguments.json:
         record = {"index": release.index, "sha256": release.record}
         said = {"model": release.model, "version": release.version, "card": text}
@@ -240,6 +233,17 @@ def _require_stored(release: Release, catalogue: Catalogue) -> None:
         raise IntegrityError(
             f"{release.model}@{release.version} is gone from MLflow",
             remedy="run `tandem models reconcile`",
+        )
+
+
+def _require_recorded(release: Release, actual: str) -> None:
+    """Raise IntegrityError for stored files that have another digest than the record says."""
+    if actual != release.model_sha256:
+        raise IntegrityError(
+            f"the stored files of {release.model}@{release.version} are not those of its record",
+            remedy="run `tandem models reconcile`; find out who writes to the store",
+            expected=release.model_sha256,
+            actual=actual,
         )
 
 

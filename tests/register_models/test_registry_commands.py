@@ -176,6 +176,16 @@ def test_the_card_is_the_stored_one_and_not_shown_once_it_was_changed(registry):
     assert _models(registry, "card", "candidate")[0] == 4
 
 
+def test_a_card_that_is_gone_or_no_text_is_a_stored_file_that_was_changed(registry):
+    card = _source(registry, "3") / "README.md"
+    card.write_bytes(b"\xff")
+    for _ in range(2):
+        code, answer = _models(registry, "card", "candidate")
+        assert (code, answer["error"]["kind"]) == (4, "IntegrityError")
+        assert "are not those of its record" in answer["error"]["message"]
+        card.unlink(missing_ok=True)
+
+
 def test_a_registry_that_nobody_touched_gives_no_finding(registry):
     code, answer = _models(registry, "reconcile")
     assert (code, answer["findings"]) == (0, [])
