@@ -69,7 +69,7 @@ def _require_files(folder: Path, expected: dict[str, str]) -> None:
     actual = {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.rglob("*")
-        if path.is_file() and path.name != CONTRACT
+        if path.is_file() and path != folder / CONTRACT
     }
     differing = sorted(
         name for name in expected.keys() | actual.keys() if expected.get(name) != actual.get(name)

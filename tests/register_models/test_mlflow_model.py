@@ -61,6 +61,17 @@ def test_the_python_function_is_described_as_mlflow_describes_it(written: Path) 
     assert ours["flavors"]["python_function"] == theirs.flavors["python_function"]
 
 
+def test_a_contract_below_the_bundles_own_is_a_file_too_many(written: Path) -> None:
+    from components.register_models.served_model import _load_pyfunc
+
+    bundle = written / "bundle"
+    _load_pyfunc(str(bundle))
+    (bundle / "more").mkdir()
+    (bundle / "more" / "contract.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"differs from its contract: more/contract\.json"):
+        _load_pyfunc(str(bundle))
+
+
 def test_opening_the_store_does_not_load_pandas_and_leaves_it_importable(home: Path) -> None:
     command = [sys.executable, "-c", WITHOUT_PANDAS]
     printed = subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL)
