@@ -8,12 +8,13 @@
 | calibration         | mean prediction / share of positives              |
 
 Rules: positive is said above 0.5. A difference is the highest group minus the lowest, a ratio the
-lowest over the highest, of the groups that define the metric, two at least; the two are chosen on
-all rows and stay in every resample. Choosing them makes the difference err upwards, the more groups
-the more: a gate on it is on the safe side. A difference that may be chance has an interval that
-includes zero. A group smaller than the minimum is left out and counted; a row without a value is in
-none. Where a rate is 0 or 1 in both groups, resampling cannot vary it: the interval is a point.
-A sensitive column need not be a feature, and says nothing of one that stands in for it.
+lowest over the highest, of the groups that define the metric, two at least. Choosing them makes the
+difference err upwards, the more groups the more: a gate on it is on the safe side. The upper bound
+of a difference and the lower one of a ratio are those of the worst pair of all groups (pairs.py),
+not of the two that are named. A difference that may be chance has an interval that includes zero. A
+group smaller than the minimum is left out and counted; a row without a value is in none. Where a
+rate is 0 or 1 in both groups, resampling cannot vary it: the interval is a point. A sensitive
+column need not be a feature, and says nothing of one that stands in for it.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from typing import Any
 
 import numpy as np
 
-from components.evaluate_models.bootstrap import METHOD, resamples
-from components.evaluate_models.intervals import Floats, normal, ratio
+from components.evaluate_models.bootstrap import resamples
+from components.evaluate_models.intervals import Floats
+from components.evaluate_models.intervals import ratio as ratio_of_means
 from components.evaluate_models.metrics import THRESHOLD, confusion, share
+from components.evaluate_models.pairs import difference, ratio, resampled
 from components.evaluate_models.slices import NO_SLICE, Partition, Rows
 
 METRICS = ("selection_rate", "true_positive_rate", "false_positive_rate", "calibration")
@@ -108,7 +111,7 @@ def _measure(labels: Floats, scores: Floats, z: float) -> dict[str, Any]:
     positive = labels == 1
     counts = confusion(positive, scores)
     said = counts["tp"] + counts["fp"]
-    calibration = ratio(scores, labels, z).to_dict() if positive.any() else None
+    calibration = ratio_of_means(scores, labels, z).to_dict() if positive.any() else None
     return {
         "n": len(labels),
         "selection_rate": share(said, len(labels), z),
@@ -128,21 +131,11 @@ def _compare(
     defined = np.flatnonzero(~np.isnan(values))
     if len(defined) < 2:
         return None, None
-    high = int(defined[np.argmax(values[defined])])
-    low = int(defined[::-1][np.argmin(values[defined[::-1]])])
-    pair = {"highest": names[high], "lowest": names[low]}
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios, quotient = samples[:, low] / samples[:, high], values[low] / values[high]
-    difference = _interval(values[high] - values[low], samples[:, high] - samples[:, low], z, pair)
-    return difference, _interval(quotient, ratios, z, pair, 0.0)
-
-
-def _interval(
-    value: float, samples: Floats, z: float, pair: dict[str, str], least: float = -np.inf
-) -> dict[str, Any] | None:
-    """Return the value with its interval over the resamples that define it, two at least."""
-    kept = samples[np.isfinite(samples)]
-    if not np.isfinite(value) or len(kept) < 2:
-        return None
-    measured = normal(float(value), float(kept.std(ddof=1)), z, METHOD, least)
-    return {**measured.to_dict(), **pair}
+    names, values = [names[int(number)] for number in defined], values[defined]
+    high = int(np.argmax(values))
+    low = len(values) - 1 - int(np.argmin(values[::-1]))
+    pairs = resampled(values, samples[:, defined], z)
+    highest_lowest = {"highest": names[high], "lowest": names[low]}
+    apart = difference(values, pairs, high, low), ratio(values, pairs, high, low)
+    first, second = (part.to_dict() | highest_lowest if part else None for part in apart)
+    return first, second
