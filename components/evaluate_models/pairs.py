@@ -5,6 +5,12 @@ further off than either without its point showing it, so the bound on the far si
 the difference, the lower one of the ratio) is the furthest of all pairs: the two groups that truly
 lie furthest apart are one of them, so it covers their distance at least as often as a pair's own
 interval does. The bound on the near side is that of highest and lowest.
+
+Rates: the variances of both groups are recovered from their Wilson intervals (MOVER), which have a
+width where no row, or every one, was said to be positive and resampling would vary nothing.
+
+Sources: Newcombe, Statistics in Medicine 17 (1998) 873, method 10; Donner and Zou, Statistical
+Methods in Medical Research 21 (2012) 347, for ratios.
 """
 
 from __future__ import annotations
@@ -13,12 +19,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from components.evaluate_models.bootstrap import METHOD
-from components.evaluate_models.intervals import Floats, Measured
+from components.evaluate_models.bootstrap import METHOD as RESAMPLED
+from components.evaluate_models.intervals import Floats, Measured, wilson
 
+Integers = npt.NDArray[np.intp]
 Bounds = tuple[Floats, Floats]
 Against = Callable[[int], Bounds]
+MOVER, MOVER_RATIO = "mover_wilson", "mover_ratio_wilson"
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,40 @@ def _measured(value: float, lower: float, upper: float, method: str) -> Measured
     return Measured(float(value), float(lower), float(upper), method) if found else None
 
 
+def proportions(parts: Integers, wholes: Integers, z: float) -> Pairs:
+    """Return MOVER's intervals of independent proportions, each of one row at least."""
+    rates = parts / wholes
+    each = [wilson(p, int(n), z) for p, n in zip(rates, wholes, strict=True)]
+    low = np.array([max(0.0, one.lower) for one in each])
+    high = np.array([min(1.0, one.upper) for one in each])
+
+    def minus(number: int) -> Bounds:
+        p, value = rates[number], rates[number] - rates
+        below = np.hypot(p - low[number], high - rates)
+        above = np.hypot(high[number] - p, rates - low)
+        return value - below, value + above
+
+    def by(number: int) -> Bounds:
+        p = rates[number]
+        below, above = low[number] * (2 * p - low[number]), low * (2 * rates - low)
+        lower_root = _root(p, rates, p - low[number], high - rates)
+        upper_root = _root(p, rates, high[number] - p, rates - low)
+        # The paper's lower bound, multiplied out so that it holds where high is twice the rate.
+        lower = _divided(np.full_like(rates, below), p * rates + lower_root, 0.0)
+        return lower, _divided(p * rates + upper_root, above, np.inf)
+
+    return Pairs(MOVER, MOVER_RATIO, minus, by)
+
+
+def _root(p: float, q: Floats, a: float, b: Floats) -> Floats:
+    """Return the root of (p q)^2 - (p^2 - a^2)(q^2 - b^2)."""
+    return np.sqrt(np.maximum(0.0, (p * b) ** 2 + (a * q) ** 2 - (a * b) ** 2))
+
+
+def _divided(parts: Floats, wholes: Floats, otherwise: float) -> Floats:
+    return np.divide(parts, wholes, out=np.full_like(wholes, otherwise), where=wholes > 0)
+
+
 def resampled(values: Floats, samples: Floats, z: float) -> Pairs:
     """Return the value ± z standard errors over the resamples that define it, two at least.
 
@@ -73,7 +116,7 @@ def resampled(values: Floats, samples: Floats, z: float) -> Pairs:
             value = values[number] / values
             return np.maximum(0.0, value - half), value + half
 
-    return Pairs(METHOD, METHOD, minus, by)
+    return Pairs(RESAMPLED, RESAMPLED, minus, by)
 
 
 def _errors(samples: Floats) -> Floats:
