@@ -2,7 +2,7 @@
 
 | metric            | value                                   | interval                          |
 |-------------------|-----------------------------------------|-----------------------------------|
-| auc               | exact, ties half                        | DeLong                            |
+| auc               | exact, ties half                        | DeLong; Wilson over few rows      |
 | pr_auc            | average precision                       | Wilson over the positives         |
 | log_loss          | mean, predictions kept off 0 and 1      | normal approximation              |
 | brier             | mean squared error                      | normal approximation              |
