@@ -121,13 +121,13 @@ def _measure(labels: Floats, scores: Floats, z: float) -> dict[str, Any]:
     positive = labels == 1
     counts = confusion(positive, scores)
     said = counts["tp"] + counts["fp"]
-    calibration = ratio_of_means(scores, labels, z).to_dict() if positive.any() else None
+    calibration = ratio_of_means(scores, labels, z)
     return {
         "n": len(labels),
         "selection_rate": share(said, len(labels), z),
         "true_positive_rate": share(counts["tp"], counts["tp"] + counts["fn"], z),
         "false_positive_rate": share(counts["fp"], counts["fp"] + counts["tn"], z),
-        "calibration": calibration,
+        "calibration": calibration.to_dict() if calibration else None,
     }
 
 
