@@ -20,7 +20,7 @@ from components.audit.keys import read_public_key
 from components.audit.ledger import Ledger
 from components.audit.log import Log, Snapshot, read_snapshot
 from components.audit.predicates import released_versions
-from components.audit.standing import SignedApproval, Standing, lacking, standing_of
+from components.audit.standing import SignedApproval, Standing, standing_of
 from components.core.errors import SettingsError
 
 
@@ -90,6 +90,10 @@ class Trail:
             found.append(Judged(self.index(signed.record), signed, refused))
         return found
 
+    def lacking(self, version: Registered, judged: list[Judged]) -> list[str]:
+        """Return what a promotion still lacks."""
+        return list(self.standing.lacking(version.required, counted(judged)))
+
     def _registrations(self) -> list[RecordView]:
         views = (self._ledger.find(entry.record) for entry in self._snapshot.entries)
         return [
@@ -104,8 +108,3 @@ class Trail:
 def counted(judged: list[Judged]) -> list[SignedApproval]:
     """Return the approvals that count."""
     return [item.signed for item in judged if item.refused is None]
-
-
-def asked_for(version: Registered, judged: list[Judged]) -> list[str]:
-    """Return what a promotion still lacks."""
-    return list(lacking(version.required, counted(judged)))

@@ -10,14 +10,14 @@ rules. An act must be about a version as it was registered, and
 4. the champion is not archived, and what is withdrawn stays withdrawn; both take aliases of the
    version away and move none to another.
 An approval counts for a version where it is of it, was signed after the decision to release it and
-not after its last day, and neither its signer nor its key is the submitter's. People are told apart
-by key and by pseudonym, and one who has two of either is one. Which keys are trusted is no rule of
+not after its last day, and its signer is not the submitter. Keys and pseudonyms that approvals of
+the log join are one person's (people.py), the submitter's too. Which keys are trusted is no rule of
 the log, because that changes: components/approvals asks it at the time of the promotion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -39,6 +39,7 @@ from components.audit.acts import (
 )
 from components.audit.approval import Approval, open_approval
 from components.audit.model_standing import ModelStanding
+from components.audit.people import People
 from components.audit.predicates import APPROVE
 from components.core.errors import IntegrityError
 
@@ -63,7 +64,7 @@ class Standing:
         self._read = read
         self._models: dict[str, ModelStanding] = {}
         self._approvals: dict[str, SignedApproval] = {}
-        self._keys: dict[str | None, set[str]] = {}
+        self._people = People()
 
     def of(self, model: str) -> ModelStanding:
         """Return a model's standing, which is empty before the first act."""
@@ -88,7 +89,8 @@ class Standing:
                 return
             signed = SignedApproval(act.record, approval, act.actor, key.keyid)
             self._approvals[act.record] = signed
-            self._keys.setdefault(act.actor, set()).add(key.keyid)
+            if act.actor:
+                self._people.join(act.actor, key.keyid)
 
     def problems(self, act: Act) -> Iterator[str]:
         """Yield why an act must not be."""
@@ -133,7 +135,18 @@ class Standing:
                 yield f"the approval {record[:12]} does not count: {why}"
             else:
                 counted.append(signed)
-        yield from lacking(version.required, counted)
+        yield from self.lacking(version.required, counted)
+
+    def lacking(
+        self, required: Mapping[str, int], counted: Iterable[SignedApproval]
+    ) -> Iterator[str]:
+        """Yield what is still asked for, by meaning."""
+        items = list(counted)
+        for meaning, number in sorted(required.items()):
+            signed = [item.keyid for item in items if item.approval.meaning == meaning]
+            found = self._people.count(signed)
+            if found < number:
+                yield f"{number} people must have signed with meaning {meaning}, {found} have"
 
     def why_not(self, signed: SignedApproval, version: Registered, day: date) -> str | None:
         """Return why an approval does not count for a version on a day, None where it does."""
@@ -146,8 +159,8 @@ class Standing:
             return "the log does not say who submitted the run or who handed it in"
         if signed.actor == version.submitter:
             return "its signer submitted the run"
-        if signed.keyid in self._keys.get(version.submitter, ()):
-            return "whoever submitted the run has signed with its key"
+        if self._people.are_one(version.submitter, signed.keyid):
+            return "by the keys and accounts in the log its signer submitted the run"
         if said.signed < version.decided:
             return "it was signed before the run's gates were decided on"
         if day > said.until:
@@ -161,19 +174,6 @@ def standing_of(records: Iterable[str], read: Reader) -> Standing:
     for record in records:
         standing.take(Act.from_statement(read(record), record))
     return standing
-
-
-def lacking(required: Mapping[str, int], counted: Iterable[SignedApproval]) -> Iterator[str]:
-    """Yield what is still asked for, by meaning."""
-    items = list(counted)
-    for meaning, number in sorted(required.items()):
-        found = _people([item for item in items if item.approval.meaning == meaning])
-        if found < number:
-            yield f"{number} people must have signed with meaning {meaning}, {found} have"
-
-
-def _people(signed: Sequence[SignedApproval]) -> int:
-    return min(len({item.keyid for item in signed}), len({item.actor for item in signed}))
 
 
 def _approval_problems(act: Act) -> Iterator[str]:

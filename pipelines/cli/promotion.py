@@ -126,10 +126,10 @@ def _promote(session: RegistrySession, reason: str) -> tuple[Receipt | None, boo
 
 def _approvals(session: RegistrySession) -> list[str]:
     """Return the records of the approvals that count; GateError where policy asks for more."""
-    from components.approvals.trail import asked_for, counted
+    from components.approvals.trail import counted
 
     judged = session.trail.judged(session.version, datetime.now(UTC).date())
-    lacking = asked_for(session.version, judged)
+    lacking = session.trail.lacking(session.version, judged)
     if lacking:
         reasons = [
             f"#{item.index} by {item.signed.approval.name} does not count: {item.refused}"

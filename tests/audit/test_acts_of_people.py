@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.approvals.trail import Trail, asked_for
+from components.approvals.trail import Trail
 from components.audit.acts import ARCHIVE, PROMOTE, ROLL_BACK, WITHDRAW, Registered
 from components.audit.answers import AUDIT, RecordView
 from components.audit.approval import Approval, open_approval
@@ -26,6 +27,7 @@ from components.audit.keys import SigningKey
 from components.audit.log import entry_key
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.notary import LocalNotary, open_notary
+from components.audit.people import People as Joined
 from components.audit.predicates import APPROVE
 from components.audit.schema import FOLDER, check_approval, check_statement
 from components.audit.verify import verify_log
@@ -345,25 +347,66 @@ def test_an_approval_that_does_not_count_is_recorded_and_moves_nothing(
 def test_the_submitter_cannot_hand_in_their_approval_under_another_name(people: People) -> None:
     people.approve(actor=SUBMITTER)
     again = people.approve(actor="actor-8")
-    refused("has signed with its key", lambda: people.promote("3", None, again))
+    refused("its signer submitted the run", lambda: people.promote("3", None, again))
+
+
+def test_a_key_that_reaches_the_submitter_through_others_is_the_submitters(
+    people: People,
+) -> None:
+    people.approve("4", key=ANN, actor=SUBMITTER)
+    people.approve("4", key=ANN, actor="actor-8")
+    people.approve("4", key=BOB, actor="actor-8")
+    again = people.approve(key=BOB, actor="actor-9")
+    refused("its signer submitted the run", lambda: people.promote("3", None, again))
+
+
+def trust(home: Path, *keys: SigningKey) -> None:
+    folder = AuditFolder(home).approver_keys
+    folder.mkdir(exist_ok=True)
+    for key in keys:
+        (folder / f"{key.public.keyid}.pub").write_bytes(key.public.to_pem())
+
+
+def lacking(people: People) -> list[str]:
+    """Return what version 3 lacks where two must approve."""
+    trail = Trail(people.home)
+    version = replace(people.version(), required={"review": 0, "approval": 2})
+    return trail.lacking(version, trail.judged(version, date(2026, 5, 4)))
+
+
+ONE_OF_TWO = ["2 people must have signed with meaning approval, 1 have"]
 
 
 def test_one_person_with_two_keys_or_two_names_is_one(people: People) -> None:
-    version = replace(people.version(), required={"review": 0, "approval": 2})
+    trust(people.home, ANN, BOB)
     people.approve(key=ANN, actor="actor-8")
     people.approve(key=BOB, actor="actor-8", name="B")
+    assert lacking(people) == ONE_OF_TWO
     people.approve(key=ANN, actor="actor-9", name="C")
-    folder = AuditFolder(people.home).approver_keys
-    folder.mkdir()
-    (folder / "ann.pub").write_bytes(ANN.public.to_pem())
+    assert lacking(people) == ONE_OF_TWO
 
-    def lacking() -> list[str]:
-        trail = Trail(people.home)
-        return asked_for(version, trail.judged(version, date(2026, 5, 4)))
 
-    assert lacking() == ["2 people must have signed with meaning approval, 1 have"]
-    (folder / "bob.pub").write_bytes(BOB.public.to_pem())
-    assert lacking() == []
+def test_an_approval_of_another_version_joins_keys_and_names_too(people: People) -> None:
+    trust(people.home, ANN, BOB)
+    people.approve(key=ANN, actor="actor-8")
+    people.approve(key=BOB, actor="actor-9", name="B")
+    assert lacking(people) == []
+    people.approve("4", key=BOB, actor="actor-8")
+    assert lacking(people) == ONE_OF_TWO
+
+
+@given(
+    joined=st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("uvwxyz")), max_size=12)
+)
+def test_people_are_the_connected_keys_and_names(joined: list[tuple[str, str]]) -> None:
+    told, parts = Joined(), [{key, name} for name, key in joined]
+    for name, key in joined:
+        told.join(name, key)
+        touched = [part for part in parts if part & {name, key}]
+        parts = [part for part in parts if not part & {name, key}] + [set().union(*touched)]
+    assert told.count(key for _, key in joined) == len(parts)
+    for name, key in itertools.product("abcdef", "uvwxyz"):
+        assert told.are_one(name, key) == any({name, key} <= part for part in parts)
 
 
 def test_a_key_that_is_not_trusted_here_does_not_count(people: People) -> None:
