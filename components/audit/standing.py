@@ -5,7 +5,8 @@ rules. An act must be about a version as it was registered, and
 1. an approval is signed by the key that its record names, for this version's evaluation and bundle,
    and not later than its record (but for the tolerance of a clock);
 2. a promotion is of no withdrawn version, and names as many approvals that count as the settings of
-   the version's run ask for, each meaning by so many people;
+   the version's run ask for, each meaning by so many people, and one where any key is trusted
+   (trust.py); it names the keys of those approvals;
 3. a rollback goes to the champion before, by the acts; withdrawn versions are passed over;
 4. the champion is not archived, and what is withdrawn stays withdrawn; both take aliases of the
    version away and move none to another.
@@ -17,7 +18,7 @@ the log, because that changes: components/approvals asks it at the time of the p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -41,6 +42,7 @@ from components.audit.approval import Approval, open_approval
 from components.audit.model_standing import ModelStanding
 from components.audit.people import People
 from components.audit.predicates import APPROVE
+from components.audit.trust import Keys, any_key, asked_here
 from components.core.errors import IntegrityError
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -135,7 +137,11 @@ class Standing:
                 yield f"the approval {record[:12]} does not count: {why}"
             else:
                 counted.append(signed)
-        yield from self.lacking(version.required, counted)
+        required = version.required
+        if "keys" in act.said:  # registry-change v1 has no such field
+            yield from _key_problems(act.said["keys"], counted)
+            required = asked_here(required, act.said["keys"])
+        yield from self.lacking(required, counted)
 
     def lacking(
         self, required: Mapping[str, int], counted: Iterable[SignedApproval]
@@ -174,6 +180,15 @@ def standing_of(records: Iterable[str], read: Reader) -> Standing:
     for record in records:
         standing.take(Act.from_statement(read(record), record))
     return standing
+
+
+def _key_problems(keys: Keys | None, counted: Sequence[SignedApproval]) -> Iterator[str]:
+    if keys is None:
+        yield "it does not say which keys were trusted"
+    elif keys["counted"] != sorted({signed.keyid for signed in counted}):
+        yield "the keys that it names are not those of its approvals"
+    elif keys["counted"] and not any_key(keys):
+        yield "it counts approvals where no key was trusted"
 
 
 def _approval_problems(act: Act) -> Iterator[str]:

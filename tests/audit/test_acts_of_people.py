@@ -28,15 +28,18 @@ from components.audit.log import entry_key
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.notary import LocalNotary, open_notary
 from components.audit.people import People as Joined
-from components.audit.predicates import APPROVE
+from components.audit.predicates import APPROVE, REGISTRY_CHANGE_1
 from components.audit.schema import FOLDER, check_approval, check_statement
+from components.audit.trust import keys_said
 from components.audit.verify import verify_log
-from components.core.canonical import canonical_json, parse_json, sha256_bytes
+from components.core.canonical import canonical_json, parse_json, sha256_bytes, sha256_value
 from components.core.errors import DataError, IntegrityError
 
 GOLDEN = Path(__file__).parent / "golden"
-RECORDS = {"approval-record": 18, "registry-change": 20}
+RECORDS = {"approval-record": 18, "registry-change-v2": 20}
 """One record of each kind: its schema's name, and its index in the log of `people`."""
+READ = (*RECORDS, "registry-change")
+"""Every form that is read; the last is written no more."""
 ANN = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))))
 BOB = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(2, 34))))
 SUBMITTER = "actor-7"
@@ -76,7 +79,7 @@ def change(
 ) -> dict[str, Any]:
     aliases = [{"alias": "champion", "from": before, "to": to}]
     required = {"review": 0, "approval": 1} if approvals else None
-    facts = {"reason": "as agreed", "aliases": aliases, "required": required}
+    facts = {"reason": "as agreed", "aliases": aliases, "required": required, "keys": None}
     return facts | {"approvals": list(approvals)} | parts
 
 
@@ -101,8 +104,16 @@ class People:
         signed = approval(self.version(number), **changed).sign(key)
         return self.act(APPROVE, signed, number, actor)
 
-    def promote(self, number: str, before: str | None, *approvals: str) -> str:
-        return self.act(PROMOTE, change(before, number, approvals), number)
+    def promote(self, number: str, before: str | None, *approvals: str, **parts: Any) -> str:
+        named = {
+            signed.record: signed.keyid
+            for version in ("3", "4")
+            for signed in Trail(self.home).standing.approvals(MODEL, version)
+        }
+        counted = [named[record] for record in approvals if record in named]
+        keys = keys_said([ANN.public.keyid, BOB.public.keyid], counted)
+        facts = change(before, number, approvals, keys=keys, **parts)
+        return self.act(PROMOTE, facts, number)
 
 
 @pytest.fixture
@@ -142,12 +153,14 @@ def test_approvals_and_changes_that_may_be_give_no_finding(promoted: People) -> 
 
 
 @pytest.mark.parametrize("name", RECORDS)
-def test_a_record_of_people_has_the_bytes_that_version_1_froze(promoted: People, name: str) -> None:
+def test_a_record_of_people_has_the_bytes_that_its_golden_file_froze(
+    promoted: People, name: str
+) -> None:
     leaf = entry(promoted.home, RECORDS[name]).read_bytes()
     assert leaf == (GOLDEN / f"{name}.json").read_bytes()
 
 
-@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("name", READ)
 def test_a_golden_record_of_people_fits_its_schema_and_names_its_predicate(
     name: str, key: SigningKey
 ) -> None:
@@ -175,7 +188,7 @@ def objects(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | in
     return [path, *inner] if isinstance(value, dict) else inner
 
 
-@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("name", READ)
 def test_an_unknown_field_in_any_object_of_a_record_of_people_is_refused(name: str) -> None:
     payload = Envelope.from_bytes((GOLDEN / f"{name}.json").read_bytes()).payload
     paths = objects(json.loads(payload))
@@ -310,11 +323,11 @@ def test_a_promotion_without_the_approvals_that_settings_ask_for_is_refused(
     people: People,
 ) -> None:
     asked = {"required": {"review": 0, "approval": 1}}
-    refused("1 people must", lambda: people.act(PROMOTE, change(None, "3", **asked)))
+    refused("1 people must", lambda: people.promote("3", None, **asked))
     review = people.approve(meaning="review")
     refused("1 people must", lambda: people.promote("3", None, review))
     none = {"required": {"review": 0, "approval": 0}}
-    refused("does not ask for", lambda: people.act(PROMOTE, change(None, "3", **none)))
+    refused("does not ask for", lambda: people.promote("3", None, **none))
     refused("is no approval", lambda: people.promote("3", None, "0" * 64))
     other = people.approve("4")
     refused("it is of another version", lambda: people.promote("3", None, other))
@@ -527,6 +540,30 @@ def expire_the_approval(statements: list[dict[str, Any]]) -> None:
     statements[20]["predicate"][AUDIT]["clocks"]["notary"] = "2026-07-01T00:00:00.000Z"
 
 
+def work_alone(statements: list[dict[str, Any]], trusted: tuple[str, ...] = ()) -> None:
+    """Ask for nothing, in the settings and in the promotion, with these keys trusted."""
+    none = {"review": 0, "approval": 0}
+    statements[15]["predicate"][AUDIT]["settings"]["registry"] = {"approvals": none}
+    said = {"required": none, "approvals": [], "keys": keys_said(trusted, ())}
+    statements[20]["predicate"] |= said
+
+
+def work_alone_among_others(statements: list[dict[str, Any]]) -> None:
+    work_alone(statements, (ANN.public.keyid,))
+
+
+def name_another_key(statements: list[dict[str, Any]]) -> None:
+    statements[20]["predicate"]["keys"]["counted"] = [BOB.public.keyid]
+
+
+def trust_no_key(statements: list[dict[str, Any]]) -> None:
+    statements[20]["predicate"]["keys"]["trusted_sha256"] = sha256_value([])
+
+
+def say_nothing_of_keys(statements: list[dict[str, Any]]) -> None:
+    statements[20]["predicate"]["keys"] = None
+
+
 def promote_another(statements: list[dict[str, Any]]) -> None:
     statements[20]["predicate"]["version"] = "7"
 
@@ -549,6 +586,10 @@ ATTACKS: dict[Callable[[list[dict[str, Any]]], None], str] = {
     ask_for_nothing: "does not ask for what the settings",
     count_a_review_as_an_approval: "1 people must have signed with meaning approval, 0 have",
     expire_the_approval: "it held until 2026-06-03",
+    work_alone_among_others: "1 people must have signed with meaning approval, 0 have",
+    name_another_key: "the keys that it names are not those of its approvals",
+    trust_no_key: "it counts approvals where no key was trusted",
+    say_nothing_of_keys: "it does not say which keys were trusted",
     promote_another: "registered no version 7",
     ask_in_an_unknown_form: "does not say which approvals",
     name_no_registry: "does not say which approvals",
@@ -557,6 +598,24 @@ ATTACKS: dict[Callable[[list[dict[str, Any]]], None], str] = {
 
 def test_the_log_signed_again_without_a_change_gives_no_finding(promoted: People) -> None:
     rewritten(promoted.home, KEY, lambda statements: None)
+    assert findings(promoted.home) == []
+
+
+def test_a_promotion_with_settings_of_zero_and_no_trusted_key_gives_no_finding(
+    promoted: People,
+) -> None:
+    rewritten(promoted.home, KEY, work_alone)
+    assert findings(promoted.home) == []
+
+
+def test_a_promotion_of_version_1_which_names_no_keys_is_verified_as_it_was(
+    promoted: People,
+) -> None:
+    def older(statements: list[dict[str, Any]]) -> None:
+        statements[20]["predicateType"] = REGISTRY_CHANGE_1
+        del statements[20]["predicate"]["keys"]
+
+    rewritten(promoted.home, KEY, older)
     assert findings(promoted.home) == []
 
 
