@@ -7,7 +7,7 @@ rules. An act must be about a version as it was registered, and
 2. a promotion is of no withdrawn version, and names as many approvals that count as the settings of
    the version's run ask for, each meaning by so many people, and one where any key is trusted
    (trust.py); it names the keys of those approvals;
-3. a rollback goes to the champion before, by the acts; withdrawn versions are passed over;
+3. a rollback goes to the champion before, by the acts; what is archived or withdrawn is passed by;
 4. the champion is not archived, and what is withdrawn stays withdrawn; both take aliases of the
    version away and move none to another.
 An approval counts for a version where it is of it, was signed after the decision to release it and

@@ -60,7 +60,8 @@ def rollback(arguments: Namespace) -> int:
     target = _half_done(arguments, trail, model) or trail.standing.of(model).previous
     if target is None:
         raise SettingsError(
-            f"the records know no champion of {model} before this one",
+            f"the records know no champion of {model} before this one "
+            "that is neither archived nor withdrawn",
             remedy="promote a version instead",
         )
     return _act(arguments, f"{model}@{target}", "rolled back to", _roll_back)

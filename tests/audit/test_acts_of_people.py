@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.approvals.trail import Trail
-from components.audit.acts import ARCHIVE, PROMOTE, ROLL_BACK, WITHDRAW, Registered
+from components.audit.acts import ARCHIVE, PROMOTE, ROLL_BACK, WITHDRAW, Act, Registered
 from components.audit.answers import AUDIT, RecordView
 from components.audit.approval import Approval, open_approval
 from components.audit.checkpoint import Checkpoint, origin_of
@@ -26,6 +26,7 @@ from components.audit.folder import AuditFolder
 from components.audit.keys import SigningKey
 from components.audit.log import entry_key
 from components.audit.merkle import Tree, leaf_hash
+from components.audit.model_standing import ModelStanding
 from components.audit.notary import LocalNotary, open_notary
 from components.audit.people import People as Joined
 from components.audit.predicates import APPROVE, REGISTRY_CHANGE_1
@@ -449,6 +450,64 @@ def test_a_rollback_goes_to_the_champion_before_and_no_other(promoted: People) -
     promoted.act(ROLL_BACK, change(None, "3"), "3")
     standing = Trail(promoted.home).standing.of(MODEL)
     assert (standing.champion, standing.previous) == ("3", None)
+
+
+def test_a_rollback_passes_over_what_is_archived(promoted: People) -> None:
+    promoted.promote("4", "3", promoted.approve("4"))
+    promoted.act(ARCHIVE, change(None, None, aliases=[]), "3")
+    refused("champion before is none", lambda: promoted.act(ROLL_BACK, change("4", "3"), "3"))
+
+
+ACTS = st.lists(
+    st.tuples(st.sampled_from([PROMOTE, ROLL_BACK, ARCHIVE, WITHDRAW]), st.sampled_from("1234")),
+    max_size=20,
+)
+
+
+@given(acts=ACTS)
+def test_the_champion_before_has_reigned_is_in_use_and_is_another(
+    acts: list[tuple[str, str]],
+) -> None:
+    standing, reigned = ModelStanding(), set()
+    for kind, number in acts:
+        if kind == ROLL_BACK:
+            if standing.previous is None:
+                continue
+            number = standing.previous
+        elif number in standing.withdrawn or (kind, number) == (ARCHIVE, standing.champion):
+            continue
+        standing.take(taken(kind, number))
+        reigned |= {number} if kind in (PROMOTE, ROLL_BACK) else set()
+        before = standing.previous
+        assert before is None or before in reigned - standing.archived - standing.withdrawn
+        assert before is None or before != standing.champion
+
+
+def taken(kind: str, number: str) -> Act:
+    """Return an act as a standing takes it."""
+    now = datetime(2026, 5, 4, tzinfo=UTC)
+    return Act("0" * 64, kind, "run-1", "actor-8", MODEL, number, now, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("told", "before"),
+    [
+        ("p1 p2 p3 a2", "1"),
+        ("p1 p2 p3 w2", "1"),
+        ("p1 p2 p3 a1", "2"),
+        ("p1 p2 p3 a2 a1", None),
+        ("p1 p2 p1 a2", None),
+        ("p1 p2 p3 a2 r1", None),
+        ("p1 p2 p3 a2 r1 p2", "1"),
+        ("p1 p2 a1 p1", "2"),
+    ],
+)
+def test_the_champion_before_is_the_newest_that_is_in_use(told: str, before: str | None) -> None:
+    kinds = {"p": PROMOTE, "r": ROLL_BACK, "a": ARCHIVE, "w": WITHDRAW}
+    standing = ModelStanding()
+    for word in told.split():
+        standing.take(taken(kinds[word[0]], word[1:]))
+    assert standing.previous == before
 
 
 def test_taking_a_version_out_of_use_takes_its_aliases_away_and_moves_none(

@@ -221,6 +221,15 @@ def test_a_rollback_goes_back_to_the_champion_before_by_the_records(trusted, tan
     assert tandem("models", "rollback", "--model", "none", "--reason", "x")[0] == 2
 
 
+def test_a_rollback_to_what_is_archived_says_that_none_is_left(trusted, tandem, home):
+    both_promoted(tandem)
+    assert act(tandem, "archive", "1")[0] == 0
+    before = records(home)
+    code, refused = act(tandem, "rollback")
+    assert code == 2 and "neither archived nor withdrawn" in refused["error"]["message"]
+    assert (aliases()["champion"], state("1"), records(home)) == ("2", "archived", before)
+
+
 def test_an_archived_version_loses_its_aliases_and_may_come_back(trusted, tandem):
     assert act(tandem, "archive", "1")[0] == 0
     assert aliases() == {"challenger": "2"}
