@@ -9,6 +9,7 @@ version out of use needs no version in MLflow: whoever exchanged or deleted it m
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from pipelines.identity import actor
 from pipelines.launch import answering_notary
 
 LONGEST_REASON = 2000
+_NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""As schemas/audit/common.json has it of a line: what could make one entry look like two."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +98,14 @@ def home_named(home: Home) -> Iterator[None]:
 
 
 def checked_text(option: str, text: str, longest: int = LONGEST_REASON) -> str:
-    """Return words without space around them; SettingsError for none or for too many."""
+    """Return words in one line, without space around them; SettingsError for any others."""
     words = text.strip()
     if not words or len(words) > longest:
         raise SettingsError(
             f"{option} must have 1 to {longest} characters", remedy="say it in a few words"
+        )
+    if _NOT_IN_A_LINE.search(words):
+        raise SettingsError(
+            f"{option} holds a line break or a control character", remedy="say it in one line"
         )
     return words

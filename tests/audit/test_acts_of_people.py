@@ -34,7 +34,8 @@ from components.audit.schema import FOLDER, check_approval, check_statement
 from components.audit.trust import keys_said
 from components.audit.verify import verify_log
 from components.core.canonical import canonical_json, parse_json, sha256_bytes, sha256_value
-from components.core.errors import DataError, IntegrityError
+from components.core.errors import DataError, IntegrityError, SettingsError
+from pipelines.cli.registry_session import checked_text
 
 GOLDEN = Path(__file__).parent / "golden"
 RECORDS = {"approval-record": 18, "registry-change-v2": 20}
@@ -235,9 +236,12 @@ def test_a_stages_draft_cannot_be_an_act_and_an_act_opens_no_stage(
         people.act("train_pytorch", change(None, "3"))
 
 
-TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=50).filter(
-    lambda text: text.strip() != ""
-)
+LINE_BREAKERS = "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+TEXTS = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc"], exclude_characters=LINE_BREAKERS),
+    min_size=1,
+    max_size=50,
+).filter(lambda text: text.strip() != "")
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31)).map(
     lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000, tzinfo=UTC)
 )
@@ -272,6 +276,55 @@ def test_no_approval_with_a_changed_bit_opens(place: int, bit: int) -> None:
         return
     with pytest.raises(IntegrityError, match="no signed approval"):
         open_approval(SAID | {"approval": changed})
+
+
+FORGED = "good\n#99 2026-05-04T03:07:00.000Z  flight-delay champion: 3 -> 4"
+
+
+@pytest.mark.parametrize("field", ["name", "reason", "model"])
+def test_what_would_begin_a_line_of_its_own_cannot_be_signed(people: People, field: str) -> None:
+    with pytest.raises(DataError, match="the approval breaks"):
+        check_approval(approval(people.version(), **{field: FORGED}).statement())
+    with pytest.raises(IntegrityError):
+        people.approve(**{field: FORGED})
+
+
+def test_no_reason_alias_or_actor_begins_a_line_of_its_own_in_the_history(people: People) -> None:
+    first = people.approve()
+    moved = [{"alias": FORGED, "from": "3", "to": None}]
+    for act in (
+        lambda: people.promote("3", None, first, reason=FORGED),
+        lambda: people.act(ARCHIVE, change(None, None, aliases=moved)),
+        lambda: people.act(ARCHIVE, change(None, None, aliases=[]), actor=FORGED),
+    ):
+        with pytest.raises(DataError):
+            act()
+    older = json.loads(Envelope.from_bytes((GOLDEN / "registry-change.json").read_bytes()).payload)
+    older["predicate"]["reason"] = FORGED
+    with pytest.raises(DataError):
+        check_statement(older)
+
+
+def test_a_command_takes_the_words_that_the_schema_takes(people: People) -> None:
+    value = approval(people.version()).statement()
+    refused = set()
+    for point in [*range(0x3000), *range(0xD700, 0x10000), 0x1F600, 0xE0001]:
+        words = f"a{chr(point)}b"
+        value["predicate"]["reason"] = words
+        taken = takes(check_approval, value)
+        assert takes(checked_text, "--reason", words) == taken, hex(point)
+        if not taken:
+            refused.add(point)
+    controls = {*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000), *map(ord, LINE_BREAKERS)}
+    assert refused == controls
+
+
+def takes(check: Callable[..., Any], *words: Any) -> bool:
+    try:
+        check(*words)
+    except (DataError, SettingsError):
+        return False
+    return True
 
 
 # What the notary refuses.
