@@ -1,12 +1,14 @@
 """Who and what a run is: its id, who started it, which code it came from.
 
 Rules: a person is a pseudonym (a digest of user and host), because records are kept for years; the
-code is what git says of the checkout that this file lies in, or unknown where there is none.
+user is the account that the process runs as, which no environment variable renames; the code is
+what git says of the checkout that this file lies in, or unknown where there is none.
 """
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 import socket
 import subprocess
 from pathlib import Path
@@ -36,10 +38,11 @@ def run_identity(
 
 def actor() -> str:
     """Return the pseudonym of whoever runs this."""
+    uid = os.getuid()
     try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a user id without an entry, as in many containers
-        user = "unknown"
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:  # a user id without an entry, as in many containers
+        user = str(uid)
     digest = sha256_bytes(f"{user}@{socket.gethostname()}".encode())
     return f"sha256:{digest[:PSEUDONYM_LENGTH]}"
 

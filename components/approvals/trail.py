@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from components.approvals.approvers import trusted_approvers
 from components.audit.acts import Registered, Statement, registered
@@ -20,7 +22,8 @@ from components.audit.keys import read_public_key
 from components.audit.ledger import Ledger
 from components.audit.log import Log, Snapshot, read_snapshot
 from components.audit.predicates import released_versions
-from components.audit.standing import SignedApproval, Standing, lacking, standing_of
+from components.audit.standing import SignedApproval, Standing, standing_of
+from components.audit.trust import asked_here, keys_said
 from components.core.errors import SettingsError
 
 
@@ -50,6 +53,11 @@ class Trail:
     def checkpoint(self) -> str:
         """The signed note that covers all of it."""
         return self._snapshot.note
+
+    @cached_property
+    def trusted(self) -> frozenset[str]:
+        """The ids of the keys that are trusted here, asked once; what trusted_approvers raises."""
+        return frozenset(trusted_approvers(self._home))
 
     def index(self, record: str) -> int:
         """Return where a record stands in the log."""
@@ -81,14 +89,23 @@ class Trail:
 
     def judged(self, version: Registered, day: date) -> list[Judged]:
         """Return every approval of a version, and whether it counts here on that day."""
-        trusted = trusted_approvers(self._home)
         found = []
         for signed in self.standing.approvals(version.model, version.version):
             refused = self.standing.why_not(signed, version, day)
-            if signed.keyid not in trusted:
+            if signed.keyid not in self.trusted:
                 refused = "its key is not trusted here"
             found.append(Judged(self.index(signed.record), signed, refused))
         return found
+
+    def lacking(self, version: Registered, judged: list[Judged]) -> list[str]:
+        """Return what a promotion still lacks."""
+        counting = counted(judged)
+        required = asked_here(version.required, self.keys_said(counting))
+        return list(self.standing.lacking(required, counting))
+
+    def keys_said(self, counting: list[SignedApproval]) -> dict[str, Any]:
+        """Return what the record of a promotion on these approvals says of keys."""
+        return keys_said(self.trusted, (signed.keyid for signed in counting))
 
     def _registrations(self) -> list[RecordView]:
         views = (self._ledger.find(entry.record) for entry in self._snapshot.entries)
@@ -104,8 +121,3 @@ class Trail:
 def counted(judged: list[Judged]) -> list[SignedApproval]:
     """Return the approvals that count."""
     return [item.signed for item in judged if item.refused is None]
-
-
-def asked_for(version: Registered, judged: list[Judged]) -> list[str]:
-    """Return what a promotion still lacks."""
-    return list(lacking(version.required, counted(judged)))

@@ -20,9 +20,11 @@ class ModelStanding:
 
     @property
     def previous(self) -> str | None:
-        """The champion that a rollback goes back to."""
-        before = self._reigns_before()
-        return before[-1] if before else None
+        """The champion that a rollback goes back to: the newest before that is still in use."""
+        out_of_use = self.archived | self.withdrawn | {self.champion}
+        return next(
+            (item for item in reversed(self._reigns_before()) if item not in out_of_use), None
+        )
 
     def take(self, act: Act) -> None:
         """Change as an act says."""
@@ -32,8 +34,7 @@ class ModelStanding:
             self.reigns.append(version)
             self.archived.discard(version)
         elif act.kind == ROLL_BACK:
-            before = self._reigns_before()
-            self.reigns = before if before[-1:] == [version] else [*before, version]
+            self.reigns = [*_up_to(version, self._reigns_before()), version]
             self.champion = version
         elif act.kind == ARCHIVE:
             self.archived.add(version)
@@ -50,3 +51,9 @@ class ModelStanding:
         while before and before[-1] == self.champion:
             before.pop()
         return before
+
+
+def _up_to(version: str, reigns: list[str]) -> list[str]:
+    """Return the reigns before a version's last one; all where it has none."""
+    last = max((place for place, item in enumerate(reigns) if item == version), default=len(reigns))
+    return reigns[:last]

@@ -6,7 +6,7 @@
     register_models                                in-toto release v0.1
     seal_run                                       our run-closing v1
     ACT of approve_model                           our approval-record v1
-    ACT of what moves or takes away an alias       our registry-change v1
+    ACT of what moves or takes away an alias       our registry-change v2
     START and ABORT of any stage, FAIL without gates, a stage not named here: our stage-event v1
 
 A waiver (components/waivers.py) is no record: a person signs it, with a predicate type of our own.
@@ -39,7 +39,9 @@ RUN_CLOSING = f"{NAMESPACE}/run-closing/v1"
 WAIVER = f"{NAMESPACE}/waiver/v1"
 APPROVAL = f"{NAMESPACE}/approval/v1"
 APPROVAL_RECORD = f"{NAMESPACE}/approval-record/v1"
-REGISTRY_CHANGE = f"{NAMESPACE}/registry-change/v1"
+REGISTRY_CHANGE_1 = f"{NAMESPACE}/registry-change/v1"
+"""As before promotions named keys: read and verified, written no more."""
+REGISTRY_CHANGE = f"{NAMESPACE}/registry-change/v2"
 APPROVE = "approve_model"
 SLSA_VERSION = "1.0"
 

@@ -17,6 +17,7 @@ from components.audit.predicates import (
     APPROVAL_RECORD,
     PROVENANCE,
     REGISTRY_CHANGE,
+    REGISTRY_CHANGE_1,
     RELEASE,
     RUN_CLOSING,
     STAGE_EVENT,
@@ -38,7 +39,8 @@ _FILES = {
     STAGE_EVENT: "stage-event.json",
     RUN_CLOSING: "run-closing.json",
     APPROVAL_RECORD: "approval-record.json",
-    REGISTRY_CHANGE: "registry-change.json",
+    REGISTRY_CHANGE_1: "registry-change.json",
+    REGISTRY_CHANGE: "registry-change-v2.json",
 }
 
 

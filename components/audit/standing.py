@@ -5,13 +5,14 @@ rules. An act must be about a version as it was registered, and
 1. an approval is signed by the key that its record names, for this version's evaluation and bundle,
    and not later than its record (but for the tolerance of a clock);
 2. a promotion is of no withdrawn version, and names as many approvals that count as the settings of
-   the version's run ask for, each meaning by so many people;
-3. a rollback goes to the champion before, by the acts; withdrawn versions are passed over;
+   the version's run ask for, each meaning by so many people, and one where any key is trusted
+   (trust.py); it names the keys of those approvals;
+3. a rollback goes to the champion before, by the acts; what is archived or withdrawn is passed by;
 4. the champion is not archived, and what is withdrawn stays withdrawn; both take aliases of the
    version away and move none to another.
 An approval counts for a version where it is of it, was signed after the decision to release it and
-not after its last day, and neither its signer nor its key is the submitter's. People are told apart
-by key and by pseudonym, and one who has two of either is one. Which keys are trusted is no rule of
+not after its last day, and its signer is not the submitter. Keys and pseudonyms that approvals of
+the log join are one person's (people.py), the submitter's too. Which keys are trusted is no rule of
 the log, because that changes: components/approvals asks it at the time of the promotion.
 """
 
@@ -39,7 +40,9 @@ from components.audit.acts import (
 )
 from components.audit.approval import Approval, open_approval
 from components.audit.model_standing import ModelStanding
+from components.audit.people import People
 from components.audit.predicates import APPROVE
+from components.audit.trust import Keys, any_key, asked_here
 from components.core.errors import IntegrityError
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -63,7 +66,7 @@ class Standing:
         self._read = read
         self._models: dict[str, ModelStanding] = {}
         self._approvals: dict[str, SignedApproval] = {}
-        self._keys: dict[str | None, set[str]] = {}
+        self._people = People()
 
     def of(self, model: str) -> ModelStanding:
         """Return a model's standing, which is empty before the first act."""
@@ -88,7 +91,8 @@ class Standing:
                 return
             signed = SignedApproval(act.record, approval, act.actor, key.keyid)
             self._approvals[act.record] = signed
-            self._keys.setdefault(act.actor, set()).add(key.keyid)
+            if act.actor:
+                self._people.join(act.actor, key.keyid)
 
     def problems(self, act: Act) -> Iterator[str]:
         """Yield why an act must not be."""
@@ -133,7 +137,22 @@ class Standing:
                 yield f"the approval {record[:12]} does not count: {why}"
             else:
                 counted.append(signed)
-        yield from lacking(version.required, counted)
+        required = version.required
+        if "keys" in act.said:  # registry-change v1 has no such field
+            yield from _key_problems(act.said["keys"], counted)
+            required = asked_here(required, act.said["keys"])
+        yield from self.lacking(required, counted)
+
+    def lacking(
+        self, required: Mapping[str, int], counted: Iterable[SignedApproval]
+    ) -> Iterator[str]:
+        """Yield what is still asked for, by meaning."""
+        items = list(counted)
+        for meaning, number in sorted(required.items()):
+            signed = [item.keyid for item in items if item.approval.meaning == meaning]
+            found = self._people.count(signed)
+            if found < number:
+                yield f"{number} people must have signed with meaning {meaning}, {found} have"
 
     def why_not(self, signed: SignedApproval, version: Registered, day: date) -> str | None:
         """Return why an approval does not count for a version on a day, None where it does."""
@@ -146,8 +165,8 @@ class Standing:
             return "the log does not say who submitted the run or who handed it in"
         if signed.actor == version.submitter:
             return "its signer submitted the run"
-        if signed.keyid in self._keys.get(version.submitter, ()):
-            return "whoever submitted the run has signed with its key"
+        if self._people.are_one(version.submitter, signed.keyid):
+            return "by the keys and accounts in the log its signer submitted the run"
         if said.signed < version.decided:
             return "it was signed before the run's gates were decided on"
         if day > said.until:
@@ -163,17 +182,13 @@ def standing_of(records: Iterable[str], read: Reader) -> Standing:
     return standing
 
 
-def lacking(required: Mapping[str, int], counted: Iterable[SignedApproval]) -> Iterator[str]:
-    """Yield what is still asked for, by meaning."""
-    items = list(counted)
-    for meaning, number in sorted(required.items()):
-        found = _people([item for item in items if item.approval.meaning == meaning])
-        if found < number:
-            yield f"{number} people must have signed with meaning {meaning}, {found} have"
-
-
-def _people(signed: Sequence[SignedApproval]) -> int:
-    return min(len({item.keyid for item in signed}), len({item.actor for item in signed}))
+def _key_problems(keys: Keys | None, counted: Sequence[SignedApproval]) -> Iterator[str]:
+    if keys is None:
+        yield "it does not say which keys were trusted"
+    elif keys["counted"] != sorted({signed.keyid for signed in counted}):
+        yield "the keys that it names are not those of its approvals"
+    elif keys["counted"] and not any_key(keys):
+        yield "it counts approvals where no key was trusted"
 
 
 def _approval_problems(act: Act) -> Iterator[str]:

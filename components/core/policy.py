@@ -84,8 +84,8 @@ class ChampionGate(Section):
     margin: Number = Field(
         default=0.0,
         description="how much better than the champion a candidate must be, by the worse bound of "
-        "the interval of the difference: 0 demands a significantly better candidate, a negative "
-        "margin says how much worse is still as good",
+        "the interval of the difference: 0 demands a significantly better candidate, and one that "
+        "equals the champion is none; a negative margin says how much worse is still as good",
     )
 
 

@@ -66,7 +66,9 @@ class Evaluate(Section):
     slices: tuple[tuple[Name, ...], ...] = Field(
         default=(), description="columns to slice by; more than one name is a cross"
     )
-    minimum_slice_rows: Count = 100
+    minimum_slice_rows: Integer = Field(
+        default=100, ge=2, description="smaller slices and groups are left out and counted"
+    )
     confidence: Number = Field(default=0.95, gt=0, lt=1)
     thresholds: tuple[Threshold, ...] = Field(
         default=(0.5,),

@@ -2,9 +2,9 @@
 
 Rules: what is compared is the bound of the confidence interval that is worse for the model: the
 lower one where more is better (>=), the upper one where less is (<=); so luck within the interval
-passes no gate, and a margin of 0 over the champion asks for a difference that is not luck (a
-negative margin says how much worse is still as good). A gate on what was not measured is the
-policy's error, never a pass.
+passes no gate. A margin over the champion that is not below 0 asks for strictly more (>, <): what
+equals the champion does not beat it; a negative one says how much worse is still as good. A gate on
+what was not measured is the policy's error, never a pass.
 
 A gate on every slice of a column (`origin=*`) is one gate for each slice that was measured. Gates
 on forms are in form_gates.py.
@@ -131,7 +131,7 @@ def _defined(found: Mapping[str, Any] | None, what: str) -> Mapping[str, Any]:
 
 
 def _worse(found: Mapping[str, Any], operator: str) -> float:
-    return float(found["lower"] if operator == ">=" else found["upper"])
+    return float(found["lower"] if operator in (">=", ">") else found["upper"])
 
 
 def _fairness_gate(declared: FairnessGate, of_model: Mapping[str, Any], model: str) -> Gate:
@@ -172,7 +172,9 @@ def _champion_gate(declared: ChampionGate, evaluation: Mapping[str, Any], model:
         f"the difference of {metric} to the champion",
     )
     overall = evaluation["models"][CHAMPION]["slices"][OVERALL]
-    operator = ">=" if more else "<="
+    operator = ">" if more else "<"
+    if declared.margin < 0:
+        operator += "="
     return Gate(
         name=f"{model} {metric}_over_{CHAMPION}",
         metric=f"{metric}_over_{CHAMPION}",

@@ -75,7 +75,7 @@ def _fill(failure: Any, model: str, gate: Gate) -> None:
     failure.metric_key.name = NAMES.get(metric) or gate.name.removeprefix(f"{model} ")
     failure.metric_key.is_diff = of_champion
     failure.metric_value.double_value.value = gate.value
-    more = gate.operator == ">="
+    more = gate.operator in (">=", ">")
     if of_champion:
         change = failure.metric_threshold.change_threshold
         direction = "HIGHER_IS_BETTER" if more else "LOWER_IS_BETTER"

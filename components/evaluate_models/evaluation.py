@@ -76,5 +76,5 @@ def _differences(rows: Rows, first: str, second: str, z: float) -> dict[str, Any
     loss = mean(row_log_loss(rows.labels, one) - row_log_loss(rows.labels, two), z)
     return {
         "auc_difference": area.to_dict() if area else None,
-        "log_loss_difference": {**loss.to_dict(), "method": "normal_paired"},
+        "log_loss_difference": loss.to_dict() | {"method": "normal_paired"} if loss else None,
     }

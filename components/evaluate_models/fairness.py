@@ -8,12 +8,13 @@
 | calibration         | mean prediction / share of positives              |
 
 Rules: positive is said above 0.5. A difference is the highest group minus the lowest, a ratio the
-lowest over the highest, of the groups that define the metric, two at least; the two are chosen on
-all rows and stay in every resample. Choosing them makes the difference err upwards, the more groups
-the more: a gate on it is on the safe side. A difference that may be chance has an interval that
-includes zero. A group smaller than the minimum is left out and counted; a row without a value is in
-none. Where a rate is 0 or 1 in both groups, resampling cannot vary it: the interval is a point.
-A sensitive column need not be a feature, and says nothing of one that stands in for it.
+lowest over the highest, of the groups that define the metric, two at least. Choosing them makes the
+difference err upwards, the more groups the more: a gate on it is on the safe side. The upper bound
+of a difference and the lower one of a ratio are those of the worst pair of all groups (pairs.py),
+not of the two that are named. A difference that may be chance has an interval that includes zero. A
+group smaller than the minimum is left out and counted; a row without a value is in none. Rates
+have closed intervals that are honest where a group has few rows or a rate of 0 or 1; calibration is
+resampled. A sensitive column need not be a feature, and says nothing of one that stands in for it.
 """
 
 from __future__ import annotations
@@ -23,36 +24,50 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from components.evaluate_models.bootstrap import METHOD, resamples
-from components.evaluate_models.intervals import Floats, normal, ratio
+from components.evaluate_models.bootstrap import resamples
+from components.evaluate_models.intervals import Floats
+from components.evaluate_models.intervals import ratio as ratio_of_means
 from components.evaluate_models.metrics import THRESHOLD, confusion, share
+from components.evaluate_models.pairs import Pairs, difference, proportions, ratio, resampled
 from components.evaluate_models.slices import NO_SLICE, Partition, Rows
 
-METRICS = ("selection_rate", "true_positive_rate", "false_positive_rate", "calibration")
+RATES = ("selection_rate", "true_positive_rate", "false_positive_rate")
+CALIBRATION = "calibration"
+METRICS = (*RATES, CALIBRATION)
+Counts = npt.NDArray[np.intp]
+Apart = tuple[dict[str, Any] | None, dict[str, Any] | None]
 
 
 @dataclass(frozen=True)
 class _Groups:
-    """Each row's group, and its cell in it by what was said and what it was."""
+    """Each row's group, and the rows' labels and predictions."""
 
     number: int
     codes: Rows
-    cells: Rows
+    labels: Floats
     scores: Floats
 
-    def rates(self, weights: Floats) -> Floats:
-        """Return [metrics, groups] of weighted rows; NaN where a group does not define one."""
-        counts = np.bincount(self.cells, weights=weights, minlength=4 * (self.number + 1))
-        cells = counts.reshape(-1, 2, 2)[: self.number]
-        sums = np.bincount(self.codes, weights=weights * self.scores, minlength=self.number + 1)
+    def counts(self) -> dict[str, tuple[Counts, Counts]]:
+        """Return each rate's part and whole, [groups]."""
+        codes = self.codes * 4 + 2 * (self.scores > THRESHOLD) + (self.labels == 1)
+        cells = np.bincount(codes, minlength=4 * (self.number + 1)).reshape(-1, 2, 2)[: self.number]
         rows, positives = cells.sum(axis=(1, 2)), cells[:, :, 1].sum(axis=1)
         said, hits = cells[:, 1].sum(axis=1), cells[:, 1, 1]
-        parts = np.stack([said, hits, said - hits, sums[: self.number]])
-        wholes = np.stack([rows, positives, rows - positives, positives])
-        rates: Floats = np.full_like(parts, np.nan)
-        np.divide(parts, wholes, out=rates, where=wholes > 0)
-        return rates
+        found = (said, rows), (hits, positives), (said - hits, rows - positives)
+        return dict(zip(RATES, found, strict=True))
+
+    def calibration(self, weights: Floats) -> Floats:
+        """Return the calibration of weighted rows, [groups]; NaN without positives."""
+        positives, sums = (
+            np.bincount(self.codes, weights=weights * of_row, minlength=self.number + 1)
+            for of_row in (self.labels, self.scores)
+        )
+        found: Floats = np.full(self.number, np.nan)
+        number = self.number
+        np.divide(sums[:number], positives[:number], out=found, where=positives[:number] > 0)
+        return found
 
 
 def fairness(
@@ -63,11 +78,11 @@ def fairness(
     samples: list[list[list[Floats]]] = [[[] for _ in columns] for _ in scores]
     for weights in resamples(len(labels)) if columns else ():
         for of_model, kept in zip(groups, samples, strict=True):
-            for group, rates in zip(of_model, kept, strict=True):
-                rates.append(group.rates(weights))
+            for group, found in zip(of_model, kept, strict=True):
+                found.append(group.calibration(weights))
     return [
         {
-            column.columns[0]: _column(column, labels, scores[m], np.stack(samples[m][c]), z)
+            column.columns[0]: _column(column, groups[m][c], np.stack(samples[m][c]), z)
             for c, column in enumerate(columns)
         }
         for m in range(len(scores))
@@ -77,24 +92,22 @@ def fairness(
 def _groups(column: Partition, labels: Floats, scores: Floats) -> _Groups:
     number = len(column.values)
     codes = np.where(column.codes == NO_SLICE, number, column.codes)
-    cells = codes * 4 + 2 * (scores > THRESHOLD) + (labels == 1)
-    return _Groups(number, codes, cells, scores)
+    return _Groups(number, codes, labels, scores)
 
 
-def _column(
-    column: Partition, labels: Floats, scores: Floats, samples: Floats, z: float
-) -> dict[str, Any]:
-    """Return a column's part; samples are [resamples, metrics, groups]."""
+def _column(column: Partition, groups: _Groups, samples: Floats, z: float) -> dict[str, Any]:
+    """Return a column's part; samples of the calibration are [resamples, groups]."""
     names = [str(value) for (value,) in column.values]
     found = {
-        name: _measure(labels[rows], scores[rows], z)
+        name: _measure(groups.labels[rows], groups.scores[rows], z)
         for name, rows in zip(names, column.rows(), strict=True)
     }
-    values = _groups(column, labels, scores).rates(np.ones(len(labels)))
     comparisons = {
-        metric: _compare(names, values[number], samples[:, number], z)
-        for number, metric in enumerate(METRICS)
+        metric: _rates(names, parts, wholes, z)
+        for metric, (parts, wholes) in groups.counts().items()
     }
+    values = groups.calibration(np.ones(len(groups.labels)))
+    comparisons[CALIBRATION] = _calibrations(names, values, samples, z)
     return {
         "left_out": column.left_out,
         "groups": found,
@@ -108,41 +121,42 @@ def _measure(labels: Floats, scores: Floats, z: float) -> dict[str, Any]:
     positive = labels == 1
     counts = confusion(positive, scores)
     said = counts["tp"] + counts["fp"]
-    calibration = ratio(scores, labels, z).to_dict() if positive.any() else None
+    calibration = ratio_of_means(scores, labels, z)
     return {
         "n": len(labels),
         "selection_rate": share(said, len(labels), z),
         "true_positive_rate": share(counts["tp"], counts["tp"] + counts["fn"], z),
         "false_positive_rate": share(counts["fp"], counts["fp"] + counts["tn"], z),
-        "calibration": calibration,
+        "calibration": calibration.to_dict() if calibration else None,
     }
 
 
-def _compare(
-    names: Sequence[str], values: Floats, samples: Floats, z: float
-) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+def _rates(names: Sequence[str], parts: Counts, wholes: Counts, z: float) -> Apart:
+    defined = np.flatnonzero(wholes)
+    parts, wholes = parts[defined], wholes[defined]
+    return _compare(_of(names, defined), parts / wholes, proportions(parts, wholes, z))
+
+
+def _calibrations(names: Sequence[str], values: Floats, samples: Floats, z: float) -> Apart:
+    defined = np.flatnonzero(~np.isnan(values))
+    values = values[defined]
+    return _compare(_of(names, defined), values, resampled(values, samples[:, defined], z))
+
+
+def _of(names: Sequence[str], numbers: Rows) -> list[str]:
+    return [names[int(number)] for number in numbers]
+
+
+def _compare(names: Sequence[str], values: Floats, pairs: Pairs) -> Apart:
     """Return difference and ratio of the highest and the lowest group; None for what is undefined.
 
     Of equal groups the first is the highest and the last the lowest, so that they are two.
     """
-    defined = np.flatnonzero(~np.isnan(values))
-    if len(defined) < 2:
+    if len(values) < 2:
         return None, None
-    high = int(defined[np.argmax(values[defined])])
-    low = int(defined[::-1][np.argmin(values[defined[::-1]])])
-    pair = {"highest": names[high], "lowest": names[low]}
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios, quotient = samples[:, low] / samples[:, high], values[low] / values[high]
-    difference = _interval(values[high] - values[low], samples[:, high] - samples[:, low], z, pair)
-    return difference, _interval(quotient, ratios, z, pair, 0.0)
-
-
-def _interval(
-    value: float, samples: Floats, z: float, pair: dict[str, str], least: float = -np.inf
-) -> dict[str, Any] | None:
-    """Return the value with its interval over the resamples that define it, two at least."""
-    kept = samples[np.isfinite(samples)]
-    if not np.isfinite(value) or len(kept) < 2:
-        return None
-    measured = normal(float(value), float(kept.std(ddof=1)), z, METHOD, least)
-    return {**measured.to_dict(), **pair}
+    high = int(np.argmax(values))
+    low = len(values) - 1 - int(np.argmin(values[::-1]))
+    highest_lowest = {"highest": names[high], "lowest": names[low]}
+    apart = difference(values, pairs, high, low), ratio(values, pairs, high, low)
+    first, second = (part.to_dict() | highest_lowest if part else None for part in apart)
+    return first, second

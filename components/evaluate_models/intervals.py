@@ -51,9 +51,14 @@ def normal(
     return Measured(value, max(low, value - z * error), min(high, value + z * error), method)
 
 
-def mean(losses: Floats, z: float, low: float = -math.inf) -> Measured:
-    """Return the mean of independent per-row values with its normal approximation."""
-    error = float(losses.std(ddof=1)) / math.sqrt(len(losses)) if len(losses) > 1 else math.inf
+def mean(losses: Floats, z: float, low: float = -math.inf) -> Measured | None:
+    """Return the mean of independent per-row values with its normal approximation.
+
+    None of fewer than two rows, which say nothing of how far a third may be off.
+    """
+    if len(losses) < 2:
+        return None
+    error = float(losses.std(ddof=1)) / math.sqrt(len(losses))
     return normal(float(losses.mean()), error, z, "normal", low)
 
 
@@ -64,8 +69,13 @@ def wilson(value: float, n: int, z: float, method: str = "wilson") -> Measured:
     return Measured(value, min(value, centre - half), max(value, centre + half), method)
 
 
-def ratio(numerator: Floats, denominator: Floats, z: float) -> Measured:
-    """Return the ratio of two paired means; the error by linearisation (delta method)."""
+def ratio(numerator: Floats, denominator: Floats, z: float) -> Measured | None:
+    """Return the ratio of two paired means; the error by linearisation (delta method).
+
+    None of fewer than two rows, and of a denominator without any.
+    """
+    if len(numerator) < 2 or not denominator.any():
+        return None
     base = float(denominator.mean())
     value = float(numerator.mean()) / base
     residuals = numerator - value * denominator

@@ -2,7 +2,7 @@
 
 | metric            | value                                   | interval                          |
 |-------------------|-----------------------------------------|-----------------------------------|
-| auc               | exact, ties half                        | DeLong                            |
+| auc               | exact, ties half                        | DeLong; Wilson over few rows      |
 | pr_auc            | average precision                       | Wilson over the positives         |
 | log_loss          | mean, predictions kept off 0 and 1      | normal approximation              |
 | brier             | mean squared error                      | normal approximation              |
@@ -11,8 +11,8 @@
 | calibration_error | expected calibration error              | Poisson bootstrap (calibration)   |
 | precision, recall | at each of the settings' thresholds     | Wilson                            |
 
-A metric that a slice does not define (the AUC of one class only) is None. A prediction says
-positive where it is above a threshold, never where it is equal to it, as in TFMA.
+A metric that a slice does not define (the AUC of one class only, a mean of one row) is None. A
+prediction says positive where it is above a threshold, never where it is equal to it, as in TFMA.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def measure(
         "log_loss": mean(row_log_loss(labels, scores), z, 0.0),
         "brier": mean((scores - labels) ** 2, z, 0.0),
         "accuracy": wilson((counts["tn"] + counts["tp"]) / len(labels), len(labels), z),
-        "calibration": ratio(scores, labels, z) if positive.any() else None,
+        "calibration": ratio(scores, labels, z),
         "calibration_error": error,
     }
     return {

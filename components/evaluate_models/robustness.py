@@ -9,8 +9,9 @@
 Rules: a column is an input of the served form, before any preprocessing; one changes and the others
 stay; shuffling is seeded, and the same for all models. At most ROWS rows are looked at, drawn by a
 seed, because each column costs three passes; `auc` is of these rows and the untouched columns. A
-model that gives no number where a column is missing has None there. A column that repeats another
-loses nothing by permutation: that does not make both useless.
+model that gives no number for some changed column, or whose runtime refuses it (a text that it has
+no entry for), has None there. A column that repeats another loses nothing by permutation: that does
+not make both useless.
 """
 
 from __future__ import annotations
@@ -48,12 +49,13 @@ def robustness(score: Scores, inputs: Inputs, positive: Flags, z: float) -> dict
 def _column(
     score: Scores, inputs: Inputs, name: str, base: Floats, positive: Flags, z: float
 ) -> dict[str, Any]:
-    def with_values(values: Column) -> Floats:
-        return np.asarray(score({**inputs, name: values}), dtype=np.float64)
+    def with_values(values: Column) -> Floats | None:
+        return _scored(score, {**inputs, name: values})
 
     column = inputs[name]
     order = np.random.default_rng(SEED).permutation(len(column))
-    lost = auc_difference(positive, base, with_values(column[order]), z)
+    shuffled = with_values(column[order])
+    lost = auc_difference(positive, base, shuffled, z) if shuffled is not None else None
     text = column.dtype == object
     new = np.full(len(column), unseen(column), dtype=object) if text else None
     return {
@@ -63,9 +65,21 @@ def _column(
     }
 
 
-def _area(positive: Flags, scores: Floats, z: float) -> dict[str, Any] | None:
-    """Return the AUC; None where it is not defined or a score is no number."""
-    found = auc(positive, scores, z) if np.isfinite(scores).all() else None
+def _scored(score: Scores, inputs: Inputs) -> Floats | None:
+    """Return the scores; None where ONNX Runtime refuses the inputs."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+    try:
+        return np.asarray(score(inputs), dtype=np.float64)
+    except (errors.Fail, errors.InvalidArgument, errors.RuntimeException):
+        return None
+
+
+def _area(positive: Flags, scores: Floats | None, z: float) -> dict[str, Any] | None:
+    """Return the AUC; None where it is not defined, or a score is none or no number."""
+    if scores is None or not np.isfinite(scores).all():
+        return None
+    found = auc(positive, scores, z)
     return found.to_dict() if found else None
 
 

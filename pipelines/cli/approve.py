@@ -30,7 +30,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 def approve(arguments: Namespace) -> int:
     """Sign an approval, record it, and say whether it counts here."""
     from components.approvals.approvers import approvers_folder, trusted_approvers
-    from components.approvals.trail import Trail, asked_for
+    from components.approvals.trail import Trail
     from components.audit.predicates import APPROVE
     from pipelines.cli.registry_session import registry_session
 
@@ -41,9 +41,10 @@ def approve(arguments: Namespace) -> int:
         file = key_file(arguments.key)
         key = own_key(file)
         receipt = session.record(APPROVE, approval.sign(key))
-    judged = Trail(home.folder).judged(session.version, now.date())
+    trail = Trail(home.folder)
+    judged = trail.judged(session.version, now.date())
     mine = next(item for item in judged if item.signed.record == receipt.record)
-    lacking = asked_for(session.version, judged)
+    lacking = trail.lacking(session.version, judged)
     if arguments.json:
         print_json({"approval": _said(mine), "lacking": lacking})
         return 0
@@ -61,12 +62,12 @@ def approve(arguments: Namespace) -> int:
 
 def approvals(arguments: Namespace) -> int:
     """Show every approval of a version from the log, offline, and whether it counts today."""
-    from components.approvals.trail import Trail, asked_for
+    from components.approvals.trail import Trail
 
     trail = Trail(Home.at(arguments.home).folder)
     version = trail.version(arguments.version)
     judged = trail.judged(version, datetime.now(UTC).date())
-    lacking = asked_for(version, judged)
+    lacking = trail.lacking(version, judged)
     is_champion = trail.standing.of(version.model).champion == version.version
     if arguments.json:
         print_json(_answer(version, judged, lacking, trail.checkpoint, is_champion=is_champion))

@@ -142,9 +142,9 @@ def _changes(trial: Trial, own: Mapping[str, Any] | None, run: RecordedRun) -> I
 
 
 def _every(gates: Mapping[str, Any]) -> dict[tuple[str, str, str], Any]:
-    """Return every gate, as it stands in a decision, by what it is on."""
+    """Return every gate, as it stands in a decision, by what it is on and which way it points."""
     found = [gate for of_model in gates.values() for gate in of_model]
-    return {(gate["name"], gate["slice"], gate["operator"]): gate for gate in found}
+    return {(gate["name"], gate["slice"], gate["operator"][0]): gate for gate in found}
 
 
 def _changed_gates(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Iterator[str]:

@@ -64,7 +64,8 @@ def rollback(arguments: Namespace) -> int:
     target = _half_done(arguments, trail, model) or trail.standing.of(model).previous
     if target is None:
         raise SettingsError(
-            f"the records know no champion of {model} before this one",
+            f"the records know no champion of {model} before this one "
+            "that is neither archived nor withdrawn",
             remedy="promote a version instead",
         )
     return _act(arguments, f"{model}@{target}", "rolled back to", _roll_back, "bytes")
@@ -123,20 +124,18 @@ def _promote(session: RegistrySession, reason: str) -> tuple[Receipt | None, boo
     receipt = None
     if standing.champion != version.version:
         facts = _facts(reason, [_moved(standing.champion, version.version)])
-        approvals = _approvals(session)
-        receipt = session.record(
-            PROMOTE, facts | {"required": dict(version.required), "approvals": approvals}
-        )
+        said = {"required": dict(version.required)} | _approvals(session)
+        receipt = session.record(PROMOTE, facts | said)
     unmarked = session.aliases.mark(version.version, None)
     return receipt, session.aliases.point(CHAMPION, version.version) or unmarked
 
 
-def _approvals(session: RegistrySession) -> list[str]:
-    """Return the records of the approvals that count; GateError where policy asks for more."""
-    from components.approvals.trail import asked_for, counted
+def _approvals(session: RegistrySession) -> dict[str, Any]:
+    """Return the approvals that count, and their keys; GateError where more is asked for."""
+    from components.approvals.trail import counted
 
     judged = session.trail.judged(session.version, datetime.now(UTC).date())
-    lacking = asked_for(session.version, judged)
+    lacking = session.trail.lacking(session.version, judged)
     if lacking:
         reasons = [
             f"#{item.index} by {item.signed.approval.name} does not count: {item.refused}"
@@ -146,9 +145,13 @@ def _approvals(session: RegistrySession) -> list[str]:
         raise GateError(
             "; ".join([*lacking, *reasons]),
             remedy="have others than the submitter sign with `tandem models approve`; "
-            "docs/registry.md says what counts",
+            "docs/registry.md says what counts, and that settings of zero end with the first key",
         )
-    return [signed.record for signed in counted(judged)]
+    counting = counted(judged)
+    return {
+        "approvals": [signed.record for signed in counting],
+        "keys": session.trail.keys_said(counting),
+    }
 
 
 def _roll_back(session: RegistrySession, reason: str) -> tuple[Receipt | None, bool]:
@@ -199,7 +202,8 @@ def _standing(session: RegistrySession) -> ModelStanding:
 
 
 def _facts(reason: str, aliases: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    return {"reason": reason, "aliases": list(aliases), "required": None, "approvals": []}
+    said = {"reason": reason, "aliases": list(aliases)}
+    return said | {"required": None, "approvals": [], "keys": None}
 
 
 def _moved(before: str | None, version: str) -> dict[str, Any]:

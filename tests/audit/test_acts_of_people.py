@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from collections.abc import Callable
@@ -15,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.approvals.trail import Trail, asked_for
-from components.audit.acts import ARCHIVE, PROMOTE, ROLL_BACK, WITHDRAW, Registered
+from components.approvals.trail import Trail
+from components.audit.acts import ARCHIVE, PROMOTE, ROLL_BACK, WITHDRAW, Act, Registered
 from components.audit.answers import AUDIT, RecordView
 from components.audit.approval import Approval, open_approval
 from components.audit.checkpoint import Checkpoint, origin_of
@@ -25,16 +26,21 @@ from components.audit.folder import AuditFolder
 from components.audit.keys import SigningKey
 from components.audit.log import entry_key
 from components.audit.merkle import Tree, leaf_hash
+from components.audit.model_standing import ModelStanding
 from components.audit.notary import LocalNotary, open_notary
-from components.audit.predicates import APPROVE
+from components.audit.people import People as Joined
+from components.audit.predicates import APPROVE, REGISTRY_CHANGE_1
 from components.audit.schema import FOLDER, check_approval, check_statement
+from components.audit.trust import keys_said
 from components.audit.verify import verify_log
-from components.core.canonical import canonical_json, parse_json, sha256_bytes
+from components.core.canonical import canonical_json, parse_json, sha256_bytes, sha256_value
 from components.core.errors import DataError, IntegrityError
 
 GOLDEN = Path(__file__).parent / "golden"
-RECORDS = {"approval-record": 18, "registry-change": 20}
+RECORDS = {"approval-record": 18, "registry-change-v2": 20}
 """One record of each kind: its schema's name, and its index in the log of `people`."""
+READ = (*RECORDS, "registry-change")
+"""Every form that is read; the last is written no more."""
 ANN = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))))
 BOB = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(2, 34))))
 SUBMITTER = "actor-7"
@@ -74,7 +80,7 @@ def change(
 ) -> dict[str, Any]:
     aliases = [{"alias": "champion", "from": before, "to": to}]
     required = {"review": 0, "approval": 1} if approvals else None
-    facts = {"reason": "as agreed", "aliases": aliases, "required": required}
+    facts = {"reason": "as agreed", "aliases": aliases, "required": required, "keys": None}
     return facts | {"approvals": list(approvals)} | parts
 
 
@@ -99,8 +105,16 @@ class People:
         signed = approval(self.version(number), **changed).sign(key)
         return self.act(APPROVE, signed, number, actor)
 
-    def promote(self, number: str, before: str | None, *approvals: str) -> str:
-        return self.act(PROMOTE, change(before, number, approvals), number)
+    def promote(self, number: str, before: str | None, *approvals: str, **parts: Any) -> str:
+        named = {
+            signed.record: signed.keyid
+            for version in ("3", "4")
+            for signed in Trail(self.home).standing.approvals(MODEL, version)
+        }
+        counted = [named[record] for record in approvals if record in named]
+        keys = keys_said([ANN.public.keyid, BOB.public.keyid], counted)
+        facts = change(before, number, approvals, keys=keys, **parts)
+        return self.act(PROMOTE, facts, number)
 
 
 @pytest.fixture
@@ -140,12 +154,14 @@ def test_approvals_and_changes_that_may_be_give_no_finding(promoted: People) -> 
 
 
 @pytest.mark.parametrize("name", RECORDS)
-def test_a_record_of_people_has_the_bytes_that_version_1_froze(promoted: People, name: str) -> None:
+def test_a_record_of_people_has_the_bytes_that_its_golden_file_froze(
+    promoted: People, name: str
+) -> None:
     leaf = entry(promoted.home, RECORDS[name]).read_bytes()
     assert leaf == (GOLDEN / f"{name}.json").read_bytes()
 
 
-@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("name", READ)
 def test_a_golden_record_of_people_fits_its_schema_and_names_its_predicate(
     name: str, key: SigningKey
 ) -> None:
@@ -173,7 +189,7 @@ def objects(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | in
     return [path, *inner] if isinstance(value, dict) else inner
 
 
-@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("name", READ)
 def test_an_unknown_field_in_any_object_of_a_record_of_people_is_refused(name: str) -> None:
     payload = Envelope.from_bytes((GOLDEN / f"{name}.json").read_bytes()).payload
     paths = objects(json.loads(payload))
@@ -308,11 +324,11 @@ def test_a_promotion_without_the_approvals_that_settings_ask_for_is_refused(
     people: People,
 ) -> None:
     asked = {"required": {"review": 0, "approval": 1}}
-    refused("1 people must", lambda: people.act(PROMOTE, change(None, "3", **asked)))
+    refused("1 people must", lambda: people.promote("3", None, **asked))
     review = people.approve(meaning="review")
     refused("1 people must", lambda: people.promote("3", None, review))
     none = {"required": {"review": 0, "approval": 0}}
-    refused("does not ask for", lambda: people.act(PROMOTE, change(None, "3", **none)))
+    refused("does not ask for", lambda: people.promote("3", None, **none))
     refused("is no approval", lambda: people.promote("3", None, "0" * 64))
     other = people.approve("4")
     refused("it is of another version", lambda: people.promote("3", None, other))
@@ -345,25 +361,66 @@ def test_an_approval_that_does_not_count_is_recorded_and_moves_nothing(
 def test_the_submitter_cannot_hand_in_their_approval_under_another_name(people: People) -> None:
     people.approve(actor=SUBMITTER)
     again = people.approve(actor="actor-8")
-    refused("has signed with its key", lambda: people.promote("3", None, again))
+    refused("its signer submitted the run", lambda: people.promote("3", None, again))
+
+
+def test_a_key_that_reaches_the_submitter_through_others_is_the_submitters(
+    people: People,
+) -> None:
+    people.approve("4", key=ANN, actor=SUBMITTER)
+    people.approve("4", key=ANN, actor="actor-8")
+    people.approve("4", key=BOB, actor="actor-8")
+    again = people.approve(key=BOB, actor="actor-9")
+    refused("its signer submitted the run", lambda: people.promote("3", None, again))
+
+
+def trust(home: Path, *keys: SigningKey) -> None:
+    folder = AuditFolder(home).approver_keys
+    folder.mkdir(exist_ok=True)
+    for key in keys:
+        (folder / f"{key.public.keyid}.pub").write_bytes(key.public.to_pem())
+
+
+def lacking(people: People) -> list[str]:
+    """Return what version 3 lacks where two must approve."""
+    trail = Trail(people.home)
+    version = replace(people.version(), required={"review": 0, "approval": 2})
+    return trail.lacking(version, trail.judged(version, date(2026, 5, 4)))
+
+
+ONE_OF_TWO = ["2 people must have signed with meaning approval, 1 have"]
 
 
 def test_one_person_with_two_keys_or_two_names_is_one(people: People) -> None:
-    version = replace(people.version(), required={"review": 0, "approval": 2})
+    trust(people.home, ANN, BOB)
     people.approve(key=ANN, actor="actor-8")
     people.approve(key=BOB, actor="actor-8", name="B")
+    assert lacking(people) == ONE_OF_TWO
     people.approve(key=ANN, actor="actor-9", name="C")
-    folder = AuditFolder(people.home).approver_keys
-    folder.mkdir()
-    (folder / "ann.pub").write_bytes(ANN.public.to_pem())
+    assert lacking(people) == ONE_OF_TWO
 
-    def lacking() -> list[str]:
-        trail = Trail(people.home)
-        return asked_for(version, trail.judged(version, date(2026, 5, 4)))
 
-    assert lacking() == ["2 people must have signed with meaning approval, 1 have"]
-    (folder / "bob.pub").write_bytes(BOB.public.to_pem())
-    assert lacking() == []
+def test_an_approval_of_another_version_joins_keys_and_names_too(people: People) -> None:
+    trust(people.home, ANN, BOB)
+    people.approve(key=ANN, actor="actor-8")
+    people.approve(key=BOB, actor="actor-9", name="B")
+    assert lacking(people) == []
+    people.approve("4", key=BOB, actor="actor-8")
+    assert lacking(people) == ONE_OF_TWO
+
+
+@given(
+    joined=st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("uvwxyz")), max_size=12)
+)
+def test_people_are_the_connected_keys_and_names(joined: list[tuple[str, str]]) -> None:
+    told, parts = Joined(), [{key, name} for name, key in joined]
+    for name, key in joined:
+        told.join(name, key)
+        touched = [part for part in parts if part & {name, key}]
+        parts = [part for part in parts if not part & {name, key}] + [set().union(*touched)]
+    assert told.count(key for _, key in joined) == len(parts)
+    for name, key in itertools.product("abcdef", "uvwxyz"):
+        assert told.are_one(name, key) == any({name, key} <= part for part in parts)
 
 
 def test_a_key_that_is_not_trusted_here_does_not_count(people: People) -> None:
@@ -393,6 +450,64 @@ def test_a_rollback_goes_to_the_champion_before_and_no_other(promoted: People) -
     promoted.act(ROLL_BACK, change(None, "3"), "3")
     standing = Trail(promoted.home).standing.of(MODEL)
     assert (standing.champion, standing.previous) == ("3", None)
+
+
+def test_a_rollback_passes_over_what_is_archived(promoted: People) -> None:
+    promoted.promote("4", "3", promoted.approve("4"))
+    promoted.act(ARCHIVE, change(None, None, aliases=[]), "3")
+    refused("champion before is none", lambda: promoted.act(ROLL_BACK, change("4", "3"), "3"))
+
+
+ACTS = st.lists(
+    st.tuples(st.sampled_from([PROMOTE, ROLL_BACK, ARCHIVE, WITHDRAW]), st.sampled_from("1234")),
+    max_size=20,
+)
+
+
+@given(acts=ACTS)
+def test_the_champion_before_has_reigned_is_in_use_and_is_another(
+    acts: list[tuple[str, str]],
+) -> None:
+    standing, reigned = ModelStanding(), set()
+    for kind, number in acts:
+        if kind == ROLL_BACK:
+            if standing.previous is None:
+                continue
+            number = standing.previous
+        elif number in standing.withdrawn or (kind, number) == (ARCHIVE, standing.champion):
+            continue
+        standing.take(taken(kind, number))
+        reigned |= {number} if kind in (PROMOTE, ROLL_BACK) else set()
+        before = standing.previous
+        assert before is None or before in reigned - standing.archived - standing.withdrawn
+        assert before is None or before != standing.champion
+
+
+def taken(kind: str, number: str) -> Act:
+    """Return an act as a standing takes it."""
+    now = datetime(2026, 5, 4, tzinfo=UTC)
+    return Act("0" * 64, kind, "run-1", "actor-8", MODEL, number, now, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("told", "before"),
+    [
+        ("p1 p2 p3 a2", "1"),
+        ("p1 p2 p3 w2", "1"),
+        ("p1 p2 p3 a1", "2"),
+        ("p1 p2 p3 a2 a1", None),
+        ("p1 p2 p1 a2", None),
+        ("p1 p2 p3 a2 r1", None),
+        ("p1 p2 p3 a2 r1 p2", "1"),
+        ("p1 p2 a1 p1", "2"),
+    ],
+)
+def test_the_champion_before_is_the_newest_that_is_in_use(told: str, before: str | None) -> None:
+    kinds = {"p": PROMOTE, "r": ROLL_BACK, "a": ARCHIVE, "w": WITHDRAW}
+    standing = ModelStanding()
+    for word in told.split():
+        standing.take(taken(kinds[word[0]], word[1:]))
+    assert standing.previous == before
 
 
 def test_taking_a_version_out_of_use_takes_its_aliases_away_and_moves_none(
@@ -484,6 +599,30 @@ def expire_the_approval(statements: list[dict[str, Any]]) -> None:
     statements[20]["predicate"][AUDIT]["clocks"]["notary"] = "2026-07-01T00:00:00.000Z"
 
 
+def work_alone(statements: list[dict[str, Any]], trusted: tuple[str, ...] = ()) -> None:
+    """Ask for nothing, in the settings and in the promotion, with these keys trusted."""
+    none = {"review": 0, "approval": 0}
+    statements[15]["predicate"][AUDIT]["settings"]["registry"] = {"approvals": none}
+    said = {"required": none, "approvals": [], "keys": keys_said(trusted, ())}
+    statements[20]["predicate"] |= said
+
+
+def work_alone_among_others(statements: list[dict[str, Any]]) -> None:
+    work_alone(statements, (ANN.public.keyid,))
+
+
+def name_another_key(statements: list[dict[str, Any]]) -> None:
+    statements[20]["predicate"]["keys"]["counted"] = [BOB.public.keyid]
+
+
+def trust_no_key(statements: list[dict[str, Any]]) -> None:
+    statements[20]["predicate"]["keys"]["trusted_sha256"] = sha256_value([])
+
+
+def say_nothing_of_keys(statements: list[dict[str, Any]]) -> None:
+    statements[20]["predicate"]["keys"] = None
+
+
 def promote_another(statements: list[dict[str, Any]]) -> None:
     statements[20]["predicate"]["version"] = "7"
 
@@ -506,6 +645,10 @@ ATTACKS: dict[Callable[[list[dict[str, Any]]], None], str] = {
     ask_for_nothing: "does not ask for what the settings",
     count_a_review_as_an_approval: "1 people must have signed with meaning approval, 0 have",
     expire_the_approval: "it held until 2026-06-03",
+    work_alone_among_others: "1 people must have signed with meaning approval, 0 have",
+    name_another_key: "the keys that it names are not those of its approvals",
+    trust_no_key: "it counts approvals where no key was trusted",
+    say_nothing_of_keys: "it does not say which keys were trusted",
     promote_another: "registered no version 7",
     ask_in_an_unknown_form: "does not say which approvals",
     name_no_registry: "does not say which approvals",
@@ -514,6 +657,24 @@ ATTACKS: dict[Callable[[list[dict[str, Any]]], None], str] = {
 
 def test_the_log_signed_again_without_a_change_gives_no_finding(promoted: People) -> None:
     rewritten(promoted.home, KEY, lambda statements: None)
+    assert findings(promoted.home) == []
+
+
+def test_a_promotion_with_settings_of_zero_and_no_trusted_key_gives_no_finding(
+    promoted: People,
+) -> None:
+    rewritten(promoted.home, KEY, work_alone)
+    assert findings(promoted.home) == []
+
+
+def test_a_promotion_of_version_1_which_names_no_keys_is_verified_as_it_was(
+    promoted: People,
+) -> None:
+    def older(statements: list[dict[str, Any]]) -> None:
+        statements[20]["predicateType"] = REGISTRY_CHANGE_1
+        del statements[20]["predicate"]["keys"]
+
+    rewritten(promoted.home, KEY, older)
     assert findings(promoted.home) == []
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from made_evaluations import around, model
 
 from components.core.errors import GateError, SettingsError
+from components.core.outcome import OPERATORS
 from components.core.policy import MetricGate, Policy
 from components.decide_release.choice import Evidence
 from components.decide_release.decision import decide
@@ -133,8 +136,27 @@ def test_of_the_log_loss_a_margin_is_how_much_less_it_must_be(
     policy = _policy(champion_gates=[{"metric": "log_loss", "margin": margin}])
     gate = judge(policy, evaluation, measurements)["pytorch"][-1]
     assert (gate.metric, gate.value) == ("log_loss_over_champion", pytest.approx(difference + 2e-3))
-    assert (gate.operator, gate.threshold) == ("<=", -margin)
+    assert (gate.operator, gate.threshold) == ("<=" if margin < 0 else "<", -margin)
     assert gate.passed is passed
+
+
+@pytest.mark.parametrize("metric", ["auc", "log_loss"])
+@pytest.mark.parametrize(("margin", "passed"), [(0.0, False), (-0.001, True)])
+def test_a_model_that_equals_the_champion_does_not_beat_it(
+    evaluation, measurements, metric, margin, passed
+):
+    _with_champion(evaluation, **{metric: around(0.0, 0.0)})
+    policy = _policy(champion_gates=[{"metric": metric, "margin": margin}])
+    gate = judge(policy, evaluation, measurements)["pytorch"][-1]
+    direction = ">" if metric == "auc" else "<"
+    assert (gate.value, gate.passed) == (0.0, passed)
+    assert gate.operator == (direction if margin == 0 else f"{direction}=")
+
+
+def test_records_know_every_operator_of_a_gate():
+    common = Path(__file__).parents[2] / "schemas" / "audit" / "common.json"
+    properties = json.loads(common.read_text())["$defs"]["gate"]["properties"]
+    assert set(properties["operator"]["enum"]) == set(OPERATORS)
 
 
 def test_without_gates_on_the_champion_nothing_is_compared_with_it(evaluation, measurements):

@@ -80,10 +80,16 @@ def test_a_metric_has_the_name_that_it_has_in_the_results_of_the_evaluation():
     assert {ours: name for name, ours in MEASURED.items()} == NAMES
 
 
-def test_a_gate_on_the_champion_is_a_change_in_tfmas_words():
+@pytest.mark.parametrize("operators", [(">=", "<="), (">", "<")])
+def test_a_gate_on_the_champion_is_a_change_in_tfmas_words(operators):
     gates = [
-        _gate(name="pytorch auc_over_champion", metric="auc_over_champion", threshold=0.9),
-        _gate(metric="log_loss_over_champion", operator="<=", threshold=0.1),
+        _gate(
+            name="pytorch auc_over_champion",
+            metric="auc_over_champion",
+            operator=operators[0],
+            threshold=0.9,
+        ),
+        _gate(metric="log_loss_over_champion", operator=operators[1], threshold=0.1),
     ]
     (of_slice,) = validation_result("pytorch", gates).metric_validations_per_slice
     more, less = (failure.metric_threshold.change_threshold for failure in of_slice.failures)

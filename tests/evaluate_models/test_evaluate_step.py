@@ -375,3 +375,8 @@ def test_predictions_on_the_edges_of_buckets_and_thresholds_count_as_in_tfma(see
     scores = np.concatenate([generator.choice(edges, 300), [0.0, 1.0, 0.0, 1.0]])
     labels = np.concatenate([(generator.random(300) < scores[:300]), [0, 1, 1, 0]]).astype(float)
     assert areas(labels, scores) == pytest.approx(_tfma_areas(labels, scores), abs=1e-12)
+
+
+def test_a_slice_of_one_row_is_no_setting():
+    with pytest.raises(ValueError, match="greater than or equal to 2"):
+        EvaluateSettings.model_validate({"evaluate": {"minimum_slice_rows": 1}})

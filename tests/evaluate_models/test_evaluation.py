@@ -7,7 +7,8 @@ import pytest
 
 from components.core.canonical import canonical_json
 from components.evaluate_models.evaluation import Rows, evaluate
-from components.evaluate_models.metrics import at_threshold, confusion, row_log_loss
+from components.evaluate_models.intervals import Measured
+from components.evaluate_models.metrics import at_threshold, confusion, measure, row_log_loss
 from components.evaluate_models.slices import Partition
 
 
@@ -107,4 +108,11 @@ def test_what_a_slice_does_not_define_is_null_and_never_nan():
     assert found["late=0"]["calibration"] is None
     assert found["late=0"]["pr_auc"] is None
     assert found["late=0"]["accuracy"]["value"] > 0
+    canonical_json(found)
+
+
+def test_of_one_row_every_metric_is_a_number_or_null():
+    one = np.ones(1)
+    found = measure(one, one * 0.7, Measured(0.3, 0.3, 0.3, "made"), 1.96, [0.5])
+    assert [found[name] for name in ("auc", "log_loss", "brier", "calibration")] == [None] * 4
     canonical_json(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -37,6 +38,10 @@ TABLE = {
 }
 
 
+METHODS = dict.fromkeys(METRICS, ("mover_wilson", "mover_ratio_wilson"))
+METHODS["calibration"] = ("poisson_bootstrap",)
+
+
 def test_groups_differences_and_ratios_are_those_of_a_table_computed_by_hand():
     found = _found(_column(CODES, "ab", left_out=3), LABELS, SCORES)
     assert found["left_out"] == 3
@@ -48,43 +53,46 @@ def test_groups_differences_and_ratios_are_those_of_a_table_computed_by_hand():
         assert found["ratios"][metric]["value"] == pytest.approx(b / a, abs=1e-9)
         for part in (found["differences"][metric], found["ratios"][metric]):
             assert (part["highest"], part["lowest"]) == ("a", "b")
-            assert part["method"] == "poisson_bootstrap"
+            assert part["method"] in METHODS[metric]
             assert part["lower"] <= part["value"] <= part["upper"]
 
 
-def _rate(metric, labels, scores, weights):
-    """Return one rate, row by row; NaN where nothing defines it."""
+def _calibration(labels, scores, weights):
+    """Return mean prediction by share of positives, row by row; NaN where nothing defines it."""
     part = whole = 0.0
     for label, score, weight in zip(labels, scores, weights, strict=True):
-        said = 1 if score > 0.5 else 0
-        if metric == "selection_rate":
-            part, whole = part + weight * said, whole + weight
-        elif metric == "true_positive_rate":
-            part, whole = part + weight * said * label, whole + weight * label
-        elif metric == "false_positive_rate":
-            part, whole = part + weight * said * (1 - label), whole + weight * (1 - label)
-        else:
-            part, whole = part + weight * score, whole + weight * label
+        part, whole = part + weight * score, whole + weight * label
     return part / whole if whole else math.nan
 
 
-def _naive(metric, rows, labels, scores):
-    """Return value and standard error of difference and ratio, by loops over rows."""
+def _naive(rows, labels, scores):
+    """Return difference and ratio with their bounds at one error, by loops over rows and pairs."""
     everything = np.ones(len(labels))
 
     def rates(weights):
-        return [_rate(metric, labels[r], scores[r], weights[r]) for r in rows]
+        return [_calibration(labels[r], scores[r], weights[r]) for r in rows]
 
     values = rates(everything)
+    samples = [rates(weights) for weights in resamples(len(labels))]
     high, low = int(np.nanargmax(values)), int(np.nanargmin(values))
-    differences, ratios = [], []
-    for weights in resamples(len(labels)):
-        sample = rates(weights)
-        differences.append(sample[high] - sample[low])
-        ratios.append(sample[low] / sample[high] if sample[high] else math.nan)
+
+    def minus(i, j):
+        error = np.nanstd([sample[i] - sample[j] for sample in samples], ddof=1)
+        return values[i] - values[j], error
+
+    def by(i, j):
+        error = np.nanstd([s[i] / s[j] if s[j] else math.nan for s in samples], ddof=1)
+        return values[i] / values[j], error
+
+    ordered = list(permutations(range(len(rows)), 2))
+    (apart, error), (share, error_of_share) = minus(high, low), by(low, high)
     return (
-        (values[high] - values[low], np.nanstd(differences, ddof=1)),
-        (values[low] / values[high], np.nanstd(ratios, ddof=1)),
+        (apart, apart - error, max(sum(minus(*pair)) for pair in ordered)),
+        (
+            share,
+            min(value - error for value, error in (by(*pair) for pair in ordered)),
+            share + error_of_share,
+        ),
     )
 
 
@@ -95,19 +103,18 @@ def _drawn(rows=150, groups=3, seed=3):
     return codes, (generator.random(rows) < scores).astype(float), scores
 
 
-@pytest.mark.parametrize("metric", METRICS)
-def test_the_intervals_are_those_of_a_naive_loop(metric):
+def test_the_intervals_of_calibration_are_those_of_a_naive_loop():
     codes, labels, scores = _drawn()
     found = _found(_column(codes, "abc"), labels, scores, z=1.0)
     rows = [np.flatnonzero(codes == code) for code in range(3)]
-    for part, (value, error) in zip(
-        (found["differences"][metric], found["ratios"][metric]),
-        _naive(metric, rows, labels, scores),
+    for part, (value, lower, upper) in zip(
+        (found["differences"]["calibration"], found["ratios"]["calibration"]),
+        _naive(rows, labels, scores),
         strict=True,
     ):
         assert part["value"] == pytest.approx(value, abs=2e-9)
-        assert part["upper"] - part["value"] == pytest.approx(error, abs=2e-9)
-        assert part["lower"] == pytest.approx(max(value - error, part["lower"]), abs=2e-9)
+        assert part["lower"] == pytest.approx(lower, abs=2e-9)
+        assert part["upper"] == pytest.approx(upper, abs=2e-9)
 
 
 def test_the_interval_of_a_difference_is_about_that_of_two_proportions():
@@ -118,6 +125,35 @@ def test_the_interval_of_a_difference_is_about_that_of_two_proportions():
     sizes = [(codes == code).sum() for code in (0, 1)]
     error = math.sqrt(sum(p * (1 - p) / n for p, n in zip(rates, sizes, strict=True)))
     assert part["upper"] - part["value"] == pytest.approx(error, rel=0.15)
+
+
+@pytest.mark.parametrize("metric", ["selection_rate", "calibration"])
+def test_a_small_group_that_may_lie_further_off_sets_the_bound(metric):
+    """Two large groups lie furthest apart by point, 0.6 and 0.4; a third, of 20 rows, is at 0.5."""
+    sizes = (4000, 4000, 20)
+    said = np.concatenate(
+        [np.arange(n) < n * rate for n, rate in zip(sizes, (0.6, 0.4, 0.5), strict=True)]
+    )
+    codes = np.repeat([0, 1, 2], sizes)
+    labels = np.arange(len(codes)) % 2
+    scores = np.where(said, 0.6, 0.4)
+    everyone = _found(_column(codes, "abc"), labels, scores)
+    large = _found(_column(codes[:8000], "ab"), labels[:8000], scores[:8000])
+    for kind, bound, further in (("differences", "upper", 0.05), ("ratios", "lower", -0.05)):
+        part, of_large = everyone[kind][metric], large[kind][metric]
+        assert (part["highest"], part["lowest"]) == (of_large["highest"], of_large["lowest"])
+        assert part["value"] == of_large["value"]
+        assert (part[bound] - of_large[bound]) / further > 1
+
+
+def test_three_negatives_of_whom_none_is_said_to_be_positive_leave_a_wide_interval():
+    """Nine negatives of ten in the other group, and none is said to be positive either."""
+    labels = [1, 0, 0, 0] + [1] + [0] * 9
+    found = _found(_column([0] * 4 + [1] * 10, "ab"), labels, [0.2] * 14)
+    part = found["differences"]["false_positive_rate"]
+    assert part["value"] == 0
+    assert part["lower"] < -0.25
+    assert part["upper"] > 0.5
 
 
 def test_what_no_two_groups_define_is_null_and_so_is_a_ratio_of_nothing():

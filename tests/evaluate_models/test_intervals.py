@@ -38,6 +38,16 @@ def test_a_means_interval_is_1_96_standard_errors():
     assert found.upper - found.value == pytest.approx(1.96 * losses.std(ddof=1) / 2)
 
 
+@pytest.mark.parametrize("rows", [0, 1])
+def test_of_fewer_than_two_rows_nothing_is_said(rows):
+    assert mean(np.ones(rows), 1.96) is None
+    assert ratio(np.ones(rows), np.ones(rows), 1.96) is None
+
+
+def test_a_ratio_to_nothing_is_not_defined():
+    assert ratio(np.ones(5), np.zeros(5), 1.96) is None
+
+
 def test_a_ratios_interval_covers_as_often_as_it_says():
     generator = np.random.default_rng(1)
     covered = 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.evaluate_models.intervals import z_quantile
+from components.evaluate_models.intervals import wilson, z_quantile
 from components.evaluate_models.ranking import (
     auc,
     auc_difference,
@@ -53,10 +54,64 @@ def test_auc_is_the_share_of_pairs_in_the_right_order(pairs):
 def test_delongs_interval_is_the_papers_variance(pairs):
     positive, scores = _arrays(pairs)
     value, variance = _by_definition(positive, scores)
+    found = placements(positive, scores)
+    assert found.error == pytest.approx(math.sqrt(variance), abs=1e-9)
+    bounds = auc(positive, scores, Z)
+    assert bounds.lower <= bounds.value <= bounds.upper
+    if bounds.method == "delong":
+        assert bounds.lower == pytest.approx(max(0, value - Z * math.sqrt(variance)), abs=1e-9)
+        assert bounds.upper == pytest.approx(min(1, value + Z * math.sqrt(variance)), abs=1e-9)
+
+
+def _separated(positives, negatives, swapped=0):
+    """Return labels, and scores that order them without a mistake but for some swapped ones."""
+    positive = np.arange(positives + negatives) < positives
+    scores = 1.0 * positive
+    scores[positives - swapped : positives + swapped] = 0.5
+    return positive, scores
+
+
+@pytest.mark.parametrize(("positives", "negatives"), [(2, 100), (100, 2), (50, 60)])
+def test_an_order_without_a_mistake_is_as_sure_as_its_smaller_class_is_large(positives, negatives):
+    positive, scores = _separated(positives, negatives)
     found = auc(positive, scores, Z)
-    assert found.lower == pytest.approx(max(0, value - Z * math.sqrt(variance)), abs=1e-9)
-    assert found.upper == pytest.approx(min(1, value + Z * math.sqrt(variance)), abs=1e-9)
-    assert found.lower <= found.value <= found.upper
+    expected = wilson(1.0, min(positives, negatives), Z)
+    assert (found.value, found.upper) == (1.0, pytest.approx(1.0))
+    assert found.lower == pytest.approx(expected.lower)
+    assert found.method == "wilson_over_smaller_class"
+
+
+@pytest.mark.parametrize(
+    ("positives", "method"), [(9, "wilson_over_smaller_class"), (10, "delong")]
+)
+def test_delong_is_asked_from_ten_rows_of_each_class(positives, method):
+    assert auc(*_separated(positives, 40, swapped=2), Z).method == method
+
+
+def test_an_auc_of_few_positives_is_covered_as_often_as_is_said():
+    generator, covered = np.random.default_rng(4), 0
+    truth = NormalDist().cdf(2 / math.sqrt(2))
+    positive = np.arange(105) < 5
+    for _ in range(400):
+        found = auc(positive, 2 * positive + generator.normal(size=105), Z)
+        covered += found.lower <= truth <= found.upper
+    assert covered / 400 >= 0.95
+
+
+def test_two_models_without_a_mistake_are_not_the_same_for_sure():
+    positive, scores = _separated(2, 100)
+    found = auc_difference(positive, scores, scores + np.arange(102) / 1000, Z)
+    assert (found.value, found.method) == (0.0, "mover_over_smaller_class")
+    assert found.lower < -0.5
+    assert found.upper > 0.5
+
+
+def test_a_difference_is_delongs_where_one_model_makes_mistakes():
+    positive, scores = _separated(20, 100)
+    mistaken = np.where(np.arange(120) % 7 == 0, 0.5, scores)
+    found = auc_difference(positive, scores, mistaken, Z)
+    assert found.method == "delong_paired"
+    assert found.lower < found.value < found.upper
 
 
 @given(scored)
@@ -103,8 +158,9 @@ def test_the_paired_interval_is_narrower_than_that_of_unpaired_models():
     assert paired.method == "delong_paired"
 
 
-def test_a_model_does_not_differ_from_itself():
-    positive, first, _ = _two_models(300)
+@pytest.mark.parametrize("rows", [12, 300])
+def test_a_model_does_not_differ_from_itself(rows):
+    positive, first, _ = _two_models(rows)
     found = auc_difference(positive, first, first, Z)
     assert (found.lower, found.value, found.upper) == (0.0, 0.0, 0.0)
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import onnxruntime
 import pytest
+from onnx import TensorProto, helper
 
 from components.evaluate_models.ranking import auc, auc_difference
 from components.evaluate_models.robustness import ROWS, SEED, chosen_rows, robustness, unseen
@@ -80,6 +84,54 @@ def test_a_model_that_gives_no_number_without_a_column_has_null_there():
     found = robustness(lambda given: given["distance"].astype(float), inputs, positive, Z)
     assert found["columns"]["distance"]["missing"] is None
     assert found["columns"]["kind"]["missing"] is not None
+
+
+def _onnx_without_entries_for_new_texts() -> Any:
+    """Return the session of WEIGHTS[kind] + distance, which looks a new text up out of bounds."""
+    tensors = [
+        helper.make_tensor("weights", TensorProto.FLOAT, [2], list(WEIGHTS.values())),
+    ]
+    nodes = [
+        helper.make_node(
+            "LabelEncoder", ["kind"], ["entry"], domain="ai.onnx.ml",
+            keys_strings=list(WEIGHTS), values_int64s=[0, 1], default_int64=7,
+        ),
+        helper.make_node("Gather", ["weights", "entry"], ["weight"]),
+        helper.make_node("Add", ["weight", "distance"], ["logit"]),
+        helper.make_node("Sigmoid", ["logit"], ["probability"]),
+    ]  # fmt: skip
+    inputs = [
+        helper.make_tensor_value_info("distance", TensorProto.FLOAT, ["rows"]),
+        helper.make_tensor_value_info("kind", TensorProto.STRING, ["rows"]),
+    ]
+    output = helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["rows"])
+    graph = helper.make_graph(nodes, "made", inputs, [output], tensors)
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 2)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(model.SerializeToString(), options)
+
+
+def test_a_model_whose_runtime_refuses_a_text_has_null_there_and_numbers_elsewhere():
+    inputs, positive = _rows()
+    del inputs["noise"]
+    session = _onnx_without_entries_for_new_texts()
+    found = robustness(lambda given: session.run(None, given)[0], inputs, positive, Z)
+    assert found["columns"]["kind"]["missing"] is None
+    assert found["columns"]["kind"]["unseen"] is None
+    assert found["columns"]["kind"]["permuted"]["lower"] > 0
+    assert found["columns"]["distance"]["permuted"]["lower"] > 0
+
+
+def test_an_error_that_is_not_the_runtimes_is_not_swallowed():
+    def broken(given):
+        if not given["kind"][0]:
+            raise KeyError("kind")
+        return _score(given)
+
+    with pytest.raises(KeyError):
+        robustness(broken, *_rows(), Z)
 
 
 def test_no_more_rows_are_looked_at_than_are_said_each_once_and_in_order():

@@ -51,12 +51,27 @@ MEASUREMENTS = {
 }
 
 
+OVER_CHAMPION = {"auc_difference": around(0.05)}
+WITH_CHAMPION = {
+    "models": {**EVALUATION["models"], "champion": of_model(0.70)},
+    "comparison": {
+        **EVALUATION["comparison"],
+        "champion": {"pytorch": OVER_CHAMPION, "tensorflow": OVER_CHAMPION},
+    },
+}
+
+
 @pytest.fixture
-def run(tmp_path: Path, record_run: Record) -> Path:
+def evaluation() -> Mapping[str, Any]:
+    return EVALUATION
+
+
+@pytest.fixture
+def run(tmp_path: Path, record_run: Record, evaluation: Mapping[str, Any]) -> Path:
     """A recorded run that decided by OWN, its artifacts as their digests say."""
 
     def measured(documents: dict[tuple[str, str, str], Any]) -> None:
-        documents[EVALUATED, "evaluation", "evaluation.json"] = EVALUATION
+        documents[EVALUATED, "evaluation", "evaluation.json"] = evaluation
         documents[EVALUATED, "measurements", "measurements.json"] = MEASUREMENTS
 
     folder: Path = record_run(measured)
@@ -143,6 +158,17 @@ def test_what_changed_of_the_gates_is_said(run: Path, capsys: pytest.CaptureFixt
     assert "pass  pytorch onnx is there and proven" in said
     assert "FAIL  tensorflow auc (overall) is 0.69 at worst, must be >= 0.7" in said
     assert "the challenger would be none; the run's is tensorflow" in said
+
+
+@pytest.mark.parametrize("evaluation", [WITH_CHAMPION])
+def test_a_margin_that_falls_below_zero_is_still_the_same_gate(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tried(run, {**OWN, "champion_gates": [{"margin": -0.01}]}) == 0
+    said = capsys.readouterr().out
+    for model in ("pytorch", "tensorflow"):
+        changed = f"{model} auc_over_champion (overall): > 0 passes in the run, >= -0.01 passes now"
+        assert changed in said
 
 
 def test_a_policy_that_no_model_passes_ends_with_3(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import json
 import os
+import pwd
 import shutil
 import sqlite3
 import subprocess
@@ -241,8 +241,27 @@ def test_who_runs_is_a_pseudonym() -> None:
     actor = identity.actor()
     assert actor.startswith("sha256:")
     assert len(actor) == len("sha256:") + identity.PSEUDONYM_LENGTH
-    assert getpass.getuser() not in actor
+    assert pwd.getpwuid(os.getuid()).pw_name not in actor
     assert identity.actor() == actor
+
+
+@pytest.mark.parametrize("name", ["LOGNAME", "USER", "LNAME", "USERNAME"])
+def test_no_environment_variable_makes_somebody_else_of_who_runs(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actor = identity.actor()
+    monkeypatch.setenv(name, "somebody-else")
+    assert identity.actor() == actor
+
+
+def test_an_account_without_an_entry_is_told_apart_by_its_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known, actors = identity.actor(), set()
+    for uid in (2_000_000_001, 2_000_000_002):
+        monkeypatch.setattr(os, "getuid", lambda uid=uid: uid)
+        actors.add(identity.actor())
+    assert len(actors | {known}) == 3
 
 
 def test_the_code_is_what_git_says(tmp_path: Path) -> None:

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from release_chain import REGISTRY, Chain
 
 from components.approvals.approvers import KEYS_VARIABLE
 from components.approvals.trail import Trail
 from components.audit.folder import AuditFolder
+from components.audit.keys import PublicKey, SigningKey
 from components.audit.verify import verify_log
+from components.core.canonical import sha256_value
 from components.core.errors import IntegrityError, PlatformError
 from components.register_models.aliases import Aliases
 from components.register_models.champion import resolve_champion
@@ -157,6 +160,44 @@ def test_with_a_setting_of_zero_whoever_works_alone_promotes(
     assert verify_log(home) == []
 
 
+def test_where_a_key_is_trusted_a_setting_of_zero_still_takes_somebody_else(
+    notary, home, empty_store, tandem, tmp_path, monkeypatch
+):
+    (home / "mlflow.db").write_bytes(empty_store.read_bytes())
+    monkeypatch.setitem(REGISTRY, "approvals", {"review": 0, "approval": 0})
+    Chain(tmp_path).until_decision().register()
+    approve(tandem, "1", "--meaning", "review")
+    trust(home, tmp_path / "config/tandem/signing.pub")
+    code, refused = act(tandem, "promote", "1")
+    assert code == 3 and "1 people must have signed" in refused["error"]["message"]
+    assert "settings of zero" in refused["error"]["remedy"]
+
+    monkeypatch.setenv(KEYS_VARIABLE, str(tmp_path / "no-keys"))
+    code, refused = act(tandem, "promote", "1")
+    assert code == 2 and "holds no key" in refused["error"]["message"]
+    assert "champion" not in aliases()
+
+    monkeypatch.delenv(KEYS_VARIABLE)
+    assert approve(tandem, "1")[1]["lacking"] == []
+    assert act(tandem, "promote", "1")[0] == 0
+    assert verify_log(home) == []
+
+
+def test_a_promotion_names_the_keys_that_counted_and_the_digest_of_those_trusted(
+    trusted, tandem, home, tmp_path
+):
+    other = SigningKey(Ed25519PrivateKey.generate()).public
+    (AuditFolder(home).approver_keys / "other.pub").write_bytes(other.to_pem())
+    mine = PublicKey.from_pem((tmp_path / "config/tandem/signing.pub").read_bytes()).keyid
+    act(tandem, "promote", "1")
+    last = Trail(home).standing.of("flights").last
+    assert last is not None
+    assert last.said["keys"] == {
+        "counted": [mine],
+        "trusted_sha256": sha256_value(sorted([mine, other.keyid])),
+    }
+
+
 def test_an_approval_holds_up_to_its_last_day(trusted, tandem, home):
     trail = Trail(home)
     version = trail.version("1")
@@ -180,6 +221,15 @@ def test_a_rollback_goes_back_to_the_champion_before_by_the_records(trusted, tan
     code, refused = act(tandem, "rollback")
     assert code == 2 and "no champion of flights before" in refused["error"]["message"]
     assert tandem("models", "rollback", "--model", "none", "--reason", "x")[0] == 2
+
+
+def test_a_rollback_to_what_is_archived_says_that_none_is_left(trusted, tandem, home):
+    both_promoted(tandem)
+    assert act(tandem, "archive", "1")[0] == 0
+    before = records(home)
+    code, refused = act(tandem, "rollback")
+    assert code == 2 and "neither archived nor withdrawn" in refused["error"]["message"]
+    assert (aliases()["champion"], state("1"), records(home)) == ("2", "archived", before)
 
 
 def test_an_archived_version_loses_its_aliases_and_may_come_back(trusted, tandem):
