@@ -1,7 +1,8 @@
 """The champion of a run: asked of the registry when the run starts, in a process of its own.
 
-Rules: where a local registry is missing or surely has none, nothing is started; the process may
-load MLflow, this one never does; what it refuses is raised here as the same error.
+Rules: where a local registry is missing or surely has none, and no record of the home's log ever
+promoted a version, nothing is started; the process may load MLflow, this one never does; what it
+refuses is raised here as the same error.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from components.core.errors import PlatformError, error_from_dict
 from components.core.quiet import QUIET
 from components.register_models.champion import surely_absent
+from components.register_models.recorded_champion import surely_unrecorded
 from pipelines.home import Home
 
 MODULE = "components.register_models.champion"
@@ -22,8 +24,11 @@ SECONDS = 120
 
 
 def resolve(model_name: str, home: Home) -> dict[str, Any]:
-    """Return what the alias `champion` of a registered model stands for, {} where there is none."""
-    if surely_absent(home.tracking_uri, model_name):
+    """Return what the alias `champion` of a registered model stands for, {} where there is none.
+
+    Raises IntegrityError where the home's log knows another champion, or one and MLflow none.
+    """
+    if surely_absent(home.tracking_uri, model_name) and surely_unrecorded(home.folder):
         return {}
     try:
         done = subprocess.run(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -24,30 +25,39 @@ from urllib.request import url2pathname
 from components.core.artifacts import tree_digest
 from components.core.errors import IntegrityError, TandemError
 from components.core.settings import DIGEST_PATTERN
+from components.register_models.recorded_champion import (
+    ALIAS,
+    RecordedChampion,
+    recorded_champion,
+)
 from components.register_models.store import (
     BUNDLE_FOLDER,
     BUNDLE_TAG,
+    HOME_VARIABLE,
     home,
     opened_store,
     sqlite_file,
     tracking_uri,
 )
 
-ALIAS = "champion"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 def resolve_champion(model_name: str) -> dict[str, str]:
     """Return {"version", "bundle_sha256", "path"}; {} where there is no store, model or alias.
 
-    Raises IntegrityError for a champion that Tandem did not register, PlatformError for a store
-    that does not answer. The digest is the registered one; whoever opens the bundle checks it.
+    Raises IntegrityError for a champion that Tandem did not register, or that is another than the
+    home's log says where it says one; PlatformError for a store that does not answer. The digest is
+    the registered one; whoever opens the bundle checks it.
     """
+    recorded = recorded_champion(home(), model_name) if os.environ.get(HOME_VARIABLE) else None
     if surely_absent(tracking_uri(), model_name):
+        _require_none(recorded)
         return {}
     with opened_store() as client:
         version = _aliased(client, model_name)
         if version is None:
+            _require_none(recorded)
             return {}
         sha256 = version.tags.get(BUNDLE_TAG)
         if sha256 is None:
@@ -57,9 +67,16 @@ def resolve_champion(model_name: str) -> dict[str, str]:
                 remedy="move the alias to a version that a run registered",
             )
         _require_digest(version, sha256)
+        if recorded is not None:
+            recorded.require(str(version.version), sha256)
         source = client.get_model_version_download_uri(model_name, version.version)
         path = _local(f"{source}/{BUNDLE_FOLDER}", sha256)
     return {"version": str(version.version), "bundle_sha256": sha256, "path": str(path)}
+
+
+def _require_none(recorded: RecordedChampion | None) -> None:
+    if recorded is not None:
+        recorded.require(None, None)
 
 
 def _require_digest(version: Any, sha256: str) -> None:

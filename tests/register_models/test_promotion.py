@@ -18,11 +18,13 @@ from components.audit.folder import AuditFolder
 from components.audit.keys import PublicKey, SigningKey
 from components.audit.verify import verify_log
 from components.core.canonical import sha256_value
-from components.core.errors import PlatformError
+from components.core.errors import IntegrityError, PlatformError
 from components.register_models.aliases import Aliases
 from components.register_models.champion import resolve_champion
 from components.register_models.store import opened_store
+from pipelines.champion import resolve
 from pipelines.cli import main
+from pipelines.home import Home
 from pipelines.identity import actor
 
 pytestmark = pytest.mark.slow
@@ -418,6 +420,36 @@ def test_a_swapped_byte_does_not_hinder_a_withdrawal(trusted, tandem, home):
     swap_a_byte(stored("1") / "bundle/model.onnx")
     assert act(tandem, "withdraw", "1")[0] == 0
     assert (aliases(), state("1")) == ({"challenger": "2"}, "withdrawn")
+
+
+def test_a_run_refuses_a_champion_that_is_not_the_one_of_the_log(trusted, tandem, home):
+    def refused(*words: str) -> None:
+        with pytest.raises(IntegrityError, match=r"in MLflow and .* by record \d+ of") as caught:
+            resolve("flights", Home.at(home))
+        assert all(word in caught.value.message for word in words)
+        assert "tandem models reconcile" in caught.value.remedy
+
+    with opened_store() as client:
+        client.set_registered_model_alias("flights", "champion", "2")
+        assert resolve("flights", Home.at(home))["version"] == "2"
+        act(tandem, "promote", "1")
+        champion = resolve("flights", Home.at(home))
+        assert champion["version"] == "1"
+        client.set_registered_model_alias("flights", "champion", "2")
+        refused("is version 2 (bundle", f"version 1 (bundle {champion['bundle_sha256']})")
+        client.delete_registered_model_alias("flights", "champion")
+        refused("is none in MLflow", "version 1 (bundle")
+        client.set_registered_model_alias("flights", "champion", "1")
+        client.set_model_version_tag("flights", "1", "tandem.bundle_sha256", "0" * 64)
+        refused("0" * 64, champion["bundle_sha256"])
+        assert resolve("other", Home.at(home)) == {}
+    act(tandem, "withdraw", "1")
+    assert resolve("flights", Home.at(home)) == {}
+    with opened_store() as client:
+        client.set_registered_model_alias("flights", "champion", "1")
+    refused("is version 1 (bundle", "and none by record")
+    (home / "mlflow.db").unlink()
+    assert resolve("flights", Home.at(home)) == {}
 
 
 @pytest.mark.parametrize("name", ["archive", "withdraw"])
