@@ -36,8 +36,8 @@ WEIGHTS_TAG = "tandem.weights_sha256"
 MODEL_TAG = "tandem.model_sha256"  # of all stored files: mlflow_model.stored_digest
 SPAN_TAG = "tandem.data_span"
 DECISION_TAG = "tandem.decision"
-# MLflow asks a silent server seven times, for minutes; the stage's own retry comes after.
 _FULL = "disk is full"  # SQLITE_FULL
+# MLflow asks a silent server seven times, for minutes; the stage's own retry comes after.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
 
 

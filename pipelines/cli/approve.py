@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from components.core.errors import SettingsError
 from pipelines.cli.output import print_json
-from pipelines.cli.waive import key_file, own_key, trusting
+from pipelines.cli.waive import key_file, own_key, trusting, until_day
 from pipelines.home import Home
 
 if TYPE_CHECKING:
@@ -102,17 +101,7 @@ def _approval(arguments: Namespace, version: Registered, now: datetime) -> Appro
 
 
 def _until(text: str | None, today: date) -> date:
-    if text is None:
-        return today + timedelta(days=DAYS)
-    try:
-        until = date.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(f"--until {text}: not a day", remedy="write it as 2027-01-31") from None
-    if until < today:
-        raise SettingsError(
-            f"--until {text} is over: today is {today} (UTC)", remedy="give a day to come"
-        )
-    return until
+    return today + timedelta(days=DAYS) if text is None else until_day(text, today)
 
 
 def _print_standing(refused: str | None, lacking: Sequence[str]) -> None:

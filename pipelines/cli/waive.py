@@ -95,7 +95,7 @@ def _waiver(arguments: Namespace, path: Path, today: date) -> tuple[Waiver, Sequ
         slice=arguments.slice,
         reason=arguments.reason.strip(),
         issued=today,
-        until=_until(arguments.until, today),
+        until=until_day(arguments.until, today),
     )
     try:
         check_waiver(waiver.statement())
@@ -104,7 +104,8 @@ def _waiver(arguments: Namespace, path: Path, today: date) -> tuple[Waiver, Sequ
     return waiver, loaded.settings.waivers
 
 
-def _until(text: str, today: date) -> date:
+def until_day(text: str, today: date) -> date:
+    """Return the day that --until names; SettingsError for none, and for one that is over."""
     try:
         until = date.fromisoformat(text)
     except ValueError:
