@@ -1,5 +1,5 @@
 # One command for each thing; the README, the hooks and CI use the same ones.
-.PHONY: help setup run test test-fast lint bench try-xla try-executorch try-coreml lock clean
+.PHONY: help setup run test test-fast lint bench try-xla try-tpu-image try-executorch try-coreml lock clean
 
 # The first of these that runs and is 3.11 to 3.13; `make PYTHON=/path/to/python` names another.
 CANDIDATES := python3.11 python3.12 python3.13 python3
@@ -43,6 +43,9 @@ try-xla: setup ## Train a PyTorch model on torch_xla's CPU device, in an environ
 	@test -d .venv-xla || $(BIN)/uv venv --quiet --python 3.11 .venv-xla
 	@$(BIN)/uv pip sync --python .venv-xla/bin/python infra/locks/xla.txt
 	@PJRT_DEVICE=CPU PYTHONPATH=. .venv-xla/bin/python tests/bench/xla_training.py
+
+try-tpu-image: setup ## Build the image of tensorflow-tpu (BASE=image, or a Debian made here) and train the newest run's model in it on the CPU; needs root and buildah
+	@PYTHONPATH=. $(BIN)/python infra/images/try_tensorflow_tpu.py
 
 try-executorch: setup ## Convert the newest run's PyTorch bundle (or BUNDLE=path) for ExecuTorch and run it, in an environment of its own (1.8 GB)
 	@$(BIN)/python infra/host/extra.py executorch

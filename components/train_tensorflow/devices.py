@@ -19,7 +19,9 @@ def use_device(asked: str) -> None:
     process has used TensorFlow before: then its devices stay as they are.
     """
     if asked == "tpu" and not tf.config.list_physical_devices("TPU"):
-        raise absent(asked, "TensorFlow", "TPUs need tensorflow-tpu, which has an image of its own")
+        raise absent(
+            asked, "TensorFlow", "TPUs need one, and tensorflow-tpu (infra/images/tensorflow-tpu)"
+        )
     gpus = tf.config.list_physical_devices("GPU")
     if asked == "cuda" and not gpus:
         built = tf.test.is_built_with_cuda()

@@ -42,7 +42,11 @@ def kind_of(device: Device, processes: int, gpus: int, tpus: int) -> Kind:
     """
     if device == "tpu" or (device == "auto" and tpus):
         if not tpus:
-            raise absent(device, "TensorFlow", "tensorflow-tpu has an image of its own")
+            raise absent(
+                device,
+                "TensorFlow",
+                "tensorflow-tpu has an image of its own, infra/images/tensorflow-tpu",
+            )
         return "tpu"
     if processes == 1:
         return "none"

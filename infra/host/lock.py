@@ -1,7 +1,7 @@
 """Resolve pyproject.toml into the lock files of infra/locks: one for each Python and torch build.
 
-Beside them one of each group that has an environment of its own: `xla` (`make try-xla`), and the
-EXTRAS, which like the CPU locks leave out torch.
+Beside them one of each group that has an environment of its own: `xla` (`make try-xla`), `tpu` (the
+image infra/images/tensorflow-tpu), and the EXTRAS, which like the CPU locks leave out torch.
 
 Rules: every line has hashes; the platform is the newest glibc that the packages' wheels name, older
 hosts are repaired at set-up (glibc_repair.py); the CPU locks leave out torch and the CUDA packages
@@ -22,6 +22,8 @@ LOCKS = ROOT / "infra" / "locks"
 PYTHONS = ("3.11", "3.12", "3.13")
 DEFAULT = ("pyproject.toml", "--group", "dev", "--group", "setup")
 XLA_PYTHON = "3.11"
+# That of Debian 13, which the image is made from.
+TPU_PYTHON = "3.13"
 EXTRAS = ("executorch", "coreml")
 EXTRAS_PYTHON = "3.11"
 PLATFORM = "x86_64-manylinux_2_40"
@@ -37,6 +39,10 @@ def main() -> int:
         (LOCKS / f"{name}-cpu.txt").write_text(_without_cuda(gpu))
         print(f"{name}: {gpu.count('==')} packages")
     _resolve(uv, XLA_PYTHON, LOCKS / "xla.txt", "--group", "pyproject.toml:xla")
+    # A trainer in its image reads and writes by the very versions of every other stage.
+    same = ("--constraint", LOCKS / f"py{TPU_PYTHON.replace('.', '')}-cpu.txt")
+    of_tpu = LOCKS / "tensorflow-tpu.txt"
+    _resolve(uv, TPU_PYTHON, of_tpu, "--group", "pyproject.toml:tpu", *same)
     for extra in EXTRAS:
         lock = LOCKS / f"{extra}.txt"
         found = _resolve(uv, EXTRAS_PYTHON, lock, "--group", f"pyproject.toml:{extra}")
@@ -45,7 +51,7 @@ def main() -> int:
     return 0
 
 
-def _resolve(uv: Path, python: str, lock: Path, *what: str) -> str:
+def _resolve(uv: Path, python: str, lock: Path, *what: str | Path) -> str:
     """Resolve into a lock, whose versions uv prefers; return its text."""
     command = [
         uv, "pip", "compile", *what, "--python-version", python, "--python-platform", PLATFORM,
