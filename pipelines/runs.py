@@ -14,13 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from components.core.artifacts import read_json
-from components.core.errors import PlatformError, SettingsError, TandemError, error_from_dict
+from components.core.errors import (
+    GateError,
+    PlatformError,
+    SettingsError,
+    TandemError,
+    error_from_dict,
+)
 from pipelines import commands
 from pipelines.home import Home
 from pipelines.runners.results import RunResult, RunState, TaskResult, TaskState
 from pipelines.runners.run_folder import RUN_FILE, is_live, still_running
 from pipelines.runners.run_folder import read_run as read_result
 
+ARTIFACTS = "artifacts"  # TASK/OUTPUT below it
 RECORDS_FILE = "records.json"  # the run's part of the log, for people
 LATEST = "latest"
 INTERRUPTED = "INTERRUPTED"
@@ -92,6 +99,15 @@ class RecordedRun:
             return None
         path = self.folder / result.outputs[output].path / file
         return read_json(path) if path.is_file() else None
+
+    def left(self, task: str, output: str) -> Path | None:
+        """Return the folder in an output's place of a task that a gate stopped, if it left any.
+
+        It is no output: no later stage ever got it.
+        """
+        result, folder = self.tasks.get(task), self.folder / ARTIFACTS / task / output
+        error = error_from_dict(result.error) if result and result.error else None
+        return folder if isinstance(error, GateError) and any(folder.glob("*")) else None
 
 
 def _start(item: tuple[str, TaskResult]) -> tuple[bool, str, str]:

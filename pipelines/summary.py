@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from components.core.artifacts import read_json
 from pipelines.runners.results import TaskResult, TaskState
 from pipelines.runs import RecordedRun
 
@@ -62,7 +63,7 @@ class ModelResult:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run came to; `decision` is decision.json as it is."""
+    """What a run came to; `decision` is decision.json as it is, also one that says no."""
 
     models: tuple[ModelResult, ...]
     decision: Mapping[str, Any] | None
@@ -84,13 +85,19 @@ def read_summary(run: RecordedRun) -> RunSummary:
     evaluation = run.document("evaluate-models", "evaluation", "evaluation.json")
     measurements = run.document("evaluate-models", "measurements", "measurements.json")
     registration = run.document("register-models", "registration", "registration.json")
-    decision = run.document("decide-release", "decision", "decision.json")
+    decision = run.document("decide-release", "decision", "decision.json") or _refused(run)
     models = tuple(
         _model(run, framework, evaluation or {}, measurements or {}, registration or {})
         for framework in FRAMEWORKS
         if evaluation
     )
     return RunSummary(models, decision, registration, evaluation, measurements)
+
+
+def _refused(run: RecordedRun) -> Mapping[str, Any] | None:
+    """Return the decision that released nothing, which its stage left for people."""
+    folder = run.left("decide-release", "decision")
+    return read_json(folder / "decision.json") if folder else None
 
 
 def _model(

@@ -32,17 +32,15 @@ Gates = Mapping[str, tuple[Gate, ...]]
 
 
 def decide(policy: Policy, evidence: Evidence) -> tuple[dict[str, Any], Gates]:
-    """Return decision.json and every gate; raise GateError where no candidate passes."""
+    """Return decision.json and every gate; where no candidate passes it says no, and why."""
     gates = judge(policy, evidence.evaluation, evidence.measurements)
     able = [model for model in CANDIDATES if passes(gates[model])]
-    if not able:
-        raise _refusal(gates)
     weighed = matrix(policy, evidence)
     winner, reasons = _winner(able, policy, evidence, weighed)
     challengers = [model for model in able if model != winner]
-    decision = {
+    decision: dict[str, Any] = {
         "version": 1,
-        "go": True,
+        "go": winner is not None,
         "winner": winner,
         "challenger": challengers[0] if challengers else None,
         "prefer": policy.prefer,
@@ -59,7 +57,8 @@ def decide(policy: Policy, evidence: Evidence) -> tuple[dict[str, Any], Gates]:
     return decision, gates
 
 
-def _refusal(gates: Gates) -> GateError:
+def refusal(gates: Gates, facts: Mapping[str, Any]) -> GateError:
+    """Return the error of a decision that releases nothing: every gate, and its facts."""
     every = [gate for model in CANDIDATES for gate in gates[model]]
     failed = sum(not gate.passed for gate in every)
     bad = worst(every)
@@ -67,6 +66,7 @@ def _refusal(gates: Gates) -> GateError:
         f"no model passes: {sentence(bad)} (the worst of {failed} failed gates)",
         remedy="improve the model or its data; a gate is changed in the policy, by review",
         gates=[gate.to_dict() for gate in every],
+        facts=facts,
         expected=f"{bad.metric} {bad.operator} {bad.threshold:g}",
         actual=bad.value,
     )
@@ -74,7 +74,9 @@ def _refusal(gates: Gates) -> GateError:
 
 def _winner(
     able: Sequence[str], policy: Policy, evidence: Evidence, weighed: Matrix | None
-) -> tuple[str, Sequence[str]]:
+) -> tuple[str | None, Sequence[str]]:
+    if not able:
+        return None, ["No model passes, so nothing is released."]
     if len(able) == 1:
         return able[0], [f"Only {able[0]} passes, so it is the candidate."]
     sums = [weighed.reason()] if weighed else []
@@ -156,28 +158,28 @@ def _best(values: Mapping[str, float], more_is_better: bool) -> str | None:
     return pick(values, key=lambda model: values[model])
 
 
-def _gates_that_matter(winner: str, gates: Gates) -> list[str]:
+def _gates_that_matter(winner: str | None, gates: Gates) -> list[str]:
     """Say which gate the winner is nearest to fail, and what a model that fails would need."""
-    said = [_nearest(winner, gates[winner])]
+    said = [_nearest(winner, gates[winner])] if winner else []
     for model in CANDIDATES:
-        said += [
-            f"{model} could be released if {_needed(g)}." for g in gates[model] if not g.passed
-        ]
+        needed = [_needed(gate) for gate in gates[model] if not gate.passed]
+        if needed:
+            said.append(f"{model} could be released if {', and '.join(needed)}.")
     return said
 
 
 def _other_preferences(
-    winner: str,
+    winner: str | None,
     able: Sequence[str],
     policy: Policy,
     evidence: Evidence,
     weighed: Matrix | None,
 ) -> list[str]:
     """Say which other weight, or where none decided which preference, makes the other one win."""
-    if len(able) == 1:
+    if len(able) < len(CANDIDATES):
         return []
     loser = next(model for model in able if model != winner)
-    if weighed and weighed.best():
+    if winner and weighed and weighed.best():
         flips = list(weighed.flips(winner, loser))
         return flips or [f"No change of one weight would make {loser} the candidate."]
     return [

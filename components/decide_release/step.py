@@ -1,7 +1,8 @@
 """decide_release: apply the policy to the evaluation, and explain.
 
-The only place where a model passes or fails. Where none passes it raises GateError with every gate,
-so that the record of the failure holds them all; there is no decision that says no.
+The only place where a model passes or fails. Where none passes the decision says no and why, and
+lies in the stage's folder for people; the stage fails with every gate and the decision's digest in
+its record, so that no later stage ever gets a decision that says no.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from components.core.outcome import Outcome
 from components.core.policy import Policy
 from components.core.settings import Section
 from components.decide_release.choice import Evidence
-from components.decide_release.decision import decide
+from components.decide_release.decision import decide, refusal
 from components.decide_release.gates import CANDIDATES
 from components.decide_release.tfma_validation import write_validation
 
@@ -27,7 +28,7 @@ class DecideSettings(Section):
 def decide_release(
     *, settings: DecideSettings, evaluation: Path, measurements: Path, decision: Path
 ) -> Outcome:
-    """Write decision.json; raise GateError where no candidate passes every gate.
+    """Write decision.json; raise GateError, once it is written, where no candidate passes.
 
     The decision names the evaluation that it was made from, and the bundles, by digest. Beside it
     each model's gates are TFMA's validation result, in a folder of the model's name.
@@ -42,7 +43,7 @@ def decide_release(
     write_json(decision / "decision.json", decided)
     for model in CANDIDATES:
         write_validation(decision / model, model, gates[model])
-    return Outcome(
-        facts={key: decided[key] for key in ("go", "winner", "challenger", "prefer", "reasons")},
-        gates=tuple(gate for model in CANDIDATES for gate in gates[model]),
-    )
+    facts = {key: decided[key] for key in ("go", "winner", "challenger", "prefer", "reasons")}
+    if not decided["go"]:
+        raise refusal(gates, facts | {"decision_sha256": tree_digest(decision)})
+    return Outcome(facts=facts, gates=tuple(gate for m in CANDIDATES for gate in gates[m]))

@@ -1,9 +1,9 @@
 """`tandem decide`: another policy on what a run measured, without training again.
 
-Rules: evaluation and measurements are read only after their digests were found to be those that the
-run recorded; the policy is held against what the run's settings measured before it is applied;
-nothing is written and nothing is registered, so what is printed here is no decision of the run.
-Exit codes: 0 go, 3 no-go, 2 for a policy that cannot be applied, 4 for changed artifacts.
+Rules: evaluation and measurements are read only where their bytes are those of the log's records;
+the policy is held against what the run's settings measured before it is applied; nothing is written
+and nothing is registered, so what is printed here is no decision of the run. Exit codes: 0 go, 3
+no-go, 2 for a policy that cannot be applied, 4 for changed artifacts, 5 where there is no log.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.core.artifacts import read_json, tree_digest
+from components.core.artifacts import read_json
 from components.core.canonical import sha256_value
-from components.core.errors import GateError, IntegrityError, SettingsError
+from components.core.errors import GateError, SettingsError
 from components.core.outcome import Gate
 from components.core.policy import Policy
 from components.decide_release.choice import Evidence
 from components.decide_release.decision import decide as decide_by
 from components.decide_release.form_gates import PROVEN
-from components.decide_release.gates import CANDIDATES, judge, sentence, title
-from pipelines import commands
+from components.decide_release.gates import sentence, title
 from pipelines.cli.output import print_json
 from pipelines.home import Home
 from pipelines.launch import SETTINGS_FILE
+from pipelines.recorded import RecordedArtifacts
 from pipelines.runs import RecordedRun, find_ended
 from pipelines.settings import load_policy
 
@@ -51,12 +51,12 @@ def decide(arguments: Namespace) -> int:
     home = Home.at(arguments.home)
     run = find_ended(home, arguments.run)
     policy = _policy(Path(arguments.policy), run)
+    artifacts = RecordedArtifacts.of(run, home)
     evidence = Evidence(
-        _document(run, home, EVALUATED, "evaluation"),
-        _document(run, home, EVALUATED, "measurements"),
+        artifacts.document(EVALUATED, "evaluation"), artifacts.document(EVALUATED, "measurements")
     )
-    trial = _try(policy, evidence)
-    own = _own_decision(run, home)
+    trial = Trial(*decide_by(policy, evidence))
+    own = _own_decision(artifacts)
     changes = list(_changes(trial, own, run))
     if arguments.json:
         print_json(
@@ -88,45 +88,12 @@ def _policy(path: Path, run: RecordedRun) -> Policy:
     return policy
 
 
-def _document(run: RecordedRun, home: Home, task: str, output: str) -> Mapping[str, Any]:
-    """Return an output's JSON file, after checking that it is what the run recorded."""
-    result = run.tasks.get(task)
-    if result is None or output not in result.outputs:
-        raise SettingsError(
-            f"run {run.id} has no {output}",
-            remedy=f"go on with it: {commands.resume(home, run.id)}",
-        )
-    recorded = result.outputs[output]
-    folder = run.folder / recorded.path
-    if (actual := tree_digest(folder)) != recorded.sha256:
-        raise IntegrityError(
-            f"the {output} of run {run.id} is not what the run recorded",
-            remedy="find out who changed it, then start a new run",
-            expected=recorded.sha256,
-            actual=actual,
-        )
-    found: Mapping[str, Any] = read_json(folder / f"{output}.json")
-    return found
-
-
-def _try(policy: Policy, evidence: Evidence) -> Trial:
-    """Return what the policy comes to; a no-go has the gates and the reason, and no winner."""
-    gates = judge(policy, evidence.evaluation, evidence.measurements)
-    try:
-        decision, _ = decide_by(policy, evidence)
-    except GateError as error:
-        refused = {"go": False, "winner": None, "challenger": None, "reasons": [error.message]}
-        judged = {model: [gate.to_dict() for gate in gates[model]] for model in CANDIDATES}
-        return Trial(refused | {"prefer": policy.prefer, "gates": judged}, gates)
-    return Trial(decision, gates)
-
-
-def _own_decision(run: RecordedRun, home: Home) -> Mapping[str, Any] | None:
-    """Return what the run decided, None where it released no model."""
-    result = run.tasks.get(DECIDED)
+def _own_decision(artifacts: RecordedArtifacts) -> Mapping[str, Any] | None:
+    """Return what the run decided, None where it did not get that far."""
+    result = artifacts.run.tasks.get(DECIDED)
     if result is None or "decision" not in result.outputs:
-        return None
-    return _document(run, home, DECIDED, "decision")
+        return artifacts.refused(DECIDED, "decision")
+    return artifacts.document(DECIDED, "decision")
 
 
 def _changes(trial: Trial, own: Mapping[str, Any] | None, run: RecordedRun) -> Iterator[str]:

@@ -105,7 +105,7 @@ def decision_lines(summary: RunSummary) -> list[str]:
     decision = summary.decision
     if not decision:
         return []
-    winner = decision["winner"]
+    winner = decision["winner"] or "nothing"
     return [f"decision: release {winner}", *(f"  {why}" for why in decision["reasons"])]
 
 

@@ -44,10 +44,23 @@ def test_the_same_evidence_gives_the_same_bytes(ports):
     assert manifest(ports["decision"]) == first
 
 
-def test_a_refusal_writes_no_decision(ports):
-    with pytest.raises(GateError):
+def test_a_refusal_leaves_its_decision_and_names_it(ports):
+    with pytest.raises(GateError) as caught:
         _decide(ports, threshold=0.9)
-    assert list(ports["decision"].iterdir()) == []
+    decision = read_json(ports["decision"] / "decision.json")
+    assert (decision["go"], decision["winner"], decision["challenger"]) == (False, None, None)
+    assert [row["name"] for row in decision["criteria"]][:2] == ["auc", "log_loss"]
+    assert decision["would_change"][0].startswith("pytorch could be released if pytorch auc")
+    for model in ("pytorch", "tensorflow"):
+        assert [*(ports["decision"] / model).iterdir()]
+    assert caught.value.facts == {
+        "go": False,
+        "winner": None,
+        "challenger": None,
+        "prefer": "auc",
+        "reasons": decision["reasons"],
+        "decision_sha256": tree_digest(ports["decision"]),
+    }
 
 
 def test_a_missing_evaluation_is_an_error(ports):

@@ -6,10 +6,10 @@ import pytest
 from made_evaluations import around, model
 
 from components.core.canonical import canonical_json
-from components.core.errors import GateError, SettingsError
+from components.core.errors import SettingsError
 from components.core.policy import Policy
 from components.decide_release.choice import Evidence
-from components.decide_release.decision import decide
+from components.decide_release.decision import decide, refusal
 from components.decide_release.gates import judge, worst
 
 AUC_070 = {"metric": "auc", "operator": ">=", "threshold": 0.70}
@@ -160,14 +160,22 @@ def test_one_gate_is_called_one(evaluation, measurements):
 def test_where_no_model_passes_the_worst_gate_is_named_and_all_are_kept(evaluation, measurements):
     evaluation["models"]["pytorch"] = model(error=0.06)
     evaluation["models"]["tensorflow"] = model(auc=0.60, error=0.2)
-    with pytest.raises(GateError) as caught:
-        decide(_policy(), Evidence(evaluation, measurements))
-    assert caught.value.message == (
+    decided, gates = decide(_policy(), Evidence(evaluation, measurements))
+    error = refusal(gates, {})
+    assert error.message == (
         "no model passes: tensorflow calibration_error (overall) is 0.21 at worst, "
         "must be <= 0.05 (the worst of 3 failed gates)"
     )
-    assert [gate["passed"] for gate in caught.value.gates] == [True, False, False, False]
-    canonical_json(list(caught.value.gates))
+    assert [gate["passed"] for gate in error.gates] == [True, False, False, False]
+    canonical_json(list(error.gates))
+    assert (decided["go"], decided["winner"], decided["challenger"]) == (False, None, None)
+    assert decided["reasons"][-1] == "No model passes, so nothing is released."
+    assert decided["would_change"] == [
+        "pytorch could be released if pytorch calibration_error (overall) were <= 0.05 at worst; "
+        "it is 0.07.",
+        "tensorflow could be released if tensorflow auc (overall) were >= 0.7 at worst; it is "
+        "0.59, and tensorflow calibration_error (overall) were <= 0.05 at worst; it is 0.21.",
+    ]
 
 
 def test_the_worst_gate_is_the_one_that_misses_by_the_largest_share(evaluation):

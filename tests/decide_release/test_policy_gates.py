@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from made_evaluations import around, model
 
-from components.core.errors import GateError, SettingsError
+from components.core.errors import SettingsError
 from components.core.outcome import OPERATORS
 from components.core.policy import MetricGate, Policy
 from components.decide_release.choice import Evidence
-from components.decide_release.decision import decide
+from components.decide_release.decision import decide, refusal
 from components.decide_release.gates import judge, sentence
 
 AUC = {"metric": "auc", "operator": ">=", "threshold": 0.70}
@@ -248,9 +248,11 @@ def test_a_fairness_gate_that_no_model_passes_stops_the_run(evaluation, measurem
     for name in ("pytorch", "tensorflow"):
         evaluation["models"][name]["fairness"] = _fair(0.3)
     policy = _policy(fairness_gates=[_fairness()])
-    with pytest.raises(GateError, match="selection_rate difference by black") as caught:
-        decide(policy, Evidence(evaluation, measurements))
-    assert caught.value.gates[-1]["interval"] == [pytest.approx(0.25), pytest.approx(0.35)]
+    decided, gates = decide(policy, Evidence(evaluation, measurements))
+    error = refusal(gates, {})
+    assert not decided["go"]
+    assert "selection_rate difference by black" in error.message
+    assert error.gates[-1]["interval"] == [pytest.approx(0.25), pytest.approx(0.35)]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
+from components.audit.notary import open_notary
 from components.core.artifacts import manifest, read_json, tree_digest, write_json
 from components.core.canonical import sha256_value
+from components.core.errors import GateError
 from components.core.policy import Policy
 from components.decide_release.step import DecideSettings, decide_release
 from pipelines.cli import main
@@ -87,7 +90,39 @@ def run(tmp_path: Path, record_run: Record, evaluation: Mapping[str, Any]) -> Pa
         folder / "settings.json",
         {"evaluate": {"slices": [["origin"]]}, "train": {"forms": ["litert"]}, "policy": OWN},
     )
+    log(folder, "COMPLETE", EVALUATED, places["evaluation"], places["measurements"])
+    log(folder, "COMPLETE", DECIDED, places["decision"])
     return folder
+
+
+def log(run: Path, event: str, task: str, *outputs: Path, **parts: Any) -> None:
+    """Have a real notary record in the run's home what a stage wrote."""
+    stage = task.replace("-", "_")
+    claims = [{"name": p.name, "sha256": tree_digest(p), "path": str(p)} for p in outputs]
+    with open_notary(run.parents[1]) as notary:
+        notary.submit(_draft(run.name, "START", stage))
+        notary.submit(_draft(run.name, event, stage) | {"outputs": claims} | parts)
+
+
+def _draft(run: str, event: str, stage: str) -> dict[str, Any]:
+    return {
+        "event": event,
+        "run": {"id": run, "name": "flights", "trigger": "manual", "actor": "a", "cache": True},
+        "stage": stage,
+        "attempt": 1,
+        "inputs": [],
+        "outputs": [],
+        "settings": {},
+        "settings_sha256": sha256_value({}),
+        "code_sha256": "56" * 32,
+        "environment": {},
+        "cache_key": None,
+        "facts": {},
+        "gates": [],
+        "cause": None,
+        "resources": None,
+        "claimed_time": "2026-05-04T03:02:01.000+00:00",
+    }
 
 
 def _record(record_run: Record, measured: Any, folder: Path, places: Mapping[str, Path]) -> None:
@@ -179,7 +214,7 @@ def test_a_policy_that_no_model_passes_ends_with_3(
     said = answer(capsys)
     assert (said["decision"]["go"], said["decision"]["winner"]) == (False, None)
     assert [gate["passed"] for gate in said["decision"]["gates"]["pytorch"]] == [False]
-    assert "no model passes" in said["decision"]["reasons"][0]
+    assert said["decision"]["reasons"][-1] == "No model passes, so nothing is released."
     assert tried(run, policy) == 3
     assert capsys.readouterr().out.startswith("decision: release nothing")
 
@@ -190,7 +225,11 @@ def test_nothing_is_written(run: Path) -> None:
     file.write_text(yaml.safe_dump(OWN))
     assert tried(run, OWN) == 0
     assert manifest(run) == before
-    assert {path.name for path in run.parents[1].iterdir()} == {"runs", "other.yaml"}
+    assert {path.name for path in run.parents[1].iterdir()} == {
+        "audit",
+        "other.yaml",
+        "runs",
+    }
 
 
 @pytest.mark.parametrize(
@@ -218,23 +257,91 @@ def test_what_was_changed_since_the_run_is_not_decided_on(
     file = run / "artifacts" / task / output / f"{output}.json"
     file.write_text(file.read_text() + "\n")
     assert tried(run, OWN) == 4
-    assert f"the {output} of run {run.name} is not what the run recorded" in capsys.readouterr().err
+    said = f"the {output} of run {run.name} is not what the log has recorded"
+    assert said in capsys.readouterr().err
+
+
+def test_a_digest_changed_with_the_bytes_does_not_pass_for_the_logs(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run / "artifacts" / EVALUATED / "evaluation"
+    changed = read_json(folder / "evaluation.json")
+    changed["models"]["tensorflow"] = of_model(0.99)
+    write_json(folder / "evaluation.json", changed)
+    record = read_json(run / "run.json")
+    record["tasks"][EVALUATED]["outputs"]["evaluation"]["sha256"] = tree_digest(folder)
+    write_json(run / "run.json", record)
+    assert tried(run, OWN) == 4
+    assert "the evaluation of run" in capsys.readouterr().err
+
+
+def test_without_a_log_nothing_can_be_verified(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(run.parents[1] / "audit")
+    assert tried(run, OWN) == 5
+
+
+STRICT = {"gates": [{"metric": "auc", "operator": ">=", "threshold": 0.9}]}
+
+
+@pytest.fixture
+def refused(run: Path) -> Path:
+    """The same run, had its own policy been STRICT: the decision says no, the stage failed."""
+    left = run / "artifacts" / DECIDED / "decision"
+    shutil.rmtree(left)
+    left.mkdir()
+    measured = {name: left.parents[1] / EVALUATED / name for name in ("evaluation", "measurements")}
+    settings = DecideSettings.model_validate({"policy": STRICT})
+    with pytest.raises(GateError) as caught:
+        decide_release(settings=settings, **measured, decision=left)
+    error = caught.value
+    said = {"cause": error.to_dict(), "gates": list(error.gates), "facts": error.facts}
+    log(run, "FAIL", DECIDED, **said)
+    record = read_json(run / "run.json")
+    record["tasks"][DECIDED] |= {"state": "FAILED", "outputs": {}, "error": error.to_dict()}
+    write_json(run / "run.json", record)
+    return run
 
 
 def test_a_run_that_a_gate_stopped_can_be_tried_with_another_policy(
-    run: Path, capsys: pytest.CaptureFixture[str]
+    refused: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = run / "run.json"
-    record = read_json(path)
-    error = {"kind": "GateError", "message": "no model passes: made", "remedy": "improve it"}
-    record["tasks"][DECIDED] |= {"state": "FAILED", "outputs": {}, "error": error}
-    write_json(path, record)
-    assert tried(run, OWN, "--json") == 0
+    assert tried(refused, OWN, "--json") == 0
     said = answer(capsys)
-    assert said["run_decision"] is None
+    assert (said["run_decision"]["go"], said["run_decision"]["winner"]) == (False, None)
     assert said["changes"] == [
-        "the candidate would be pytorch; the run released none: no model passes: made"
+        "the candidate would be pytorch; the run's is none",
+        "the challenger would be tensorflow; the run's is none",
+        "pytorch auc (overall): >= 0.9 does not pass in the run, >= 0.6 passes now",
+        "tensorflow auc (overall): >= 0.9 does not pass in the run, >= 0.6 passes now",
     ]
+
+
+def test_its_own_policy_refuses_again(refused: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tried(refused, STRICT, "--json") == 3
+    said = answer(capsys)
+    assert said["changes"] == []
+    assert said["decision"].items() <= said["run_decision"].items()
+
+
+def test_a_refusal_that_was_changed_since_is_found(
+    refused: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = refused / "artifacts" / DECIDED / "decision" / "decision.json"
+    write_json(file, read_json(file) | {"winner": "pytorch"})
+    assert tried(refused, OWN) == 4
+    assert "the decision of run" in capsys.readouterr().err
+
+
+def test_what_a_gate_stopped_is_told_of_the_run(
+    refused: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = str(refused.parents[1])
+    assert main(["runs", "show", refused.name, "--home", home]) == 0
+    said = capsys.readouterr().out
+    assert "decision: release nothing" in said
+    assert "No model passes" in said
 
 
 def test_a_run_without_an_evaluation_says_so(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

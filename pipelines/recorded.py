@@ -1,0 +1,94 @@
+"""A run's artifacts as the audit log has them: read only where its bytes are those of a record.
+
+Rules: digests come from the log, whose checkpoint is verified first, and never from run.json, which
+anybody may rewrite; of a stage that was tried more than once the last record counts. What a stage
+that a gate stopped left behind is no output, and its digest stands in the facts of the failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.audit.answers import DONE_EVENTS, RecordView
+from components.audit.envelope import vouched_statement
+from components.audit.folder import AuditFolder
+from components.audit.keys import read_public_key
+from components.audit.log import Log, read_snapshot
+from components.core.artifacts import read_json, tree_digest
+from components.core.errors import IntegrityError, SettingsError
+from pipelines import commands
+from pipelines.home import Home
+from pipelines.runs import RecordedRun
+
+
+@dataclass(frozen=True)
+class RecordedArtifacts:
+    """A run's artifacts; `records` are the run's, verified, by stage, the last of each."""
+
+    run: RecordedRun
+    home: Home
+    records: Mapping[str, RecordView]
+
+    @classmethod
+    def of(cls, run: RecordedRun, home: Home) -> RecordedArtifacts:
+        """Read the log of a home.
+
+        Raises UnverifiableError where there is none, IntegrityError where it does not verify.
+        """
+        folder = AuditFolder(home.folder)
+        snapshot = read_snapshot(Log.at(folder), read_public_key(folder))
+        views = (
+            RecordView.from_statement(vouched_statement(entry.leaf), entry.index, entry.record)
+            for entry in snapshot.entries
+        )
+        mine = {view.stage: view for view in views if view.run == run.id and view.event != "START"}
+        return cls(run, home, mine)
+
+    def output(self, task: str, name: str) -> Path:
+        """Return the folder of a task's output.
+
+        Raises SettingsError where the run has none, IntegrityError where it is not as recorded.
+        """
+        result = self.run.tasks.get(task)
+        if result is None or name not in result.outputs:
+            raise SettingsError(
+                f"run {self.run.id} has no {name}",
+                remedy=f"go on with it: {commands.resume(self.home, self.run.id)}",
+            )
+        record = self._record(task)
+        done = record is not None and record.event in DONE_EVENTS
+        folder = self.run.folder / result.outputs[name].path
+        return self._checked(folder, name, record.outputs.get(name) if record and done else None)
+
+    def document(self, task: str, name: str) -> Mapping[str, Any]:
+        """Return an output's JSON file, NAME.json; raises what `output` raises."""
+        found: Mapping[str, Any] = read_json(self.output(task, name) / f"{name}.json")
+        return found
+
+    def refused(self, task: str, name: str) -> Mapping[str, Any] | None:
+        """Return NAME.json as a task left it that a gate stopped, None where it left none.
+
+        Raises IntegrityError where it is not what the record of the failure names.
+        """
+        record, folder = self._record(task), self.run.left(task, name)
+        if record is None or record.event != "FAIL" or folder is None:
+            return None
+        self._checked(folder, name, record.facts.get(f"{name}_sha256"))
+        found: Mapping[str, Any] = read_json(folder / f"{name}.json")
+        return found
+
+    def _record(self, task: str) -> RecordView | None:
+        return self.records.get(task.replace("-", "_"))
+
+    def _checked(self, folder: Path, name: str, recorded: str | None) -> Path:
+        if (actual := tree_digest(folder)) != recorded:
+            raise IntegrityError(
+                f"the {name} of run {self.run.id} is not what the log has recorded",
+                remedy="find out who changed it, then start a new run",
+                expected=recorded or "a record of it",
+                actual=actual,
+            )
+        return folder
