@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from components.core.quantiles import least_count
 from components.core.settings import (
     FormName,
     Name,
@@ -112,6 +113,18 @@ class FormGate(Section):
     threshold: Number
 
 
+def _too_few_calls(gate: FormGate, evaluate: Mapping[str, Any]) -> str | None:
+    """Say how many calls a percentile's interval needs, where fewer are made."""
+    quantile = {"p95_ms": 0.95, "p99_ms": 0.99}.get(gate.metric)
+    runs, confidence = evaluate.get("latency_runs"), evaluate.get("confidence")
+    if quantile is None or runs is None or confidence is None:
+        return None
+    needed = least_count(quantile, confidence)
+    if runs >= needed:
+        return None
+    return f"{gate.metric} needs evaluate.latency_runs of {needed} or more, for its interval"
+
+
 class Weights(Section):
     """What counts how much between models that pass; only their proportions matter."""
 
@@ -167,6 +180,8 @@ class Policy(Section):
         for number, form_gate in enumerate(self.form_gates):
             if form_gate.form not in ("onnx", *exported):
                 yield f"form_gates.{number}: train.forms leaves {form_gate.form} out"
+            elif problem := _too_few_calls(form_gate, evaluate):
+                yield f"form_gates.{number}: {problem}"
         for form in self.forms:
             if form not in ("onnx", *exported):
                 yield f"forms: train.forms leaves {form} out"

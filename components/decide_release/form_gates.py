@@ -1,14 +1,16 @@
 """Gates on the forms of a model: what was measured of each, and which must be there.
 
-Rules: a gate on a form judges the models whose framework exports that form, on what was measured of
-it as it is; such a measurement has no interval. A form that the policy requires is required of
-every model: evaluate_models measures the forms of a contract alone, and a contract holds no form
-without a proof. A form that no model has is the policy's error.
+Rules: a gate on a form judges the models whose framework exports that form, on the worse bound of
+what was timed more than once; a size, and a loading time, which is taken once, are judged as they
+are. A bound that too few calls did not give is the settings' error. A form that the policy requires
+is required of every model: evaluate_models measures the forms of a contract alone, and a contract
+holds no form without a proof. A form that no model has is the policy's error.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from components.core.errors import SettingsError
@@ -16,6 +18,7 @@ from components.core.outcome import Gate
 from components.core.policy import FormGate, Policy
 
 PROVEN = "proven_form"
+ONCE = ("size_bytes", "load_ms")
 Measurements = Mapping[str, Any]
 
 
@@ -57,10 +60,26 @@ def _form_gate(declared: FormGate, form: Mapping[str, Any], model: str) -> Gate:
     latencies: dict[str, Any] = {
         f"{percentile}_ms": value for percentile, value in form["one_row_ms"].items()
     }
-    return Gate(
+    found = Gate(
         name=f"{model} {declared.form} {declared.metric}",
         metric=declared.metric,
         value=float({**latencies, **form}[declared.metric]),
         operator=declared.operator,
         threshold=declared.threshold,
     )
+    if declared.metric not in ONCE:
+        return _at_worst(found, *form["intervals"][declared.metric])
+    return found
+
+
+def _at_worst(gate: Gate, lower: float | None, upper: float | None) -> Gate:
+    """Return the gate on the bound that is worse for the model; SettingsError without one."""
+    if lower is None or upper is None:
+        raise SettingsError(
+            f"the policy has a gate on {gate.name}, whose interval has no bound: too few calls",
+            remedy="time more of them: raise evaluate.latency_runs",
+            expected=f"{gate.metric} {gate.operator} {gate.threshold:g} at worst",
+            actual=[lower, upper],
+        )
+    worse = lower if gate.operator == ">=" else upper
+    return replace(gate, value=worse, interval=(lower, upper))

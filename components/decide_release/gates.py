@@ -214,5 +214,5 @@ def sentence(gate: Gate) -> str:
 
 
 def title(gate: Gate) -> str:
-    """Return a gate's name, and of a metric its slice."""
-    return f"{gate.name} ({gate.slice})" if gate.interval else gate.name
+    """Return a gate's name, and of a metric its slice; what is measured of a form has no rows."""
+    return f"{gate.name} ({gate.slice})" if gate.interval and gate.n is not None else gate.name

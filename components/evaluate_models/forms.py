@@ -9,24 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 from components.core.bundle import Bundle
 from components.core.runtimes import RUNTIMES, Inputs
 from components.evaluate_models import torch_process
-from components.evaluate_models.timing import THREADS, time_calls, time_form
+from components.evaluate_models.timing import THREADS, Often, time_calls, time_form
 from components.evaluate_models.torch_process import TorchProcess
 
 SERVED = "onnx"
-
-
-@dataclass(frozen=True)
-class Often:
-    """How many single rows are timed, and how many rows are in a batch."""
-
-    runs: int
-    batch_rows: int
 
 
 def beside(*bundles: Bundle) -> AbstractContextManager[TorchProcess | None]:
@@ -39,7 +30,7 @@ def beside(*bundles: Bundle) -> AbstractContextManager[TorchProcess | None]:
 
 def time_served(bundle: Bundle, rows: Inputs, often: Often) -> dict[str, dict[str, Any]]:
     """Return the speed and size of the form that is served."""
-    timed = time_form(SERVED, bundle.path(SERVED), rows, often.runs, often.batch_rows)
+    timed = time_form(SERVED, bundle.path(SERVED), rows, often)
     return {SERVED: timed | {"size_bytes": bundle.size_bytes(SERVED)}}
 
 
@@ -60,7 +51,7 @@ def time_forms(
             if process is not None and RUNTIMES[form.name] == torch_process.RUNTIME:
                 time = process.time_form
             inputs = rows if form.takes == "raw_rows" else features
-            found = time(form.name, bundle.path(form.name), inputs, often.runs, often.batch_rows)
+            found = time(form.name, bundle.path(form.name), inputs, often)
             timed[form.name] = found | {"size_bytes": bundle.size_bytes(form.name)}
     return timed
 
@@ -77,4 +68,4 @@ def _time_part(bundle: Bundle, features: Inputs, often: Often) -> dict[str, Any]
     from components.training.composition import open_features_part
 
     part = open_features_part(bundle.path(SERVED), THREADS)
-    return time_calls(part, features, often.runs, often.batch_rows)
+    return time_calls(part, features, often)

@@ -30,13 +30,13 @@ from components.evaluate_models.candidates import (
 from components.evaluate_models.curves import curves
 from components.evaluate_models.evaluation import CHAMPION, Rows, evaluate
 from components.evaluate_models.fairness import fairness
-from components.evaluate_models.forms import Often, beside, time_forms, time_served
+from components.evaluate_models.forms import beside, time_forms, time_served
 from components.evaluate_models.intervals import Floats, z_quantile
 from components.evaluate_models.predicted import predict, scores
 from components.evaluate_models.robustness import chosen_rows, robustness
 from components.evaluate_models.slices import OVERALL, Partition, partitions
 from components.evaluate_models.tfma_results import write_results
-from components.evaluate_models.timing import THREADS, machine
+from components.evaluate_models.timing import THREADS, Often, machine
 from components.evaluate_models.torch_process import TorchProcess
 
 SPLIT = "eval"
@@ -145,7 +145,7 @@ def _measure(
     """Write and return measurements.json; nothing runs beside what is timed."""
     if process is not None:
         process.wait_until_ready()
-    often = Often(options.latency_runs, options.batch_rows)
+    often = Often(options.latency_runs, options.batch_rows, options.confidence)
     first = table.slice(0, max(often.runs, often.batch_rows))
     timed = {}
     for model in models:

@@ -19,6 +19,7 @@ import tempfile
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from components.core.boundary import in_our_terms
 from components.core.errors import PlatformError, TandemError, error_from_dict
 from components.core.quiet import QUIET
 from components.core.runtimes import Inputs
-from components.evaluate_models.timing import IMPORTED, time_form
+from components.evaluate_models.timing import IMPORTED, Often, time_form
 
 RUNTIME = "torch"
 _READY = {"ready": True}
@@ -50,15 +51,13 @@ class TorchProcess:
         """Return once nothing of the process runs any more."""
         self._answer()
 
-    def time_form(
-        self, name: str, path: Path, inputs: Inputs, runs: int, batch_rows: int
-    ) -> dict[str, Any]:
+    def time_form(self, name: str, path: Path, inputs: Inputs, often: Often) -> dict[str, Any]:
         """Time a form as `timing.time_form` does, over there."""
         with tempfile.TemporaryDirectory() as folder:
             rows = Path(folder, "rows.npz")
             np.savez(rows, **inputs)  # type: ignore[arg-type] # its own option is not given
             request = {"name": name, "path": str(path), "rows": str(rows)}
-            return self._ask(request | {"runs": runs, "batch_rows": batch_rows})
+            return self._ask(request | {"often": asdict(often)})
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         stream = self._process.stdin
@@ -122,11 +121,11 @@ def _write(stream: Any, value: Mapping[str, Any]) -> None:
 def _timed(request: Mapping[str, Any]) -> dict[str, Any]:
     with np.load(request["rows"]) as rows:
         inputs = {name: rows[name] for name in rows.files}
-    often = (int(request["runs"]), int(request["batch_rows"]))
+    often = Often(**request["often"])
     name = request["name"]
     try:
         with in_our_terms(f"timing the {name} form"):
-            return time_form(name, Path(request["path"]), inputs, *often)
+            return time_form(name, Path(request["path"]), inputs, often)
     except TandemError as error:
         traceback.print_exc()
         return {"error": error.to_dict()}

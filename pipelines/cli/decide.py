@@ -130,7 +130,7 @@ def _title(gate: Mapping[str, Any]) -> str:
     """Return a gate's name, with its slice where it is on a metric, as sentences have it."""
     if gate["metric"] == PROVEN:
         return f"{gate['name']} (a required form)"
-    return f"{gate['name']} ({gate['slice']})" if "interval" in gate else str(gate["name"])
+    return f"{gate['name']} ({gate['slice']})" if "n" in gate else str(gate["name"])
 
 
 def _against_none(trial: Trial, run: RecordedRun) -> Iterator[str]:

@@ -23,7 +23,14 @@ def evaluation() -> dict[str, Any]:
 def measurements() -> dict[str, Any]:
     def speed(p50: float) -> dict[str, Any]:
         one_row = {"p50": p50, "p95": 2 * p50, "p99": 3 * p50}
-        return {"one_row_ms": one_row, "rows_per_second": 1000 / p50, "size_bytes": 100}
+        per_second = 1000 / p50
+        bounds = {f"{name}_ms": [0.8 * value, 1.25 * value] for name, value in one_row.items()}
+        return {
+            "one_row_ms": one_row,
+            "rows_per_second": per_second,
+            "intervals": {**bounds, "rows_per_second": [0.8 * per_second, 1.25 * per_second]},
+            "size_bytes": 100,
+        }
 
     def measured(p50: float, **others: dict[str, Any]) -> dict[str, Any]:
         return {"forms": {"onnx": {**speed(p50), "load_ms": 4.0}, **others}}

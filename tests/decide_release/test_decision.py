@@ -231,15 +231,17 @@ def _on(form, metric, operator, threshold):
 @pytest.mark.parametrize(
     ("metric", "value"),
     [
-        ("p50_ms", 0.1),
-        ("p95_ms", 0.2),
-        ("p99_ms", 0.3),
-        ("rows_per_second", 10_000),
+        ("p50_ms", 0.125),
+        ("p95_ms", 0.25),
+        ("p99_ms", 0.375),
+        ("rows_per_second", 8_000),
         ("size_bytes", 100),
         ("load_ms", 4.0),
     ],
 )
-def test_a_gate_on_a_form_is_on_what_was_measured_of_it(evaluation, measurements, metric, value):
+def test_a_gate_on_a_form_is_on_the_worse_bound_of_what_was_timed(
+    evaluation, measurements, metric, value
+):
     operator = ">=" if metric == "rows_per_second" else "<="
     for factor in (0.5, 2):
         threshold, passed = value * factor, (factor < 1) is (operator == ">=")
@@ -247,6 +249,14 @@ def test_a_gate_on_a_form_is_on_what_was_measured_of_it(evaluation, measurements
         gate = judge(policy, evaluation, measurements)["pytorch"][-1]
         assert (gate.name, gate.value) == (f"pytorch onnx {metric}", pytest.approx(value))
         assert gate.passed is passed
+        assert (gate.interval is None) is (metric in ("size_bytes", "load_ms"))
+
+
+def test_too_few_calls_for_a_bound_are_the_settings_error(evaluation, measurements):
+    measurements["models"]["pytorch"]["forms"]["onnx"]["intervals"]["p99_ms"] = [0.3, None]
+    policy = _policy(form_gates=[_on("onnx", "p99_ms", "<=", 9)])
+    with pytest.raises(SettingsError, match="pytorch onnx p99_ms, whose interval has no bound"):
+        judge(policy, evaluation, measurements)
 
 
 def test_a_gate_on_a_form_judges_the_models_that_have_it(evaluation, measurements):
@@ -255,11 +265,12 @@ def test_a_gate_on_a_form_judges_the_models_that_have_it(evaluation, measurement
     assert [gate.metric for gate in gates["pytorch"]] == ["auc", "calibration_error"]
     assert decided["winner"] == "pytorch"
     assert decided["reasons"][1] == (
-        "tensorflow fails 1 of 3 gates: tensorflow litert p99_ms is 0.03, must be <= 0.02."
+        "tensorflow fails 1 of 3 gates: tensorflow litert p99_ms is 0.0375 at worst, "
+        "must be <= 0.02."
     )
     assert (
-        "tensorflow could be released if tensorflow litert p99_ms were <= 0.02; it is 0.03."
-        in (decided["would_change"])
+        "tensorflow could be released if tensorflow litert p99_ms were <= 0.02 at worst; "
+        "it is 0.0375." in (decided["would_change"])
     )
 
 

@@ -141,7 +141,7 @@ def test_what_was_expected_is_said_in_our_own_words_with_an_example(
 
 
 def test_a_gate_on_a_form_names_one_that_is_exported(values: dict[str, Any]) -> None:
-    gate = {"form": "litert", "metric": "p99_ms", "operator": "<=", "threshold": 5}
+    gate = {"form": "litert", "metric": "p95_ms", "operator": "<=", "threshold": 5}
     values["policy"]["form_gates"] = [gate]
     assert parse_settings(values, "settings.yaml").policy.form_gates[0].form == "litert"
     values["train"] = {"forms": ["torch_export", "saved_model"]}
@@ -150,6 +150,19 @@ def test_a_gate_on_a_form_names_one_that_is_exported(values: dict[str, Any]) -> 
     assert "policy.form_gates.0.form: expected onnx, " in refusal(values)
     assert "did you mean onnx? (it is 'onyx')" in refusal(values)
     assert "did you mean size_bytes? (it is 'size_byte')" in refusal(values)
+
+
+def test_a_gate_on_a_high_percentile_asks_for_the_calls_that_its_interval_needs(
+    values: dict[str, Any],
+) -> None:
+    gate = {"metric": "p99_ms", "operator": "<=", "threshold": 5}
+    values["policy"]["form_gates"] = [gate]
+    said = "policy.form_gates.0: p99_ms needs evaluate.latency_runs of {} or more, for its interval"
+    assert refusal(values) == said.format(368)
+    values["evaluate"] = values.get("evaluate", {}) | {"latency_runs": 400}
+    assert parse_settings(values, "settings.yaml").policy.form_gates[0].metric == "p99_ms"
+    values["evaluate"]["confidence"] = 0.99
+    assert refusal(values) == said.format(528)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import pytest
 
 from components.core.bundle import Bundle
 from components.core.errors import DataError, PlatformError
-from components.evaluate_models.forms import Often, beside, time_forms
+from components.evaluate_models.forms import beside, time_forms
+from components.evaluate_models.timing import Often
 from components.evaluate_models.torch_process import torch_process
 from components.train_pytorch.step import TrainPytorchSettings, train_pytorch
 
@@ -60,7 +61,8 @@ import sys
 from pathlib import Path
 import numpy as np
 from components.core.bundle import Bundle
-from components.evaluate_models.forms import Often, beside, time_forms
+from components.evaluate_models.forms import beside, time_forms
+from components.evaluate_models.timing import Often
 bundle = Bundle.open(Path(sys.argv[1]))
 rows = {n: np.ones(9, "f4") if k == "float32" else np.full(9, "B6", object)
         for n, k in bundle.contract.input_types.items()}
@@ -80,7 +82,7 @@ def test_an_error_of_the_process_comes_back_in_our_terms(tmp_path: Path) -> None
     with torch_process() as process:
         process.wait_until_ready()
         with pytest.raises(DataError, match="timing the torch_export form failed: "):
-            process.time_form("torch_export", tmp_path / "model.pt2", FEATURES, 10, 8)
+            process.time_form("torch_export", tmp_path / "model.pt2", FEATURES, Often(10, 8))
 
 
 def test_a_process_that_ends_is_not_waited_for_in_vain(tmp_path: Path) -> None:
@@ -88,4 +90,4 @@ def test_a_process_that_ends_is_not_waited_for_in_vain(tmp_path: Path) -> None:
         process.wait_until_ready()
         os.kill(process.pid, signal.SIGKILL)
         with pytest.raises(PlatformError, match="ended without an answer, exit code -9"):
-            process.time_form("torch_export", tmp_path / "model.pt2", FEATURES, 10, 8)
+            process.time_form("torch_export", tmp_path / "model.pt2", FEATURES, Often(10, 8))
