@@ -14,7 +14,6 @@ from components.core.policy import Policy
 from components.core.settings import Section
 from components.decide_release.choice import Evidence
 from components.decide_release.decision import decide
-from components.decide_release.gates import CANDIDATES
 from components.decide_release.tfma_validation import write_validation
 
 
@@ -38,11 +37,11 @@ def decide_release(
     decided, gates = decide(settings.policy, evidence)
     models = evidence.evaluation["models"]
     decided["evaluation_sha256"] = tree_digest(evaluation)
-    decided["bundles"] = {model: models[model]["bundle_sha256"] for model in CANDIDATES}
+    decided["bundles"] = {model: models[model]["bundle_sha256"] for model in gates}
     write_json(decision / "decision.json", decided)
-    for model in CANDIDATES:
+    for model in gates:
         write_validation(decision / model, model, gates[model])
     return Outcome(
         facts={key: decided[key] for key in ("go", "winner", "challenger", "prefer", "reasons")},
-        gates=tuple(gate for model in CANDIDATES for gate in gates[model]),
+        gates=tuple(gate for of_model in gates.values() for gate in of_model),
     )

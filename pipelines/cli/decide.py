@@ -22,7 +22,7 @@ from components.core.policy import Policy
 from components.decide_release.choice import Evidence
 from components.decide_release.decision import decide as decide_by
 from components.decide_release.form_gates import PROVEN
-from components.decide_release.gates import CANDIDATES, judge, sentence, title
+from components.decide_release.gates import judge, sentence, title
 from pipelines import commands
 from pipelines.cli.output import print_json
 from pipelines.home import Home
@@ -116,7 +116,7 @@ def _try(policy: Policy, evidence: Evidence) -> Trial:
         decision, _ = decide_by(policy, evidence)
     except GateError as error:
         refused = {"go": False, "winner": None, "challenger": None, "reasons": [error.message]}
-        judged = {model: [gate.to_dict() for gate in gates[model]] for model in CANDIDATES}
+        judged = {model: [gate.to_dict() for gate in gates[model]] for model in gates}
         return Trial(refused | {"prefer": policy.prefer, "gates": judged}, gates)
     return Trial(decision, gates)
 
