@@ -88,7 +88,21 @@ def _as_taken(value: Any, values: Array) -> Array:
     return values.reshape(-1, 1) if values.ndim < len(value.shape) else values
 
 
+def _of_tensorflow(path: Path, signature: Signature | None) -> Original:
+    from components.import_model.of_frameworks import open_saved_model
+
+    return open_saved_model(path, signature)
+
+
+def _of_torch(path: Path, signature: Signature | None) -> Original:
+    from components.import_model.of_frameworks import open_torch_export
+
+    return open_torch_export(path, signature)
+
+
 _OPENERS: Mapping[Format, Callable[[Path, Signature | None], Original]] = {
     "bundle": _bundle,
     "onnx": _onnx,
+    "saved_model": _of_tensorflow,
+    "torch_export": _of_torch,
 }

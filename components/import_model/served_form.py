@@ -8,6 +8,7 @@ no whole number is. A model whose weights lie in files of their own is refused.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -126,19 +127,23 @@ def _dtype_of(value: Any) -> Any:
     return _OURS[kind]
 
 
+def require_names(said: Iterable[str], own: Iterable[str]) -> None:
+    """Raise SettingsError unless a signature names a model's own inputs, all of them."""
+    if sorted(said) != sorted(own):
+        raise SettingsError(
+            f"the signature names {', '.join(sorted(said))}, and the model takes "
+            f"{', '.join(sorted(own))}",
+            remedy="name the model's own inputs, or give its one input of all columns as `matrix`",
+            expected=sorted(own),
+            actual=sorted(said),
+        )
+
+
 def require_inputs(model: Any, signature: Signature) -> None:
     """Raise SettingsError unless the model has these inputs and no others, of the types said."""
     inputs = {value.name: value for value in _inputs(model)}
     names = [column.name for column in signature.inputs]
-    expected = [signature.matrix] if signature.matrix else names
-    if sorted(expected) != sorted(inputs):
-        raise SettingsError(
-            f"the signature names {', '.join(sorted(expected))}, and the model takes "
-            f"{', '.join(sorted(inputs))}",
-            remedy="name the model's own inputs, or give its one input of all columns as `matrix`",
-            expected=sorted(inputs),
-            actual=sorted(expected),
-        )
+    require_names([signature.matrix] if signature.matrix else names, inputs)
     for column in signature.inputs:
         own = _dtype_of(inputs[signature.matrix or column.name])
         if own != column.dtype:
