@@ -30,7 +30,7 @@ _PLAIN = re.compile(
     r"|data/weights/weight_\d+|data/constants/tensor_\d+|data/sample_inputs/model\.pt)"
 )
 _SAMPLE = "data/sample_inputs/model.pt"
-_SIZE = re.compile(r"(?!.*__)(?!.*\.\s*[A-Za-z_])(?!.*\)\s*\()([\w\s+\-*/%(),.<>=]|'\w+')*")
+_SIZE = re.compile(r"(?!.*__)(?!.*\.\s*[A-Za-z_])(?!.*\)\s*\()([\w +\-*/%(),.<>=]|'\w+')*")
 _CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
 _ARITHMETIC = frozenset((
     "Symbol", "Integer", "Float", "Rational", "Add", "Mul", "Pow", "Max", "Min", "Abs", "Mod",
@@ -47,7 +47,10 @@ def require_no_code(path: Path) -> None:
 
     try:
         with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
+            names = archive.namelist()
+            if len({*names}) != len(names):  # which of two is read, each reader says itself
+                _refuse(path, "names a file twice")
+            for name in names:
                 if not _PLAIN.fullmatch(name):
                     _refuse(path, f"holds {name}")
                 if name.endswith("_config.json"):

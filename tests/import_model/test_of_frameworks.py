@@ -152,10 +152,11 @@ def _size(text: bytes) -> Change:
         (_sample, {}, "sample inputs that are more than tensors"),
         *(
             (_size(text), {}, "a size that is no arithmetic")
-            for text in (b"open", b"exec", b"Symbol.x", b"(Symbol)", b"__import__")
+            for text in (b"open", b"exec", b"Symbol.x", b"(Symbol)", b"__import__", b"\\n__x__")
         ),
         (lambda _, content: content, {"m/data/aotinductor/model/lib.so": b"x"}, "holds m/data/ao"),
         (lambda _, content: content, {"m/data/constants/custom_obj_0": b"x"}, "holds m/data/const"),
+        (lambda _, content: content, {"model/byteorder": b"big"}, "names a file twice"),
         (lambda _, content: content, {"serialized_state_dict.pt": b"x"}, "holds serialized_state"),
     ],
 )
