@@ -69,24 +69,26 @@ def run_stage(
     *,
     run: Mapping[str, Any],
     parameters: Mapping[str, Any],
-    inputs: Mapping[str, Port],
+    inputs: Mapping[str, Port | None],
     outputs: Mapping[str, Port],
 ) -> None:
     """Run one step with everything around it (see the module's rules).
 
+    An input that is None is one that the pipeline does not give: the step has a default for it.
     `step` takes its artifacts as Path and its settings as the Section that annotates its
     `settings` argument. Raises what the step raises, as a TandemError.
     """
     be_quiet()
     notary = connect()
     watch = Stopwatch()
-    stage = _prepare(step, run, parameters, inputs)
+    given = {name: port for name, port in inputs.items() if port is not None}
+    stage = _prepare(step, run, parameters, given)
     try:
         with in_our_terms(stage.name):
-            _check_inputs(stage, inputs)
+            _check_inputs(stage, given)
             if not _from_cache(stage, notary, outputs):
                 _submit(notary, stage.draft("START"))
-                outcome = _work(step, stage, inputs, outputs)
+                outcome = _work(step, stage, given, outputs)
                 _complete(stage, notary, outputs, outcome, watch)
                 _remove_checkpoints(step, stage)
     except TandemError as error:

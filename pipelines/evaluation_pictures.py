@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.summary import FRAMEWORKS, OVERALL, Estimate
+from components.core.candidates import candidates
+from pipelines.summary import OVERALL, Estimate
 
 SIDE, MARGIN = 230, 34
 BAR_WIDTH, BAR_HEIGHT = 220, 30
@@ -68,13 +69,14 @@ def _path(points: Iterable[Sequence[float]]) -> str:
 
 
 def slices(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return each slice with its rows and both models' AUC, as text and as bars."""
+    """Return each slice with its rows and the candidates' AUC, as text and as bars."""
     models = evaluation.get("models", {})
-    sides = [models.get(framework, {}).get("slices", {}) for framework in FRAMEWORKS]
+    names = candidates(models)
+    sides = [models[name].get("slices", {}) for name in names]
     keys = {key for side in sides for key in side}
     ordered = sorted(keys, key=lambda key: (key != OVERALL, key.count(","), key))
     found = [
-        {model: side.get(key, {}) for model, side in zip(FRAMEWORKS, sides, strict=True)}
+        {model: side.get(key, {}) for model, side in zip(names, sides, strict=True)}
         for key in ordered
     ]
     return [
@@ -154,7 +156,7 @@ def criteria(decision: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         scores = row.get("scores") or {}
         values = (
             f"{row[model]:,.6g}" + (f" (scores {scores[model]:.4g})" if model in scores else "")
-            for model in FRAMEWORKS
+            for model in candidates(decision["gates"])
         )
         weight = row.get("weight")
         source = f"{row['source']['artifact']}: {row['source']['path']}" if "source" in row else ""

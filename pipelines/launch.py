@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,11 @@ from components.core.errors import DataError, PlatformError, SettingsError, Tand
 from components.core.imports import recall, remember
 from components.core.sources import SOURCES_VARIABLE, use_sources
 from pipelines.champion import resolve
-from pipelines.compiler import keep, kept_or_compiled
+from pipelines.compiler import IMPORTING, TRAINING, keep, kept_or_compiled
 from pipelines.home import Home
 from pipelines.identity import run_identity
 from pipelines.plan import TaskPlan, Verdict, code_of_run, plan_run
-from pipelines.preflight.checks import check_before_run
+from pipelines.preflight.checks import check_before_run, check_data
 from pipelines.preflight.machine import check_disk, check_packages
 from pipelines.runners.ir import Pipeline, parse_pipeline
 from pipelines.runners.local import execute
@@ -42,12 +42,14 @@ from pipelines.runners.preload import LIGHT, server_of
 from pipelines.runners.results import RunResult, RunState, TaskEvent, TaskResult
 from pipelines.runners.run_folder import finished_tasks, new_run_id
 from pipelines.runners.servers import ForkServers
-from pipelines.runs import RECORDS_FILE, RecordedRun
-from pipelines.settings import LoadedSettings
+from pipelines.runs import RECORDS_FILE, RecordedRun, read_run
+from pipelines.settings import LoadedSettings, load_settings
+from pipelines.settings_file import data_overrides, find_settings
 from pipelines.sources import pin_sources
 
 IR_FILE, SETTINGS_FILE, ARGUMENTS_FILE = "pipeline.yaml", "settings.json", "arguments.json"
 START_FILE = "start.json"  # what only a resumed run reads
+Listener = Callable[[TaskEvent], None]
 _LOG = logging.getLogger(__name__)
 
 
@@ -63,6 +65,7 @@ class PreparedRun:
     settings: Mapping[str, Any]
     code: Mapping[str, str]
     sources: Path
+    dag: str = TRAINING
     done: Mapping[str, TaskResult] | None = None
 
     @property
@@ -87,13 +90,41 @@ class PreparedRun:
 
 def prepare(loaded: LoadedSettings, settings_file: Path, home: Home, *, cache: bool) -> PreparedRun:
     """Check everything, compile, and plan a new run; write nothing."""
-    settings, sources = loaded.settings, settings_file.resolve().parent
+    sources = settings_file.resolve().parent
     use_sources(sources)
     check_before_run(loaded, sources)
+    return _planned(TRAINING, loaded, sources, home, cache=cache)
+
+
+def prepare_import(
+    model: Path,
+    signature: Path | None,
+    loaded: LoadedSettings,
+    settings_file: Path,
+    home: Home,
+    *,
+    cache: bool,
+) -> PreparedRun:
+    """Do what `prepare` does for the run of a model that was trained elsewhere."""
+    from pipelines.preflight.imported import given_model
+
+    sources = settings_file.resolve().parent
+    use_sources(sources)
+    given = given_model(model, signature, loaded)
+    check_data(loaded, sources)
+    said = given.model_dump(mode="json", exclude_none=True) | {"path": given.path}
+    return _planned(IMPORTING, loaded, sources, home, cache=cache, imported=said)
+
+
+def _planned(
+    dag: str, loaded: LoadedSettings, sources: Path, home: Home, *, cache: bool, **more: Any
+) -> PreparedRun:
+    """Compile a DAG and plan a run of it with the settings' sections that it takes."""
+    settings = loaded.settings
     recall(home.cache)
-    ir = kept_or_compiled(home.cache)
+    ir = kept_or_compiled(home.cache, dag)
     pipeline = parse_pipeline(yaml.load(ir, Loader=yaml.CSafeLoader))
-    sections = loaded.arguments()
+    sections = {key: v for key, v in loaded.arguments().items() if key in pipeline.inputs} | more
     run_id, spans = new_run_id(), settings.window.spans()
     pinned = pin_sources(settings.source, sources, spans=spans, run_id=run_id)
     sections["source"] = pinned.model_dump(mode="json", exclude_none=True)
@@ -115,6 +146,7 @@ def prepare(loaded: LoadedSettings, settings_file: Path, home: Home, *, cache: b
         settings={"name": settings.name, **sections},
         code=code_of_run(pipeline, arguments),
         sources=sources,
+        dag=dag,
     )
 
 
@@ -167,7 +199,7 @@ def launch(
     prepared: PreparedRun,
     home: Home,
     notary: Notary,
-    listener: Callable[[TaskEvent], None],
+    listener: Listener,
     servers: ForkServers | None = None,
 ) -> RunResult:
     """Create the run's folder and execute, with a notary that answers; return what became of it.
@@ -191,6 +223,44 @@ def launch(
     if result.state is RunState.SUCCEEDED:
         _remember_completed(prepared, home)
     return result
+
+
+@contextmanager
+def _unwatched(_: PreparedRun) -> Iterator[Listener]:
+    yield lambda event: None
+
+
+def register_model(
+    model: str | Path,
+    *,
+    settings: str,
+    data: str,
+    signature: str | Path | None = None,
+    home: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    cache: bool = True,
+    watch: Callable[[PreparedRun], AbstractContextManager[Listener]] = _unwatched,
+) -> RecordedRun:
+    """Measure a model that was trained elsewhere by a use case's gates, and register it.
+
+    `model` is an ONNX file, a SavedModel's folder, a .pt2 file or a bundle, `settings` a use case's
+    name or settings file, `data` the span whose rows it is measured on, or FIRST:LAST. What
+    `signature` is a file of, components/import_model/signature.py says; `overrides` are KEY=VALUE.
+    `watch` gives a listener to the run's events. The state folder is `home`, else TANDEM_HOME's.
+
+    Returns the run: `run.result.exit_code` is 0 where the model was registered and 3 where a gate
+    stopped it, and then nothing was; `run.tasks` hold each stage's error. Raises a TandemError
+    where the run could not be started.
+    """
+    state = Home.at(str(home) if home is not None else None)
+    file = find_settings(settings)
+    window = data_overrides(data, file, overrides)
+    loaded = load_settings(file, [*overrides, *window])
+    named = Path(signature) if signature is not None else None
+    prepared = prepare_import(Path(model), named, loaded, file, state, cache=cache)
+    with answering_notary(state) as notary, watch(prepared) as listener:
+        launch(prepared, state, notary, listener)
+    return read_run(prepared.folder)
 
 
 def _remember_completed(prepared: PreparedRun, home: Home) -> None:
@@ -249,7 +319,7 @@ def _write_inputs(prepared: PreparedRun, home: Home) -> None:
         write_json(folder / SETTINGS_FILE, dict(prepared.settings))
         write_json(folder / ARGUMENTS_FILE, dict(prepared.arguments))
         write_json(folder / START_FILE, start)
-        keep(home.cache, prepared.ir)
+        keep(home.cache, prepared.ir, prepared.dag)
         remember(home.cache)
     except OSError as error:
         raise PlatformError(

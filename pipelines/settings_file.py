@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from components.core.data_settings.spans import span_before
 from components.core.errors import SettingsError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -184,6 +185,26 @@ def window_overrides(window: str) -> list[str]:
             f"--window {window}: not FIRST:LAST", remedy="write it as 2013-01:2013-10"
         )
     return [f"window.first={first!r}", f"window.last={last!r}"]
+
+
+def data_overrides(data: str, path: Path, overrides: Sequence[str]) -> list[str]:
+    """Return the overrides that a SPAN to evaluate on, or FIRST:LAST, stands for.
+
+    Where rows are split by span, the window of one span begins with the one before it, with which
+    validation compares it.
+    """
+    if ":" in data:
+        return window_overrides(data)
+    source = apply_overrides(read_yaml(path), overrides).get("source")
+    splits = source.get("splits") if isinstance(source, dict) else None
+    by = splits.get("by", "span") if isinstance(splits, dict) else "span"
+    try:
+        first = span_before(data) if by == "span" else data
+    except ValueError:
+        raise SettingsError(
+            f"--data {data}: no span", remedy="write it as 2013-11, 2013-11-30 or FIRST:LAST"
+        ) from None
+    return window_overrides(f"{first}:{data}")
 
 
 def beam_overrides(runner: str, path: Path, overrides: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a run came to: both models side by side, the decision and why.
+"""What a run came to: its models side by side, the decision and why.
 
 Read from the run's artifacts for the table at the end, for `--json` and for the report, so that
 all three say the same. A run that stopped early has parts missing: they are None, never guessed.
@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from components.core.artifacts import read_json
+from components.core.candidates import candidates
 from pipelines.runners.results import TaskResult, TaskState
 from pipelines.runs import RecordedRun
 
-FRAMEWORKS = ("pytorch", "tensorflow")
 OVERALL = "overall"
 SERVED = "onnx"
 
@@ -88,8 +88,7 @@ def read_summary(run: RecordedRun) -> RunSummary:
     decision = run.document("decide-release", "decision", "decision.json") or _refused(run)
     models = tuple(
         _model(run, framework, evaluation or {}, measurements or {}, registration or {})
-        for framework in FRAMEWORKS
-        if evaluation
+        for framework in candidates((evaluation or {}).get("models", ()))
     )
     return RunSummary(models, decision, registration, evaluation, measurements)
 

@@ -1,13 +1,15 @@
-"""The DAG: what runs after what, and which settings each stage reads. Only wiring.
+"""The DAGs: what runs after what, and which settings each stage reads. Only wiring.
 
 Each call is one stage; a stage's name is its folder in components/. `run` is the run's identity,
-which no stage's work depends on. The two trainers do not wait for each other.
+which no stage's work depends on. The two trainers do not wait for each other. `importing` is the
+way of a model that was trained elsewhere through the same gates.
 """
 
 from kfp import dsl
 
 from components.decide_release.component import decide_release
 from components.evaluate_models.component import evaluate_models
+from components.import_model.component import import_model
 from components.ingest_examples.component import ingest_examples
 from components.register_models.component import register_models
 from components.seal_run.component import seal_run
@@ -107,4 +109,68 @@ def training(
         for stage in (
             examples, validation, features, pytorch, tensorflow, evaluation, decision, registration
         ):  # fmt: skip
+            stage.set_retry(num_retries=2, backoff_duration="5s", backoff_factor=2)
+
+
+@dsl.pipeline(name="tandem-importing", description="Measure a model from elsewhere, prove it.")
+def importing(
+    run: dict,  # type: ignore[type-arg]
+    source: dict,  # type: ignore[type-arg]
+    card: dict,  # type: ignore[type-arg]
+    window: dict,  # type: ignore[type-arg]
+    schema: str,
+    checks: dict,  # type: ignore[type-arg]
+    transform: dict,  # type: ignore[type-arg]
+    beam: dict,  # type: ignore[type-arg]
+    waivers: list,  # type: ignore[type-arg]
+    imported: dict,  # type: ignore[type-arg]
+    evaluate: dict,  # type: ignore[type-arg]
+    champion: dict,  # type: ignore[type-arg]
+    policy: dict,  # type: ignore[type-arg]
+    registry: dict,  # type: ignore[type-arg]
+) -> None:
+    """Wire the seven stages."""
+    closing = seal_run(run=run)
+    with dsl.ExitHandler(closing, name="stages"):
+        examples = ingest_examples(run=run, source=source, card=card, window=window)
+        validation = validate_examples(
+            run=run,
+            schema=schema,
+            checks=checks,
+            transform=transform,
+            source=source,
+            beam=beam,
+            evaluate=evaluate,
+            waivers=waivers,
+            examples=examples.outputs["examples"],
+        )
+        # A bundle with a contract, proven on rows that no failed gate stands behind.
+        model = import_model(
+            run=run,
+            imported=imported,
+            schema=schema,
+            examples=examples.outputs["examples"],
+            validation=validation.outputs["validation"],
+        )
+        evaluation = evaluate_models(
+            run=run,
+            evaluate=evaluate,
+            champion=champion,
+            examples=examples.outputs["examples"],
+            imported_model=model.outputs["imported_model"],
+        )
+        decision = decide_release(
+            run=run,
+            policy=policy,
+            evaluation=evaluation.outputs["evaluation"],
+            measurements=evaluation.outputs["measurements"],
+        )
+        registration = register_models(
+            run=run,
+            registry=registry,
+            imported_model=model.outputs["imported_model"],
+            evaluation=evaluation.outputs["evaluation"],
+            decision=decision.outputs["decision"],
+        )
+        for stage in (examples, validation, model, evaluation, decision, registration):
             stage.set_retry(num_retries=2, backoff_duration="5s", backoff_factor=2)

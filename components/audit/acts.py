@@ -26,7 +26,6 @@ from components.core.errors import IntegrityError
 
 PROMOTE, ROLL_BACK = "promote_model", "roll_back_model"
 ARCHIVE, WITHDRAW = "archive_model", "withdraw_model"
-CHAMPION = "champion"
 EVALUATION, BUNDLE, REGISTRATION = "evaluation", "bundle", "registration"
 DEFAULT_REQUIRED: Mapping[str, int] = {"review": 0, "approval": 1}
 """What is asked for where the registration's settings are older than the question."""

@@ -22,6 +22,7 @@ _BY_STAGE = {
     "transform_features": _TRAINING,
     "train_pytorch": _TRAINING,
     "train_tensorflow": _TRAINING,
+    "import_model": _TRAINING,
     "evaluate_models": (
         "EU-AI-Act-AnnexIV.2(g)",
         "EU-AI-Act-AnnexIV.3",

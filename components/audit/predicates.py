@@ -1,6 +1,7 @@
 """Which in-toto predicate a record carries, and how it is filled from the stage's claims.
 
-    ingest_examples, transform_features, train_*   SLSA provenance v1
+    ingest_examples, transform_features, train_*,
+    import_model                                   SLSA provenance v1
     validate_examples, evaluate_models             in-toto test-result v0.1, with every gate
     decide_release                                 SLSA verification summary v1
     register_models                                in-toto release v0.1
@@ -192,6 +193,7 @@ _FILLED_BY: Mapping[str, tuple[str, Fill]] = {
     "transform_features": (PROVENANCE, _provenance),
     "train_pytorch": (PROVENANCE, _provenance),
     "train_tensorflow": (PROVENANCE, _provenance),
+    "import_model": (PROVENANCE, _provenance),
     "evaluate_models": (TEST_RESULT, _test_result),
     "decide_release": (VERIFICATION_SUMMARY, _verification_summary),
     "register_models": (RELEASE, _release),

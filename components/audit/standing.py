@@ -26,7 +26,6 @@ from typing import Any
 from components.audit.acts import (
     ARCHIVE,
     BUNDLE,
-    CHAMPION,
     EVALUATION,
     PROMOTE,
     REGISTRATION,
@@ -43,6 +42,7 @@ from components.audit.model_standing import ModelStanding
 from components.audit.people import People
 from components.audit.predicates import APPROVE
 from components.audit.trust import Keys, any_key, asked_here
+from components.core.candidates import CHAMPION
 from components.core.errors import IntegrityError
 
 CLOCK_TOLERANCE = timedelta(minutes=5)

@@ -112,14 +112,14 @@ class Contract(Section):
     """
 
     version: Literal[1] = 1
-    framework: Literal["pytorch", "tensorflow"]
+    framework: Literal["pytorch", "tensorflow", "imported"]
     family: str
     inputs: tuple[Input, ...]
     output: Output = Output()
     features: FeatureInputs | None = None
     forms: tuple[Form, ...]
     files: dict[str, str]
-    transform_sha256: str
+    transform_sha256: str | None = None
     weights_sha256: str
     parameters: int
     carried: Carried = Carried()
@@ -143,7 +143,7 @@ class Contract(Section):
     def to_dict(self) -> dict[str, Any]:
         """Return the contract as a JSON object; what is unknown is left out."""
         value = self.model_dump(mode="json")
-        for name in ("features", "preprocessing"):
+        for name in ("features", "preprocessing", "transform_sha256"):
             if value[name] is None:
                 del value[name]
         for form in value["forms"]:

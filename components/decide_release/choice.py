@@ -14,9 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.decide_release.gates import CANDIDATES
+from components.core.candidates import candidates
 
-FIRST, SECOND = CANDIDATES
 LATENCY_TIE = 0.05
 SERVED = "onnx"
 UNITS = {"auc": "AUC", "log_loss": "log loss"}
@@ -36,6 +35,11 @@ class Evidence:
 
     evaluation: Mapping[str, Any]
     measurements: Mapping[str, Any]
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """The models that may be released: two, or one that was imported."""
+        return candidates(self.evaluation["models"])
 
     def overall(self, model: str, metric: str) -> float:
         """Return a metric's value on all rows."""
@@ -69,7 +73,7 @@ def choose(prefer: str, evidence: Evidence) -> tuple[str, list[str]]:
         reasons.append(choice.reason)
         if choice.better:
             return choice.better, reasons
-    areas = {model: evidence.overall(model, "auc") for model in sorted(CANDIDATES)}
+    areas = {model: evidence.overall(model, "auc") for model in evidence.candidates}
     better = max(areas, key=lambda model: areas[model])
     return better, [*reasons, f"The larger AUC decides, {areas[better]:.6f}, for {better}."]
 
@@ -79,25 +83,21 @@ def by_metric(metric: str, evidence: Evidence) -> Choice:
     found = evidence.difference(metric)
     if found is None:
         return Choice(None, f"{UNITS[metric]} is not defined on these rows: a tie.")
+    first, second = evidence.candidates
     lower, upper = found["lower"], found["upper"]
     interval = f"{found['value']:+.4f} ({lower:+.4f} to {upper:+.4f})"
-    what = f"{UNITS[metric]} of {FIRST} minus {SECOND} is {interval}"
+    what = f"{UNITS[metric]} of {first} minus {second} is {interval}"
     if lower <= 0 <= upper:
         return Choice(None, f"{what}: the interval includes zero, a tie.")
-    larger = FIRST if lower > 0 else SECOND
-    better = larger if metric == "auc" else _other(larger)
+    better = first if (lower > 0) == (metric == "auc") else second
     return Choice(better, f"{what}: better for {better}.")
 
 
 def by_latency(evidence: Evidence) -> Choice:
     """Apply rule 2."""
-    taken = {model: evidence.latency(model) for model in CANDIDATES}
-    what = f"One row takes {taken[FIRST]:.3f} ms in {FIRST} and {taken[SECOND]:.3f} ms in {SECOND}"
-    if abs(taken[FIRST] - taken[SECOND]) <= LATENCY_TIE * max(taken.values()):
+    taken = {model: evidence.latency(model) for model in evidence.candidates}
+    what = f"One row takes {' and '.join(f'{ms:.3f} ms in {name}' for name, ms in taken.items())}"
+    if max(taken.values()) - min(taken.values()) <= LATENCY_TIE * max(taken.values()):
         return Choice(None, f"{what}: within {LATENCY_TIE:.0%}, a tie.")
     better = min(taken, key=lambda model: taken[model])
     return Choice(better, f"{what}: better for {better}.")
-
-
-def _other(model: str) -> str:
-    return SECOND if model == FIRST else FIRST

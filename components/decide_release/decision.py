@@ -17,7 +17,6 @@ from components.core.policy import Policy
 from components.decide_release.choice import SERVED, Evidence, by_latency, by_metric, choose
 from components.decide_release.form_gates import PROVEN
 from components.decide_release.gates import (
-    CANDIDATES,
     distance,
     judge,
     passes,
@@ -34,7 +33,7 @@ Gates = Mapping[str, tuple[Gate, ...]]
 def decide(policy: Policy, evidence: Evidence) -> tuple[dict[str, Any], Gates]:
     """Return decision.json and every gate; where no candidate passes it says no, and why."""
     gates = judge(policy, evidence.evaluation, evidence.measurements)
-    able = [model for model in CANDIDATES if passes(gates[model])]
+    able = [model for model in gates if passes(gates[model])]
     weighed = matrix(policy, evidence)
     winner, reasons = _winner(able, policy, evidence, weighed)
     challengers = [model for model in able if model != winner]
@@ -44,8 +43,8 @@ def decide(policy: Policy, evidence: Evidence) -> tuple[dict[str, Any], Gates]:
         "winner": winner,
         "challenger": challengers[0] if challengers else None,
         "prefer": policy.prefer,
-        "reasons": [*(_summary(model, gates[model]) for model in CANDIDATES), *reasons],
-        "gates": {model: [gate.to_dict() for gate in gates[model]] for model in CANDIDATES},
+        "reasons": [*(_summary(model, gates[model]) for model in gates), *reasons],
+        "gates": {model: [gate.to_dict() for gate in gates[model]] for model in gates},
         "criteria": criteria(policy, evidence, weighed),
         "would_change": [
             *_gates_that_matter(winner, gates),
@@ -53,13 +52,13 @@ def decide(policy: Policy, evidence: Evidence) -> tuple[dict[str, Any], Gates]:
         ],
     }
     if weighed is not None:
-        decision["scores"] = {model: weighed.total(model) for model in CANDIDATES}
+        decision["scores"] = {model: weighed.total(model) for model in gates}
     return decision, gates
 
 
 def refusal(gates: Gates, facts: Mapping[str, Any]) -> GateError:
     """Return the error of a decision that releases nothing: every gate, and its facts."""
-    every = [gate for model in CANDIDATES for gate in gates[model]]
+    every = [gate for of_model in gates.values() for gate in of_model]
     failed = sum(not gate.passed for gate in every)
     bad = worst(every)
     return GateError(
@@ -78,6 +77,8 @@ def _winner(
     if not able:
         return None, ["No model passes, so nothing is released."]
     if len(able) == 1:
+        if len(evidence.candidates) == 1:
+            return able[0], [f"{able[0]} is the only model, so it is the candidate."]
         return able[0], [f"Only {able[0]} passes, so it is the candidate."]
     sums = [weighed.reason()] if weighed else []
     if weighed and (best := weighed.best()):
@@ -106,15 +107,15 @@ def criteria(
     rows += [
         _row(name, evidence, _closer(name, evidence)) for name in ("calibration_error", "accuracy")
     ]
-    speed = {model: evidence.forms(model)[SERVED] for model in CANDIDATES}
-    latency = {model: evidence.latency(model) for model in CANDIDATES}
+    speed = {model: evidence.forms(model)[SERVED] for model in evidence.candidates}
+    latency = {model: evidence.latency(model) for model in evidence.candidates}
     better = by_latency(evidence).better
     rows.append({"name": "one_row_ms", **latency, "better": better} | _measured("one_row_ms/p50"))
     for name in ("rows_per_second", "size_bytes"):
-        values = {model: speed[model][name] for model in CANDIDATES}
+        values = {model: speed[model][name] for model in evidence.candidates}
         better = _best(values, name == "rows_per_second")
         rows.append({"name": name, **values, "better": better} | _measured(name))
-    counts = {model: len(evidence.forms(model)) for model in CANDIDATES}
+    counts = {model: len(evidence.forms(model)) for model in evidence.candidates}
     forms = {"source": _source("measurements", "models/{model}/forms")}
     rows.append({"name": "forms", **counts, "better": _best(counts, True)} | forms)
     return [row | _weighed(row["name"], policy, weighed) for row in rows]
@@ -138,14 +139,15 @@ def _weighed(criterion: str, policy: Policy, weighed: Matrix | None) -> dict[str
 
 
 def _row(name: str, evidence: Evidence, better: str | None) -> dict[str, Any]:
-    values = {model: evidence.overall(model, name) for model in CANDIDATES}
+    values = {model: evidence.overall(model, name) for model in evidence.candidates}
     source = _source("evaluation", f"models/{{model}}/slices/overall/{name}/value")
     return {"name": name, **values, "better": better, "source": source}
 
 
 def _closer(name: str, evidence: Evidence) -> str | None:
     """Return the better one by value where the intervals do not overlap."""
-    found = {m: evidence.evaluation["models"][m]["slices"]["overall"][name] for m in CANDIDATES}
+    models = evidence.evaluation["models"]
+    found = {m: models[m]["slices"]["overall"][name] for m in evidence.candidates}
     if max(v["lower"] for v in found.values()) <= min(v["upper"] for v in found.values()):
         return None
     return _best({model: value["value"] for model, value in found.items()}, name == "accuracy")
@@ -161,7 +163,7 @@ def _best(values: Mapping[str, float], more_is_better: bool) -> str | None:
 def _gates_that_matter(winner: str | None, gates: Gates) -> list[str]:
     """Say which gate the winner is nearest to fail, and what a model that fails would need."""
     said = [_nearest(winner, gates[winner])] if winner else []
-    for model in CANDIDATES:
+    for model in gates:
         needed = [_needed(gate) for gate in gates[model] if not gate.passed]
         if needed:
             said.append(f"{model} could be released if {', and '.join(needed)}.")
@@ -176,7 +178,7 @@ def _other_preferences(
     weighed: Matrix | None,
 ) -> list[str]:
     """Say which other weight, or where none decided which preference, makes the other one win."""
-    if len(able) < len(CANDIDATES):
+    if len(able) < 2:
         return []
     loser = next(model for model in able if model != winner)
     if winner and weighed and weighed.best():

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from components.core.candidates import CHAMPION, candidates
 from components.core.errors import DataError, SettingsError
 from components.core.outcome import Gate
 from components.core.policy import (
@@ -27,8 +28,6 @@ from components.core.policy import (
 from components.core.words import nearest
 from components.decide_release.form_gates import PROVEN, form_gates, required_forms
 
-CANDIDATES = ("pytorch", "tensorflow")
-CHAMPION = "champion"
 Models = Mapping[str, Any]
 
 
@@ -48,7 +47,7 @@ def judge(
             *required_forms(policy, measurements, name),
             *_champion_gates(policy.champion_gates, evaluation, name),
         )
-        for name in CANDIDATES
+        for name in candidates(models)
     }
 
 

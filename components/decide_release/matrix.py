@@ -20,7 +20,6 @@ from typing import Any
 
 from components.core.policy import Policy
 from components.decide_release.choice import Evidence, by_latency, by_metric
-from components.decide_release.gates import CANDIDATES
 
 SUM_TIE = 1e-9
 CHANCE = 0.5
@@ -34,6 +33,11 @@ class Matrix:
 
     given: Mapping[str, float]
     scores: Mapping[str, Mapping[str, float]]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The two models that are weighed."""
+        return tuple(next(iter(self.scores.values())))
 
     @property
     def weights(self) -> dict[str, float]:
@@ -51,13 +55,13 @@ class Matrix:
 
     def best(self) -> str | None:
         """Return the model of the larger sum, None for a tie."""
-        first, second = CANDIDATES
+        first, second = self.models
         ahead = self.advantage(first, second)
         return None if ahead == 0 else first if ahead > 0 else second
 
     def reason(self) -> str:
         """Say both sums and what they are made of."""
-        first, second = CANDIDATES
+        first, second = self.models
         parts = ", ".join(
             f"{name} {weight:.3g} x {self.scores[name][first]:.4g} and "
             f"{self.scores[name][second]:.4g}"
@@ -88,8 +92,8 @@ def quality_of(policy: Policy) -> str:
 
 
 def matrix(policy: Policy, evidence: Evidence) -> Matrix | None:
-    """Return the matrix that the policy's weights ask for, None where it has none."""
-    if policy.weights is None:
+    """Return the matrix of the policy's weights; None without weights or a second model."""
+    if policy.weights is None or len(evidence.candidates) == 1:
         return None
     given = policy.weights.model_dump()
     return Matrix(given, {name: _scores(name, policy, evidence) for name in given})
@@ -105,26 +109,26 @@ def _scores(name: str, policy: Policy, evidence: Evidence) -> dict[str, float]:
     if name == "quality":
         return _of_quality(quality_of(policy), evidence)
     if name == "latency" and by_latency(evidence).better is None:
-        return _equal()
+        return _equal(evidence)
     if name == "portability":
-        counts = {model: float(len(evidence.forms(model))) for model in CANDIDATES}
+        counts = {model: float(len(evidence.forms(model))) for model in evidence.candidates}
         return _shares(counts, more_is_better=True)
     value_of = evidence.latency if name == "latency" else evidence.size_bytes
-    return _shares({model: value_of(model) for model in CANDIDATES}, more_is_better=False)
+    return _shares({model: value_of(model) for model in evidence.candidates}, more_is_better=False)
 
 
 def _of_quality(metric: str, evidence: Evidence) -> dict[str, float]:
     if by_metric(metric, evidence).better is None:
-        return _equal()
-    values = {model: evidence.overall(model, metric) for model in CANDIDATES}
+        return _equal(evidence)
+    values = {model: evidence.overall(model, metric) for model in evidence.candidates}
     if metric == "log_loss":
         return _shares(values, more_is_better=False)
     above = {model: max(0.0, value - CHANCE) for model, value in values.items()}
     return _shares(above, more_is_better=True)
 
 
-def _equal() -> dict[str, float]:
-    return dict.fromkeys(CANDIDATES, 1.0)
+def _equal(evidence: Evidence) -> dict[str, float]:
+    return dict.fromkeys(evidence.candidates, 1.0)
 
 
 def _shares(values: Mapping[str, float], *, more_is_better: bool) -> dict[str, Any]:

@@ -7,6 +7,7 @@ its record, so that no later stage ever gets a decision that says no.
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 from components.core.artifacts import read_json, tree_digest, write_json
@@ -15,7 +16,6 @@ from components.core.policy import Policy
 from components.core.settings import Section
 from components.decide_release.choice import Evidence
 from components.decide_release.decision import decide, refusal
-from components.decide_release.gates import CANDIDATES
 from components.decide_release.tfma_validation import write_validation
 
 
@@ -39,11 +39,11 @@ def decide_release(
     decided, gates = decide(settings.policy, evidence)
     models = evidence.evaluation["models"]
     decided["evaluation_sha256"] = tree_digest(evaluation)
-    decided["bundles"] = {model: models[model]["bundle_sha256"] for model in CANDIDATES}
+    decided["bundles"] = {model: models[model]["bundle_sha256"] for model in gates}
     write_json(decision / "decision.json", decided)
-    for model in CANDIDATES:
+    for model in gates:
         write_validation(decision / model, model, gates[model])
     facts = {key: decided[key] for key in ("go", "winner", "challenger", "prefer", "reasons")}
     if not decided["go"]:
         raise refusal(gates, facts | {"decision_sha256": tree_digest(decision)})
-    return Outcome(facts=facts, gates=tuple(gate for m in CANDIDATES for gate in gates[m]))
+    return Outcome(facts=facts, gates=tuple(itertools.chain(*gates.values())))

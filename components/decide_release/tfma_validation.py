@@ -17,11 +17,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from components.core.candidates import CHAMPION
 from components.core.errors import PlatformError
 from components.core.outcome import Gate
 from components.core.policy import key_parts
 from components.core.tfrecord_frame import framed
-from components.decide_release.gates import CHAMPION, passes, sentence
+from components.decide_release.gates import passes, sentence
 
 FILE_NAME = "validations-00000-of-00001.tfrecord"
 TFMA = "tensorflow_model_analysis"

@@ -1,4 +1,4 @@
-"""The models that are measured: both candidates and the champion, opened as a consumer opens them.
+"""The models that are measured: candidates and the champion, opened as a consumer opens them.
 
 Rules: a bundle is opened only after its contract and every file were checked; a candidate must be
 of the framework whose port it came through; the champion must be the bundle that was registered;
@@ -15,9 +15,9 @@ import pyarrow as pa
 from pydantic import Field
 
 from components.core.bundle import Bundle, OnnxScorer
+from components.core.candidates import CHAMPION
 from components.core.errors import DataError, IntegrityError
 from components.core.settings import Digest, Section
-from components.evaluate_models.evaluation import CHAMPION
 from components.evaluate_models.intervals import Floats
 
 

@@ -11,12 +11,13 @@ def evaluate_models(
     evaluate: dict,  # type: ignore[type-arg]
     champion: dict,  # type: ignore[type-arg]
     examples: dsl.Input[dsl.Dataset],
-    pytorch_model: dsl.Input[dsl.Model],
-    tensorflow_model: dsl.Input[dsl.Model],
     evaluation: dsl.Output[dsl.Artifact],
     measurements: dsl.Output[dsl.Artifact],
+    pytorch_model: dsl.Input[dsl.Model] = None,
+    tensorflow_model: dsl.Input[dsl.Model] = None,
+    imported_model: dsl.Input[dsl.Model] = None,
 ) -> None:
-    """Measure both bundles on the evaluation rows, as a consumer would."""
+    """Measure every bundle that is given on the evaluation rows, as a consumer would."""
     from components.evaluate_models.step import evaluate_models as step
     from components.stage import run_stage
 
@@ -28,6 +29,7 @@ def evaluate_models(
             "examples": examples,
             "pytorch_model": pytorch_model,
             "tensorflow_model": tensorflow_model,
+            "imported_model": imported_model,
         },
         outputs={"evaluation": evaluation, "measurements": measurements},
     )

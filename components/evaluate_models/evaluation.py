@@ -10,14 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from components.core.candidates import CHAMPION, candidates
 from components.evaluate_models.calibration import calibration_errors
 from components.evaluate_models.intervals import Floats, Measured, mean, z_quantile
 from components.evaluate_models.metrics import measure, row_log_loss
 from components.evaluate_models.ranking import auc_difference
 from components.evaluate_models.slices import Partition
 
-CANDIDATES = ("pytorch", "tensorflow")
-CHAMPION = "champion"
 Slices = dict[str, dict[str, Any]]
 
 
@@ -62,10 +61,13 @@ def _slices(
 
 
 def _comparison(rows: Rows, z: float) -> dict[str, Any]:
-    """Compare the candidates with each other, and each with the champion where there is one."""
-    found = _differences(rows, *CANDIDATES, z)
+    """Compare two candidates with each other, and each with the champion where there is one."""
+    names = candidates(rows.scores)
+    found: dict[str, Any] = {"auc_difference": None, "log_loss_difference": None}
+    if len(names) == 2:
+        found = _differences(rows, *names, z)
     if CHAMPION in rows.scores:
-        found[CHAMPION] = {name: _differences(rows, name, CHAMPION, z) for name in CANDIDATES}
+        found[CHAMPION] = {name: _differences(rows, name, CHAMPION, z) for name in names}
     return found
 
 

@@ -1,4 +1,4 @@
-"""evaluate_models: measure both bundles, and the champion, as a consumer would.
+"""evaluate_models: measure every candidate, and the champion, as a consumer would.
 
 Reads nothing but the bundles and the untransformed rows of the eval split: quality is that of
 model.onnx, the form that is served; the trainers' own numbers are not looked at. Writes
@@ -17,6 +17,7 @@ import pyarrow as pa
 from pydantic import BeforeValidator
 
 from components.core.artifacts import write_json
+from components.core.candidates import CHAMPION, IMPORTED, TRAINED
 from components.core.errors import DataError
 from components.core.examples import ExamplesManifest, raw_inputs, read_split
 from components.core.outcome import Outcome
@@ -28,7 +29,7 @@ from components.evaluate_models.candidates import (
     open_champion,
 )
 from components.evaluate_models.curves import curves
-from components.evaluate_models.evaluation import CHAMPION, Rows, evaluate
+from components.evaluate_models.evaluation import Rows, evaluate
 from components.evaluate_models.fairness import fairness
 from components.evaluate_models.forms import beside, time_forms, time_served
 from components.evaluate_models.intervals import Floats, z_quantile
@@ -55,20 +56,21 @@ def evaluate_models(
     *,
     settings: EvaluateSettings,
     examples: Path,
-    pytorch_model: Path,
-    tensorflow_model: Path,
     evaluation: Path,
     measurements: Path,
+    pytorch_model: Path | None = None,
+    tensorflow_model: Path | None = None,
+    imported_model: Path | None = None,
 ) -> Outcome:
-    """Measure quality by slice, and speed and size, of every model.
+    """Measure quality by slice, and speed and size, of every model that is given.
 
     Raises IntegrityError for a bundle that is not what it should be, DataError for rows or
     predictions that cannot be measured, SettingsError for a column that cannot be sliced by.
     """
-    models = [
-        open_candidate("pytorch", pytorch_model, THREADS),
-        open_candidate("tensorflow", tensorflow_model, THREADS),
-    ]
+    given = zip(
+        (*TRAINED, IMPORTED), (pytorch_model, tensorflow_model, imported_model), strict=True
+    )
+    models = [open_candidate(name, folder, THREADS) for name, folder in given if folder]
     with beside(*(model.bundle for model in models)) as process:
         if settings.champion:
             models.append(open_champion(settings.champion, THREADS))

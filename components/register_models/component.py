@@ -9,11 +9,12 @@ from components.core.image import BASE_IMAGE
 def register_models(
     run: dict,  # type: ignore[type-arg]
     registry: dict,  # type: ignore[type-arg]
-    pytorch_model: dsl.Input[dsl.Model],
-    tensorflow_model: dsl.Input[dsl.Model],
     evaluation: dsl.Input[dsl.Artifact],
     decision: dsl.Input[dsl.Artifact],
     registration: dsl.Output[dsl.Artifact],
+    pytorch_model: dsl.Input[dsl.Model] = None,
+    tensorflow_model: dsl.Input[dsl.Model] = None,
+    imported_model: dsl.Input[dsl.Model] = None,
 ) -> None:
     """Register the winner as candidate and the other as challenger."""
     from components.register_models.step import register_models as step
@@ -26,6 +27,7 @@ def register_models(
         inputs={
             "pytorch_model": pytorch_model,
             "tensorflow_model": tensorflow_model,
+            "imported_model": imported_model,
             "evaluation": evaluation,
             "decision": decision,
         },

@@ -4,13 +4,14 @@ Rules:
 1. no notary, no registration;
 2. every input's bytes are the output of a record of this run, and that record and all its ancestors
    are in the log, with verified signatures and inclusion proofs;
-3. among them is a finished record of every stage up to the decision;
+3. among them is a finished record of every stage up to the decision: of the trainers, or of the
+   import of a model that was trained elsewhere;
 4. the decision says go, was made from this evaluation, and that was made of these bundles.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,20 +20,12 @@ from components.audit.answers import RecordView
 from components.audit.client import Notary
 from components.audit.proof import Proof, require_proof
 from components.core.artifacts import tree_digest
+from components.core.candidates import IMPORTED
 from components.core.errors import GateError, IntegrityError, UnverifiableError
 from components.register_models.lineage import Work, lineage
 
-STAGES = frozenset(
-    {
-        "ingest_examples",
-        "validate_examples",
-        "transform_features",
-        "train_pytorch",
-        "train_tensorflow",
-        "evaluate_models",
-        "decide_release",
-    }
-)
+_EVERY_RUN = ("ingest_examples", "validate_examples", "evaluate_models", "decide_release")
+_TRAINING = ("transform_features", "train_pytorch", "train_tensorflow")
 
 
 @dataclass(frozen=True)
@@ -74,7 +67,7 @@ def proven_records(notary: Notary | None, run_id: str, digests: Mapping[str, str
     views = notary.records(run_id)
     claimed = {name: _claim(views, run_id, name, sha256) for name, sha256 in digests.items()}
     proof = require_proof(notary, sorted({view.record for view in claimed.values()}))
-    _require_stages(proof)
+    _require_stages(proof, digests)
     verified = {view.record: view for view in proof.records}
     for name, view in claimed.items():
         _require_same(verified[view.record], run_id, name, digests[name])
@@ -105,8 +98,9 @@ def _require_same(view: RecordView, run_id: str, name: str, sha256: str) -> None
         )
 
 
-def _require_stages(proof: Proof) -> None:
-    missing = sorted(STAGES - proof.stages)
+def _require_stages(proof: Proof, inputs: Container[str]) -> None:
+    made = ("import_model",) if f"{IMPORTED}_model" in inputs else _TRAINING
+    missing = sorted({*_EVERY_RUN, *made} - proof.stages)
     if missing:
         raise IntegrityError(
             f"no proven record of {', '.join(missing)} stands behind the models",

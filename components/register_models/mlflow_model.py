@@ -7,7 +7,8 @@
     README.md, evidence/                                     what the entry attaches (dossier.py)
 
 Rules: nothing is inferred, loaded, pickled or fetched to write it; the same entry gives the same
-bytes, so a digest covers all files but PROOF, which proves itself and grows with the log;
+bytes, so a digest covers all files but PROOF, which proves itself and grows with the log, and
+LOADED, which MLflow writes beside the files that somebody loads, into a local store itself;
 requirements are the installed versions, named one by one; the bundle's bytes are copied, so its
 digest holds. The signature says double where the form takes float: MLflow refuses to narrow a
 DataFrame's doubles, and the code narrows them itself. The example is made from the contract: a row
@@ -33,13 +34,15 @@ from components.register_models.store import BUNDLE_FOLDER
 CODE_FOLDER = "code"
 EXAMPLE, SERVING_EXAMPLE = "input_example.json", "serving_input_example.json"
 PROOF = "evidence/proof.json"
+LOADED = "registered_model_meta"
 PACKAGES = ("mlflow", "numpy", "onnx", "onnxruntime", "pandas")
 SIGNATURE_TYPES = {"float32": "double", "string": "string"}
 
 
 def stored_digest(folder: Path) -> str:
-    """Return the digest of a model's folder: of every file but the proof."""
-    return sha256_value({name: sha for name, sha in manifest(folder).items() if name != PROOF})
+    """Return the digest of a model's folder: of every file but PROOF and LOADED."""
+    files = manifest(folder).items()
+    return sha256_value({name: sha for name, sha in files if name not in (PROOF, LOADED)})
 
 
 def write_model(folder: Path, bundle: Bundle, metadata: Mapping[str, str], created: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from components.audit.client import connect
 from components.core.artifacts import read_json, write_json, write_text
 from components.core.bundle import Bundle
+from components.core.candidates import IMPORTED, TRAINED
 from components.core.errors import IntegrityError
 from components.core.outcome import Outcome
 from components.core.settings import Registry, Section
@@ -23,7 +24,6 @@ from components.register_models.registry import Entry, ModelRegistry, RunLog, Ve
 from components.register_models.store import BUNDLE_TAG, RECORD_TAG, RUN_TAG, opened_store
 from components.register_models.training_log import training_log
 
-FRAMEWORKS = ("pytorch", "tensorflow")
 LOGGED = ("auc", "pr_auc", "log_loss", "brier", "accuracy", "calibration", "calibration_error")
 DESCRIBED = ("name", "trigger", "ir_sha256", "settings_sha256")
 
@@ -38,18 +38,21 @@ class RegisterSettings(Section):
 def register_models(
     *,
     settings: RegisterSettings,
-    pytorch_model: Path,
-    tensorflow_model: Path,
     evaluation: Path,
     decision: Path,
     registration: Path,
+    pytorch_model: Path | None = None,
+    tensorflow_model: Path | None = None,
+    imported_model: Path | None = None,
 ) -> Outcome:
     """Register what the decision names; the aliases are `candidate` and `challenger`.
 
     Raises UnverifiableError, IntegrityError or GateError where it must not, PlatformError where
     MLflow does not answer.
     """
-    models = {"pytorch_model": pytorch_model, "tensorflow_model": tensorflow_model}
+    folders = (pytorch_model, tensorflow_model, imported_model)
+    given = zip((*TRAINED, IMPORTED), folders, strict=True)
+    models = {f"{name}_model": folder for name, folder in given if folder}
     inputs = {**models, "evaluation": evaluation, "decision": decision}
     digests = input_digests(inputs)
     proven = proven_records(connect(), str(settings.run["id"]), digests)
@@ -86,7 +89,7 @@ def _run_log(
 ) -> RunLog:
     """Return what MLflow's run shows: identity, digests, and the overall metrics of both models.
 
-    Below it is a run of each trainer.
+    Below it is a run of each trainer, where there is one.
     """
     code = run.get("code") or {}
     params = {name: str(run[name]) for name in DESCRIBED if run.get(name)}
@@ -104,7 +107,8 @@ def _run_log(
             f"{BUNDLE_TAG}.{entry.framework}": entry.sha256,
             f"{RECORD_TAG}.{entry.framework}": entry.record,
         }
-    trainings = (training_log(name, proven.work(f"{name}_model")) for name in FRAMEWORKS)
+    trained = (name for name in TRAINED if f"{name}_model" in proven.inputs)
+    trainings = (training_log(name, proven.work(f"{name}_model")) for name in trained)
     return RunLog(str(run["id"]), params, metrics, tags, tuple(trainings))
 
 

@@ -20,16 +20,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import ConfigDict, Field
 
-from components.core.artifacts import read_json, tree_digest
-from components.core.canonical import sha256_bytes, sha256_file
+from components.core.canonical import sha256_file
 from components.core.data_settings import Beam, Source, Transform
-from components.core.errors import GateError, IntegrityError
 from components.core.examples import ExamplesManifest
 from components.core.features import FeatureSpec
 from components.core.outcome import Outcome
 from components.core.settings import Section
 from components.core.signature_names import require_signature_names
 from components.core.training_settings import Train
+from components.core.validated import require_validated
 from components.transform_features.fitted import FILE_NAME as FITTED_NAME
 from components.transform_features.recipe import Fitted, Recipe, recipe_of
 from components.transform_features.rows import require_values
@@ -98,29 +97,6 @@ def transform_features(
     spec = _spec(fitted, manifest, weight, sha256_file(transform_graph / FITTED_NAME))
     spec.write(features)
     return _outcome(spec, evaluation, edges)
-
-
-def require_validated(examples: Path, validation: Path, schema_text: str) -> None:
-    """Raise unless the validation passed for exactly these examples and this schema (rule 1)."""
-    verdict = read_json(validation / "validation.json")
-    if not isinstance(verdict, dict) or verdict.get("passed") is not True:
-        raise GateError(
-            "the examples have no validation that passed",
-            remedy="correct the data or the schema, then run validate_examples again",
-            gates=verdict.get("gates", ()) if isinstance(verdict, dict) else (),
-        )
-    actual = {
-        "examples_sha256": tree_digest(examples),
-        "schema_sha256": sha256_bytes(schema_text.encode("utf-8")),
-    }
-    for name, digest in actual.items():
-        if verdict.get(name) != digest:
-            raise IntegrityError(
-                f"the validation is of another {name.removesuffix('_sha256')}",
-                remedy="validate these examples against this schema",
-                expected=verdict.get(name),
-                actual=digest,
-            )
 
 
 def _fit(examples: Path, recipe: Recipe, transform_graph: Path, parts: Path, beam: Beam) -> Fitted:

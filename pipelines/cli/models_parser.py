@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipelines.cli.promotion_parser import add_promotion
+from pipelines.cli.register_parser import add_register
 from pipelines.cli.registered_parser import add_registered
 
 PATH_HELP = "a bundle's folder, the one that holds contract.json"
@@ -54,5 +55,6 @@ def add_models(commands: Any, add: Callable[..., Any]) -> None:
     predict.add_argument(
         "-o", "--output", metavar="FILE", help="a CSV file (default: standard output)"
     )
+    add_register(below, add)
     add_promotion(below, add)
     add_registered(below, add)

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from components.core.candidates import CHAMPION
 from components.core.errors import GateError, SettingsError
 from pipelines.cli.output import print_json
 from pipelines.home import Home
@@ -73,7 +74,7 @@ def rollback(arguments: Namespace) -> int:
 
 def _half_done(arguments: Namespace, trail: Any, model: str) -> str | None:
     """Return the target of a rollback that was recorded while the alias did not move."""
-    from components.audit.acts import CHAMPION, ROLL_BACK
+    from components.audit.acts import ROLL_BACK
     from components.register_models.aliases import opened_aliases
     from pipelines.cli.registry_session import home_named
 
@@ -116,7 +117,7 @@ def _text(change: Change) -> str:
 
 
 def _promote(session: RegistrySession, reason: str) -> tuple[Receipt | None, bool]:
-    from components.audit.acts import CHAMPION, PROMOTE
+    from components.audit.acts import PROMOTE
 
     version, standing = session.version, _standing(session)
     if version.version in standing.withdrawn:
@@ -155,7 +156,7 @@ def _approvals(session: RegistrySession) -> dict[str, Any]:
 
 
 def _roll_back(session: RegistrySession, reason: str) -> tuple[Receipt | None, bool]:
-    from components.audit.acts import CHAMPION, ROLL_BACK
+    from components.audit.acts import ROLL_BACK
 
     version, standing = session.version, _standing(session)
     receipt = None
@@ -166,7 +167,7 @@ def _roll_back(session: RegistrySession, reason: str) -> tuple[Receipt | None, b
 
 
 def _archive(session: RegistrySession, reason: str) -> tuple[Receipt | None, bool]:
-    from components.audit.acts import ARCHIVE, CHAMPION
+    from components.audit.acts import ARCHIVE
     from components.register_models.aliases import ARCHIVED
 
     version, standing = session.version.version, _standing(session)
@@ -207,15 +208,11 @@ def _facts(reason: str, aliases: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _moved(before: str | None, version: str) -> dict[str, Any]:
-    from components.audit.acts import CHAMPION
-
     return {"alias": CHAMPION, "from": before, "to": version}
 
 
 def _gone(session: RegistrySession) -> list[dict[str, Any]]:
     """Return the aliases that the version is about to lose: those in MLflow, and by the records."""
-    from components.audit.acts import CHAMPION
-
     version = session.version.version
     named = {alias for alias, at in session.aliases.all().items() if at == version}
     named |= {CHAMPION} if _standing(session).champion == version else set()

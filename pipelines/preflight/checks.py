@@ -25,21 +25,27 @@ from pipelines.sources import MAIN, require_table, source_tables
 def check_before_run(loaded: LoadedSettings, sources: Path) -> None:
     """Raise the first thing that would make a run fail; see the module's rules."""
     settings = loaded.settings
-    check_packages()
     check_signature_names(settings)
-    check_against_schema(settings, loaded.schema)
-    for key, table in source_tables(settings.source):
-        files = require_table(key, table, sources, settings.window.spans())
-        if key == MAIN and files:
-            check_against_source(settings.source, files[0])
+    check_data(loaded, sources)
     check_function("model.pytorch", settings.model.function("pytorch"))
     check_function("model.tensorflow", settings.model.function("tensorflow"))
-    check_engine(settings.beam)
     check_device(settings.train.device)
     if settings.train.compile:
         check_compiler()
     if settings.transform.preprocessing_fn:
         check_function("transform.preprocessing_fn", settings.transform.preprocessing_fn)
+
+
+def check_data(loaded: LoadedSettings, sources: Path) -> None:
+    """Raise the first thing that would make ingestion or validation fail."""
+    settings = loaded.settings
+    check_packages()
+    check_against_schema(settings, loaded.schema)
+    for key, table in source_tables(settings.source):
+        files = require_table(key, table, sources, settings.window.spans())
+        if key == MAIN and files:
+            check_against_source(settings.source, files[0])
+    check_engine(settings.beam)
 
 
 def check_signature_names(settings: RunSettings) -> None:

@@ -20,6 +20,7 @@ _STAGES: Mapping[str, str] = {
     "train_tensorflow": "tensorflow",
     "evaluate_models": "tensorflow",
     "train_pytorch": "torch",
+    "import_model": LIGHT,
     "decide_release": LIGHT,
     "register_models": "mlflow",
     "seal_run": LIGHT,

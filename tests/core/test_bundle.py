@@ -31,6 +31,8 @@ REASONS = {
     "a_form_without_a_proof": "'parity' is a required property",
     "a_missing_digest_of_the_weights": "'weights_sha256' is a required property",
     "a_negative_number_of_parameters": "$.parameters",
+    "a_trained_model_without_its_transform": "'transform_sha256' is a required property",
+    "an_imported_model_with_a_transform_of_ours": "False schema does not allow '1111",
     "a_path_out_of_the_bundle": "'../model.onnx'",
     "a_proof_over_its_tolerance": "not within its tolerance",
     "a_proof_over_no_rows": "forms[0].parity.rows",
@@ -90,13 +92,14 @@ inputs = st.lists(
 def contracts(draw: st.DrawFn) -> Contract:
     path = draw(st.sampled_from(["model.onnx", "forms/a.onnx", ".hidden", "x"]))
     form = Form(path=path, takes="raw_rows", opset=18, operators=draw(operators), **draw(proofs))
+    framework = draw(st.sampled_from(["pytorch", "tensorflow", "imported"]))
     return Contract(
-        framework=draw(st.sampled_from(["pytorch", "tensorflow"])),
+        framework=framework,
         family=draw(st.sampled_from(["wide_and_deep", "custom"])),
         inputs=tuple(draw(inputs)),
         forms=(form,),
         files={path: draw(digests)},
-        transform_sha256=draw(digests),
+        transform_sha256=None if framework == "imported" else draw(digests),
         weights_sha256=draw(digests),
         parameters=draw(st.integers(0, 10**9)),
         preprocessing=draw(st.sampled_from([None, path])),

@@ -278,3 +278,34 @@ def test_a_gate_on_a_form_that_no_model_has_is_the_policys_error(evaluation, mea
     policy = _policy(form_gates=[_on("saved_model", "load_ms", "<=", 100)])
     with pytest.raises(SettingsError, match="form saved_model, which no model has"):
         judge(policy, evaluation, measurements)
+
+
+def test_a_model_that_was_imported_is_judged_alone_and_beside_the_champion(measurements):
+    overall = {"auc_difference": around(0.02, 0.01), "log_loss_difference": around(-0.02, 0.01)}
+    evaluation = {
+        "models": {"imported": model(), "champion": model(0.73)},
+        "comparison": {
+            "auc_difference": None,
+            "log_loss_difference": None,
+            "champion": {"imported": overall},
+        },
+    }
+    forms = {"models": {"imported": measurements["models"]["pytorch"]}}
+    policy = _policy(champion_gates=[{"metric": "auc"}], weights={"quality": 1, "latency": 1})
+    decided, gates = decide(policy, Evidence(evaluation, forms))
+    assert (decided["winner"], decided["challenger"]) == ("imported", None)
+    assert [gate.name for gate in gates["imported"]][-1] == "imported auc_over_champion"
+    assert decided["reasons"] == [
+        "imported passes all of its 3 gates.",
+        "imported is the only model, so it is the candidate.",
+    ]
+    assert "scores" not in decided  # there is nothing to weigh it against
+    assert {row["better"] for row in decided["criteria"]} == {None}
+
+
+def test_a_model_that_was_imported_and_fails_a_gate_is_not_released(measurements):
+    evaluation = {"models": {"imported": model(0.6)}, "comparison": {}}
+    forms = {"models": {"imported": measurements["models"]["pytorch"]}}
+    decided, gates = decide(_policy(AUC_070), Evidence(evaluation, forms))
+    assert not decided["go"]
+    assert "no model passes: imported auc (overall)" in refusal(gates, {}).message

@@ -380,3 +380,18 @@ def test_predictions_on_the_edges_of_buckets_and_thresholds_count_as_in_tfma(see
 def test_a_slice_of_one_row_is_no_setting():
     with pytest.raises(ValueError, match="greater than or equal to 2"):
         EvaluateSettings.model_validate({"evaluate": {"minimum_slice_rows": 1}})
+
+
+def test_one_imported_model_is_measured_against_the_champion_alone(tmp_path, artifacts):
+    folder = tiny_bundles.write_bundle(tmp_path / "given", "imported", 0.9, -0.6)
+    champion = {
+        "version": "3",
+        "bundle_sha256": tree_digest(artifacts["pytorch_model"]),
+        "path": str(artifacts["pytorch_model"]),
+    }
+    inputs = {"examples": artifacts["examples"], "imported_model": folder}
+    _, found, speed = _run(tmp_path, inputs, champion=champion)
+    assert set(found["models"]) == set(speed["models"]) == {"imported", "champion"}
+    assert found["comparison"]["auc_difference"] is None
+    assert set(found["comparison"]["champion"]) == {"imported"}
+    assert found["comparison"]["champion"]["imported"]["auc_difference"]["upper"] < 0.01

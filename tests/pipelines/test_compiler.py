@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.compiler import compiled, write_compiled
+from pipelines.compiler import IMPORTING, compiled, write_compiled
 from pipelines.runners.ir import Pipeline, read_pipeline
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "training.yaml"
+IMPORTING_GOLDEN = GOLDEN.with_name("importing.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,25 @@ def test_compiling_twice_gives_the_same_bytes(text: str, tmp_path: Path) -> None
 def test_the_compiled_pipeline_is_the_golden_one(text: str) -> None:
     renew = "tandem compile -o tests/golden/training.yaml"
     assert text == GOLDEN.read_text(), f"if the DAG was to change: {renew}"
+
+
+def test_the_pipeline_of_a_model_from_elsewhere_is_the_golden_one() -> None:
+    text = compiled(IMPORTING)
+    renew = "python -c 'from pipelines.compiler import *; print(compiled(IMPORTING), end=\"\")'"
+    assert text == IMPORTING_GOLDEN.read_text(), f"if the DAG was to change: {renew}"
+    assert text.count("cachingOptions: {}") == 7
+    assert "enableCache" not in text
+
+
+def test_a_model_from_elsewhere_goes_through_every_stage_but_transform_and_trainers(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    path = tmp_path / "importing.yaml"
+    path.write_text(compiled(IMPORTING))
+    stages = {task.stage for task in read_pipeline(path).tasks.values()}
+    trained = {task.stage for task in pipeline.tasks.values()}
+    assert trained - stages == {"transform_features", "train_pytorch", "train_tensorflow"}
+    assert stages - trained == {"import_model"}
 
 
 def test_kfps_own_cache_is_off_in_every_task(text: str) -> None:

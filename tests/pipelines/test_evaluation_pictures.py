@@ -87,7 +87,9 @@ def test_a_criterion_is_told_with_its_weight_scores_and_source() -> None:
     weighed = {"name": "size_bytes", "pytorch": 86338, "tensorflow": 2, "better": "tensorflow"}
     weighed |= {"weight": 0.25, "scores": {"pytorch": 0.5, "tensorflow": 1.0}, "source": source}
     plain = {"name": "auc", "pytorch": 0.7, "tensorflow": 0.7, "better": None}
-    assert list(criteria({"criteria": [weighed, plain]})) == [
+    assert list(
+        criteria({"criteria": [weighed, plain], "gates": {"pytorch": [], "tensorflow": []}})
+    ) == [
         (
             "size bytes",
             "0.25",

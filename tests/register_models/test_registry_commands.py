@@ -14,7 +14,7 @@ from release_chain import Chain
 
 from components.audit.process import NotaryProcess
 from components.register_models.logbook import Logbook
-from components.register_models.store import opened_store
+from components.register_models.store import opened_store, tracking_uri
 
 pytestmark = pytest.mark.slow
 CLEARED = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "TANDEM_NOTARY", "TANDEM_CACHE")
@@ -191,6 +191,17 @@ def test_a_registry_that_nobody_touched_gives_no_finding(registry):
     assert (code, answer["findings"]) == (0, [])
     assert (answer["versions"], answer["aliases"], answer["releases"]) == (3, 1, 3)
     assert "tandem" in answer["checkpoint"]
+
+
+def test_loading_a_version_from_a_local_store_changes_nothing_that_was_registered(registry):
+    """MLflow writes a file of its own beside what it loads."""
+    import mlflow
+
+    mlflow.set_tracking_uri(tracking_uri())
+    mlflow.set_registry_uri(tracking_uri())
+    mlflow.pyfunc.load_model("models:/flights/1")
+    assert (_source(registry, "1") / "registered_model_meta").is_file()
+    assert _findings(registry) == (0, set())
 
 
 def test_a_version_that_came_in_by_hand_is_found(registry):

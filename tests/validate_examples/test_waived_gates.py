@@ -17,8 +17,8 @@ from components.audit.keys import SigningKey
 from components.core.canonical import sha256_bytes
 from components.core.errors import GateError
 from components.core.outcome import Outcome
+from components.core.validated import require_validated
 from components.stage import run_stage
-from components.transform_features.step import require_validated
 from components.validate_examples.step import ValidateSettings, validate_examples
 from components.waivers import KEYS_VARIABLE, Waiver
 

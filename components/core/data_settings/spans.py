@@ -71,4 +71,11 @@ class Window(Section):
         return tuple(found)
 
 
+def span_before(span: str) -> str:
+    """Return the month or the day before; ValueError for a text that is neither."""
+    month = len(span) == len("2013-01")
+    first = datetime.date.fromisoformat(f"{span}-01" if month else span)
+    return (first - datetime.timedelta(1)).isoformat()[: len(span)]
+
+
 WHOLE = Window(first=ONLY_SPAN, last=ONLY_SPAN)

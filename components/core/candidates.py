@@ -1,0 +1,18 @@
+"""The names of models in evaluations, decisions and the registry's aliases.
+
+A run's candidates are what its trainers made, or the one model that it imported; each is named as
+its port is, without `_model`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+CHAMPION = "champion"
+IMPORTED = "imported"
+TRAINED = ("pytorch", "tensorflow")
+
+
+def candidates(models: Iterable[str]) -> tuple[str, ...]:
+    """Return the candidates among the names of an evaluation's models, in the alphabet's order."""
+    return tuple(sorted(name for name in models if name != CHAMPION))

@@ -1,0 +1,189 @@
+"""Models of TensorFlow and PyTorch as their frameworks exported them, and carried to ONNX.
+
+Rules: a framework is imported only when a model of its format is opened; what cannot be carried is
+refused with what stands in the way; no .pt2 is loaded that pt2_archive.py has not looked through.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnx import defs, helper
+
+from components.core.errors import SettingsError
+from components.core.signature_names import keyword
+from components.import_model.originals import Array, Columns, Original
+from components.import_model.pt2_archive import require_no_code
+from components.import_model.served_form import output_of, require_names
+from components.import_model.signature import Signature
+
+SIGNATURE = "serving_default"
+OPSET = 18
+TEXT = "string"
+NUMBERS = ("float32", "float64")
+
+
+def open_saved_model(path: Path, signature: Signature | None) -> Original:
+    """Load a SavedModel; its signature `serving_default` says what it takes and gives."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(path))
+    if SIGNATURE not in loaded.signatures:
+        raise SettingsError(
+            f"the SavedModel has no signature {SIGNATURE}",
+            remedy="save it with one that takes columns and gives the probability",
+            expected=SIGNATURE,
+            actual=sorted(loaded.signatures),
+        )
+    function = loaded.signatures[SIGNATURE]
+    specs = function.structured_input_signature[1]
+    own = signature or _signature_of(specs)
+    _require_specs(own, specs)
+    output = output_of(sorted(function.structured_outputs), own)
+
+    def call(columns: Mapping[str, Any]) -> Any:
+        given = {keyword(c.name): columns[c.name] for c in own.inputs}
+        if own.matrix:
+            given = {own.matrix: tf.stack([columns[c.name] for c in own.inputs], axis=1)}
+        return function(**{n: _as_spec(tf, v, specs[n]) for n, v in given.items()})[output]
+
+    def score(columns: Columns) -> Array:
+        return np.asarray(call({name: tf.constant(v) for name, v in columns.items()}))
+
+    carried = Signature(inputs=own.inputs, positive=own.positive)
+    return Original(_carried(tf, call, carried), carried, score)
+
+
+def _as_spec(tf: Any, value: Any, spec: Any) -> Any:
+    """Return values in the type and the rank that a signature's input has."""
+    if spec.dtype != tf.string:
+        value = tf.cast(value, spec.dtype)
+    return tf.reshape(value, [-1, 1]) if spec.shape.rank == 2 and value.shape.rank == 1 else value
+
+
+def _signature_of(specs: Mapping[str, Any]) -> Signature:
+    """Return what a SavedModel itself says it takes; SettingsError where those are no columns."""
+    for name, spec in specs.items():
+        if spec.shape.rank == 2 and spec.shape[1] != 1:
+            raise SettingsError(
+                f"the model's input {name} takes several columns, which it does not name",
+                remedy=f"name them in a signature with matrix: {name} (--signature)",
+            )
+    kinds = {n: TEXT if s.dtype.name == TEXT else "float32" for n, s in sorted(specs.items())}
+    return Signature.model_validate(
+        {"inputs": [{"name": name, "dtype": kind} for name, kind in kinds.items()]}
+    )
+
+
+def _require_specs(signature: Signature, specs: Mapping[str, Any]) -> None:
+    names = [signature.matrix] if signature.matrix else [keyword(c.name) for c in signature.inputs]
+    require_names(names, specs)
+    dtypes = {column.dtype for column in signature.inputs}
+    for name, spec in specs.items():
+        kind = spec.dtype.name
+        if kind not in (*NUMBERS, TEXT):
+            raise SettingsError(
+                f"the model's input {name} is {kind}, which has no missing value",
+                remedy="export it with inputs of float32, float64 or string",
+                expected=[*NUMBERS, TEXT],
+                actual=kind,
+            )
+        said = dtypes if signature.matrix else _said(signature, name)
+        if (kind == TEXT) != (said == {TEXT}):
+            raise SettingsError(
+                f"the signature says {name} is {', '.join(said)}, and the model takes {kind}",
+                remedy="correct the signature, or export the model again",
+                expected=kind,
+                actual=sorted(said),
+            )
+
+
+def _said(signature: Signature, name: str) -> set[str]:
+    return {column.dtype for column in signature.inputs if keyword(column.name) == name}
+
+
+def _carried(tf: Any, call: Any, signature: Signature) -> Any:
+    """Return the ONNX of a function of columns, [rows] each, by their names."""
+    import tf2onnx  # type: ignore[import-untyped]
+
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it cannot do is told by us
+    names = [column.name for column in signature.inputs]
+    specs = [
+        tf.TensorSpec([None], tf.string if c.dtype == TEXT else tf.float32, name=f"column_{place}")
+        for place, c in enumerate(signature.inputs)
+    ]
+
+    def of_columns(*values: Any) -> Any:  # an input that is an output as it is would be lost
+        return call({n: tf.identity(v) for n, v in zip(names, values, strict=True)})
+
+    function = tf.function(of_columns, autograph=False)
+    model, _ = tf2onnx.convert.from_function(function, input_signature=specs, opset=OPSET)
+    known = {schema.name for schema in defs.get_all_schemas()}
+    lacking = sorted({n.op_type for n in model.graph.node if not n.domain} - known)
+    if lacking:
+        raise SettingsError(
+            f"the SavedModel cannot be carried to ONNX, which is served: it has no "
+            f"{', '.join(lacking)}",
+            remedy="export the model as ONNX, or without these operations (tables of texts)",
+            actual=lacking,
+        )
+    return _with_inputs(model, {f"column_{place}": name for place, name in enumerate(names)})
+
+
+def open_torch_export(path: Path, signature: Signature | None) -> Original:
+    """Load a program of torch.export; it takes the signature's columns in their order."""
+    if signature is None or any(column.dtype == TEXT for column in signature.inputs):
+        raise SettingsError(
+            f"{path.name} takes numbers and does not name them",
+            remedy="name its columns, all float32, in a file, and the file with --signature",
+        )
+    require_no_code(path)
+    import torch
+
+    torch.set_num_threads(1)
+    program = torch.export.load(path)
+    taken = list(program.graph_signature.user_inputs)
+    columns = [column.name for column in signature.inputs]
+    if len(taken) != (1 if signature.matrix else len(columns)):
+        raise SettingsError(
+            f"the program takes {', '.join(taken)}, and the signature names {', '.join(columns)}",
+            remedy="name one column an input, in their order, or give its one input as `matrix`",
+            expected=taken,
+            actual=columns,
+        )
+    exported = torch.onnx.export(program, dynamo=True, external_data=False, verbose=False)
+    model, module = exported.model_proto, program.module()
+    inputs = {value.name: value.type.tensor_type for value in model.graph.input}
+
+    def score(given: Columns) -> Array:
+        arrays = [given[name] for name in columns]
+        values = [np.stack(arrays, axis=1)] if signature.matrix else arrays
+        shaped = [_as_type(v, inputs[name]) for name, v in zip(taken, values, strict=True)]
+        with torch.no_grad():
+            found = module(*map(torch.tensor, shaped))
+        return np.asarray(found.numpy())
+
+    if signature.matrix:
+        return Original(model, signature.model_copy(update={"matrix": taken[0]}), score)
+    return Original(_with_inputs(model, dict(zip(taken, columns, strict=True))), signature, score)
+
+
+def _as_type(values: Array, kind: Any) -> Array:
+    values = values.astype(helper.tensor_dtype_to_np_dtype(kind.elem_type))
+    return values.reshape(-1, 1) if values.ndim < len(kind.shape.dim) else values
+
+
+def _with_inputs(model: Any, names: Mapping[str, str]) -> Any:
+    """Return the model with its inputs renamed, {old: new}; what is inside keeps its names."""
+    inside = [*model.graph.node]
+    changed = {old: new for old, new in names.items() if old != new}
+    nodes = [helper.make_node("Identity", [new], [old]) for old, new in changed.items()]
+    for value in model.graph.input:
+        value.name = changed.get(value.name, value.name)
+    model.graph.ClearField("node")
+    model.graph.node.extend([*nodes, *inside])
+    return model

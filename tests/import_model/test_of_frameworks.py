@@ -1,0 +1,175 @@
+"""SavedModels and .pt2 files that come in, and those that would run code or cannot be carried."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.core.bundle import Bundle, OnnxScorer
+from components.core.errors import SettingsError
+from components.core.examples import read_split
+from components.import_model.pt2_archive import require_no_code
+
+pytestmark = pytest.mark.slow
+HOUR = {"inputs": [{"name": "hour", "dtype": "float32"}], "matrix": "x"}
+
+
+def _expected(inputs: dict[str, Path]) -> Any:
+    hour = read_split(inputs["examples"], "eval")["hour"].to_numpy()
+    return 1 / (1 + np.exp(-(0.5 * hour - 1.0)))
+
+
+@pytest.fixture(scope="module")
+def saved_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Save one of a column, one of texts in a table, and one without a signature."""
+    import tensorflow as tf
+
+    class Model(tf.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            keys = tf.lookup.KeyValueTensorInitializer(["JFK"], [0.5])
+            self.table = tf.lookup.StaticHashTable(keys, 0.0)
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 1], tf.float64, name="hour")])
+        def of_numbers(self, hour: Any) -> Any:
+            return {"late": tf.sigmoid(0.5 * hour - 1.0), "hours": hour}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="origin")])
+        def of_texts(self, origin: Any) -> Any:
+            return {"late": self.table.lookup(origin)}
+
+    folder, model = tmp_path_factory.mktemp("saved"), Model()
+    tf.saved_model.save(model, str(folder / "numbers"), signatures=model.of_numbers)
+    tf.saved_model.save(model, str(folder / "texts"), signatures=model.of_texts)
+    tf.saved_model.save(model, str(folder / "none"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Save a program of one matrix of one column."""
+    import torch
+
+    class Model(torch.nn.Module):
+        def forward(self, x: Any) -> Any:
+            return torch.sigmoid(0.5 * x - 1.0)
+
+    file = tmp_path_factory.mktemp("program") / "model.pt2"
+    shape = ({0: torch.export.Dim("batch")},)
+    exported = torch.export.export(Model(), (torch.zeros(4, 1),), dynamic_shapes=shape)
+    torch.export.save(exported, file)
+    return file
+
+
+def test_a_saved_model_is_carried_to_onnx_by_its_own_signature(importing, inputs, saved_models):
+    said = {"inputs": [{"name": "hour", "dtype": "float32"}], "output": "late"}
+    _, folder = importing(saved_models / "numbers", said)
+    rows = read_split(inputs["examples"], "eval")
+    found = OnnxScorer(Bundle.open(folder)).predict(rows)
+    np.testing.assert_allclose(found, _expected(inputs), atol=1e-6)
+    assert (folder / "source" / "numbers" / "saved_model.pb").is_file()
+
+
+def test_an_output_of_a_saved_model_must_be_chosen(importing, saved_models):
+    with pytest.raises(SettingsError, match="it has several"):
+        importing(saved_models / "numbers")
+
+
+def test_a_table_of_texts_is_named_as_what_cannot_be_carried(importing, saved_models):
+    with pytest.raises(SettingsError, match=r"cannot be carried to ONNX.*LookupTableFindV2"):
+        importing(saved_models / "texts")
+
+
+def test_a_saved_model_without_a_signature_is_refused(importing, saved_models):
+    with pytest.raises(SettingsError, match="has no signature serving_default"):
+        importing(saved_models / "none")
+
+
+def test_a_damaged_saved_model_is_refused(importing, saved_models, tmp_path):
+    broken = shutil.copytree(saved_models / "numbers", tmp_path / "broken")
+    (broken / "saved_model.pb").write_bytes(b"no protocol buffer")
+    with pytest.raises(SettingsError, match="the model does not run: OSError"):
+        importing(broken)
+
+
+def test_a_program_is_carried_to_onnx_with_the_columns_that_it_is_told(importing, inputs, program):
+    _, folder = importing(program, HOUR)
+    rows = read_split(inputs["examples"], "eval")
+    found = OnnxScorer(Bundle.open(folder)).predict(rows)
+    np.testing.assert_allclose(found, _expected(inputs), atol=1e-6)
+
+
+def test_a_program_of_other_inputs_than_it_is_told_is_refused(importing, program):
+    columns = [{"name": "hour", "dtype": "float32"}, {"name": "distance", "dtype": "float32"}]
+    with pytest.raises(SettingsError, match="takes x, and the signature names hour, distance"):
+        importing(program, {"inputs": columns})
+
+
+Change = Callable[[str, bytes], bytes]
+
+
+def _rewritten(program: Path, target: Path, change: Change, extra: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(program) as source, zipfile.ZipFile(target, "w") as archive:
+        for name in source.namelist():
+            archive.writestr(name, change(name, source.read(name)))
+        for name, content in extra.items():
+            archive.writestr(name, content)
+    return target
+
+
+def _pickled_weight(name: str, content: bytes) -> bytes:
+    if not name.endswith("weights/model_weights_config.json"):
+        return content
+    return json.dumps({"config": {"w": {"path_name": "weight_0", "use_pickle": True}}}).encode()
+
+
+def _sample(name: str, content: bytes) -> bytes:
+    return pickle.dumps(Path("x")) if name.endswith("sample_inputs/model.pt") else content
+
+
+def _size(text: bytes) -> Change:
+    def change(name: str, content: bytes) -> bytes:
+        if not name.endswith("models/model.json"):
+            return content
+        assert b'"expr_str": "Symbol(' in content
+        return content.replace(b'"expr_str": "Symbol(', b'"expr_str": "%b(' % text)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "extra", "words"),
+    [
+        (_pickled_weight, {}, "holds w as a pickle"),
+        (_sample, {}, "sample inputs that are more than tensors"),
+        *(
+            (_size(text), {}, "a size that is no arithmetic")
+            for text in (b"open", b"exec", b"Symbol.x", b"(Symbol)", b"__import__", b"\\n__x__")
+        ),
+        (lambda _, content: content, {"m/data/aotinductor/model/lib.so": b"x"}, "holds m/data/ao"),
+        (lambda _, content: content, {"m/data/constants/custom_obj_0": b"x"}, "holds m/data/const"),
+        (lambda _, content: content, {"model/byteorder": b"big"}, "names a file twice"),
+        (lambda _, content: content, {"serialized_state_dict.pt": b"x"}, "holds serialized_state"),
+    ],
+)
+def test_an_archive_that_could_run_code_is_refused_unloaded(
+    program, tmp_path, change, extra, words
+):
+    require_no_code(program)
+    with pytest.raises(SettingsError, match=words):
+        require_no_code(_rewritten(program, tmp_path / "bad.pt2", change, extra))
+
+
+def test_what_is_no_archive_is_refused(tmp_path):
+    file = tmp_path / "model.pt2"
+    file.write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(SettingsError, match="is no archive"):
+        require_no_code(file)
