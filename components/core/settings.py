@@ -11,6 +11,7 @@ pipelines/settings.py. Paths and secrets do not belong here: they come from the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -19,6 +20,8 @@ from pydantic import (
     ConfigDict,
     Field,
 )
+
+from components.core.task import Task
 
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.-]*$"
 DIGEST_PATTERN = r"^[0-9a-f]{64}$"
@@ -75,18 +78,33 @@ class Evaluate(Section):
         description="a prediction above a threshold says positive; precision, recall and the "
         "confusion matrix are given at each",
     )
+    top_k: tuple[Annotated[int, Field(ge=2), BeforeValidator(no_truth)], ...] = Field(
+        default=(2,),
+        description="of several classes: how often the label is among the k most probable ones, "
+        "for each k below the number of classes",
+    )
     sensitive: tuple[Name, ...] = Field(
         default=(),
         description="columns whose groups are compared with each other; they need not be features",
     )
     robustness: Flag = Field(
         default=True,
-        description="measure the AUC with each input column shuffled, missing and of unseen texts",
+        description="measure the AUC (of several classes the log loss, of a number the squared "
+        "error) with each input column shuffled, missing and of unseen texts",
     )
     batch_rows: Count = Field(
         default=1024, description="rows of a batch when timing, rows per second among it"
     )
     latency_runs: Integer = Field(default=200, ge=10, description="single rows that are timed")
+
+    def problems(self, task: Task) -> Iterator[str]:
+        """Yield what cannot be measured of a target of this task."""
+        if self.sensitive and task != "binary":
+            what = "a number" if task == "regression" else "several classes"
+            yield (
+                f"sensitive: groups are compared by who is said to be positive, and the target is "
+                f"{what}; slice by {', '.join(self.sensitive)} instead"
+            )
 
 
 class Approvals(Section):
