@@ -19,8 +19,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    field_validator,
 )
 
+from components.core.stock_metrics import StockName
 from components.core.task import Task
 
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.-]*$"
@@ -47,6 +49,9 @@ Flag = Annotated[bool, Field(strict=True)]  # 1 and "yes" are none
 Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(no_truth)]
 
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
 class Section(BaseModel):
     """A frozen part of the settings; unknown keys are refused."""
 
@@ -61,6 +66,21 @@ FormName = Literal["onnx", OtherForm]
 
 
 Threshold = Annotated[float, Field(ge=0, lt=1), BeforeValidator(no_truth)]
+
+
+class StockMetric(Section):
+    """A metric of TFMA, which takes rows one by one; plain values are its options, none is code."""
+
+    class_name: StockName = Field(description="a class of tensorflow_model_analysis.metrics")
+    config: dict[Name, bool | int | Finite | str | tuple[Finite, ...]] = Field(
+        default={}, description="its options, such as {name: f1_at_0.3, thresholds: [0.3]}"
+    )
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What tells its result from others: its name, and of which classes it is."""
+        name = self.config.get("name", self.class_name)
+        return (name, *(self.config.get(of) for of in ("class_id", "k", "top_k")))
 
 
 class Evaluate(Section):
@@ -92,10 +112,24 @@ class Evaluate(Section):
         description="measure the AUC (of several classes the log loss, of a number the squared "
         "error) with each input column shuffled, missing and of unseen texts",
     )
+    tfma_metrics: tuple[StockMetric, ...] = Field(
+        default=(),
+        description="metrics that stock TFMA computes beside ours, without intervals; it takes "
+        "minutes for a hundred thousand rows",
+    )
     batch_rows: Count = Field(
         default=1024, description="rows of a batch when timing, rows per second among it"
     )
     latency_runs: Integer = Field(default=200, ge=10, description="single rows that are timed")
+
+    @field_validator("tfma_metrics")
+    @classmethod
+    def _told_apart(cls, metrics: tuple[StockMetric, ...]) -> tuple[StockMetric, ...]:
+        keys = [metric.key for metric in metrics]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise ValueError(f"two are called {key[0]}; give each a name in its config")
+        return metrics
 
     def problems(self, task: Task) -> Iterator[str]:
         """Yield what cannot be measured of a target of this task."""

@@ -60,12 +60,12 @@ def predict(
     """Return a batch's predictions by every model, with the columns that metrics need."""
     found = table.select(list(dict.fromkeys(columns)))
     for model in models:
-        predictions = _column(model.predictions(table, target))
+        predictions = column_of(model.predictions(table, target))
         found = found.append_column(PREDICTION + model.name, predictions)
     return Predicted(((first, found),))
 
 
-def _column(predictions: Floats) -> pa.Array:
+def column_of(predictions: Floats) -> pa.Array:
     """Return predictions as a column; several of a row are a list of fixed size."""
     if predictions.ndim == 1:
         return pa.array(predictions)

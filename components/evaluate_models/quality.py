@@ -6,7 +6,7 @@ the task does not have is refused before. Nothing here is timed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,17 @@ import pyarrow as pa
 from components.core.artifacts import write_json
 from components.core.errors import SettingsError
 from components.core.examples import raw_inputs
-from components.core.settings import Evaluate
+from components.core.settings import Evaluate, StockMetric
 from components.evaluate_models.candidates import Measurable
 from components.evaluate_models.curves import curves_of
-from components.evaluate_models.evaluation import Rows, evaluate
+from components.evaluate_models.evaluation import Rows, Slices, evaluate
 from components.evaluate_models.fairness import fairness
 from components.evaluate_models.intervals import z_quantile
 from components.evaluate_models.predicted import predict, scores
 from components.evaluate_models.robustness import by_task, chosen_rows, robustness
 from components.evaluate_models.slices import Partition, partitions
 from components.evaluate_models.target import Target
+from components.evaluate_models.tfma_config import eval_config, once
 from components.evaluate_models.tfma_results import write_results
 
 EVALUATION_FILE = "evaluation.json"
@@ -41,13 +42,13 @@ def evaluate_quality(
     for problem in options.problems(target.task):
         raise SettingsError(f"evaluate.{problem}", remedy="correct the settings")
     parts = partitions(table, options.slices, options.minimum_slice_rows)
+    config = eval_config(target, parts, options.thresholds, options.top_k, options.tfma_metrics)
     predicted = predict(models, table, [target.label], target).table(table.num_rows)
     rows = Rows(target.labels(predicted), scores(predicted), target.task, target.classes)
-    thresholds, top_k = (
-        tuple(dict.fromkeys(options.thresholds)),
-        tuple(dict.fromkeys(options.top_k)),
+    found, comparison = evaluate(
+        rows, parts, options.confidence, once(options.thresholds), once(options.top_k)
     )
-    found, comparison = evaluate(rows, parts, options.confidence, thresholds, top_k)
+    stock = _by_stock_tfma(table, rows, target, parts, options.tfma_metrics, found)
     fair = _fairness(table, rows, options)
     quality = {
         "version": 1,
@@ -69,8 +70,30 @@ def evaluate_quality(
     }
     write_json(evaluation / EVALUATION_FILE, quality)
     for name, slices in found.items():
-        write_results(evaluation / name, target, parts, rows, name, slices, thresholds, top_k)
+        write_results(evaluation / name, config, parts, rows, name, slices, stock[name])
     return quality
+
+
+def _by_stock_tfma(
+    table: pa.Table,
+    rows: Rows,
+    target: Target,
+    parts: Sequence[Partition],
+    metrics: Sequence[StockMetric],
+    found: Mapping[str, Slices],
+) -> dict[str, Any]:
+    """Return what stock TFMA is asked for by model and slice, and put its values to ours."""
+    if not metrics:
+        return {name: {} for name in found}
+    from components.evaluate_models.stock_tfma import Asked, values
+
+    asked = Asked(target, parts, metrics).checked()
+    stock = {name: asked.of(table, rows, name) for name in found}
+    for name, slices in found.items():
+        for part in parts:
+            for key, at in zip(part.keys(), part.tfma_keys(), strict=True):
+                slices[key]["tfma"] = values(stock[name].get(at, ()))
+    return stock
 
 
 def _fairness(table: pa.Table, rows: Rows, options: Evaluate) -> dict[str, Any]:

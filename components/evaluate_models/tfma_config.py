@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from components.core.settings import StockMetric
 from components.core.task import Task
 from components.evaluate_models.slices import Partition
 from components.evaluate_models.target import Target
@@ -62,19 +63,31 @@ def eval_config(
     partitions: Sequence[Partition],
     thresholds: Sequence[float] = (),
     top_k: Sequence[int] = (),
+    stock: Sequence[StockMetric] = (),
 ) -> Any:
-    """Return the tfma.EvalConfig of a target's metrics, by these partitions."""
+    """Return the tfma.EvalConfig of a target's metrics, by these partitions, and of `stock`."""
+    config = _config(target, partitions)
+    metrics = config.metrics_specs.add().metrics
+    for class_name, options in _configured(target, once(thresholds), once(top_k)):
+        given = json.dumps(options) if options else ""
+        metrics.add(class_name=class_name, config=given)
+    add_stock(config, stock)
+    if target.task == "multi_class":
+        _averaged(config, target.width)
+    return config
+
+
+def once(values: Sequence[Any]) -> tuple[Any, ...]:
+    """Return each of the values once, in their order."""
+    return tuple(dict.fromkeys(values))
+
+
+def _config(target: Target, partitions: Sequence[Partition]) -> Any:
     from tensorflow_model_analysis.proto import config_pb2
 
     config = config_pb2.EvalConfig()
     key = PREDICTIONS[target.task]
     config.model_specs.add(label_key=target.label, prediction_key=key)
-    metrics = config.metrics_specs.add().metrics
-    for class_name, options in _configured(target, thresholds, top_k):
-        given = json.dumps(options) if options else ""
-        metrics.add(class_name=class_name, config=given)
-    if target.task == "multi_class":
-        _averaged(config, target.width)
     for partition in partitions:
         config.slicing_specs.add(feature_keys=partition.columns)
     return config
@@ -107,3 +120,20 @@ def _averaged(config: Any, width: int) -> None:
         setattr(spec.aggregate, average, True)
         for number in range(width):
             spec.aggregate.class_weights[number] = 1.0
+
+
+def add_stock(config: Any, metrics: Sequence[StockMetric]) -> None:
+    """Add the metrics that stock TFMA is asked for."""
+    spec = config.metrics_specs[0] if config.metrics_specs else config.metrics_specs.add()
+    for metric in metrics:
+        given = json.dumps(metric.model_dump(mode="json")["config"]) if metric.config else ""
+        spec.metrics.add(class_name=metric.class_name, config=given)
+
+
+def stock_config(
+    target: Target, partitions: Sequence[Partition], metrics: Sequence[StockMetric]
+) -> Any:
+    """Return the tfma.EvalConfig of these metrics alone, by these partitions."""
+    config = _config(target, partitions)
+    add_stock(config, metrics)
+    return config

@@ -25,10 +25,10 @@ from components.evaluate_models.evaluation import Rows as Evaluated
 from components.evaluate_models.evaluation import Slices
 from components.evaluate_models.intervals import Floats
 from components.evaluate_models.slices import Partition
-from components.evaluate_models.target import Target
-from components.evaluate_models.tfma_config import AT_THRESHOLD, OF_CLASS, TOP_K, eval_config
+from components.evaluate_models.tfma_config import AT_THRESHOLD, OF_CLASS, TOP_K
 from components.evaluate_models.tfma_metrics import areas, histogram, plot_edges
 
+NOTHING: Mapping[Any, Sequence[Any]] = {}
 # TFMA's name, or ours: the metric's name in evaluation.json.
 MEASURED: Mapping[Task, Mapping[str, str]] = {
     "binary": {
@@ -60,29 +60,30 @@ COUNTED: Mapping[Task, Mapping[str, str]] = {
 
 def write_results(
     folder: Path,
-    target: Target,
+    config: Any,
     partitions: Sequence[Partition],
     rows: Evaluated,
     model: str,
     slices: Slices,
-    thresholds: Sequence[float] = (),
-    top_k: Sequence[int] = (),
+    stock: Mapping[Any, Sequence[Any]] = NOTHING,
 ) -> None:
-    """Write one model's eval_config.json, metrics, plots and (no) attributions."""
+    """Write one model's eval_config.json, metrics, plots and (no) attributions.
+
+    `stock` holds what stock TFMA computed beside, as it writes it, by its key of a slice.
+    """
     from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer as writer
 
     folder.mkdir(parents=True, exist_ok=True)
-    config = eval_config(target, partitions, thresholds, top_k)
     _write_config(folder / "eval_config.json", config)
     metrics, plots = [], []
     for partition in partitions:
-        parts = zip(partition.keys(), partition.values, partition.rows(), strict=True)
-        for key, values, numbers in parts:
-            at = tuple(sorted(zip(partition.columns, values, strict=True)))
+        parts = zip(partition.keys(), partition.tfma_keys(), partition.rows(), strict=True)
+        for key, at, numbers in parts:
             labels, scores = rows.labels[numbers], rows.scores[model][numbers]
-            found = _METRICS[target.task](labels, scores, slices[key])
+            found = _METRICS[rows.task](labels, scores, slices[key])
             metrics.append(writer.convert_slice_metrics_to_proto((at, found), None))
-            if plot := _plot(target.task, labels, scores, slices[key]):
+            metrics[-1].metric_keys_and_values.extend(stock.get(at, ()))
+            if plot := _plot(rows.task, labels, scores, slices[key]):
                 plots.append(writer.convert_slice_plots_to_proto((at, plot), None))
     for name, protos in (("metrics", metrics), ("plots", plots), ("attributions", [])):
         _write_records(folder / f"{name}-00000-of-00001.tfrecord", protos)

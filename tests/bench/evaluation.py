@@ -104,7 +104,8 @@ def ours(table: pa.Table, rows: Rows, folder: Path) -> dict[str, np.ndarray]:
     def write() -> None:
         for name in rows.scores:
             place = folder / name
-            write_results(place, TARGET, slices, rows, name, models[name], THRESHOLDS)
+            config = eval_config(TARGET, slices, THRESHOLDS)
+            write_results(place, config, slices, rows, name, models[name])
 
     part("TFMA's result files", write)
     seconds["together"] = np.sum(list(seconds.values()), axis=0)

@@ -55,9 +55,7 @@ def _both(sample, folder):
     scores = sample.rows.scores[MODEL]
     frame = sample.frame.assign(**{PREDICTIONS[sample.target.task]: list(scores)})
     stock = _stock(tfma, frame, config, folder / "stock")
-    write_results(
-        folder / "ours", sample.target, parts, sample.rows, MODEL, models[MODEL], THRESHOLDS, TOP_K
-    )
+    write_results(folder / "ours", config, parts, sample.rows, MODEL, models[MODEL])
     return stock, tfma.load_eval_result(str(folder / "ours")), models[MODEL]
 
 

@@ -252,7 +252,8 @@ def _ours(tfma, frame, folder):
     scores = frame[PREDICTION].to_numpy()
     rows = Rows(labels, {"pytorch": scores, "tensorflow": scores})
     models, _ = evaluate(rows, parts, 0.95, THRESHOLDS)
-    write_results(folder, TARGET, parts, rows, "tensorflow", models["tensorflow"], THRESHOLDS)
+    config = eval_config(TARGET, parts, THRESHOLDS)
+    write_results(folder, config, parts, rows, "tensorflow", models["tensorflow"])
     return tfma.load_eval_result(str(folder)), models["tensorflow"]
 
 
