@@ -29,7 +29,8 @@ STOCK_NAMES: tuple[str, ...] = get_args(StockName)
 
 def stock_only(metric: str, ours: Sequence[str]) -> bool:
     """Say whether a name is that of a metric which stock TFMA alone computes."""
-    return metric not in ours and any(metric in (name, _snake(name)) for name in STOCK_NAMES)
+    names = {snake: name for name in STOCK_NAMES if (snake := _snake(name)) not in ours}
+    return metric in names or metric in names.values()
 
 
 def _snake(name: str) -> str:

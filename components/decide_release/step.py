@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from components.core.artifacts import read_json, tree_digest, write_json
+from components.core.measures import task_of
 from components.core.outcome import Outcome
 from components.core.policy import Policy
 from components.core.settings import Section
@@ -41,7 +42,7 @@ def decide_release(
     decided["bundles"] = {model: models[model]["bundle_sha256"] for model in CANDIDATES}
     write_json(decision / "decision.json", decided)
     for model in CANDIDATES:
-        write_validation(decision / model, model, gates[model])
+        write_validation(decision / model, model, gates[model], task_of(evidence.evaluation))
     return Outcome(
         facts={key: decided[key] for key in ("go", "winner", "challenger", "prefer", "reasons")},
         gates=tuple(gate for model in CANDIDATES for gate in gates[model]),

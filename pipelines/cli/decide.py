@@ -21,6 +21,7 @@ from components.core.outcome import Gate
 from components.core.policy import Policy
 from components.decide_release.choice import Evidence
 from components.decide_release.decision import decide as decide_by
+from components.decide_release.decision import preferred
 from components.decide_release.form_gates import PROVEN
 from components.decide_release.gates import CANDIDATES, judge, sentence, title
 from pipelines import commands
@@ -83,7 +84,8 @@ def _policy(path: Path, run: RecordedRun) -> Policy:
     policy = load_policy(path)
     settings = read_json(run.folder / SETTINGS_FILE)
     exported = settings.get("train", {}).get("forms", ())
-    for problem in policy.problems(settings.get("evaluate", {}), exported):
+    task = settings.get("source", {}).get("target", {}).get("task", "binary")
+    for problem in policy.problems(settings.get("evaluate", {}), exported, task):
         raise SettingsError(f"run {run.id}: {problem}", remedy=f"correct it in {path}")
     return policy
 
@@ -117,7 +119,7 @@ def _try(policy: Policy, evidence: Evidence) -> Trial:
     except GateError as error:
         refused = {"go": False, "winner": None, "challenger": None, "reasons": [error.message]}
         judged = {model: [gate.to_dict() for gate in gates[model]] for model in CANDIDATES}
-        return Trial(refused | {"prefer": policy.prefer, "gates": judged}, gates)
+        return Trial(refused | {"prefer": preferred(policy, evidence), "gates": judged}, gates)
     return Trial(decision, gates)
 
 
