@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.core.candidates import candidates
+from components.core.measures import measures_of, words
 from pipelines.summary import OVERALL, Estimate
 
 SIDE, MARGIN = 230, 34
@@ -69,7 +70,11 @@ def _path(points: Iterable[Sequence[float]]) -> str:
 
 
 def slices(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return each slice with its rows and the candidates' AUC, as text and as bars."""
+    """Return each slice with its rows and both models' quality, as text and as bars.
+
+    It is the task's first metric: the AUC of a class of two.
+    """
+    quality = measures_of(evaluation).primary
     models = evaluation.get("models", {})
     names = candidates(models)
     sides = [models[name].get("slices", {}) for name in names]
@@ -83,10 +88,10 @@ def slices(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             "key": key,
             "n": next((m["n"] for m in metrics.values() if "n" in m), "-"),
-            "values": [str(Estimate.of(m.get("auc")) or "-") for m in metrics.values()],
+            "values": [str(Estimate.of(m.get(quality)) or "-") for m in metrics.values()],
             "bars": of_slice,
         }
-        for key, metrics, of_slice in zip(ordered, found, bars(found, "auc"), strict=True)
+        for key, metrics, of_slice in zip(ordered, found, bars(found, quality), strict=True)
     ]
 
 
@@ -116,6 +121,33 @@ def _bar(model: str, estimate: Estimate, low: float, scale: float) -> Bar:
     lower, upper = _ends(estimate)
     left, right, value = ((x - low) * scale for x in (lower, upper, estimate.value))
     return Bar(model, round(left, 1), round(right, 1), round(value, 1), str(estimate))
+
+
+def comparison(evaluation: Mapping[str, Any]) -> str:
+    """Return how far the candidates lie apart by the task's first metric, "" where nothing says."""
+    quality = measures_of(evaluation).primary
+    apart = Estimate.of(evaluation.get("comparison", {}).get(f"{quality}_difference"))
+    name = words(quality)
+    said = f"{name[:1].upper()}{name[1:]} of PyTorch minus TensorFlow, paired: {apart}"
+    return said if apart else ""
+
+
+def classes(evaluation: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Yield (class, model, rows, rows said to be of it, precision, recall, F1) on all rows."""
+    for name in evaluation.get("classes", ()):
+        for model, found in evaluation["models"].items():
+            of_class = found["slices"][OVERALL]["classes"][name]
+            ratios = (of_class[metric] for metric in ("precision", "recall", "f1"))
+            counts = (f"{of_class['n']:,}", f"{of_class['said']:,}")
+            yield name, model, *counts, *(str(Estimate.of(one) or "-") for one in ratios)
+
+
+def stock(evaluation: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Yield (metric, model, value) of the numbers that stock TFMA computed on all rows."""
+    for model, found in evaluation.get("models", {}).items():
+        for name, value in found.get("slices", {}).get(OVERALL, {}).get("tfma", {}).items():
+            if not isinstance(value, Mapping):
+                yield name, model, "-" if value is None else f"{value:.6g}"
 
 
 def fairness(evaluation: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

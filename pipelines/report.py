@@ -18,6 +18,7 @@ import jinja2
 
 from components.core.artifacts import read_json, write_text
 from components.core.errors import GateError, PlatformError
+from components.core.measures import MORE_IS_BETTER, measures_of, words
 from pipelines import commands
 from pipelines.dag_picture import BOX_HEIGHT, BOX_WIDTH, draw
 from pipelines.evaluation_pictures import (
@@ -26,10 +27,13 @@ from pipelines.evaluation_pictures import (
     MARGIN,
     SIDE,
     charts,
+    classes,
+    comparison,
     criteria,
     fairness,
     robustness,
     slices,
+    stock,
 )
 from pipelines.home import Home
 from pipelines.runners.ir import read_pipeline
@@ -37,7 +41,6 @@ from pipelines.runners.results import RunState, TaskResult, TaskState
 from pipelines.runs import RECORDS_FILE, RecordedRun
 from pipelines.summary import (
     OVERALL,
-    ROWS,
     RunSummary,
     forms_of,
     milliseconds_text,
@@ -45,6 +48,7 @@ from pipelines.summary import (
     seconds_text,
     size_text,
     table_cells,
+    table_rows,
 )
 
 TEMPLATE = "report.html.jinja"
@@ -98,9 +102,9 @@ def _context(run: RecordedRun, home: Home) -> dict[str, Any]:
         "verdict": verdict(run, summary),
         "decision": summary.decision,
         "errors": [(name, task.error) for name, task in run.tasks.items() if task.error],
-        "rows": list(zip(ROWS, *map(table_cells, summary.models), strict=True)),
+        "rows": list(zip(table_rows(summary), *map(table_cells, summary.models), strict=True)),
         "frameworks": [model.framework for model in summary.models],
-        "comparison": (summary.evaluation or {}).get("comparison"),
+        "comparison": comparison(summary.evaluation or {}),
         **_pictures(summary),
         "gates": list(_gates(run, summary, records)),
         "examples": run.document("ingest-examples", "examples", "manifest.json"),
@@ -190,6 +194,10 @@ def _pictures(summary: RunSummary) -> dict[str, Any]:
         "criteria": list(criteria(decision)),
         "charts": list(charts(evaluation)),
         "slices": slices(evaluation),
+        "quality": words(measures_of(evaluation).primary),
+        "more_is_better": measures_of(evaluation).primary in MORE_IS_BETTER,
+        "classes": list(classes(evaluation)),
+        "stock": list(stock(evaluation)),
         "fairness": list(fairness(evaluation)),
         "robustness": robustness(evaluation),
         "side": SIDE,

@@ -12,6 +12,7 @@ from typing import Any
 
 from components.core.artifacts import read_json
 from components.core.candidates import candidates
+from components.core.measures import measures_of, words
 from pipelines.runners.results import TaskResult, TaskState
 from pipelines.runs import RecordedRun
 
@@ -44,21 +45,26 @@ class Estimate:
 class ModelResult:
     """One model in one line of the table; times in milliseconds unless named otherwise.
 
-    `training_seconds` is the wall time of the trainer's task, None where its result was cached.
+    `metrics` are the first few that the task shows, by name. `training_seconds` is the wall time of
+    the trainer's task, None where its result was cached.
     """
 
     framework: str
     role: str
     version: str | None
-    auc: Estimate | None
-    log_loss: Estimate | None
-    calibration_error: Estimate | None
+    metrics: Mapping[str, Estimate | None]
     one_row_ms: float | None
     batch_ms: float | None
     batch_rows: int | None
     size_bytes: int | None
     training_seconds: float | None
     training_cached: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `--json` shows: the metrics stand beside the rest."""
+        found = asdict(self)
+        metrics: dict[str, Any] = found.pop("metrics")
+        return found | metrics
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ class RunSummary:
     def to_dict(self) -> dict[str, Any]:
         """Return what `--json` shows."""
         return {
-            "models": [asdict(model) for model in self.models],
+            "models": [model.to_dict() for model in self.models],
             "decision": self.decision,
             "registration": self.registration,
         }
@@ -115,9 +121,7 @@ def _model(
         framework=framework,
         role=role,
         version=version,
-        auc=Estimate.of(metrics.get("auc")),
-        log_loss=Estimate.of(metrics.get("log_loss")),
-        calibration_error=Estimate.of(metrics.get("calibration_error")),
+        metrics={name: Estimate.of(metrics.get(name)) for name in told(evaluation)},
         one_row_ms=speed.get("one_row_ms", {}).get("p50"),
         batch_ms=speed.get("batch_ms", {}).get("p50"),
         batch_rows=speed.get("batch_rows"),
@@ -125,6 +129,11 @@ def _model(
         training_seconds=task.wall_seconds if task.state is TaskState.SUCCEEDED else None,
         training_cached=cached,
     )
+
+
+def told(evaluation: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the metrics that the table has room for."""
+    return measures_of(evaluation).shown[:3]
 
 
 def forms_of(measurements: Mapping[str, Any], model: str) -> Mapping[str, Any]:
@@ -168,11 +177,7 @@ def milliseconds_text(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g} ms"
 
 
-ROWS = (
-    "role",
-    "AUC (interval)",
-    "log loss",
-    "calibration error",
+OTHER_ROWS = (
     "latency of one row, median",
     "latency of a batch, median",
     "size",
@@ -180,15 +185,19 @@ ROWS = (
 )
 
 
+def table_rows(summary: RunSummary) -> tuple[str, ...]:
+    """Return the names of the table's rows; the first metric says what its brackets are."""
+    first, *others = map(words, told(summary.evaluation or {}))
+    return ("role", f"{first} (interval)", *others, *OTHER_ROWS)
+
+
 def table_cells(model: ModelResult) -> tuple[str, ...]:
-    """Return one model's column of the table, in the order of ROWS."""
+    """Return one model's column of the table, in the order of table_rows."""
     batch = milliseconds_text(model.batch_ms)
     training = "cached" if model.training_cached else seconds_text(model.training_seconds)
     return (
         model.role if model.version is None else f"{model.role}, version {model.version}",
-        str(model.auc or "-"),
-        str(model.log_loss or "-"),
-        str(model.calibration_error or "-"),
+        *(str(estimate or "-") for estimate in model.metrics.values()),
         milliseconds_text(model.one_row_ms),
         f"{batch} ({model.batch_rows} rows)" if model.batch_rows else batch,
         size_text(model.size_bytes),

@@ -29,6 +29,7 @@ from components.core.artifacts import read_json, write_json
 from components.core.data_settings import Span
 from components.core.errors import DataError
 from components.core.settings import Section
+from components.core.task import Task
 
 MANIFEST_NAME = "manifest.json"
 Split = Literal["train", "eval"]
@@ -85,6 +86,8 @@ class ExamplesManifest(Section):
     version: Literal[1] = 1
     columns: dict[str, ColumnType]
     label: str
+    task: Task = "binary"
+    classes: tuple[str, ...] = ()
     splits: dict[Split, tuple[Span, ...]]
     shards: tuple[Shard, ...]
     source: SourceRows

@@ -4,19 +4,24 @@ A policy is a section of the settings or a file of its own. Rules:
 1. a gate on a metric compares the bound of its interval that is worse for the model;
 2. what a gate names must be measured: a slice by evaluate.slices, a form by train.forms. What only
    the data can tell (a slice with too few rows) is found by the stage, and is never a pass;
-3. without weights the preferred criterion decides; weights, where given, decide by their sum.
+3. without weights the preferred criterion decides; weights, where given, decide by their sum;
+4. a metric is one that the task of the target has; where a policy names none, it is the task's
+   first (components.core.measures).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from components.core.measures import MEASURES
+from components.core.policy_of_task import of_other_tasks
 from components.core.quantiles import least_count
 from components.core.settings import (
+    Count,
     FormName,
     Name,
     Number,
@@ -24,11 +29,20 @@ from components.core.settings import (
     Share,
     no_truth,
 )
+from components.core.stock_metrics import stock_only
+from components.core.task import Task
 from components.core.words import nearest
 
 Comparison = Literal[">=", "<="]
 NotNegative = Annotated[float, Field(ge=0), BeforeValidator(no_truth)]
-AT_THRESHOLD = ("precision", "recall")
+# What a metric must be told beside: one of these.
+TOLD: Mapping[str, Sequence[str]] = {
+    "precision": ("at", "of_class"),
+    "recall": ("at", "of_class"),
+    "f1": ("of_class",),
+    "top_k_accuracy": ("k",),
+}
+SUCH_AS = {"at": "at, such as at: 0.5", "of_class": "of_class, a class's name", "k": "k"}
 OVERALL = "overall"
 EVERY = "*"
 _NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
@@ -43,19 +57,45 @@ def key_parts(key: str) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in (part.partition("=") for part in parts)]
 
 
+def _no_stock_metric(value: Any) -> Any:
+    """Refuse what stock TFMA alone computes, and say why."""
+    if isinstance(value, str) and stock_only(value, get_args(Metric)):
+        raise ValueError(
+            f"{value} has no interval, because stock TFMA computes it, and gates compare a bound"
+        )
+    return value
+
+
+Metric = Literal[
+    "auc", "pr_auc", "log_loss", "brier", "accuracy", "calibration", "calibration_error",
+    "precision", "recall",
+    "top_k_accuracy", "auc_macro", "auc_weighted", "f1",
+    "mean_squared_error", "root_mean_squared_error", "mean_absolute_error",
+    "mean_absolute_percentage_error", "mean_error", "r2",
+]  # fmt: skip
+Compared = Literal[
+    "auc", "log_loss", "accuracy", "auc_macro", "mean_squared_error", "mean_absolute_error"
+]
+
+Preferred = Literal[Compared, "latency"]
+
+
 class MetricGate(Section):
     """A gate on one metric of one model: the interval's worse bound against a threshold."""
 
-    metric: Literal[
-        "auc", "pr_auc", "log_loss", "brier", "accuracy", "calibration", "calibration_error",
-        "precision", "recall",
-    ]  # fmt: skip
+    metric: Annotated[Metric, BeforeValidator(_no_stock_metric)]
     operator: Comparison
     threshold: Number
     at: Share | None = Field(
         default=None,
         description="precision, recall: the probability above which a model says yes; one that "
         "the evaluation computes",
+    )
+    of_class: str | None = Field(
+        default=None, description="precision, recall, f1 of several classes: which of them"
+    )
+    k: Count | None = Field(
+        default=None, description="top_k_accuracy: a k that the evaluation computes"
     )
     slice: str = Field(
         default=OVERALL,
@@ -64,9 +104,14 @@ class MetricGate(Section):
 
     @model_validator(mode="after")
     def _threshold_where_needed(self) -> MetricGate:
-        if (self.metric in AT_THRESHOLD) is (self.at is None):
-            needed = "needs at, such as at: 0.5" if self.at is None else "has no use for at"
-            raise ValueError(f"{self.metric} {needed}")
+        needed = TOLD.get(self.metric, ())
+        told = [name for name in SUCH_AS if getattr(self, name) is not None]
+        for name in told:
+            if name not in needed:
+                raise ValueError(f"{self.metric} has no use for {name}")
+        if needed and len(told) != 1:
+            one_of = " or ".join(SUCH_AS[name] for name in needed)
+            raise ValueError(f"{self.metric} needs {one_of}{', not both' if told else ''}")
         return self
 
     def matches(self, key: str) -> bool:
@@ -81,7 +126,11 @@ class MetricGate(Section):
 class ChampionGate(Section):
     """A gate on the paired difference to the champion; without a champion there is none."""
 
-    metric: Literal["auc", "log_loss"] = "auc"
+    metric: Compared | None = Field(
+        default=None,
+        description="by default the AUC; of several classes the log loss, of a number the mean "
+        "squared error",
+    )
     margin: Number = Field(
         default=0.0,
         description="how much better than the champion a candidate must be, by the worse bound of "
@@ -129,7 +178,7 @@ class Weights(Section):
     """What counts how much between models that pass; only their proportions matter."""
 
     quality: NotNegative = Field(
-        default=0.0, description="the log loss where it is preferred, else the AUC"
+        default=0.0, description="the metric that is preferred, or the task's first"
     )
     latency: NotNegative = Field(default=0.0, description="median of one row, by ONNX")
     size: NotNegative = Field(default=0.0, description="bytes of the ONNX form")
@@ -158,32 +207,53 @@ class Policy(Section):
     forms: tuple[FormName, ...] = Field(
         default=(), description="forms that a released model must have, each proven"
     )
-    prefer: Literal["auc", "log_loss", "latency"] = "auc"
+    prefer: Preferred | None = Field(
+        default=None,
+        description="by default the AUC; of several classes the log loss, of a number the mean "
+        "squared error",
+    )
     weights: Weights | None = Field(
         default=None, description="the weights of a decision matrix, instead of prefer alone"
     )
 
-    def problems(self, evaluate: Mapping[str, Any], exported: Sequence[str]) -> Iterator[str]:
+    def preferred(self, task: Task) -> str:
+        """Return what decides between two that pass: what is preferred, or the task's first."""
+        return self.prefer or MEASURES[task].primary
+
+    def quality(self, task: Task) -> str:
+        """Return the metric of quality: the preferred one, or the task's first."""
+        return MEASURES[task].primary if self.prefer == "latency" else self.preferred(task)
+
+    def problems(
+        self, evaluate: Mapping[str, Any], exported: Sequence[str], task: Task = "binary"
+    ) -> Iterator[str]:
         """Yield what a run with these settings of the evaluation and these forms cannot judge.
 
         ONNX is always exported. What the settings do not say is left to the stage.
         """
+        yield from of_other_tasks(self, task)
         yield from self._slices_not_evaluated(evaluate.get("slices", ()))
-        thresholds, sensitive = evaluate.get("thresholds"), evaluate.get("sensitive")
+        sensitive = evaluate.get("sensitive")
         for number, gate in enumerate(self.gates):
-            if gate.at is not None and thresholds is not None and gate.at not in thresholds:
-                yield f"gates.{number}: {gate.at:g} is not among evaluate.thresholds"
+            for value, known in ((gate.at, "thresholds"), (gate.k, "top_k")):
+                if value is not None and value not in evaluate.get(known, (value,)):
+                    yield f"gates.{number}: {value:g} is not among evaluate.{known}"
         for number, fair in enumerate(self.fairness_gates):
             if sensitive is not None and fair.column not in sensitive:
                 said = f"{fair.column} is not among evaluate.sensitive"
                 yield f"fairness_gates.{number}: {said}{nearest(fair.column, sensitive)}"
-        for number, form_gate in enumerate(self.form_gates):
-            if form_gate.form not in ("onnx", *exported):
-                yield f"form_gates.{number}: train.forms leaves {form_gate.form} out"
-            elif problem := _too_few_calls(form_gate, evaluate):
+        yield from self._forms_not_measured(evaluate, ("onnx", *exported))
+
+    def _forms_not_measured(
+        self, evaluate: Mapping[str, Any], exported: Sequence[str]
+    ) -> Iterator[str]:
+        for number, gate in enumerate(self.form_gates):
+            if gate.form not in exported:
+                yield f"form_gates.{number}: train.forms leaves {gate.form} out"
+            elif problem := _too_few_calls(gate, evaluate):
                 yield f"form_gates.{number}: {problem}"
         for form in self.forms:
-            if form not in ("onnx", *exported):
+            if form not in exported:
                 yield f"forms: train.forms leaves {form} out"
 
     def _slices_not_evaluated(self, slices: Sequence[Sequence[str]]) -> Iterator[str]:

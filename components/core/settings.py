@@ -11,6 +11,7 @@ pipelines/settings.py. Paths and secrets do not belong here: they come from the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -18,7 +19,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    field_validator,
 )
+
+from components.core.stock_metrics import StockName
+from components.core.task import Task
 
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.-]*$"
 DIGEST_PATTERN = r"^[0-9a-f]{64}$"
@@ -44,6 +49,9 @@ Flag = Annotated[bool, Field(strict=True)]  # 1 and "yes" are none
 Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(no_truth)]
 
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
 class Section(BaseModel):
     """A frozen part of the settings; unknown keys are refused."""
 
@@ -58,6 +66,21 @@ FormName = Literal["onnx", OtherForm]
 
 
 Threshold = Annotated[float, Field(ge=0, lt=1), BeforeValidator(no_truth)]
+
+
+class StockMetric(Section):
+    """A metric of TFMA, which takes rows one by one; plain values are its options, none is code."""
+
+    class_name: StockName = Field(description="a class of tensorflow_model_analysis.metrics")
+    config: dict[Name, bool | int | Finite | str | tuple[Finite, ...]] = Field(
+        default={}, description="its options, such as {name: f1_at_0.3, thresholds: [0.3]}"
+    )
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What tells its result from others: its name, and of which classes it is."""
+        name = self.config.get("name", self.class_name)
+        return (name, *(self.config.get(of) for of in ("class_id", "k", "top_k")))
 
 
 class Evaluate(Section):
@@ -75,18 +98,47 @@ class Evaluate(Section):
         description="a prediction above a threshold says positive; precision, recall and the "
         "confusion matrix are given at each",
     )
+    top_k: tuple[Annotated[int, Field(ge=2), BeforeValidator(no_truth)], ...] = Field(
+        default=(2,),
+        description="of several classes: how often the label is among the k most probable ones, "
+        "for each k below the number of classes",
+    )
     sensitive: tuple[Name, ...] = Field(
         default=(),
         description="columns whose groups are compared with each other; they need not be features",
     )
     robustness: Flag = Field(
         default=True,
-        description="measure the AUC with each input column shuffled, missing and of unseen texts",
+        description="measure the AUC (of several classes the log loss, of a number the squared "
+        "error) with each input column shuffled, missing and of unseen texts",
+    )
+    tfma_metrics: tuple[StockMetric, ...] = Field(
+        default=(),
+        description="metrics that stock TFMA computes beside ours, without intervals; it takes "
+        "minutes for a hundred thousand rows",
     )
     batch_rows: Count = Field(
         default=1024, description="rows of a batch when timing, rows per second among it"
     )
     latency_runs: Integer = Field(default=200, ge=10, description="single rows that are timed")
+
+    @field_validator("tfma_metrics")
+    @classmethod
+    def _told_apart(cls, metrics: tuple[StockMetric, ...]) -> tuple[StockMetric, ...]:
+        keys = [metric.key for metric in metrics]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise ValueError(f"two are called {key[0]}; give each a name in its config")
+        return metrics
+
+    def problems(self, task: Task) -> Iterator[str]:
+        """Yield what cannot be measured of a target of this task."""
+        if self.sensitive and task != "binary":
+            what = "a number" if task == "regression" else "several classes"
+            yield (
+                f"sensitive: groups are compared by who is said to be positive, and the target is "
+                f"{what}; slice by {', '.join(self.sensitive)} instead"
+            )
 
 
 class Approvals(Section):

@@ -1,10 +1,10 @@
 """Which of two models that pass is better, by what the policy prefers, and why.
 
 Rules:
-1. auc and log_loss: the model whose paired interval of the difference excludes zero in its favour;
-   an interval that includes zero is a tie, and a tie goes to the lower latency;
+1. a metric: the model whose paired interval of the difference excludes zero in its favour; an
+   interval that includes zero is a tie, and a tie goes to the lower latency;
 2. latency: the median of one row; within 5 percent it is a tie (two measurements of the same model
-   differ by that much), and a tie goes to the larger AUC;
+   differ by that much), and a tie goes to the better value of the task's first metric;
 3. what is still equal goes to the first name in the alphabet, so that a decision repeats.
 """
 
@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.core.candidates import candidates
+from components.core.measures import MORE_IS_BETTER, Measures, measures_of, words
 
 LATENCY_TIE = 0.05
 SERVED = "onnx"
-UNITS = {"auc": "AUC", "log_loss": "log loss"}
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,19 @@ class Evidence:
         """The models that may be released: two, or one that was imported."""
         return candidates(self.evaluation["models"])
 
+    @property
+    def measures(self) -> Measures:
+        """The metrics of the evaluation's task."""
+        return measures_of(self.evaluation)
+
     def overall(self, model: str, metric: str) -> float:
         """Return a metric's value on all rows."""
         return float(self.evaluation["models"][model]["slices"]["overall"][metric]["value"])
+
+    def defined(self, metric: str) -> bool:
+        """Say whether both models have a metric on all rows."""
+        models = self.evaluation["models"]
+        return all(models[name]["slices"]["overall"].get(metric) for name in self.candidates)
 
     def latency(self, model: str) -> float:
         """Return the median latency of one row in milliseconds, by the form that is served."""
@@ -66,30 +76,33 @@ class Evidence:
 
 def choose(prefer: str, evidence: Evidence) -> tuple[str, list[str]]:
     """Return the better model and the reasons, one sentence for each rule that was needed."""
-    order = ["latency", "auc"] if prefer == "latency" else [prefer, "latency"]
+    primary = evidence.measures.primary
+    order = ["latency", primary] if prefer == "latency" else [prefer, "latency"]
     reasons: list[str] = []
     for criterion in order:
         choice = by_latency(evidence) if criterion == "latency" else by_metric(criterion, evidence)
         reasons.append(choice.reason)
         if choice.better:
             return choice.better, reasons
-    areas = {model: evidence.overall(model, "auc") for model in evidence.candidates}
-    better = max(areas, key=lambda model: areas[model])
-    return better, [*reasons, f"The larger AUC decides, {areas[better]:.6f}, for {better}."]
+    values = {model: evidence.overall(model, primary) for model in evidence.candidates}
+    pick, word = (max, "larger") if primary in MORE_IS_BETTER else (min, "smaller")
+    better = pick(values, key=lambda model: values[model])
+    last = f"The {word} {words(primary)} decides, {values[better]:.6f}, for {better}."
+    return better, [*reasons, last]
 
 
 def by_metric(metric: str, evidence: Evidence) -> Choice:
     """Apply rule 1."""
     found = evidence.difference(metric)
     if found is None:
-        return Choice(None, f"{UNITS[metric]} is not defined on these rows: a tie.")
+        return Choice(None, f"{words(metric)} is not defined on these rows: a tie.")
     first, second = evidence.candidates
     lower, upper = found["lower"], found["upper"]
     interval = f"{found['value']:+.4f} ({lower:+.4f} to {upper:+.4f})"
-    what = f"{UNITS[metric]} of {first} minus {second} is {interval}"
+    what = f"{words(metric)} of {first} minus {second} is {interval}"
     if lower <= 0 <= upper:
         return Choice(None, f"{what}: the interval includes zero, a tie.")
-    better = first if (lower > 0) == (metric == "auc") else second
+    better = first if (lower > 0) == (metric in MORE_IS_BETTER) else second
     return Choice(better, f"{what}: better for {better}.")
 
 

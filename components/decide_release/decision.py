@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.core.errors import GateError
+from components.core.measures import MORE_IS_BETTER, task_of
 from components.core.outcome import Gate
 from components.core.policy import Policy
 from components.decide_release.choice import SERVED, Evidence, by_latency, by_metric, choose
@@ -26,7 +27,6 @@ from components.decide_release.gates import (
 )
 from components.decide_release.matrix import Matrix, criterion_of, matrix
 
-PREFERENCES = ("auc", "log_loss", "latency")
 Gates = Mapping[str, tuple[Gate, ...]]
 
 
@@ -42,10 +42,10 @@ def decide(policy: Policy, evidence: Evidence) -> tuple[dict[str, Any], Gates]:
         "go": winner is not None,
         "winner": winner,
         "challenger": challengers[0] if challengers else None,
-        "prefer": policy.prefer,
+        "prefer": preferred(policy, evidence),
         "reasons": [*(_summary(model, gates[model]) for model in gates), *reasons],
         "gates": {model: [gate.to_dict() for gate in gates[model]] for model in gates},
-        "criteria": criteria(policy, evidence, weighed),
+        "criteria": criteria(evidence, weighed),
         "would_change": [
             *_gates_that_matter(winner, gates),
             *_other_preferences(winner, able, policy, evidence, weighed),
@@ -54,6 +54,11 @@ def decide(policy: Policy, evidence: Evidence) -> tuple[dict[str, Any], Gates]:
     if weighed is not None:
         decision["scores"] = {model: weighed.total(model) for model in gates}
     return decision, gates
+
+
+def preferred(policy: Policy, evidence: Evidence) -> str:
+    """Return what decides where weights do not."""
+    return policy.preferred(task_of(evidence.evaluation))
 
 
 def refusal(gates: Gates, facts: Mapping[str, Any]) -> GateError:
@@ -83,7 +88,7 @@ def _winner(
     sums = [weighed.reason()] if weighed else []
     if weighed and (best := weighed.best()):
         return best, [*sums, f"The candidate is {best}."]
-    winner, reasons = choose(policy.prefer, evidence)
+    winner, reasons = choose(preferred(policy, evidence), evidence)
     return winner, [*sums, *reasons, f"The candidate is {winner}."]
 
 
@@ -95,18 +100,17 @@ def _summary(model: str, gates: Sequence[Gate]) -> str:
     return f"{model} fails {which}: {sentence(worst(gates))}."
 
 
-def criteria(
-    policy: Policy, evidence: Evidence, weighed: Matrix | None = None
-) -> list[dict[str, Any]]:
+def criteria(evidence: Evidence, weighed: Matrix | None = None) -> list[dict[str, Any]]:
     """Return the table of what both models reach, and where each value stands.
 
     `better` is None for a tie; what a policy weighs has a weight (of sum 1) and scores.
     """
-    better_of = {name: by_metric(name, evidence).better for name in ("auc", "log_loss")}
-    rows = [_row(name, evidence, better_of[name]) for name in better_of]
-    rows += [
-        _row(name, evidence, _closer(name, evidence)) for name in ("calibration_error", "accuracy")
-    ]
+    rows = []
+    for name in dict.fromkeys([*evidence.measures.compared, *evidence.measures.shown]):
+        if evidence.defined(name):
+            compared = name in evidence.measures.compared
+            better = by_metric(name, evidence).better if compared else _closer(name, evidence)
+            rows.append(_row(name, evidence, better))
     speed = {model: evidence.forms(model)[SERVED] for model in evidence.candidates}
     latency = {model: evidence.latency(model) for model in evidence.candidates}
     better = by_latency(evidence).better
@@ -118,7 +122,7 @@ def criteria(
     counts = {model: len(evidence.forms(model)) for model in evidence.candidates}
     forms = {"source": _source("measurements", "models/{model}/forms")}
     rows.append({"name": "forms", **counts, "better": _best(counts, True)} | forms)
-    return [row | _weighed(row["name"], policy, weighed) for row in rows]
+    return [row | _weighed(row["name"], weighed) for row in rows]
 
 
 def _source(artifact: str, place: str) -> dict[str, str]:
@@ -130,10 +134,10 @@ def _measured(name: str) -> dict[str, Any]:
     return {"source": _source("measurements", f"models/{{model}}/forms/{SERVED}/{name}")}
 
 
-def _weighed(criterion: str, policy: Policy, weighed: Matrix | None) -> dict[str, Any]:
+def _weighed(criterion: str, weighed: Matrix | None) -> dict[str, Any]:
     """Return the weight and the scores of a criterion that the policy weighs."""
     for name, weight in weighed.weights.items() if weighed else ():
-        if weighed and criterion_of(name, policy) == criterion:
+        if weighed and criterion_of(name, weighed) == criterion:
             return {"criterion": name, "weight": weight, "scores": dict(weighed.scores[name])}
     return {}
 
@@ -150,7 +154,7 @@ def _closer(name: str, evidence: Evidence) -> str | None:
     found = {m: models[m]["slices"]["overall"][name] for m in evidence.candidates}
     if max(v["lower"] for v in found.values()) <= min(v["upper"] for v in found.values()):
         return None
-    return _best({model: value["value"] for model, value in found.items()}, name == "accuracy")
+    return _best({model: value["value"] for model, value in found.items()}, name in MORE_IS_BETTER)
 
 
 def _best(values: Mapping[str, float], more_is_better: bool) -> str | None:
@@ -186,8 +190,8 @@ def _other_preferences(
         return flips or [f"No change of one weight would make {loser} the candidate."]
     return [
         f"With policy.prefer = {prefer} the candidate would be {loser}."
-        for prefer in PREFERENCES
-        if prefer != policy.prefer and choose(prefer, evidence)[0] == loser
+        for prefer in (*evidence.measures.compared, "latency")
+        if prefer != preferred(policy, evidence) and choose(prefer, evidence)[0] == loser
     ]
 
 

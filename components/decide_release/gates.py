@@ -17,6 +17,7 @@ from typing import Any
 
 from components.core.candidates import CHAMPION, candidates
 from components.core.errors import DataError, SettingsError
+from components.core.measures import MORE_IS_BETTER, measures_of
 from components.core.outcome import Gate
 from components.core.policy import (
     OVERALL,
@@ -84,7 +85,10 @@ def _metric_gate(declared: MetricGate, models: Models, model: str, key: str) -> 
 
 
 def _named(declared: MetricGate) -> str:
-    return declared.metric if declared.at is None else f"{declared.metric}@{declared.at:g}"
+    if declared.of_class is not None:
+        return f"{declared.metric} of {declared.of_class}"
+    at = declared.at if declared.at is not None else declared.k
+    return declared.metric if at is None else f"{declared.metric}@{at:g}"
 
 
 def measured(declared: MetricGate, of_slice: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -92,6 +96,12 @@ def measured(declared: MetricGate, of_slice: Mapping[str, Any]) -> Mapping[str, 
 
     Raises SettingsError where the evaluation does not have it.
     """
+    if declared.of_class is not None:
+        of_class = _entry(of_slice.get("classes", {}), declared.of_class, "the evaluation", "class")
+        return _entry(of_class or {}, declared.metric, f"class {declared.of_class}", "metric")
+    if declared.k is not None:
+        accuracy = {str(entry["k"]): entry["accuracy"] for entry in of_slice.get("top_k", ())}
+        return _entry(accuracy, str(declared.k), "the evaluation", f"{declared.metric} at")
     if declared.at is None:
         return _entry(of_slice, declared.metric, "the evaluation", "metric")
     at = {entry["threshold"]: entry for entry in of_slice.get("thresholds", ())}
@@ -164,8 +174,9 @@ def _champion_gates(
 
 
 def _champion_gate(declared: ChampionGate, evaluation: Mapping[str, Any], model: str) -> Gate:
-    """Return one gate; of the log loss less is better, so its margin is below zero there."""
-    metric, more = declared.metric, declared.metric == "auc"
+    """Return one gate; where less is better, as of a loss, the margin is below zero."""
+    metric = declared.metric or measures_of(evaluation).primary
+    more = metric in MORE_IS_BETTER
     difference = _defined(
         evaluation["comparison"][CHAMPION][model][f"{metric}_difference"],
         f"the difference of {metric} to the champion",

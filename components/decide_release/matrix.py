@@ -18,21 +18,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from components.core.measures import AREAS, MORE_IS_BETTER, task_of
 from components.core.policy import Policy
 from components.decide_release.choice import Evidence, by_latency, by_metric
 
 SUM_TIE = 1e-9
 CHANCE = 0.5
-# The criterion that each weight is of; quality is what `quality_of` says.
+# The criterion that each weight is of, but for quality.
 ROWS = {"latency": "one_row_ms", "size": "size_bytes", "portability": "forms"}
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """The policy's weights by name, and each one's scores by model."""
+    """The policy's weights by name, each one's scores by model, and the metric of quality."""
 
     given: Mapping[str, float]
     scores: Mapping[str, Mapping[str, float]]
+    quality: str
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -86,28 +88,24 @@ class Matrix:
                 )
 
 
-def quality_of(policy: Policy) -> str:
-    """Return the metric that quality is."""
-    return "log_loss" if policy.prefer == "log_loss" else "auc"
-
-
 def matrix(policy: Policy, evidence: Evidence) -> Matrix | None:
     """Return the matrix of the policy's weights; None without weights or a second model."""
     if policy.weights is None or len(evidence.candidates) == 1:
         return None
     given = policy.weights.model_dump()
-    return Matrix(given, {name: _scores(name, policy, evidence) for name in given})
+    quality = policy.quality(task_of(evidence.evaluation))
+    return Matrix(given, {name: _scores(name, quality, evidence) for name in given}, quality)
 
 
-def criterion_of(weight: str, policy: Policy) -> str:
+def criterion_of(weight: str, weighed: Matrix) -> str:
     """Return the name of the criterion, as a row of the decision, that a weight is of."""
-    return quality_of(policy) if weight == "quality" else ROWS[weight]
+    return weighed.quality if weight == "quality" else ROWS[weight]
 
 
-def _scores(name: str, policy: Policy, evidence: Evidence) -> dict[str, float]:
+def _scores(name: str, quality: str, evidence: Evidence) -> dict[str, float]:
     """Return both models' scores of a criterion (rules 1 and 2)."""
     if name == "quality":
-        return _of_quality(quality_of(policy), evidence)
+        return _of_quality(quality, evidence)
     if name == "latency" and by_latency(evidence).better is None:
         return _equal(evidence)
     if name == "portability":
@@ -121,10 +119,9 @@ def _of_quality(metric: str, evidence: Evidence) -> dict[str, float]:
     if by_metric(metric, evidence).better is None:
         return _equal(evidence)
     values = {model: evidence.overall(model, metric) for model in evidence.candidates}
-    if metric == "log_loss":
-        return _shares(values, more_is_better=False)
-    above = {model: max(0.0, value - CHANCE) for model, value in values.items()}
-    return _shares(above, more_is_better=True)
+    by_chance = CHANCE if metric in AREAS else 0.0
+    above = {model: max(0.0, value - by_chance) for model, value in values.items()}
+    return _shares(above, more_is_better=metric in MORE_IS_BETTER)
 
 
 def _equal(evidence: Evidence) -> dict[str, float]:

@@ -11,6 +11,7 @@ import itertools
 from pathlib import Path
 
 from components.core.artifacts import read_json, tree_digest, write_json
+from components.core.measures import task_of
 from components.core.outcome import Outcome
 from components.core.policy import Policy
 from components.core.settings import Section
@@ -42,7 +43,7 @@ def decide_release(
     decided["bundles"] = {model: models[model]["bundle_sha256"] for model in gates}
     write_json(decision / "decision.json", decided)
     for model in gates:
-        write_validation(decision / model, model, gates[model])
+        write_validation(decision / model, model, gates[model], task_of(evidence.evaluation))
     facts = {key: decided[key] for key in ("go", "winner", "challenger", "prefer", "reasons")}
     if not decided["go"]:
         raise refusal(gates, facts | {"decision_sha256": tree_digest(decision)})

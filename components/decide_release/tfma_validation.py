@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -19,8 +19,10 @@ from typing import Any
 
 from components.core.candidates import CHAMPION
 from components.core.errors import PlatformError
+from components.core.measures import MEASURES
 from components.core.outcome import Gate
 from components.core.policy import key_parts
+from components.core.task import Task
 from components.core.tfrecord_frame import framed
 from components.decide_release.gates import passes, sentence
 
@@ -28,25 +30,38 @@ FILE_NAME = "validations-00000-of-00001.tfrecord"
 TFMA = "tensorflow_model_analysis"
 OVER = f"_over_{CHAMPION}"
 # Our metric: its name in the TFMA results.
-NAMES = {
-    "log_loss": "binary_crossentropy",
-    "accuracy": "binary_accuracy",
-    "calibration": "calibration",
-    "auc": "auc_exact",
-    "pr_auc": "average_precision_exact",
-    "brier": "brier_score",
-    "calibration_error": "expected_calibration_error",
+NAMES: Mapping[Task, Mapping[str, str]] = {
+    "binary": {
+        "log_loss": "binary_crossentropy",
+        "accuracy": "binary_accuracy",
+        "calibration": "calibration",
+        "auc": "auc_exact",
+        "pr_auc": "average_precision_exact",
+        "brier": "brier_score",
+        "calibration_error": "expected_calibration_error",
+    },
+    "multi_class": {
+        "log_loss": "sparse_categorical_crossentropy",
+        "accuracy": "sparse_categorical_accuracy",
+        "auc_macro": "auc_macro_exact",
+        "auc_weighted": "auc_weighted_exact",
+        "brier": "brier_score",
+        "calibration_error": "expected_calibration_error",
+    },
+    "regression": {name: name for name in MEASURES["regression"].metrics},
 }
 
 
-def write_validation(folder: Path, model: str, gates: Sequence[Gate]) -> None:
+def write_validation(
+    folder: Path, model: str, gates: Sequence[Gate], task: Task = "binary"
+) -> None:
     """Write a model's validation result; the same gates give the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    record = validation_result(model, gates).SerializeToString(deterministic=True)
+    record = validation_result(model, gates, task).SerializeToString(deterministic=True)
     (folder / FILE_NAME).write_bytes(framed(record))
 
 
-def validation_result(model: str, gates: Sequence[Gate]) -> Any:
+def validation_result(model: str, gates: Sequence[Gate], task: Task = "binary") -> Any:
     """Return tfma's ValidationResult of a model's gates."""
     with _protos_alone():
         # The last one needs both others, and does not import them.
@@ -65,15 +80,15 @@ def validation_result(model: str, gates: Sequence[Gate]) -> Any:
             for column, value in sorted(key_parts(key)):
                 of_slice.slice_key.single_slice_keys.add(column=column, bytes_value=value.encode())
             for gate in failed:
-                _fill(of_slice.failures.add(message=sentence(gate)), model, gate)
+                _fill(of_slice.failures.add(message=sentence(gate)), model, gate, task)
     return result
 
 
-def _fill(failure: Any, model: str, gate: Gate) -> None:
+def _fill(failure: Any, model: str, gate: Gate, task: Task) -> None:
     """Say which metric failed, against what, and with which value."""
     metric = gate.metric.removesuffix(OVER)
     of_champion = metric != gate.metric
-    failure.metric_key.name = NAMES.get(metric) or gate.name.removeprefix(f"{model} ")
+    failure.metric_key.name = NAMES[task].get(metric) or gate.name.removeprefix(f"{model} ")
     failure.metric_key.is_diff = of_champion
     failure.metric_value.double_value.value = gate.value
     more = gate.operator in (">=", ">")

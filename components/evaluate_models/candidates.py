@@ -2,7 +2,7 @@
 
 Rules: a bundle is opened only after its contract and every file were checked; a candidate must be
 of the framework whose port it came through; the champion must be the bundle that was registered;
-what a model gives must be one probability a row.
+what a model gives must be what is predicted (target.py).
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
 from components.core.bundle import Bundle, OnnxScorer
 from components.core.candidates import CHAMPION
-from components.core.errors import DataError, IntegrityError
+from components.core.errors import IntegrityError
 from components.core.settings import Digest, Section
 from components.evaluate_models.intervals import Floats
+from components.evaluate_models.target import Target
 
 
 class Champion(Section):
@@ -39,21 +39,12 @@ class Measurable:
     sha256: str
     scorer: OnnxScorer
 
-    def scores(self, table: pa.Table) -> Floats:
-        """Return the probability of each row in double precision; DataError for anything else."""
-        scores = np.asarray(self.scorer.predict(table), dtype=np.float64)
-        if scores.shape != (table.num_rows,):
-            raise DataError(
-                f"{self.name} gives predictions of shape {scores.shape} for {table.num_rows} rows",
-                remedy="export a model that gives one probability a row",
-            )
-        wrong = int((~((scores >= 0) & (scores <= 1))).sum())
-        if wrong:
-            raise DataError(
-                f"{self.name} gives {wrong} of {len(scores)} predictions that are no probabilities",
-                remedy="look for missing or infinite values in its inputs, and at its last layer",
-            )
-        return scores
+    def predictions(self, table: pa.Table, target: Target) -> Floats:
+        """Return what the model gives for each row in double precision, [rows] or [rows, classes].
+
+        Raises DataError for anything that is not what the target asks for.
+        """
+        return target.checked(self.name, self.scorer.predict(table), table.num_rows)
 
 
 def open_candidate(framework: str, folder: Path, threads: int) -> Measurable:

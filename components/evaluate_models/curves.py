@@ -3,7 +3,7 @@
 Rules: every point is exact, that of a threshold which some predictions reach; nothing is
 interpolated, and thinning leaves points out, never the first or the last. ROC goes from (0, 0) to
 (1, 1); the precision-recall curve begins at the highest prediction, since precision is not defined
-before. The calibration curve has the bins of the calibration error.
+before. The calibration curve has the bins of the calibration error. Of a number there is none.
 """
 
 from __future__ import annotations
@@ -12,11 +12,24 @@ from typing import Any
 
 import numpy as np
 
+from components.evaluate_models import multi_class
 from components.evaluate_models.calibration import BINS, bins
+from components.evaluate_models.evaluation import Rows as Evaluated
 from components.evaluate_models.intervals import DIGITS, Floats
 from components.evaluate_models.slices import Rows
 
 POINTS = 100
+
+
+def curves_of(rows: Evaluated, model: str) -> dict[str, Any]:
+    """Return a model's curves: of several classes the calibration of the most probable one."""
+    scores = rows.scores[model]
+    if rows.task == "binary":
+        return curves(rows.labels, scores)
+    if rows.task == "regression":
+        return {}
+    right = multi_class.hits(rows.numbers, scores)
+    return {"calibration": _calibration(right, multi_class.confidence(scores))}
 
 
 def curves(labels: Floats, scores: Floats) -> dict[str, Any]:

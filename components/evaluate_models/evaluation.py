@@ -1,7 +1,8 @@
 """Everything that evaluation.json says: each model's metrics by slice, and how the models compare.
 
 Rules: every model sees the same rows in the same order, so differences are paired; the order of
-slices is the settings' order, the whole first. This module computes; it reads and writes no file.
+slices is the settings' order, the whole first; what is measured is the task's. This module
+computes; it reads and writes no file.
 """
 
 from __future__ import annotations
@@ -10,22 +11,45 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from components.core.candidates import CHAMPION, candidates
+from components.core.measures import MEASURES
+from components.core.task import Task
+from components.evaluate_models import multi_class, regression
 from components.evaluate_models.calibration import calibration_errors
-from components.evaluate_models.intervals import Floats, Measured, mean, z_quantile
+from components.evaluate_models.intervals import Floats, Measured, paired, to_dicts, z_quantile
 from components.evaluate_models.metrics import measure, row_log_loss
 from components.evaluate_models.ranking import auc_difference
 from components.evaluate_models.slices import Partition
+from components.evaluate_models.slices import Rows as Numbers
 
 Slices = dict[str, dict[str, Any]]
+Errors = Sequence[Sequence[Measured]]
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The evaluation rows: labels of 0 and 1, and every model's predictions for them."""
+    """The evaluation rows: labels, and every model's predictions for them, as the task has both."""
 
     labels: Floats
     scores: Mapping[str, Floats]
+    task: Task = "binary"
+    classes: tuple[str, ...] = ()
+
+    @property
+    def numbers(self) -> Numbers:
+        """The labels as numbers of classes."""
+        return self.labels.astype(np.intp)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the settings ask for beside the metrics that each task has."""
+
+    z: float
+    thresholds: Sequence[float] = ()
+    top_k: Sequence[int] = ()
 
 
 def evaluate(
@@ -33,37 +57,60 @@ def evaluate(
     partitions: Sequence[Partition],
     confidence: float,
     thresholds: Sequence[float] = (),
+    top_k: Sequence[int] = (),
 ) -> tuple[dict[str, Slices], dict[str, Any]]:
     """Return {model: {slice key: metrics}} and the comparison of models."""
-    z = z_quantile(confidence)
-    errors = calibration_errors(partitions, rows.labels, list(rows.scores.values()), z)
-    models = {
-        name: _slices(rows.labels, scores, partitions, errors[number], z, thresholds)
-        for number, (name, scores) in enumerate(rows.scores.items())
-    }
-    return models, _comparison(rows, z)
+    asked = Asked(z_quantile(confidence), thresholds, top_k)
+    errors = _calibration(rows, partitions, asked.z)
+    models = {name: _slices(rows, name, partitions, errors[name], asked) for name in rows.scores}
+    return models, _comparison(rows, asked.z)
+
+
+def _calibration(rows: Rows, partitions: Sequence[Partition], z: float) -> Mapping[str, Errors]:
+    """Return each model's calibration errors by partition and slice; none of a number."""
+    every = list(rows.scores.values())
+    if rows.task == "binary":
+        found = calibration_errors(partitions, rows.labels, every, z)
+    elif rows.task == "multi_class":
+        found = [
+            calibration_errors(
+                partitions, multi_class.hits(rows.numbers, s), [multi_class.confidence(s)], z
+            )[0]
+            for s in every
+        ]
+    else:
+        found = [[] for _ in every]
+    return dict(zip(rows.scores, found, strict=True))
 
 
 def _slices(
-    labels: Floats,
-    scores: Floats,
-    partitions: Sequence[Partition],
-    errors: Sequence[Sequence[Measured]],
-    z: float,
-    thresholds: Sequence[float],
+    rows: Rows, model: str, partitions: Sequence[Partition], errors: Errors, asked: Asked
 ) -> Slices:
     found: Slices = {}
-    for partition, of_slices in zip(partitions, errors, strict=True):
+    for number, partition in enumerate(partitions):
+        of_slices = errors[number] if errors else [None] * len(partition.values)
         parts = zip(partition.keys(), partition.rows(), of_slices, strict=True)
-        for key, rows, error in parts:
-            found[key] = measure(labels[rows], scores[rows], error, z, thresholds)
+        for key, of_slice, error in parts:
+            found[key] = _measure(rows, model, of_slice, error, asked)
     return found
+
+
+def _measure(
+    rows: Rows, model: str, of_slice: Numbers, error: Measured | None, asked: Asked
+) -> dict[str, Any]:
+    labels, scores = rows.labels[of_slice], rows.scores[model][of_slice]
+    if error is None:
+        return regression.measure(labels, scores, asked.z)
+    if rows.task == "binary":
+        return measure(labels, scores, error, asked.z, asked.thresholds)
+    numbers = labels.astype(np.intp)
+    return multi_class.measure(numbers, scores, error, asked.z, rows.classes, asked.top_k)
 
 
 def _comparison(rows: Rows, z: float) -> dict[str, Any]:
     """Compare two candidates with each other, and each with the champion where there is one."""
     names = candidates(rows.scores)
-    found: dict[str, Any] = {"auc_difference": None, "log_loss_difference": None}
+    found: dict[str, Any] = {f"{name}_difference": None for name in MEASURES[rows.task].compared}
     if len(names) == 2:
         found = _differences(rows, *names, z)
     if CHAMPION in rows.scores:
@@ -72,11 +119,15 @@ def _comparison(rows: Rows, z: float) -> dict[str, Any]:
 
 
 def _differences(rows: Rows, first: str, second: str, z: float) -> dict[str, Any]:
-    """Return first minus second, of the AUC and of the log loss, with paired intervals."""
+    """Return first minus second of the metrics that are compared, with paired intervals."""
     one, two = rows.scores[first], rows.scores[second]
-    area = auc_difference(rows.labels == 1, one, two, z)
-    loss = mean(row_log_loss(rows.labels, one) - row_log_loss(rows.labels, two), z)
-    return {
-        "auc_difference": area.to_dict() if area else None,
-        "log_loss_difference": loss.to_dict() | {"method": "normal_paired"} if loss else None,
+    if rows.task == "regression":
+        return regression.differences(rows.labels, one, two, z)
+    if rows.task == "multi_class":
+        return multi_class.differences(rows.numbers, one, two, z)
+    losses = (row_log_loss(rows.labels, one), row_log_loss(rows.labels, two))
+    found = {
+        "auc_difference": auc_difference(rows.labels == 1, one, two, z),
+        "log_loss_difference": paired(*losses, z),
     }
+    return to_dicts(found)

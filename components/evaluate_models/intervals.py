@@ -7,7 +7,8 @@ decimals, below which the order of a sum shows; a value that is not defined is N
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
@@ -69,15 +70,26 @@ def wilson(value: float, n: int, z: float, method: str = "wilson") -> Measured:
     return Measured(value, min(value, centre - half), max(value, centre + half), method)
 
 
-def ratio(numerator: Floats, denominator: Floats, z: float) -> Measured | None:
+def ratio(numerator: Floats, denominator: Floats, z: float, low: float = 0.0) -> Measured | None:
     """Return the ratio of two paired means; the error by linearisation (delta method).
 
-    None of fewer than two rows, and of a denominator without any.
+    None of fewer than two rows, and of a denominator whose mean is 0.
     """
-    if len(numerator) < 2 or not denominator.any():
+    base = float(denominator.mean()) if len(denominator) else 0.0
+    if len(numerator) < 2 or base == 0:
         return None
-    base = float(denominator.mean())
     value = float(numerator.mean()) / base
     residuals = numerator - value * denominator
-    error = float(residuals.std(ddof=1)) / math.sqrt(len(residuals)) / base
-    return normal(value, error, z, "delta", 0.0)
+    error = float(residuals.std(ddof=1)) / math.sqrt(len(residuals)) / abs(base)
+    return normal(value, error, z, "delta", low)
+
+
+def paired(first: Floats, second: Floats, z: float) -> Measured | None:
+    """Return the mean of first minus second, both of the same rows; None as for `mean`."""
+    found = mean(first - second, z)
+    return replace(found, method="normal_paired") if found else None
+
+
+def to_dicts(found: Mapping[str, Measured | None]) -> dict[str, Any]:
+    """Return metrics as they stand in evaluation.json."""
+    return {name: value.to_dict() if value else None for name, value in found.items()}

@@ -22,6 +22,7 @@ from components.core.examples import ExamplesManifest, Split
 from components.core.row_groups import RowGroup, row_groups
 from components.evaluate_models.candidates import Measurable, open_candidate
 from components.evaluate_models.predicted import Predicted, predict
+from components.evaluate_models.target import Target
 from components.evaluate_models.timing import THREADS
 
 SPLIT: Split = "eval"
@@ -46,7 +47,8 @@ def predict_on_beam(
         _ = (
             pipeline
             | "RowGroups" >> beam.Create(row_groups(examples, manifest, [SPLIT]), reshuffle=True)
-            | "Predict" >> beam.ParDo(_Predict(bundles, list(manifest.columns), columns))
+            | "Predict"
+            >> beam.ParDo(_Predict(bundles, list(manifest.columns), columns, Target.of(manifest)))
             | "Merge" >> beam.CombineGlobally(Predicted.merged)
             | "Write" >> beam.Map(_write, rows, result)
         )
@@ -58,10 +60,15 @@ class _Predict(beam.DoFn):  # type: ignore[misc]
     """Score a row group by every bundle."""
 
     def __init__(
-        self, bundles: Mapping[str, Path], every: Sequence[str], columns: Sequence[str]
+        self,
+        bundles: Mapping[str, Path],
+        every: Sequence[str],
+        columns: Sequence[str],
+        target: Target,
     ) -> None:
         super().__init__()
         self._bundles, self._every, self._columns = dict(bundles), every, columns
+        self._target = target
         self._models: list[Measurable] = []
 
     def setup(self) -> None:
@@ -70,7 +77,8 @@ class _Predict(beam.DoFn):  # type: ignore[misc]
 
     def process(self, group: RowGroup) -> Iterator[Predicted]:
         """Yield the row group's predictions."""
-        yield predict(self._models, group.read(self._every), self._columns, group.first)
+        rows = group.read(self._every)
+        yield predict(self._models, rows, self._columns, self._target, group.first)
 
 
 def _write(predicted: Predicted, rows: int, result: str) -> None:

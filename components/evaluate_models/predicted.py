@@ -19,6 +19,7 @@ import pyarrow as pa
 from components.core.errors import IntegrityError
 from components.evaluate_models.candidates import Measurable
 from components.evaluate_models.intervals import Floats
+from components.evaluate_models.target import Target
 
 # No column that settings name has a space in its name.
 PREDICTION = "prediction of "
@@ -50,19 +51,39 @@ class Predicted:
 
 
 def predict(
-    models: Sequence[Measurable], table: pa.Table, columns: Sequence[str], first: int = 0
+    models: Sequence[Measurable],
+    table: pa.Table,
+    columns: Sequence[str],
+    target: Target,
+    first: int = 0,
 ) -> Predicted:
     """Return a batch's predictions by every model, with the columns that metrics need."""
     found = table.select(list(dict.fromkeys(columns)))
     for model in models:
-        found = found.append_column(PREDICTION + model.name, pa.array(model.scores(table)))
+        predictions = column_of(model.predictions(table, target))
+        found = found.append_column(PREDICTION + model.name, predictions)
     return Predicted(((first, found),))
 
 
+def column_of(predictions: Floats) -> pa.Array:
+    """Return predictions as a column; several of a row are a list of fixed size."""
+    if predictions.ndim == 1:
+        return pa.array(predictions)
+    flat = pa.array(predictions.reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, predictions.shape[1])
+
+
 def scores(table: pa.Table) -> Mapping[str, Floats]:
-    """Return the predictions in a merged table: {model: [rows]}."""
+    """Return the predictions in a merged table: {model: [rows] or [rows, classes]}."""
     return {
-        name.removeprefix(PREDICTION): table[name].to_numpy()
+        name.removeprefix(PREDICTION): _values(table[name])
         for name in table.column_names
         if name.startswith(PREDICTION)
     }
+
+
+def _values(column: pa.ChunkedArray) -> Floats:
+    if not pa.types.is_fixed_size_list(column.type):
+        return np.asarray(column.to_numpy())
+    flat = column.combine_chunks().flatten().to_numpy()
+    return np.asarray(flat).reshape(-1, column.type.list_size)

@@ -95,12 +95,13 @@ def auc_difference(positive: Flags, first: Floats, second: Floats, z: float) -> 
     if one is None or two is None:
         return None
     if one.degenerate and two.degenerate and not np.array_equal(first, second):
-        return _mover(_over_smaller(one, z), _over_smaller(two, z))
+        return mover(_over_smaller(one, z), _over_smaller(two, z))
     error = _error(one.positives - two.positives, one.negatives - two.negatives)
     return normal(one.auc - two.auc, error, z, "delong_paired", -1.0, 1.0)
 
 
-def _mover(one: Measured, two: Measured) -> Measured:
+def mover(one: Measured, two: Measured) -> Measured:
+    """Return one minus two with MOVER's interval, which takes both for unpaired."""
     value = one.value - two.value
     below = math.hypot(one.value - one.lower, two.upper - two.value)
     above = math.hypot(one.upper - one.value, two.value - two.lower)

@@ -6,23 +6,30 @@
 | missing   | AUC when every value of the column is missing                              |
 | unseen    | AUC when every text of the column is one that no row has; None of numbers  |
 
+Of several classes it is the log loss, of a number the mean squared error, and `permuted` is what
+shuffling adds to it.
+
 Rules: a column is an input of the served form, before any preprocessing; one changes and the others
 stay; shuffling is seeded, and the same for all models. At most ROWS rows are looked at, drawn by a
-seed, because each column costs three passes; `auc` is of these rows and the untouched columns. A
-model that gives no number for some changed column, or whose runtime refuses it (a text that it has
-no entry for), has None there. A column that repeats another loses nothing by permutation: that does
-not make both useless.
+seed, because each column costs three passes; the metric under its own name is of these rows and the
+untouched columns. A model that gives no number for some changed column, or whose runtime refuses it
+(a text that it has no entry for), has None there. A column that repeats another loses nothing by
+permutation: that does not make both useless.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from components.evaluate_models.intervals import Floats
+from components.core.task import Task
+from components.evaluate_models.intervals import Floats, Measured, mean, paired
+from components.evaluate_models.multi_class import row_log_loss
 from components.evaluate_models.ranking import Flags, auc, auc_difference
+from components.evaluate_models.regression import squared_errors
 from components.evaluate_models.slices import Rows
 
 # Of two models of 22 columns these take a second of one core, 20,000 rows four.
@@ -39,29 +46,64 @@ def chosen_rows(rows: int) -> Rows:
     return np.sort(np.random.default_rng(SEED).permutation(rows)[:ROWS])
 
 
-def robustness(score: Scores, inputs: Inputs, positive: Flags, z: float) -> dict[str, Any]:
+@dataclass(frozen=True)
+class By:
+    """The metric that a loss is measured by: of predictions, and lost from the first to others."""
+
+    metric: str
+    of: Callable[[Floats], Measured | None]
+    lost: Callable[[Floats, Floats], Measured | None]
+
+
+def by_auc(positive: Flags, z: float) -> By:
+    """Measure by the AUC of a class of two."""
+    return By(
+        "auc",
+        lambda scores: auc(positive, scores, z),
+        lambda first, other: auc_difference(positive, first, other, z),
+    )
+
+
+def by_loss(metric: str, row_loss: Callable[[Floats], Floats], z: float) -> By:
+    """Measure by the mean of what each row loses, of which less is better."""
+    return By(
+        metric,
+        lambda scores: mean(row_loss(scores), z, 0.0),
+        lambda first, other: paired(row_loss(other), row_loss(first), z),
+    )
+
+
+def by_task(task: Task, labels: Floats, z: float) -> By:
+    """Return what a task's robustness is measured by; labels are [rows]."""
+    if task == "binary":
+        return by_auc(labels == 1, z)
+    if task == "regression":
+        return by_loss("mean_squared_error", lambda values: squared_errors(labels, values), z)
+    numbers = labels.astype(np.intp)
+    return by_loss("log_loss", lambda scores: row_log_loss(numbers, scores), z)
+
+
+def robustness(score: Scores, inputs: Inputs, by: By) -> dict[str, Any]:
     """Return the model's robustness on these rows, whose raw inputs are [rows] each."""
     base = np.asarray(score(inputs), dtype=np.float64)
-    found = {name: _column(score, inputs, name, base, positive, z) for name in inputs}
-    return {"rows": len(positive), "auc": _area(positive, base, z), "columns": found}
+    found = {name: _column(score, inputs, name, base, by) for name in inputs}
+    return {"rows": len(base), by.metric: _value(by, base), "columns": found}
 
 
-def _column(
-    score: Scores, inputs: Inputs, name: str, base: Floats, positive: Flags, z: float
-) -> dict[str, Any]:
+def _column(score: Scores, inputs: Inputs, name: str, base: Floats, by: By) -> dict[str, Any]:
     def with_values(values: Column) -> Floats | None:
         return _scored(score, {**inputs, name: values})
 
     column = inputs[name]
     order = np.random.default_rng(SEED).permutation(len(column))
     shuffled = with_values(column[order])
-    lost = auc_difference(positive, base, shuffled, z) if shuffled is not None else None
+    lost = by.lost(base, shuffled) if shuffled is not None else None
     text = column.dtype == object
     new = np.full(len(column), unseen(column), dtype=object) if text else None
     return {
         "permuted": lost.to_dict() if lost else None,
-        "missing": _area(positive, with_values(_missing(column)), z),
-        "unseen": _area(positive, with_values(new), z) if new is not None else None,
+        "missing": _value(by, with_values(_missing(column))),
+        "unseen": _value(by, with_values(new)) if new is not None else None,
     }
 
 
@@ -75,11 +117,11 @@ def _scored(score: Scores, inputs: Inputs) -> Floats | None:
         return None
 
 
-def _area(positive: Flags, scores: Floats | None, z: float) -> dict[str, Any] | None:
-    """Return the AUC; None where it is not defined, or a score is none or no number."""
+def _value(by: By, scores: Floats | None) -> dict[str, Any] | None:
+    """Return the metric; None where it is not defined, or a score is none or no number."""
     if scores is None or not np.isfinite(scores).all():
         return None
-    found = auc(positive, scores, z)
+    found = by.of(scores)
     return found.to_dict() if found else None
 
 

@@ -44,6 +44,12 @@ class Partition:
             for values in self.values
         )
 
+    def tfma_keys(self) -> tuple[tuple[tuple[str, Value], ...], ...]:
+        """Return the slices' keys as TFMA has them: columns and values in the order of columns."""
+        return tuple(
+            tuple(sorted(zip(self.columns, values, strict=True))) for values in self.values
+        )
+
     def rows(self) -> Iterator[Rows]:
         """Yield the rows of each slice, in the order of codes."""
         order = np.argsort(self.codes, kind="stable")

@@ -14,13 +14,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.core.contract import Contract, Form
+from components.core.measures import measures_of, task_of, words
+from components.core.task import Task
 from components.register_models.lineage import Work, data_span
 
 OVERALL = "overall"
-BY_SLICE = ("auc", "log_loss", "calibration_error", "accuracy")
-NAMES = {"auc": "AUC", "pr_auc": "PR-AUC", "log_loss": "log loss", "brier": "Brier score"}
 # What Hugging Face's own metrics are called.
-METRIC_TYPES = {"auc": "roc_auc", "accuracy": "accuracy"}
+METRIC_TYPES = {
+    "auc": "roc_auc",
+    "accuracy": "accuracy",
+    "mean_squared_error": "mse",
+    "mean_absolute_error": "mae",
+    "root_mean_squared_error": "rmse",
+    "r2": "r_squared",
+}
+KINDS: Mapping[Task, str] = {
+    "binary": "tabular-classification",
+    "multi_class": "tabular-classification",
+    "regression": "tabular-regression",
+}
 NOT_STATED = "Not stated."
 # CommonMark lets each ASCII punctuation mark be escaped (section 2.4), the backslash with them.
 _MARKUP = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation})
@@ -43,6 +55,11 @@ class Described:
     def framework(self) -> str:
         """The model's framework, by which the evaluation names it."""
         return self.contract.framework
+
+    @property
+    def task(self) -> Task:
+        """What is predicted."""
+        return task_of(self.evaluation)
 
     @property
     def slices(self) -> Mapping[str, Any]:
@@ -79,13 +96,13 @@ def _front_matter(described: Described) -> list[str]:
     ]
     use_case = str(described.run.get("name") or described.model_name)
     result = {
-        "task": {"type": "tabular-classification"},
+        "task": {"type": KINDS[described.task]},
         "dataset": {"name": use_case, "type": use_case, "split": "eval"},
         "metrics": metrics,
     }
     head = {
         "library_name": "mlflow",
-        "pipeline_tag": "tabular-classification",
+        "pipeline_tag": KINDS[described.task],
         "tags": [described.framework, described.contract.family, "onnx", "tandem"],
         "metrics": [metric["type"] for metric in metrics],
         "model-index": [{"name": described.model_name, "results": [result]}],
@@ -116,7 +133,17 @@ def _details(described: Described, family: str) -> Iterator[str]:
     yield f"- Run: {_text(described.run.get('id'))}"
     yield f"- Code: commit {_text(code.get('commit') or 'unknown')}{dirty}"
     yield f"- Takes: {inputs}"
-    yield f"- Gives: the probability that {_text(described.evaluation.get('label', '1'))} is 1"
+    yield f"- Gives: {_gives(described)}"
+
+
+def _gives(described: Described) -> str:
+    label = _text(described.evaluation.get("label", "1"))
+    if described.task == "regression":
+        return label
+    if described.task == "multi_class":
+        classes = ", ".join(map(_text, described.evaluation.get("classes", ())))
+        return f"a probability for each {label}: {classes}"
+    return f"the probability that {label} is 1"
 
 
 def _uses(described: Described) -> Iterator[str]:
@@ -167,6 +194,7 @@ def _training(described: Described) -> Iterator[str]:
 
 def _evaluation(described: Described) -> Iterator[str]:
     evaluation, slices = described.evaluation, described.slices
+    by_slice = measures_of(evaluation).shown
     confidence = evaluation.get("confidence")
     level = f" at {confidence:.0%} confidence" if confidence else ""
     yield "\n## Evaluation\n"
@@ -182,11 +210,11 @@ def _evaluation(described: Described) -> Iterator[str]:
         (
             _text(key),
             _text(slices[key].get("n", "-")),
-            *(_estimate(slices[key].get(name)) for name in BY_SLICE),
+            *(_estimate(slices[key].get(name)) for name in by_slice),
         )
         for key in keys
     ]
-    yield from _table(("slice", "rows", *map(_title, BY_SLICE)), rows)
+    yield from _table(("slice", "rows", *map(_title, by_slice)), rows)
     yield "\n### Gates of the release policy\n"
     gates = described.decision.get("gates", {}).get(described.framework, ())
     yield from _table(
@@ -257,7 +285,7 @@ def _estimate(metric: Any) -> str:
 
 
 def _title(metric: str) -> str:
-    return NAMES.get(metric, metric.replace("_", " "))
+    return words(metric)
 
 
 def _items(texts: Sequence[str] | None) -> list[str]:

@@ -16,6 +16,7 @@ from components.core.artifacts import read_json, write_json, write_text
 from components.core.bundle import Bundle
 from components.core.candidates import IMPORTED, TRAINED
 from components.core.errors import IntegrityError
+from components.core.measures import measures_of
 from components.core.outcome import Outcome
 from components.core.settings import Registry, Section
 from components.register_models.dossier import CARD, Dossier
@@ -24,7 +25,6 @@ from components.register_models.registry import Entry, ModelRegistry, RunLog, Ve
 from components.register_models.store import BUNDLE_TAG, RECORD_TAG, RUN_TAG, opened_store
 from components.register_models.training_log import training_log
 
-LOGGED = ("auc", "pr_auc", "log_loss", "brier", "accuracy", "calibration", "calibration_error")
 DESCRIBED = ("name", "trigger", "ir_sha256", "settings_sha256")
 
 
@@ -97,7 +97,7 @@ def _run_log(
     metrics = {
         f"{model}/{name}": part["slices"]["overall"][name]["value"]
         for model, part in measured["models"].items()
-        for name in LOGGED
+        for name in measures_of(measured).metrics
         if part["slices"]["overall"].get(name)
     }
     tags = {RUN_TAG: str(run["id"])}

@@ -83,7 +83,8 @@ def _policy(path: Path, run: RecordedRun) -> Policy:
     policy = load_policy(path)
     settings = read_json(run.folder / SETTINGS_FILE)
     exported = settings.get("train", {}).get("forms", ())
-    for problem in policy.problems(settings.get("evaluate", {}), exported):
+    task = settings.get("source", {}).get("target", {}).get("task", "binary")
+    for problem in policy.problems(settings.get("evaluate", {}), exported, task):
         raise SettingsError(f"run {run.id}: {problem}", remedy=f"correct it in {path}")
     return policy
 

@@ -15,7 +15,7 @@ from pipelines.cli.output import print_json
 from pipelines.home import Home
 from pipelines.report import summary_dict, write_report
 from pipelines.runs import RecordedRun
-from pipelines.summary import ROWS, RunSummary, read_summary, seconds_text, table_cells
+from pipelines.summary import RunSummary, read_summary, seconds_text, table_cells, table_rows
 
 PLAIN_WIDTH = 120
 TRACEBACK = "Traceback (most recent call last):"
@@ -95,7 +95,7 @@ def models_table(summary: RunSummary) -> Table:
     table = Table()
     for name in ("", *(model.framework for model in summary.models)):
         table.add_column(name)
-    for row in zip(ROWS, *map(table_cells, summary.models), strict=True):
+    for row in zip(table_rows(summary), *map(table_cells, summary.models), strict=True):
         table.add_row(*map(Text, row))
     return table
 

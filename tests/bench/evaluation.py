@@ -31,13 +31,16 @@ from components.evaluate_models.evaluation import Rows, evaluate
 from components.evaluate_models.fairness import fairness
 from components.evaluate_models.intervals import z_quantile
 from components.evaluate_models.slices import partitions
-from components.evaluate_models.tfma_results import PREDICTION, eval_config, write_results
+from components.evaluate_models.target import Target
+from components.evaluate_models.tfma_config import PREDICTIONS, eval_config
+from components.evaluate_models.tfma_results import write_results
 
 ROWS, STOCK_ROWS, RUNS = 112_000, (1_000, 8_000), 5
 SLICES = (("origin",), ("carrier",))
 SENSITIVE = (("origin",),)
 ORIGINS, CARRIERS = 3, 16
 THRESHOLDS, CONFIDENCE, LABEL = (0.5,), 0.95, "late"
+TARGET = Target(LABEL)
 MODELS = ("pytorch", "tensorflow", "champion")
 REPORT = ROOT / "docs" / "benchmarks-evaluation.md"
 
@@ -99,9 +102,10 @@ def ours(table: pa.Table, rows: Rows, folder: Path) -> dict[str, np.ndarray]:
     part("evaluation.json", lambda: write_json(folder / "evaluation.json", results))
 
     def write() -> None:
-        for name, scores in rows.scores.items():
+        for name in rows.scores:
             place = folder / name
-            write_results(place, LABEL, slices, rows.labels, scores, models[name], THRESHOLDS)
+            config = eval_config(TARGET, slices, THRESHOLDS)
+            write_results(place, config, slices, rows, name, models[name])
 
     part("TFMA's result files", write)
     seconds["together"] = np.sum(list(seconds.values()), axis=0)
@@ -118,8 +122,8 @@ def by_tfma(tfma: Any, table: pa.Table, rows: Rows, size: int, folder: Path) -> 
     from components.core.beam_engine import runner
 
     frame = table.slice(0, size).to_pandas()
-    frame[PREDICTION] = rows.scores[MODELS[0]][:size]
-    config = eval_config(LABEL, partitions(table, SLICES, 1), THRESHOLDS)
+    frame[PREDICTIONS[TARGET.task]] = rows.scores[MODELS[0]][:size]
+    config = eval_config(TARGET, partitions(table, SLICES, 1), THRESHOLDS)
     default = beam.Pipeline
     # Beam's default runner would download a binary; analyze_raw_data takes no other.
     beam.Pipeline = lambda *args, **kw: default(*args, **{"runner": runner(Beam()), **kw})

@@ -304,7 +304,10 @@ def test_a_model_that_was_imported_is_judged_alone_and_beside_the_champion(measu
 
 
 def test_a_model_that_was_imported_and_fails_a_gate_is_not_released(measurements):
-    evaluation = {"models": {"imported": model(0.6)}, "comparison": {}}
+    evaluation = {
+        "models": {"imported": model(0.6)},
+        "comparison": {"auc_difference": None, "log_loss_difference": None},
+    }
     forms = {"models": {"imported": measurements["models"]["pytorch"]}}
     decided, gates = decide(_policy(AUC_070), Evidence(evaluation, forms))
     assert not decided["go"]

@@ -77,7 +77,7 @@ def test_a_record_is_framed_as_tensorflow_frames_it(tmp_path):
 def test_a_metric_has_the_name_that_it_has_in_the_results_of_the_evaluation():
     from components.evaluate_models.tfma_results import MEASURED
 
-    assert {ours: name for name, ours in MEASURED.items()} == NAMES
+    assert {ours: name for name, ours in MEASURED["binary"].items()} == NAMES["binary"]
 
 
 @pytest.mark.parametrize("operators", [(">=", "<="), (">", "<")])

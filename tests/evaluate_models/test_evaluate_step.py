@@ -17,10 +17,13 @@ from components.core.bundle import Bundle, OnnxScorer
 from components.core.errors import DataError, IntegrityError, SettingsError
 from components.core.examples import ExamplesManifest
 from components.evaluate_models.step import EvaluateSettings, evaluate_models
-from components.evaluate_models.tfma_results import MEASURED, PREDICTION, eval_config
+from components.evaluate_models.target import Target
+from components.evaluate_models.tfma_config import PREDICTIONS, eval_config
+from components.evaluate_models.tfma_results import MEASURED
 
 pytestmark = pytest.mark.slow
 SLICES = [["origin"], ["origin", "hour"]]
+TARGET, PREDICTION = Target("late"), PREDICTIONS["binary"]
 # Above the last one no prediction of the models lies.
 THRESHOLDS = (0.25, 0.5, 0.8, 0.9999)
 
@@ -137,7 +140,7 @@ def test_tfma_opens_the_results_with_our_numbers(evaluated):
     slices = found["models"]["tensorflow"]["slices"]
     assert len(by_slice) == len(slices)
     crossed = by_slice[(("hour", 2), ("origin", "JFK"))][""][""]
-    for name, ours in MEASURED.items():
+    for name, ours in MEASURED["binary"].items():
         expected = slices["origin=JFK,hour=2"][ours]
         bounded = crossed[name]["boundedValue"]
         assert bounded["value"] == expected["value"]
@@ -232,7 +235,7 @@ def _partitions(frame):
 
 def _stock(tfma, frame, folder):
     _, parts = _partitions(frame)
-    config = eval_config("late", parts, THRESHOLDS)
+    config = eval_config(TARGET, parts, THRESHOLDS)
     for count in COUNTS.values():
         for threshold in THRESHOLDS:
             options = {"name": f"{count}@{threshold}", "thresholds": [threshold]}
@@ -249,7 +252,8 @@ def _ours(tfma, frame, folder):
     scores = frame[PREDICTION].to_numpy()
     rows = Rows(labels, {"pytorch": scores, "tensorflow": scores})
     models, _ = evaluate(rows, parts, 0.95, THRESHOLDS)
-    write_results(folder, "late", parts, labels, scores, models["tensorflow"], THRESHOLDS)
+    config = eval_config(TARGET, parts, THRESHOLDS)
+    write_results(folder, config, parts, rows, "tensorflow", models["tensorflow"])
     return tfma.load_eval_result(str(folder)), models["tensorflow"]
 
 

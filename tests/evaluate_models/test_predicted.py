@@ -14,16 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.core.data_settings import Beam
-from components.core.errors import IntegrityError
+from components.core.errors import DataError, IntegrityError
 from components.core.examples import read_split
-from components.evaluate_models.candidates import open_candidate
+from components.evaluate_models.candidates import Measurable, open_candidate
 from components.evaluate_models.evaluation import Rows, evaluate
 from components.evaluate_models.fairness import fairness
 from components.evaluate_models.predicted import PREDICTION, Predicted, predict, scores
 from components.evaluate_models.slices import partitions
+from components.evaluate_models.target import Target
 
 ROWS = 120
 COLUMNS = ("late", "origin", "hour")
+TARGET = Target("late")
 
 
 def _predicted_rows():
@@ -80,10 +82,33 @@ def test_rows_that_are_lost_or_come_twice_are_refused(batches):
 
 def test_a_batch_keeps_only_what_metrics_need(artifacts, rows):
     model = open_candidate("pytorch", artifacts["pytorch_model"], 1)
-    ((first, found),) = predict([model], rows.slice(10, 5), ["late", "hour", "late"], 10).batches
+    ((first, found),) = predict(
+        [model], rows.slice(10, 5), ["late", "hour", "late"], TARGET, 10
+    ).batches
     assert first == 10
     assert found.column_names == ["late", "hour", "prediction of pytorch"]
-    assert np.array_equal(scores(found)["pytorch"], model.scores(rows)[10:15])
+    assert np.array_equal(scores(found)["pytorch"], model.predictions(rows, TARGET)[10:15])
+
+
+class _Scorer:
+    """Gives a probability for each of three classes, whatever the row."""
+
+    def predict(self, table):
+        return np.random.default_rng(table.num_rows).dirichlet(np.ones(3), table.num_rows)
+
+
+def test_a_probability_for_each_class_survives_batches_and_merging(artifacts, rows):
+    bundle = open_candidate("pytorch", artifacts["pytorch_model"], 1).bundle
+    model = Measurable("pytorch", bundle, "0" * 64, _Scorer())
+    target = Target("hour", "multi_class", ("a", "b", "c"))
+    parts = [
+        predict([model], rows.slice(first, 7), ["hour"], target, first) for first in (14, 0, 7)
+    ]
+    found = scores(Predicted.merged(parts).table(21))["pytorch"]
+    assert found.shape == (21, 3)
+    assert np.array_equal(found[7:14], model.scorer.predict(rows.slice(0, 7)))
+    with pytest.raises(DataError, match=r"shape \(7, 3\) for 7 rows"):
+        predict([model], rows.slice(0, 7), ["hour"], TARGET)
 
 
 def _in_row_groups(folder: Path, rows: pa.Table) -> Path:
@@ -102,7 +127,7 @@ def test_on_beam_the_metrics_are_those_of_memory(artifacts, rows, tmp_path):
     bundles = {name: artifacts[f"{name}_model"] for name in ("pytorch", "tensorflow")}
     on_beam = predict_on_beam(bundles, examples, COLUMNS, Beam(), str(tmp_path / "result.arrow"))
     models = [open_candidate(name, folder, 1) for name, folder in bundles.items()]
-    in_memory = predict(models, read_split(examples, "eval"), COLUMNS).table(rows.num_rows)
+    in_memory = predict(models, read_split(examples, "eval"), COLUMNS, TARGET).table(rows.num_rows)
     assert on_beam["late"].num_chunks == 10
     _same(_evaluated(on_beam), _evaluated(in_memory))
 

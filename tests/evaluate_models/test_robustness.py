@@ -10,7 +10,15 @@ import pytest
 from onnx import TensorProto, helper
 
 from components.evaluate_models.ranking import auc, auc_difference
-from components.evaluate_models.robustness import ROWS, SEED, chosen_rows, robustness, unseen
+from components.evaluate_models.robustness import (
+    ROWS,
+    SEED,
+    by_auc,
+    by_task,
+    chosen_rows,
+    robustness,
+    unseen,
+)
 
 Z = 1.959964
 WEIGHTS = {"a": 2.0, "b": -2.0}
@@ -37,7 +45,7 @@ def _score(inputs):
 @pytest.fixture(scope="module")
 def found():
     inputs, positive = _rows()
-    return robustness(_score, inputs, positive, Z)
+    return robustness(_score, inputs, by_auc(positive, Z))
 
 
 def test_a_column_that_the_model_does_not_use_costs_exactly_nothing(found):
@@ -72,7 +80,7 @@ def test_permuted_is_the_paired_loss_of_one_seeded_shuffle(found):
 
 def test_the_same_rows_lose_the_same(found):
     inputs, positive = _rows()
-    assert robustness(_score, inputs, positive, Z) == found
+    assert robustness(_score, inputs, by_auc(positive, Z)) == found
 
 
 def test_an_unseen_text_is_one_that_no_row_has():
@@ -81,7 +89,7 @@ def test_an_unseen_text_is_one_that_no_row_has():
 
 def test_a_model_that_gives_no_number_without_a_column_has_null_there():
     inputs, positive = _rows()
-    found = robustness(lambda given: given["distance"].astype(float), inputs, positive, Z)
+    found = robustness(lambda given: given["distance"].astype(float), inputs, by_auc(positive, Z))
     assert found["columns"]["distance"]["missing"] is None
     assert found["columns"]["kind"]["missing"] is not None
 
@@ -117,7 +125,7 @@ def test_a_model_whose_runtime_refuses_a_text_has_null_there_and_numbers_elsewhe
     inputs, positive = _rows()
     del inputs["noise"]
     session = _onnx_without_entries_for_new_texts()
-    found = robustness(lambda given: session.run(None, given)[0], inputs, positive, Z)
+    found = robustness(lambda given: session.run(None, given)[0], inputs, by_auc(positive, Z))
     assert found["columns"]["kind"]["missing"] is None
     assert found["columns"]["kind"]["unseen"] is None
     assert found["columns"]["kind"]["permuted"]["lower"] > 0
@@ -130,8 +138,9 @@ def test_an_error_that_is_not_the_runtimes_is_not_swallowed():
             raise KeyError("kind")
         return _score(given)
 
+    inputs, positive = _rows()
     with pytest.raises(KeyError):
-        robustness(broken, *_rows(), Z)
+        robustness(broken, inputs, by_auc(positive, Z))
 
 
 def test_no_more_rows_are_looked_at_than_are_said_each_once_and_in_order():
@@ -140,3 +149,24 @@ def test_no_more_rows_are_looked_at_than_are_said_each_once_and_in_order():
     assert (np.diff(chosen) > 0).all()
     assert chosen[-1] > 2 * ROWS
     assert chosen_rows(7).tolist() == list(range(7))
+
+
+def test_of_a_number_and_of_several_classes_the_loss_that_shuffling_adds_is_measured():
+    inputs, positive = _rows()
+    values = _score(inputs)
+    number = by_task("regression", values, Z)
+    of_number = robustness(_score, inputs, number)
+    assert of_number["mean_squared_error"]["value"] == 0
+    lost = of_number["columns"]["kind"]["permuted"]
+    assert lost["lower"] > 0
+    assert lost["method"] == "normal_paired"
+    assert of_number["columns"]["kind"]["missing"]["value"] > 0
+    assert of_number["columns"]["noise"]["permuted"]["value"] == 0
+
+    def of_classes(given):
+        return np.stack([1 - _score(given), _score(given)], axis=1)
+
+    several = robustness(of_classes, inputs, by_task("multi_class", positive.astype(float), Z))
+    assert several["log_loss"]["value"] > 0
+    assert several["columns"]["kind"]["permuted"]["lower"] > 0
+    assert several["columns"]["noise"]["missing"] == several["log_loss"]

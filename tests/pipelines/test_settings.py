@@ -123,7 +123,12 @@ def test_a_value_out_of_range_is_refused_by_its_key(values: dict[str, Any]) -> N
         ("checks.new_values", 2, "expected 1 or less (it is 2)"),
         ("evaluate.confidence", 1, "expected less than 1 (it is 1)"),
         ("policy.gates", [], "expected a list of 1 or more (it is [])"),
-        ("policy.prefer", "AOC", "expected auc, log_loss or latency; did you mean auc?"),
+        (
+            "policy.prefer",
+            "AOC",
+            "expected auc, log_loss, accuracy, auc_macro, mean_squared_error, mean_absolute_error "
+            "or latency; did you mean auc?",
+        ),
         ("source.table.delimiter", "€", "expected one ASCII character, such as ;"),
         ("source.table.delimiter", ";;", "expected one ASCII character, such as ;"),
         ("source.table.location", "", "expected a text of length 1 or more (it is '')"),
@@ -218,7 +223,9 @@ def test_a_list_with_a_wrong_element_is_not_called_too_short(values: dict[str, A
     values["policy"]["gates"][0]["metric"] = "acu"
     assert refusal(values) == (
         "policy.gates.0.metric: expected auc, pr_auc, log_loss, brier, accuracy, calibration, "
-        "calibration_error, precision or recall; did you mean auc? (it is 'acu')"
+        "calibration_error, precision, recall, top_k_accuracy, auc_macro, auc_weighted, f1, "
+        "mean_squared_error, root_mean_squared_error, mean_absolute_error, "
+        "mean_absolute_percentage_error, mean_error or r2; did you mean auc? (it is 'acu')"
     )
 
 
