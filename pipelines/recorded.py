@@ -63,9 +63,9 @@ class RecordedArtifacts:
         folder = self.run.folder / result.outputs[name].path
         return self._checked(folder, name, record.outputs.get(name) if record and done else None)
 
-    def document(self, task: str, name: str) -> Mapping[str, Any]:
-        """Return an output's JSON file, NAME.json; raises what `output` raises."""
-        found: Mapping[str, Any] = read_json(self.output(task, name) / f"{name}.json")
+    def document(self, task: str, name: str, file: str | None = None) -> Mapping[str, Any]:
+        """Return an output's JSON file, NAME.json unless said; raises what `output` raises."""
+        found: Mapping[str, Any] = read_json(self.output(task, name) / (file or f"{name}.json"))
         return found
 
     def refused(self, task: str, name: str) -> Mapping[str, Any] | None:

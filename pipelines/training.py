@@ -95,6 +95,8 @@ def training(
             policy=policy,
             evaluation=evaluation.outputs["evaluation"],
             measurements=evaluation.outputs["measurements"],
+            pytorch_training=pytorch.outputs["pytorch_training"],
+            tensorflow_training=tensorflow.outputs["tensorflow_training"],
         )
         # Fails closed: nothing is registered whose records cannot be proven.
         registration = register_models(

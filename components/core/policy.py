@@ -182,6 +182,10 @@ class Weights(Section):
     )
     latency: NotNegative = Field(default=0.0, description="median of one row, by ONNX")
     size: NotNegative = Field(default=0.0, description="bytes of the ONNX form")
+    training_cost: NotNegative = Field(
+        default=0.0,
+        description="CPU seconds of the training; wall seconds where an accelerator trained",
+    )
     portability: NotNegative = Field(default=0.0, description="how many proven forms there are")
 
     @model_validator(mode="after")

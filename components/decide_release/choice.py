@@ -11,7 +11,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from components.core.candidates import candidates
@@ -31,10 +31,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the choice is made from: evaluation.json and measurements.json."""
+    """What the choice is made from: evaluation.json, measurements.json, each training.json."""
 
     evaluation: Mapping[str, Any]
     measurements: Mapping[str, Any]
+    trainings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def candidates(self) -> tuple[str, ...]:
@@ -62,6 +63,24 @@ class Evidence:
     def size_bytes(self, model: str) -> float:
         """Return the size of the form that is served."""
         return float(self.forms(model)[SERVED]["size_bytes"])
+
+    def training_seconds(self) -> dict[str, float] | None:
+        """Return what training each model took; None unless the whole of each is known."""
+        found = [self.trainings.get(model) for model in self.candidates]
+        known = [one for one in found if one and one["resumed_from_step"] is None]
+        if len(known) < len(self.candidates):
+            return None
+        clock = self.training_clock
+        return {m: float(one[clock]) for m, one in zip(self.candidates, known, strict=True)}
+
+    @property
+    def training_clock(self) -> str:
+        """The seconds that count: the CPUs' where all were trained on CPUs, else the wall's.
+
+        What runs beside a training changes its CPU seconds little, and its wall seconds much.
+        """
+        on_cpus = all(one["device"] == "cpu" for one in self.trainings.values())
+        return "cpu_seconds" if on_cpus else "wall_seconds"
 
     def forms(self, model: str) -> Mapping[str, Any]:
         """Return what was measured of each of a model's forms, by name."""

@@ -12,6 +12,8 @@ def decide_release(
     evaluation: dsl.Input[dsl.Artifact],
     measurements: dsl.Input[dsl.Artifact],
     decision: dsl.Output[dsl.Artifact],
+    pytorch_training: dsl.Input[dsl.Artifact] = None,
+    tensorflow_training: dsl.Input[dsl.Artifact] = None,
 ) -> None:
     """Apply the policy and explain the decision."""
     from components.decide_release.step import decide_release as step
@@ -21,6 +23,11 @@ def decide_release(
         step,
         run=run,
         parameters={"policy": policy},
-        inputs={"evaluation": evaluation, "measurements": measurements},
+        inputs={
+            "evaluation": evaluation,
+            "measurements": measurements,
+            "pytorch_training": pytorch_training,
+            "tensorflow_training": tensorflow_training,
+        },
         outputs={"decision": decision},
     )

@@ -25,7 +25,13 @@ from components.decide_release.gates import (
     title,
     worst,
 )
-from components.decide_release.matrix import Matrix, criterion_of, matrix
+from components.decide_release.matrix import (
+    TRAINING_SECONDS,
+    Matrix,
+    cheaper,
+    criterion_of,
+    matrix,
+)
 
 Gates = Mapping[str, tuple[Gate, ...]]
 
@@ -119,6 +125,10 @@ def criteria(evidence: Evidence, weighed: Matrix | None = None) -> list[dict[str
         values = {model: speed[model][name] for model in evidence.candidates}
         better = _best(values, name == "rows_per_second")
         rows.append({"name": name, **values, "better": better} | _measured(name))
+    if taken := evidence.training_seconds():
+        place = {"artifact": "{model}_training", "file": "training.json"}
+        source = {"source": place | {"path": evidence.training_clock}}
+        rows.append({"name": TRAINING_SECONDS, **taken, "better": cheaper(taken)} | source)
     counts = {model: len(evidence.forms(model)) for model in evidence.candidates}
     forms = {"source": _source("measurements", "models/{model}/forms")}
     rows.append({"name": "forms", **counts, "better": _best(counts, True)} | forms)

@@ -4,12 +4,10 @@ Rules:
 1. the better of both models scores 1 and the other its share of it: value / best where more is
    better, best / value where less is; an AUC counts from a half, which chance reaches;
 2. what is a tie by the rules of choice.py (an interval that includes zero, latencies within 5
-   percent) scores 1 for both: a difference that may be luck moves no sum;
+   percent), trainings that took the same within 10 percent, and ones of which only a part is known,
+   since they were resumed, score 1 for both: a difference that may be luck moves no sum;
 3. a model's sum is that of its scores times the weights over the weights' own sum, so that only
    their proportions matter; sums within SUM_TIE are a tie, and then what is preferred decides.
-
-Training cost is no criterion: neither the evaluation nor the measurements hold the trainers' CPU
-seconds, which are in the audit records, do not repeat, and are not there for a cached model.
 """
 
 from __future__ import annotations
@@ -24,8 +22,15 @@ from components.decide_release.choice import Evidence, by_latency, by_metric
 
 SUM_TIE = 1e-9
 CHANCE = 0.5
+TRAINING_SECONDS = "training_seconds"
+COST_TIE = 0.1
 # The criterion that each weight is of, but for quality.
-ROWS = {"latency": "one_row_ms", "size": "size_bytes", "portability": "forms"}
+ROWS = {
+    "latency": "one_row_ms",
+    "size": "size_bytes",
+    "training_cost": TRAINING_SECONDS,
+    "portability": "forms",
+}
 
 
 @dataclass(frozen=True)
@@ -108,11 +113,26 @@ def _scores(name: str, quality: str, evidence: Evidence) -> dict[str, float]:
         return _of_quality(quality, evidence)
     if name == "latency" and by_latency(evidence).better is None:
         return _equal(evidence)
+    if name == "training_cost":
+        return _of_cost(evidence)
     if name == "portability":
         counts = {model: float(len(evidence.forms(model))) for model in evidence.candidates}
         return _shares(counts, more_is_better=True)
     value_of = evidence.latency if name == "latency" else evidence.size_bytes
     return _shares({model: value_of(model) for model in evidence.candidates}, more_is_better=False)
+
+
+def _of_cost(evidence: Evidence) -> dict[str, float]:
+    taken = evidence.training_seconds()
+    if taken is None or cheaper(taken) is None:
+        return _equal(evidence)
+    return _shares(taken, more_is_better=False)
+
+
+def cheaper(taken: Mapping[str, float]) -> str | None:
+    """Return the model whose training took less; None where they are within COST_TIE."""
+    least = min(taken, key=lambda model: taken[model])
+    return None if taken[least] >= (1 - COST_TIE) * max(taken.values()) else least
 
 
 def _of_quality(metric: str, evidence: Evidence) -> dict[str, float]:

@@ -11,6 +11,7 @@ import itertools
 from pathlib import Path
 
 from components.core.artifacts import read_json, tree_digest, write_json
+from components.core.candidates import TRAINED
 from components.core.measures import task_of
 from components.core.outcome import Outcome
 from components.core.policy import Policy
@@ -27,15 +28,24 @@ class DecideSettings(Section):
 
 
 def decide_release(
-    *, settings: DecideSettings, evaluation: Path, measurements: Path, decision: Path
+    *,
+    settings: DecideSettings,
+    evaluation: Path,
+    measurements: Path,
+    decision: Path,
+    pytorch_training: Path | None = None,
+    tensorflow_training: Path | None = None,
 ) -> Outcome:
     """Write decision.json; raise GateError, once it is written, where no candidate passes.
 
     The decision names the evaluation that it was made from, and the bundles, by digest. Beside it
     each model's gates are TFMA's validation result, in a folder of the model's name.
     """
+    places = zip(TRAINED, (pytorch_training, tensorflow_training), strict=True)
     evidence = Evidence(
-        read_json(evaluation / "evaluation.json"), read_json(measurements / "measurements.json")
+        read_json(evaluation / "evaluation.json"),
+        read_json(measurements / "measurements.json"),
+        {model: read_json(place / "training.json") for model, place in places if place},
     )
     decided, gates = decide(settings.policy, evidence)
     models = evidence.evaluation["models"]

@@ -13,6 +13,7 @@ def train_pytorch(
     features: dsl.Input[dsl.Dataset],
     transform_graph: dsl.Input[dsl.Model],
     pytorch_model: dsl.Output[dsl.Model],
+    pytorch_training: dsl.Output[dsl.Artifact],
 ) -> None:
     """Train the PyTorch model and export its bundle."""
     from components.stage import run_stage
@@ -23,5 +24,5 @@ def train_pytorch(
         run=run,
         parameters={"model": model, "train": train},
         inputs={"features": features, "transform_graph": transform_graph},
-        outputs={"pytorch_model": pytorch_model},
+        outputs={"pytorch_model": pytorch_model, "pytorch_training": pytorch_training},
     )

@@ -32,9 +32,10 @@ def train_pytorch(
     features: Path,
     transform_graph: Path,
     pytorch_model: Path,
+    pytorch_training: Path | None = None,
     checkpoints: Path | None = None,
 ) -> Outcome:
-    """Write the bundle and its contract.json.
+    """Write the bundle and its contract.json, and training.json where it has a place.
 
     model.onnx takes raw rows, model.pt2 features, which preprocessing.onnx makes.
     """
@@ -47,5 +48,6 @@ def train_pytorch(
         settings.train,
         transform_graph=transform_graph,
         bundle=pytorch_model,
+        cost=pytorch_training,
         checkpoints=checkpoints,
     )

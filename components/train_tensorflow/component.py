@@ -13,6 +13,7 @@ def train_tensorflow(
     features: dsl.Input[dsl.Dataset],
     transform_graph: dsl.Input[dsl.Model],
     tensorflow_model: dsl.Output[dsl.Model],
+    tensorflow_training: dsl.Output[dsl.Artifact],
 ) -> None:
     """Train the Keras model and export its bundle."""
     from components.stage import run_stage
@@ -23,5 +24,5 @@ def train_tensorflow(
         run=run,
         parameters={"model": model, "train": train},
         inputs={"features": features, "transform_graph": transform_graph},
-        outputs={"tensorflow_model": tensorflow_model},
+        outputs={"tensorflow_model": tensorflow_model, "tensorflow_training": tensorflow_training},
     )

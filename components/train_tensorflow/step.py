@@ -33,9 +33,10 @@ def train_tensorflow(
     features: Path,
     transform_graph: Path,
     tensorflow_model: Path,
+    tensorflow_training: Path | None = None,
     checkpoints: Path | None = None,
 ) -> Outcome:
-    """Write the bundle and its contract.json.
+    """Write the bundle and its contract.json, and training.json where it has a place.
 
     model.onnx and saved_model take raw rows, model.tflite takes features, which
     preprocessing.onnx makes.
@@ -50,5 +51,6 @@ def train_tensorflow(
         settings.train,
         transform_graph=transform_graph,
         bundle=tensorflow_model,
+        cost=tensorflow_training,
         checkpoints=checkpoints,
     )

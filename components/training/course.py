@@ -18,9 +18,11 @@ import numpy as np
 from components.core.features import FeatureArrays, FeatureSpec, load_split
 from components.core.model_settings import ModelFamily
 from components.core.outcome import Outcome
+from components.core.resources import Stopwatch
 from components.core.settings import FormName
 from components.core.training_settings import Train
 from components.training.checkpoints import Checkpoints
+from components.training.cost import write_cost
 from components.training.fit import Fit
 from components.training.functions import MODEL_FUNCTION, family_of
 from components.training.int8 import write_int8
@@ -137,15 +139,19 @@ class Course:
         *,
         transform_graph: Path,
         bundle: Path,
+        cost: Path | None,
         checkpoints: Path | None,
     ) -> Outcome:
-        """Write the bundle of the trained model; return what the record says."""
+        """Write the bundle of the trained model, and what it cost; return what the record says."""
         framework, preprocessing = self.framework, Preprocessing.read(transform_graph)
         preprocessing.require_made(self.spec)
         proof = Prover(framework.form)
+        watch = Stopwatch()
         found = tuned(model, train, self._trial)
         family, train = found.model, found.train
         fitted, done = self.trained(family, train, checkpoints)
+        if cost is not None:
+            write_cost(cost, framework.name, watch, done)
         ready = framework.exporting(fitted, family, train, self.build)
         with naming_the_users_line(self.function, MODEL_FUNCTION, on_rows=True):
             exported = framework.export(ready, self.spec, preprocessing, train, self.arrays)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from components.core.artifacts import read_json
+from components.core.candidates import TRAINED
 from components.core.canonical import sha256_value
 from components.core.errors import GateError, SettingsError
 from components.core.outcome import Gate
@@ -53,7 +54,9 @@ def decide(arguments: Namespace) -> int:
     policy = _policy(Path(arguments.policy), run)
     artifacts = RecordedArtifacts.of(run, home)
     evidence = Evidence(
-        artifacts.document(EVALUATED, "evaluation"), artifacts.document(EVALUATED, "measurements")
+        artifacts.document(EVALUATED, "evaluation"),
+        artifacts.document(EVALUATED, "measurements"),
+        dict(_trainings(artifacts)),
     )
     trial = Trial(*decide_by(policy, evidence))
     own = _own_decision(artifacts)
@@ -87,6 +90,15 @@ def _policy(path: Path, run: RecordedRun) -> Policy:
     for problem in policy.problems(settings.get("evaluate", {}), exported, task):
         raise SettingsError(f"run {run.id}: {problem}", remedy=f"correct it in {path}")
     return policy
+
+
+def _trainings(artifacts: RecordedArtifacts) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield what each training took, where the run recorded it."""
+    for model in TRAINED:
+        task, name = f"train-{model}", f"{model}_training"
+        result = artifacts.run.tasks.get(task)
+        if result is not None and name in result.outputs:
+            yield model, artifacts.document(task, name, "training.json")
 
 
 def _own_decision(artifacts: RecordedArtifacts) -> Mapping[str, Any] | None:

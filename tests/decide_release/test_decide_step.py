@@ -63,6 +63,17 @@ def test_a_refusal_leaves_its_decision_and_names_it(ports):
     }
 
 
+def test_what_the_trainings_took_is_read_where_it_is_given(ports, tmp_path):
+    for name, seconds in (("pytorch", 2.0), ("tensorflow", 1.0)):
+        taken = {"device": "cpu", "cpu_seconds": seconds, "resumed_from_step": None}
+        write_json(tmp_path / f"{name}_training" / "training.json", taken)
+        ports[f"{name}_training"] = tmp_path / f"{name}_training"
+    _decide(ports)
+    rows = read_json(ports["decision"] / "decision.json")["criteria"]
+    [row] = [row for row in rows if row["name"] == "training_seconds"]
+    assert (row["pytorch"], row["tensorflow"], row["better"]) == (2.0, 1.0, "tensorflow")
+
+
 def test_a_missing_evaluation_is_an_error(ports):
     (ports["evaluation"] / "evaluation.json").unlink()
     with pytest.raises(DataError, match=r"evaluation\.json is missing"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -85,6 +86,51 @@ def test_latencies_within_the_tie_move_no_sum(evidence):
     assert decided["winner"] == "pytorch"
 
 
+def _trained(evidence, pytorch: dict[str, Any], tensorflow: dict[str, Any]) -> Evidence:
+    """Return the evidence with what the trainings took: CPU seconds 8 and 16 unless said."""
+    whole = {"device": "cpu", "wall_seconds": 9.0, "resumed_from_step": None}
+    trainings = {
+        "pytorch": {**whole, "cpu_seconds": 8.0, **pytorch},
+        "tensorflow": {**whole, "cpu_seconds": 16.0, **tensorflow},
+    }
+    return replace(evidence, trainings=trainings)
+
+
+def test_what_a_training_cost_may_decide(evidence):
+    evidence.evaluation["comparison"]["auc_difference"] = around(0.001, 0.002)
+    decided = _decide(_trained(evidence, {}, {}), {"quality": 1, "training_cost": 1})
+    assert decided["winner"] == "pytorch"
+    row = _row(decided, "training_seconds")
+    assert (row["pytorch"], row["tensorflow"], row["better"]) == (8.0, 16.0, "pytorch")
+    assert row["scores"] == {"pytorch": 1.0, "tensorflow": 0.5}
+    assert row["source"] == {
+        "artifact": "{model}_training",
+        "file": "training.json",
+        "path": "cpu_seconds",
+    }
+
+
+def test_where_an_accelerator_trained_the_walls_seconds_count(evidence):
+    gpu = {"device": "cuda: H100", "wall_seconds": 3.0}
+    row = _row(_decide(_trained(evidence, {}, gpu)), "training_seconds")
+    assert (row["pytorch"], row["tensorflow"]) == (9.0, 3.0)
+    assert row["source"]["path"] == "wall_seconds"
+
+
+def test_trainings_that_took_about_the_same_move_no_sum(evidence):
+    close = _trained(evidence, {}, {"cpu_seconds": 8.8})
+    decided = _decide(close, {"latency": 1, "training_cost": 100})
+    assert _row(decided, "training_seconds")["scores"] == {"pytorch": 1.0, "tensorflow": 1.0}
+    assert decided["winner"] == "tensorflow"
+
+
+def test_a_training_of_which_only_the_last_part_is_known_moves_no_sum(evidence):
+    resumed = _trained(evidence, {"resumed_from_step": 40, "cpu_seconds": 1.0}, {})
+    decided = _decide(resumed, {"latency": 1, "training_cost": 100})
+    assert decided["winner"] == "tensorflow"
+    assert "training_seconds" not in {row["name"] for row in decided["criteria"]}
+
+
 def test_equal_sums_go_to_what_is_preferred(evidence):
     latency = _decide(evidence, {"size": 1}, prefer="latency")
     assert latency["scores"] == {"pytorch": 1.0, "tensorflow": 1.0}
@@ -141,7 +187,7 @@ def test_where_no_weight_flips_the_winner_it_is_said(evidence):
 
 @pytest.mark.parametrize(
     ("weights", "said"),
-    [({}, "one weight at least"), ({"size": -1}, "greater"), ({"training_cost": 1}, "not permit")],
+    [({}, "one weight at least"), ({"size": -1}, "greater"), ({"price": 1}, "not permit")],
 )
 def test_weights_that_weigh_nothing_or_what_cannot_be_known_are_refused(weights, said):
     with pytest.raises(ValueError, match=said):

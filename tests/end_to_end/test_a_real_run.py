@@ -82,6 +82,14 @@ def test_each_bundle_carries_a_contract_and_onnx_that_takes_raw_rows(small_run, 
     assert "carrier" in {column.name for column in bundle.contract.inputs}
 
 
+def test_what_each_training_took_is_an_artifact_and_a_criterion(small_run) -> None:
+    decision = small_run.json("decide_release", "decision", "decision.json")
+    [row] = [row for row in decision["criteria"] if row["name"] == "training_seconds"]
+    for model in ("pytorch", "tensorflow"):
+        taken = small_run.json(f"train_{model}", f"{model}_training", "training.json")
+        assert 0 < taken["cpu_seconds"] == row[model]
+
+
 @pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
 def test_every_form_of_both_bundles_was_measured(small_run, framework):
     measured = small_run.json("evaluate_models", "measurements", "measurements.json")

@@ -92,8 +92,8 @@ FAIR = {"column": "black", "metric": "calibration", "compare": "ratio"}
     [
         ({"champion_auc_margin": 0}, "policy.champion_auc_margin: unknown; did you mean policy.ch"),
         (
-            {"weights": {"training_cost": 1}},
-            "policy.weights.training_cost: unknown; policy.weights",
+            {"weights": {"price": 1}},
+            "policy.weights.price: unknown; policy.weights",
         ),
         ({"fairness_gates": [FAIR | {"compare": "ration"}]}, "did you mean ratio?"),
         ({"forms": ["litrt"]}, "did you mean litert?"),
