@@ -39,6 +39,7 @@ from components.register_models.store import (
     sqlite_file,
     tracking_uri,
 )
+from components.register_models.taken_name import require_free
 
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
@@ -47,8 +48,9 @@ def resolve_champion(model_name: str) -> dict[str, str]:
     """Return {"version", "bundle_sha256", "path"}; {} where there is no store, model or alias.
 
     Raises IntegrityError for a champion that Tandem did not register, or that is another than the
-    home's log says where it says one; PlatformError for a store that does not answer. The digest is
-    the registered one; whoever opens the bundle checks it.
+    home's log says where it says one; SettingsError for a name that is taken; PlatformError for a
+    store that does not answer. The digest is the registered one; whoever opens the bundle checks
+    it.
     """
     recorded = recorded_champion(home(), model_name) if os.environ.get(HOME_VARIABLE) else None
     if surely_absent(tracking_uri(), model_name):
@@ -58,6 +60,7 @@ def resolve_champion(model_name: str) -> dict[str, str]:
         version = _aliased(client, model_name)
         if version is None:
             _require_none(recorded)
+            require_free(client, model_name)
             return {}
         sha256 = version.tags.get(BUNDLE_TAG)
         if sha256 is None:
@@ -70,6 +73,7 @@ def resolve_champion(model_name: str) -> dict[str, str]:
         if recorded is not None:
             recorded.require(str(version.version), sha256)
         source = client.get_model_version_download_uri(model_name, version.version)
+        require_free(client, model_name)
         path = _local(f"{source}/{BUNDLE_FOLDER}", sha256)
     return {"version": str(version.version), "bundle_sha256": sha256, "path": str(path)}
 

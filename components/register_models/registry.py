@@ -30,6 +30,7 @@ from components.register_models.store import (
     artifact_location,
     tracking_uri,
 )
+from components.register_models.taken_name import require_free
 from components.register_models.training_log import TrainingLog, write_training
 
 RUN_VARIABLE = "MLFLOW_RUN_ID"
@@ -105,7 +106,11 @@ class ModelRegistry:
         self._experiment = experiment
 
     def register(self, log: RunLog, entries: Mapping[str, Entry]) -> tuple[str, dict[str, Version]]:
-        """Register {alias: entry}; return MLflow's run id and {alias: version}."""
+        """Register {alias: entry}; return MLflow's run id and {alias: version}.
+
+        Raises SettingsError, and writes nothing, where the model's name is taken.
+        """
+        require_free(self._client, self._name)
         mlflow_run = self._run(log)
         for training in log.trainings:
             write_training(self._client, mlflow_run, training)

@@ -12,10 +12,12 @@ from release_chain import Chain, train_swapped
 from components.audit.client import connect
 from components.core.artifacts import tree_digest
 from components.core.bundle import Bundle, OnnxScorer
-from components.core.errors import IntegrityError, PlatformError
+from components.core.errors import IntegrityError, PlatformError, SettingsError
 from components.core.examples import raw_inputs
+from components.register_models.champion import resolve_champion
 from components.register_models.registry import Entry, ModelRegistry, RunLog
 from components.register_models.store import opened_store, tracking_uri
+from components.register_models.taken_name import require_free_locally
 from components.register_models.training_log import TrainingLog, TrialLog
 
 pytestmark = pytest.mark.slow
@@ -133,6 +135,37 @@ def test_a_registered_model_loads_and_predicts_as_its_bundle_does(chain, monkeyp
     np.testing.assert_array_equal(challenger.predict(frame)["probability"], other)
     model = mlflow.onnx.load_model("models:/flights@challenger")
     assert {tensor.name for tensor in model.graph.input} == set(arrays)
+
+
+def test_a_name_that_others_have_taken_is_refused_before_anything_is_written(
+    chain, home, monkeypatch
+):
+    with opened_store() as client:
+        client.create_registered_model("flights")
+        client.create_model_version("flights", source=(home / "theirs").as_uri())
+    taken = r"name flights is taken: version 1 in MLflow"
+    with pytest.raises(SettingsError, match=taken):
+        chain.register()
+    with pytest.raises(SettingsError, match=taken):
+        require_free_locally(tracking_uri(), "flights")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{tracking_uri()}?timeout=5")  # as of a server
+    with pytest.raises(SettingsError, match=taken):
+        resolve_champion("flights")
+    with opened_store() as client:
+        assert client.get_experiment_by_name("tandem") is None
+        found = client.search_model_versions("name = 'flights'")
+        assert [(str(version.version), version.tags) for version in found] == [("1", {})]
+
+
+def test_a_name_is_free_again_once_the_others_versions_are_deleted(chain, home):
+    with opened_store() as client:
+        client.create_registered_model("flights")
+        client.create_model_version("flights", source=(home / "theirs").as_uri())
+        client.delete_model_version("flights", "1")
+    require_free_locally(tracking_uri(), "flights")
+    assert chain.register()["candidate"]["version"] == "2"
+    require_free_locally(tracking_uri(), "flights")
+    assert resolve_champion("flights") == {}
 
 
 def test_the_bundle_lies_in_the_store_as_it_was_evaluated(chain, tmp_path):
