@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -276,6 +278,28 @@ def test_a_second_call_adds_nothing(chain):
     assert len(after) == len(before) == 1
 
 
+def test_no_alias_is_set_before_the_registration_is_recorded(chain, store, monkeypatch):
+    """What cannot be set leaves a record and no alias; the next attempt completes it."""
+    with contextlib.closing(sqlite3.connect(store)) as database:
+        database.execute(
+            "CREATE TRIGGER refused BEFORE INSERT ON registered_model_aliases "
+            "BEGIN SELECT RAISE(ABORT, 'no alias today'); END"
+        )
+        with pytest.raises(PlatformError, match="no alias today"):
+            chain.register()
+        events = [v.event for v in connect().records("run-1") if v.stage == "register_models"]
+        assert events == ["START", "COMPLETE"]
+        with opened_store() as client:
+            assert _versions(client) == {"1": "pytorch", "2": "tensorflow"}
+            assert _aliases(client) == {}
+        database.execute("DROP TRIGGER refused")
+    monkeypatch.setenv("TANDEM_ATTEMPT", "2")
+    chain.register()
+    with opened_store() as client:
+        assert _versions(client) == {"1": "pytorch", "2": "tensorflow"}
+        assert _aliases(client) == {"candidate": "1", "challenger": "2"}
+
+
 def test_a_new_run_moves_the_aliases_and_an_old_challenger_loses_its_own(chain, tmp_path):
     chain.register()
     alone = Chain(tmp_path, "run-2").until_decision(tensorflow_auc=0.5)
@@ -344,6 +368,13 @@ TRAININGS = tuple(
 LOG = RunLog("run-1", {"name": "flights"}, {"pytorch/auc": 0.7}, {"tandem.run": "run-1"}, TRAININGS)
 
 
+def whole(registry: ModelRegistry, entries: dict[str, Entry]) -> str:
+    """Register and publish, as a stage does before and after its record."""
+    run_id, versions = registry.register(LOG, entries)
+    registry.publish(run_id, versions)
+    return run_id
+
+
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("fail_at", range(1, 21))
 def test_a_crash_at_any_write_leaves_nothing_half_and_the_next_call_completes(
@@ -352,14 +383,14 @@ def test_a_crash_at_any_write_leaves_nothing_half_and_the_next_call_completes(
     with opened_store() as client:
         broken = ModelRegistry(Crashing(client, fail_at, before=before), "flights", "tandem")
         with pytest.raises(ConnectionAbortedError):
-            broken.register(LOG, entries)
+            whole(broken, entries)
         for version in client.search_model_versions("name = 'flights'"):
             assert version.tags.keys() >= {"tandem.bundle_sha256", "tandem.record"}
             stored = Path(version.source.removeprefix("file://")) / "bundle"
             assert tree_digest(stored) == version.tags["tandem.bundle_sha256"]
         if _aliases(client):
             assert len(_versions(client)) == 2
-        run_id, _ = ModelRegistry(client, "flights", "tandem").register(LOG, entries)
+        run_id = whole(ModelRegistry(client, "flights", "tandem"), entries)
         assert _versions(client) == {"1": "pytorch", "2": "tensorflow"}
         assert _aliases(client) == {"candidate": "1", "challenger": "2"}
         assert client.get_run(run_id).info.status == "FINISHED"
@@ -375,8 +406,7 @@ def test_a_crash_at_any_write_leaves_nothing_half_and_the_next_call_completes(
 
 def test_there_are_twenty_writes(store, entries):
     with opened_store() as client:
-        whole = ModelRegistry(Crashing(client, 21, before=True), "flights", "tandem")
-        whole.register(LOG, entries)
+        whole(ModelRegistry(Crashing(client, 21, before=True), "flights", "tandem"), entries)
         assert len(_versions(client)) == 2
 
 
