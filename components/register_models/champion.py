@@ -23,10 +23,10 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from components.core.artifacts import tree_digest
+from components.core.candidates import CHAMPION
 from components.core.errors import IntegrityError, TandemError
 from components.core.settings import DIGEST_PATTERN
 from components.register_models.recorded_champion import (
-    ALIAS,
     RecordedChampion,
     recorded_champion,
 )
@@ -56,7 +56,7 @@ def resolve_champion(model_name: str) -> dict[str, str]:
     if surely_absent(tracking_uri(), model_name):
         _require_none(recorded)
         return {}
-    with opened_store() as client:
+    with opened_store(go_on="start the run again") as client:
         version = _aliased(client, model_name)
         if version is None:
             _require_none(recorded)
@@ -108,7 +108,7 @@ def surely_absent(uri: str, model_name: str) -> bool:
     question = "SELECT 1 FROM registered_model_aliases WHERE name = ? AND alias = ?"
     try:
         with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as store:
-            return store.execute(question, (model_name, ALIAS)).fetchone() is None
+            return store.execute(question, (model_name, CHAMPION)).fetchone() is None
     except sqlite3.Error:
         return False
 
@@ -117,7 +117,7 @@ def _aliased(client: Any, model_name: str) -> Any | None:
     from mlflow.exceptions import MlflowException
 
     try:
-        return client.get_model_version_by_alias(model_name, ALIAS)
+        return client.get_model_version_by_alias(model_name, CHAMPION)
     except MlflowException as error:
         if error.error_code in ABSENT:
             return None

@@ -325,12 +325,27 @@ def test_with_mlflow_down_nothing_is_recorded(trusted, tandem, home, monkeypatch
     before = records(home)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    for words in (("promote", "1"), ("withdraw", "1")):
+    for words in (("promote", "1"), ("withdraw", "1"), ("archive", "2")):
         code, refused = act(tandem, *words)
         assert (code, refused["error"]["kind"]) == (1, PlatformError.__name__)
         assert "MLFLOW_TRACKING_URI" in refused["error"]["remedy"]
+        assert refused["error"]["remedy"].endswith("then call the command again")
     assert approve(tandem, "1")[0] == 1
     assert records(home) == before
+
+
+def test_a_withdrawal_that_mlflow_could_not_take_is_done_by_the_same_command(
+    trusted, tandem, monkeypatch
+):
+    with monkeypatch.context() as down:
+        down.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        down.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        assert act(tandem, "withdraw", "1")[0] == 1
+    assert (aliases(), state("1")) == ({"candidate": "1", "challenger": "2"}, None)
+    code, done = act(tandem, "withdraw", "1")
+    assert (code, done["did"], done["registry_changed"]) == (0, "withdrawn", True)
+    assert done["record"] is not None
+    assert (aliases(), state("1")) == ({"challenger": "2"}, "withdrawn")
 
 
 def test_with_the_notary_down_no_alias_moves(trusted, tandem, monkeypatch, tmp_path):
