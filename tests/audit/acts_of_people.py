@@ -74,7 +74,7 @@ class People:
     notary: LocalNotary
 
     def version(self, number: str = "3") -> Registered:
-        return Trail(self.home).version(f"{MODEL}@{number}")
+        return Trail(self.home).version(MODEL, number)
 
     def act(
         self, kind: str, facts: dict[str, Any], number: str = "3", actor: str = "actor-8"

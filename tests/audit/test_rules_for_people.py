@@ -183,7 +183,7 @@ def test_people_are_the_connected_keys_and_names(joined: list[tuple[str, str]]) 
 def test_a_key_that_is_not_trusted_here_does_not_count(people: People) -> None:
     people.approve()
     trail = Trail(people.home)
-    (judged,) = trail.judged(trail.version("3"), date(2026, 5, 4))
+    (judged,) = trail.judged(trail.version(MODEL, "3"), date(2026, 5, 4))
     assert judged.refused == "its key is not trusted here"
 
 
