@@ -1,11 +1,13 @@
 """run_stage: the life of every stage, and the only way into a step.
 
-    inputs re-hashed -> START -> cache? -> the step's work -> outputs hashed -> COMPLETE
+    inputs re-hashed -> START -> cache? -> the step's work -> outputs hashed -> COMPLETE -> publish
                                    └─ CACHED                 └─ on any error: FAIL
 
 Rules:
 1. an input whose bytes differ from what its producer recorded stops the stage;
-2. START is written before the work, COMPLETE after the outputs; a task is done only then;
+2. START is written before the work, COMPLETE after the outputs, and what the step publishes comes
+   after that; a task is done only then, and what fails there is the task's error without a FAIL,
+   because the work is done and recorded;
 3. the cache key is the digest of the inputs' content, the stage's settings, the code of the step
    and the lock file; a hit copies the stored outputs after hashing them and writes CACHED;
 4. a failure writes FAIL with its cause, every gate that was checked and the facts that a gate's
@@ -82,6 +84,7 @@ def run_stage(
     notary = connect()
     watch = Stopwatch()
     given = {name: port for name, port in inputs.items() if port is not None}
+    outcome = Outcome()
     stage = _prepare(step, run, parameters, given)
     try:
         with in_our_terms(stage.name):
@@ -96,6 +99,9 @@ def run_stage(
         if not isinstance(error, PlatformError):
             _remove_checkpoints(step, stage)
         raise
+    if outcome.publish is not None:
+        with in_our_terms(stage.name):
+            outcome.publish()
 
 
 def _complete(

@@ -17,6 +17,7 @@ from components.core.errors import PlatformError, error_from_dict
 from components.core.quiet import QUIET
 from components.register_models.champion import surely_absent
 from components.register_models.recorded_champion import surely_unrecorded
+from components.register_models.taken_name import require_free_locally
 from pipelines.home import Home
 
 MODULE = "components.register_models.champion"
@@ -26,8 +27,10 @@ SECONDS = 120
 def resolve(model_name: str, home: Home) -> dict[str, Any]:
     """Return what the alias `champion` of a registered model stands for, {} where there is none.
 
-    Raises IntegrityError where the home's log knows another champion, or one and MLflow none.
+    Raises IntegrityError where the home's log knows another champion, or one and MLflow none, and
+    SettingsError for a name that others have taken.
     """
+    require_free_locally(home.tracking_uri, model_name)
     if surely_absent(home.tracking_uri, model_name) and surely_unrecorded(home.folder):
         return {}
     try:

@@ -1,8 +1,7 @@
 """What the log says of registered versions: how each was registered, and where it stands.
 
 Rules: it is read from the log on disk, under its newest checkpoint, which is verified with the
-public key of the home; MLflow is not asked. A version is named `MODEL@VERSION`, or by its number
-alone where the log knows one model.
+public key of the home; MLflow is not asked.
 """
 
 from __future__ import annotations
@@ -63,10 +62,8 @@ class Trail:
         """Return where a record stands in the log."""
         return self._ledger.find(record).index
 
-    def version(self, what: str) -> Registered:
+    def version(self, model: str, version: str) -> Registered:
         """Return a version as it was registered; SettingsError where no record names it."""
-        model, at, version = what.rpartition("@")
-        model = model if at else self.model()
         for view in reversed(self._registrations()):
             releases = released_versions(view.facts).values()
             named = {str(release.get("version")) for release in releases}
@@ -74,18 +71,13 @@ class Trail:
                 return registered(self._statement, view.record, model, version)
         raise SettingsError(
             f"no record in the log registered version {version} of {model}",
-            remedy="give MODEL@VERSION as a run registered it, with the --home of that run",
+            remedy="name a version as a run registered it, with the --home of that run",
         )
 
-    def model(self, name: str | None = None) -> str:
-        """Return the model that is meant: the one named, else the only one; else SettingsError."""
-        known = sorted({str(view.facts.get("model_name")) for view in self._registrations()})
-        if name in known or (name is None and len(known) == 1):
-            return name or known[0]
-        raise SettingsError(
-            f"the log knows no model {name}" if name else "which model is meant is not said",
-            remedy=f"name one of: {', '.join(known) or '(none was registered)'}",
-        )
+    @property
+    def models(self) -> set[str]:
+        """The names of the models that the log registered versions of."""
+        return {str(view.facts.get("model_name")) for view in self._registrations()}
 
     def judged(self, version: Registered, day: date) -> list[Judged]:
         """Return every approval of a version, and whether it counts here on that day."""

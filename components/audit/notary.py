@@ -3,9 +3,8 @@
 Rules:
 1. one notary per home; a second one is refused (sequencer.WriterLock);
 2. the outputs of COMPLETE and CACHED are re-hashed where they lie, and a mismatch is refused;
-3. every input's record must be in the log and name the input's digest among its subjects, or it
-   is no parent of a FAIL and stops any other event; a COMPLETE needs its START; what comes from
-   the cache needs the record of who made it;
+3. every input needs the record of who made it, and so does what comes from the cache (parents.py);
+   a COMPLETE needs its START;
 4. the same draft gives the same record, however often it is submitted;
 5. an act is recorded only where it may be (standing.py);
 6. time never runs backwards in the log: a clock that was set back stops the notary.
@@ -29,7 +28,6 @@ from typing import Any
 from components.audit.acts import Act, Statement
 from components.audit.answers import (
     ACT,
-    DONE_EVENTS,
     InclusionProof,
     ProofBundle,
     Receipt,
@@ -41,6 +39,7 @@ from components.audit.folder import AuditFolder
 from components.audit.keys import SigningKey, open_key
 from components.audit.ledger import Ledger, open_starts
 from components.audit.log import Log
+from components.audit.parents import parents
 from components.audit.records import Stamp, accept, idempotency_key, statement, timestamp
 from components.audit.sequencer import Sequencer, WriterLock
 from components.audit.standing import standing_of
@@ -147,7 +146,7 @@ class LocalNotary:
         return Stamp(
             now=self._now(),
             record_id=self._ledger.free_record_id(f"{run}/{stage}/{attempt}/{event}", run),
-            parents=tuple(dict.fromkeys(self._parents(draft))),
+            parents=parents(draft, self._ledger),
             start=start.record if start else None,
             started=start.time if start else None,
         )
@@ -161,35 +160,6 @@ class LocalNotary:
                 remedy="write START before the work; an attempt ends once",
             )
         return start
-
-    def _parents(self, draft: Mapping[str, Any]) -> Iterator[str]:
-        """Yield the records of the inputs and, from the cache, of those who made the outputs."""
-        for item in draft["inputs"]:
-            try:
-                if item["record"] or not item["sha256"]:
-                    yield self._maker(item["record"], item["name"], item["sha256"])
-            except IntegrityError:
-                # A stage that failed over a wrong input gets its record, without that parent.
-                if draft["event"] != "FAIL":
-                    raise
-        if draft["event"] == "CACHED":
-            origin = draft["facts"].get("origin", {})
-            for output in draft["outputs"]:
-                yield self._maker(
-                    str(origin.get(output["name"], "")), output["name"], output["sha256"]
-                )
-
-    def _maker(self, record: str, name: str, sha256: str) -> str:
-        """Return the record if it made that artifact."""
-        view = self._ledger.find(record)
-        if sha256 not in view.outputs.values() or view.event not in DONE_EVENTS:
-            raise IntegrityError(
-                f"record {view.index} did not make {name}",
-                remedy="delete the cache and start a new run",
-                expected=sha256,
-                actual=", ".join(view.outputs.values()) or view.event,
-            )
-        return record
 
     def _now(self) -> datetime:
         now = self._clock()

@@ -7,7 +7,7 @@ nowhere else, so that its record and its effect cannot differ.
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -62,8 +62,11 @@ class Outcome:
     """What a step returns.
 
     `metadata` goes to the output artifacts by name, beside the digest and the record's id.
+    `publish` is what makes the work visible outside: called once its record stands, and again by
+    whoever repeats the stage after a crash between the two, so that it must bear being repeated.
     """
 
     facts: Mapping[str, Any] = field(default_factory=dict)
     gates: tuple[Gate, ...] = ()
     metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    publish: Callable[[], None] | None = None

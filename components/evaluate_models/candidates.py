@@ -7,6 +7,7 @@ what a model gives must be what is predicted (target.py).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from pydantic import Field
 
 from components.core.bundle import Bundle, OnnxScorer
 from components.core.candidates import CHAMPION
-from components.core.errors import IntegrityError
+from components.core.contract import Output
+from components.core.errors import DataError, IntegrityError
 from components.core.settings import Digest, Section
 from components.evaluate_models.intervals import Floats
 from components.evaluate_models.target import Target
@@ -28,6 +30,12 @@ class Champion(Section):
     bundle_sha256: Digest
     # Where this machine keeps the bundle: neither recorded nor part of the cache key.
     path: str = Field(exclude=True)
+
+
+_AWAY = (
+    "have another version be the champion (`tandem models promote` or `rollback`), or none "
+    "(`tandem models withdraw`)"
+)
 
 
 @dataclass(frozen=True)
@@ -58,10 +66,25 @@ def open_candidate(framework: str, folder: Path, threads: int) -> Measurable:
     return Measurable(framework, bundle, bundle.sha256, OnnxScorer(bundle, threads))
 
 
-def open_champion(champion: Champion, threads: int) -> Measurable:
-    """Open the champion's bundle; IntegrityError where it is not what was registered."""
-    bundle = Bundle.open(Path(champion.path))
-    sha256 = bundle.sha256
+def open_champion(
+    champion: Champion, threads: int, columns: Mapping[str, str], output: Output
+) -> Measurable:
+    """Open the champion's bundle, to be measured on rows of these columns beside such an output.
+
+    Raises IntegrityError where it is not what was registered, DataError where it cannot be measured
+    as it is: a champion is never passed over.
+    """
+    named = f"the champion, version {champion.version}"
+    try:
+        bundle = Bundle.open(Path(champion.path))
+        sha256 = bundle.sha256
+    except (IntegrityError, DataError) as error:
+        raise IntegrityError(
+            f"{named}, is no longer a bundle: {error.message}",
+            remedy=f"run `tandem models reconcile`; {_AWAY}",
+            expected=champion.bundle_sha256,
+            actual=error.actual or error.message,
+        ) from error
     if sha256 != champion.bundle_sha256:
         raise IntegrityError(
             f"the champion, version {champion.version}, is not the bundle that was registered",
@@ -69,4 +92,49 @@ def open_champion(champion: Champion, threads: int) -> Measurable:
             expected=champion.bundle_sha256,
             actual=sha256,
         )
-    return Measurable(CHAMPION, bundle, sha256, OnnxScorer(bundle, threads))
+    _require_columns(named, bundle, columns)
+    if bundle.contract.output != output:
+        raise DataError(
+            f"{named}, gives another output than the candidates",
+            remedy=_AWAY,
+            expected=output.model_dump(),
+            actual=bundle.contract.output.model_dump(),
+        )
+    return Measurable(CHAMPION, bundle, sha256, _scorer(named, bundle, threads))
+
+
+def _require_columns(named: str, bundle: Bundle, columns: Mapping[str, str]) -> None:
+    """Raise DataError for an input of the champion's that the examples do not have as it is."""
+    for name, dtype in bundle.contract.input_types.items():
+        actual = columns.get(name)
+        if actual is None or (dtype == "float32" and actual == "string"):
+            found = f"hold as {actual}" if actual else "do not have"
+            raise DataError(
+                f"{named}, takes {name} as {dtype}, which the examples {found}",
+                remedy=f"keep that column in the source as it was; or {_AWAY}",
+                expected=dict(bundle.contract.input_types),
+                actual=dict(columns),
+            )
+
+
+def _scorer(named: str, bundle: Bundle, threads: int) -> OnnxScorer:
+    """Return what scores the champion; DataError where its form no longer loads."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+    raised = (
+        errors.Fail,
+        errors.InvalidGraph,
+        errors.InvalidProtobuf,
+        errors.NotImplemented,
+        errors.RuntimeException,
+    )
+    try:
+        return OnnxScorer(bundle, threads)
+    except raised as error:
+        lines = str(error).strip().splitlines() or ["no message"]
+        raise DataError(
+            f"{named}, no longer loads: {lines[0][:200]}",
+            remedy=f"use the onnxruntime that it was registered with; or {_AWAY}",
+            expected="a model that this onnxruntime loads",
+            actual=type(error).__name__,
+        ) from error

@@ -65,10 +65,13 @@ def evaluate_models(
     )
     models = [open_candidate(name, folder, THREADS) for name, folder in given if folder]
     with beside(*(model.bundle for model in models)) as process:
+        manifest = ExamplesManifest.read(examples)
         if settings.champion:
-            models.append(open_champion(settings.champion, THREADS))
+            output = models[0].bundle.contract.output
+            champion = open_champion(settings.champion, THREADS, manifest.columns, output)
+            models.append(champion)
         table = read_split(examples, SPLIT)
-        target = Target.of(ExamplesManifest.read(examples))
+        target = Target.of(manifest)
         quality = evaluate_quality(models, table, target, settings.evaluate, evaluation)
         speed = _measure(models, table, settings.evaluate, measurements, process)
     return Outcome(facts=_facts(quality, speed))

@@ -134,5 +134,5 @@ def opened_aliases(model: str) -> Iterator[Aliases]:
             f"there is no registry at {shown(tracking_uri())}",
             remedy="name the home or the MLFLOW_TRACKING_URI of the run that registered the model",
         )
-    with opened_store() as client:
+    with opened_store(go_on="call the command again") as client:
         yield Aliases(client, model)

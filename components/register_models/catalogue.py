@@ -76,7 +76,7 @@ def opened_catalogue(address: str) -> Iterator[Catalogue]:
     if file is not None and not file.is_file():
         yield Catalogue({}, {})
         return
-    with opened_store(address) as client:
+    with opened_store(address, go_on="call the command again") as client:
         versions = {
             (found.name, str(found.version)): dict(found.tags)
             for found in _pages(client.search_model_versions)

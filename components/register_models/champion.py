@@ -23,10 +23,10 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from components.core.artifacts import tree_digest
+from components.core.candidates import CHAMPION
 from components.core.errors import IntegrityError, TandemError
 from components.core.settings import DIGEST_PATTERN
 from components.register_models.recorded_champion import (
-    ALIAS,
     RecordedChampion,
     recorded_champion,
 )
@@ -39,6 +39,7 @@ from components.register_models.store import (
     sqlite_file,
     tracking_uri,
 )
+from components.register_models.taken_name import require_free
 
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
@@ -47,17 +48,19 @@ def resolve_champion(model_name: str) -> dict[str, str]:
     """Return {"version", "bundle_sha256", "path"}; {} where there is no store, model or alias.
 
     Raises IntegrityError for a champion that Tandem did not register, or that is another than the
-    home's log says where it says one; PlatformError for a store that does not answer. The digest is
-    the registered one; whoever opens the bundle checks it.
+    home's log says where it says one; SettingsError for a name that is taken; PlatformError for a
+    store that does not answer. The digest is the registered one; whoever opens the bundle checks
+    it.
     """
     recorded = recorded_champion(home(), model_name) if os.environ.get(HOME_VARIABLE) else None
     if surely_absent(tracking_uri(), model_name):
         _require_none(recorded)
         return {}
-    with opened_store() as client:
+    with opened_store(go_on="start the run again") as client:
         version = _aliased(client, model_name)
         if version is None:
             _require_none(recorded)
+            require_free(client, model_name)
             return {}
         sha256 = version.tags.get(BUNDLE_TAG)
         if sha256 is None:
@@ -70,6 +73,7 @@ def resolve_champion(model_name: str) -> dict[str, str]:
         if recorded is not None:
             recorded.require(str(version.version), sha256)
         source = client.get_model_version_download_uri(model_name, version.version)
+        require_free(client, model_name)
         path = _local(f"{source}/{BUNDLE_FOLDER}", sha256)
     return {"version": str(version.version), "bundle_sha256": sha256, "path": str(path)}
 
@@ -104,7 +108,7 @@ def surely_absent(uri: str, model_name: str) -> bool:
     question = "SELECT 1 FROM registered_model_aliases WHERE name = ? AND alias = ?"
     try:
         with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as store:
-            return store.execute(question, (model_name, ALIAS)).fetchone() is None
+            return store.execute(question, (model_name, CHAMPION)).fetchone() is None
     except sqlite3.Error:
         return False
 
@@ -113,7 +117,7 @@ def _aliased(client: Any, model_name: str) -> Any | None:
     from mlflow.exceptions import MlflowException
 
     try:
-        return client.get_model_version_by_alias(model_name, ALIAS)
+        return client.get_model_version_by_alias(model_name, CHAMPION)
     except MlflowException as error:
         if error.error_code in ABSENT:
             return None

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,12 @@ class Proven:
     inputs: Mapping[str, RecordView]
     proof: Proof
 
-    @property
+    @cached_property
     def records(self) -> Mapping[str, RecordView]:
         """The verified records by digest."""
         return {view.record: view for view in self.proof.records}
 
-    @property
+    @cached_property
     def made(self) -> dict[str, Work]:
         """The work behind the inputs and behind what they were made of, by artifact."""
         ends = {name: view.record for name, view in self.inputs.items()}

@@ -3,8 +3,8 @@
 Rules: every version and alias of the store is looked at, whoever's it is, and every release of the
 log; every tag that a record determines is compared; stored files are fetched and hashed, not asked
 about, and the stored proof, which no digest covers, is verified with the log's key; one finding
-does not hide another. What a registration that is still going on has set and not yet recorded is a
-finding until it has.
+does not hide another. A version that a registration still going on has made and not yet recorded
+is a finding until it has, and so is an alias that is recorded and not yet set.
 """
 
 from __future__ import annotations

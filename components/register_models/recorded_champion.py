@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.audit.folder import AuditFolder
+from components.core.candidates import CHAMPION
 from components.core.errors import IntegrityError
 
-ALIAS = "champion"
 WORD = b'"promote_model"'
 
 
@@ -51,7 +51,7 @@ def recorded_champion(home: Path, model: str) -> RecordedChampion | None:
     from components.register_models.logbook import Logbook
 
     book = Logbook.read(home)
-    moved = [change for change in book.changes if (change.model, change.alias) == (model, ALIAS)]
+    moved = [change for change in book.changes if (change.model, change.alias) == (model, CHAMPION)]
     if not moved:
         return None
     last = moved[-1]

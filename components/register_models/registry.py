@@ -1,9 +1,10 @@
 """One run's models in MLflow's registry: repeatable, and never half there.
 
 The order is what makes it safe: files, then their digest as stored, then the version with all its
-tags in one call, and aliases last. A second call after a crash finds what the first one left by the
-tags tandem.run and tandem.framework, and goes on from there; it adds no second run or version.
-MLflow keeps no author and no history of aliases: the evidence is in our log, not here.
+tags in one call, then the record in our log, and by `publish` the aliases, which are last. A second
+call after a crash finds what the first one left by the tags tandem.run and tandem.framework, and
+goes on from there; it adds no second run or version. MLflow keeps no author and no history of
+aliases: the evidence is in our log, not here.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from components.register_models.store import (
     artifact_location,
     tracking_uri,
 )
+from components.register_models.taken_name import require_free
 from components.register_models.training_log import TrainingLog, write_training
 
 RUN_VARIABLE = "MLFLOW_RUN_ID"
@@ -105,18 +107,25 @@ class ModelRegistry:
         self._experiment = experiment
 
     def register(self, log: RunLog, entries: Mapping[str, Entry]) -> tuple[str, dict[str, Version]]:
-        """Register {alias: entry}; return MLflow's run id and {alias: version}."""
+        """Register {role: entry} without an alias; return MLflow's run id and {role: version}.
+
+        Raises SettingsError, and writes nothing, where the model's name is taken.
+        """
+        require_free(self._client, self._name)
         mlflow_run = self._run(log)
         for training in log.trainings:
             write_training(self._client, mlflow_run, training)
         self._ensure_model()
         versions = {
-            alias: self._version(mlflow_run, log.run_id, entry) for alias, entry in entries.items()
+            role: self._version(mlflow_run, log.run_id, entry) for role, entry in entries.items()
         }
+        return mlflow_run.info.run_id, versions
+
+    def publish(self, mlflow_run_id: str, versions: Mapping[str, Version]) -> None:
+        """Have each role's alias name its version, and end the run unless the platform gave it."""
         self._point_aliases(versions)
         if not os.environ.get(RUN_VARIABLE):
-            self._client.set_terminated(mlflow_run.info.run_id, "FINISHED")
-        return mlflow_run.info.run_id, versions
+            self._client.set_terminated(mlflow_run_id, "FINISHED")
 
     def _run(self, log: RunLog) -> Any:
         """Find or create the MLflow run, and add what it does not show yet."""

@@ -8,6 +8,7 @@ within a run completes what the first one left.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def register_models(
     tensorflow_model: Path | None = None,
     imported_model: Path | None = None,
 ) -> Outcome:
-    """Register what the decision names; the aliases are `candidate` and `challenger`.
+    """Register what the decision names; its aliases are set once that is recorded.
 
     Raises UnverifiableError, IntegrityError or GateError where it must not, PlatformError where
     MLflow does not answer.
@@ -66,7 +67,13 @@ def register_models(
         registry = ModelRegistry(client, name, settings.registry.experiment)
         log = _run_log(settings.run, entries, measured, proven)
         run_id, versions = registry.register(log, entries)
-    return _outcome(registration, name, run_id, versions, entries)
+
+    def publish() -> None:
+        with opened_store() as client:
+            ModelRegistry(client, name, settings.registry.experiment).publish(run_id, versions)
+
+    outcome = _outcome(registration, name, run_id, versions, entries)
+    return replace(outcome, publish=publish)
 
 
 def _bundle(models: Mapping[str, Path], framework: str) -> Bundle:

@@ -78,10 +78,11 @@ def shown(uri: str) -> str:
 
 
 @contextlib.contextmanager
-def opened_store(address: str | None = None) -> Iterator[Any]:
+def opened_store(address: str | None = None, *, go_on: str = "resume the run") -> Iterator[Any]:
     """Give an MlflowClient; PlatformError for whatever MLflow or its database raise.
 
-    The store is that of the environment unless an address is given.
+    The store is that of the environment unless an address is given; `go_on` is what to do once it
+    answers again.
     """
     uri = address or tracking_uri()
     be_quiet()
@@ -100,7 +101,7 @@ def opened_store(address: str | None = None) -> Iterator[Any]:
     except _failures() as error:
         raise PlatformError(
             f"the MLflow store {shown(uri)} failed: {_first_line(error, uri)}",
-            remedy=_remedy(error),
+            remedy=_remedy(error, go_on),
         ) from error
 
 
@@ -132,10 +133,10 @@ def _make(file: Path) -> None:
     beside.replace(file)
 
 
-def _remedy(error: Exception) -> str:
+def _remedy(error: Exception, go_on: str) -> str:
     if _FULL in str(error):
-        return "free disk space, then resume the run"
-    return f"see that it runs and that {URI_VARIABLE} is right, then resume the run"
+        return f"free disk space, then {go_on}"
+    return f"see that it runs and that {URI_VARIABLE} is right, then {go_on}"
 
 
 def _first_line(error: Exception, uri: str) -> str:

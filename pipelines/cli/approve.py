@@ -60,9 +60,11 @@ def approve(arguments: Namespace) -> int:
 def approvals(arguments: Namespace) -> int:
     """Show every approval of a version from the log, offline, and whether it counts today."""
     from components.approvals.trail import Trail
+    from pipelines.cli.registry_session import registered_version
 
-    trail = Trail(Home.at(arguments.home).folder)
-    version = trail.version(arguments.version)
+    home = Home.at(arguments.home)
+    trail = Trail(home.folder)
+    version = registered_version(trail, home, arguments.version)
     judged = trail.judged(version, datetime.now(UTC).date())
     lacking = trail.lacking(version, judged)
     is_champion = trail.standing.of(version.model).champion == version.version

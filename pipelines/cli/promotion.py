@@ -59,9 +59,10 @@ def withdraw(arguments: Namespace) -> int:
 def rollback(arguments: Namespace) -> int:
     """Make the champion before the champion again."""
     from components.approvals.trail import Trail
+    from pipelines.cli.version_name import model_named
 
     trail = Trail(Home.at(arguments.home).folder)
-    model = trail.model(arguments.model)
+    model = model_named(arguments.model, trail.models)
     target = _half_done(arguments, trail, model) or trail.standing.of(model).previous
     if target is None:
         raise SettingsError(

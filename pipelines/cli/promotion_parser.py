@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-VERSION_HELP = "MODEL@VERSION, or VERSION alone where the log knows one model"
+from pipelines.cli.registered_parser import VERSION_HELP
+
 MODULE = "pipelines.cli.promotion"
 
 

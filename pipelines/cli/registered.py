@@ -23,6 +23,7 @@ from components.register_models.logbook import AliasChange, Logbook, Release
 from components.register_models.mlflow_model import stored_digest
 from components.register_models.store import shown
 from pipelines.cli.output import print_json
+from pipelines.cli.version_name import version_named
 from pipelines.home import Home
 
 UNRECORDED, GONE = "unrecorded", "gone"
@@ -201,11 +202,9 @@ def reconcile(arguments: Namespace) -> int:
 
 
 def _release(book: Logbook, catalogue: Catalogue, what: str) -> Release:
-    """Return the release that a number, an alias, or NAME@ with either means."""
-    name, _, version = what.rpartition("@")
-    model = name or _only_model(book, catalogue)
-    number = version if version.isdigit() else catalogue.aliases.get((model, version))
-    key = (model, str(number))
+    """Return the release that is named; IntegrityError for a version without a record."""
+    models = {model for model, _ in book.releases.keys() | catalogue.versions.keys()}
+    key = model, number = version_named(what, models, catalogue.aliases)
     if key in book.releases:
         return book.releases[key]
     if key in catalogue.versions:
@@ -214,18 +213,8 @@ def _release(book: Logbook, catalogue: Catalogue, what: str) -> Release:
             remedy="run `tandem models reconcile`; find out who registered it",
         )
     raise SettingsError(
-        f"{model} has no version or alias {version}", remedy="`tandem models list` shows them"
+        f"{model} has no version {number}", remedy="`tandem models list` shows them"
     )
-
-
-def _only_model(book: Logbook, catalogue: Catalogue) -> str:
-    names = sorted({model for model, _ in book.releases.keys() | catalogue.versions.keys()})
-    if len(names) != 1:
-        raise SettingsError(
-            f"{len(names)} models are registered: {', '.join(names) or 'none'}",
-            remedy="name one as NAME@VERSION" if names else "run the pipeline first",
-        )
-    return names[0]
 
 
 def _require_stored(release: Release, catalogue: Catalogue) -> None:

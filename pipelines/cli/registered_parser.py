@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 MODULE = "pipelines.cli.registered"
@@ -11,52 +12,65 @@ MODEL_HELP = "a registered model (default: all)"
 
 
 def add_registered(below: Any, add: Callable[..., Any]) -> None:
-    """Add the commands that read the registry; `add` is the parser's way to add a command."""
-    listing = add(
-        below,
+    """Add the commands that read the registry."""
+    reader = partial(_add_reader, below, add)
+    reader(
         "list",
-        f"{MODULE}:list_versions",
+        "list_versions",
         "list registered versions with their run, aliases, data and decision",
         "tandem models list flights-late",
+        model=True,
     )
-    listing.add_argument("name", nargs="?", metavar="NAME", help=MODEL_HELP)
-    show = add(
-        below,
+    reader(
         "show",
-        f"{MODULE}:show",
+        "show",
         "show what the records say of a version: metrics, forms, digests",
         "tandem models show candidate",
+        versions={"version": "VERSION"},
     )
-    show.add_argument("version", metavar="VERSION", help=VERSION_HELP)
-    diff = add(
-        below,
+    reader(
         "diff",
-        f"{MODULE}:diff",
+        "diff",
         "say what differs between two versions: data, settings, code, metrics, forms",
         "tandem models diff 1 candidate",
+        versions={"one": "V1", "two": "V2"},
     )
-    diff.add_argument("one", metavar="V1", help=VERSION_HELP)
-    diff.add_argument("two", metavar="V2", help=VERSION_HELP)
-    card = add(
-        below,
+    reader(
         "card",
-        f"{MODULE}:card",
+        "card",
         "print the model card that is stored with a version, once its bytes were checked",
         "tandem models card flights-late@candidate",
+        versions={"version": "VERSION"},
     )
-    card.add_argument("version", metavar="VERSION", help=VERSION_HELP)
-    history = add(
-        below,
+    reader(
         "history",
-        f"{MODULE}:history",
+        "history",
         "show every change of an alias that is in the log",
         "tandem models history flights-late",
+        model=True,
     )
-    history.add_argument("name", nargs="?", metavar="NAME", help=MODEL_HELP)
-    add(
-        below,
+    reader(
         "reconcile",
-        f"{MODULE}:reconcile",
+        "reconcile",
         "compare MLflow with the log: versions, aliases and stored bytes without a record",
         "tandem models reconcile --json",
     )
+
+
+def _add_reader(
+    below: Any,
+    add: Callable[..., Any],
+    name: str,
+    function: str,
+    text: str,
+    example: str,
+    *,
+    model: bool = False,
+    versions: dict[str, str] | None = None,
+) -> None:
+    """Add one command, of one model or all, or of versions: {argument: what stands for it}."""
+    command = add(below, name, f"{MODULE}:{function}", text, example)
+    if model:
+        command.add_argument("name", nargs="?", metavar="NAME", help=MODEL_HELP)
+    for argument, shown in (versions or {}).items():
+        command.add_argument(argument, metavar=shown, help=VERSION_HELP)

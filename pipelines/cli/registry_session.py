@@ -24,6 +24,7 @@ from components.audit.folder import HOME_VARIABLE
 from components.core.errors import IntegrityError, SettingsError
 from components.register_models.aliases import Aliases, opened_aliases
 from components.register_models.logbook import Logbook, Release
+from pipelines.cli.version_name import version_named
 from pipelines.home import Home
 from pipelines.identity import actor
 from pipelines.launch import answering_notary
@@ -59,7 +60,7 @@ Need = Literal["nothing", "tags", "bytes"]
 @contextmanager
 def registry_session(home: Home, what: str, need: Need = "tags") -> Iterator[RegistrySession]:
     """Give the session of a version; IntegrityError where MLflow does not have what is needed."""
-    version = Trail(home.folder).version(what)
+    version = registered_version(Trail(home.folder), home, what)
     with home_named(home), opened_aliases(version.model) as aliases:
         differs = _difference(aliases, version)
         if differs and need != "nothing":
@@ -69,6 +70,14 @@ def registry_session(home: Home, what: str, need: Need = "tags") -> Iterator[Reg
         with answering_notary(home) as notary:
             told = differs.message if differs else None
             yield RegistrySession(Trail(home.folder), version, aliases, notary, told)
+
+
+def registered_version(trail: Trail, home: Home, what: str) -> Registered:
+    """Return the version that is named, an alias by the log; SettingsError for one that is none."""
+    number = what.rpartition("@")[2].isdigit()
+    changes = {} if number else Logbook.read(home.folder).aliases
+    aliases = {key: str(change.after) for key, change in changes.items()}
+    return trail.version(*version_named(what, trail.models, aliases))
 
 
 def _difference(aliases: Aliases, version: Registered) -> IntegrityError | None:

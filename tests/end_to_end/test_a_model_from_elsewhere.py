@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ class Registered:
 
 
 @pytest.fixture(scope="module")
-def registered(tmp_path_factory: pytest.TempPathFactory) -> Registered:
+def registered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registered]:
     folder = tmp_path_factory.mktemp("elsewhere")
     settings = foreign_models.write_use_case(folder / "case")
     model, signature = folder / "model.onnx", folder / "signature.yaml"
@@ -51,11 +52,13 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Registered:
     foreign_models.write_signature(signature)
     words = ["-s", str(settings), "--data", "2013-03", "--signature", str(signature)]
     home = folder / "home"
-    code, stdout = run_tandem(
-        "models", "register", str(model), *words, "--home", str(home), "--json"
-    )
-    assert code == 0, stdout
-    return Registered(home, settings, model, signature, json.loads(stdout))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        code, stdout = run_tandem(
+            "models", "register", str(model), *words, "--home", str(home), "--json"
+        )
+        assert code == 0, stdout
+        yield Registered(home, settings, model, signature, json.loads(stdout))
 
 
 def test_it_is_registered_as_the_candidate_of_a_run_that_measured_it(registered):

@@ -13,9 +13,11 @@ import pytest
 import tiny_bundles
 
 from components.core.artifacts import manifest, read_json, tree_digest
-from components.core.bundle import Bundle, OnnxScorer
+from components.core.bundle import Bundle, OnnxScorer, files_of
+from components.core.contract import Output
 from components.core.errors import DataError, IntegrityError, SettingsError
 from components.core.examples import ExamplesManifest
+from components.evaluate_models.candidates import Champion, open_champion
 from components.evaluate_models.step import EvaluateSettings, evaluate_models
 from components.evaluate_models.target import Target
 from components.evaluate_models.tfma_config import PREDICTIONS, eval_config
@@ -276,6 +278,62 @@ def test_a_champion_with_other_bytes_is_refused(artifacts, tmp_path):
     }
     with pytest.raises(IntegrityError, match="champion, version 3"):
         _run(tmp_path, artifacts, champion)
+
+
+def _champion(folder: Path) -> dict[str, str]:
+    return {"version": "3", "bundle_sha256": tree_digest(folder), "path": str(folder)}
+
+
+def _with_contract(folder: Path, **changed: object) -> dict[str, str]:
+    contract = json.loads((folder / "contract.json").read_text())
+    (folder / "contract.json").write_text(json.dumps(contract | changed))
+    return _champion(folder)
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ({"name": "gone", "dtype": "float32"}, "takes gone as float32, which the examples do not"),
+        ({"name": "origin", "dtype": "float32"}, "takes origin as float32.* hold as string"),
+    ],
+)
+def test_a_champion_with_another_signature_is_named_with_the_way_out(
+    artifacts, tmp_path, column, words
+):
+    folder = tiny_bundles.write_bundle(tmp_path / "champion", "pytorch")
+    inputs = [{"name": "distance", "dtype": "float32"}, column]
+    with pytest.raises(DataError, match=f"champion, version 3, {words}") as caught:
+        _run(tmp_path, artifacts, _with_contract(folder, inputs=inputs))
+    assert "tandem models promote" in caught.value.remedy
+    assert "tandem models withdraw" in caught.value.remedy
+
+
+def test_a_champion_that_no_longer_loads_is_named_with_the_way_out(artifacts, tmp_path):
+    folder = tiny_bundles.write_bundle(tmp_path / "champion", "pytorch")
+    (folder / "model.onnx").write_bytes(b"of a runtime to come")
+    champion = _with_contract(folder, files=files_of(folder))
+    with pytest.raises(DataError, match="champion, version 3, no longer loads: ") as caught:
+        _run(tmp_path, artifacts, champion)
+    assert "the onnxruntime that it was registered with" in caught.value.remedy
+
+
+def test_a_champion_with_another_kind_of_output_is_named(artifacts):
+    champion = Champion.model_validate(_champion(artifacts["pytorch_model"]))
+    columns = {"distance": "float64", "origin": "string"}
+    other = Output.model_construct(name="classes", dtype="float32")
+    with pytest.raises(DataError, match="version 3, gives another output than the candidates"):
+        open_champion(champion, 1, columns, other)
+
+
+def test_a_champion_whose_files_or_contract_are_gone_is_named(artifacts, tmp_path):
+    folder = tiny_bundles.write_bundle(tmp_path / "champion", "pytorch")
+    champion = _champion(folder)
+    (folder / "contract.json").unlink()
+    with pytest.raises(IntegrityError, match=r"champion, version 3, is no longer a bundle"):
+        _run(tmp_path / "first", artifacts, champion)
+    shutil.rmtree(folder)
+    with pytest.raises(IntegrityError, match=r"champion, version 3, is no longer a bundle"):
+        _run(tmp_path / "second", artifacts, champion)
 
 
 def test_half_a_champion_is_refused():

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import local_s3
 import pytest
-from local_postgresql import PASSWORD, running
+from local_postgresql import running
 
 
 @pytest.fixture(scope="session")
@@ -19,13 +20,8 @@ def postgresql() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
     """The address of moto's server: a fake of S3, over HTTP."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with local_s3.serving() as address:
+        yield address
 
 
 @pytest.fixture
@@ -33,13 +29,7 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A client of the fake S3, whose address and credentials are in the environment."""
     import boto3
 
-    for name, value in {
-        "AWS_ENDPOINT_URL": s3_server,
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": PASSWORD,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
+    for name, value in local_s3.variables(s3_server).items():
         monkeypatch.setenv(name, value)
     client = boto3.client("s3", endpoint_url=s3_server)
     client.create_bucket(Bucket="shop")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 import boto3
+import local_s3
 import pytest
 from local_postgresql import PASSWORD, running
 from prepared_run import run_tandem
@@ -22,28 +23,19 @@ BUCKET = "registry"
 @pytest.fixture(scope="module")
 def servers() -> Iterator[tuple[str, str]]:
     """The addresses of a PostgreSQL and of an S3 server."""
-    from moto.server import ThreadedMotoServer
-
-    s3 = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    s3.start()
-    with running() as address:
-        yield address, "http://{}:{}".format(*s3.get_host_and_port())
-    s3.stop()
+    with local_s3.serving() as s3, running() as database:
+        yield database, s3
 
 
 @pytest.fixture
 def bucket(servers, notary, monkeypatch):
     """Name both in the environment, as docs/registry.md says, and give the bucket's client."""
     database, endpoint = servers
-    for name, value in {
+    store = {
         "MLFLOW_TRACKING_URI": database.replace("postgresql://", "postgresql+pg8000://"),
         "MLFLOW_DEFAULT_ARTIFACT_ROOT": f"s3://{BUCKET}/models",
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": PASSWORD,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
+    }
+    for name, value in (store | local_s3.variables(endpoint)).items():
         monkeypatch.setenv(name, value)
     client = boto3.client("s3", endpoint_url=endpoint)
     client.create_bucket(Bucket=BUCKET)

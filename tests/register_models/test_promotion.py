@@ -200,7 +200,7 @@ def test_a_promotion_names_the_keys_that_counted_and_the_digest_of_those_trusted
 
 def test_an_approval_holds_up_to_its_last_day(trusted, tandem, home):
     trail = Trail(home)
-    version = trail.version("1")
+    version = trail.version("flights", "1")
     today = datetime.now(UTC).date()
     (last,) = trail.judged(version, today + timedelta(days=30))
     (late,) = trail.judged(version, today + timedelta(days=31))
@@ -321,16 +321,43 @@ def test_a_champion_whose_alias_never_moved_is_withdrawn_by_record_all_the_same(
     assert act(tandem, "promote", "1")[0] == 3
 
 
+def test_an_alias_names_the_version_that_the_log_says_wherever_mlflows_was_moved(trusted, tandem):
+    with opened_store() as client:
+        client.set_registered_model_alias("flights", "candidate", "2")
+    code, found = tandem("audit", "approvals", "candidate")
+    assert (code, found["version"]) == (0, "1")
+    assert approve(tandem, "flights@candidate")[0] == 0
+    code, done = act(tandem, "promote", "candidate")
+    assert (code, done["version"]) == (0, "1")
+    code, refused = act(tandem, "promote", "nobody")
+    assert (code, refused["error"]["message"]) == (2, "flights has no version or alias nobody")
+
+
 def test_with_mlflow_down_nothing_is_recorded(trusted, tandem, home, monkeypatch):
     before = records(home)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    for words in (("promote", "1"), ("withdraw", "1")):
+    for words in (("promote", "1"), ("withdraw", "1"), ("archive", "2")):
         code, refused = act(tandem, *words)
         assert (code, refused["error"]["kind"]) == (1, PlatformError.__name__)
         assert "MLFLOW_TRACKING_URI" in refused["error"]["remedy"]
+        assert refused["error"]["remedy"].endswith("then call the command again")
     assert approve(tandem, "1")[0] == 1
     assert records(home) == before
+
+
+def test_a_withdrawal_that_mlflow_could_not_take_is_done_by_the_same_command(
+    trusted, tandem, monkeypatch
+):
+    with monkeypatch.context() as down:
+        down.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        down.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        assert act(tandem, "withdraw", "1")[0] == 1
+    assert (aliases(), state("1")) == ({"candidate": "1", "challenger": "2"}, None)
+    code, done = act(tandem, "withdraw", "1")
+    assert (code, done["did"], done["registry_changed"]) == (0, "withdrawn", True)
+    assert done["record"] is not None
+    assert (aliases(), state("1")) == ({"challenger": "2"}, "withdrawn")
 
 
 def test_with_the_notary_down_no_alias_moves(trusted, tandem, monkeypatch, tmp_path):

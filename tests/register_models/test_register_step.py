@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,12 @@ from release_chain import Chain, train_swapped
 from components.audit.client import connect
 from components.core.artifacts import tree_digest
 from components.core.bundle import Bundle, OnnxScorer
-from components.core.errors import IntegrityError, PlatformError
+from components.core.errors import IntegrityError, PlatformError, SettingsError
 from components.core.examples import raw_inputs
+from components.register_models.champion import resolve_champion
 from components.register_models.registry import Entry, ModelRegistry, RunLog
 from components.register_models.store import opened_store, tracking_uri
+from components.register_models.taken_name import require_free_locally
 from components.register_models.training_log import TrainingLog, TrialLog
 
 pytestmark = pytest.mark.slow
@@ -135,6 +139,37 @@ def test_a_registered_model_loads_and_predicts_as_its_bundle_does(chain, monkeyp
     assert {tensor.name for tensor in model.graph.input} == set(arrays)
 
 
+def test_a_name_that_others_have_taken_is_refused_before_anything_is_written(
+    chain, home, monkeypatch
+):
+    with opened_store() as client:
+        client.create_registered_model("flights")
+        client.create_model_version("flights", source=(home / "theirs").as_uri())
+    taken = r"name flights is taken: version 1 in MLflow"
+    with pytest.raises(SettingsError, match=taken):
+        chain.register()
+    with pytest.raises(SettingsError, match=taken):
+        require_free_locally(tracking_uri(), "flights")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{tracking_uri()}?timeout=5")  # as of a server
+    with pytest.raises(SettingsError, match=taken):
+        resolve_champion("flights")
+    with opened_store() as client:
+        assert client.get_experiment_by_name("tandem") is None
+        found = client.search_model_versions("name = 'flights'")
+        assert [(str(version.version), version.tags) for version in found] == [("1", {})]
+
+
+def test_a_name_is_free_again_once_the_others_versions_are_deleted(chain, home):
+    with opened_store() as client:
+        client.create_registered_model("flights")
+        client.create_model_version("flights", source=(home / "theirs").as_uri())
+        client.delete_model_version("flights", "1")
+    require_free_locally(tracking_uri(), "flights")
+    assert chain.register()["candidate"]["version"] == "2"
+    require_free_locally(tracking_uri(), "flights")
+    assert resolve_champion("flights") == {}
+
+
 def test_the_bundle_lies_in_the_store_as_it_was_evaluated(chain, tmp_path):
     import mlflow
 
@@ -243,6 +278,28 @@ def test_a_second_call_adds_nothing(chain):
     assert len(after) == len(before) == 1
 
 
+def test_no_alias_is_set_before_the_registration_is_recorded(chain, store, monkeypatch):
+    """What cannot be set leaves a record and no alias; the next attempt completes it."""
+    with contextlib.closing(sqlite3.connect(store)) as database:
+        database.execute(
+            "CREATE TRIGGER refused BEFORE INSERT ON registered_model_aliases "
+            "BEGIN SELECT RAISE(ABORT, 'no alias today'); END"
+        )
+        with pytest.raises(PlatformError, match="no alias today"):
+            chain.register()
+        events = [v.event for v in connect().records("run-1") if v.stage == "register_models"]
+        assert events == ["START", "COMPLETE"]
+        with opened_store() as client:
+            assert _versions(client) == {"1": "pytorch", "2": "tensorflow"}
+            assert _aliases(client) == {}
+        database.execute("DROP TRIGGER refused")
+    monkeypatch.setenv("TANDEM_ATTEMPT", "2")
+    chain.register()
+    with opened_store() as client:
+        assert _versions(client) == {"1": "pytorch", "2": "tensorflow"}
+        assert _aliases(client) == {"candidate": "1", "challenger": "2"}
+
+
 def test_a_new_run_moves_the_aliases_and_an_old_challenger_loses_its_own(chain, tmp_path):
     chain.register()
     alone = Chain(tmp_path, "run-2").until_decision(tensorflow_auc=0.5)
@@ -311,6 +368,13 @@ TRAININGS = tuple(
 LOG = RunLog("run-1", {"name": "flights"}, {"pytorch/auc": 0.7}, {"tandem.run": "run-1"}, TRAININGS)
 
 
+def whole(registry: ModelRegistry, entries: dict[str, Entry]) -> str:
+    """Register and publish, as a stage does before and after its record."""
+    run_id, versions = registry.register(LOG, entries)
+    registry.publish(run_id, versions)
+    return run_id
+
+
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("fail_at", range(1, 21))
 def test_a_crash_at_any_write_leaves_nothing_half_and_the_next_call_completes(
@@ -319,14 +383,14 @@ def test_a_crash_at_any_write_leaves_nothing_half_and_the_next_call_completes(
     with opened_store() as client:
         broken = ModelRegistry(Crashing(client, fail_at, before=before), "flights", "tandem")
         with pytest.raises(ConnectionAbortedError):
-            broken.register(LOG, entries)
+            whole(broken, entries)
         for version in client.search_model_versions("name = 'flights'"):
             assert version.tags.keys() >= {"tandem.bundle_sha256", "tandem.record"}
             stored = Path(version.source.removeprefix("file://")) / "bundle"
             assert tree_digest(stored) == version.tags["tandem.bundle_sha256"]
         if _aliases(client):
             assert len(_versions(client)) == 2
-        run_id, _ = ModelRegistry(client, "flights", "tandem").register(LOG, entries)
+        run_id = whole(ModelRegistry(client, "flights", "tandem"), entries)
         assert _versions(client) == {"1": "pytorch", "2": "tensorflow"}
         assert _aliases(client) == {"candidate": "1", "challenger": "2"}
         assert client.get_run(run_id).info.status == "FINISHED"
@@ -342,8 +406,7 @@ def test_a_crash_at_any_write_leaves_nothing_half_and_the_next_call_completes(
 
 def test_there_are_twenty_writes(store, entries):
     with opened_store() as client:
-        whole = ModelRegistry(Crashing(client, 21, before=True), "flights", "tandem")
-        whole.register(LOG, entries)
+        whole(ModelRegistry(Crashing(client, 21, before=True), "flights", "tandem"), entries)
         assert len(_versions(client)) == 2
 
 

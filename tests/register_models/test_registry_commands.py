@@ -193,10 +193,13 @@ def test_a_registry_that_nobody_touched_gives_no_finding(registry):
     assert "tandem" in answer["checkpoint"]
 
 
-def test_loading_a_version_from_a_local_store_changes_nothing_that_was_registered(registry):
+def test_loading_a_version_from_a_local_store_changes_nothing_that_was_registered(
+    registry, monkeypatch
+):
     """MLflow writes a file of its own beside what it loads."""
     import mlflow
 
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri())  # which MLflow sets too, for good
     mlflow.set_tracking_uri(tracking_uri())
     mlflow.set_registry_uri(tracking_uri())
     mlflow.pyfunc.load_model("models:/flights/1")

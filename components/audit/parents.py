@@ -1,0 +1,52 @@
+"""The records that a record stands on: of who made its inputs, and what came from the cache.
+
+Rule: each must be in the log and name the artifact's digest among its subjects. One that does not
+is no parent of a FAIL and stops any other event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from components.audit.answers import DONE_EVENTS
+from components.audit.ledger import Ledger
+from components.core.errors import IntegrityError
+
+
+def parents(draft: Mapping[str, Any], ledger: Ledger) -> tuple[str, ...]:
+    """Return the parents of a draft, each once; IntegrityError for one that made no such thing."""
+    return tuple(dict.fromkeys([*_of_inputs(draft, ledger), *_of_cached(draft, ledger)]))
+
+
+def _of_inputs(draft: Mapping[str, Any], ledger: Ledger) -> Iterator[str]:
+    for item in draft["inputs"]:
+        try:
+            if item["record"] or not item["sha256"]:
+                yield _maker(ledger, item["record"], item["name"], item["sha256"])
+        except IntegrityError:
+            # A stage that failed over a wrong input gets its record, without that parent.
+            if draft["event"] != "FAIL":
+                raise
+
+
+def _of_cached(draft: Mapping[str, Any], ledger: Ledger) -> Iterator[str]:
+    """Yield the records of those who made the outputs that came from the cache."""
+    if draft["event"] == "CACHED":
+        origin = draft["facts"].get("origin", {})
+        for output in draft["outputs"]:
+            record = str(origin.get(output["name"], ""))
+            yield _maker(ledger, record, output["name"], output["sha256"])
+
+
+def _maker(ledger: Ledger, record: str, name: str, sha256: str) -> str:
+    """Return the record if it made that artifact."""
+    view = ledger.find(record)
+    if sha256 not in view.outputs.values() or view.event not in DONE_EVENTS:
+        raise IntegrityError(
+            f"record {view.index} did not make {name}",
+            remedy="delete the cache and start a new run",
+            expected=sha256,
+            actual=", ".join(view.outputs.values()) or view.event,
+        )
+    return record

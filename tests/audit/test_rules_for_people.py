@@ -1,0 +1,286 @@
+"""What the notary refuses to record of people, and who counts as one."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from acts_of_people import (
+    ANN,
+    BOB,
+    CLAIMED,
+    MODEL,
+    SUBMITTER,
+    People,
+    approval,
+    change,
+    findings,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.approvals.trail import Trail
+from components.audit.acts import ARCHIVE, PROMOTE, ROLL_BACK, WITHDRAW, Act
+from components.audit.folder import AuditFolder
+from components.audit.keys import SigningKey
+from components.audit.model_standing import ModelStanding
+from components.audit.people import People as Joined
+from components.audit.predicates import APPROVE
+from components.core.errors import IntegrityError
+
+
+def refused(why: str, act: Callable[[], Any]) -> None:
+    with pytest.raises(IntegrityError, match=why):
+        act()
+
+
+def test_the_notary_records_no_approval_that_is_not_signed_as_it_says(people: People) -> None:
+    facts = approval(people.version()).sign(ANN)
+    refused("another key", lambda: people.act(APPROVE, facts | {"publicKey": "00" * 32}))
+    sig = facts["approval"]["signatures"][0]["sig"]
+    other = approval(people.version(), name="Bob").sign(ANN)
+    other["approval"]["signatures"][0]["sig"] = sig
+    refused("signature is wrong", lambda: people.act(APPROVE, other))
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"version": "4"}, "of another version"),
+        ({"model": "other"}, "of another version"),
+        ({"evaluation_sha256": "0" * 64}, "another evaluation"),
+        ({"bundle_sha256": "0" * 64}, "another evaluation or bundle"),
+        ({"signed": datetime(2026, 5, 4, 3, 30, tzinfo=UTC)}, "later than it was recorded"),
+    ],
+)
+def test_the_notary_records_no_approval_of_anything_else(
+    people: People, changed: dict[str, Any], why: str
+) -> None:
+    refused(why, lambda: people.approve(**changed))
+    assert len(Trail(people.home).standing.approvals(MODEL, "3")) == 0
+
+
+def test_an_act_on_a_version_that_no_registration_names_is_refused(people: People) -> None:
+    version = people.version()
+    for wrong in (replace(version, version="9"), replace(version, model="other")):
+        draft = wrong.draft(WITHDRAW, "actor-8", change(None, None, aliases=[]), CLAIMED)
+        refused("registered no version", lambda draft=draft: people.notary.submit(draft))
+    swapped = version.inputs | {"bundle": people.version("4").inputs["bundle"]}
+    draft = replace(version, inputs=swapped).draft(
+        WITHDRAW, "actor-8", change(None, None, aliases=[]), CLAIMED
+    )
+    refused("not about the version", lambda: people.notary.submit(draft))
+
+
+def test_a_promotion_without_the_approvals_that_settings_ask_for_is_refused(
+    people: People,
+) -> None:
+    asked = {"required": {"review": 0, "approval": 1}}
+    refused("1 people must", lambda: people.promote("3", None, **asked))
+    review = people.approve(meaning="review")
+    refused("1 people must", lambda: people.promote("3", None, review))
+    none = {"required": {"review": 0, "approval": 0}}
+    refused("does not ask for", lambda: people.promote("3", None, **none))
+    refused("is no approval", lambda: people.promote("3", None, "0" * 64))
+    other = people.approve("4")
+    refused("it is of another version", lambda: people.promote("3", None, other))
+    good = people.approve()
+    refused("the alias champion was at", lambda: people.promote("3", "4", good))
+    people.promote("3", None, good)
+    refused("the champion already", lambda: people.promote("3", "3", good))
+
+
+@pytest.mark.parametrize(
+    ("actor", "changed", "why"),
+    [
+        (SUBMITTER, {}, "its signer submitted the run"),
+        (
+            "actor-8",
+            {"signed": datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)},
+            "before the run's gates",
+        ),
+        ("actor-8", {"until": date(2026, 5, 3)}, "it held until 2026-05-03"),
+    ],
+)
+def test_an_approval_that_does_not_count_is_recorded_and_moves_nothing(
+    people: People, actor: str, changed: dict[str, Any], why: str
+) -> None:
+    record = people.approve(actor=actor, **changed)
+    refused(why, lambda: people.promote("3", None, record))
+    assert findings(people.home) == []
+
+
+def test_the_submitter_cannot_hand_in_their_approval_under_another_name(people: People) -> None:
+    people.approve(actor=SUBMITTER)
+    again = people.approve(actor="actor-8")
+    refused("its signer submitted the run", lambda: people.promote("3", None, again))
+
+
+def test_a_key_that_reaches_the_submitter_through_others_is_the_submitters(
+    people: People,
+) -> None:
+    people.approve("4", key=ANN, actor=SUBMITTER)
+    people.approve("4", key=ANN, actor="actor-8")
+    people.approve("4", key=BOB, actor="actor-8")
+    again = people.approve(key=BOB, actor="actor-9")
+    refused("its signer submitted the run", lambda: people.promote("3", None, again))
+
+
+def trust(home: Path, *keys: SigningKey) -> None:
+    folder = AuditFolder(home).approver_keys
+    folder.mkdir(exist_ok=True)
+    for key in keys:
+        (folder / f"{key.public.keyid}.pub").write_bytes(key.public.to_pem())
+
+
+def lacking(people: People) -> list[str]:
+    """Return what version 3 lacks where two must approve."""
+    trail = Trail(people.home)
+    version = replace(people.version(), required={"review": 0, "approval": 2})
+    return trail.lacking(version, trail.judged(version, date(2026, 5, 4)))
+
+
+ONE_OF_TWO = ["2 people must have signed with meaning approval, 1 have"]
+
+
+def test_one_person_with_two_keys_or_two_names_is_one(people: People) -> None:
+    trust(people.home, ANN, BOB)
+    people.approve(key=ANN, actor="actor-8")
+    people.approve(key=BOB, actor="actor-8", name="B")
+    assert lacking(people) == ONE_OF_TWO
+    people.approve(key=ANN, actor="actor-9", name="C")
+    assert lacking(people) == ONE_OF_TWO
+
+
+def test_an_approval_of_another_version_joins_keys_and_names_too(people: People) -> None:
+    trust(people.home, ANN, BOB)
+    people.approve(key=ANN, actor="actor-8")
+    people.approve(key=BOB, actor="actor-9", name="B")
+    assert lacking(people) == []
+    people.approve("4", key=BOB, actor="actor-8")
+    assert lacking(people) == ONE_OF_TWO
+
+
+@given(
+    joined=st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("uvwxyz")), max_size=12)
+)
+def test_people_are_the_connected_keys_and_names(joined: list[tuple[str, str]]) -> None:
+    told, parts = Joined(), [{key, name} for name, key in joined]
+    for name, key in joined:
+        told.join(name, key)
+        touched = [part for part in parts if part & {name, key}]
+        parts = [part for part in parts if not part & {name, key}] + [set().union(*touched)]
+    assert told.count(key for _, key in joined) == len(parts)
+    for name, key in itertools.product("abcdef", "uvwxyz"):
+        assert told.are_one(name, key) == any({name, key} <= part for part in parts)
+
+
+def test_a_key_that_is_not_trusted_here_does_not_count(people: People) -> None:
+    people.approve()
+    trail = Trail(people.home)
+    (judged,) = trail.judged(trail.version(MODEL, "3"), date(2026, 5, 4))
+    assert judged.refused == "its key is not trusted here"
+
+
+def test_a_withdrawn_version_is_neither_promoted_nor_rolled_back_to(promoted: People) -> None:
+    second = promoted.approve("4")
+    promoted.promote("4", "3", second)
+    promoted.act(WITHDRAW, change(None, None, aliases=[]), "3")
+    refused("champion before is none", lambda: promoted.act(ROLL_BACK, change("4", "3"), "3"))
+    third = promoted.approve(name="again")
+    refused("was withdrawn", lambda: promoted.promote("3", "4", third))
+    refused("withdrawn", lambda: promoted.act(ARCHIVE, change(None, None, aliases=[]), "3"))
+    refused("not archived", lambda: promoted.act(ARCHIVE, change(None, None, aliases=[]), "4"))
+
+
+def test_a_rollback_goes_to_the_champion_before_and_no_other(promoted: People) -> None:
+    refused("champion before is none", lambda: promoted.act(ROLL_BACK, change("3", "4"), "4"))
+    promoted.promote("4", "3", promoted.approve("4"))
+    promoted.act(WITHDRAW, change("4", None), "4")
+    standing = Trail(promoted.home).standing.of(MODEL)
+    assert (standing.champion, standing.previous) == (None, "3")
+    promoted.act(ROLL_BACK, change(None, "3"), "3")
+    standing = Trail(promoted.home).standing.of(MODEL)
+    assert (standing.champion, standing.previous) == ("3", None)
+
+
+def test_a_rollback_passes_over_what_is_archived(promoted: People) -> None:
+    promoted.promote("4", "3", promoted.approve("4"))
+    promoted.act(ARCHIVE, change(None, None, aliases=[]), "3")
+    refused("champion before is none", lambda: promoted.act(ROLL_BACK, change("4", "3"), "3"))
+
+
+ACTS = st.lists(
+    st.tuples(st.sampled_from([PROMOTE, ROLL_BACK, ARCHIVE, WITHDRAW]), st.sampled_from("1234")),
+    max_size=20,
+)
+
+
+@given(acts=ACTS)
+def test_the_champion_before_has_reigned_is_in_use_and_is_another(
+    acts: list[tuple[str, str]],
+) -> None:
+    standing, reigned = ModelStanding(), set()
+    for kind, number in acts:
+        if kind == ROLL_BACK:
+            if standing.previous is None:
+                continue
+            number = standing.previous
+        elif number in standing.withdrawn or (kind, number) == (ARCHIVE, standing.champion):
+            continue
+        standing.take(taken(kind, number))
+        reigned |= {number} if kind in (PROMOTE, ROLL_BACK) else set()
+        before = standing.previous
+        assert before is None or before in reigned - standing.archived - standing.withdrawn
+        assert before is None or before != standing.champion
+
+
+def taken(kind: str, number: str) -> Act:
+    """Return an act as a standing takes it."""
+    now = datetime(2026, 5, 4, tzinfo=UTC)
+    return Act("0" * 64, kind, "run-1", "actor-8", MODEL, number, now, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("told", "before"),
+    [
+        ("p1 p2 p3 a2", "1"),
+        ("p1 p2 p3 w2", "1"),
+        ("p1 p2 p3 a1", "2"),
+        ("p1 p2 p3 a2 a1", None),
+        ("p1 p2 p1 a2", None),
+        ("p1 p2 p3 a2 r1", None),
+        ("p1 p2 p3 a2 r1 p2", "1"),
+        ("p1 p2 a1 p1", "2"),
+    ],
+)
+def test_the_champion_before_is_the_newest_that_is_in_use(told: str, before: str | None) -> None:
+    kinds = {"p": PROMOTE, "r": ROLL_BACK, "a": ARCHIVE, "w": WITHDRAW}
+    standing = ModelStanding()
+    for word in told.split():
+        standing.take(taken(kinds[word[0]], word[1:]))
+    assert standing.previous == before
+
+
+def test_taking_a_version_out_of_use_takes_its_aliases_away_and_moves_none(
+    promoted: People,
+) -> None:
+    def out(kind: str, number: str, *aliases: tuple[str, str, str | None]) -> Callable[[], str]:
+        moved = [{"alias": a, "from": before, "to": to} for a, before, to in aliases]
+        return lambda: promoted.act(kind, change(None, None, aliases=moved), number)
+
+    refused("moves an alias", out(ARCHIVE, "4", ("champion", "3", "4")))
+    refused("moves an alias", out(WITHDRAW, "4", ("candidate", "3", None)))
+    refused("loses the alias champion", out(WITHDRAW, "3", ("candidate", "3", None)))
+    out(ARCHIVE, "4", ("challenger", "4", None))()
+    out(WITHDRAW, "3", ("candidate", "3", None), ("champion", "3", None))()
+    assert findings(promoted.home) == []
+
+
+def test_the_same_act_again_is_the_same_record_and_a_restart_knows_it(promoted: People) -> None:
+    assert promoted.approve() == Trail(promoted.home).standing.approvals(MODEL, "3")[0].record
