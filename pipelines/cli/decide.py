@@ -84,8 +84,9 @@ def _policy(path: Path, run: RecordedRun) -> Policy:
     policy = load_policy(path)
     settings = read_json(run.folder / SETTINGS_FILE)
     exported = settings.get("train", {}).get("forms", ())
-    task = settings.get("source", {}).get("target", {}).get("task", "binary")
-    for problem in policy.problems(settings.get("evaluate", {}), exported, task):
+    target = settings.get("source", {}).get("target", {})
+    of = (target.get("task", "binary"), target.get("classes", ()))
+    for problem in policy.problems(settings.get("evaluate", {}), exported, *of):
         raise SettingsError(f"run {run.id}: {problem}", remedy=f"correct it in {path}")
     return policy
 
