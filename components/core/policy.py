@@ -229,13 +229,17 @@ class Policy(Section):
         return MEASURES[task].primary if self.prefer == "latency" else self.preferred(task)
 
     def problems(
-        self, evaluate: Mapping[str, Any], exported: Sequence[str], task: Task = "binary"
+        self,
+        evaluate: Mapping[str, Any],
+        exported: Sequence[str],
+        task: Task = "binary",
+        classes: Sequence[str] = (),
     ) -> Iterator[str]:
         """Yield what a run with these settings of the evaluation and these forms cannot judge.
 
         ONNX is always exported. What the settings do not say is left to the stage.
         """
-        yield from of_other_tasks(self, task)
+        yield from of_other_tasks(self, task, classes)
         yield from self._slices_not_evaluated(evaluate.get("slices", ()))
         sensitive = evaluate.get("sensitive")
         for number, gate in enumerate(self.gates):

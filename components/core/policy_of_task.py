@@ -19,12 +19,15 @@ TARGETS: Mapping[Task, str] = {
 }
 
 
-def of_other_tasks(policy: Policy, task: Task) -> Iterator[str]:
-    """Yield what is not measured of a target of this task."""
+def of_other_tasks(policy: Policy, task: Task, classes: Sequence[str]) -> Iterator[str]:
+    """Yield what is not measured of a target of this task; of no classes none is looked up."""
     compared = MEASURES[task].compared
     for number, gate in enumerate(policy.gates):
         if said := _wrong_gate(gate, task):
             yield f"gates.{number}: {said}"
+        elif gate.of_class is not None and classes and gate.of_class not in classes:
+            near = nearest(gate.of_class, classes)
+            yield f"gates.{number}: {gate.of_class} is none of the target's classes{near}"
     for number, of_champion in enumerate(policy.champion_gates):
         if of_champion.metric and of_champion.metric not in compared:
             yield f"champion_gates.{number}: {_not_of(of_champion.metric, compared, task)}"

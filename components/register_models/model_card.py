@@ -13,26 +13,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from components.core import measures
 from components.core.contract import Contract, Form
-from components.core.measures import measures_of, task_of, words
-from components.core.task import Task
 from components.register_models.lineage import Work, data_span
 
 OVERALL = "overall"
-# What Hugging Face's own metrics are called.
-METRIC_TYPES = {
-    "auc": "roc_auc",
-    "accuracy": "accuracy",
+ERROR_TYPES = {
     "mean_squared_error": "mse",
     "mean_absolute_error": "mae",
     "root_mean_squared_error": "rmse",
     "r2": "r_squared",
 }
-KINDS: Mapping[Task, str] = {
-    "binary": "tabular-classification",
-    "multi_class": "tabular-classification",
-    "regression": "tabular-regression",
-}
+# What Hugging Face's own metrics are called.
+METRIC_TYPES = {"auc": "roc_auc", "accuracy": "accuracy"}
 NOT_STATED = "Not stated."
 # CommonMark lets each ASCII punctuation mark be escaped (section 2.4), the backslash with them.
 _MARKUP = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation})
@@ -55,11 +48,6 @@ class Described:
     def framework(self) -> str:
         """The model's framework, by which the evaluation names it."""
         return self.contract.framework
-
-    @property
-    def task(self) -> Task:
-        """What is predicted."""
-        return task_of(self.evaluation)
 
     @property
     def slices(self) -> Mapping[str, Any]:
@@ -91,18 +79,22 @@ def _front_matter(described: Described) -> list[str]:
 
     overall = described.slices[OVERALL]
     metrics = [
-        {"type": METRIC_TYPES.get(name, name), "name": _title(name), "value": metric["value"]}
+        {
+            "type": (METRIC_TYPES | ERROR_TYPES).get(name, name),
+            "name": _title(name),
+            "value": metric["value"],
+        }
         for name, metric in _estimates(overall)
     ]
     use_case = str(described.run.get("name") or described.model_name)
     result = {
-        "task": {"type": KINDS[described.task]},
+        "task": {"type": "tabular-classification"},
         "dataset": {"name": use_case, "type": use_case, "split": "eval"},
         "metrics": metrics,
     }
     head = {
         "library_name": "mlflow",
-        "pipeline_tag": KINDS[described.task],
+        "pipeline_tag": "tabular-classification",
         "tags": [described.framework, described.contract.family, "onnx", "tandem"],
         "metrics": [metric["type"] for metric in metrics],
         "model-index": [{"name": described.model_name, "results": [result]}],
@@ -133,17 +125,7 @@ def _details(described: Described, family: str) -> Iterator[str]:
     yield f"- Run: {_text(described.run.get('id'))}"
     yield f"- Code: commit {_text(code.get('commit') or 'unknown')}{dirty}"
     yield f"- Takes: {inputs}"
-    yield f"- Gives: {_gives(described)}"
-
-
-def _gives(described: Described) -> str:
-    label = _text(described.evaluation.get("label", "1"))
-    if described.task == "regression":
-        return label
-    if described.task == "multi_class":
-        classes = ", ".join(map(_text, described.evaluation.get("classes", ())))
-        return f"a probability for each {label}: {classes}"
-    return f"the probability that {label} is 1"
+    yield f"- Gives: the probability that {_text(described.evaluation.get('label', '1'))} is 1"
 
 
 def _uses(described: Described) -> Iterator[str]:
@@ -194,7 +176,7 @@ def _training(described: Described) -> Iterator[str]:
 
 def _evaluation(described: Described) -> Iterator[str]:
     evaluation, slices = described.evaluation, described.slices
-    by_slice = measures_of(evaluation).shown
+    by_slice = measures.measures_of(evaluation).shown
     confidence = evaluation.get("confidence")
     level = f" at {confidence:.0%} confidence" if confidence else ""
     yield "\n## Evaluation\n"
@@ -285,7 +267,7 @@ def _estimate(metric: Any) -> str:
 
 
 def _title(metric: str) -> str:
-    return words(metric)
+    return measures.words(metric)
 
 
 def _items(texts: Sequence[str] | None) -> list[str]:

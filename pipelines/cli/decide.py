@@ -18,6 +18,7 @@ from components.core.artifacts import read_json
 from components.core.candidates import TRAINED
 from components.core.canonical import sha256_value
 from components.core.errors import GateError, SettingsError
+from components.core.measures import task_of
 from components.core.outcome import Gate
 from components.core.policy import Policy
 from components.decide_release.choice import Evidence
@@ -51,13 +52,13 @@ def decide(arguments: Namespace) -> int:
     """Apply the policy, print what it comes to and what differs from the run's own decision."""
     home = Home.at(arguments.home)
     run = find_ended(home, arguments.run)
-    policy = _policy(Path(arguments.policy), run)
     artifacts = RecordedArtifacts.of(run, home)
     evidence = Evidence(
         artifacts.document(EVALUATED, "evaluation"),
         artifacts.document(EVALUATED, "measurements"),
         dict(_trainings(artifacts)),
     )
+    policy = _policy(Path(arguments.policy), run, evidence)
     trial = Trial(*decide_by(policy, evidence))
     own = _own_decision(artifacts)
     changes = list(_changes(trial, own, run))
@@ -81,13 +82,13 @@ def _sha256(policy: Policy) -> str:
     return sha256_value(policy.model_dump(mode="json"))
 
 
-def _policy(path: Path, run: RecordedRun) -> Policy:
+def _policy(path: Path, run: RecordedRun, evidence: Evidence) -> Policy:
     """Read the policy; SettingsError for what it names and the run's settings did not measure."""
     policy = load_policy(path)
     settings = read_json(run.folder / SETTINGS_FILE)
     exported = settings.get("train", {}).get("forms", ())
-    task = settings.get("source", {}).get("target", {}).get("task", "binary")
-    for problem in policy.problems(settings.get("evaluate", {}), exported, task):
+    target = task_of(evidence.evaluation), evidence.evaluation.get("classes", ())
+    for problem in policy.problems(settings.get("evaluate", {}), exported, *target):
         raise SettingsError(f"run {run.id}: {problem}", remedy=f"correct it in {path}")
     return policy
 

@@ -227,6 +227,13 @@ def test_what_else_the_task_does_not_have_is_found_before_the_run(task, more, sa
     assert problem.startswith(said)
 
 
+def test_a_gate_on_a_class_that_the_target_does_not_have_is_found_before_the_run():
+    gate = {"metric": "f1", "of_class": "fur", "operator": ">=", "threshold": 0.5}
+    (problem,) = _policy(gate).problems({}, [], "multi_class", ["near", "far"])
+    assert problem == "gates.0: fur is none of the target's classes; did you mean far?"
+    assert list(_policy(gate).problems({}, [], "multi_class")) == []
+
+
 @pytest.mark.parametrize("task", ["binary", "multi_class", "regression"])
 def test_a_policy_that_names_no_metric_beside_its_gates_suits_every_task(task):
     assert _problems(task) == []

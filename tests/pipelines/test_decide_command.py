@@ -240,6 +240,7 @@ def test_nothing_is_written(run: Path) -> None:
         ({"gates": [{**OWN["gates"][0], "slice": "orign=*"}]}, "did you mean origin?"),
         ({"gates": [{**OWN["gates"][0], "slice": "origin=XYZ"}]}, "which was not measured"),
         ({"forms": ["saved_model"]}, "forms: train.forms leaves saved_model out"),
+        ({"prefer": "accuracy"}, "prefer: accuracy is not measured: the target is a class of two"),
     ],
 )
 def test_a_policy_that_cannot_be_applied_ends_with_2(

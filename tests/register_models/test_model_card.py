@@ -83,13 +83,11 @@ def _card_of(tmp_path: Any, evaluation: dict[str, Any]) -> str:
 LOSS = {"value": 12.5, "lower": 10.0, "upper": 15.0, "method": "normal"}
 
 
-def test_the_card_of_a_number_is_one_of_a_regression(tmp_path):
+def test_the_card_of_a_number_tells_its_errors(tmp_path):
     overall = {"n": 5, "mean_squared_error": LOSS, "r2": None}
     models = {"pytorch": {"slices": {"overall": overall}}}
     card = _card_of(tmp_path, {"task": "regression", "label": "price", "models": models})
-    assert "pipeline_tag: tabular-regression" in card
     assert "type: mse" in card
-    assert "- Gives: price\n" in card
     head = (
         "| slice | rows | mean squared error | mean absolute error | root mean squared error | R2 |"
     )
@@ -97,10 +95,8 @@ def test_the_card_of_a_number_is_one_of_a_regression(tmp_path):
     assert r"| overall | 5 | 12.5000 (10.0000 to 15.0000) | - | - | - |" in card
 
 
-def test_the_card_of_several_classes_names_them(tmp_path):
+def test_the_card_of_several_classes_tells_their_metrics(tmp_path):
     models = {"pytorch": {"slices": {"overall": {"n": 5, "log_loss": LOSS}}}}
-    classes = {"task": "multi_class", "label": "cut", "classes": ["<a>", "b"], "models": models}
+    classes = {"task": "multi_class", "label": "cut", "classes": ["a", "b"], "models": models}
     card = _card_of(tmp_path, classes)
-    assert r"- Gives: a probability for each cut: \<a\>, b" in card
-    assert "pipeline_tag: tabular-classification" in card
     assert "| slice | rows | log loss | accuracy | macro AUC | calibration error |" in card
