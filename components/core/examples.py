@@ -29,6 +29,7 @@ from components.core.artifacts import read_json, write_json
 from components.core.data_settings import Span
 from components.core.errors import DataError
 from components.core.settings import Section
+from components.core.task import Task
 
 MANIFEST_NAME = "manifest.json"
 Split = Literal["train", "eval"]
@@ -79,12 +80,15 @@ class ExamplesManifest(Section):
     """What the examples are.
 
     `columns` holds every column of every shard, the label included, sorted by name, as they lie in
-    the shards. Source rows are `rows` plus all `dropped`.
+    the shards. Source rows are `rows` plus all `dropped`. `classes` are the names of a multi_class
+    label's classes, by number; of a binary label neither they nor the task are written.
     """
 
     version: Literal[1] = 1
     columns: dict[str, ColumnType]
     label: str
+    task: Task = "binary"
+    classes: tuple[str, ...] = ()
     splits: dict[Split, tuple[Span, ...]]
     shards: tuple[Shard, ...]
     source: SourceRows
@@ -107,7 +111,8 @@ class ExamplesManifest(Section):
 
     def write(self, folder: Path) -> None:
         """Write the manifest into an examples artifact."""
-        write_json(folder / MANIFEST_NAME, self.model_dump(mode="json"))
+        left_out = {"task", "classes"} if self.task == "binary" else set()
+        write_json(folder / MANIFEST_NAME, self.model_dump(mode="json", exclude=left_out))
 
     def input_types(self) -> dict[str, InputType]:
         """Return how each column but the label enters a model as a raw input."""
@@ -116,6 +121,11 @@ class ExamplesManifest(Section):
             for name, kind in self.columns.items()
             if name != self.label
         }
+
+    @property
+    def class_count(self) -> int:
+        """Return how many classes the label has; 0: it is a number."""
+        return {"binary": 2, "multi_class": len(self.classes), "regression": 0}[self.task]
 
     def shards_of(self, split: str, spans: Sequence[str] | None = None) -> tuple[Shard, ...]:
         """Return the split's shards in the order of spans, all or the spans named."""
