@@ -12,7 +12,9 @@ Rules:
 4. a window's spans are of the source's unit, and two at least where the last is evaluated on or
    drift is judged;
 5. what a search may draw is what the setting itself may be;
-6. the schema, the card, the waivers and the policy, unless it is a section, are files named
+6. weights of classes are for a target of classes, one for each, and forms of 8 bits for a binary
+   one, whose AUC they must keep;
+7. the schema, the card, the waivers and the policy, unless it is a section, are files named
    relative to the settings file or the repository; their contents, never their paths, reach the
    stages.
 It doesn't look at the data: a column that the schema lists may still be missing there.
@@ -94,6 +96,7 @@ class RunSettings(Section):
             self._unmet_policy,
             self._statistics_of_parts,
             self._unfit_searches,
+            self._unfit_for_the_target,
         ):
             for problem in check():
                 raise ValueError(problem)
@@ -162,6 +165,21 @@ class RunSettings(Section):
             for what, value in space.drawn():
                 if problem := _unfit(settings, name, value, together=alone):
                     yield f"{place}: {what}: {problem}"
+
+    def _unfit_for_the_target(self) -> Iterable[str]:
+        """Rule 6."""
+        target, weights = self.source.target, self.train.class_weights
+        if weights is not None and target.task == "regression":
+            yield "train.class_weights: the target is a number, which has no classes"
+        classes = len(target.classes or ("0", "1"))
+        if isinstance(weights, tuple) and len(weights) != classes:
+            yield f"train.class_weights: {len(weights)} numbers for the target's {classes} classes"
+        forms = [form for form in self.train.forms if "int8" in form]
+        if forms and target.task != "binary":
+            yield (
+                f"train.forms: {forms[0]} is judged by what it keeps of the AUC, and the target is "
+                f"{target.task}"
+            )
 
 
 def _unfit(settings: Section, name: str, value: Any, *, together: bool) -> str | None:

@@ -38,9 +38,9 @@ def framework_free(family: ModelFamily) -> Any:
     return import_module(f"components.training.families.{family.family}")
 
 
-def weights_of(family: ModelFamily, spec: FeatureSpec, outputs: int = 1) -> Weights:
+def weights_of(family: ModelFamily, spec: FeatureSpec) -> Weights:
     """Return the family's weights in their order."""
-    weights: Weights = framework_free(family).weights(spec, family, outputs)
+    weights: Weights = framework_free(family).weights(spec, family)
     return weights
 
 
@@ -51,7 +51,7 @@ def on(framework: str, family: ModelFamily) -> tuple[Any, Any]:
     return build, import_module(f"{package}.layers")
 
 
-def drawn(family: ModelFamily, spec: FeatureSpec, outputs: int = 1) -> dict[str, np.ndarray]:
+def drawn(family: ModelFamily, spec: FeatureSpec) -> dict[str, np.ndarray]:
     """Return weights none of which is where it starts, variances positive."""
     random = np.random.default_rng(4)
     return {
@@ -60,7 +60,7 @@ def drawn(family: ModelFamily, spec: FeatureSpec, outputs: int = 1) -> dict[str,
             if name.endswith("variance")
             else random.standard_normal(weight.shape) / 3
         ).astype(np.float32)
-        for name, weight in weights_of(family, spec, outputs).items()
+        for name, weight in weights_of(family, spec).items()
     }
 
 

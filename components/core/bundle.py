@@ -94,16 +94,16 @@ class OnnxScorer:
     """Scores raw rows with a bundle's ONNX form and nothing else."""
 
     def __init__(self, bundle: Bundle, threads: int = 1) -> None:
-        self._inputs = bundle.contract.input_types
+        self._inputs, self._output = bundle.contract.input_types, bundle.contract.output
         self._session = open_onnx(bundle.path("onnx"), threads)
 
     def predict(self, table: pa.Table) -> Array:
-        """Return the probability of each row: float32 [n]."""
+        """Return what the contract says is given for each row: float32 [n] or [n, classes]."""
         return self.score(raw_inputs(table, self._inputs))
 
     def score(self, inputs: Mapping[str, Array]) -> Array:
-        """Return the probability of raw inputs as `raw_inputs` gives them: float32 [n]."""
-        parts = [
-            self._session.run([PROBABILITY], part)[0] for part in batches(inputs, ROWS_AT_ONCE)
-        ]
-        return np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
+        """Return the same of raw inputs as `raw_inputs` gives them."""
+        name, classes = self._output.name, self._output.classes
+        parts = [self._session.run([name], part)[0] for part in batches(inputs, ROWS_AT_ONCE)]
+        nothing = np.empty((0, len(classes)) if classes else 0, dtype=np.float32)
+        return np.concatenate(parts) if parts else nothing

@@ -16,6 +16,7 @@ from components.core.canonical import parse_json
 from components.core.errors import IntegrityError
 from components.core.features import IdFeature
 from components.core.settings import FormName, Section
+from components.core.task import Task
 
 CONTRACT_NAME = "contract.json"
 SCHEMA_NAME = "model_contract.schema.json"
@@ -29,14 +30,49 @@ class Input(Section):
 
 
 class Output(Section):
-    """The probability of the positive class, [batch]."""
+    """What is given for each row: components/core/task.py says of which shape.
 
-    name: Literal["probability"] = "probability"
+    `classes` are the names of the classes whose probabilities are given, in their order.
+    """
+
+    name: Literal["probability", "probabilities", "value"] = "probability"
     dtype: Literal["float32"] = "float32"
+    classes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, task: Task, classes: tuple[str, ...] = ()) -> Output:
+        """Return what a model of a task gives."""
+        return cls(name=OUTPUTS[task], classes=classes)
+
+    @property
+    def task(self) -> Task:
+        """Return what is predicted."""
+        return next(task for task, name in OUTPUTS.items() if name == self.name)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns of predictions as a table; of several classes the last is CLASS."""
+        if not self.classes:
+            return (self.name,)
+        return (*(f"probability_{name}" for name in self.classes), CLASS)
+
+
+OUTPUTS: Mapping[Task, Literal["probability", "probabilities", "value"]] = {
+    "binary": "probability",
+    "multi_class": "probabilities",
+    "regression": "value",
+}
+"""What a form of each task calls its only output."""
+CLASS = "class"
+"""The column beside those of the probabilities: the name of the class that has the highest."""
 
 
 class Parity(Section):
-    """How far a form's output was from the framework's own, at most, whatever the batch."""
+    """How far a form's output was from the framework's own, at most, whatever the batch.
+
+    Of a value the difference is in units of the label's standard deviation, or of the value itself
+    where that is more.
+    """
 
     rows: int
     batch_sizes: tuple[int, ...] = ()
@@ -146,6 +182,8 @@ class Contract(Section):
         for name in ("features", "preprocessing", "transform_sha256"):
             if value[name] is None:
                 del value[name]
+        if not value["output"]["classes"]:
+            del value["output"]["classes"]
         for form in value["forms"]:
             if not form["operators"]:
                 del form["operators"]
@@ -166,6 +204,11 @@ class Contract(Section):
             if form.name == name:
                 return form
         raise _invalid(f"the bundle has no form {name}")
+
+    @property
+    def task(self) -> Task:
+        """Return what the model predicts."""
+        return self.output.task
 
     @property
     def input_types(self) -> dict[str, str]:

@@ -80,7 +80,8 @@ class ExamplesManifest(Section):
     """What the examples are.
 
     `columns` holds every column of every shard, the label included, sorted by name, as they lie in
-    the shards. Source rows are `rows` plus all `dropped`.
+    the shards. Source rows are `rows` plus all `dropped`. `classes` are the names of a multi_class
+    label's classes, by number; of a binary label neither they nor the task are written.
     """
 
     version: Literal[1] = 1
@@ -110,7 +111,8 @@ class ExamplesManifest(Section):
 
     def write(self, folder: Path) -> None:
         """Write the manifest into an examples artifact."""
-        write_json(folder / MANIFEST_NAME, self.model_dump(mode="json"))
+        left_out = {"task", "classes"} if self.task == "binary" else set()
+        write_json(folder / MANIFEST_NAME, self.model_dump(mode="json", exclude=left_out))
 
     def input_types(self) -> dict[str, InputType]:
         """Return how each column but the label enters a model as a raw input."""
@@ -119,6 +121,11 @@ class ExamplesManifest(Section):
             for name, kind in self.columns.items()
             if name != self.label
         }
+
+    @property
+    def class_count(self) -> int:
+        """Return how many classes the label has; 0: it is a number."""
+        return {"binary": 2, "multi_class": len(self.classes), "regression": 0}[self.task]
 
     def shards_of(self, split: str, spans: Sequence[str] | None = None) -> tuple[Shard, ...]:
         """Return the split's shards in the order of spans, all or the spans named."""

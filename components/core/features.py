@@ -27,7 +27,8 @@ from pydantic import ValidationError
 
 from components.core.artifacts import read_json, write_json
 from components.core.errors import DataError
-from components.core.settings import Digest, Section
+from components.core.settings import Digest, Positive, Section
+from components.core.task import Task
 
 SPEC_NAME = "features.json"
 BLOCKS_OF_A_WINDOW = 64
@@ -46,17 +47,29 @@ class IdFeature(Section):
         return self.size + self.further
 
 
+class LabelScale(Section):
+    """Mean and standard deviation of a regression's label in the training split."""
+
+    mean: float = 0.0
+    deviation: Positive = 1.0
+
+
 class FeatureSpec(Section):
     """Names and order of the columns of `dense` and `ids`, the label, and rows by split.
 
     `weight` names the column that says what a row counts in the loss; None: all count alike.
-    `preprocessing_sha256` is the digest of the fitted values that made them.
+    `preprocessing_sha256` is the digest of the fitted values that made them. `classes` are the
+    names of a multi_class label's classes, by number, and `scale` is that of a regression's label;
+    of a binary one nothing is written beside its name.
     """
 
     version: Literal[1] = 1
     dense: tuple[str, ...]
     ids: tuple[IdFeature, ...]
     label: str
+    task: Task = "binary"
+    classes: tuple[str, ...] = ()
+    scale: LabelScale | None = None
     rows: dict[Literal["train", "eval"], int]
     weight: str | None = None
     preprocessing_sha256: Digest | None = None
@@ -74,7 +87,14 @@ class FeatureSpec(Section):
 
     def write(self, folder: Path) -> None:
         """Write the spec into a features artifact."""
-        write_json(folder / SPEC_NAME, self.model_dump(mode="json", exclude_none=True))
+        left_out = {"task", "classes"} if self.task == "binary" else set()
+        content = self.model_dump(mode="json", exclude_none=True, exclude=left_out)
+        write_json(folder / SPEC_NAME, content)
+
+    @property
+    def outputs(self) -> int:
+        """Return how many numbers a model gives for a row: a logit, one for each class, a value."""
+        return len(self.classes) if self.task == "multi_class" else 1
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import (
-    BeforeValidator,
     Field,
     SerializerFunctionWrapHandler,
     model_serializer,
@@ -33,18 +32,11 @@ HYPER_PARAMETERS: Mapping[Family, tuple[str, ...]] = {
 }
 
 
-def _only_binary(value: Any) -> Any:
-    """Refuse what the models could give and no other stage could take yet."""
-    if value in ("multi_class", "regression"):
-        raise ValueError(
-            f"{value} is not offered: the target is yes or no, and evaluation, gates and "
-            "contract are those of a probability; only binary is"
-        )
-    return value
-
-
 class ModelFamily(Section):
-    """The architecture that both frameworks build: a built-in family, or two functions."""
+    """The architecture that both frameworks build: a built-in family, or two functions.
+
+    How many outputs it has, and what they mean, is the target's.
+    """
 
     family: Family | None = Field(
         default=None, description="a built-in family; or give pytorch and tensorflow instead"
@@ -54,9 +46,6 @@ class ModelFamily(Section):
     )
     tensorflow: ModelFunction | None = Field(
         default=None, description="module:function of the same family in Keras"
-    )
-    head: Annotated[Literal["binary"], BeforeValidator(_only_binary)] = Field(
-        default="binary", description="binary: one logit a row, the only head so far"
     )
     hidden_units: tuple[Count, ...] = Field(
         default=(128, 64), description="wide_and_deep, dcn_v2: units of each hidden layer"

@@ -1,11 +1,12 @@
-"""Run any form of a bundle in its own runtime: arrays by name in, one probability a row out.
+"""Run any form of a bundle in its own runtime: arrays by name in, one prediction a row out.
 
 Why: a proof, a measurement and a prediction must call a form in one and the same way.
 
 Rules: a runtime is imported only when its form is opened; threads are fixed; a form is called with
 the inputs that it has and no others. `saved_model` is its signature of columns; that of serialised
 tf.Examples stands beside it in `open_saved_model`. A form whose operators LiteRT lacks is a
-SettingsError that names them; one that asks for or gives other names is an IntegrityError.
+SettingsError that names them; one that asks for other names, or gives not one output by a name of
+a contract, is an IntegrityError.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from components.core.bundle import PROBABILITY, open_onnx
+from components.core.bundle import open_onnx
+from components.core.contract import OUTPUTS
 from components.core.errors import IntegrityError, SettingsError
 from components.core.operators import litert_operators
 from components.core.signature_names import keyword
@@ -49,10 +51,10 @@ def _onnx(path: Path, threads: int) -> Score:
 def onnx_score(session: Any) -> Score:
     """Return the function that a session computes."""
     taken = [value.name for value in session.get_inputs()]
-    _require("onnx", "gives", [PROBABILITY], [value.name for value in session.get_outputs()])
+    output = _output("onnx", [value.name for value in session.get_outputs()])
 
     def score(inputs: Inputs) -> Array:
-        return np.asarray(session.run([PROBABILITY], _named("onnx", taken, inputs))[0])
+        return np.asarray(session.run([output], _named("onnx", taken, inputs))[0])
 
     return score
 
@@ -85,8 +87,7 @@ def open_saved_model(path: Path, threads: int = 1) -> dict[str, Score]:
 
     def call(name: str, tensors: Inputs) -> Array:
         given = loaded.signatures[name](**{key: tf.constant(v) for key, v in tensors.items()})
-        _require("saved_model", "gives", [PROBABILITY], given)
-        return np.asarray(given[PROBABILITY].numpy())
+        return np.asarray(given[_output("saved_model", given)].numpy())
 
     taken = list(loaded.signatures[SIGNATURE].structured_input_signature[1])
 
@@ -139,11 +140,11 @@ def _litert(path: Path, threads: int) -> Score:
     _require("litert", "has", [SIGNATURE], interpreter.get_signature_list())
     runner = interpreter.get_signature_runner(SIGNATURE)
     taken = list(runner.get_input_details())
-    _require("litert", "gives", [PROBABILITY], runner.get_output_details())
+    output = _output("litert", runner.get_output_details())
 
     def score(inputs: Inputs) -> Array:
         try:
-            return np.asarray(runner(**_named("litert", taken, inputs))[PROBABILITY])
+            return np.asarray(runner(**_named("litert", taken, inputs))[output])
         except (RuntimeError, ValueError) as error:  # an operator may be looked for at the call
             raise _lacking(path) from error
 
@@ -155,6 +156,20 @@ def _named(form: str, taken: Iterable[str], inputs: Inputs) -> dict[str, Array]:
     taken = list(taken)
     _require(form, "is called with", taken, inputs)
     return {name: inputs[name] for name in taken}
+
+
+def _output(form: str, given: Iterable[str]) -> str:
+    """Return the name of a form's only output; IntegrityError where it is none of a contract's."""
+    names = list(given)
+    if len(names) != 1 or names[0] not in OUTPUTS.values():
+        raise IntegrityError(
+            f"the {form} form gives {', '.join(names) or 'nothing'}, not one of "
+            f"{', '.join(OUTPUTS.values())}",
+            remedy="export the model again; a form's names are those of its contract",
+            expected=list(OUTPUTS.values()),
+            actual=names,
+        )
+    return names[0]
 
 
 def _require(form: str, what: str, expected: Iterable[str], actual: Iterable[str]) -> None:

@@ -122,26 +122,39 @@ def _require_new(names: list[str], taken: Any, what: str) -> None:
 
 
 def label(rows: pa.Table, target: Target) -> pa.ChunkedArray:
-    """Return 1 where the target's question is true, else 0.
+    """Return what the target's question is answered with: int64, of `number` float64.
 
-    `above` asks numbers; `equals` asks text, or whole numbers by their decimal digits.
+    `above` and `number` ask numbers; `equals` and `classes` ask text, or whole numbers by their
+    decimal digits. A value that is no answer has none: null.
     """
     column = rows[target.column]
     whole = pa.types.is_integer(column.type)
-    if target.equals is not None:
+    if target.equals is not None or target.classes is not None:
         if not (whole or pa.types.is_string(column.type)):
-            raise _wrong_target(target, column, "text", "above")
-        return pc.equal(column.cast(pa.string()), target.equals).cast(pa.int64())
-    if target.above is None or not (whole or pa.types.is_floating(column.type)):
-        raise _wrong_target(target, column, "numbers", "equals")
-    return _above(column, target.above).cast(pa.int64())
+            raise _wrong_target(target, column, "text", "above or source.target.number")
+        texts = column.cast(pa.string())
+        if target.classes is not None:
+            return pc.index_in(texts, value_set=pa.array(target.classes)).cast(pa.int64())
+        return pc.equal(texts, target.equals).cast(pa.int64())
+    if not (whole or pa.types.is_floating(column.type)):
+        raise _wrong_target(target, column, "numbers", "equals or source.target.classes")
+    return _number(column) if target.above is None else _above(column, target.above)
+
+
+def _number(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the number; none where a model's float32 could not hold it."""
+    values = column.cast(pa.float64(), safe=False)
+    fits = pc.less_equal(pc.abs(values), float(np.finfo(np.float32).max))
+    return pc.if_else(fits, values, pa.scalar(None, pa.float64()))
 
 
 def _above(column: pa.ChunkedArray, bound: float) -> pa.ChunkedArray:
     """Compare whole numbers as such: float64 would make some equal that differ."""
     if pa.types.is_integer(column.type) and -(2.0**63) <= bound < 2.0**63:
-        return pc.greater(column, pa.scalar(math.floor(bound), pa.int64()))
-    return pc.greater(column.cast(pa.float64(), safe=False), bound)
+        is_above = pc.greater(column, pa.scalar(math.floor(bound), pa.int64()))
+    else:
+        is_above = pc.greater(column.cast(pa.float64(), safe=False), bound)
+    return is_above.cast(pa.int64())
 
 
 def _wrong_target(target: Target, column: pa.ChunkedArray, wanted: str, other: str) -> DataError:

@@ -17,13 +17,12 @@ from collections.abc import Container, Iterator
 from itertools import groupby
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from components.core.batches import evenly
 from components.core.canonical import sha256_value
 from components.core.data_settings import DataCard, Join, Source, Window
-from components.core.errors import DataError, IntegrityError
+from components.core.errors import IntegrityError
 from components.core.examples import (
     ARROW_TYPES,
     SPLITS,
@@ -42,6 +41,7 @@ from components.ingest_examples.shape import Shape, used_columns
 from components.ingest_examples.shards import ShardWriter
 from components.ingest_examples.spans import spans_of
 from components.ingest_examples.splits import divide, require_keys
+from components.ingest_examples.tally import Tally, tally_of
 from components.reading.tables import OpenedTable, open_table
 
 
@@ -62,17 +62,19 @@ def ingest_examples(*, settings: IngestSettings, examples: Path) -> Outcome:
     _require_dates(main, (source.spans.column, *source.dates))
     shape = Shape(main.schema, source, further)
     selection = Selection(source, window)
-    tally = Tally(window)
+    tally = tally_of(source.target, window)
     with ShardWriter(examples, shape.schema, window.spans()) as writer:
         _pass_rows(main, source, selection, shape, tally, writer)
         selection.require_every_span()
         require_keys(tally.without_key, source.splits)
-        tally.require_both_classes()
+        tally.require_labels()
         shape.require_partners(tally.total)
         shards = writer.close()
     manifest = ExamplesManifest(
         columns=_column_types(shape.schema),
         label=source.target.name,
+        task=source.target.task,
+        classes=source.target.classes or (),
         splits=_splits(shards),
         shards=shards,
         source=SourceRows(files=(*main.files(), *further_files), rows=selection.rows),
@@ -113,54 +115,6 @@ def _read_whole(opened: OpenedTable, join: Join) -> pa.Table:
     names = [name for name in opened.schema.names if name in {*join.on, *join.columns}]
     schema = pa.schema([opened.schema.field(name) for name in names])
     return pa.Table.from_batches([part.rows for part in opened.batches(names)], schema)
-
-
-class Tally:
-    """Counts examples by shard and class, to be compared with what was written."""
-
-    def __init__(self, window: Window) -> None:
-        self._spans = window.spans()
-        self.rows = np.zeros(2 * len(self._spans), dtype=np.int64)
-        self.ones = np.zeros_like(self.rows)
-        self.without_key = 0
-
-    @property
-    def total(self) -> int:
-        """Return the number of examples."""
-        return int(self.rows.sum())
-
-    def add(self, shards: np.ndarray[tuple[int], np.dtype[np.int64]], labels: pa.Array) -> None:
-        """Count rows by the number of their shard and by their label."""
-        ones = labels.to_numpy() == 1
-        self.rows += np.bincount(shards, minlength=len(self.rows))
-        self.ones += np.bincount(shards[ones], minlength=len(self.rows))
-
-    def by_shard(self) -> dict[tuple[str, str], int]:
-        """Return the rows of each shard, by split and span, where there are any."""
-        counted = self.rows.reshape(-1, len(SPLITS)).tolist()
-        return {
-            (split, span): rows
-            for span, of_splits in zip(self._spans, counted, strict=True)
-            for split, rows in zip(SPLITS, of_splits, strict=True)
-            if rows
-        }
-
-    def require_both_classes(self) -> None:
-        """Raise DataError for a split without rows, or whose label has one class only."""
-        for number, split in enumerate(SPLITS):
-            rows = int(self.rows[number :: len(SPLITS)].sum())
-            ones = int(self.ones[number :: len(SPLITS)].sum())
-            if not rows:
-                raise DataError(
-                    f"split {split} has no rows", remedy="change source.splits, or the window"
-                )
-            if ones in (0, rows):
-                raise DataError(
-                    f"the target has one class only in split {split}: {ones} of {rows} rows are 1",
-                    remedy="change source.target, source.splits, or the window",
-                    expected="both classes",
-                    actual=ones,
-                )
 
 
 def _pass_rows(

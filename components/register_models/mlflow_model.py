@@ -27,7 +27,7 @@ from typing import Any
 from components.core.artifacts import copy_tree, manifest, write_json, write_text
 from components.core.bundle import Bundle
 from components.core.canonical import sha256_bytes, sha256_value
-from components.core.contract import Contract
+from components.core.contract import CLASS, Contract
 from components.register_models import served_model  # so that its digest is the record's too
 from components.register_models.store import BUNDLE_FOLDER
 
@@ -115,7 +115,9 @@ def _signature(contract: Contract) -> dict[str, Any]:
     from mlflow.types.schema import ColSpec, Schema
 
     inputs = [ColSpec(SIGNATURE_TYPES[column.dtype], column.name) for column in contract.inputs]
-    outputs = [ColSpec("float", contract.output.name)]
+    outputs = [
+        ColSpec("string" if name == CLASS else "float", name) for name in contract.output.columns
+    ]
     return {
         "signature": {
             "inputs": Schema(inputs).to_json(),

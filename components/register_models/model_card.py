@@ -15,6 +15,7 @@ from typing import Any
 
 from components.core import measures
 from components.core.contract import Contract, Form
+from components.core.task import Task
 from components.register_models.lineage import Work, data_span
 
 OVERALL = "overall"
@@ -26,6 +27,12 @@ ERROR_TYPES = {
 }
 # What Hugging Face's own metrics are called.
 METRIC_TYPES = {"auc": "roc_auc", "accuracy": "accuracy"}
+# Hugging Face's names of what a model is for.
+PIPELINES: Mapping[Task, str] = {
+    "binary": "tabular-classification",
+    "multi_class": "tabular-classification",
+    "regression": "tabular-regression",
+}
 NOT_STATED = "Not stated."
 # CommonMark lets each ASCII punctuation mark be escaped (section 2.4), the backslash with them.
 _MARKUP = str.maketrans({mark: f"\\{mark}" for mark in string.punctuation})
@@ -87,14 +94,15 @@ def _front_matter(described: Described) -> list[str]:
         for name, metric in _estimates(overall)
     ]
     use_case = str(described.run.get("name") or described.model_name)
+    pipeline = PIPELINES[described.contract.task]
     result = {
-        "task": {"type": "tabular-classification"},
+        "task": {"type": pipeline},
         "dataset": {"name": use_case, "type": use_case, "split": "eval"},
         "metrics": metrics,
     }
     head = {
         "library_name": "mlflow",
-        "pipeline_tag": "tabular-classification",
+        "pipeline_tag": pipeline,
         "tags": [described.framework, described.contract.family, "onnx", "tandem"],
         "metrics": [metric["type"] for metric in metrics],
         "model-index": [{"name": described.model_name, "results": [result]}],
@@ -125,7 +133,19 @@ def _details(described: Described, family: str) -> Iterator[str]:
     yield f"- Run: {_text(described.run.get('id'))}"
     yield f"- Code: commit {_text(code.get('commit') or 'unknown')}{dirty}"
     yield f"- Takes: {inputs}"
-    yield f"- Gives: the probability that {_text(described.evaluation.get('label', '1'))} is 1"
+    yield f"- Gives: {_given(described)}"
+
+
+def _given(described: Described) -> str:
+    label, classes = (
+        _text(described.evaluation.get("label", "1")),
+        described.contract.output.classes,
+    )
+    return {
+        "binary": f"the probability that {label} is 1",
+        "multi_class": f"the probabilities that {label} is {', '.join(map(_text, classes))}",
+        "regression": f"the number that {label} is",
+    }[described.contract.task]
 
 
 def _uses(described: Described) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 Rules: it stands alone, and needs numpy, pandas and onnxruntime only; nothing of a bundle is loaded
 before every file was held against contract.json; rows are taken as `tandem models predict` takes
-them: a missing text is "", a missing number NaN, and one thread makes the numbers repeat.
+them, and given as it gives them: a missing text is "", a missing number NaN, and one thread makes
+the numbers repeat.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def _load_pyfunc(data_path: str) -> ServedModel:
 
 
 class ServedModel:
-    """Gives the probability of each row of a DataFrame."""
+    """Gives the prediction of each row of a DataFrame."""
 
     def __init__(self, folder: Path) -> None:
         import onnxruntime
@@ -38,20 +39,30 @@ class ServedModel:
         options.inter_op_num_threads = 1
         self._inputs = {column["name"]: column["dtype"] for column in contract["inputs"]}
         self._output = contract["output"]["name"]
+        self._classes = contract["output"].get("classes", [])
         self._session = onnxruntime.InferenceSession(
             str(folder / path), options, providers=["CPUExecutionProvider"]
         )
 
     def predict(self, rows: Any) -> Any:
-        """Return a DataFrame with one column, the probability, in the rows' order and index."""
+        """Return a DataFrame of the predictions, in the rows' order and index.
+
+        It has one column; of several classes one for each probability, and the name of the first
+        that has the highest.
+        """
         import pandas as pd
 
         parts = [
             self._score(rows.iloc[start : start + ROWS_AT_ONCE])
             for start in range(0, len(rows), ROWS_AT_ONCE)
         ]
-        scores = np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
-        return pd.DataFrame({self._output: scores}, index=rows.index)
+        nothing = np.empty((0, len(self._classes)) if self._classes else 0, dtype=np.float32)
+        scores = np.concatenate(parts) if parts else nothing
+        if not self._classes:
+            return pd.DataFrame({self._output: scores}, index=rows.index)
+        columns = {f"probability_{name}": scores[:, n] for n, name in enumerate(self._classes)}
+        columns["class"] = np.array(self._classes, dtype=object)[scores.argmax(axis=1)]
+        return pd.DataFrame(columns, index=rows.index)
 
     def _score(self, rows: Any) -> Any:
         given = {name: _values(rows[name], dtype) for name, dtype in self._inputs.items()}

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from components.core.features import load_split
+from components.core.features import FeatureSpec, load_split
 from components.core.training_settings import Train
+from components.training.heads import Head
 from components.training.parts import Parts
 
 
@@ -37,7 +38,8 @@ class FeatureBatches(IterableDataset[dict[str, Tensor]]):  # type: ignore[misc]
         """Yield the batches; the features are mapped anew, in a worker too."""
         worker = torch.utils.data.get_worker_info()
         number, count = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        parts = Parts.of(load_split(self._features, "train"), self._train)
+        head = Head.of(FeatureSpec.read(self._features))
+        parts = Parts.of(load_split(self._features, "train"), self._train, head=head)
         for place, part in enumerate(parts.of_epoch(self._epoch)):
             if place % count == number:
                 yield {name: torch.from_numpy(array) for name, array in part.arrays.named().items()}

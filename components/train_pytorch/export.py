@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from components.core.features import FeatureSpec
-from components.training.model_check import require_logit, require_model
+from components.train_pytorch import heads
+from components.training.heads import BINARY, Head
+from components.training.model_check import require_model, require_outputs
 from components.training.parity import Array, Predict
 from components.training.proof import Written
 
@@ -27,31 +29,31 @@ TRACES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from
 
 
 class Scored(nn.Module):  # type: ignore[misc]
-    """A model of features with its logit turned into a probability, [batch]."""
+    """A model of features with its outputs turned into a prediction."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, head: Head = BINARY) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.head = model, head
 
     def forward(self, dense: Tensor, ids: Tensor) -> Tensor:
-        """Return the probability."""
-        return torch.sigmoid(self.model(dense, ids)).squeeze(1)
+        """Return the prediction."""
+        return heads.prediction(self.head, self.model(dense, ids))
 
 
 def check_model(model: Any, spec: FeatureSpec, name: str) -> None:
-    """Raise SettingsError unless the model is one, and gives a logit [batch, 1] for a batch."""
+    """Raise SettingsError unless the model is one, and gives [batch, outputs] for a batch."""
     require_model(model, nn.Module, name)
 
     def call(dense: Array, ids: Array) -> Any:
         with torch.no_grad():
             return model(torch.from_numpy(dense), torch.from_numpy(ids))
 
-    require_logit(call, spec, name)
+    require_outputs(call, spec, name)
 
 
-def predictor(model: nn.Module) -> Predict:
-    """Return the framework's own probability as a function of (dense, ids)."""
-    scored = Scored(model).eval()
+def predictor(model: nn.Module, head: Head = BINARY) -> Predict:
+    """Return the framework's own prediction as a function of (dense, ids)."""
+    scored = Scored(model, head).eval()
 
     def predict(dense: Array, ids: Array) -> Array:
         with torch.no_grad():
@@ -64,7 +66,7 @@ def trace(model: nn.Module, spec: FeatureSpec) -> Any:
     """Return the traced program of features, for any number of rows, without its traces."""
     batch = {0: torch.export.Dim("batch")}
     program = torch.export.export(
-        Scored(model).eval(), _sample(spec), dynamic_shapes=(batch, batch)
+        Scored(model, Head.of(spec)).eval(), _sample(spec), dynamic_shapes=(batch, batch)
     )
     for node in program.graph.nodes:
         for key in TRACES:

@@ -21,6 +21,7 @@ from components.training.course import Build, Exported
 from components.training.fit import Fit
 from components.training.functions import load_model_function
 from components.training.group import ALONE, Group
+from components.training.heads import Head
 from components.training.processes import Command
 from components.training.sealing import Preprocessing
 
@@ -48,10 +49,15 @@ class PyTorch:
         return model
 
     def fit(
-        self, model: nn.Module, arrays: FeatureArrays, train: Train, checkpoints: Checkpoints
+        self,
+        model: nn.Module,
+        head: Head,
+        arrays: FeatureArrays,
+        train: Train,
+        checkpoints: Checkpoints,
     ) -> Fit:
         """Train the model in place."""
-        return training.fit_model(model, arrays, train, checkpoints, self._group)
+        return training.fit_model(model, arrays, train, checkpoints, self._group, head)
 
     def commands(self, folder: Path, train: Train) -> Sequence[Command]:
         """Return torchrun, which starts the processes; none for one."""
@@ -90,7 +96,7 @@ class PyTorch:
         program = export.trace(model, spec)
         forms = [partial(export.write_program, program=program)]
         return Exported(
-            predict=export.predictor(model),
+            predict=export.predictor(model, Head.of(spec)),
             onnx=export.to_onnx(program, preprocessing.opset),
             forms=forms if "torch_export" in train.forms else [],
         )

@@ -1,4 +1,4 @@
-"""The heads in PyTorch: loss and activation; components.training.heads says what they compute."""
+"""The heads in PyTorch: loss and prediction; components.training.heads says what they compute."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from components.core.task import Task
 from components.training.heads import Head, check_head
+from components.training.quality import HALF
 
 
 def loss(
-    head: Head,
+    head: Task,
     output: Tensor,
     label: Tensor,
     sample_weights: Tensor | None = None,
@@ -30,15 +32,27 @@ def loss(
     return losses.mean() if weights is None else (weights * losses).sum() / weights.sum()
 
 
-def activation(head: Head, output: Tensor) -> Tensor:
-    """Return probabilities or values: [batch], or [batch, C] of a multi_class head."""
-    if head == "multi_class":
+def prediction(head: Head, output: Tensor) -> Tensor:
+    """Return what a row is predicted to be, in the label's own scale: [batch] or [batch, C]."""
+    if head.task == "multi_class":
         return torch.softmax(output, dim=1)
     single = output.squeeze(1)
-    return torch.sigmoid(single) if head == "binary" else single
+    if head.task == "binary":
+        return torch.sigmoid(single)
+    return single if head.scale is None else single * head.scale.deviation + head.scale.mean
 
 
-def _losses(head: Head, output: Tensor, label: Tensor) -> Tensor:
+def measure(head: Task, output: Tensor, label: Tensor) -> Tensor:
+    """Return the mean over rows of what MEASURES names."""
+    if head == "multi_class":
+        return (output.argmax(dim=1) == label.long()).float().mean()
+    single = output.squeeze(1)
+    if head == "binary":
+        return ((single > 0) == (label > HALF)).float().mean()
+    return (label - single).abs().mean()
+
+
+def _losses(head: Task, output: Tensor, label: Tensor) -> Tensor:
     """Return each row's loss, [batch]."""
     if head == "multi_class":
         return functional.cross_entropy(output, label.long(), reduction="none")

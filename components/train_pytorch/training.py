@@ -27,8 +27,8 @@ from components.training.compiled import compared_rows, compiled_difference
 from components.training.fit import Fit
 from components.training.fitting import WEIGHTS, fit
 from components.training.group import ALONE, Group
+from components.training.heads import BINARY, Head
 from components.training.memory import naming_the_batch_size
-from components.training.quality import HALF
 
 DETERMINISM = "torch.use_deterministic_algorithms"
 STRATEGIES = {"replicated": "DistributedDataParallel", "sharded": "FSDP2"}
@@ -58,13 +58,14 @@ def fit_model(
     train: Train,
     checkpoints: Checkpoints | None = None,
     group: Group = ALONE,
+    head: Head = BINARY,
 ) -> Fit:
     """Train the model in place; in a group of several, the processes of torch.distributed."""
     model.train()
     with naming_the_batch_size(train, (RuntimeError,), _is_lack_of_memory):
-        trainer = TorchTrainer(model, train, group)
+        trainer = TorchTrainer(model, train, group, head)
         difference = trainer.compile(arrays) if train.compile else None
-        done = fit(trainer, arrays, train, checkpoints, group)
+        done = fit(trainer, arrays, train, checkpoints, group, head)
     model.to("cpu").eval()
     strategy = None if group.count == 1 else STRATEGIES[train.parallel]
     return replace(done, device=trainer.device, compiled_difference=difference, strategy=strategy)
@@ -73,7 +74,10 @@ def fit_model(
 class TorchTrainer:
     """PyTorch's half of the loop."""
 
-    def __init__(self, model: nn.Module, train: Train, group: Group = ALONE) -> None:
+    def __init__(
+        self, model: nn.Module, train: Train, group: Group = ALONE, head: Head = BINARY
+    ) -> None:
+        self._task = head.task
         self._device = find_device(train.device, group.count, group.rank)
         self._model, self._train = model.to(self._device), train
         self._processes = group.count
@@ -137,13 +141,12 @@ class TorchTrainer:
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def validate(self, batch: FeatureArrays) -> tuple[float, float]:
-        """Return the mean loss of rows and the accuracy, without dropout."""
+        """Return the mean loss of rows and the measure of them, without dropout."""
         self._model.eval()
-        logit, loss = self._output_and_loss(batch)
+        output, loss = self._output_and_loss(batch)
         self._model.train()
-        label = torch.from_numpy(batch.label).to(logit.device)
-        right = (logit.squeeze(1) > 0) == (label > HALF)
-        return float(loss.item()), float(right.float().mean().item())
+        label = torch.from_numpy(batch.label).to(output.device)
+        return float(loss.item()), float(heads.measure(self._task, output, label).item())
 
     def _loss_of(self, batch: FeatureArrays) -> torch.Tensor:
         return self._output_and_loss(batch)[1]
@@ -152,8 +155,8 @@ class TorchTrainer:
         given = {n: torch.from_numpy(part).to(self._device) for n, part in batch.named().items()}
         with self._mixed.arithmetic():
             output = self._forward(given["dense"], given["ids"])
-        logit = output.float()
-        return logit, heads.loss("binary", logit, given["label"], given.get("weight"))
+        output = output.float()
+        return output, heads.loss(self._task, output, given["label"], given.get("weight"))
 
     def state(self) -> State:
         """Return copies of the weights, of Adam's moments and counts, and of what draws."""

@@ -38,7 +38,7 @@ def canonical_graph(model: Any) -> Any:
     plain.CopyFrom(model)
     for part in ("node", "initializer", "value_info"):
         plain.graph.ClearField(part)
-    plain.graph.name = "features_to_probability"
+    plain.graph.name = "features_to_prediction"
     plain.graph.initializer.extend(_initial(model.graph, names))
     plain.graph.node.extend(_renamed(node, names) for node in nodes)
     return plain

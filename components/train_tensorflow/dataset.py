@@ -11,8 +11,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from components.core.features import FeatureArrays, load_split
+from components.core.features import FeatureArrays, FeatureSpec, load_split
 from components.core.training_settings import Train
+from components.training.heads import Head
 from components.training.parts import Parts
 
 
@@ -21,7 +22,8 @@ def feature_batches(features: Path, train: Train, epoch: int = 0) -> tf.data.Dat
 
     There is a weight where the features or `train.class_weights` give one. Epochs count from 0.
     """
-    parts = Parts.of(load_split(features, "train"), train)
+    head = Head.of(FeatureSpec.read(features))
+    parts = Parts.of(load_split(features, "train"), train, head=head)
 
     def batches() -> Iterator[Mapping[str, Any]]:
         return (part.arrays.named() for part in parts.of_epoch(epoch))

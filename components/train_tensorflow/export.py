@@ -1,4 +1,4 @@
-"""The ONNX form of a Keras model: a graph of features, its logit turned into a probability.
+"""The ONNX form of a Keras model: a graph of features, its outputs turned into a prediction.
 
 Rules: inputs are named; the graph is brought into its canonical form, since the exporter's depends
 on Python's hash seed. The SavedModel form is in saved_model.
@@ -17,8 +17,10 @@ import onnx
 import tensorflow as tf
 
 from components.core.features import FeatureSpec
+from components.train_tensorflow import heads
 from components.train_tensorflow.canonical_graph import canonical_graph
-from components.training.model_check import require_logit, require_model
+from components.training.heads import Head
+from components.training.model_check import require_model, require_outputs
 from components.training.parity import Array, Predict
 
 # The newest that tf2onnx 1.17 writes; composition brings it to that of the preprocessing.
@@ -26,23 +28,23 @@ OPSET = 18
 
 
 def check_model(model: Any, spec: FeatureSpec, name: str) -> None:
-    """Raise SettingsError unless the model is one, and gives a logit [batch, 1] for a batch."""
+    """Raise SettingsError unless the model is one, and gives [batch, outputs] for a batch."""
     require_model(model, keras.Model, name)
-    require_logit(lambda dense, ids: model({"dense": dense, "ids": ids}), spec, name)
+    require_outputs(lambda dense, ids: model({"dense": dense, "ids": ids}), spec, name)
 
 
 def scored(model: keras.Model, spec: FeatureSpec) -> keras.Model:
-    """Return the model with its logit turned into a probability, [batch]."""
+    """Return the model with its outputs turned into a prediction."""
     inputs = {
         "dense": keras.Input((len(spec.dense),), dtype="float32", name="dense"),
         "ids": keras.Input((len(spec.ids),), dtype="int32", name="ids"),
     }
-    probability = keras.ops.squeeze(keras.ops.sigmoid(model(inputs)), axis=1)
-    return keras.Model(inputs, probability, name="scored")
+    prediction = heads.prediction(Head.of(spec), model(inputs))
+    return keras.Model(inputs, prediction, name="scored")
 
 
 def predictor(scored_model: keras.Model) -> Predict:
-    """Return the framework's own probability as a function of (dense, ids)."""
+    """Return the framework's own prediction as a function of (dense, ids)."""
 
     def call(dense: Any, ids: Any) -> Any:
         return scored_model({"dense": dense, "ids": ids}, training=False)

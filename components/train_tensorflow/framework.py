@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from components.core.contract import OUTPUTS
 from components.core.features import FeatureArrays, FeatureSpec
 from components.core.model_settings import ModelFamily
 from components.core.settings import FormName
@@ -27,6 +28,7 @@ from components.training.course import Build, Exported
 from components.training.fit import Fit
 from components.training.functions import load_model_function
 from components.training.group import ALONE, Group
+from components.training.heads import Head
 from components.training.processes import Command
 from components.training.sealing import Preprocessing
 
@@ -55,11 +57,16 @@ class TensorFlow:
         return model
 
     def fit(
-        self, model: keras.Model, arrays: FeatureArrays, train: Train, checkpoints: Checkpoints
+        self,
+        model: keras.Model,
+        head: Head,
+        arrays: FeatureArrays,
+        train: Train,
+        checkpoints: Checkpoints,
     ) -> Fit:
         """Train the model in place."""
         with self._scope(train):
-            return training.fit_model(model, arrays, train, checkpoints, self._group)
+            return training.fit_model(model, arrays, train, checkpoints, self._group, head)
 
     def commands(self, folder: Path, train: Train) -> Sequence[Command]:
         """Return a worker for each process; none where this process has the devices."""
@@ -98,8 +105,9 @@ class TensorFlow:
     ) -> Exported:
         """Return the model as ONNX and, where they are asked for, as SavedModel and LiteRT."""
         scored = export.scored(model, spec)
+        behind = partial(write_saved_model, preprocessing=preprocessing, output=OUTPUTS[spec.task])
         forms = {
-            "saved_model": partial(write_saved_model, scored=scored, preprocessing=preprocessing),
+            "saved_model": partial(behind, scored=scored),
             "litert": partial(write_litert, scored=scored, spec=spec),
             "litert_int8": partial(write_litert_int8, scored=scored, spec=spec, arrays=arrays),
         }

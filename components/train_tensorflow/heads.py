@@ -1,4 +1,4 @@
-"""The heads in TensorFlow: loss and activation; components.training.heads says what they compute.
+"""The heads in TensorFlow: loss and prediction; components.training.heads says what they compute.
 
 All of it may be traced.
 """
@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import tensorflow as tf
 
+from components.core.task import Task
 from components.training.heads import Head, check_head
+from components.training.quality import HALF
 
 
 def loss(
-    head: Head,
+    head: Task,
     output: Any,
     label: Any,
     sample_weights: Any | None = None,
@@ -35,15 +38,31 @@ def loss(
     return tf.reduce_sum(weights * losses) / tf.reduce_sum(weights)
 
 
-def activation(head: Head, output: Any) -> Any:
-    """Return probabilities or values: [batch], or [batch, C] of a multi_class head."""
+def prediction(head: Head, output: Any) -> Any:
+    """Return what a row is predicted to be, in the label's own scale: [batch] or [batch, C].
+
+    Unlike the rest of this module it is made of Keras's operations, for a model of Keras.
+    """
+    if head.task == "multi_class":
+        return keras.ops.softmax(output, axis=1)
+    if head.task == "binary":
+        return keras.ops.squeeze(keras.ops.sigmoid(output), axis=1)
+    single = keras.ops.squeeze(output, axis=1)
+    return single if head.scale is None else single * head.scale.deviation + head.scale.mean
+
+
+def measure(head: Task, output: Any, label: Any) -> Any:
+    """Return the mean over rows of what MEASURES names."""
     if head == "multi_class":
-        return tf.nn.softmax(output, axis=1)
+        right = tf.equal(tf.argmax(output, axis=1), tf.cast(label, tf.int64))
+        return tf.reduce_mean(tf.cast(right, tf.float32))
     single = tf.squeeze(output, 1)
-    return tf.sigmoid(single) if head == "binary" else single
+    if head == "binary":
+        return tf.reduce_mean(tf.cast(tf.equal(single > 0, label > HALF), tf.float32))
+    return tf.reduce_mean(tf.abs(label - single))
 
 
-def _losses(head: Head, output: Any, label: Any) -> Any:
+def _losses(head: Task, output: Any, label: Any) -> Any:
     """Return each row's loss, [batch]."""
     if head == "multi_class":
         classes = tf.cast(label, tf.int32)

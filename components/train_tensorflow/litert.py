@@ -1,4 +1,4 @@
-"""The LiteRT form of a Keras model: features in, a probability out, for any number of rows.
+"""The LiteRT form of a Keras model: features in, a prediction out, for any number of rows.
 
 Rules: variables become constants, since LiteRT gives no word where it starts them from nothing
 (what comes out is then wrong, not an error); operators that LiteRT lacks are kept as TensorFlow's
@@ -17,7 +17,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from components.core.bundle import PROBABILITY
+from components.core.contract import OUTPUTS
 from components.core.errors import SettingsError
 from components.core.features import FeatureArrays, FeatureSpec
 from components.core.runtimes import SIGNATURE
@@ -56,12 +56,12 @@ def to_litert(
         "ids": tf.TensorSpec([None, len(spec.ids)], tf.int32, name="ids"),
     }
 
-    def probability(dense: Any, ids: Any) -> dict[str, Any]:
-        return {PROBABILITY: scored({"dense": dense, "ids": ids}, training=False)}
+    def prediction(dense: Any, ids: Any) -> dict[str, Any]:
+        return {OUTPUTS[spec.task]: scored({"dense": dense, "ids": ids}, training=False)}
 
     module = tf.Module()
     module.weights = [variable.value for variable in scored.variables]
-    call = tf.function(probability).get_concrete_function(**signature)
+    call = tf.function(prediction).get_concrete_function(**signature)
     with tempfile.TemporaryDirectory() as beside:
         tf.saved_model.save(module, beside, signatures={SIGNATURE: call})
         _plain_sums(Path(beside, "saved_model.pb"))

@@ -1,4 +1,4 @@
-"""The SavedModel form: raw rows in, through the transform's own graph, a probability out.
+"""The SavedModel form: raw rows in, through the transform's own graph, a prediction out.
 
 Why: it carries the very graph that was fitted, not a translation of it; comparing it with the ONNX
 preprocessing proves that the two agree.
@@ -20,7 +20,7 @@ import keras
 import tensorflow as tf
 from tensorflow.core.protobuf import fingerprint_pb2
 
-from components.core.bundle import PROBABILITY
+from components.core.contract import OUTPUTS
 from components.core.errors import DataError, IntegrityError
 from components.core.examples import InputType
 from components.core.runtimes import EXAMPLES_SIGNATURE, SIGNATURE
@@ -38,16 +38,16 @@ class RawRows(tf.Module):  # type: ignore[misc]
     """The transform's graph and the model behind it; holding both keeps what they need."""
 
     def __init__(
-        self, transform: Any, scored: keras.Model, inputs: Mapping[str, InputType]
+        self, transform: Any, scored: keras.Model, inputs: Mapping[str, InputType], output: str
     ) -> None:
         super().__init__()
-        self._inputs = dict(inputs)
+        self._inputs, self._output = dict(inputs), output
         self.transform = transform
         self.weights = [variable.value for variable in scored.variables]
         self._scored = scored
 
-    def probability(self, *values: Any) -> dict[str, Any]:
-        """Return {"probability": float32 [batch]} of all inputs, each of rank 1; to be traced.
+    def prediction(self, *values: Any) -> dict[str, Any]:
+        """Return {output: float32} of all inputs, each of rank 1; to be traced.
 
         They come by their places: TensorFlow changes keywords that are not names in Python.
         """
@@ -57,7 +57,7 @@ class RawRows(tf.Module):  # type: ignore[misc]
             name: tf.cast(features[name], kind) if name in features else tf.zeros([rows, 0], kind)
             for name, kind in (("dense", tf.float32), ("ids", tf.int32))
         }
-        return {PROBABILITY: self._scored(inputs, training=False)}
+        return {self._output: self._scored(inputs, training=False)}
 
     def of_examples(self, examples: Any) -> dict[str, Any]:
         """Return the same of serialised tf.Examples, [batch]; to be traced.
@@ -69,14 +69,19 @@ class RawRows(tf.Module):  # type: ignore[misc]
             for name, dtype in self._inputs.items()
         }
         parsed = tf.io.parse_example(examples, features)
-        return self.probability(*(parsed[name] for name in self._inputs))
+        return self.prediction(*(parsed[name] for name in self._inputs))
 
 
-def write_saved_model(folder: Path, scored: keras.Model, preprocessing: Preprocessing) -> Written:
+def write_saved_model(
+    folder: Path,
+    scored: keras.Model,
+    preprocessing: Preprocessing,
+    output: str = OUTPUTS["binary"],
+) -> Written:
     """Save the model behind the transform's graph, with a signature of columns and of examples."""
-    module = RawRows(_load_transform(preprocessing), scored, preprocessing.inputs)
+    module = RawRows(_load_transform(preprocessing), scored, preprocessing.inputs, output)
     columns = column_specs(preprocessing.inputs)
-    of_columns = tf.function(module.probability).get_concrete_function(*columns)
+    of_columns = tf.function(module.prediction).get_concrete_function(*columns)
     of_examples = tf.function(module.of_examples).get_concrete_function(
         examples=tf.TensorSpec([None], tf.string, name="examples")
     )

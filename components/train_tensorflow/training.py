@@ -28,8 +28,8 @@ from components.training.compiled import compared_rows, compiled_difference
 from components.training.fit import Fit
 from components.training.fitting import WEIGHTS, fit
 from components.training.group import ALONE, Group
+from components.training.heads import BINARY, Head
 from components.training.memory import naming_the_batch_size
-from components.training.quality import HALF
 
 DETERMINISM = "tf.config.experimental.enable_op_determinism"
 log = logging.getLogger(__name__)
@@ -64,15 +64,16 @@ def fit_model(
     train: Train,
     checkpoints: Checkpoints | None = None,
     group: Group = ALONE,
+    head: Head = BINARY,
 ) -> Fit:
     """Train the model in place, under the strategy whose scope it was built in.
 
     In a group of several, that is the strategy of all its processes.
     """
     with naming_the_batch_size(train, (tf.errors.ResourceExhaustedError,), lambda _: True):
-        trainer = KerasTrainer(model, arrays, train, group)
+        trainer = KerasTrainer(model, arrays, train, group, head)
         difference = trainer.compile(arrays) if train.compile else None
-        done = fit(trainer, arrays, train, checkpoints, group)
+        done = fit(trainer, arrays, train, checkpoints, group, head)
     device = device_name(model.trainable_variables[0].value)
     return replace(done, device=device, compiled_difference=difference, strategy=strategy_name())
 
@@ -81,8 +82,14 @@ class KerasTrainer:
     """TensorFlow's half of the loop."""
 
     def __init__(
-        self, model: keras.Model, arrays: FeatureArrays, train: Train, group: Group = ALONE
+        self,
+        model: keras.Model,
+        arrays: FeatureArrays,
+        train: Train,
+        group: Group = ALONE,
+        head: Head = BINARY,
     ) -> None:
+        self._task = head.task
         self._replicas: Replicas | None = None
         if tf.distribute.has_strategy():
             self._replicas = Replicas(tf.distribute.get_strategy(), group.rank, group.count)
@@ -96,7 +103,7 @@ class KerasTrainer:
         )
         self._step_of_all = tf.function(self._take_steps, reduce_retracing=True)
         self._validate = tf.function(
-            self._loss_and_accuracy, input_signature=[batch], jit_compile=compiled or None
+            self._loss_and_measure, input_signature=[batch], jit_compile=compiled or None
         )
 
     def compile(self, arrays: FeatureArrays) -> float:
@@ -129,9 +136,9 @@ class KerasTrainer:
         return float(np.dot([float(loss) for loss in losses], weights))
 
     def validate(self, batch: FeatureArrays) -> tuple[float, float]:
-        """Return the mean loss of rows and the accuracy, without dropout."""
-        loss, accuracy = self._validate(batch.named())
-        return float(loss), float(accuracy)
+        """Return the mean loss of rows and the measure of them, without dropout."""
+        loss, measure = self._validate(batch.named())
+        return float(loss), float(measure)
 
     def _take_step(self, batch: Mapping[str, Any], rate: Any, share: Any = None) -> Any:
         scaling = self._scaling
@@ -160,15 +167,14 @@ class KerasTrainer:
     def _loss_of(self, batch: Mapping[str, Any], training: bool) -> Any:
         return self._output_and_loss(batch, training)[1]
 
-    def _loss_and_accuracy(self, batch: Mapping[str, Any]) -> tuple[Any, Any]:
-        logit, loss = self._output_and_loss(batch, training=False)
-        right = tf.equal(tf.squeeze(logit, 1) > 0, batch["label"] > HALF)
-        return loss, tf.reduce_mean(tf.cast(right, tf.float32))
+    def _loss_and_measure(self, batch: Mapping[str, Any]) -> tuple[Any, Any]:
+        output, loss = self._output_and_loss(batch, training=False)
+        return loss, heads.measure(self._task, output, batch["label"])
 
     def _output_and_loss(self, batch: Mapping[str, Any], training: bool) -> tuple[Any, Any]:
         inputs = {"dense": batch["dense"], "ids": batch["ids"]}
-        logit = tf.cast(self._model(inputs, training=training), tf.float32)
-        return logit, heads.loss("binary", logit, batch["label"], batch.get("weight"))
+        output = tf.cast(self._model(inputs, training=training), tf.float32)
+        return output, heads.loss(self._task, output, batch["label"], batch.get("weight"))
 
     def state(self) -> State:
         """Return copies of the weights, of Adam's moments and of the loss's scale.

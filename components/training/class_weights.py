@@ -16,15 +16,15 @@ from components.core.training_settings import Train
 Array = np.ndarray[Any, Any]
 
 
-def class_weights(train: Train, label: Array) -> Array | None:
-    """Return the weight of each class, float32; None where all rows count alike.
+def class_weights(train: Train, label: Array, classes: int | None = 2) -> Array | None:
+    """Return the weight of each of so many classes, float32; None where all rows count alike.
 
     Raises SettingsError for weights that do not fit the labels, and DataError where a class has no
     row to be balanced by.
     """
     if train.class_weights is None:
         return None
-    counts = _rows_by_class(label)
+    counts = _rows_by_class(label, classes)
     if train.class_weights == "balanced":
         if not counts.all():
             raise DataError(
@@ -44,11 +44,11 @@ def class_weights(train: Train, label: Array) -> Array | None:
     return np.array(train.class_weights, dtype=np.float32)
 
 
-def _rows_by_class(label: Array) -> Array:
-    if not ((label >= 0) & (label == np.floor(label))).all():
+def _rows_by_class(label: Array, classes: int | None) -> Array:
+    if classes is None or not ((label >= 0) & (label == np.floor(label))).all():
         raise SettingsError(
             "train.class_weights is set, but the labels are not classes",
             remedy="leave it out for a target that is a quantity",
             expected="whole labels from 0 on",
         )
-    return np.bincount(label.astype(np.int64), minlength=2)
+    return np.bincount(label.astype(np.int64), minlength=classes)

@@ -1,4 +1,4 @@
-"""One ONNX model out of two: preprocessing (raw rows to features) and a model (to a probability).
+"""One ONNX model out of two: preprocessing (raw rows to features) and a model (to a prediction).
 
 Why: a served model must take the rows that its users have; preprocessing that lives beside the
 model drifts away from it.
@@ -18,7 +18,8 @@ from typing import Any
 import onnx
 from onnx import compose, helper, version_converter
 
-from components.core.bundle import PROBABILITY, session_options
+from components.core.bundle import session_options
+from components.core.contract import OUTPUTS
 from components.core.errors import IntegrityError, SettingsError
 from components.core.examples import InputType
 from components.core.operators import inner_graphs
@@ -54,7 +55,7 @@ def raw_input_types(model: Any) -> dict[str, InputType]:
 
 
 def compose_raw(preprocessing: Any, model: Any) -> Any:
-    """Return the model that takes raw rows and gives `probability`, float32 [batch].
+    """Return the model that takes raw rows and gives what `model` does, by the same name.
 
     `preprocessing` gives dense float32 [batch, D], ids int64 [batch, K] or both; `model` takes what
     it needs of them, ids as int32, and has one output.
@@ -65,18 +66,19 @@ def compose_raw(preprocessing: Any, model: Any) -> Any:
     _cast_ids(first)
     taken = {value.name for value in second.graph.input}
     pairs = [("dense", "model/dense"), (_CAST_IDS, "model/ids")]
+    output = _output_of(model)
     merged = compose.merge_models(
         first,
         second,
         io_map=[pair for pair in pairs if pair[1] in taken],
-        outputs=[PROBABILITY],
-        name="raw_rows_to_probability",
+        outputs=[output],
+        name=f"raw_rows_to_{output}",
     )
     return _plain(merged)
 
 
 def features_part(model: Any) -> Any:
-    """Return what a composed model does after its preprocessing: dense and ids to a probability.
+    """Return what a composed model does after its preprocessing: dense and ids to a prediction.
 
     Its nodes and weights are those of the composed model, untouched.
     """
@@ -119,7 +121,7 @@ def _needed(graph: Any, ends: set[str]) -> set[str]:
     """Return the names of the values that the output depends on, up to the ends."""
     made_by = {name: node for node in graph.node for name in node.output}
     needed: set[str] = set()
-    waiting = [PROBABILITY]
+    waiting = [value.name for value in graph.output]
     while waiting:
         name = waiting.pop()
         if name and name not in needed:  # one that is left out has the empty name
@@ -138,15 +140,19 @@ def _reads(node: Any) -> Iterator[str]:
             yield from _reads(inner)
 
 
-def feature_model(model: Any) -> Any:
-    """Return a framework's exported features model in plain form, its output named PROBABILITY."""
+def _output_of(model: Any) -> str:
+    return str(model.graph.output[0].name)
+
+
+def feature_model(model: Any, output: str = OUTPUTS["binary"]) -> Any:
+    """Return a framework's exported features model in plain form, its output named as asked."""
     plain = _plain(model)
     if len(plain.graph.output) != 1:
         raise SettingsError(
             f"the exported model has {len(plain.graph.output)} outputs, not one",
-            remedy="return one logit from the model function",
+            remedy="return one tensor from the model function",
         )
-    _rename(plain.graph, plain.graph.output[0].name, PROBABILITY)
+    _rename(plain.graph, _output_of(plain), output)
     _drop_unused_inputs(plain.graph)
     return plain
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from components.core.contract import OUTPUTS
 from components.core.features import FeatureArrays, FeatureSpec, load_split
 from components.core.model_settings import ModelFamily
 from components.core.outcome import Outcome
@@ -25,6 +26,7 @@ from components.training.checkpoints import Checkpoints
 from components.training.cost import write_cost
 from components.training.fit import Fit
 from components.training.functions import MODEL_FUNCTION, family_of
+from components.training.heads import Head
 from components.training.int8 import write_int8
 from components.training.parity import Evaluated, Predict
 from components.training.processes import Command, Request, train_in_processes
@@ -41,7 +43,7 @@ Build = Callable[[ModelFamily, Train], Any]
 class Exported:
     """A trained model as it is exported.
 
-    `predict` is the framework's own probability of (dense, ids), `onnx` the graph of features, and
+    `predict` is the framework's own prediction of (dense, ids), `onnx` the graph of features, and
     `forms` write what is asked for beside it.
     """
 
@@ -72,7 +74,14 @@ class Framework(Protocol):
         """Fix the machine and return the untrained model; SettingsError for one that is none."""
         ...
 
-    def fit(self, model: Any, arrays: FeatureArrays, train: Train, checkpoints: Checkpoints) -> Fit:
+    def fit(
+        self,
+        model: Any,
+        head: Head,
+        arrays: FeatureArrays,
+        train: Train,
+        checkpoints: Checkpoints,
+    ) -> Fit:
         """Train the model in place."""
         ...
 
@@ -132,6 +141,11 @@ class Course:
         arrays = load_split(features, "train")
         return cls(framework, function, FeatureSpec.read(features), features, arrays)
 
+    @property
+    def head(self) -> Head:
+        """What the model's outputs mean."""
+        return Head.of(self.spec)
+
     def run(
         self,
         model: ModelFamily,
@@ -156,10 +170,11 @@ class Course:
         with naming_the_users_line(self.function, MODEL_FUNCTION, on_rows=True):
             exported = framework.export(ready, self.spec, preprocessing, train, self.arrays)
             evaluated = Evaluated.by(exported.predict, load_split(self.features, "eval"))
-            written = [write_raw_onnx(bundle, exported.onnx, preprocessing)]
+            graph, output = exported.onnx, OUTPUTS[self.spec.task]
+            written = [write_raw_onnx(bundle, graph, preprocessing, output)]
             written += [write(bundle) for write in exported.forms]
-            written += write_int8(bundle, exported.onnx, preprocessing, train.forms, self.arrays)
-            evidence = preprocessing.evidence(exported.predict, evaluated)
+            written += write_int8(bundle, graph, preprocessing, train.forms, self.arrays)
+            evidence = preprocessing.evidence(exported.predict, evaluated, self.head)
         forms = proof.prove(bundle, written, evidence)
         trained = Trained(
             framework=framework.name,
@@ -184,7 +199,8 @@ class Course:
     def fit(self, model: Any, train: Train, kept: Path | None) -> Fit:
         """Train the model in place, in this process; checkpoints are kept in that folder."""
         with naming_the_users_line(self.function, MODEL_FUNCTION, on_rows=True):
-            return self.framework.fit(model, self.arrays, train, Checkpoints(kept, train))
+            checkpoints = Checkpoints(kept, train)
+            return self.framework.fit(model, self.head, self.arrays, train, checkpoints)
 
     def trained(
         self, family: ModelFamily, train: Train, kept: Path | None = None

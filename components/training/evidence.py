@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from components.core.features import FeatureArrays
+from components.training.heads import BINARY, Head
 from components.training.parity import Evaluated, Predict, predict_all, scale_of
 
 Array = np.ndarray[Any, Any]
@@ -23,7 +24,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Rows:
-    """Inputs by name, the framework's own probability of each row, and parity's scale of it."""
+    """Inputs by name, the framework's own prediction of each row, and parity's scale of it."""
 
     inputs: Mapping[str, Array]
     expected: Array
@@ -62,6 +63,7 @@ class Evidence:
         evaluated: Evaluated,
         raw: Mapping[str, Array],
         edges: FeatureArrays,
+        head: Head = BINARY,
     ) -> Evidence:
         """Predict the edge rows; `edges` are the features of the `raw` rows."""
         on_edges = predict_all(predict, edges)
@@ -71,6 +73,8 @@ class Evidence:
         }
         expected = np.concatenate([on_edges, evaluated.predictions])
         scale = scale_of(inputs["dense"])
+        if head.task == "regression":
+            scale = np.maximum(scale * head.unit, np.abs(expected))
         return cls(
             Rows(raw, on_edges, scale[: len(on_edges)]),
             Rows(inputs, expected, scale),
@@ -85,6 +89,7 @@ class Evidence:
         for name, values in self.features.inputs.items():
             np.save(folder / f"{name}.npy", values)
         np.save(folder / "features.npy", self.features.expected)
+        np.save(folder / "scale.npy", self.features.scale)
         np.save(folder / "raw.npy", self.raw.expected)
         np.save(folder / "label.npy", self.label)
         raw = {name: values.tolist() for name, values in self.raw.inputs.items()}
@@ -98,7 +103,7 @@ class Evidence:
             name: np.array(values, object if isinstance(values[0], str) else np.float32)
             for name, values in json.loads((folder / "raw.json").read_bytes()).items()
         }
-        on_edges, scale = np.load(folder / "raw.npy"), scale_of(features["dense"])
+        on_edges, scale = (np.load(folder / f"{name}.npy") for name in ("raw", "scale"))
         return cls(
             Rows(raw, on_edges, scale[: len(on_edges)]),
             Rows(features, np.load(folder / "features.npy"), scale),

@@ -26,6 +26,7 @@ from components.core.training_settings import Train
 from components.training.checkpoints import Checkpoint, Checkpoints, Place, State
 from components.training.fit import Fit
 from components.training.group import ALONE, Group
+from components.training.heads import BINARY, MEASURES, Head
 from components.training.interruption import Interruption
 from components.training.parts import Parts
 from components.training.progress import Progress
@@ -46,7 +47,7 @@ class Trainer(Protocol):
         ...
 
     def validate(self, batch: FeatureArrays) -> tuple[float, float]:
-        """Return the mean loss of rows as the model predicts them, and its accuracy at a half."""
+        """Return the mean loss of rows as the model predicts them, and what MEASURES names."""
         ...
 
     def state(self) -> State:
@@ -64,13 +65,14 @@ def fit(
     train: Train,
     checkpoints: Checkpoints | None = None,
     group: Group = ALONE,
+    head: Head = BINARY,
 ) -> Fit:
     """Take every step that is left of every epoch, until the last one or an early stop.
 
     Raises DataError at the first loss that is not finite, and PlatformError where SIGTERM stopped
     it, after a checkpoint.
     """
-    data = Parts.of(arrays, train, group)
+    data = Parts.of(arrays, train, group, head)
     steps = train.epochs * math.ceil(data.rows.count / train.batch_size)
     loop = _Loop(
         trainer=trainer,
@@ -80,7 +82,7 @@ def fit(
         schedule=Schedule(train, steps),
         checkpoints=checkpoints or Checkpoints(None, train),
         interruption=Interruption(),
-        progress=Progress(train.epochs, steps),
+        progress=Progress(train.epochs, steps, measure=MEASURES[head.task]),
     )
     with loop.interruption:
         return loop.run()
@@ -191,16 +193,16 @@ class _Loop:
         return watch.is_over(self.train.patience)
 
     def _validate(self, epoch: int) -> tuple[float, float]:
-        """Return the mean loss of the rows that validate, and the accuracy on them."""
+        """Return the mean loss of the rows that validate, and the measure, in the label's unit."""
         own = [0.0, 0.0]
         for part in self.data.of_validation():
             found = self.trainer.validate(part.arrays)
             weight = part.share * part.rows
             own = [so_far + weight * value for so_far, value in zip(own, found, strict=True)]
-        loss, accuracy = (total / self.data.rows.validating for total in self.group.total(own))
+        loss, measure = (total / self.data.rows.validating for total in self.group.total(own))
         rate = self.schedule.rate(self.place.step - 1)
         _require_finite("validation loss", loss, f"after epoch {epoch}", rate)
-        return loss, accuracy
+        return loss, measure * self.data.head.unit
 
 
 def _weights(state: State) -> State:

@@ -1,9 +1,9 @@
 """The user's functions: `module:function`, loaded by name.
 
 Rules: a model function is called as `build_model(spec, family, seed)` and returns the framework's
-own model, which maps dense float32 [batch, D] and ids int32 [batch, K] to a logit [batch, 1]. A
-name that cannot be loaded is the caller's error, and so is what the module raises, shown with its
-line.
+own model, which maps dense float32 [batch, D] and ids int32 [batch, K] to [batch, spec.outputs]: a
+logit, a logit for each class, or a number (heads.py). A name that cannot be loaded is the caller's
+error, and so is what the module raises, shown with its line.
 """
 
 from __future__ import annotations

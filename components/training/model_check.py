@@ -1,19 +1,20 @@
 """What a model function must return, looked at before any row is trained on.
 
-Rules: both frameworks refuse the same with the same words: what is no model, what gives no logit
-[rows, 1], and what cannot take the largest id of a feature, which on a GPU TensorFlow would pass
-over in silence. What fails in a line of the user's own is left to users_line.py.
+Rules: both frameworks refuse the same with the same words: what is no model, what does not give
+[rows, outputs], and what cannot take the largest id of a feature, which on a GPU TensorFlow would
+pass over in silence. What fails in a line of the user's own is left to users_line.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from components.core.errors import SettingsError
 from components.core.features import FeatureSpec
+from components.core.task import Task
 from components.training.users_line import came_through
 
 Array = np.ndarray[Any, Any]
@@ -32,17 +33,26 @@ def require_model(model: Any, kind: type, name: str) -> None:
         )
 
 
-def require_logit(call: Call, spec: FeatureSpec, name: str) -> None:
-    """Raise SettingsError unless a model gives a logit [rows, 1] of (dense, ids), for any ids."""
+WANTED: Mapping[Task, tuple[str, str]] = {
+    "binary": ("a logit", "return one logit for each row"),
+    "multi_class": ("logits", "return a logit for each class: spec.outputs says how many"),
+    "regression": ("a value", "return one number for each row"),
+}
+
+
+def require_outputs(call: Call, spec: FeatureSpec, name: str) -> None:
+    """Raise SettingsError unless a model gives [rows, outputs] of (dense, ids), for any ids."""
     ids = np.zeros((ROWS, len(spec.ids)), np.int32)
     output = _called_with(call, spec, ids, name, "gives no output")
     shape = getattr(output, "shape", None)
-    if shape is None or tuple(shape) != (ROWS, 1):
+    expected = [ROWS, spec.outputs]
+    if shape is None or list(shape) != expected:
         found = _called(output) if shape is None else str(list(shape))
+        wanted, remedy = WANTED[spec.task]
         raise SettingsError(
-            f"the model of {name} gives {found} for two rows, not a logit [2, 1]",
-            remedy="return one logit for each row",
-            expected=[ROWS, 1],
+            f"the model of {name} gives {found} for two rows, not {wanted} {expected}",
+            remedy=remedy,
+            expected=expected,
             actual=found,
         )
     for place, feature in enumerate(spec.ids):

@@ -5,7 +5,8 @@ compared on every evaluation row or on rows built to reach the edges of the prep
 difference over the tolerance, or a value that is not a number, is a SettingsError: the model
 function is the caller's, and nothing that was recorded has changed. float32 keeps relative
 precision, so where a row's features are over ORDINARY, far from all that a model is trained on, its
-difference counts for as much less.
+difference counts for as much less; of a regression a difference counts in units of the label's
+standard deviation, or of the value itself where that is more (evidence.py).
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ def prove(
         how = f"gives {actual.shape} for {expected.shape}{when}"
         raise _differs(form, how, remedy, expected.shape, actual.shape)
     differences = np.abs(expected.astype(np.float64) - actual.astype(np.float64))
-    difference = float(np.max(differences / scale))
+    largest = differences.max(axis=1) if differences.ndim > 1 else differences  # of the classes
+    difference = float(np.max(largest / scale))
     found = Parity(rows=len(expected), max_abs_difference=difference, tolerance=TOLERANCE)
     if not found.holds:
         how = f"differs from the framework by {difference}{when}"

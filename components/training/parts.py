@@ -1,7 +1,8 @@
 """Batches of rows as arrays of their own, gathered from the mapped file: a process's part of each.
 
 Rules: the order of rows is `batch_indices` over the rows that train, whatever the number of
-processes; only a process's own part is gathered, so memory stays flat.
+processes; only a process's own part is gathered, so memory stays flat; labels are what a model
+learns (heads.py), so that of a regression is scaled.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from components.core.features import FeatureArrays, batch_indices
 from components.core.training_settings import Train
 from components.training.class_weights import class_weights
 from components.training.group import ALONE, Group, part_of
+from components.training.heads import BINARY, Head
 from components.training.stopping import Rows
 
 Array = np.ndarray[Any, Any]
@@ -40,9 +42,12 @@ class Parts:
     rows: Rows
     class_weights: Array | None
     group: Group
+    head: Head = BINARY
 
     @classmethod
-    def of(cls, arrays: FeatureArrays, train: Train, group: Group = ALONE) -> Parts:
+    def of(
+        cls, arrays: FeatureArrays, train: Train, group: Group = ALONE, head: Head = BINARY
+    ) -> Parts:
         """Return the parts that a process of the group takes, by the settings.
 
         Raises what Rows.split and class_weights raise.
@@ -50,8 +55,9 @@ class Parts:
         rows = Rows.split(arrays.rows, train)
         weights = None
         if train.class_weights is not None:  # else no label is read before its batch
-            weights = class_weights(train, arrays.label[rows.numbers(np.arange(rows.count))])
-        return cls(arrays, train, rows, weights, group)
+            labels = arrays.label[rows.numbers(np.arange(rows.count))]
+            weights = class_weights(train, labels, head.classes)
+        return cls(arrays, train, rows, weights, group, head)
 
     def of_epoch(self, epoch: int, taken: int = 0) -> Iterator[Part]:
         """Yield the parts of an epoch's batches after those that were taken."""
@@ -79,9 +85,15 @@ class Parts:
         return FeatureArrays(
             dense=np.take(arrays.dense, rows, axis=0),
             ids=np.take(arrays.ids, rows, axis=0),
-            label=np.take(arrays.label, rows),
+            label=self._scaled(np.take(arrays.label, rows)),
             weight=self._weights(rows),
         )
+
+    def _scaled(self, label: Array) -> Array:
+        scale = self.head.scale
+        if scale is None:
+            return label
+        return ((label - scale.mean) / scale.deviation).astype(np.float32)
 
     def _weights(self, rows: Array) -> Array | None:
         """Return what rows count in the loss: their own weight times that of their class."""

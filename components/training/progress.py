@@ -21,6 +21,7 @@ class Progress:
     epochs: int
     steps: int
     first_step: int = 0
+    measure: str = "accuracy"
     rows: int = 0
     _started: float = field(default_factory=time.monotonic)
     _told: float = field(default_factory=time.monotonic)
@@ -34,11 +35,13 @@ class Progress:
     def epoch(
         self, epoch: int, step: int, loss: float, validated: tuple[float, float] | None
     ) -> None:
-        """Tell of an epoch where a line is due, and of the last; `validated`: loss, accuracy."""
+        """Tell of an epoch where a line is due, and of the last; `validated`: loss, measure."""
         if self._is_due() or epoch == self.epochs:
             measured = ""
             if validated is not None:
-                measured = f", validation loss {validated[0]:.5f}, accuracy {validated[1]:.4f}"
+                loss_of_rows, measure = validated
+                shown = f"{measure:.4f}" if self.measure == "accuracy" else f"{measure:.6g}"
+                measured = f", validation loss {loss_of_rows:.5f}, {self.measure} {shown}"
             self._tell(f"epoch {epoch} of {self.epochs} done: loss {loss:.5f}{measured}", step)
 
     def _is_due(self) -> bool:

@@ -20,7 +20,7 @@ from components.training.parity import preprocessing_of
 
 
 def scored(bundle: Bundle, form: str, file: Path) -> Iterator[Any]:
-    """Return the probability of each row of a file in order, [rows] at a time.
+    """Return the prediction of each row of a file in order, some rows at a time.
 
     The form is opened at once and the file when the first rows are asked for.
     """

@@ -21,7 +21,7 @@ import onnx
 from components.core.artifacts import read_json
 from components.core.bundle import Bundle, OnnxScorer, files_of, open_onnx
 from components.core.canonical import canonical_json, sha256_file
-from components.core.contract import Contract, FeatureInputs, Form, Input
+from components.core.contract import OUTPUTS, Contract, FeatureInputs, Form, Input, Output
 from components.core.errors import DataError, IntegrityError
 from components.core.examples import InputType
 from components.core.features import FeatureArrays, FeatureSpec
@@ -36,6 +36,7 @@ from components.training.composition import (
 )
 from components.training.evidence import Evidence
 from components.training.fit import Fit
+from components.training.heads import BINARY, Head
 from components.training.parity import Evaluated, Predict, edge_rows, features_of
 from components.training.proof import Written
 
@@ -94,18 +95,23 @@ class Preprocessing:
         """Return the features of raw rows."""
         return features_of(open_onnx(self.folder / PREPROCESSING), rows)
 
-    def evidence(self, predict: Predict, evaluated: Evaluated) -> Evidence:
+    def evidence(self, predict: Predict, evaluated: Evaluated, head: Head = BINARY) -> Evidence:
         """Return what forms are compared on; `predict` is the framework's own (dense, ids)."""
         rows = self.edge_rows()
-        return Evidence.of(predict, evaluated, rows, self.features(rows))
+        return Evidence.of(predict, evaluated, rows, self.features(rows), head)
 
 
-def write_raw_onnx(folder: Path, exported: Any, preprocessing: Preprocessing) -> Written:
+def write_raw_onnx(
+    folder: Path,
+    exported: Any,
+    preprocessing: Preprocessing,
+    output: str = OUTPUTS["binary"],
+) -> Written:
     """Compose and write the ONNX form, and beside it the preprocessing alone.
 
     Whoever uses a form that takes features makes them with the latter.
     """
-    composed = compose_raw(preprocessing.model, feature_model(exported))
+    composed = compose_raw(preprocessing.model, feature_model(exported, output))
     write_onnx(composed, folder / MODEL)
     shutil.copyfile(preprocessing.folder / PREPROCESSING, folder / PREPROCESSING)
     return Written("onnx", MODEL, "raw_rows", opset=opset(composed))
@@ -147,6 +153,7 @@ def seal(
         framework=trained.framework,
         family=trained.family,
         inputs=tuple(Input(name=n, dtype=d) for n, d in preprocessing.inputs.items()),
+        output=Output.of(trained.spec.task, trained.spec.classes),
         features=FeatureInputs(dense=trained.spec.dense, ids=trained.spec.ids),
         forms=forms,
         files=files_of(folder),

@@ -30,6 +30,7 @@ from components.core.signature_names import require_signature_names
 from components.core.training_settings import Train
 from components.core.validated import require_validated
 from components.transform_features.fitted import FILE_NAME as FITTED_NAME
+from components.transform_features.label_scale import label_scale
 from components.transform_features.recipe import Fitted, Recipe, recipe_of
 from components.transform_features.rows import require_values
 
@@ -95,6 +96,8 @@ def transform_features(
         made = Parts(Path(parts), manifest) if settings.beam.work == "all" else saved
         evaluation = writer.write(features, made)
     spec = _spec(fitted, manifest, weight, sha256_file(transform_graph / FITTED_NAME))
+    if spec.task == "regression":
+        spec = spec.model_copy(update={"scale": label_scale(examples, manifest)})
     spec.write(features)
     return _outcome(spec, evaluation, edges)
 
@@ -121,6 +124,8 @@ def _spec(
         dense=tuple(column.name for column in fitted.dense),
         ids=fitted.id_features,
         label=manifest.label,
+        task=manifest.task,
+        classes=manifest.classes,
         weight=weight,
         rows={split: manifest.rows_of(split) for split in ("train", "eval")},
         preprocessing_sha256=sha256,

@@ -1,9 +1,9 @@
 """Drift of the last span against the one before it, and skew of evaluation against training.
 
 Rules: both are TFDV's distances, L-infinity for text and Jensen-Shannon for numbers; only the
-features that `checks.drift` and `checks.skew` name are judged, because seasons drift by nature; a
-feature that has no value on one of the sides has the largest distance, 1, and one that is no column
-of the examples fails for that.
+features that `checks.drift` and `checks.skew` name are judged, because seasons drift by nature, and
+the label, where it is a number, by `checks.label_shift`; a feature that has no value on one of the
+sides has the largest distance, 1, and one that is no column of the examples fails for that.
 
 This module imports TFDV: import it inside functions only.
 """
@@ -39,6 +39,23 @@ def check_skew(
     """Yield a finding for each skew feature."""
     sides = {split: computed.splits[split] for split in ("eval", "train")}
     yield from _compare("skew", sides, checks.skew, columns)
+
+
+def check_number_shift(
+    computed: StatisticsSet, label: str, checks: Checks, columns: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Yield whether a label that is a number moved too far.
+
+    Compared is what check_label_shift of gates.py compares of classes.
+    """
+    if checks.label_shift is None:
+        return
+    spans = sorted(computed.spans)[-2:]
+    if len(spans) > 1:
+        sides = {span: computed.spans[span] for span in reversed(spans)}
+    else:
+        sides = {split: computed.splits[split] for split in ("eval", "train")}
+    yield from _compare("label_shift", sides, {label: checks.label_shift}, columns)
 
 
 def _compare(

@@ -83,7 +83,8 @@ class DataGates:
         checks, label = self.checks, self.source.target.name
         limited = comparators(self.schema, checks)
         yield "minimum_rows"
-        yield f"class_share:{label}"
+        if self.source.target.task != "regression":
+            yield f"class_share:{label}"
         if checks.label_shift is not None:
             yield f"label_shift:{label}"
         if checks.duplicate_rows is not None:

@@ -18,13 +18,13 @@ from components.validate_examples.gate_names import ALL_SPLITS, against
 
 
 class Counted(Protocol):
-    """Rows, and the share of positive labels among them."""
+    """Rows, and the share of each class of the label among them."""
 
     rows: int
 
     @property
-    def share(self) -> float:
-        """The share of positive rows; 0 of no rows."""
+    def shares(self) -> Sequence[float]:
+        """The share of each class; 0 of no rows; empty where the label is a number."""
 
 
 def check_rows(splits: Mapping[str, Counted], checks: Checks) -> Iterator[Finding]:
@@ -36,9 +36,9 @@ def check_rows(splits: Mapping[str, Counted], checks: Checks) -> Iterator[Findin
 
 
 def check_classes(splits: Mapping[str, Counted], label: str, checks: Checks) -> Iterator[Finding]:
-    """Yield for each split whether the rarer class of the label is common enough."""
+    """Yield for each split whether the rarest class of the label is common enough."""
     for split, labels in splits.items():
-        share = min(labels.share, 1 - labels.share)
+        share = min(labels.shares)
         least = checks.minimum_class_share
         gate = Gate(f"class_share:{label}", "share", share, ">=", least, split, labels.rows)
         yield Finding(gate, f"a share of at least {least:g}", f"found {share:.4f}")
@@ -47,7 +47,7 @@ def check_classes(splits: Mapping[str, Counted], label: str, checks: Checks) -> 
 def check_label_shift(
     spans: Mapping[str, Counted], splits: Mapping[str, Counted], label: str, checks: Checks
 ) -> Iterator[Finding]:
-    """Yield whether the share of positive labels moved too far.
+    """Yield whether the share of a class moved too far.
 
     The last span is compared with the one before it, and where there is one span, the evaluation
     split with the training split.
@@ -60,7 +60,8 @@ def check_label_shift(
         if len(spans) > 1
         else [(split, splits[split]) for split in SPLITS]
     )
-    shift = abs(new.share - old.share) if new.rows and old.rows else 1.0
+    moved = [abs(a - b) for a, b in zip(new.shares, old.shares, strict=True)]
+    shift = max(moved) if new.rows and old.rows else 1.0
     where = against(last, before)
     gate = Gate(f"label_shift:{label}", "share_difference", shift, "<=", limit, where, new.rows)
     yield Finding(gate, f"a difference of at most {limit:g}", f"found {shift:.4f}")

@@ -118,7 +118,7 @@ def _context(computed: StatisticsSet, manifest: ExamplesManifest) -> dict[str, A
         "spans_left_out": len(computed.spans) - len(spans),
         "dropped": sum(drop.rows for drop in manifest.dropped),
         "rows_chart": pictures.chart(rows),
-        "label_chart": pictures.chart(pictures.label_shares(by_span, manifest.label)),
+        "label_chart": pictures.chart(_label_shares(by_span, manifest)),
         "heat": heat,
         "heat_left_out": len(manifest.columns) - len(heat),
         "heat_width": pictures.LABEL_WIDTH + (len(spans) - 1) * cell_width + 4,
@@ -129,6 +129,13 @@ def _context(computed: StatisticsSet, manifest: ExamplesManifest) -> dict[str, A
         "cards": [_card(name, splits, manifest, distances[name]) for name in names],
         "columns_left_out": len(manifest.columns) - len(names),
     }
+
+
+def _label_shares(
+    spans: Mapping[str, Mapping[str, Column]], manifest: ExamplesManifest
+) -> dict[str, float]:
+    """Return the share of rows with the label 1 in each span, of a label that is binary."""
+    return pictures.label_means(spans, manifest.label) if manifest.task == "binary" else {}
 
 
 def _first_columns(manifest: ExamplesManifest) -> list[str]:

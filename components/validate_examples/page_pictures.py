@@ -188,8 +188,8 @@ def cell_width(spans: int) -> int:
     return min(max(900 // max(spans, 1), 46), 80)
 
 
-def label_shares(spans: Mapping[str, Mapping[str, Column]], label: str) -> dict[str, float]:
-    """Return the share of rows with a positive label in each span that has labels."""
+def label_means(spans: Mapping[str, Mapping[str, Column]], label: str) -> dict[str, float]:
+    """Return the mean label of each span that has any; of a binary one that is the share of 1."""
     found = {}
     for span, columns in spans.items():
         column = columns.get(label)

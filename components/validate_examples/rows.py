@@ -50,15 +50,15 @@ class Answer:
 
 @dataclass
 class Labels:
-    """Rows and the positive ones among them."""
+    """Rows, and those of each class among them; no classes where the label is a number."""
 
+    by_class: list[int]
     rows: int = 0
-    positive: int = 0
 
     @property
-    def share(self) -> float:
-        """The share of positive rows; 0 of no rows."""
-        return self.positive / self.rows if self.rows else 0.0
+    def shares(self) -> tuple[float, ...]:
+        """The share of each class; 0 of no rows."""
+        return tuple(count / self.rows if self.rows else 0.0 for count in self.by_class)
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,10 @@ class Scanned:
 
 def scan(examples: Path, manifest: ExamplesManifest, questions: Sequence[Question] = ()) -> Scanned:
     """Read every row once; raise DataError where a shard's rows are not what the manifest says."""
-    splits: dict[str, Labels] = {split: Labels() for split in SPLITS}
-    spans = {shard.span: Labels() for shard in sorted(manifest.shards, key=lambda s: s.span)}
+    none = [0] * manifest.class_count
+    splits: dict[str, Labels] = {split: Labels([*none]) for split in SPLITS}
+    ordered = sorted(manifest.shards, key=lambda shard: shard.span)
+    spans = {shard.span: Labels([*none]) for shard in ordered}
     answers = [Answer() for _ in questions]
     shards = [shard for split in SPLITS for shard in manifest.shards_of(split)]
     with tempfile.TemporaryDirectory(prefix="tandem-rows-") as folder:
@@ -123,10 +125,11 @@ def _numbered(
 
 
 def _count_labels(column: pa.ChunkedArray, *groups: Labels) -> None:
-    positive = int(pc.sum(column).as_py() or 0)
+    classes = len(groups[0].by_class)
+    counts = [pc.sum(pc.equal(column, number)).as_py() or 0 for number in range(classes)]
     for labels in groups:
         labels.rows += len(column)
-        labels.positive += positive
+        labels.by_class = [sum(pair) for pair in zip(labels.by_class, counts, strict=True)]
 
 
 def _ask(

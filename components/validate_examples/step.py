@@ -157,7 +157,7 @@ def _found(
     against: tuple[Schema, Sequence[Anomaly]],
 ) -> Found:
     """Read the rows once and judge every gate; `against` is the schema and TFDV's anomalies."""
-    from components.validate_examples.drift import check_drift, check_skew
+    from components.validate_examples.drift import check_drift, check_number_shift, check_skew
     from components.validate_examples.rows import scan
     from components.validate_examples.schema_gates import SchemaGates
 
@@ -166,14 +166,18 @@ def _found(
     on_schema = SchemaGates(anomalies, schema, manifest, checks)
     scanned = scan(examples, manifest, on_schema.questions)
     share, rows = scanned.repeats.share, scanned.repeats.rows
+    if manifest.task == "regression":
+        of_label = [*check_number_shift(computed, label, checks, manifest.columns)]
+    else:
+        of_label = [*check_label_shift(scanned.spans, scanned.splits, label, checks)]
     findings = [
         *on_schema.findings(scanned.answers),
         *check_rows(scanned.splits, checks),
-        *check_classes(scanned.splits, label, checks),
+        *(check_classes(scanned.splits, label, checks) if manifest.class_count else ()),
         check_leakage(settings.source, settings.transform, list(manifest.columns)),
         *check_drift(computed, checks, manifest.columns),
         *check_skew(computed, checks, manifest.columns),
-        *check_label_shift(scanned.spans, scanned.splits, label, checks),
+        *of_label,
         *check_repeats(share, rows, scanned.repeated, checks),
     ]
     return Found(findings, scanned, on_schema.anomalies(scanned.answers))

@@ -19,7 +19,6 @@ from typing import Any
 
 import bundles
 
-from components.core.bundle import PROBABILITY
 from components.core.contract import Contract
 from components.core.errors import IntegrityError, TandemError
 
@@ -60,7 +59,7 @@ def convert(bundle: bundles.Bundle) -> None:
         convert_to="mlprogram",
         # The default, float16, is coarser than the contract's tolerance.
         compute_precision=tools.precision.FLOAT32,
-        outputs=[tools.TensorType(name=PROBABILITY, dtype=np.float32)],
+        outputs=[tools.TensorType(name=bundle.contract.output.name, dtype=np.float32)],
         skip_model_load=True,
     )
     MODEL.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +86,7 @@ def require(found: Takes, contract: Contract) -> None:
     expected: Takes = {
         "dense": ("FLOAT32", len(contract.features.dense)),
         "ids": ("INT32", len(contract.features.ids)),
-        PROBABILITY: ("FLOAT32",),
+        contract.output.name: ("FLOAT32",),
     }
     if found != expected:
         raise IntegrityError(

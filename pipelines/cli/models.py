@@ -1,12 +1,14 @@
 """`tandem models`: what a bundle holds, and the predictions of any of its forms.
 
 Rules: a bundle is opened only after its contract and every file were checked; rows are scored a
-batch at a time, and only one JSON object holds all their probabilities; an output file appears
-whole or not at all.
+batch at a time, and only one JSON object holds all their predictions; an output file appears
+whole or not at all. Of several classes a row has the probability of each and the name of the first
+that has the highest.
 """
 
 from __future__ import annotations
 
+import csv
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
@@ -15,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from components.core.artifacts import written_whole
-from components.core.bundle import PROBABILITY, Bundle
+from components.core.bundle import Bundle
+from components.core.contract import CLASS
 from components.core.errors import PlatformError, SettingsError
 from components.training.scoring import scored
 from pipelines.cli.output import print_json
@@ -23,7 +26,7 @@ from pipelines.cli.output import print_json
 if TYPE_CHECKING:
     import numpy as np
 
-    from components.core.contract import Form
+    from components.core.contract import Form, Output
 
 
 def inspect(arguments: Namespace) -> int:
@@ -38,7 +41,8 @@ def inspect(arguments: Namespace) -> int:
     print(f"bundle   sha256 {bundle.sha256}")
     print(f"weights  sha256 {contract.weights_sha256}")
     print(f"takes    {', '.join(f'{i.name} {i.dtype}' for i in contract.inputs)}")
-    print(f"gives    {contract.output.name} {contract.output.dtype}")
+    classes = f" of {', '.join(contract.output.classes)}" if contract.output.classes else ""
+    print(f"gives    {contract.output.name} {contract.output.dtype}{classes}")
     for form in contract.forms:
         print(_form_line(form, sizes[form.name]))
     return 0
@@ -67,17 +71,18 @@ def _proof(form: Form) -> str:
 
 
 def predict(arguments: Namespace) -> int:
-    """Write the probability of each row of a file, in the rows' order."""
+    """Write the prediction of each row of a file, in the rows' order."""
     if arguments.output and Path(arguments.output).resolve() == Path(arguments.input).resolve():
         raise SettingsError("-o names the input itself", remedy="name another file with -o")
     bundle = Bundle.open(_folder(arguments.path))
     found = scored(bundle, arguments.form, Path(arguments.input))
     if arguments.json and not arguments.output:
-        values = [float(value) for part in found for value in part]
-        print_json({"form": arguments.form, "rows": len(values), PROBABILITY: values})
+        values = [value for part in found for value in part.tolist()]
+        told = _told(bundle.contract.output, values)
+        print_json({"form": arguments.form, "rows": len(values), **told})
         return 0
     with _written(arguments.output) as stream:
-        count = _write(found, stream)
+        count = _write(found, stream, bundle.contract.output)
     if arguments.json:
         print_json({"form": arguments.form, "rows": count, "file": arguments.output})
     elif arguments.output:
@@ -95,19 +100,39 @@ def _folder(path: str) -> Path:
     return folder
 
 
-def _write(found: Iterator[np.ndarray[Any, Any]], stream: TextIO) -> int:
+def _told(output: Output, values: list[Any]) -> dict[str, Any]:
+    """Return predictions as JSON shows them, by the output's name."""
+    if not output.classes:
+        return {output.name: values}
+    best = [_best(output, row) for row in values]
+    return {"classes": output.classes, output.name: values, CLASS: best}
+
+
+def _best(output: Output, row: list[float]) -> str:
+    return output.classes[row.index(max(row))]
+
+
+def _write(found: Iterator[np.ndarray[Any, Any]], stream: TextIO, output: Output) -> int:
     """Write a header and a line for each row; return the number of rows.
 
     Nothing is written before the first rows could be read and scored.
     """
-    count, header = 0, f"{PROBABILITY}\n"
+    count, table = 0, csv.writer(stream, lineterminator="\n")
     for part in found:
-        stream.write(header if count == 0 else "")
-        stream.write("".join(f"{value:.9g}\n" for value in part.tolist()))
+        if count == 0:
+            table.writerow(output.columns)
+        table.writerows(_cells(output, value) for value in part.tolist())
         count += len(part)
     if count == 0:
-        stream.write(header)
+        table.writerow(output.columns)
     return count
+
+
+def _cells(output: Output, value: Any) -> list[str]:
+    """Return a row's prediction as the cells of a line."""
+    if not output.classes:
+        return [f"{value:.9g}"]
+    return [*(f"{part:.9g}" for part in value), _best(output, value)]
 
 
 @contextmanager

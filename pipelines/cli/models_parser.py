@@ -35,7 +35,7 @@ def add_models(commands: Any, add: Callable[..., Any]) -> None:
         below,
         "predict",
         "pipelines.cli.models:predict",
-        "give the probability of each row of a file",
+        "give the prediction of each row of a file",
         "tandem models predict path/to/bundle --input rows.csv --form litert",
     )
     predict.add_argument("path", metavar="PATH", help=PATH_HELP)

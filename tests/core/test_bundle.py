@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 
 from components.core.bundle import Bundle, OnnxScorer
 from components.core.canonical import canonical_json, parse_json
-from components.core.contract import Contract, Form, Input, Parity, Quality
+from components.core.contract import Contract, Form, Input, Output, Parity, Quality
 from components.core.errors import IntegrityError
 
 CONTRACTS = Path(__file__).parent / "contracts"
 REASONS = {
     "a_batch_of_no_rows": "forms[0].parity.batch_sizes",
+    "a_class_named_twice": "$.output.classes",
     "a_digest_in_capitals": "files['model.onnx']",
     "a_form_of_8_bits_that_calls_rows_otherwise": "not within its tolerance",
     "a_form_of_8_bits_that_lost_too_much": "not within its tolerance",
@@ -46,10 +47,12 @@ REASONS = {
     "an_unknown_key": "'trained_at' was unexpected",
     "another_output": "$.output.name",
     "another_version": "$.version",
+    "classes_of_a_value": "$.output: False schema does not allow",
     "no_forms": "$.forms",
     "no_inputs": "$.inputs",
     "preprocessing_that_is_not_carried": "$.carried.preprocessing",
     "preprocessing_that_is_no_file": "preprocessing.onnx, which is not a file",
+    "probabilities_of_no_classes": "'classes' is a required property",
     "two_forms_of_one_name": "two forms",
     "two_inputs_of_one_name": "two inputs",
 }
@@ -88,6 +91,14 @@ inputs = st.lists(
 )
 
 
+outputs = st.one_of(
+    st.sampled_from(["binary", "regression"]).map(Output.of),
+    st.lists(names, min_size=3, max_size=9, unique=True).map(
+        lambda classes: Output.of("multi_class", tuple(classes))
+    ),
+)
+
+
 @st.composite
 def contracts(draw: st.DrawFn) -> Contract:
     path = draw(st.sampled_from(["model.onnx", "forms/a.onnx", ".hidden", "x"]))
@@ -97,6 +108,7 @@ def contracts(draw: st.DrawFn) -> Contract:
         framework=framework,
         family=draw(st.sampled_from(["wide_and_deep", "custom"])),
         inputs=tuple(draw(inputs)),
+        output=draw(outputs),
         forms=(form,),
         files={path: draw(digests)},
         transform_sha256=None if framework == "imported" else draw(digests),
@@ -108,7 +120,9 @@ def contracts(draw: st.DrawFn) -> Contract:
 
 @given(contracts())
 def test_a_contract_reads_what_it_writes(contract: Contract) -> None:
-    assert Contract.from_dict(parse_json(canonical_json(contract.to_dict()))) == contract
+    again = Contract.from_dict(parse_json(canonical_json(contract.to_dict())))
+    assert again == contract
+    assert again.task == contract.output.task
 
 
 @pytest.mark.parametrize("path", sorted(CONTRACTS.glob("valid/*.json")), ids=lambda p: p.stem)

@@ -487,12 +487,71 @@ def test_a_model_is_one_family_or_two_functions(
     assert refusal(values).startswith(problem)
 
 
-@pytest.mark.parametrize("head", ["multi_class", "regression"])
-def test_a_head_that_the_pipeline_does_not_offer_is_refused_with_the_reason(
-    values: dict[str, Any], head: str
+@pytest.mark.parametrize(
+    ("target", "problem"),
+    [
+        ({}, "source.target: a target asks one question: above or number"),
+        ({"number": False}, "source.target: a target asks one question"),
+        ({"above": 15, "number": True}, "source.target: a target asks one question"),
+        ({"equals": "a", "classes": ["a", "b", "c"]}, "source.target: a target asks one question"),
+        ({"classes": ["a", "b"]}, "source.target.classes: "),
+        ({"classes": ["a", "b", "a"]}, "source.target: classes names a more than once"),
+        ({"number": "yes"}, "source.target.number: "),
+    ],
+)
+def test_a_target_asks_one_question(
+    values: dict[str, Any], target: dict[str, Any], problem: str
 ) -> None:
-    values["model"] = {"family": "dcn_v2", "head": head}
-    assert refusal(values).startswith(f"model.head: {head} is not offered: the target is yes or no")
+    values["source"]["target"] = {"name": "late", "column": "arr_delay", **target}
+    assert refusal(values).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("target", "task"),
+    [
+        ({"above": 15}, "binary"),
+        ({"equals": "late"}, "binary"),
+        ({"classes": ["early", "on time", "late"]}, "multi_class"),
+        ({"number": True}, "regression"),
+    ],
+)
+def test_the_target_says_what_the_models_are_to_predict(
+    values: dict[str, Any], write_settings: Write, target: dict[str, Any], task: str
+) -> None:
+    asked = {"name": "late", "column": "arr_delay", **target}
+    values["source"]["target"] = asked
+    loaded = load_settings(write_settings(values))
+    assert loaded.settings.source.target.task == task
+    assert loaded.arguments()["source"]["target"] == asked
+
+
+@pytest.mark.parametrize(
+    ("question", "train", "problem"),
+    [
+        ({"number": True}, {"class_weights": "balanced"}, "train.class_weights: the target is a"),
+        (
+            {"classes": ["a", "b", "c"]},
+            {"class_weights": [1, 2]},
+            "train.class_weights: 2 numbers for the target's 3 classes",
+        ),
+        (
+            {"above": 15},
+            {"class_weights": [1, 2, 3]},
+            "train.class_weights: 3 numbers for the target's 2 classes",
+        ),
+        (
+            {"number": True},
+            {"forms": ["litert", "onnx_int8_static"]},
+            "train.forms: onnx_int8_static is judged by what it keeps of the AUC",
+        ),
+    ],
+)
+def test_what_a_target_has_no_use_for_is_refused(
+    values: dict[str, Any], question: dict[str, Any], train: dict[str, Any], problem: str
+) -> None:
+    values["source"]["target"] = {"name": "late", "column": "arr_delay", **question}
+    values["train"] = train
+    assert refusal(values).startswith(problem)
 
 
 def test_a_window_that_ends_before_it_begins_is_refused(values: dict[str, Any]) -> None:

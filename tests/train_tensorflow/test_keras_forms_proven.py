@@ -82,7 +82,7 @@ def with_another_output(model: Any, spec: FeatureSpec, write: Write, path: Path)
     [
         (with_another_weight, "the {form} form differs from the framework by"),
         (without_the_sigmoid, "the {form} form differs from the framework by"),
-        (with_another_output, "the {form} form gives likelihoods, not probability"),
+        (with_another_output, "the {form} form gives likelihoods, not one of probability,"),
     ],
 )
 def test_a_form_that_was_changed_is_refused(

@@ -24,6 +24,7 @@ from components.train_tensorflow.framework import TensorFlow
 from components.training.checkpoints import Checkpoints
 from components.training.course import Course
 from components.training.fit import Fit
+from components.training.heads import BINARY
 
 FAMILY = ModelFamily(family="wide_and_deep", hidden_units=(16, 8))
 
@@ -47,7 +48,9 @@ def dropped(features: Path, strategy: Any) -> Fit:
         model = keras.Model(
             {"dense": dense, "ids": ids}, keras.layers.Dense(1, name="logit")(hidden)
         )
-    return framework.fit(model, load_split(features, "train"), train, Checkpoints(None, train))
+    return framework.fit(
+        model, BINARY, load_split(features, "train"), train, Checkpoints(None, train)
+    )
 
 
 def main(features: Path) -> None:

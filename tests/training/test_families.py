@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 from every_family import FAMILIES, SPECS, drawn, framework_free, on, rows_of, weights_of
 
-from components.core.features import FeatureSpec, load_split
+from components.core.features import FeatureSpec, LabelScale, load_split
 from components.core.model_settings import ModelFamily
+from components.core.task import Task
 from components.core.training_settings import Train
 from components.training import adam
 from components.training.families.weights import id_offsets, id_rows
 from components.training.heads import Head
 
-HEADS: dict[Head, int] = {"binary": 1, "multi_class": 3, "regression": 1}
+HEADS: dict[Task, int] = {"binary": 1, "multi_class": 3, "regression": 1}
+SCALE = LabelScale(mean=-2.0, deviation=0.5)
 NEAR = {"rtol": 0, "atol": 1e-5}
 BOTH = SPECS["dense and ids"]
 RATE = 0.01
@@ -68,13 +70,19 @@ class Pair(NamedTuple):
     keras_layers: Any
 
 
-def pair(family: ModelFamily, spec: FeatureSpec, outputs: int = 1) -> Pair:
+def with_head(spec: FeatureSpec, head: Task) -> FeatureSpec:
+    """Return the features with a label of that task."""
+    classes = ("a", "b", "c") if head == "multi_class" else ()
+    return spec.model_copy(update={"task": head, "classes": classes})
+
+
+def pair(family: ModelFamily, spec: FeatureSpec) -> Pair:
     """Build both from different seeds, then carry drawn weights over PyTorch to TensorFlow."""
     build_torch, torch_layers = on("pytorch", family)
     build_keras, keras_layers = on("tensorflow", family)
-    pytorch = build_torch(spec, family, 1, outputs)
-    tensorflow = build_keras(spec, family, 2, outputs)
-    torch_layers.set_weights(pytorch, drawn(family, spec, outputs))
+    pytorch = build_torch(spec, family, 1)
+    tensorflow = build_keras(spec, family, 2)
+    torch_layers.set_weights(pytorch, drawn(family, spec))
     keras_layers.set_weights(tensorflow, torch_layers.get_weights(pytorch))
     return Pair(pytorch, torch_layers, tensorflow, keras_layers)
 
@@ -94,14 +102,15 @@ def test_both_frameworks_start_from_the_familys_weights(name: str, spec: str) ->
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "spec", "head"), [*product(FAMILIES, SPECS, HEADS)])
 def test_with_the_same_weights_both_frameworks_give_the_same_outputs(
-    name: str, spec: str, head: Head
+    name: str, spec: str, head: Task
 ) -> None:
     import torch
 
     from components.train_pytorch import heads as torch_heads
     from components.train_tensorflow import heads as keras_heads
 
-    models = pair(FAMILIES[name], SPECS[spec], HEADS[head])
+    models = pair(FAMILIES[name], with_head(SPECS[spec], head))
+    meaning = Head(head, HEADS[head], SCALE if head == "regression" else None)
     models.pytorch.eval()
     for rows in (1, 7, 50):
         dense, ids = rows_of(SPECS[spec], rows)
@@ -111,12 +120,14 @@ def test_with_the_same_weights_both_frameworks_give_the_same_outputs(
         assert tuple(actual.shape) == (rows, HEADS[head])
         np.testing.assert_allclose(actual, expected, **NEAR)
         np.testing.assert_allclose(
-            keras_heads.activation(head, actual), torch_heads.activation(head, expected), **NEAR
+            keras_heads.prediction(meaning, actual),
+            torch_heads.prediction(meaning, expected),
+            **NEAR,
         )
     assert np.ptp(expected.numpy()) > 0.01
 
 
-def batch(spec: FeatureSpec, head: Head, rows: int = 50) -> dict[str, np.ndarray]:
+def batch(spec: FeatureSpec, head: Task, rows: int = 50) -> dict[str, np.ndarray]:
     """Return rows with labels of the head and weights for each row."""
     random = np.random.default_rng(6)
     dense, ids = rows_of(spec, rows)
@@ -133,7 +144,7 @@ def batch(spec: FeatureSpec, head: Head, rows: int = 50) -> dict[str, np.ndarray
 CLASS_WEIGHTS = {"binary": [0.5, 2.0], "multi_class": [1.0, 0.25, 3.0], "regression": None}
 
 
-def torch_loss_and_gradients(models: Pair, head: Head, rows: dict[str, np.ndarray]) -> Any:
+def torch_loss_and_gradients(models: Pair, head: Task, rows: dict[str, np.ndarray]) -> Any:
     import torch
 
     from components.train_pytorch import heads
@@ -154,7 +165,7 @@ def torch_loss_and_gradients(models: Pair, head: Head, rows: dict[str, np.ndarra
     }
 
 
-def keras_loss_and_gradients(models: Pair, head: Head, rows: dict[str, np.ndarray]) -> Any:
+def keras_loss_and_gradients(models: Pair, head: Task, rows: dict[str, np.ndarray]) -> Any:
     import tensorflow as tf
 
     from components.train_tensorflow import heads
@@ -172,12 +183,12 @@ def keras_loss_and_gradients(models: Pair, head: Head, rows: dict[str, np.ndarra
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "head"), [*product(FAMILIES, HEADS)])
-def test_losses_and_gradients_agree_before_and_after_a_step(name: str, head: Head) -> None:
+def test_losses_and_gradients_agree_before_and_after_a_step(name: str, head: Task) -> None:
     import torch
 
     from components.train_tensorflow.adam import Adam
 
-    models, rows = pair(FAMILIES[name], BOTH, HEADS[head]), batch(BOTH, head)
+    models, rows = pair(FAMILIES[name], with_head(BOTH, head)), batch(BOTH, head)
     constants = {"betas": (adam.BETA_1, adam.BETA_2), "eps": adam.EPSILON}
     torch_adam = torch.optim.Adam(models.pytorch.parameters(), lr=RATE, **constants)
     keras_adam = Adam(models.tensorflow.trainable_variables, Train())

@@ -8,21 +8,22 @@ import numpy as np
 import pytest
 
 from components.core.errors import SettingsError
-from components.training.heads import Head, check_head
+from components.core.task import Task
+from components.training.heads import check_head
 
 ROWS = 9
 RANDOM = np.random.default_rng(8)
-OUTPUTS: dict[Head, np.ndarray] = {
+OUTPUTS: dict[Task, np.ndarray] = {
     "binary": RANDOM.standard_normal((ROWS, 1)).astype(np.float32),
     "multi_class": RANDOM.standard_normal((ROWS, 3)).astype(np.float32),
     "regression": RANDOM.standard_normal((ROWS, 1)).astype(np.float32),
 }
-LABELS: dict[Head, np.ndarray] = {
+LABELS: dict[Task, np.ndarray] = {
     "binary": RANDOM.integers(0, 2, ROWS).astype(np.float32),
     "multi_class": RANDOM.integers(0, 3, ROWS).astype(np.float32),
     "regression": RANDOM.standard_normal(ROWS).astype(np.float32),
 }
-CLASS_WEIGHTS: dict[Head, np.ndarray | None] = {
+CLASS_WEIGHTS: dict[Task, np.ndarray | None] = {
     "binary": np.array([0.5, 3.0], np.float32),
     "multi_class": np.array([1.0, 0.25, 4.0], np.float32),
     "regression": None,
@@ -30,7 +31,7 @@ CLASS_WEIGHTS: dict[Head, np.ndarray | None] = {
 SAMPLE_WEIGHTS = RANDOM.uniform(0, 2, ROWS).astype(np.float32)
 
 
-def losses(head: Head) -> np.ndarray:
+def losses(head: Task) -> np.ndarray:
     """Return each row's loss by the formula of components.training.heads, in numpy."""
     output, label = OUTPUTS[head].astype(np.float64), LABELS[head]
     if head == "regression":
@@ -41,7 +42,7 @@ def losses(head: Head) -> np.ndarray:
     return -np.log(shares[np.arange(ROWS), label.astype(int)])
 
 
-def weights(head: Head, sample: bool, classes: bool) -> np.ndarray:
+def weights(head: Task, sample: bool, classes: bool) -> np.ndarray:
     of_class = CLASS_WEIGHTS[head]
     found = SAMPLE_WEIGHTS if sample else np.ones(ROWS)
     if classes and of_class is not None:
@@ -49,7 +50,7 @@ def weights(head: Head, sample: bool, classes: bool) -> np.ndarray:
     return found
 
 
-def in_pytorch(head: Head, *arrays: Any) -> float:
+def in_pytorch(head: Task, *arrays: Any) -> float:
     import torch
 
     from components.train_pytorch import heads
@@ -57,7 +58,7 @@ def in_pytorch(head: Head, *arrays: Any) -> float:
     return float(heads.loss(head, *(None if a is None else torch.from_numpy(a) for a in arrays)))
 
 
-def in_tensorflow(head: Head, *arrays: Any) -> float:
+def in_tensorflow(head: Task, *arrays: Any) -> float:
     import tensorflow as tf
 
     from components.train_tensorflow import heads
@@ -71,7 +72,7 @@ def in_tensorflow(head: Head, *arrays: Any) -> float:
 @pytest.mark.parametrize("sample", [False, True])
 @pytest.mark.parametrize("head", OUTPUTS)
 def test_a_loss_is_the_weighted_mean_of_its_formula(
-    head: Head, sample: bool, classes: bool
+    head: Task, sample: bool, classes: bool
 ) -> None:
     weighed = weights(head, sample, classes)
     expected = (weighed * losses(head)).sum() / weighed.sum()
@@ -97,7 +98,7 @@ def test_a_loss_is_the_weighted_mean_of_its_formula(
     ],
 )
 def test_outputs_and_class_weights_must_fit_the_head(
-    head: Head, outputs: int, class_weights: int | None, problem: str
+    head: Task, outputs: int, class_weights: int | None, problem: str
 ) -> None:
     with pytest.raises(SettingsError, match=problem):
         check_head(head, outputs, class_weights)

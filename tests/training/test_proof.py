@@ -185,7 +185,7 @@ def with_another_output(model: Any) -> Any:
     [
         (with_another_weight, "the onnx form differs from the framework by"),
         (without_the_sigmoid, "the onnx form differs from the framework by"),
-        (with_another_output, "the onnx form gives likelihood, not probability"),
+        (with_another_output, "the onnx form gives likelihood, not one of probability,"),
         (with_another_input, "the onnx form is called with delay, .*, not tempo"),
     ],
 )

@@ -55,7 +55,6 @@ def test_what_was_trained_with_is_recorded_by_the_settings_own_keys() -> None:
     assert best.items() <= facts["trained_with"].items()
     assert facts["trained_with"] | best == {
         "model.family": "wide_and_deep",
-        "model.head": "binary",
         "model.hidden_units": best["model.hidden_units"],
         "model.embedding_dim": 8,
         "model.dropout": 0.0,

@@ -35,9 +35,15 @@ def small_rows(count: int, start: int = 0, **columns: list[Any]) -> pa.Table:
 
 
 def write_examples(
-    folder: Path, shards: Mapping[tuple[str, str], pa.Table], group_rows: int = 64
+    folder: Path,
+    shards: Mapping[tuple[str, str], pa.Table],
+    group_rows: int = 64,
+    **of_label: Any,
 ) -> Path:
-    """Write examples of shards {(split, span): rows} with small row groups."""
+    """Write examples of shards {(split, span): rows} with small row groups.
+
+    `of_label` are the manifest's `task` and `classes`.
+    """
     written = []
     for (split, span), rows in shards.items():
         path = folder / f"Split-{split}" / f"{span}.parquet"
@@ -58,6 +64,7 @@ def write_examples(
     ExamplesManifest(
         columns={field.name: names[field.type] for field in rows.schema},
         label="late",
+        **of_label,
         splits={
             split: tuple(sorted(s.span for s in written if s.split == split))
             for split in ("train", "eval")

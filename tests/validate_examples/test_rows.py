@@ -25,11 +25,11 @@ def test_labels_are_counted_by_split_and_by_span_over_both_splits(tmp_path: Path
 
     found = scan(tmp_path, manifest)
 
-    assert {n: (v.rows, v.positive) for n, v in found.splits.items()} == {
+    assert {n: (v.rows, v.by_class[1]) for n, v in found.splits.items()} == {
         "train": (300, 75),
         "eval": (40, 10),
     }
-    assert {n: (v.rows, v.positive) for n, v in found.spans.items()} == {
+    assert {n: (v.rows, v.by_class[1]) for n, v in found.spans.items()} == {
         "2013-01": (100, 25),
         "2013-02": (240, 60),
     }

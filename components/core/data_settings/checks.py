@@ -20,7 +20,8 @@ class Checks(Section):
 
     minimum_rows: Count = Field(default=1000, description="fewest rows of each split")
     minimum_class_share: Share = Field(
-        default=0.01, description="smallest share of the rarer label among the rows of each split"
+        default=0.01,
+        description="smallest share of the rarest class of the label among the rows of each split",
     )
     drift: dict[Name, Share] = Field(
         default={}, description="largest distance of a column's last span from the span before it"
@@ -30,8 +31,8 @@ class Checks(Section):
     )
     label_shift: Share | None = Field(
         default=None,
-        description="largest difference of the share of positive labels between the last span and "
-        "the one before it, or between the splits where there is one span",
+        description="largest difference of a class's share between the last span and the one "
+        "before it, or between the splits where there is one span; of a number, its distance",
     )
     duplicate_rows: Share | None = Field(
         default=None, description="largest share of rows that repeat an earlier row exactly"

@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from components.core.data_settings.spans import Spans
 from components.core.settings import Digest, Flag, Integer, Name, Number, Section, Share
+from components.core.task import Task
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 Format = Literal["csv", "parquet", "arrow", "jsonl", "tfrecord"]
@@ -90,18 +91,42 @@ class Join(Table):
 
 
 class Target(Section):
-    """The label: 1 where `column` is greater than `above`, or is the text `equals`; else 0."""
+    """The label, by what is asked of `column`, one of four.
+
+    above: binary, 1 where the number is greater, else 0;
+    equals: binary, 1 where it is that text, or that whole number by its digits, else 0;
+    classes: multi_class, the place from 0 of the text, or of the whole number by its digits, in
+    this list; a row with any other value is refused;
+    number: regression, the number itself.
+    """
 
     name: Name
     column: Name
     above: Number | None = None
     equals: Text | None = None
+    classes: tuple[Text, ...] | None = Field(
+        default=None, min_length=3, description="three or more, each once; of two, ask `equals`"
+    )
+    number: Flag | None = None
 
     @model_validator(mode="after")
     def _one_question(self) -> Target:
-        if (self.above is None) == (self.equals is None):
-            raise ValueError("a target has either above, for numbers, or equals, for text")
+        asked = [self.above, self.equals, self.classes, self.number or None]
+        if sum(question is not None for question in asked) != 1:
+            raise ValueError(
+                "a target asks one question: above or number of numbers, equals or classes of text"
+            )
+        classes = self.classes or ()
+        if twice := sorted({name for name in classes if classes.count(name) > 1}):
+            raise ValueError(f"classes names {', '.join(twice)} more than once")
         return self
+
+    @property
+    def task(self) -> Task:
+        """What the models are to predict."""
+        if self.classes is not None:
+            return "multi_class"
+        return "regression" if self.number else "binary"
 
 
 class DropRule(Section):

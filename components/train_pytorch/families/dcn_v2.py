@@ -30,7 +30,7 @@ class Cross(nn.Module):  # type: ignore[misc]
 class DcnV2(nn.Module):  # type: ignore[misc]
     """Maps dense float32 [batch, D] and ids int32 [batch, K] to [batch, outputs]."""
 
-    def __init__(self, spec: FeatureSpec, family: ModelFamily, outputs: int) -> None:
+    def __init__(self, spec: FeatureSpec, family: ModelFamily) -> None:
         super().__init__()
         self.parallel, self.cross_layers = family.structure == "parallel", family.cross_layers
         self.inputs = Inputs(spec, family)
@@ -38,7 +38,7 @@ class DcnV2(nn.Module):  # type: ignore[misc]
         for number in range(family.cross_layers):
             self.add_module(f"cross_{number}", Cross(width, family.cross_rank))
         self.deep = Stack(width, family)
-        self.output = nn.Linear(dcn_v2.last_width(spec, family), outputs)
+        self.output = nn.Linear(dcn_v2.last_width(spec, family), spec.outputs)
 
     def forward(self, dense: Tensor, ids: Tensor) -> Tensor:
         """Return the outputs."""
@@ -50,8 +50,8 @@ class DcnV2(nn.Module):  # type: ignore[misc]
         return self.output(self.deep(crossed))
 
 
-def build_model(spec: FeatureSpec, family: ModelFamily, seed: int, outputs: int = 1) -> DcnV2:
+def build_model(spec: FeatureSpec, family: ModelFamily, seed: int) -> DcnV2:
     """Return the model with the weights that the seed gives."""
-    model = DcnV2(spec, family, outputs)
-    set_weights(model, dcn_v2.initial_weights(spec, family, seed, outputs))
+    model = DcnV2(spec, family)
+    set_weights(model, dcn_v2.initial_weights(spec, family, seed))
     return model

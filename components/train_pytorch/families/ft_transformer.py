@@ -73,7 +73,7 @@ class Block(nn.Module):  # type: ignore[misc]
 class FtTransformer(nn.Module):  # type: ignore[misc]
     """Maps dense float32 [batch, D] and ids int32 [batch, K] to [batch, outputs]."""
 
-    def __init__(self, spec: FeatureSpec, family: ModelFamily, outputs: int) -> None:
+    def __init__(self, spec: FeatureSpec, family: ModelFamily) -> None:
         super().__init__()
         self.blocks = family.blocks
         self.tokens = Tokens(spec, family.token_dim)
@@ -81,7 +81,7 @@ class FtTransformer(nn.Module):  # type: ignore[misc]
             ends = {"first": number == 0, "only_cls": number == self.blocks - 1}
             self.add_module(f"block_{number}", Block(family, **ends))
         self.output_normal = normalisation(family.token_dim, "layer")
-        self.output = nn.Linear(family.token_dim, outputs)
+        self.output = nn.Linear(family.token_dim, spec.outputs)
 
     def forward(self, dense: Tensor, ids: Tensor) -> Tensor:
         """Return the outputs."""
@@ -91,10 +91,8 @@ class FtTransformer(nn.Module):  # type: ignore[misc]
         return self.output(relu(self.output_normal(tokens[:, 0])))
 
 
-def build_model(
-    spec: FeatureSpec, family: ModelFamily, seed: int, outputs: int = 1
-) -> FtTransformer:
+def build_model(spec: FeatureSpec, family: ModelFamily, seed: int) -> FtTransformer:
     """Return the model with the weights that the seed gives."""
-    model = FtTransformer(spec, family, outputs)
-    set_weights(model, ft_transformer.initial_weights(spec, family, seed, outputs))
+    model = FtTransformer(spec, family)
+    set_weights(model, ft_transformer.initial_weights(spec, family, seed))
     return model

@@ -16,16 +16,16 @@ FAMILY = wide_and_deep.FAMILY
 class WideAndDeep(nn.Module):  # type: ignore[misc]
     """Maps dense float32 [batch, D] and ids int32 [batch, K] to [batch, outputs]."""
 
-    def __init__(self, spec: FeatureSpec, family: ModelFamily, outputs: int) -> None:
+    def __init__(self, spec: FeatureSpec, family: ModelFamily) -> None:
         super().__init__()
         self.inputs = Inputs(spec, family)
         if spec.ids:
-            self.wide_ids = IdTable(spec, outputs)
+            self.wide_ids = IdTable(spec, spec.outputs)
         if spec.dense:
-            self.wide_dense = nn.Linear(len(spec.dense), outputs, bias=False)
+            self.wide_dense = nn.Linear(len(spec.dense), spec.outputs, bias=False)
         width = inputs_width(spec, family)
         self.deep = Stack(width, family)
-        self.output = nn.Linear(stack_width(width, family), outputs)
+        self.output = nn.Linear(stack_width(width, family), spec.outputs)
 
     def forward(self, dense: Tensor, ids: Tensor) -> Tensor:
         """Return the outputs."""
@@ -37,8 +37,8 @@ class WideAndDeep(nn.Module):  # type: ignore[misc]
         return output
 
 
-def build_model(spec: FeatureSpec, family: ModelFamily, seed: int, outputs: int = 1) -> WideAndDeep:
+def build_model(spec: FeatureSpec, family: ModelFamily, seed: int) -> WideAndDeep:
     """Return the model with the weights that the seed gives."""
-    model = WideAndDeep(spec, family, outputs)
-    set_weights(model, wide_and_deep.initial_weights(spec, family, seed, outputs))
+    model = WideAndDeep(spec, family)
+    set_weights(model, wide_and_deep.initial_weights(spec, family, seed))
     return model

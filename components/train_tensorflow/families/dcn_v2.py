@@ -20,7 +20,7 @@ from components.training.families import dcn_v2
 FAMILY = dcn_v2.FAMILY
 
 
-def build_model(spec: FeatureSpec, family: ModelFamily, seed: int, outputs: int = 1) -> keras.Model:
+def build_model(spec: FeatureSpec, family: ModelFamily, seed: int) -> keras.Model:
     """Return the model with the weights that the seed gives.
 
     It maps {"dense": float32 [batch, D], "ids": int32 [batch, K]} to [batch, outputs].
@@ -33,8 +33,8 @@ def build_model(spec: FeatureSpec, family: ModelFamily, seed: int, outputs: int 
         last = ops.concatenate([crossed, stack(first, family, "deep")], axis=1)
     else:
         last = stack(crossed, family, "deep")
-    model = keras.Model(features, layers.Dense(outputs, name="output")(last), name=FAMILY)
-    set_weights(model, dcn_v2.initial_weights(spec, family, seed, outputs))
+    model = keras.Model(features, layers.Dense(spec.outputs, name="output")(last), name=FAMILY)
+    set_weights(model, dcn_v2.initial_weights(spec, family, seed))
     return model
 
 

@@ -48,7 +48,7 @@ class Tokens(layers.Layer):  # type: ignore[misc]
         return (None, 1 + self.features, self.width)
 
 
-def build_model(spec: FeatureSpec, family: ModelFamily, seed: int, outputs: int = 1) -> keras.Model:
+def build_model(spec: FeatureSpec, family: ModelFamily, seed: int) -> keras.Model:
     """Return the model with the weights that the seed gives.
 
     It maps {"dense": float32 [batch, D], "ids": int32 [batch, K]} to [batch, outputs].
@@ -62,8 +62,8 @@ def build_model(spec: FeatureSpec, family: ModelFamily, seed: int, outputs: int 
         only_cls = number == family.blocks - 1
         tokens = _block(tokens, family, f"block_{number}", first=number == 0, only_cls=only_cls)
     cls = ops.relu(normalised(tokens[:, 0], "layer", "output_normal"))
-    model = keras.Model(features, layers.Dense(outputs, name="output")(cls), name=FAMILY)
-    set_weights(model, ft_transformer.initial_weights(spec, family, seed, outputs))
+    model = keras.Model(features, layers.Dense(spec.outputs, name="output")(cls), name=FAMILY)
+    set_weights(model, ft_transformer.initial_weights(spec, family, seed))
     return model
 
 

@@ -19,19 +19,19 @@ from components.training.families import wide_and_deep
 FAMILY = wide_and_deep.FAMILY
 
 
-def build_model(spec: FeatureSpec, family: ModelFamily, seed: int, outputs: int = 1) -> keras.Model:
+def build_model(spec: FeatureSpec, family: ModelFamily, seed: int) -> keras.Model:
     """Return the model with the weights that the seed gives.
 
     It maps {"dense": float32 [batch, D], "ids": int32 [batch, K]} to [batch, outputs].
     """
     features = feature_inputs(spec)
     deep = stack(side_by_side(features, spec, family), family, "deep")
-    output = layers.Dense(outputs, name="output")(deep)
+    output = layers.Dense(spec.outputs, name="output")(deep)
     if spec.dense:
-        wide = layers.Dense(outputs, use_bias=False, name="wide_dense")
+        wide = layers.Dense(spec.outputs, use_bias=False, name="wide_dense")
         output = output + wide(features["dense"])
     if spec.ids:
-        output = output + ops.sum(id_table(features["ids"], spec, outputs, "wide_ids"), axis=1)
+        output = output + ops.sum(id_table(features["ids"], spec, spec.outputs, "wide_ids"), axis=1)
     model = keras.Model(features, output, name=FAMILY)
-    set_weights(model, wide_and_deep.initial_weights(spec, family, seed, outputs))
+    set_weights(model, wide_and_deep.initial_weights(spec, family, seed))
     return model

@@ -29,14 +29,14 @@ from components.training.families.weights import (
 FAMILY = "dcn_v2"
 
 
-def weights(spec: FeatureSpec, family: ModelFamily, outputs: int = 1) -> Weights:
+def weights(spec: FeatureSpec, family: ModelFamily) -> Weights:
     """Return the weights in the order of drawing."""
     width = inputs_width(spec, family)
     found = table("inputs.embedding", spec, family.embedding_dim)
     for number in range(family.cross_layers):
         found |= _cross(f"cross_{number}", width, family.cross_rank)
     found |= stack("deep", width, family)
-    return found | dense("output", last_width(spec, family), outputs)
+    return found | dense("output", last_width(spec, family), spec.outputs)
 
 
 def last_width(spec: FeatureSpec, family: ModelFamily) -> int:
@@ -46,11 +46,9 @@ def last_width(spec: FeatureSpec, family: ModelFamily) -> int:
     return beside + stack_width(width, family)
 
 
-def initial_weights(
-    spec: FeatureSpec, family: ModelFamily, seed: int, outputs: int = 1
-) -> dict[str, Array]:
+def initial_weights(spec: FeatureSpec, family: ModelFamily, seed: int) -> dict[str, Array]:
     """Return the weights that both frameworks start from, float32 by name."""
-    return draw(weights(spec, family, outputs), seed)
+    return draw(weights(spec, family), seed)
 
 
 def _cross(name: str, width: int, rank: int | None) -> Weights:

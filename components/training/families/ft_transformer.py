@@ -41,7 +41,7 @@ def feed_forward_width(family: ModelFamily) -> int:
     return max(1, int(family.token_dim * family.feed_forward_factor))
 
 
-def weights(spec: FeatureSpec, family: ModelFamily, outputs: int = 1) -> Weights:
+def weights(spec: FeatureSpec, family: ModelFamily) -> Weights:
     """Return the weights in the order of drawing."""
     width, features = family.token_dim, len(spec.dense) + len(spec.ids)
     found = {"tokens.cls": Weight((1, width), _token)}
@@ -52,14 +52,12 @@ def weights(spec: FeatureSpec, family: ModelFamily, outputs: int = 1) -> Weights
     for number in range(family.blocks):
         found |= _block(f"block_{number}", family, first=number == 0)
     found |= normalisation("output_normal", width, "layer")
-    return found | dense("output", width, outputs)
+    return found | dense("output", width, spec.outputs)
 
 
-def initial_weights(
-    spec: FeatureSpec, family: ModelFamily, seed: int, outputs: int = 1
-) -> dict[str, Array]:
+def initial_weights(spec: FeatureSpec, family: ModelFamily, seed: int) -> dict[str, Array]:
     """Return the weights that both frameworks start from, float32 by name."""
-    return draw(weights(spec, family, outputs), seed)
+    return draw(weights(spec, family), seed)
 
 
 def _block(name: str, family: ModelFamily, *, first: bool) -> Weights:

@@ -26,19 +26,17 @@ from components.training.families.weights import (
 FAMILY = "wide_and_deep"
 
 
-def weights(spec: FeatureSpec, family: ModelFamily, outputs: int = 1) -> Weights:
+def weights(spec: FeatureSpec, family: ModelFamily) -> Weights:
     """Return the weights in the order of drawing."""
     width = inputs_width(spec, family)
     found = table("inputs.embedding", spec, family.embedding_dim)
-    found |= table("wide_ids", spec, outputs, start=zeros)
+    found |= table("wide_ids", spec, spec.outputs, start=zeros)
     if spec.dense:
-        found |= dense("wide_dense", len(spec.dense), outputs, bias=False, start=zeros)
+        found |= dense("wide_dense", len(spec.dense), spec.outputs, bias=False, start=zeros)
     found |= stack("deep", width, family)
-    return found | dense("output", stack_width(width, family), outputs)
+    return found | dense("output", stack_width(width, family), spec.outputs)
 
 
-def initial_weights(
-    spec: FeatureSpec, family: ModelFamily, seed: int, outputs: int = 1
-) -> dict[str, Array]:
+def initial_weights(spec: FeatureSpec, family: ModelFamily, seed: int) -> dict[str, Array]:
     """Return the weights that both frameworks start from, float32 by name."""
-    return draw(weights(spec, family, outputs), seed)
+    return draw(weights(spec, family), seed)
