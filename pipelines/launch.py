@@ -45,9 +45,9 @@ from pipelines.runners.servers import ForkServers
 from pipelines.runs import RECORDS_FILE, RecordedRun
 from pipelines.settings import LoadedSettings
 from pipelines.sources import pin_sources
+from pipelines.start import Start, read_start
 
 IR_FILE, SETTINGS_FILE, ARGUMENTS_FILE = "pipeline.yaml", "settings.json", "arguments.json"
-START_FILE = "start.json"  # what only a resumed run reads
 _LOG = logging.getLogger(__name__)
 
 
@@ -61,8 +61,7 @@ class PreparedRun:
     arguments: Mapping[str, Any]
     plan: Sequence[TaskPlan]
     settings: Mapping[str, Any]
-    code: Mapping[str, str]
-    sources: Path
+    start: Start
     done: Mapping[str, TaskResult] | None = None
 
     @property
@@ -113,8 +112,9 @@ def prepare(loaded: LoadedSettings, settings_file: Path, home: Home, *, cache: b
         arguments=arguments,
         plan=plan_run(pipeline, arguments, StageCache(home.cache), cache_on=cache),
         settings={"name": settings.name, **sections},
-        code=code_of_run(pipeline, arguments),
-        sources=sources,
+        start=Start.here(
+            code_of_run(pipeline, arguments), settings_file.resolve(), loaded.overrides
+        ),
     )
 
 
@@ -125,12 +125,12 @@ def prepare_resume(run: RecordedRun, home: Home) -> PreparedRun:
             f"run {run.id} has finished: there is nothing to resume", remedy="start a new run"
         )
     check_packages()
-    ir, start = _recorded_ir(run), read_json(run.folder / START_FILE)
-    use_sources(Path(start["sources"]))
+    ir, start = _recorded_ir(run), read_start(run.folder)
+    use_sources(Path(start.sources))
     arguments = read_json(run.folder / ARGUMENTS_FILE)
     pipeline = parse_pipeline(yaml.load(ir, Loader=yaml.CSafeLoader))
     code = code_of_run(pipeline, arguments)
-    if differences := same_files(start["code"], code):
+    if differences := same_files(start.code, code):
         raise SettingsError(
             f"the code has changed since run {run.id} started: {', '.join(differences)}",
             remedy="restore that code, or start a new run",
@@ -143,8 +143,7 @@ def prepare_resume(run: RecordedRun, home: Home) -> PreparedRun:
         arguments=arguments,
         plan=plan_run(pipeline, arguments, StageCache(home.cache), cache_on=cache_on),
         settings=read_json(run.folder / SETTINGS_FILE),
-        code=code,
-        sources=Path(start["sources"]),
+        start=start,
         done=finished_tasks(run.folder),
     )
 
@@ -234,7 +233,7 @@ def environment(prepared: PreparedRun, home: Home, notary: str) -> dict[str, str
         "TANDEM_CACHE": str(home.cache),
         "TANDEM_CHECKPOINTS": str(home.checkpoints),
         "TANDEM_NOTARY": notary,
-        SOURCES_VARIABLE: str(prepared.sources),
+        SOURCES_VARIABLE: prepared.start.sources,
     }
 
 
@@ -243,12 +242,11 @@ def _write_inputs(prepared: PreparedRun, home: Home) -> None:
     if prepared.done is not None:
         return
     folder = prepared.folder
-    start = {"code": dict(prepared.code), "sources": str(prepared.sources)}
     try:
         write_text(folder / IR_FILE, prepared.ir)
         write_json(folder / SETTINGS_FILE, dict(prepared.settings))
         write_json(folder / ARGUMENTS_FILE, dict(prepared.arguments))
-        write_json(folder / START_FILE, start)
+        prepared.start.write(folder)
         keep(home.cache, prepared.ir)
         remember(home.cache)
     except OSError as error:

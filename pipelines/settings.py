@@ -184,12 +184,16 @@ SCHEMA_FILES: Mapping[Path, type[Section]] = {
 
 @dataclass(frozen=True)
 class LoadedSettings:
-    """Parsed settings with the contents of the files that they name."""
+    """Parsed settings with the contents of the files that they name.
+
+    `overrides` is what changed the file, KEY=VALUE; `settings` has it already.
+    """
 
     settings: RunSettings
     card: DataCard
     schema: str
     waivers: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
 
     def arguments(self) -> dict[str, Any]:
         """Return the pipeline's arguments that come from settings: all but run and champion.
@@ -218,6 +222,7 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> LoadedSettings:
         card=load_card(path, settings),
         schema=_schema_text(companion(path, settings.schema_file, "schema"), settings),
         waivers=tuple(_waiver(path, name) for name in settings.waivers),
+        overrides=tuple(overrides),
     )
 
 

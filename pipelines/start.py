@@ -1,0 +1,57 @@
+"""start.json: what a run started from that its settings do not say.
+
+Rules: a resumed run needs `code` and `sources`, which are never guessed; what was typed and the
+environment are for whoever repeats the run, and a run that was recorded without them reads all the
+same. It names places of the machine, so nothing of it enters a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from components.core.artifacts import read_json, write_json
+from components.core.code import environment
+from components.core.errors import DataError
+
+START_FILE = "start.json"
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a run began.
+
+    `code` is {module: sha256}, `sources` the folder of the settings file, `overrides` what the
+    command line changed in it, as KEY=VALUE, `environment` the lock, Python and the platform.
+    """
+
+    code: Mapping[str, str]
+    sources: str
+    settings_file: str | None = None
+    overrides: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def here(
+        cls, code: Mapping[str, str], settings_file: Path, overrides: tuple[str, ...]
+    ) -> Start:
+        """Return the start of a run by a settings file, in this environment."""
+        place, name = str(settings_file.parent), settings_file.name
+        return cls(code, place, name, overrides, environment())
+
+    def write(self, folder: Path) -> None:
+        """Write it into a run's folder; raise OSError where that does not take it."""
+        write_json(folder / START_FILE, asdict(self))
+
+
+def read_start(folder: Path) -> Start:
+    """Read a run's start; raise DataError naming the file where it is missing or damaged."""
+    value: dict[str, Any] = read_json(folder / START_FILE)
+    try:
+        return Start(**value | {"overrides": tuple(value.get("overrides", ()))})
+    except (TypeError, AttributeError) as error:
+        raise DataError(
+            f"{folder / START_FILE} does not say what a run started from", remedy="restore the file"
+        ) from error
