@@ -45,9 +45,8 @@ from pipelines.runners.servers import ForkServers
 from pipelines.runs import RECORDS_FILE, RecordedRun
 from pipelines.settings import LoadedSettings
 from pipelines.sources import pin_sources
-from pipelines.start import Start, read_start
+from pipelines.start import ARGUMENTS_FILE, IR_FILE, SETTINGS_FILE, Start, read_start
 
-IR_FILE, SETTINGS_FILE, ARGUMENTS_FILE = "pipeline.yaml", "settings.json", "arguments.json"
 _LOG = logging.getLogger(__name__)
 
 

@@ -1,4 +1,4 @@
-"""start.json: what a run started from that its settings do not say.
+"""What a run started from, as its folder keeps it; in start.json what its settings do not say.
 
 Rules: a resumed run needs `code` and `sources`, which are never guessed; what was typed and the
 environment are for whoever repeats the run, and a run that was recorded without them reads all the
@@ -16,6 +16,7 @@ from components.core.artifacts import read_json, write_json
 from components.core.code import environment
 from components.core.errors import DataError
 
+IR_FILE, SETTINGS_FILE, ARGUMENTS_FILE = "pipeline.yaml", "settings.json", "arguments.json"
 START_FILE = "start.json"
 
 

@@ -26,9 +26,9 @@ from components.decide_release.gates import CANDIDATES, judge, sentence, title
 from pipelines import commands
 from pipelines.cli.output import print_json
 from pipelines.home import Home
-from pipelines.launch import SETTINGS_FILE
 from pipelines.runs import RecordedRun, find_ended
 from pipelines.settings import load_policy
+from pipelines.start import SETTINGS_FILE
 
 EVALUATED, DECIDED = "evaluate-models", "decide-release"
 

@@ -28,8 +28,6 @@ from pipelines import identity
 from pipelines.champion import resolve
 from pipelines.home import CHECKPOINT_DAYS, Home, home_folder
 from pipelines.launch import (
-    ARGUMENTS_FILE,
-    SETTINGS_FILE,
     PreparedRun,
     answering_notary,
     environment,
@@ -45,7 +43,7 @@ from pipelines.runners.results import RunState
 from pipelines.runs import read_run
 from pipelines.settings import load_settings
 from pipelines.sources import pin_sources
-from pipelines.start import START_FILE, read_start
+from pipelines.start import ARGUMENTS_FILE, SETTINGS_FILE, START_FILE, read_start
 
 Write = Callable[[dict[str, Any]], Path]
 Record = Callable[..., Path]
