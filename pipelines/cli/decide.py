@@ -14,19 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.core.artifacts import read_json, tree_digest
+from components.core.artifacts import read_json
 from components.core.canonical import sha256_value
-from components.core.errors import GateError, IntegrityError, SettingsError
+from components.core.errors import GateError, SettingsError
 from components.core.outcome import Gate
 from components.core.policy import Policy
 from components.decide_release.choice import Evidence
 from components.decide_release.decision import decide as decide_by
 from components.decide_release.form_gates import PROVEN
 from components.decide_release.gates import CANDIDATES, judge, sentence, title
-from pipelines import commands
 from pipelines.cli.output import print_json
 from pipelines.home import Home
-from pipelines.runs import RecordedRun, find_ended
+from pipelines.runs import RecordedRun, find_ended, intact_output
 from pipelines.settings import load_policy
 from pipelines.start import SETTINGS_FILE
 
@@ -90,21 +89,7 @@ def _policy(path: Path, run: RecordedRun) -> Policy:
 
 def _document(run: RecordedRun, home: Home, task: str, output: str) -> Mapping[str, Any]:
     """Return an output's JSON file, after checking that it is what the run recorded."""
-    result = run.tasks.get(task)
-    if result is None or output not in result.outputs:
-        raise SettingsError(
-            f"run {run.id} has no {output}",
-            remedy=f"go on with it: {commands.resume(home, run.id)}",
-        )
-    recorded = result.outputs[output]
-    folder = run.folder / recorded.path
-    if (actual := tree_digest(folder)) != recorded.sha256:
-        raise IntegrityError(
-            f"the {output} of run {run.id} is not what the run recorded",
-            remedy="find out who changed it, then start a new run",
-            expected=recorded.sha256,
-            actual=actual,
-        )
+    folder = intact_output(run, home, task, output)
     found: Mapping[str, Any] = read_json(folder / f"{output}.json")
     return found
 

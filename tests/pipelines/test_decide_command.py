@@ -218,7 +218,10 @@ def test_what_was_changed_since_the_run_is_not_decided_on(
     file = run / "artifacts" / task / output / f"{output}.json"
     file.write_text(file.read_text() + "\n")
     assert tried(run, OWN) == 4
-    assert f"the {output} of run {run.name} is not what the run recorded" in capsys.readouterr().err
+    assert (
+        f"the artifact {output} of run {run.name} is not what the run recorded"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_run_that_a_gate_stopped_can_be_tried_with_another_policy(
