@@ -26,13 +26,14 @@ from components.audit.process import NotaryProcess
 from components.core.artifacts import read_json, same_files, write_json, write_text
 from components.core.cache import StageCache
 from components.core.canonical import sha256_bytes
-from components.core.errors import DataError, PlatformError, SettingsError, TandemError
+from components.core.errors import PlatformError, SettingsError, TandemError
 from components.core.imports import recall, remember
 from components.core.sources import SOURCES_VARIABLE, use_sources
 from pipelines.champion import resolve
 from pipelines.compiler import keep, kept_or_compiled
 from pipelines.home import Home
 from pipelines.identity import run_identity
+from pipelines.loaded_settings import LoadedSettings
 from pipelines.plan import TaskPlan, Verdict, code_of_run, plan_run
 from pipelines.preflight.checks import check_before_run
 from pipelines.preflight.machine import check_disk, check_packages
@@ -43,9 +44,15 @@ from pipelines.runners.results import RunResult, RunState, TaskEvent, TaskResult
 from pipelines.runners.run_folder import finished_tasks, new_run_id
 from pipelines.runners.servers import ForkServers
 from pipelines.runs import RECORDS_FILE, RecordedRun
-from pipelines.settings import LoadedSettings
 from pipelines.sources import pin_sources
-from pipelines.start import ARGUMENTS_FILE, IR_FILE, SETTINGS_FILE, Start, read_start
+from pipelines.start import (
+    ARGUMENTS_FILE,
+    IR_FILE,
+    SETTINGS_FILE,
+    Start,
+    read_ir,
+    read_start,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -124,7 +131,7 @@ def prepare_resume(run: RecordedRun, home: Home) -> PreparedRun:
             f"run {run.id} has finished: there is nothing to resume", remedy="start a new run"
         )
     check_packages()
-    ir, start = _recorded_ir(run), read_start(run.folder)
+    ir, start = read_ir(run.folder, run.identity.get("ir_sha256")), read_start(run.folder)
     use_sources(Path(start.sources))
     arguments = read_json(run.folder / ARGUMENTS_FILE)
     pipeline = parse_pipeline(yaml.load(ir, Loader=yaml.CSafeLoader))
@@ -145,20 +152,6 @@ def prepare_resume(run: RecordedRun, home: Home) -> PreparedRun:
         start=start,
         done=finished_tasks(run.folder),
     )
-
-
-def _recorded_ir(run: RecordedRun) -> str:
-    """Return the pipeline that the run started with; DataError where it is not as it was."""
-    path = run.folder / IR_FILE
-    try:
-        ir = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read: {error.strerror}", remedy="start a new run"
-        ) from error
-    if sha256_bytes(ir.encode()) != run.identity.get("ir_sha256"):
-        raise DataError(f"{path} is not what the run started with", remedy="start a new run")
-    return ir
 
 
 def launch(

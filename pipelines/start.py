@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from components.core.artifacts import read_json, write_json
+from components.core.canonical import sha256_bytes
 from components.core.code import environment
 from components.core.errors import DataError
 
@@ -56,3 +57,17 @@ def read_start(folder: Path) -> Start:
         raise DataError(
             f"{folder / START_FILE} does not say what a run started from", remedy="restore the file"
         ) from error
+
+
+def read_ir(folder: Path, sha256: str | None) -> str:
+    """Return the pipeline that a run started with; DataError where it is not as it was."""
+    path = folder / IR_FILE
+    try:
+        ir = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}", remedy="start a new run"
+        ) from error
+    if sha256_bytes(ir.encode()) != sha256:
+        raise DataError(f"{path} is not what the run started with", remedy="start a new run")
+    return ir

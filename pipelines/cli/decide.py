@@ -25,8 +25,8 @@ from components.decide_release.form_gates import PROVEN
 from components.decide_release.gates import CANDIDATES, judge, sentence, title
 from pipelines.cli.output import print_json
 from pipelines.home import Home
+from pipelines.loaded_settings import load_policy
 from pipelines.runs import RecordedRun, find_ended, intact_output
-from pipelines.settings import load_policy
 from pipelines.start import SETTINGS_FILE
 
 EVALUATED, DECIDED = "evaluate-models", "decide-release"

@@ -114,7 +114,7 @@ def _way_on(folder: Path, home: Home) -> Iterator[None]:
 def _new(arguments: Namespace, home: Home) -> PreparedRun:
     """Prepare a run by the settings that the command line names and changes."""
     from pipelines.launch import prepare
-    from pipelines.settings import load_settings
+    from pipelines.loaded_settings import load_settings
     from pipelines.settings_file import beam_overrides, find_settings, window_overrides
 
     path, overrides = find_settings(arguments.name), arguments.overrides

@@ -35,13 +35,13 @@ from pipelines.launch import (
     prepare,
     prepare_resume,
 )
+from pipelines.loaded_settings import load_settings
 from pipelines.plan import Verdict, code_of_run
 from pipelines.preflight.functions import check_function
 from pipelines.preflight.machine import check_compiler, check_disk
 from pipelines.runners.ir import parse_pipeline
 from pipelines.runners.results import RunState
 from pipelines.runs import read_run
-from pipelines.settings import load_settings
 from pipelines.sources import pin_sources
 from pipelines.start import ARGUMENTS_FILE, SETTINGS_FILE, START_FILE, read_start
 

@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.core.errors import SettingsError
-from pipelines.settings import SCHEMA_FILES, json_schema, load_settings, parse_settings
+from pipelines.loaded_settings import load_settings, parse_settings
+from pipelines.settings import SCHEMA_FILES, json_schema
 from pipelines.settings_errors import PATTERNS
 from pipelines.settings_file import (
     apply_overrides,

@@ -15,7 +15,7 @@ from components.core.sources import use_sources
 from components.reading.tables import open_table
 from pipelines.home import Home
 from pipelines.launch import prepare
-from pipelines.settings import load_settings
+from pipelines.loaded_settings import load_settings
 from pipelines.sources import pin_sources
 
 Write = Callable[[dict[str, Any]], Path]
