@@ -2,17 +2,18 @@
 
 Rules: a stage's column is the length of the longest way to it, so arrows point right; arrows that
 a longer way implies are left out; the same DAG gives the same picture. The page that shows it puts
-the same facts in a table, for whoever doesn't see pictures.
+the same facts in a table, for whoever doesn't see pictures. Whatever else is made of what came
+before it, as artifacts are, is drawn in the same way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from pipelines.runners.ir import Pipeline
 from pipelines.runners.schedule import depths
-from pipelines.runners.tasks import Task
 
 BOX_WIDTH, BOX_HEIGHT = 150, 44
 GAP_X, GAP_Y = 34, 22
@@ -40,17 +41,22 @@ class Picture:
 
 def draw(pipeline: Pipeline) -> Picture:
     """Place every task; the exit task stands last, after all others."""
-    columns = _columns(pipeline)
-    rows = max(map(len, columns))
+    after = {name: set(task.after) for name, task in pipeline.tasks.items()}
+    return place(_columns(pipeline), after)
+
+
+def place(columns: Sequence[Sequence[str]], after: Mapping[str, AbstractSet[str]]) -> Picture:
+    """Place every name in its column, and join it with the names that it comes after."""
+    rows = max(map(len, columns), default=0)
     boxes = {
-        task: Box(task, _x(number), _y(place + (rows - len(column)) / 2))
+        task: Box(task, _x(number), _y(row + (rows - len(column)) / 2))
         for number, column in enumerate(columns)
-        for place, task in enumerate(column)
+        for row, task in enumerate(column)
     }
     arrows = [
         _arrow(boxes[before], boxes[name])
-        for name, task in pipeline.tasks.items()
-        for before in sorted(direct(pipeline.tasks, task))
+        for name in after
+        for before in sorted(direct(after, name) & boxes.keys())
     ]
     return Picture(
         width=_x(len(columns)) - GAP_X + MARGIN,
@@ -70,18 +76,17 @@ def _columns(pipeline: Pipeline) -> list[list[str]]:
     return columns
 
 
-def direct(tasks: Mapping[str, Task], task: Task) -> set[str]:
-    """Return the tasks that a task waits for, without those that another of them waits for."""
+def direct(after: Mapping[str, AbstractSet[str]], name: str) -> set[str]:
+    """Return what a name comes after, without what another of them comes after."""
+    before = after[name]
     return {
-        before
-        for before in task.after
-        if not any(before in _ancestors(tasks, other) for other in task.after if other != before)
+        one for one in before if not any(one in _ancestors(after, o) for o in before if o != one)
     }
 
 
-def _ancestors(tasks: Mapping[str, Task], name: str) -> set[str]:
-    found = set(tasks[name].after)
-    return found.union(*(_ancestors(tasks, before) for before in found))
+def _ancestors(after: Mapping[str, AbstractSet[str]], name: str) -> set[str]:
+    found = set(after.get(name, ()))
+    return found.union(*(_ancestors(after, before) for before in found))
 
 
 def _x(column: float) -> int:

@@ -1,198 +1,40 @@
-"""Prepare a run and launch it: from settings to a run folder with a sealed record.
+"""Launch a prepared run: from its arguments to a run folder with a sealed record.
 
-Rules:
-1. everything that can fail is tried before anything is written: see pipelines/preflight;
-   preparing needs no place to write, so a plan can be made anywhere;
-2. what changes outside the run (source files, the champion) becomes a digest in the arguments;
-3. stages that the plan expects in the cache run without their framework; a wrong expectation
-   costs an import and nothing else;
-4. a resumed run uses what it recorded, and is refused where its code is no longer the same.
-Nothing is printed here.
+Rules: stages that the plan expects in the cache run without their framework; a wrong expectation
+costs an import and nothing else; a run's notary answers before its first stage starts. Nothing is
+printed here.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from components.audit.client import Notary, connect
 from components.audit.process import NotaryProcess
-from components.core.artifacts import read_json, same_files, write_json, write_text
+from components.core.artifacts import write_json, write_text
 from components.core.cache import StageCache
-from components.core.canonical import sha256_bytes
-from components.core.errors import DataError, PlatformError, SettingsError, TandemError
-from components.core.imports import recall, remember
-from components.core.sources import SOURCES_VARIABLE, use_sources
-from pipelines.champion import resolve
-from pipelines.compiler import IMPORTING, TRAINING, keep, kept_or_compiled
+from components.core.errors import PlatformError, TandemError
+from components.core.imports import remember
+from components.core.sources import SOURCES_VARIABLE
+from pipelines.compiler import keep
 from pipelines.home import Home
-from pipelines.identity import run_identity
-from pipelines.plan import TaskPlan, Verdict, code_of_run, plan_run
-from pipelines.preflight.checks import check_before_run, check_data
-from pipelines.preflight.machine import check_disk, check_packages
-from pipelines.runners.ir import Pipeline, parse_pipeline
+from pipelines.preflight.machine import check_disk
+from pipelines.prepared import PreparedRun
 from pipelines.runners.local import execute
-from pipelines.runners.preload import LIGHT, server_of
-from pipelines.runners.results import RunResult, RunState, TaskEvent, TaskResult
-from pipelines.runners.run_folder import finished_tasks, new_run_id
+from pipelines.runners.results import RunResult, RunState, TaskEvent
 from pipelines.runners.servers import ForkServers
-from pipelines.runs import RECORDS_FILE, RecordedRun, read_run
-from pipelines.settings import LoadedSettings, load_settings
-from pipelines.settings_file import data_overrides, find_settings
-from pipelines.sources import pin_sources
+from pipelines.runs import RECORDS_FILE
+from pipelines.start import (
+    ARGUMENTS_FILE,
+    IR_FILE,
+    SETTINGS_FILE,
+)
 
-IR_FILE, SETTINGS_FILE, ARGUMENTS_FILE = "pipeline.yaml", "settings.json", "arguments.json"
-START_FILE = "start.json"  # what only a resumed run reads
 Listener = Callable[[TaskEvent], None]
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class PreparedRun:
-    """A run that can be launched; `folder` may not exist yet."""
-
-    folder: Path
-    ir: str
-    pipeline: Pipeline
-    arguments: Mapping[str, Any]
-    plan: Sequence[TaskPlan]
-    settings: Mapping[str, Any]
-    code: Mapping[str, str]
-    sources: Path
-    dag: str = TRAINING
-    done: Mapping[str, TaskResult] | None = None
-
-    @property
-    def tasks(self) -> list[str]:
-        """The names of all tasks, the exit task last."""
-        last = [self.pipeline.exit_task.name] if self.pipeline.exit_task else []
-        return [*self.pipeline.tasks, *last]
-
-    @property
-    def light(self) -> set[str]:
-        """The tasks expected in the cache."""
-        return {plan.task for plan in self.plan if plan.verdict is Verdict.CACHED}
-
-    @property
-    def preload(self) -> list[str]:
-        """The slow fork servers that the other tasks need, each once, in the order of need."""
-        idle = {*self.light, *(self.done or {})}
-        needed = [plan for plan in self.plan if plan.task not in idle]
-        servers = dict.fromkeys(server_of(plan.stage) for plan in needed)
-        return [name for name in servers if name != LIGHT]
-
-
-def prepare(loaded: LoadedSettings, settings_file: Path, home: Home, *, cache: bool) -> PreparedRun:
-    """Check everything, compile, and plan a new run; write nothing."""
-    sources = settings_file.resolve().parent
-    use_sources(sources)
-    check_before_run(loaded, sources)
-    return _planned(TRAINING, loaded, sources, home, cache=cache)
-
-
-def prepare_import(
-    model: Path,
-    signature: Path | None,
-    loaded: LoadedSettings,
-    settings_file: Path,
-    home: Home,
-    *,
-    cache: bool,
-) -> PreparedRun:
-    """Do what `prepare` does for the run of a model that was trained elsewhere."""
-    from pipelines.preflight.imported import given_model
-
-    sources = settings_file.resolve().parent
-    use_sources(sources)
-    given = given_model(model, signature, loaded)
-    check_data(loaded, sources)
-    said = given.model_dump(mode="json", exclude_none=True) | {"path": given.path}
-    return _planned(IMPORTING, loaded, sources, home, cache=cache, imported=said)
-
-
-def _planned(
-    dag: str, loaded: LoadedSettings, sources: Path, home: Home, *, cache: bool, **more: Any
-) -> PreparedRun:
-    """Compile a DAG and plan a run of it with the settings' sections that it takes."""
-    settings = loaded.settings
-    recall(home.cache)
-    ir = kept_or_compiled(home.cache, dag)
-    pipeline = parse_pipeline(yaml.load(ir, Loader=yaml.CSafeLoader))
-    sections = {key: v for key, v in loaded.arguments().items() if key in pipeline.inputs} | more
-    run_id, spans = new_run_id(), settings.window.spans()
-    pinned = pin_sources(settings.source, sources, spans=spans, run_id=run_id)
-    sections["source"] = pinned.model_dump(mode="json", exclude_none=True)
-    identity = run_identity(
-        run_id=run_id,
-        name=settings.name,
-        ir_sha256=sha256_bytes(ir.encode()),
-        settings_sha256=loaded.sha256,
-        cache=cache,
-    )
-    champion = resolve(settings.registry.model_name, home)
-    arguments = {**sections, "run": identity, "champion": champion}
-    return PreparedRun(
-        folder=home.runs / identity["id"],
-        ir=ir,
-        pipeline=pipeline,
-        arguments=arguments,
-        plan=plan_run(pipeline, arguments, StageCache(home.cache), cache_on=cache),
-        settings={"name": settings.name, **sections},
-        code=code_of_run(pipeline, arguments),
-        sources=sources,
-        dag=dag,
-    )
-
-
-def prepare_resume(run: RecordedRun, home: Home) -> PreparedRun:
-    """Return a recorded run again; raise SettingsError where its code has changed (rule 4)."""
-    if run.result.state is RunState.SUCCEEDED:
-        raise SettingsError(
-            f"run {run.id} has finished: there is nothing to resume", remedy="start a new run"
-        )
-    check_packages()
-    ir, start = _recorded_ir(run), read_json(run.folder / START_FILE)
-    use_sources(Path(start["sources"]))
-    arguments = read_json(run.folder / ARGUMENTS_FILE)
-    pipeline = parse_pipeline(yaml.load(ir, Loader=yaml.CSafeLoader))
-    code = code_of_run(pipeline, arguments)
-    if differences := same_files(start["code"], code):
-        raise SettingsError(
-            f"the code has changed since run {run.id} started: {', '.join(differences)}",
-            remedy="restore that code, or start a new run",
-        )
-    cache_on = bool(arguments["run"]["cache"])
-    return PreparedRun(
-        folder=run.folder,
-        ir=ir,
-        pipeline=pipeline,
-        arguments=arguments,
-        plan=plan_run(pipeline, arguments, StageCache(home.cache), cache_on=cache_on),
-        settings=read_json(run.folder / SETTINGS_FILE),
-        code=code,
-        sources=Path(start["sources"]),
-        done=finished_tasks(run.folder),
-    )
-
-
-def _recorded_ir(run: RecordedRun) -> str:
-    """Return the pipeline that the run started with; DataError where it is not as it was."""
-    path = run.folder / IR_FILE
-    try:
-        ir = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read: {error.strerror}", remedy="start a new run"
-        ) from error
-    if sha256_bytes(ir.encode()) != run.identity.get("ir_sha256"):
-        raise DataError(f"{path} is not what the run started with", remedy="start a new run")
-    return ir
 
 
 def launch(
@@ -223,44 +65,6 @@ def launch(
     if result.state is RunState.SUCCEEDED:
         _remember_completed(prepared, home)
     return result
-
-
-@contextmanager
-def _unwatched(_: PreparedRun) -> Iterator[Listener]:
-    yield lambda event: None
-
-
-def register_model(
-    model: str | Path,
-    *,
-    settings: str,
-    data: str,
-    signature: str | Path | None = None,
-    home: str | Path | None = None,
-    overrides: Sequence[str] = (),
-    cache: bool = True,
-    watch: Callable[[PreparedRun], AbstractContextManager[Listener]] = _unwatched,
-) -> RecordedRun:
-    """Measure a model that was trained elsewhere by a use case's gates, and register it.
-
-    `model` is an ONNX file, a SavedModel's folder, a .pt2 file or a bundle, `settings` a use case's
-    name or settings file, `data` the span whose rows it is measured on, or FIRST:LAST. What
-    `signature` is a file of, components/import_model/signature.py says; `overrides` are KEY=VALUE.
-    `watch` gives a listener to the run's events. The state folder is `home`, else TANDEM_HOME's.
-
-    Returns the run: `run.result.exit_code` is 0 where the model was registered and 3 where a gate
-    stopped it, and then nothing was; `run.tasks` hold each stage's error. Raises a TandemError
-    where the run could not be started.
-    """
-    state = Home.at(str(home) if home is not None else None)
-    file = find_settings(settings)
-    window = data_overrides(data, file, overrides)
-    loaded = load_settings(file, [*overrides, *window])
-    named = Path(signature) if signature is not None else None
-    prepared = prepare_import(Path(model), named, loaded, file, state, cache=cache)
-    with answering_notary(state) as notary, watch(prepared) as listener:
-        launch(prepared, state, notary, listener)
-    return read_run(prepared.folder)
 
 
 def _remember_completed(prepared: PreparedRun, home: Home) -> None:
@@ -304,7 +108,7 @@ def environment(prepared: PreparedRun, home: Home, notary: str) -> dict[str, str
         "TANDEM_CACHE": str(home.cache),
         "TANDEM_CHECKPOINTS": str(home.checkpoints),
         "TANDEM_NOTARY": notary,
-        SOURCES_VARIABLE: str(prepared.sources),
+        SOURCES_VARIABLE: prepared.start.sources,
     }
 
 
@@ -313,12 +117,11 @@ def _write_inputs(prepared: PreparedRun, home: Home) -> None:
     if prepared.done is not None:
         return
     folder = prepared.folder
-    start = {"code": dict(prepared.code), "sources": str(prepared.sources)}
     try:
         write_text(folder / IR_FILE, prepared.ir)
         write_json(folder / SETTINGS_FILE, dict(prepared.settings))
         write_json(folder / ARGUMENTS_FILE, dict(prepared.arguments))
-        write_json(folder / START_FILE, start)
+        prepared.start.write(folder)
         keep(home.cache, prepared.ir, prepared.dag)
         remember(home.cache)
     except OSError as error:

@@ -9,7 +9,7 @@ file's name. The page is not evidence: it says how to verify what is.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import jinja2
 from components.core.artifacts import read_json, write_text
 from components.core.errors import GateError, PlatformError
 from components.core.measures import MORE_IS_BETTER, measures_of, words
-from pipelines import commands
+from pipelines import commands, drift_picture, latency_picture, lineage
 from pipelines.dag_picture import BOX_HEIGHT, BOX_WIDTH, draw
 from pipelines.evaluation_pictures import (
     BAR_HEIGHT,
@@ -36,24 +36,28 @@ from pipelines.evaluation_pictures import (
     stock,
 )
 from pipelines.home import Home
-from pipelines.runners.ir import read_pipeline
+from pipelines.latency_picture import latency
+from pipelines.report_gates import gates
+from pipelines.reproduction import reproduction
+from pipelines.runners.ir import Pipeline, read_pipeline
 from pipelines.runners.results import RunState, TaskResult, TaskState
 from pipelines.runs import RECORDS_FILE, RecordedRun
+from pipelines.start import ARGUMENTS_FILE, IR_FILE
 from pipelines.summary import (
-    OVERALL,
     RunSummary,
-    forms_of,
-    milliseconds_text,
     read_summary,
     seconds_text,
     size_text,
     table_cells,
     table_rows,
 )
+from pipelines.training_pictures import BELOW, HEIGHT, LEFT, WIDTH, loss_charts, searches
 
 TEMPLATE = "report.html.jinja"
 PAGE = "report.html"
 REGISTERING = "register-models"
+STATISTICS_PAGE = "statistics.html"
+LOSS_BOX = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "below": BELOW}
 VERDICTS = {
     "SUCCEEDED": "A candidate was registered",
     "FAILED": "The run failed",
@@ -95,7 +99,9 @@ def render(run: RecordedRun, home: Home) -> str:
 def _context(run: RecordedRun, home: Home) -> dict[str, Any]:
     summary = read_summary(run)
     records = _records(run.folder)
-    picture = draw(read_pipeline(run.folder / "pipeline.yaml"))
+    judged = list(gates(run, summary, records))
+    pipeline = read_pipeline(run.folder / IR_FILE)
+    picture = draw(pipeline)
     return {
         "run": run,
         "identity": run.identity,
@@ -106,10 +112,15 @@ def _context(run: RecordedRun, home: Home) -> dict[str, Any]:
         "frameworks": [model.framework for model in summary.models],
         "comparison": comparison(summary.evaluation or {}),
         **_pictures(summary),
-        "gates": list(_gates(run, summary, records)),
-        "examples": run.document("ingest-examples", "examples", "manifest.json"),
-        "forms": list(_forms(summary)),
-        "searches": list(_searches(records)),
+        **_data(run, judged),
+        **_lineage(run, pipeline, records),
+        "gates": judged,
+        "reproduction": reproduction(run),
+        "latency": latency(summary.measurements or {}),
+        "line": {"width": latency_picture.WIDTH, "height": latency_picture.HEIGHT},
+        "loss_charts": list(loss_charts(records)),
+        "loss_box": LOSS_BOX,
+        "searches": list(searches(records)),
         "machine": (summary.measurements or {}).get("machine"),
         "picture": picture,
         "box": {"width": BOX_WIDTH, "height": BOX_HEIGHT},
@@ -142,51 +153,6 @@ def _registered(run: RecordedRun, summary: RunSummary) -> str:
     return ": nothing was registered"
 
 
-def _forms(summary: RunSummary) -> Iterator[tuple[str, ...]]:
-    """Yield a row of the table of forms for each that was measured."""
-    for model in (summary.measurements or {}).get("models", {}):
-        for name, form in forms_of(summary.measurements or {}, model).items():
-            yield _form_cells(model, name, form)
-            if "from_features" in form:
-                yield _form_cells(model, f"{name}, from features on", form["from_features"])
-
-
-def _form_cells(model: str, name: str, form: Mapping[str, Any]) -> tuple[str, ...]:
-    one_row, per_second = form["one_row_ms"], form.get("rows_per_second")
-    return (
-        model,
-        name,
-        *(milliseconds_text(one_row.get(percentile)) for percentile in ("p50", "p95", "p99")),
-        f"{per_second:,.0f} ({form['batch_rows']})" if per_second else "-",
-        size_text(form.get("size_bytes")),
-        milliseconds_text(form.get("load_ms")),
-    )
-
-
-def _searches(records: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield each search of the run's trainers: its settings' names and a row for each trial."""
-    for view in records:
-        search = view.get("facts", {}).get("search")
-        if search and view["event"] == "COMPLETE":
-            names = list(search["trials"][0]["values"])
-            rows = [
-                (number, *(trial["values"][name] for name in names), _loss_text(trial))
-                for number, trial in enumerate(search["trials"], start=1)
-            ]
-            yield {
-                "stage": view["stage"],
-                "names": names,
-                "rows": rows,
-                "best": search["best_trial"],
-            }
-
-
-def _loss_text(trial: Mapping[str, Any]) -> str:
-    if "failed" in trial:
-        return f"failed: {trial['failed']}"
-    return f"{trial['validation_loss']:.6g}"
-
-
 def _pictures(summary: RunSummary) -> dict[str, Any]:
     """Return what report_evaluation.html.jinja shows of the evaluation and the decision."""
     evaluation, decision = summary.evaluation or {}, summary.decision or {}
@@ -207,28 +173,28 @@ def _pictures(summary: RunSummary) -> dict[str, Any]:
     }
 
 
-def _gates(
-    run: RecordedRun, summary: RunSummary, records: Sequence[Mapping[str, Any]]
-) -> Iterator[dict[str, Any]]:
-    """Yield every gate with what it judges; a stage that failed has its gates in its record."""
-    validation = run.document("validate-examples", "validation", "validation.json") or {}
-    failures = [view for view in records if view["event"] == "FAIL"]
-    judged = {"data": validation.get("gates", []), **(summary.decision or {}).get("gates", {})}
-    judged |= {view["stage"]: view["gates"] for view in failures}
-    waivers = [validation, *(view.get("facts", {}) for view in failures)]
-    said = {item["sha256"]: item for place in waivers for item in place.get("waivers", ())}
-    for subject, gates in judged.items():
-        for gate in gates:
-            defaults = {"interval": None, "slice": OVERALL, "waived_by": None}
-            waiver = _waiver_words(said.get(gate.get("waived_by"), {}))
-            yield {"subject": subject, "waiver": waiver, **defaults, **gate}
+def _data(run: RecordedRun, judged: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what report_data.html.jinja shows of the examples and of how far they moved."""
+    drift = run.document("validate-examples", "statistics", "drift.json")
+    statistics = run.tasks.get("validate-examples", TaskResult()).outputs.get("statistics")
+    page = f"{statistics.path}/{STATISTICS_PAGE}" if statistics else ""
+    return {
+        "examples": run.document("ingest-examples", "examples", "manifest.json"),
+        "drift": drift_picture.rows(judged, drift),
+        "drift_box": {"width": drift_picture.WIDTH, "height": drift_picture.HEIGHT},
+        "spans": (drift or {}).get("spans", ()),
+        "statistics_page": page if (run.folder / page).is_file() else "",
+    }
 
 
-def _waiver_words(waiver: Mapping[str, Any]) -> str:
-    """Return until when, by whose key and why a gate is waived; nothing of what is not known."""
-    if "reason" not in waiver:
-        return ""
-    return f" until {waiver['until']} with key {waiver['keyid'][:12]}: {waiver['reason']}"
+def _lineage(
+    run: RecordedRun, pipeline: Pipeline, records: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return what report_lineage.html.jinja shows of the way from the data to the versions."""
+    path = run.folder / ARGUMENTS_FILE
+    champion = read_json(path).get("champion", {}) if path.is_file() else {}
+    links = lineage.lineage(run, pipeline, records, champion)
+    return {"links": {link.name: link for link in links}, "way": lineage.picture(links)}
 
 
 def _number(value: Any) -> str:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.core.artifacts import read_json
+from components.core.artifacts import read_json, tree_digest
 from components.core.errors import (
     GateError,
+    IntegrityError,
     PlatformError,
     SettingsError,
     TandemError,
@@ -157,6 +158,29 @@ def find_ended(home: Home, name: str) -> RecordedRun:
     if is_live(folder):
         raise still_running(folder)
     return read_run(folder)
+
+
+def intact_output(run: RecordedRun, home: Home, task: str, output: str) -> Path:
+    """Return an output's folder, after checking that it is what the run recorded.
+
+    Raises SettingsError where the run did not get that far, IntegrityError where it is not.
+    """
+    result = run.tasks.get(task)
+    if result is None or output not in result.outputs:
+        raise SettingsError(
+            f"run {run.id} has no {output}",
+            remedy=f"go on with it: {commands.resume(home, run.id)}",
+        )
+    recorded = result.outputs[output]
+    folder = run.folder / recorded.path
+    if (actual := tree_digest(folder)) != recorded.sha256:
+        raise IntegrityError(
+            f"the artifact {output} of run {run.id} is not what the run recorded",
+            remedy="find out who changed it, then start a new run",
+            expected=recorded.sha256,
+            actual=actual,
+        )
+    return folder
 
 
 def all_runs(home: Home) -> list[RecordedRun | tuple[Path, TandemError]]:

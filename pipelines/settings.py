@@ -1,8 +1,7 @@
 """A run's settings: one YAML file, parsed once, frozen, its unknown keys refused.
 
-The sections are defined in components/core/settings.py; this module joins them, checks what holds
-between them, and turns the file and its companions (the schema, the data card, waivers) into the
-pipeline's arguments.
+The sections are defined in components/core/settings.py; this module joins them and checks what
+holds between them. loaded_settings.py reads the file and its companions.
 
 Rules:
 1. a key that no section knows is refused, and the nearest right name is given;
@@ -13,26 +12,20 @@ Rules:
    drift is judged;
 5. what a search may draw is what the setting itself may be;
 6. weights of classes are for a target of classes, one for each, and forms of 8 bits for a binary
-   one, whose AUC they must keep;
-7. the schema, the card, the waivers and the policy, unless it is a section, are files named
-   relative to the settings file or the repository; their contents, never their paths, reach the
-   stages.
+   one, whose AUC they must keep.
 It doesn't look at the data: a column that the schema lists may still be missing there.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
 from components.core.artifacts import write_json
-from components.core.canonical import sha256_value
 from components.core.data_settings import (
     ONLY_SPAN,
     WHOLE,
@@ -43,19 +36,14 @@ from components.core.data_settings import (
     Transform,
     Window,
 )
-from components.core.errors import SettingsError
 from components.core.model_settings import ModelFamily
 from components.core.policy import Policy
 from components.core.settings import Evaluate, Name, Registry, Section
 from components.core.training_settings import Train
 from components.core.words import nearest
-from pipelines.settings_errors import explain, to_correct
+from pipelines.settings_errors import explain
 from pipelines.settings_file import (
     REPOSITORY,
-    SUFFIXES,
-    apply_overrides,
-    companion,
-    read_yaml,
 )
 
 AnySection = TypeVar("AnySection", bound=Section)
@@ -142,7 +130,9 @@ class RunSettings(Section):
 
     def _unmet_policy(self) -> Iterable[str]:
         """Rule 3; ONNX is always exported."""
-        for problem in self.policy.problems(self.evaluate.model_dump(), self.train.forms):
+        target = self.source.target
+        measured = (self.evaluate.model_dump(), self.train.forms, target.task, target.classes or ())
+        for problem in self.policy.problems(*measured):
             yield f"policy.{problem}"
 
     def _statistics_of_parts(self) -> Iterable[str]:
@@ -198,132 +188,6 @@ SCHEMA_FILES: Mapping[Path, type[Section]] = {
     REPOSITORY / "schemas" / "data_card.schema.json": DataCard,
     REPOSITORY / "schemas" / "policy.schema.json": Policy,
 }
-
-
-@dataclass(frozen=True)
-class LoadedSettings:
-    """Parsed settings with the contents of the files that they name."""
-
-    settings: RunSettings
-    card: DataCard
-    schema: str
-    waivers: tuple[str, ...] = ()
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the pipeline's arguments that come from settings: all but run and champion.
-
-        What is not set is left out, because kfp refuses null inside a parameter.
-        """
-        sections = self.settings.model_dump(mode="json", by_alias=True, exclude_none=True)
-        del sections["name"]
-        contents = {"card": self.card.model_dump(mode="json"), "schema": self.schema}
-        return sections | contents | {"waivers": list(self.waivers)}
-
-    @property
-    def sha256(self) -> str:
-        """The digest of everything that a person chose, file contents included."""
-        return sha256_value({"name": self.settings.name, **self.arguments()})
-
-
-def load_settings(path: Path, overrides: Sequence[str] = ()) -> LoadedSettings:
-    """Read a settings file, change what `overrides` (KEY=VALUE) say, and check all of it.
-
-    Raises SettingsError for anything that cannot be used, naming the key or the file.
-    """
-    settings = read_settings(path, overrides)
-    return LoadedSettings(
-        settings=settings,
-        card=load_card(path, settings),
-        schema=_schema_text(companion(path, settings.schema_file, "schema"), settings),
-        waivers=tuple(_waiver(path, name) for name in settings.waivers),
-    )
-
-
-def read_settings(path: Path, overrides: Sequence[str] = ()) -> RunSettings:
-    """Read a settings file and the policy file that it or an override names, and check them."""
-    values = read_yaml(path)
-    if isinstance(name := values.get("policy"), str):
-        values["policy"] = _policy_values(path, name)
-    return parse_settings(values, str(path), [_with_policy(path, item) for item in overrides])
-
-
-def _with_policy(settings_file: Path, override: str) -> str:
-    """Return an override; one of the policy by a file's name has the file's content instead."""
-    key, _, value = override.partition("=")
-    if key != "policy" or Path(value).suffix not in SUFFIXES:
-        return override
-    return f"policy={json.dumps(_policy_values(settings_file, value))}"
-
-
-def _policy_values(settings_file: Path, name: str) -> dict[str, Any]:
-    """Return what a policy file says; SettingsError, to be corrected there, where it is wrong."""
-    file = companion(settings_file, name, "policy")
-    load_policy(file)
-    return read_yaml(file)
-
-
-def load_policy(path: Path) -> Policy:
-    """Read a policy file; SettingsError for what no policy can say."""
-    return _parse(Policy, read_yaml(path), str(path))
-
-
-def _waiver(settings_file: Path, name: str) -> str:
-    """Return a waiver's text without the line end that editors add; a stage judges what it is."""
-    path = companion(settings_file, name, "waivers")
-    return path.read_text(encoding="utf-8", errors="replace").strip()
-
-
-def load_card(path: Path, settings: RunSettings) -> DataCard:
-    """Return the data card that the settings of a file name."""
-    card = read_yaml(companion(path, settings.card, "card"))
-    return _parse(DataCard, card, settings.card)
-
-
-def _schema_text(path: Path, settings: RunSettings) -> str:
-    """Return the text of the schema that the settings fit; SettingsError where they do not.
-
-    A signed waiver may let a column pass that the schema does not know, so where there is one the
-    stage alone can say which names are wrong.
-    """
-    from components.validate_examples.comparators import comparators
-    from components.validate_examples.names import check_schema_names, check_severities
-    from pipelines.schema_text import read_schema
-
-    schema = read_schema(path)
-    check_severities(settings.checks)
-    comparators(schema, settings.checks)
-    if not settings.waivers:
-        check_schema_names(
-            schema,
-            checks=settings.checks,
-            transform=settings.transform,
-            source=settings.source,
-            slices=settings.evaluate.slices,
-            sensitive=settings.evaluate.sensitive,
-        )
-    return path.read_text(encoding="utf-8")
-
-
-def parse_settings(
-    values: Mapping[str, Any], place: str, overrides: Sequence[str] = ()
-) -> RunSettings:
-    """Return the settings in a mapping, changed by the overrides.
-
-    Raises SettingsError with the keys that are wrong, whose remedy names `place` or the overrides.
-    """
-    changed = apply_overrides(values, overrides)
-    try:
-        return RunSettings.model_validate(changed)
-    except ValidationError as error:
-        where = to_correct(RunSettings, error, values, place, overrides)
-        raise SettingsError(explain(RunSettings, error), remedy=f"correct {where}") from None
-
-
-def _parse(kind: type[AnySection], values: Mapping[str, Any], place: str) -> AnySection:
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        raise SettingsError(explain(kind, error), remedy=f"correct it in {place}") from None
 
 
 def json_schema(kind: type[Section]) -> dict[str, Any]:

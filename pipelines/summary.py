@@ -174,7 +174,9 @@ def seconds_text(seconds: float | None) -> str:
 
 def milliseconds_text(value: float | None) -> str:
     """Return a latency as people read it."""
-    return "-" if value is None else f"{value:.3g} ms"
+    if value is None:
+        return "-"
+    return f"{value:.3g} ms" if value < 999.5 else f"{value:,.0f} ms"
 
 
 OTHER_ROWS = (

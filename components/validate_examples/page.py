@@ -4,8 +4,8 @@ Rules:
 1. the page shows what the protos beside it hold, top values of the data too: it stays in the
    artifact and never enters a record;
 2. equal statistics and manifest give equal bytes; every name and value is escaped;
-3. it stays bounded: `MOST_COLUMNS` columns, `MOST_SPANS` spans, `MOST_DRIFTING` rows of the heat
-   map, and what is left out is said.
+3. it stays bounded: `MOST_COLUMNS` columns, the spans of `SpanDrift`, `MOST_DRIFTING` rows of the
+   heat map, and what is left out is said.
 
 This module imports TFDV: import it inside functions only.
 """
@@ -26,13 +26,13 @@ from components.core.data_settings import ONLY_SPAN
 from components.core.examples import SPLITS, ExamplesManifest
 from components.validate_examples import facets
 from components.validate_examples import page_pictures as pictures
-from components.validate_examples.distances import distances_over_spans
+from components.validate_examples.drift_over_spans import SpanDrift, measure
 from components.validate_examples.page_features import MOST_VALUES, Column, columns_of, shown
 from components.validate_examples.page_template import TEMPLATE
 from components.validate_examples.statistics import StatisticsSet
 
 FILE_NAME = "statistics.html"
-MOST_COLUMNS, MOST_SPANS, MOST_DRIFTING = 300, 36, 40
+MOST_COLUMNS, MOST_DRIFTING = 300, 40
 _KINDS = {"int64": "whole number", "float64": "number", "string": "text"}
 _LARGE = 1e15
 
@@ -76,12 +76,19 @@ class _HeatRow:
     cells: Sequence[pictures.Cell]
 
 
-def write_page(folder: Path, computed: StatisticsSet, manifest: ExamplesManifest) -> None:
+def write_page(
+    folder: Path, computed: StatisticsSet, manifest: ExamplesManifest, drift: SpanDrift
+) -> None:
     """Write statistics.html into the statistics artifact."""
-    write_text(folder / FILE_NAME, render(computed, manifest))
+    write_text(folder / FILE_NAME, render(computed, manifest, drift))
 
 
-def render(computed: StatisticsSet, manifest: ExamplesManifest) -> str:
+def drift_of(computed: StatisticsSet, manifest: ExamplesManifest) -> SpanDrift:
+    """Return how far the spans are from each other in the columns that are shown."""
+    return measure(computed, manifest, _first_columns(manifest))
+
+
+def render(computed: StatisticsSet, manifest: ExamplesManifest, drift: SpanDrift) -> str:
     """Return the page."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -95,19 +102,18 @@ def render(computed: StatisticsSet, manifest: ExamplesManifest) -> str:
         "shown": shown,
         "index_of": lambda name, splits: [split.name for split in splits].index(name),
     }
-    return environment.from_string(TEMPLATE).render(_context(computed, manifest))
+    return environment.from_string(TEMPLATE).render(_context(computed, manifest, drift))
 
 
-def _context(computed: StatisticsSet, manifest: ExamplesManifest) -> dict[str, Any]:
+def _context(
+    computed: StatisticsSet, manifest: ExamplesManifest, drift: SpanDrift
+) -> dict[str, Any]:
     names = _first_columns(manifest)
-    spans = sorted(computed.spans)[-MOST_SPANS:]
+    spans, distances = drift.spans, drift.distances
     by_span = {span: columns_of(computed.spans[span]) for span in spans}
     splits: dict[str, Mapping[str, Column]] = {
         split: columns_of(computed.splits[split]) for split in SPLITS if split in computed.splits
     }
-    distances = distances_over_spans(
-        {span: computed.spans[span] for span in spans}, manifest.columns, names
-    )
     rows = {span: int(computed.spans[span].datasets[0].num_examples) for span in spans}
     heat, cell_width = _heat(spans, distances), pictures.cell_width(len(spans) - 1)
     return {

@@ -16,10 +16,10 @@ TEMPLATE = """\
 <style>
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fbfcfd; --soft: #5a6572;
   --line: #dde2e8; --card: #fff; --fill: #f0f3f6; --a: #2f6fb2; --b: #d9772b; --c: #4d8f5c;
-  --d: #8a5fb0; --heat: #b3362b; --on-heat: #fff; --bad: #a40e26; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ed; --paper: #121518; --soft: #a3adb8;
+  --d: #8a5fb0; --heat: #e8705f; --bad: #a40e26; }
+@media screen and (prefers-color-scheme: dark) { :root { --ink: #e6e9ed; --paper: #121518; --soft: #a3adb8;
   --line: #333b44; --card: #1a1e22; --fill: #252b31; --a: #6aa9ec; --b: #f0a060; --c: #7cc48c;
-  --d: #c09be0; --heat: #ff7a6b; --on-heat: #1a0d0b; --bad: #ff8f9c; } }
+  --d: #c09be0; --heat: #a83a2b; --bad: #ff8f9c; } }
 * { box-sizing: border-box; }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
   max-width: 84rem; margin: 0 auto; padding: 1.5rem; }
@@ -46,7 +46,7 @@ th, td { text-align: right; padding: .16rem 0 .16rem .9rem; border-bottom: 1px s
 th:first-child, td.text { text-align: left; padding-left: 0; }
 thead th { color: var(--soft); } tbody tr:last-child > * { border-bottom: 0; }
 .card table { margin-top: .5rem; }
-a { color: var(--a); text-decoration: none; } a:hover { text-decoration: underline; }
+a { color: var(--a); }
 svg { display: block; width: 100%; height: auto; overflow: visible; }
 svg text { font: 11px system-ui, sans-serif; fill: var(--soft); }
 .axis { stroke: var(--line); stroke-width: 1; }
@@ -56,7 +56,6 @@ svg .bar { fill: var(--a); } svg .line { fill: none; stroke: var(--b); stroke-wi
 svg .point { fill: var(--b); } svg .cell { stroke: var(--paper); stroke-width: 1.5; }
 svg .ground { fill: var(--fill); } svg .heat { fill: var(--heat); }
 svg .name { font-size: 12px; fill: var(--ink); } svg .inside { fill: var(--ink); }
-svg .strong { fill: var(--on-heat); }
 .ends { display: flex; justify-content: space-between; font-size: .75rem; color: var(--soft); }
 .picture { margin: .7rem 0 0; } .values { margin: .7rem 0 0; padding: 0; list-style: none; }
 .values li { display: grid; grid-template-columns: 7.5rem 1fr 3.4rem; gap: .5rem;
@@ -68,9 +67,13 @@ svg .strong { fill: var(--on-heat); }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; font-size: .86rem; }
 svg .share-bar { fill: var(--hue); fill-opacity: .75; }
 details { margin-top: .7rem; } summary { cursor: pointer; color: var(--a); }
-@media print { :root { color-scheme: light; --paper: #fff; --card: #fff; --ink: #000; }
-  body { max-width: none; padding: 0; font-size: 10pt; } .card, .panel { break-inside: avoid; }
-  .scroll { overflow: visible; } }
+@media print { :root { color-scheme: light; --paper: #fff; --ink: #000; }
+  body { max-width: none; padding: 0; font-size: 10pt; } .card, tr, svg { break-inside: avoid; }
+  .scroll { overflow: visible; } .scroll svg { max-width: 100% !important; }
+  .scroll table { font-size: 7.5pt; } .scroll th, .scroll td { white-space: normal; padding-left: .4rem; }
+  .values .word { overflow: visible; white-space: normal; overflow-wrap: anywhere; }
+  .dot { print-color-adjust: exact; } details::details-content { content-visibility: visible; }
+  a[href]:not([href^="#"])::after { content: " (" attr(href) ")"; } }
 </style>
 </head>
 <body>
@@ -137,7 +140,7 @@ split and by span, and <a href="{{ facets.FILE_NAME }}">TFDV's own page</a>, whi
 gate judges it: L-infinity for text, Jensen-Shannon for numbers, from 0 (the same) to 1. The columns
 that moved most come first{% if heat_left_out %}; {{ heat_left_out }} further ones moved
 less than those shown or were not measured{% endif %}.</p>
-<div class="panel scroll">
+<div class="panel scroll" role="region" aria-label="Drift over spans" tabindex="0">
 <svg role="img" aria-label="distance of each span from the one before, by column" width="{{ heat_width }}"
   style="width: {{ heat_width }}px; max-width: none" viewBox="0 0 {{ heat_width }} {{ heat_height }}">
 {% for cell in heat[0].cells %}
@@ -153,7 +156,7 @@ less than those shown or were not measured{% endif %}.</p>
 {% if cell.distance is not none %}
 <rect class="cell heat" x="{{ x }}" y="{{ top }}" width="{{ cell_width }}" height="{{ cell_height }}" rx="3" fill-opacity="{{ "%.3f" | format(cell.strength * 0.95) }}"/>
 {% endif %}
-<text class="inside{{ " strong" if cell.strength > 0.65 }}" x="{{ x + cell_width / 2 }}" y="{{ top + 15 }}" text-anchor="middle">{{ "-" if cell.distance is none else cell.distance | distance }}</text></g>
+<text class="inside" x="{{ x + cell_width / 2 }}" y="{{ top + 15 }}" text-anchor="middle">{{ "-" if cell.distance is none else cell.distance | distance }}</text></g>
 {% endfor %}
 {% endfor %}
 </svg>
@@ -167,7 +170,7 @@ less than those shown or were not measured{% endif %}.</p>
 protos only.</p>
 {% endif %}
 <details><summary>All columns as a table</summary>
-<div class="panel scroll"><table>
+<div class="panel scroll" role="region" aria-label="All columns" tabindex="0"><table>
 <thead><tr><th scope="col">column</th><th scope="col">type</th>{% for split in splits %}<th scope="col">missing, {{ split.name }}</th>{% endfor %}{% for split in splits %}<th scope="col">mean or distinct, {{ split.name }}</th>{% endfor %}{% if heat %}<th scope="col">largest drift</th>{% endif %}</tr></thead>
 <tbody>
 {% for card in cards %}
@@ -200,7 +203,7 @@ protos only.</p>
 <p class="warn">no value at all</p>
 {% endif %}
 <table>
-<thead><tr><th scope="col"></th>{% for split in splits %}<th scope="col">{{ split.name }}</th>{% endfor %}</tr></thead>
+<thead><tr><th scope="col">measure</th>{% for split in splits %}<th scope="col">{{ split.name }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for measure, values in card.measures %}
 <tr><th scope="row">{{ measure }}</th>{% for value in values %}<td>{{ value }}</td>{% endfor %}</tr>

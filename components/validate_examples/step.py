@@ -120,14 +120,17 @@ def _check_names(settings: ValidateSettings, schema: Schema, manifest: ExamplesM
 def _statistics(
     beam: Beam, examples: Path, manifest: ExamplesManifest, folder: Path
 ) -> StatisticsSet:
-    """Compute the statistics of every split and span, and write them with both pages of them."""
+    """Compute the statistics of every split and span; write them, their drift and both pages."""
+    from components.validate_examples.drift_over_spans import write_drift
     from components.validate_examples.facets import write_facets
-    from components.validate_examples.page import write_page
+    from components.validate_examples.page import drift_of, write_page
     from components.validate_examples.statistics import compute_all, write_all
 
     computed = compute_all(examples, manifest, beam)
     write_all(folder, computed)
-    write_page(folder, computed, manifest)
+    drift = drift_of(computed, manifest)
+    write_drift(folder, drift)
+    write_page(folder, computed, manifest, drift)
     write_facets(folder, computed.splits)
     return computed
 

@@ -27,10 +27,10 @@ from components.decide_release.form_gates import PROVEN
 from components.decide_release.gates import sentence, title
 from pipelines.cli.output import print_json
 from pipelines.home import Home
-from pipelines.launch import SETTINGS_FILE
+from pipelines.loaded_settings import load_policy
 from pipelines.recorded import RecordedArtifacts
 from pipelines.runs import RecordedRun, find_ended
-from pipelines.settings import load_policy
+from pipelines.start import SETTINGS_FILE
 
 EVALUATED, DECIDED = "evaluate-models", "decide-release"
 

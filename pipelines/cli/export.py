@@ -5,14 +5,11 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from components.core.artifacts import tree_digest
-from components.core.errors import IntegrityError, SettingsError
 from components.core.words import counted
-from pipelines import commands
 from pipelines.cli.output import print_json
 from pipelines.home import Home
 from pipelines.loading import loading_quietly
-from pipelines.runs import find_run
+from pipelines.runs import find_run, intact_output
 
 TASK, OUTPUT = "transform-features", "features"
 
@@ -21,21 +18,8 @@ def export_features(arguments: Namespace) -> int:
     """Write the features, after checking that they are what the run recorded."""
     home = Home.at(arguments.home)
     run = find_run(home, arguments.run)
-    task = run.tasks.get(TASK)
-    if task is None or OUTPUT not in task.outputs:
-        raise SettingsError(
-            f"run {run.id} has no features",
-            remedy=f"go on with it: {commands.resume(home, run.id)}",
-        )
-    recorded = task.outputs[OUTPUT]
-    features = run.folder / recorded.path
-    if (actual := tree_digest(features)) != recorded.sha256:
-        raise IntegrityError(
-            f"the features of run {run.id} differ from what the run recorded",
-            remedy="find out who changed them, then start a new run",
-            expected=recorded.sha256,
-            actual=actual,
-        )
+    features = intact_output(run, home, TASK, OUTPUT)
+    sha256 = run.tasks[TASK].outputs[OUTPUT].sha256
     from components.transform_features.tfrecord_export import export_features as export
 
     with loading_quietly():
@@ -43,7 +27,7 @@ def export_features(arguments: Namespace) -> int:
     folder = Path(arguments.output)
     rows = export(features, folder)
     if arguments.json:
-        print_json({"run": run.id, "folder": str(folder), "rows": rows, "features_sha256": actual})
+        print_json({"run": run.id, "folder": str(folder), "rows": rows, "features_sha256": sha256})
     else:
         said = ", ".join(
             f"{counted(count, 'row')} in Split-{split}" for split, count in rows.items()

@@ -15,12 +15,13 @@ from pipelines.home import Home
 from pipelines.lasting_stream import lasting_output
 
 if TYPE_CHECKING:
-    from pipelines.launch import Listener, PreparedRun
+    from pipelines.launch import Listener
+    from pipelines.prepared import PreparedRun
 
 
 def register(arguments: Namespace) -> int:
     """Measure the model, register it if its gates pass, and say what came of it."""
-    from pipelines.launch import register_model
+    from pipelines.registering import register_model
 
     shown = sys.stderr if arguments.json else sys.stdout
 

@@ -24,7 +24,7 @@ from pipelines.home import Home
 from pipelines.lasting_stream import lasting_output
 
 if TYPE_CHECKING:
-    from pipelines.launch import PreparedRun
+    from pipelines.prepared import PreparedRun
     from pipelines.runners.servers import ForkServers
 
 
@@ -113,8 +113,8 @@ def _way_on(folder: Path, home: Home) -> Iterator[None]:
 
 def _new(arguments: Namespace, home: Home) -> PreparedRun:
     """Prepare a run by the settings that the command line names and changes."""
-    from pipelines.launch import prepare
-    from pipelines.settings import load_settings
+    from pipelines.loaded_settings import load_settings
+    from pipelines.prepared import prepare
     from pipelines.settings_file import beam_overrides, find_settings, window_overrides
 
     path, overrides = find_settings(arguments.name), arguments.overrides
@@ -127,7 +127,7 @@ def _new(arguments: Namespace, home: Home) -> PreparedRun:
 
 def _resume(arguments: Namespace, home: Home) -> PreparedRun:
     """Prepare a recorded run that has ended to go on."""
-    from pipelines.launch import prepare_resume
+    from pipelines.prepared import prepare_resume
     from pipelines.runs import find_ended
 
     return prepare_resume(find_ended(home, arguments.resume), home)

@@ -77,7 +77,7 @@ def _waiver(arguments: Namespace, path: Path, today: date) -> tuple[Waiver, Sequ
     from components.validate_examples.gate_names import DataGates
     from components.validate_examples.schema import parse_schema
     from components.waivers import Waiver
-    from pipelines.settings import load_settings
+    from pipelines.loaded_settings import load_settings
 
     if not arguments.reason.strip():
         raise SettingsError("--reason says nothing", remedy="say why the gate may fail, in words")

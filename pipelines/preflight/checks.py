@@ -13,12 +13,13 @@ from pathlib import Path
 from components.core.data_settings import Beam
 from components.core.errors import SettingsError
 from components.core.signature_names import require_signature_names
+from pipelines.loaded_settings import LoadedSettings
 from pipelines.preflight.against_schema import check_against_schema
 from pipelines.preflight.against_source import check_against_source
 from pipelines.preflight.devices import check_device
 from pipelines.preflight.functions import check_function
 from pipelines.preflight.machine import check_compiler, check_packages
-from pipelines.settings import LoadedSettings, RunSettings
+from pipelines.settings import RunSettings
 from pipelines.sources import MAIN, require_table, source_tables
 
 

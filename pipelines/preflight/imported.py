@@ -13,7 +13,7 @@ from components.import_model.formats import digest_of, format_of
 from components.import_model.signature import Signature, read_signature
 from components.import_model.step import Given
 from components.validate_examples.schema import parse_schema
-from pipelines.settings import LoadedSettings
+from pipelines.loaded_settings import LoadedSettings
 
 
 def given_model(path: Path, signature: Path | None, loaded: LoadedSettings) -> Given:

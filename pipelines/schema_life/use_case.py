@@ -11,7 +11,8 @@ from pathlib import Path
 
 from components.core.data_settings import ONLY_SPAN, DataCard
 from components.core.errors import SettingsError
-from pipelines.settings import RunSettings, load_card, read_settings
+from pipelines.loaded_settings import load_card, read_settings
+from pipelines.settings import RunSettings
 from pipelines.settings_file import (
     REPOSITORY,
     companion_places,

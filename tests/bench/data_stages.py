@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 from run import ROOT, call, machine
 
-from pipelines.settings import LoadedSettings, load_settings
+from pipelines.loaded_settings import LoadedSettings, load_settings
 
 COPIES, RUNS = 10, 3
 FLIGHTS = ROOT / "pipelines" / "examples" / "flights" / "settings.yaml"

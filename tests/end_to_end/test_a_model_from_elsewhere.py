@@ -17,7 +17,7 @@ from prepared_run import run_tandem
 
 from components.core.bundle import Bundle
 from components.core.candidates import IMPORTED
-from pipelines.launch import register_model
+from pipelines.registering import register_model
 from pipelines.runners.results import TaskState
 
 pytestmark = pytest.mark.slow

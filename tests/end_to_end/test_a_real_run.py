@@ -11,7 +11,10 @@ from prepared_run import SMALL, run_tandem
 
 from components.core.artifacts import manifest, tree_digest
 from components.core.bundle import Bundle
+from components.core.canonical import sha256_file
 from components.core.examples import ExamplesManifest
+from pipelines.reproduction import reproduction
+from pipelines.runs import read_run
 
 pytestmark = pytest.mark.slow
 
@@ -26,6 +29,7 @@ REPRODUCIBLE = {
 
 FLIGHTS = Path(__file__).resolve().parents[2] / "pipelines" / "examples" / "flights"
 BUILT_IN = "model: {family: wide_and_deep}"
+DRAWN = ["drift.json", "statistics.html"]
 FITTED = ["preprocessing.json", "preprocessing.onnx"]
 
 
@@ -246,9 +250,16 @@ def test_without_the_cache_everything_reproducible_has_the_same_digest(small_run
     here = Bundle.open(small_run.output("train_tensorflow", "tensorflow_model"))
     assert bundle.contract.weights_sha256 == here.contract.weights_sha256
     assert bundle.contract.files["model.onnx"] == here.contract.files["model.onnx"]
+    told = reproduction(read_run(folder))
+    assert told.same == reproduction(read_run(small_run.folder)).same
+    assert len(told.files) == 6
+    for sha256, name in told.files:
+        assert sha256_file(small_run.folder / name) == sha256, name
     graph = folder / record["tasks"]["transform-features"]["outputs"]["transform_graph"]["path"]
     evaluation = folder / record["tasks"]["evaluate-models"]["outputs"]["evaluation"]["path"]
+    statistics = folder / record["tasks"]["validate-examples"]["outputs"]["statistics"]["path"]
     for there, here, names in (
+        (statistics, small_run.output("validate_examples", "statistics"), DRAWN),
         (graph, small_run.output("transform_features", "transform_graph"), FITTED),
         (evaluation, small_run.output("evaluate_models", "evaluation"), ["pytorch", "tensorflow"]),
     ):

@@ -20,7 +20,7 @@ from components.core.errors import DataError, SettingsError
 from components.core.examples import ExamplesManifest, read_split
 from components.core.outcome import Outcome
 from components.ingest_examples.step import IngestSettings, ingest_examples
-from pipelines.settings import load_settings
+from pipelines.loaded_settings import load_settings
 from pipelines.settings_file import find_settings
 
 

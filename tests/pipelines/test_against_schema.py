@@ -10,8 +10,8 @@ import pytest
 
 from components.core.errors import SettingsError
 from pipelines.cli import main
+from pipelines.loaded_settings import load_settings, parse_settings
 from pipelines.preflight.against_schema import check_against_schema
-from pipelines.settings import load_settings, parse_settings
 
 SCHEMA = """
 feature { name: "distance" type: INT int_domain { min: 1 max: 9000 } }

@@ -15,8 +15,8 @@ from pyarrow import ipc
 
 from components.core.errors import DataError, SettingsError
 from pipelines.home import Home
-from pipelines.launch import prepare
-from pipelines.settings import load_settings
+from pipelines.loaded_settings import load_settings
+from pipelines.prepared import prepare
 
 Write = Callable[[dict[str, Any]], Path]
 TARGET = {"name": "late", "column": "delai", "above": 15}

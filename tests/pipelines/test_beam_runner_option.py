@@ -11,7 +11,7 @@ import yaml
 from components.core.data_settings import Beam
 from pipelines.cli import main
 from pipelines.cli.parser import BEAM_RUNNERS, build_parser
-from pipelines.settings import load_settings
+from pipelines.loaded_settings import load_settings
 from pipelines.settings_file import FILE_NAME, beam_overrides, find_settings
 
 

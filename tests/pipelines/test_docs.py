@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.settings import parse_settings
+from pipelines.loaded_settings import parse_settings
 from pipelines.settings_file import REPOSITORY, read_yaml
 
 FLIGHTS = REPOSITORY / "pipelines" / "examples" / "flights" / "settings.yaml"

@@ -65,7 +65,7 @@ def test_features_that_were_changed_are_not_exported(
     (run_with_features / PLACE / "train.arrow").write_bytes(b"changed")
 
     assert export(run_with_features, tmp_path / "exported") == 4
-    assert "differ from what the run recorded" in capsys.readouterr().out
+    assert "is not what the run recorded" in capsys.readouterr().out
     assert not (tmp_path / "exported").exists()
 
 

@@ -27,25 +27,17 @@ from components.core.errors import DataError, PlatformError, SettingsError
 from pipelines import identity
 from pipelines.champion import resolve
 from pipelines.home import CHECKPOINT_DAYS, Home, home_folder
-from pipelines.launch import (
-    ARGUMENTS_FILE,
-    SETTINGS_FILE,
-    START_FILE,
-    PreparedRun,
-    answering_notary,
-    environment,
-    keep_records,
-    prepare,
-    prepare_resume,
-)
+from pipelines.launch import answering_notary, environment, keep_records
+from pipelines.loaded_settings import load_settings
 from pipelines.plan import Verdict, code_of_run
 from pipelines.preflight.functions import check_function
 from pipelines.preflight.machine import check_compiler, check_disk
+from pipelines.prepared import PreparedRun, prepare, prepare_resume
 from pipelines.runners.ir import parse_pipeline
 from pipelines.runners.results import RunState
 from pipelines.runs import read_run
-from pipelines.settings import load_settings
 from pipelines.sources import pin_sources
+from pipelines.start import ARGUMENTS_FILE, SETTINGS_FILE, START_FILE, read_start
 
 Write = Callable[[dict[str, Any]], Path]
 Record = Callable[..., Path]
@@ -83,8 +75,28 @@ def test_no_path_of_this_machine_reaches_the_arguments(
     path = write_settings(values)
     prepared = prepare(load_settings(path), path, Home(tmp_path / "home"), cache=True)
     assert str(tmp_path) not in json.dumps(prepared.arguments)
+    assert prepared.start.sources == str(tmp_path)
     given = environment(prepared, Home(tmp_path / "home"), "unix:/x")
     assert given["TANDEM_SOURCES"] == str(tmp_path)
+
+
+def test_a_run_keeps_what_was_typed_and_the_lock_beside_its_settings(
+    values: dict[str, Any], write_settings: Write, tmp_path: Path
+) -> None:
+    path, overrides = write_settings(values), ("train.epochs=2", "window.last='2013-02'")
+    loaded = load_settings(path, overrides)
+    start = prepare(loaded, path, Home(tmp_path / "home"), cache=True).start
+    start.write(tmp_path)
+    assert read_start(tmp_path) == start
+    assert (start.settings_file, start.overrides) == ("settings.yaml", overrides)
+    assert start.environment["lock_sha256"] == start.code["the lock file"]
+
+
+@pytest.mark.parametrize("start", [[], {"code": {}}, {"code": {}, "sources": "", "more": 1}])
+def test_a_start_that_says_something_else_is_named(tmp_path: Path, start: object) -> None:
+    write_json(tmp_path / START_FILE, start)
+    with pytest.raises(DataError, match=r"start\.json does not say"):
+        read_start(tmp_path)
 
 
 def test_a_missing_source_file_is_refused_by_its_key(

@@ -13,6 +13,7 @@ import pytest
 from components.core.artifacts import tree_digest
 from components.core.cache import CACHE_VARIABLE, StageCache
 from components.stage import run_stage
+from pipelines.loaded_settings import load_settings
 from pipelines.plan import (
     TaskPlan,
     Verdict,
@@ -23,7 +24,6 @@ from pipelines.plan import (
     stage_parameters,
 )
 from pipelines.runners.ir import Pipeline, read_pipeline
-from pipelines.settings import load_settings
 from pipelines.sources import pin_sources
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "training.yaml"

@@ -13,8 +13,9 @@ import yaml
 
 from components.core.errors import SettingsError
 from pipelines.cli import main
+from pipelines.loaded_settings import load_settings, parse_settings
 from pipelines.schema_life.use_case import find_use_case
-from pipelines.settings import SCHEMA_FILES, load_settings, parse_settings
+from pipelines.settings import SCHEMA_FILES
 
 Write = Callable[[dict[str, Any]], Path]
 SETTINGS_SCHEMA, _, POLICY_SCHEMA = (json.loads(path.read_text()) for path in SCHEMA_FILES)

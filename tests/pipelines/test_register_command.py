@@ -14,8 +14,8 @@ from prepared_run import run_tandem
 
 from pipelines.compiler import IMPORTING
 from pipelines.home import Home
-from pipelines.launch import prepare_import
-from pipelines.settings import load_settings
+from pipelines.loaded_settings import load_settings
+from pipelines.prepared import prepare_import
 from pipelines.settings_file import data_overrides
 
 

@@ -253,7 +253,19 @@ def test_the_page_is_written_into_the_runs_folder(record_run: Record) -> None:
 
 
 def test_the_picture_joins_each_stage_with_those_it_waits_for(record_run: Record) -> None:
-    shown = page(record_run())
-    paths = [value for name, value in shown.attributes if name == "d" and value]
+    stages = render_text(record_run()).partition("<h2>Stages")[2].partition("<h2>")[0]
     # Eight arrows say it all: a way that a longer one implies is left out.
-    assert len([path for path in paths if " C" in path]) == 8
+    assert len(re.findall(r'class="arrow" d="M[^"]* C', stages)) == 8
+
+
+def test_the_only_links_are_to_files_of_the_run(record_run: Record) -> None:
+    def measure(documents: dict[tuple[str, str, str], Any]) -> None:
+        drift = {"spans": ["2013-02", "2013-03"], "distances": {"origin": [0.25]}}
+        documents["validate-examples", "statistics", "drift.json"] = drift
+
+    folder = record_run(measure)
+    assert "<a " not in render_text(folder)
+    (folder / "artifacts" / "validate-examples" / "statistics" / "statistics.html").touch()
+    links = [value for name, value in page(folder).attributes if name == "href"]
+    assert links == ["artifacts/validate-examples/statistics/statistics.html"]
+    assert (folder / links[0]).is_file()

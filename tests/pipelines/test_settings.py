@@ -17,8 +17,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.core.data_settings.source import Target
 from components.core.errors import SettingsError
-from pipelines.settings import SCHEMA_FILES, json_schema, load_settings, parse_settings
+from pipelines.loaded_settings import load_settings, parse_settings
+from pipelines.settings import SCHEMA_FILES, json_schema
 from pipelines.settings_errors import PATTERNS
 from pipelines.settings_file import (
     apply_overrides,
@@ -506,6 +508,33 @@ def test_a_target_asks_one_question(
     assert refusal(values).startswith(problem)
 
 
+OF_TASK = {
+    "binary": {"metric": "auc", "operator": ">=", "threshold": 0.6},
+    "multi_class": {"metric": "accuracy", "operator": ">=", "threshold": 0.6},
+    "regression": {"metric": "mean_absolute_error", "operator": "<=", "threshold": 9},
+}
+
+
+def parsed_task(target: dict[str, Any]) -> str:
+    return Target.model_validate(target).task
+
+
+@pytest.mark.parametrize("task", sorted(OF_TASK))
+@pytest.mark.parametrize("other", sorted(OF_TASK))
+def test_a_gate_is_on_a_metric_that_the_targets_task_has(
+    values: dict[str, Any], task: str, other: str
+) -> None:
+    question = {"binary": {"above": 15}, "regression": {"number": True}}
+    question["multi_class"] = {"classes": ["a", "b", "c"]}
+    values["source"]["target"] = {"name": "late", "column": "arr_delay", **question[task]}
+    values["policy"] = {"gates": [OF_TASK[other]]}
+    metric = OF_TASK[other]["metric"]
+    if task == other or (task, other) == ("binary", "multi_class"):  # both have accuracy
+        assert parse_settings(values, "settings.yaml").policy.gates[0].metric == metric
+    else:
+        assert refusal(values).startswith(f"policy.gates.0: {metric} is not measured: the target")
+
+
 @pytest.mark.parametrize(
     ("target", "task"),
     [
@@ -520,6 +549,7 @@ def test_the_target_says_what_the_models_are_to_predict(
 ) -> None:
     asked = {"name": "late", "column": "arr_delay", **target}
     values["source"]["target"] = asked
+    values["policy"] = {"gates": [OF_TASK[task]]}
     loaded = load_settings(write_settings(values))
     assert loaded.settings.source.target.task == task
     assert loaded.arguments()["source"]["target"] == asked
@@ -551,6 +581,8 @@ def test_what_a_target_has_no_use_for_is_refused(
 ) -> None:
     values["source"]["target"] = {"name": "late", "column": "arr_delay", **question}
     values["train"] = train
+    task = parsed_task(values["source"]["target"])
+    values["policy"] = {"gates": [OF_TASK[task]]}
     assert refusal(values).startswith(problem)
 
 

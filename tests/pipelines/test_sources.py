@@ -14,8 +14,8 @@ from components.core.errors import DataError, SettingsError
 from components.core.sources import use_sources
 from components.reading.tables import open_table
 from pipelines.home import Home
-from pipelines.launch import prepare
-from pipelines.settings import load_settings
+from pipelines.loaded_settings import load_settings
+from pipelines.prepared import prepare
 from pipelines.sources import pin_sources
 
 Write = Callable[[dict[str, Any]], Path]

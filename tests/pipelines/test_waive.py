@@ -18,9 +18,9 @@ from components.core.errors import SettingsError
 from components.waivers import KEYS_VARIABLE, Scope, judge, trusted_keys
 from pipelines.cli import main
 from pipelines.cli.parser import build_parser
+from pipelines.loaded_settings import load_settings
 from pipelines.plan import Verdict, plan_run
 from pipelines.runners.ir import read_pipeline
-from pipelines.settings import load_settings
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "training.yaml"
 TODAY = datetime.now(UTC).date()

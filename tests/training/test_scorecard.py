@@ -12,7 +12,7 @@ from components.core.features import FeatureSpec, load_split
 from components.core.model_settings import ModelFamily
 from components.core.training_settings import Train
 from components.training.functions import family_of, load_model_function
-from pipelines.settings import load_settings
+from pipelines.loaded_settings import load_settings
 from pipelines.settings_file import find_settings
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,7 @@ from components.core.outcome import Outcome
 from components.validate_examples.comparators import comparators, with_comparators
 from components.validate_examples.schema import parse_schema
 from components.validate_examples.step import ValidateSettings, validate_examples
-from pipelines.settings import load_settings
+from pipelines.loaded_settings import load_settings
 
 TEXT = "drift_comparator { infinity_norm { threshold: 0.25 } }"
 NUMBERS = "drift_comparator { jensen_shannon_divergence { threshold: 0.125 } }"

@@ -53,7 +53,7 @@ def _manifest(table: pa.Table, rows: int) -> ExamplesManifest:
 
 
 def _page(tables: Mapping[str, pa.Table]) -> str:
-    from components.validate_examples.page import render
+    from components.validate_examples.page import drift_of, render
     from components.validate_examples.statistics import StatisticsSet
 
     spans = sorted(tables)
@@ -66,7 +66,8 @@ def _page(tables: Mapping[str, pa.Table]) -> str:
         spans={span: compute_statistics(table, span) for span, table in tables.items()},
     )
     rows = sum(table.num_rows for table in tables.values())
-    return render(computed, _manifest(train, rows))
+    manifest = _manifest(train, rows)
+    return render(computed, manifest, drift_of(computed, manifest))
 
 
 def _three_spans() -> dict[str, pa.Table]:
@@ -187,7 +188,7 @@ def test_many_columns_and_categories_stay_bounded() -> None:
 
 
 def test_of_many_spans_the_last_are_shown() -> None:
-    from components.validate_examples.page import MOST_SPANS
+    from components.validate_examples.drift_over_spans import MOST_SPANS
 
     days = [f"2013-{month:02}-{day:02}" for month in (1, 2) for day in range(1, 29)]
     small = {day: _rows(number, 30) for number, day in enumerate(days)}
@@ -241,13 +242,14 @@ def test_a_tail_in_one_split_alone_does_not_make_two_like_splits_look_different(
 
 
 def test_the_page_of_one_span_is_written_into_the_artifact_without_drift(tmp_path: Path) -> None:
-    from components.validate_examples.page import FILE_NAME, write_page
+    from components.validate_examples.page import FILE_NAME, drift_of, write_page
     from components.validate_examples.statistics import StatisticsSet
 
     table = _rows(0, 30)
     statistics = compute_statistics(table, "all")
     computed = StatisticsSet(splits={"train": statistics}, spans={"all": statistics})
-    write_page(tmp_path, computed, _manifest(table, 30))
+    manifest = _manifest(table, 30)
+    write_page(tmp_path, computed, manifest, drift_of(computed, manifest))
     assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
     page = (tmp_path / FILE_NAME).read_text()
     assert "Drift over spans" not in page
@@ -278,6 +280,8 @@ def test_the_stage_writes_the_same_page_beside_equal_statistics(
         )
         pages.append((folder / "statistics" / "statistics.html").read_bytes())
     assert pages[0] == pages[1]
+    drifts = [(tmp_path / run / "statistics" / "drift.json").read_bytes() for run in ("one", "two")]
+    assert drifts[0] == drifts[1]
     assert b"<title>carrier, 2013-02 against 2013-01: " in pages[0]
 
 

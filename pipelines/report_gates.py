@@ -1,0 +1,37 @@
+"""Every gate of a run as the report shows it: what it judged, and who waived it.
+
+Rules: a stage that passed has its gates in its artifact, one that failed in its record; a waiver is
+told with its reason, its key and its last day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pipelines.runs import RecordedRun
+from pipelines.summary import OVERALL, RunSummary
+
+
+def gates(
+    run: RecordedRun, summary: RunSummary, records: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Yield every gate with what it judges; a stage that failed has its gates in its record."""
+    validation = run.document("validate-examples", "validation", "validation.json") or {}
+    failures = [view for view in records if view["event"] == "FAIL"]
+    judged = {"data": validation.get("gates", []), **(summary.decision or {}).get("gates", {})}
+    judged |= {view["stage"]: view["gates"] for view in failures}
+    waivers = [validation, *(view.get("facts", {}) for view in failures)]
+    said = {item["sha256"]: item for place in waivers for item in place.get("waivers", ())}
+    for subject, of_subject in judged.items():
+        for gate in of_subject:
+            defaults = {"interval": None, "slice": OVERALL, "waived_by": None}
+            waiver = _waiver_words(said.get(gate.get("waived_by"), {}))
+            yield {"subject": subject, "waiver": waiver, **defaults, **gate}
+
+
+def _waiver_words(waiver: Mapping[str, Any]) -> str:
+    """Return until when, by whose key and why a gate is waived; nothing of what is not known."""
+    if "reason" not in waiver:
+        return ""
+    return f" until {waiver['until']} with key {waiver['keyid'][:12]}: {waiver['reason']}"
