@@ -134,6 +134,8 @@ class RunSettings(Section):
         measured = (self.evaluate.model_dump(), self.train.forms, target.task, target.classes or ())
         for problem in self.policy.problems(*measured):
             yield f"policy.{problem}"
+        for problem in self.evaluate.problems(target.task):
+            yield f"evaluate.{problem}"
 
     def _statistics_of_parts(self) -> Iterable[str]:
         """Refuse what would be computed from one process's part of a batch."""

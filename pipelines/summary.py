@@ -37,8 +37,15 @@ class Estimate:
 
     def __str__(self) -> str:
         if self.lower is None or self.upper is None:
-            return f"{self.value:.4f}"
-        return f"{self.value:.4f} [{self.lower:.4f}, {self.upper:.4f}]"
+            return _metric_text(self.value)
+        return (
+            f"{_metric_text(self.value)} [{_metric_text(self.lower)}, {_metric_text(self.upper)}]"
+        )
+
+
+def _metric_text(value: float) -> str:
+    """Return a metric as people read it: a squared error may have twelve digits."""
+    return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.1f}"
 
 
 @dataclass(frozen=True)

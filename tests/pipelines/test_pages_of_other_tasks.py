@@ -13,7 +13,7 @@ from pipelines.evaluation_pictures import classes, comparison, slices, stock
 from pipelines.home import Home
 from pipelines.report import render
 from pipelines.runs import read_run
-from pipelines.summary import read_summary, table_cells, table_rows
+from pipelines.summary import Estimate, read_summary, table_cells, table_rows
 
 NEAR = {"value": 0.5, "lower": 0.4, "upper": 0.6, "method": "wilson"}
 LOSS = {"value": 12.5, "lower": 10.0, "upper": 15.0, "method": "normal"}
@@ -124,6 +124,12 @@ def test_a_slices_picture_is_of_the_tasks_first_metric() -> None:
     assert overall["values"] == ["12.5000 [10.0000, 15.0000]"] * 2
     assert len(overall["bars"]) == 2
     assert comparison({"models": {}}) == ""
+
+
+def test_a_large_number_is_told_with_the_digits_that_count() -> None:
+    assert str(Estimate(538870.8978, 513281.5242, 564460.27)) == "538,870.9 [513,281.5, 564,460.3]"
+    assert str(Estimate(-1234.56)) == "-1,234.6"
+    assert str(Estimate(999.5)) == "999.5000"
 
 
 def test_what_tfma_does_not_define_is_a_dash_and_a_matrix_is_left_out() -> None:
