@@ -11,7 +11,6 @@ A policy is a section of the settings or a file of its own. Rules:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args
 
@@ -29,6 +28,7 @@ from components.core.settings import (
     Share,
     no_truth,
 )
+from components.core.slice_keys import OVERALL, asks_for, key_columns
 from components.core.stock_metrics import stock_only
 from components.core.task import Task
 from components.core.words import nearest
@@ -43,18 +43,6 @@ TOLD: Mapping[str, Sequence[str]] = {
     "top_k_accuracy": ("k",),
 }
 SUCH_AS = {"at": "at, such as at: 0.5", "of_class": "of_class, a class's name", "k": "k"}
-OVERALL = "overall"
-EVERY = "*"
-_NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
-_COLUMN = re.compile(rf"(?:^|,)({_NAME})=")
-
-
-def key_parts(key: str) -> list[tuple[str, str]]:
-    """Return the columns of a slice's key with their values, in its order; none for all rows."""
-    if key == OVERALL:
-        return []
-    parts = re.split(rf",(?={_NAME}=)", key)
-    return [(name, value) for name, _, value in (part.partition("=") for part in parts)]
 
 
 def _no_stock_metric(value: Any) -> Any:
@@ -99,7 +87,8 @@ class MetricGate(Section):
     )
     slice: str = Field(
         default=OVERALL,
-        description="a slice's key, such as origin=JFK; origin=* is every slice of that column",
+        description="a slice's key, such as origin=JFK; origin=* is every slice of that column; "
+        "in a value a comma, a backslash and a * have a backslash before them",
     )
 
     @model_validator(mode="after")
@@ -115,12 +104,8 @@ class MetricGate(Section):
         return self
 
     def matches(self, key: str) -> bool:
-        """Say whether a slice is one that this gate judges; `*` takes no further column in."""
-        if EVERY not in self.slice:
-            return key == self.slice
-        value = rf"=(?:(?!,{_NAME}=).)*"
-        pattern = re.sub(r"=\\\*(?=,|$)", lambda _: value, re.escape(self.slice))
-        return re.fullmatch(pattern, key) is not None
+        """Say whether a slice is one that this gate judges."""
+        return asks_for(self.slice, key)
 
 
 class ChampionGate(Section):
@@ -265,11 +250,9 @@ class Policy(Section):
                 yield f"forms: train.forms leaves {form} out"
 
     def _slices_not_evaluated(self, slices: Sequence[Sequence[str]]) -> Iterator[str]:
-        """A slice's key is `column=value`, a cross joins them with commas, in its order."""
         crosses = [",".join(columns) for columns in slices]
-        keys = [",".join(f"{re.escape(name)}=.*" for name in columns) for columns in slices]
-        known = re.compile("|".join([OVERALL, *keys]))
         for number, gate in enumerate(self.gates):
-            if not known.fullmatch(gate.slice):
-                near = nearest(",".join(_COLUMN.findall(gate.slice)) or gate.slice, crosses)
+            asked = ",".join(key_columns(gate.slice))
+            if asked not in ("", *crosses) or (not asked and gate.slice != OVERALL):
+                near = nearest(asked, crosses)
                 yield f"gates.{number}: slice {gate.slice} is not among evaluate.slices{near}"

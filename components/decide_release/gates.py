@@ -20,12 +20,12 @@ from components.core.errors import DataError, SettingsError
 from components.core.measures import MORE_IS_BETTER, measures_of
 from components.core.outcome import Gate
 from components.core.policy import (
-    OVERALL,
     ChampionGate,
     FairnessGate,
     MetricGate,
     Policy,
 )
+from components.core.slice_keys import OVERALL
 from components.core.words import nearest
 from components.decide_release.form_gates import PROVEN, form_gates, required_forms
 

@@ -21,7 +21,7 @@ from components.core.candidates import CHAMPION
 from components.core.errors import PlatformError
 from components.core.measures import MEASURES
 from components.core.outcome import Gate
-from components.core.policy import key_parts
+from components.core.slice_keys import key_parts
 from components.core.task import Task
 from components.core.tfrecord_frame import framed
 from components.decide_release.gates import passes, sentence

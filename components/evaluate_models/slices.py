@@ -1,8 +1,8 @@
 """Which rows belong to which slice: the whole, one slice a value of a column, and crosses.
 
-Rules: a slice's key is `column=value`, a cross joins them with commas in the settings' order; a row
-with no value in a column is in none of its slices (as in TFMA); a slice smaller than the minimum is
-left out and counted. Columns hold texts or whole numbers; others have no slices.
+Rules: a slice's key is what components/core/slice_keys.py says; a row with no value in a column is
+in none of its slices (as in TFMA); a slice smaller than the minimum is left out and counted.
+Columns hold texts or whole numbers; others have no slices.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from components.core.errors import SettingsError
+from components.core.slice_keys import slice_key
 
 Rows = npt.NDArray[np.intp]
 Value = str | int
-OVERALL = "overall"
 NO_SLICE = -1
 
 
@@ -37,12 +37,7 @@ class Partition:
 
     def keys(self) -> tuple[str, ...]:
         """Return the slices' keys in the order of their codes."""
-        if not self.columns:
-            return (OVERALL,)
-        return tuple(
-            ",".join(f"{name}={value}" for name, value in zip(self.columns, values, strict=True))
-            for values in self.values
-        )
+        return tuple(slice_key(zip(self.columns, values, strict=True)) for values in self.values)
 
     def tfma_keys(self) -> tuple[tuple[tuple[str, Value], ...], ...]:
         """Return the slices' keys as TFMA has them: columns and values in the order of columns."""

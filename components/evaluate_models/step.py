@@ -21,6 +21,7 @@ from components.core.examples import ExamplesManifest, raw_inputs, read_split
 from components.core.measures import measures_of
 from components.core.outcome import Outcome
 from components.core.settings import Evaluate, Section
+from components.core.slice_keys import OVERALL
 from components.evaluate_models.candidates import (
     Champion,
     Measurable,
@@ -29,7 +30,6 @@ from components.evaluate_models.candidates import (
 )
 from components.evaluate_models.forms import beside, time_forms, time_served
 from components.evaluate_models.quality import evaluate_quality
-from components.evaluate_models.slices import OVERALL
 from components.evaluate_models.target import Target
 from components.evaluate_models.timing import THREADS, Often, machine
 from components.evaluate_models.torch_process import TorchProcess

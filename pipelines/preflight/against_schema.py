@@ -15,7 +15,7 @@ from typing import Any
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.core.errors import SettingsError
-from components.core.policy import EVERY
+from components.core.slice_keys import named_values
 from components.core.words import nearest
 from components.validate_examples.schema import domain_of, is_validated, parse_schema
 from pipelines.settings import RunSettings
@@ -81,12 +81,8 @@ def _check_slices(settings: RunSettings, columns: Mapping[str, str]) -> None:
 def _gate_slices(settings: RunSettings) -> Iterator[tuple[str, str, str]]:
     """Yield (key, column, value) of every slice that a gate names; `*` is every value."""
     for number, gate in enumerate(settings.policy.gates):
-        for cross in settings.evaluate.slices:
-            pattern = ",".join(f"{re.escape(column)}=(.*)" for column in cross)
-            if found := re.fullmatch(pattern, gate.slice):
-                values = zip(cross, found.groups(), strict=True)
-                named = (pair for pair in values if pair[1] != EVERY)
-                yield from ((f"policy.gates.{number}.slice", *pair) for pair in named)
+        for column, value in named_values(gate.slice):
+            yield f"policy.gates.{number}.slice", column, value
 
 
 def _check_value(

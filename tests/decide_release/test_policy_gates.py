@@ -99,7 +99,7 @@ def test_a_gate_on_every_slice_of_a_column_is_a_gate_for_each(evaluation, measur
     ("pattern", "key", "judged"),
     [
         ("origin=*", "origin=JFK", True),
-        ("origin=*", "origin=Smith, John", True),
+        ("origin=*", r"origin=Smith\, John", True),
         ("origin=*", "origin=a*b", True),
         ("origin=*", "overall", False),
         ("origin=*", "origin=JFK,carrier=UA", False),

@@ -10,7 +10,7 @@ from made_evaluations import around, model
 
 from components.core.artifacts import manifest, read_json
 from components.core.outcome import Gate
-from components.core.policy import Policy, key_parts
+from components.core.policy import Policy
 from components.core.tfrecord_frame import framed
 from components.decide_release.choice import Evidence
 from components.decide_release.decision import decide
@@ -109,19 +109,6 @@ def test_what_tfma_has_no_metric_for_has_the_gates_own_name():
     (of_slice,) = validation_result("pytorch", [gate]).metric_validations_per_slice
     assert of_slice.failures[0].metric_key.name == "onnx p99_ms"
     assert of_slice.failures[0].metric_threshold.value_threshold.upper_bound.value == 0.7
-
-
-@pytest.mark.parametrize(
-    ("key", "parts"),
-    [
-        ("overall", []),
-        ("origin=JFK", [("origin", "JFK")]),
-        ("origin=JFK,carrier=UA", [("origin", "JFK"), ("carrier", "UA")]),
-        ("maker=Smith, John,seats=2", [("maker", "Smith, John"), ("seats", "2")]),
-    ],
-)
-def test_a_slices_key_has_its_columns_and_values(key, parts):
-    assert key_parts(key) == parts
 
 
 def test_the_result_is_written_without_tensorflow_and_leaves_tfma_to_be_imported():
