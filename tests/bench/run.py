@@ -1,7 +1,9 @@
 """`make bench`: measure the default run and write docs/benchmarks.md.
 
 Every figure is the median of several runs with its spread; nothing is asserted. Each default run
-has a state folder of its own, so nothing is cached; the cached runs repeat the last of them.
+has a state folder of its own, so nothing is cached; the cached runs repeat the last of them. Then
+one version after the other is made the champion, and what a run against a new one takes is
+measured: everything up to the models comes from the cache.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 TANDEM = Path(sys.prefix, "bin", "tandem")
-DEFAULT_RUNS, CACHED_RUNS, EMPTY_RUNS = 3, 5, 7
+DEFAULT_RUNS, CACHED_RUNS, CHAMPION_RUNS, EMPTY_RUNS = 3, 5, 4, 7
+# Whoever works alone may promote, and a model that equals the champion is as good.
+ALONE = ("--set", "registry.approvals.approval=0", "--set", "policy.champion_gates=[]")
 REPORT = ROOT / "docs" / "benchmarks.md"
 NO_GPU = (
     "No GPU could be had for these figures: what the trainers do on one, fp32 against bf16 and "
@@ -35,11 +39,13 @@ def main() -> int:
         homes = [Path(folder, f"home-{i}") for i in range(DEFAULT_RUNS)]
         default = [timed(lambda home=home: tandem_run(home)) for home in homes]
         cached = [timed(lambda: tandem_run(homes[-1])) for _ in range(CACHED_RUNS)]
+        champions = against_new_champions(Path(folder, "champions"))
         empty = empty_dag(Path(folder))
         help_text = [timed(lambda: call(TANDEM, "--help"))[0] for _ in range(EMPTY_RUNS)]
         seconds = {
             "default run, nothing cached": [wall for wall, _ in default],
             "default run, everything cached": [wall for wall, _ in cached],
+            "run against a new champion, all before the evaluation cached": champions,
             "empty DAG: six stages, two branches": empty,
             "`tandem --help`": help_text,
         }
@@ -61,14 +67,25 @@ def call(*command: Path | str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def tandem_run(home: Path) -> dict[str, Any]:
+def tandem_run(home: Path, *options: str) -> dict[str, Any]:
     """Do the default run and return its run.json with the seconds spent on records."""
-    call(TANDEM, "run", "flights", "--home", home, "--json")
+    call(TANDEM, "run", "flights", "--home", home, "--json", *options)
     folder = max((home / "runs").iterdir())
     record: dict[str, Any] = json.loads((folder / "run.json").read_text())
     logs = "".join(path.read_text() for path in (folder / "logs").glob("*.log"))
     record["audit_seconds"] = sum(map(float, re.findall(r"record \d+ took ([\d.]+) s", logs)))
     return record
+
+
+def against_new_champions(home: Path) -> list[float]:
+    """Time runs whose champion is another than that of the run before."""
+    tandem_run(home, *ALONE)
+    walls = []
+    for number in range(CHAMPION_RUNS):
+        version = f"flights-late@{1 + number}"
+        call(TANDEM, "models", "promote", version, "--reason", "bench", "--home", home, "--json")
+        walls.append(timed(lambda: tandem_run(home, *ALONE))[0])
+    return walls
 
 
 def empty_dag(folder: Path) -> list[float]:
