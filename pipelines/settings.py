@@ -11,8 +11,7 @@ Rules:
 4. a window's spans are of the source's unit, and two at least where the last is evaluated on or
    drift is judged;
 5. what a search may draw is what the setting itself may be;
-6. weights of classes are for a target of classes, one for each, and forms of 8 bits for a binary
-   one, whose AUC they must keep.
+6. weights of classes are for a target of classes, one for each.
 It doesn't look at the data: a column that the schema lists may still be missing there.
 """
 
@@ -166,12 +165,6 @@ class RunSettings(Section):
         classes = len(target.classes or ("0", "1"))
         if isinstance(weights, tuple) and len(weights) != classes:
             yield f"train.class_weights: {len(weights)} numbers for the target's {classes} classes"
-        forms = [form for form in self.train.forms if "int8" in form]
-        if forms and target.task != "binary":
-            yield (
-                f"train.forms: {forms[0]} is judged by what it keeps of the AUC, and the target is "
-                f"{target.task}"
-            )
 
 
 def _unfit(settings: Section, name: str, value: Any, *, together: bool) -> str | None:

@@ -107,6 +107,44 @@ class Quality(Section):
         return kept and self.agreement >= self.least_agreement
 
 
+class ClassQuality(Section):
+    """The same of several classes; `agreement` is the share of rows that both give one class."""
+
+    rows: int
+    batch_sizes: tuple[int, ...]
+    accuracy: float
+    framework_accuracy: float
+    accuracy_tolerance: float
+    agreement: float
+    least_agreement: float
+
+    @property
+    def holds(self) -> bool:
+        """Say whether both are within their tolerances; NaN is not."""
+        kept = self.framework_accuracy - self.accuracy <= self.accuracy_tolerance
+        return kept and self.agreement >= self.least_agreement
+
+
+class ValueQuality(Section):
+    """The same of a number: `error` is the mean distance of the form's from the framework's own.
+
+    It is in standard deviations of the label.
+    """
+
+    rows: int
+    batch_sizes: tuple[int, ...]
+    error: float = Field(allow_inf_nan=True)
+    error_tolerance: float
+
+    @property
+    def holds(self) -> bool:
+        """Say whether the distance is within its tolerance; NaN is not."""
+        return self.error <= self.error_tolerance
+
+
+AnyQuality = Quality | ClassQuality | ValueQuality
+
+
 class Form(Section):
     """One exported form; `opset` is null unless it is ONNX, `operators` are by their set.
 
@@ -119,7 +157,7 @@ class Form(Section):
     opset: int | None = None
     operators: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     parity: Parity | None = None
-    quality: Quality | None = None
+    quality: AnyQuality | None = None
 
     @property
     def holds(self) -> bool:

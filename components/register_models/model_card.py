@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.core import measures
-from components.core.contract import Contract, Form
+from components.core.contract import ClassQuality, Contract, Form, Quality
 from components.core.task import Task
 from components.register_models.lineage import Work, data_span
 
@@ -245,8 +245,13 @@ def _proof(form: Form) -> str:
     if form.parity is not None:
         parity = form.parity
         return f"at most {parity.max_abs_difference:.2g} off (allowed: {parity.tolerance:g})"
-    if form.quality is not None:
-        return f"AUC {form.quality.auc:.4f} of {form.quality.framework_auc:.4f}"
+    quality = form.quality
+    if isinstance(quality, Quality):
+        return f"AUC {quality.auc:.4f} of {quality.framework_auc:.4f}"
+    if isinstance(quality, ClassQuality):
+        return f"accuracy {quality.accuracy:.4f} of {quality.framework_accuracy:.4f}"
+    if quality is not None:
+        return f"{quality.error:.4f} standard deviations of the label"
     return "-"
 
 

@@ -36,9 +36,9 @@ def prediction(head: Head, output: Tensor) -> Tensor:
     """Return what a row is predicted to be, in the label's own scale: [batch] or [batch, C]."""
     if head.task == "multi_class":
         return torch.softmax(output, dim=1)
-    single = output.squeeze(1)
     if head.task == "binary":
-        return torch.sigmoid(single)
+        return torch.sigmoid(output).squeeze(1)
+    single = output.squeeze(1)
     return single if head.scale is None else single * head.scale.deviation + head.scale.mean
 
 

@@ -77,7 +77,7 @@ class TorchTrainer:
     def __init__(
         self, model: nn.Module, train: Train, group: Group = ALONE, head: Head = BINARY
     ) -> None:
-        self._task = head.task
+        self._head = head
         self._device = find_device(train.device, group.count, group.rank)
         self._model, self._train = model.to(self._device), train
         self._processes = group.count
@@ -109,7 +109,7 @@ class TorchTrainer:
 
         Raises SettingsError where that is too far.
         """
-        rows = compared_rows(arrays)
+        rows = compared_rows(arrays, self._head)
         eager = self._computed(rows)
         torch.compiler.reset()  # or a search's later models would be left uncompiled, silently
         compiled: nn.Module = torch.compile(self._model, dynamic=True)
@@ -146,7 +146,7 @@ class TorchTrainer:
         output, loss = self._output_and_loss(batch)
         self._model.train()
         label = torch.from_numpy(batch.label).to(output.device)
-        return float(loss.item()), float(heads.measure(self._task, output, label).item())
+        return float(loss.item()), float(heads.measure(self._head.task, output, label).item())
 
     def _loss_of(self, batch: FeatureArrays) -> torch.Tensor:
         return self._output_and_loss(batch)[1]
@@ -156,7 +156,7 @@ class TorchTrainer:
         with self._mixed.arithmetic():
             output = self._forward(given["dense"], given["ids"])
         output = output.float()
-        return output, heads.loss(self._task, output, given["label"], given.get("weight"))
+        return output, heads.loss(self._head.task, output, given["label"], given.get("weight"))
 
     def state(self) -> State:
         """Return copies of the weights, of Adam's moments and counts, and of what draws."""

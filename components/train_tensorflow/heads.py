@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from components.core.task import Task
@@ -47,8 +48,12 @@ def prediction(head: Head, output: Any) -> Any:
         return keras.ops.softmax(output, axis=1)
     if head.task == "binary":
         return keras.ops.squeeze(keras.ops.sigmoid(output), axis=1)
-    single = keras.ops.squeeze(output, axis=1)
-    return single if head.scale is None else single * head.scale.deviation + head.scale.mean
+    single, scale = keras.ops.squeeze(output, axis=1), head.scale
+    if scale is None:
+        return single
+    # Arrays, not numbers: of a number LiteRT's quantiser gives what it multiplies a wrong range.
+    deviation, mean = np.array([[scale.deviation], [scale.mean]], np.float32)
+    return single * deviation + mean
 
 
 def measure(head: Task, output: Any, label: Any) -> Any:

@@ -89,7 +89,7 @@ class KerasTrainer:
         group: Group = ALONE,
         head: Head = BINARY,
     ) -> None:
-        self._task = head.task
+        self._head = head
         self._replicas: Replicas | None = None
         if tf.distribute.has_strategy():
             self._replicas = Replicas(tf.distribute.get_strategy(), group.rank, group.count)
@@ -111,7 +111,7 @@ class KerasTrainer:
 
         Raises SettingsError where that is too far.
         """
-        rows = compared_rows(arrays).named()
+        rows = compared_rows(arrays, self._head).named()
         eager = self._arrays(tf.function(self._computed)(rows))
         compiled = self._arrays(tf.function(self._computed, jit_compile=True)(rows))
         return compiled_difference(eager, compiled, self._train.precision)
@@ -169,12 +169,12 @@ class KerasTrainer:
 
     def _loss_and_measure(self, batch: Mapping[str, Any]) -> tuple[Any, Any]:
         output, loss = self._output_and_loss(batch, training=False)
-        return loss, heads.measure(self._task, output, batch["label"])
+        return loss, heads.measure(self._head.task, output, batch["label"])
 
     def _output_and_loss(self, batch: Mapping[str, Any], training: bool) -> tuple[Any, Any]:
         inputs = {"dense": batch["dense"], "ids": batch["ids"]}
         output = tf.cast(self._model(inputs, training=training), tf.float32)
-        return output, heads.loss(self._task, output, batch["label"], batch.get("weight"))
+        return output, heads.loss(self._head.task, output, batch["label"], batch.get("weight"))
 
     def state(self) -> State:
         """Return copies of the weights, of Adam's moments and of the loss's scale.

@@ -14,6 +14,7 @@ import numpy as np
 from components.core.errors import SettingsError
 from components.core.features import FeatureArrays
 from components.core.training_settings import Precision
+from components.training.heads import BINARY, Head
 
 Array = np.ndarray[Any, Any]
 _ROWS = 256
@@ -22,10 +23,10 @@ _ROWS = 256
 TOLERANCES: Mapping[Precision, float] = {"fp32": 1e-4, "fp16": 0.05, "bf16": 0.2}
 
 
-def compared_rows(arrays: FeatureArrays) -> FeatureArrays:
-    """Return copies of the rows that both are compared on."""
-    first = (part[:_ROWS].copy() for part in (arrays.dense, arrays.ids, arrays.label))
-    return FeatureArrays(*first)
+def compared_rows(arrays: FeatureArrays, head: Head = BINARY) -> FeatureArrays:
+    """Return copies of the rows that both are compared on, with labels as a model learns them."""
+    dense, ids, label = (p[:_ROWS].copy() for p in (arrays.dense, arrays.ids, arrays.label))
+    return FeatureArrays(dense, ids, head.learned(label))
 
 
 def compiled_difference(

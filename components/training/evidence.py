@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
+from components.core.artifacts import read_json, write_json
 from components.core.features import FeatureArrays
 from components.training.heads import BINARY, Head
 from components.training.parity import Evaluated, Predict, predict_all, scale_of
 
 Array = np.ndarray[Any, Any]
+HEAD = "head.json"
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,14 @@ class Rows:
 class Evidence:
     """Raw rows and features, each with what the framework gave; `label` is of evaluation rows.
 
-    The features are those of the raw rows and, after them, of the evaluation rows.
+    `head` says what it gave. The features are those of the raw rows and, after them, of the
+    evaluation rows.
     """
 
     raw: Rows
     features: Rows
     label: Array = field(default_factory=lambda: np.empty(0, np.float32))
+    head: Head = BINARY
 
     @property
     def edges(self) -> Rows:
@@ -79,6 +84,7 @@ class Evidence:
             Rows(raw, on_edges, scale[: len(on_edges)]),
             Rows(inputs, expected, scale),
             evaluated.arrays.label,
+            head,
         )
 
     def write(self, folder: Path) -> None:
@@ -92,6 +98,7 @@ class Evidence:
         np.save(folder / "scale.npy", self.features.scale)
         np.save(folder / "raw.npy", self.raw.expected)
         np.save(folder / "label.npy", self.label)
+        write_json(folder / HEAD, TypeAdapter(Head).dump_python(self.head, mode="json"))
         raw = {name: values.tolist() for name, values in self.raw.inputs.items()}
         (folder / "raw.json").write_text(json.dumps(raw), encoding="utf-8")
 
@@ -108,4 +115,5 @@ class Evidence:
             Rows(raw, on_edges, scale[: len(on_edges)]),
             Rows(features, np.load(folder / "features.npy"), scale),
             np.load(folder / "label.npy"),
+            TypeAdapter(Head).validate_python(read_json(folder / HEAD)),
         )

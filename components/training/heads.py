@@ -15,11 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from components.core.errors import SettingsError
 from components.core.features import FeatureSpec, LabelScale
 from components.core.task import Task
 
+Array = np.ndarray[Any, Any]
 # What is shown of validation rows beside the loss.
 MEASURES: Mapping[Task, str] = {
     "binary": "accuracy",
@@ -45,6 +49,12 @@ class Head:
     def classes(self) -> int | None:
         """Return the number of classes; None: the label is a number."""
         return {"binary": 2, "multi_class": self.outputs, "regression": None}[self.task]
+
+    def learned(self, label: Array) -> Array:
+        """Return labels [n] as a model learns them, float32."""
+        if self.scale is None:
+            return label
+        return ((label - self.scale.mean) / self.scale.deviation).astype(np.float32)
 
     @property
     def unit(self) -> float:

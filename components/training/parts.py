@@ -85,15 +85,9 @@ class Parts:
         return FeatureArrays(
             dense=np.take(arrays.dense, rows, axis=0),
             ids=np.take(arrays.ids, rows, axis=0),
-            label=self._scaled(np.take(arrays.label, rows)),
+            label=self.head.learned(np.take(arrays.label, rows)),
             weight=self._weights(rows),
         )
-
-    def _scaled(self, label: Array) -> Array:
-        scale = self.head.scale
-        if scale is None:
-            return label
-        return ((label - scale.mean) / scale.deviation).astype(np.float32)
 
     def _weights(self, rows: Array) -> Array | None:
         """Return what rows count in the loss: their own weight times that of their class."""

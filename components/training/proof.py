@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from components.core.artifacts import read_json, write_json
-from components.core.contract import Form, Parity, Quality
+from components.core.contract import Form, Parity
 from components.core.errors import PlatformError, error_from_dict
 from components.core.quiet import QUIET
 from components.core.runtimes import RUNTIMES
@@ -167,5 +167,5 @@ def _form(written: Written, found: Mapping[str, Any]) -> Form:
         opset=written.opset,
         operators=found["operators"],
         parity=Parity.model_validate(found["parity"]) if "parity" in found else None,
-        quality=Quality.model_validate(found["quality"]) if "quality" in found else None,
+        quality=found.get("quality"),
     )

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from components.core.artifacts import read_json, write_json
-from components.core.contract import Parity, Quality
+from components.core.contract import AnyQuality, Parity
 from components.core.errors import IntegrityError, SettingsError, TandemError
 from components.core.operators import operators_of
 from components.core.runtimes import RUNTIMES, Score, open_form, open_saved_model
@@ -32,7 +32,7 @@ from components.training.evidence import Evidence, Rows
 from components.training.parity import ALONE, CARRIED, prove
 from components.training.quality import (
     require_agreement,
-    require_probabilities,
+    require_predictions,
     require_quality,
     worst,
 )
@@ -40,7 +40,7 @@ from components.training.quality import (
 BATCH_SIZES = (1, 7, 1024)
 # Calls of the small sizes; the largest goes through every row.
 SMALL_CALLS = 16
-# Of forms of 8 bits: an AUC of fewer rows is luck.
+# Of forms of 8 bits: an AUC or an accuracy of fewer rows is luck.
 QUALITY_CALLS = 8192
 INT8 = ("onnx_int8_dynamic", "onnx_int8_static", "litert_int8")
 REQUEST = "request.json"
@@ -98,12 +98,13 @@ def _cases(name: str, path: Path, evidence: Evidence, threads: int) -> Iterator[
         yield open_form(name, path, threads), evidence.features
 
 
-def _quality(name: str, path: Path, evidence: Evidence, threads: int) -> Quality:
+def _quality(name: str, path: Path, evidence: Evidence, threads: int) -> AnyQuality:
     """Return the worst that a form of 8 bits gives at any size of batch.
 
     A form of raw rows is judged by its part behind the preprocessing, which is float32 and must
-    hand over what the features are: on raw rows it and the part call the same rows positive.
+    hand over what the features are: on raw rows it and the part say the same.
     """
+    head = evidence.head
     whole, given = open_form(name, path, threads), evidence.edges
     of_features = whole
     if RUNTIMES[name] == RUNTIMES["onnx"]:
@@ -113,12 +114,12 @@ def _quality(name: str, path: Path, evidence: Evidence, threads: int) -> Quality
     found = []
     for size in BATCH_SIZES:
         on_edges = _in_batches(whole, given, size, SMALL_CALLS)
-        require_probabilities(name, given.expected[: len(on_edges)], on_edges, size)
+        require_predictions(name, given.expected[: len(on_edges)], on_edges, size, head)
         part = _in_batches(of_features, evidence.edges, size, SMALL_CALLS)
-        require_agreement(name, part, on_edges, size)
+        require_agreement(name, part, on_edges, size, head)
         actual = _in_batches(of_features, evidence.evaluation, size, QUALITY_CALLS)
         expected, label = (a[: len(actual)] for a in (evidence.evaluation.expected, evidence.label))
-        found.append(require_quality(name, expected, actual, label, size))
+        found.append(require_quality(name, expected, actual, label, size, head))
     return worst(found)
 
 

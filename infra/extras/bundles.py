@@ -73,11 +73,16 @@ def bounded(bundle: Bundle) -> Any:
 
 @dataclass(frozen=True)
 class Trial:
-    """Features of raw rows, the first `edges` of them edge rows, and what ONNX gives for each."""
+    """Features of raw rows, the first `edges` of them edge rows, and what ONNX gives for each.
+
+    Of values, a difference counts in units of `unit`, their standard deviation on rows that are no
+    edge rows, where there are any, or of the value itself where that is more.
+    """
 
     features: FeatureArrays
     expected: Array
     edges: int
+    unit: float | None = None
 
     @classmethod
     def of(cls, bundle: Bundle) -> Trial:
@@ -89,7 +94,10 @@ class Trial:
         evaluated = _evaluation_rows(bundle)
         rows = {name: np.concatenate([edges[name], *evaluated.get(name, ())]) for name in types}
         features = features_of(open_onnx(preprocessing), rows)
-        return cls(features, OnnxScorer(bundle).score(rows), count)
+        expected = OnnxScorer(bundle).score(rows)
+        ordinary = expected[count:] if len(expected) > count else expected
+        unit = float(ordinary.std()) if bundle.contract.task == "regression" else None
+        return cls(features, expected, count, unit)
 
     def parity(self, found: Array, batch_size: int, tolerance: float) -> Parity:
         """Return how far a form's output is from what is expected; IntegrityError for its shape."""
@@ -100,11 +108,14 @@ class Trial:
                 expected=self.expected.shape,
                 actual=found.shape,
             )
-        apart = np.abs(found.astype(np.float64) - self.expected) / scale_of(self.features.dense)
+        apart = np.abs(found.astype(np.float64) - self.expected).reshape(len(found), -1)
+        scale = scale_of(self.features.dense)
+        if self.unit is not None:
+            scale = np.maximum(scale * self.unit, np.abs(self.expected))
         return Parity(
             rows=len(found),
             batch_sizes=(batch_size,),
-            max_abs_difference=float(np.max(apart)),
+            max_abs_difference=float(np.max(apart.max(axis=1) / scale)),
             tolerance=tolerance,
         )
 

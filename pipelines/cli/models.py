@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from components.core.artifacts import written_whole
 from components.core.bundle import Bundle
-from components.core.contract import CLASS
+from components.core.contract import CLASS, ClassQuality, ValueQuality
 from components.core.errors import PlatformError, SettingsError
 from components.training.scoring import scored
 from pipelines.cli.output import print_json
@@ -61,7 +61,19 @@ def _proof(form: Form) -> str:
             f"at most {parity.max_abs_difference:.2g} from the framework on {parity.rows:,} rows "
             f"(allowed: {parity.tolerance:g})"
         )
-    if (quality := form.quality) is not None:
+    quality = form.quality
+    if isinstance(quality, ValueQuality):
+        return (
+            f"{quality.error:.2g} standard deviations of the target from the framework on average "
+            f"of {quality.rows:,} rows (allowed: {quality.error_tolerance:g})"
+        )
+    if isinstance(quality, ClassQuality):
+        return (
+            f"accuracy {quality.accuracy:.4f} of the framework's {quality.framework_accuracy:.4f} "
+            f"(allowed: {quality.accuracy_tolerance:g} less) and {quality.agreement:.2%} of its "
+            f"classes on {quality.rows:,} rows (allowed: {quality.least_agreement:.0%})"
+        )
+    if quality is not None:
         return (
             f"AUC {quality.auc:.4f} of the framework's {quality.framework_auc:.4f} "
             f"(allowed: {quality.auc_tolerance:g} less) and {quality.agreement:.2%} on its side of "

@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 
 from components.core.bundle import Bundle, OnnxScorer
 from components.core.canonical import canonical_json, parse_json
-from components.core.contract import Contract, Form, Input, Output, Parity, Quality
+from components.core.contract import (
+    ClassQuality,
+    Contract,
+    Form,
+    Input,
+    Output,
+    Parity,
+    Quality,
+    ValueQuality,
+)
 from components.core.errors import IntegrityError
 
 CONTRACTS = Path(__file__).parent / "contracts"
@@ -25,6 +34,8 @@ REASONS = {
     "a_digest_in_capitals": "files['model.onnx']",
     "a_form_of_8_bits_that_calls_rows_otherwise": "not within its tolerance",
     "a_form_of_8_bits_that_lost_too_much": "not within its tolerance",
+    "a_form_of_8_bits_with_a_proof_of_two_kinds": "$.forms[3].quality",
+    "a_form_of_8_bits_that_is_too_far_off": "not within its tolerance",
     "a_form_of_8_bits_with_another_forms_proof": "$.forms[3]",
     "a_form_that_is_no_file": "not among the files",
     "a_form_that_takes_something_else": "forms[0].takes",
@@ -75,6 +86,23 @@ qualities = st.builds(
     auc_tolerance=st.floats(0, 1),
     agreement=st.floats(0.5, 1),
     least_agreement=st.floats(0, 0.5),
+)
+qualities |= st.builds(
+    ClassQuality,
+    rows=st.integers(1, 10**6),
+    batch_sizes=st.just((1, 7, 1024)),
+    accuracy=st.floats(0.7, 1),
+    framework_accuracy=st.floats(0, 0.7),
+    accuracy_tolerance=st.floats(0, 1),
+    agreement=st.floats(0.5, 1),
+    least_agreement=st.floats(0, 0.5),
+)
+qualities |= st.builds(
+    ValueQuality,
+    rows=st.integers(1, 10**6),
+    batch_sizes=st.just((1, 7, 1024)),
+    error=st.floats(0, 0.05),
+    error_tolerance=st.floats(0.05, 1),
 )
 proofs = st.one_of(
     parities.map(lambda parity: {"name": "onnx", "parity": parity}),

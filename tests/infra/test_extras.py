@@ -1,6 +1,7 @@
 """What forms with environments of their own are tried on, and when they are refused."""
 
 import shutil
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -103,6 +104,24 @@ def test_a_difference_over_the_tolerance_ends_with_1(
     outputs = {size: trial.expected.copy() for size in bundles.BATCH_SIZES}
     # The first row has nothing, so its features are ordinary and its difference counts whole.
     outputs[7][0] += error
+    assert executorch.compare(trial, outputs, 1e-5) == code
+
+
+@pytest.mark.parametrize(("error", "code"), [(0.02, 0), (0.08, 1)])
+def test_values_differ_in_units_of_their_deviation(bundles, executorch, small_bundle, error, code):
+    trial = bundles.Trial.of(Bundle.open(small_bundle))
+    trial = replace(trial, expected=np.zeros_like(trial.expected), unit=4000.0)
+    outputs = {size: trial.expected.copy() for size in bundles.BATCH_SIZES}
+    outputs[7][0] += error
+    assert executorch.compare(trial, outputs, 1e-5) == code
+
+
+@pytest.mark.parametrize(("error", "code"), [(9e-6, 0), (2e-5, 1)])
+def test_the_class_that_differs_most_counts(bundles, executorch, small_bundle, error, code):
+    trial = bundles.Trial.of(Bundle.open(small_bundle))
+    trial = replace(trial, expected=np.stack([trial.expected] * 3, axis=1))
+    outputs = {size: trial.expected.copy() for size in bundles.BATCH_SIZES}
+    outputs[7][0, 2] += error
     assert executorch.compare(trial, outputs, 1e-5) == code
 
 

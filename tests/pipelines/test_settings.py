@@ -569,11 +569,6 @@ def test_the_target_says_what_the_models_are_to_predict(
             {"class_weights": [1, 2, 3]},
             "train.class_weights: 3 numbers for the target's 2 classes",
         ),
-        (
-            {"number": True},
-            {"forms": ["litert", "onnx_int8_static"]},
-            "train.forms: onnx_int8_static is judged by what it keeps of the AUC",
-        ),
     ],
 )
 def test_what_a_target_has_no_use_for_is_refused(

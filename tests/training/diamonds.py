@@ -31,9 +31,6 @@ FEATURES: dict[str, Any] = {
     "carat": {"kind": "log_zscore"},
     "depth": {"kind": "zscore"},
     "table": {"kind": "zscore"},
-    "x": {"kind": "zscore"},
-    "y": {"kind": "zscore"},
-    "z": {"kind": "zscore"},
     "color": {"kind": "vocabulary"},
     "clarity": {"kind": "vocabulary"},
 }

@@ -37,3 +37,11 @@ def test_a_class_without_rows_cannot_be_balanced() -> None:
 def test_labels_that_are_no_classes_have_no_weights() -> None:
     with pytest.raises(SettingsError, match="labels are not classes"):
         class_weights(Train(class_weights="balanced"), np.array([0.5], np.float32))
+
+
+def test_a_class_that_only_other_rows_have_is_weighed_and_a_number_has_no_classes() -> None:
+    assert class_weights(Train(class_weights=[1, 4, 2]), LABEL, 3) == pytest.approx([1, 4, 2])
+    with pytest.raises(DataError, match="class 2 has no training row"):
+        class_weights(Train(class_weights="balanced"), LABEL, 3)
+    with pytest.raises(SettingsError, match="the labels are not classes"):
+        class_weights(Train(class_weights="balanced"), LABEL, None)

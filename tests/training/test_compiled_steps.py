@@ -10,9 +10,10 @@ import pytest
 from every_family import FAMILIES, on
 
 from components.core.errors import SettingsError
-from components.core.features import FeatureSpec, load_split
+from components.core.features import FeatureArrays, FeatureSpec, LabelScale, load_split
 from components.core.training_settings import Train
-from components.training.compiled import compiled_difference
+from components.training.compiled import compared_rows, compiled_difference
+from components.training.heads import Head
 
 FRAMEWORKS = ("pytorch", "tensorflow")
 FAMILY = FAMILIES["dcn_v2 stacked"]
@@ -29,6 +30,15 @@ def fitted(framework: str, model: Any, features: Path, train: Train) -> tuple[An
         from components.train_tensorflow import training
     done = training.fit_model(model, load_split(features, "train"), train)
     return done, training.weight_arrays(model)
+
+
+def test_steps_are_compared_on_labels_as_a_model_learns_them() -> None:
+    rows = FeatureArrays(
+        np.zeros((2, 1), np.float32), np.zeros((2, 0), np.int32), np.array([1e4, 0], np.float32)
+    )
+    head = Head("regression", scale=LabelScale(mean=4000, deviation=2000))
+    assert compared_rows(rows, head).label.tolist() == [3, -2]
+    assert compared_rows(rows).label.tolist() == [1e4, 0]
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ import pytest
 from diamonds import CUTS, TRAIN, Prepared
 
 from components.core.bundle import Bundle, OnnxScorer
+from components.core.contract import ClassQuality, ValueQuality
 from components.core.examples import ExamplesManifest, raw_inputs, read_split
 from components.core.features import FeatureSpec, load_split
 from components.training.scoring import scorer
@@ -231,3 +232,25 @@ def test_a_row_of_no_rows_has_the_width_of_its_classes(
 ) -> None:
     rows, _ = evaluation(prepared["multi_class"])
     assert OnnxScorer(bundles["multi_class", "pytorch"]).predict(rows.slice(0, 0)).shape == (0, 5)
+
+
+INT8 = {
+    "pytorch": ("onnx_int8_dynamic", "onnx_int8_static"),
+    "tensorflow": ("onnx_int8_dynamic", "onnx_int8_static", "litert_int8"),
+}
+
+
+@pytest.mark.parametrize("task", diamonds.TARGETS)
+@pytest.mark.parametrize("framework", INT8)
+def test_forms_of_eight_bits_keep_what_they_are_worth(
+    prepared: dict[str, Prepared], tmp_path: Path, task: str, framework: str
+) -> None:
+    train = TRAIN.model_copy(update={"forms": INT8[framework]})
+    folder, _ = diamonds.trained(framework, prepared[task], tmp_path, train)
+    forms = {form.name: form for form in Bundle.open(folder).contract.forms}
+    kind = ClassQuality if task == "multi_class" else ValueQuality
+    for name in INT8[framework]:
+        quality = forms[name].quality
+        assert isinstance(quality, kind)
+        assert quality.holds
+    assert main(["models", "inspect", str(folder)]) == 0

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.core.contract import ClassQuality, ValueQuality
 from components.core.errors import SettingsError
+from components.core.features import LabelScale
+from components.training.heads import Head
 from components.training.quality import area, require_agreement, require_quality, worst
 
 RANDOM = np.random.default_rng(3)
@@ -80,3 +83,58 @@ def test_a_form_is_on_raw_rows_what_it_is_on_their_features() -> None:
     require_agreement("onnx_int8_static", EXPECTED, EXPECTED, 1)
     with pytest.raises(SettingsError, match="on raw rows at batches of 1 is not what it is on"):
         require_agreement("onnx_int8_static", EXPECTED, 1 - EXPECTED, 1)
+
+
+CLASSES = RANDOM.dirichlet(np.ones(4), 4000).astype(np.float32)
+OF_CLASSES = Head("multi_class", 4)
+CLASS = np.where(RANDOM.random(4000) < 0.7, CLASSES.argmax(axis=1), 0).astype(np.float32)
+VALUES = RANDOM.normal(50, 4, 4000).astype(np.float32)
+OF_VALUES = Head("regression", scale=LabelScale(mean=50, deviation=4))
+
+
+def test_of_several_classes_the_accuracy_is_kept_and_the_class() -> None:
+    rounded = np.round(CLASSES * 255) / 255
+    found = require_quality("litert_int8", CLASSES, rounded, CLASS, 7, OF_CLASSES)
+    assert isinstance(found, ClassQuality)
+    assert found.accuracy == np.mean(rounded.argmax(axis=1) == CLASS)
+    assert found.framework_accuracy == np.mean(CLASSES.argmax(axis=1) == CLASS)
+    assert 0.9 <= found.agreement < 1
+    said = worst([found, found.model_copy(update={"accuracy": 0.1, "batch_sizes": (1024,)})])
+    assert (said.accuracy, said.batch_sizes) == (0.1, (7, 1024))
+
+
+def test_of_a_number_the_distance_is_in_the_targets_deviations() -> None:
+    found = require_quality("litert_int8", VALUES, VALUES + 0.1, VALUES, 7, OF_VALUES)
+    assert isinstance(found, ValueQuality)
+    assert found.error == pytest.approx(0.1 / 4, rel=1e-4)
+    said = worst([found, found.model_copy(update={"error": 0.04})])
+    assert said.error == 0.04
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual", "head", "cause"),
+    [
+        (CLASSES, CLASSES[:, ::-1], OF_CLASSES, r"an accuracy of 0\.\d+ where the framework has 0"),
+        (CLASSES, CLASSES[:, :3], OF_CLASSES, "gives no probability for each row"),
+        (VALUES, VALUES + 1, OF_VALUES, r"is 0\.2500 of the target's standard deviation from"),
+        (VALUES, VALUES * np.inf, OF_VALUES, "gives no number for each row"),
+    ],
+)
+def test_what_keeps_too_little_of_another_task_is_refused(
+    expected: np.ndarray, actual: np.ndarray, head: Head, cause: str
+) -> None:
+    label = CLASS if head is OF_CLASSES else VALUES
+    with pytest.raises(SettingsError, match=cause):
+        require_quality("litert_int8", expected, actual, label, 7, head)
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "head"),
+    [(CLASSES, CLASSES[:, ::-1], OF_CLASSES), (VALUES, VALUES + 1, OF_VALUES)],
+)
+def test_a_form_of_another_task_is_on_raw_rows_what_it_is_on_their_features(
+    part: np.ndarray, whole: np.ndarray, head: Head
+) -> None:
+    require_agreement("onnx_int8_static", part, part, 1, head)
+    with pytest.raises(SettingsError, match="on raw rows at batches of 1"):
+        require_agreement("onnx_int8_static", part, whole, 1, head)
