@@ -97,7 +97,7 @@ def test_a_table_of_texts_is_named_as_what_cannot_be_carried(importing, saved_mo
 def test_what_a_model_says_of_a_row_is_not_told(importing, saved_models):
     with pytest.raises(SettingsError, match="the model does not run") as caught:
         importing(saved_models / "as_numbers")
-    assert not {"EWR", "JFK", "LGA"} & set(caught.value.message.replace(":", " ").split())
+    assert caught.value.message == "the model does not run: InvalidArgumentError"
 
 
 def test_a_saved_model_without_a_signature_is_refused(importing, saved_models):
