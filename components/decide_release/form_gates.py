@@ -4,7 +4,8 @@ Rules: a gate on a form judges the models whose framework exports that form, on 
 what was timed more than once; a size, and a loading time, which is taken once, are judged as they
 are. A bound that too few calls did not give is the settings' error. A form that the policy requires
 is required of every model: evaluate_models measures the forms of a contract alone, and a contract
-holds no form without a proof. A form that no model has is the policy's error.
+holds no form without a proof. A form that no model has is the policy's error, unless the model was
+imported: no setting of ours could have exported it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from components.core.candidates import IMPORTED
 from components.core.errors import SettingsError
 from components.core.outcome import Gate
 from components.core.policy import FormGate, Policy
@@ -43,10 +45,10 @@ def required_forms(policy: Policy, measurements: Measurements, model: str) -> It
 
 
 def _having(form: str, measurements: Measurements) -> dict[str, Mapping[str, Any]]:
-    """Return what was measured of a form, by the models that have it; one at least."""
+    """Return what was measured of a form by the models that have it: one, or one was imported."""
     forms = {name: found["forms"] for name, found in measurements["models"].items()}
     having = {name: found[form] for name, found in forms.items() if form in found}
-    if not having:
+    if not having and IMPORTED not in forms:
         raise SettingsError(
             f"the policy has a gate on form {form}, which no model has",
             remedy="remove the gate, or export the form: see train.forms",

@@ -6,7 +6,8 @@ form that is served, which lies at `target` then, or {"error"}.
 
 Rules: the model is loaded by its own runtime and asked for every row at once; the served form, from
 its file, is asked for the same rows at each of BATCH_SIZES, and must give the same. Whatever a
-model raises comes back as one error of the caller's, whose model it is.
+model raises comes back as one error of the caller's, whose model it is; once it has seen rows its
+words go to the log alone, because they may quote one.
 """
 
 from __future__ import annotations
@@ -43,24 +44,33 @@ Array = np.ndarray[Any, Any]
 
 def main(arguments: list[str]) -> int:
     """Prove a model; the exit code is that of the error, which is written."""
-    folder = Path(arguments[0])
+    folder, saw_rows = Path(arguments[0]), False
     try:
-        answer = _prove(read_json(folder / REQUEST), folder / ROWS)
+        request = read_json(folder / REQUEST)
+        original = _opened(request)
+        saw_rows = True
+        answer = _proven(original, request, folder / ROWS)
     except Exception as error:  # noqa: BLE001 - the very top of a process for others' models
         traceback.print_exc()
-        known = error if isinstance(error, TandemError) else _unrunnable(error)
+        known = error if isinstance(error, TandemError) else _unrunnable(error, saw_rows=saw_rows)
         write_json(folder / ANSWER, {"error": known.to_dict()})
         return known.exit_code
     write_json(folder / ANSWER, answer)
     return 0
 
 
-def _prove(request: Mapping[str, Any], rows: Path) -> dict[str, Any]:
-    """Write the served form and return what the contract says of it."""
-    said, target = request["signature"], Path(request["target"])
+def _opened(request: Mapping[str, Any]) -> Original:
+    """Load the model, and hold what it takes against the columns that there are."""
+    said = request["signature"]
     signature = Signature.model_validate(said) if said else None
     original = open_original(request["format"], Path(request["path"]), signature)
     _require_columns(original.signature, request["columns"])
+    return original
+
+
+def _proven(original: Original, request: Mapping[str, Any], rows: Path) -> dict[str, Any]:
+    """Write the served form and return what the contract says of it."""
+    target = Path(request["target"])
     types = {column.name: column.dtype for column in original.signature.inputs}
     inputs = raw_inputs(pq.read_table(rows), types)
     expected = original.score(inputs)
@@ -169,11 +179,12 @@ def _parity(target: Path, inputs: Mapping[str, Array], expected: Array) -> Parit
     return parity
 
 
-def _unrunnable(error: Exception) -> SettingsError:
-    """Return what a runtime raised as the caller's; its words are of the model, not of rows."""
-    lines = str(error).strip().splitlines() or ["no message"]
+def _unrunnable(error: Exception, *, saw_rows: bool) -> SettingsError:
+    """Return what a runtime raised as the caller's, without words that may quote a row."""
+    lines = [] if saw_rows else str(error).strip().splitlines()
+    words = f": {lines[0][:300]}" if lines else ""
     return SettingsError(
-        f"the model does not run: {type(error).__name__}: {lines[0][:300]}",
+        f"the model does not run: {type(error).__name__}{words}",
         remedy="export it again with operators that onnxruntime has, for batches of any size; "
         "the task's log has the traceback",
     )

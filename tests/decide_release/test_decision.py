@@ -312,3 +312,14 @@ def test_a_model_that_was_imported_and_fails_a_gate_is_not_released(measurements
     decided, gates = decide(_policy(AUC_070), Evidence(evaluation, forms))
     assert not decided["go"]
     assert "no model passes: imported auc (overall)" in refusal(gates, {}).message
+
+
+def test_a_form_that_an_imported_model_lacks_fails_the_policy_that_requires_it(measurements):
+    evaluation = {"models": {"imported": model()}, "comparison": {}}
+    forms = {"models": {"imported": measurements["models"]["pytorch"]}}
+    slow = {"form": "litert", "metric": "p50_ms", "operator": "<=", "threshold": 1}
+    gates = judge(_policy(AUC_070, form_gates=[slow], forms=["litert"]), evaluation, forms)
+    assert [(gate.name, gate.passed) for gate in gates["imported"]] == [
+        ("imported auc", True),
+        ("imported litert", False),
+    ]

@@ -151,8 +151,12 @@ def test_a_notebook_registers_it_too_with_a_loop_that_runs(registered):
             home=registered.home,
         )
 
+    assert registered.tandem("models", "promote", "1", "--reason", "the only one")[0] == 0
     run = asyncio.run(cell())
     assert run.result.exit_code == 0, {n: t.error for n, t in run.tasks.items() if t.error}
     assert run.tasks["register-models"].state is TaskState.SUCCEEDED
     found = run.document("register-models", "registration", "registration.json")
     assert found["candidate"]["version"] == "2"
+    evaluation = run.document("evaluate-models", "evaluation", "evaluation.json")
+    assert set(evaluation["models"]) == {"imported", "champion"}
+    assert evaluation["comparison"]["champion"]["imported"]["auc_difference"]["value"] == 0

@@ -46,7 +46,13 @@ def saved_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         def of_texts(self, origin: Any) -> Any:
             return {"late": self.table.lookup(origin)}
 
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="origin")])
+        def of_texts_as_numbers(self, origin: Any) -> Any:
+            return {"late": tf.strings.to_number(origin)}
+
     folder, model = tmp_path_factory.mktemp("saved"), Model()
+    as_numbers = model.of_texts_as_numbers
+    tf.saved_model.save(model, str(folder / "as_numbers"), signatures=as_numbers)
     tf.saved_model.save(model, str(folder / "numbers"), signatures=model.of_numbers)
     tf.saved_model.save(model, str(folder / "texts"), signatures=model.of_texts)
     tf.saved_model.save(model, str(folder / "none"))
@@ -86,6 +92,12 @@ def test_an_output_of_a_saved_model_must_be_chosen(importing, saved_models):
 def test_a_table_of_texts_is_named_as_what_cannot_be_carried(importing, saved_models):
     with pytest.raises(SettingsError, match=r"cannot be carried to ONNX.*LookupTableFindV2"):
         importing(saved_models / "texts")
+
+
+def test_what_a_model_says_of_a_row_is_not_told(importing, saved_models):
+    with pytest.raises(SettingsError, match="the model does not run") as caught:
+        importing(saved_models / "as_numbers")
+    assert caught.value.message == "the model does not run: InvalidArgumentError"
 
 
 def test_a_saved_model_without_a_signature_is_refused(importing, saved_models):
