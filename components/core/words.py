@@ -1,8 +1,9 @@
-"""Words of messages: a count with its noun, and the known name that a wrong one was meant to be."""
+"""Words of messages: counts with their nouns, names that were meant, numbers that show."""
 
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 
 
@@ -16,3 +17,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = {item.lower(): item for item in known}
     near = difflib.get_close_matches(name.lower(), names, n=1)
     return f"; did you mean {names[near[0]]}?" if near else ""
+
+
+def places(*values: float, least: int = 4) -> int:
+    """Return how many decimal places show that none of the values is 0, unless it is."""
+    smallest = min((abs(value) for value in values if value), default=1.0)
+    return max(least, -math.floor(math.log10(smallest)))

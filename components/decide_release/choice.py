@@ -16,6 +16,7 @@ from typing import Any
 
 from components.core.candidates import candidates
 from components.core.measures import MORE_IS_BETTER, Measures, measures_of, words
+from components.core.words import places
 
 LATENCY_TIE = 0.05
 SERVED = "onnx"
@@ -117,7 +118,8 @@ def by_metric(metric: str, evidence: Evidence) -> Choice:
         return Choice(None, f"{words(metric)} is not defined on these rows: a tie.")
     first, second = evidence.candidates
     lower, upper = found["lower"], found["upper"]
-    interval = f"{found['value']:+.4f} ({lower:+.4f} to {upper:+.4f})"
+    shown = 4 if lower <= 0 <= upper else places(lower, upper)
+    interval = f"{found['value']:+.{shown}f} ({lower:+.{shown}f} to {upper:+.{shown}f})"
     what = f"{words(metric)} of {first} minus {second} is {interval}"
     if lower <= 0 <= upper:
         return Choice(None, f"{what}: the interval includes zero, a tie.")

@@ -323,3 +323,11 @@ def test_a_form_that_an_imported_model_lacks_fails_the_policy_that_requires_it(m
         ("imported auc", True),
         ("imported litert", False),
     ]
+
+
+def test_a_difference_that_decides_never_reads_as_zero(evaluation, measurements):
+    tiny = {"value": 2.4e-06, "lower": 3.1e-07, "upper": 4.5e-06, "method": "delong_paired"}
+    evaluation["comparison"]["auc_difference"] = tiny
+    decided, _ = decide(_policy(), Evidence(evaluation, measurements))
+    assert decided["winner"] == "pytorch"
+    assert "is +0.0000024 (+0.0000003 to +0.0000045): better for pytorch." in decided["reasons"][2]
