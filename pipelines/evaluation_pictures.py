@@ -175,7 +175,7 @@ def robustness(evaluation: Mapping[str, Any]) -> list[tuple[str, ...]]:
     for (name, _), estimate in lost.items():
         most[name] = max(most.get(name, 0.0), estimate.value if estimate else 0.0)
     rows.sort(key=lambda row: (-most[row[0]], row[0], row[1]))
-    kinds = ("permuted", "missing", "unseen")
+    kinds = ("permuted", "missing", "unseen", "shifted")
     return [
         (name, model, *(str(Estimate.of(column.get(kind)) or "-") for kind in kinds))
         for name, model, column in rows

@@ -1,17 +1,19 @@
-"""What one model loses where an input column is useless, missing or new to it.
+"""What one model loses where an input column is useless, missing, new to it or shifted.
 
 | key       | what                                                                       |
 |-----------|----------------------------------------------------------------------------|
 | permuted  | AUC lost when the column's values are shuffled over the rows               |
 | missing   | AUC when every value of the column is missing                              |
 | unseen    | AUC when every text of the column is one that no row has; None of numbers  |
+| shifted   | AUC when each text is the next of those that occur, in their order, and    |
+|           | each number is larger by the column's standard deviation                   |
 
 Of several classes it is the log loss, of a number the mean squared error, and `permuted` is what
 shuffling adds to it.
 
 Rules: a column is an input of the served form, before any preprocessing; one changes and the others
 stay; shuffling is seeded, and the same for all models. At most ROWS rows are looked at, drawn by a
-seed, because each column costs three passes; the metric under its own name is of these rows and the
+seed, because each column costs four passes; the metric under its own name is of these rows and the
 untouched columns. A model that gives no number for some changed column, or whose runtime refuses it
 (a text that it has no entry for), has None there. A column that repeats another loses nothing by
 permutation: that does not make both useless.
@@ -32,7 +34,6 @@ from components.evaluate_models.ranking import Flags, auc, auc_difference
 from components.evaluate_models.regression import squared_errors
 from components.evaluate_models.slices import Rows
 
-# Of two models of 22 columns these take a second of one core, 20,000 rows four.
 ROWS = 5_000
 SEED = 20130102
 UNSEEN = "unseen"
@@ -104,6 +105,7 @@ def _column(score: Scores, inputs: Inputs, name: str, base: Floats, by: By) -> d
         "permuted": lost.to_dict() if lost else None,
         "missing": _value(by, with_values(_missing(column))),
         "unseen": _value(by, with_values(new)) if new is not None else None,
+        "shifted": _value(by, with_values(shifted(column))),
     }
 
 
@@ -128,6 +130,20 @@ def _value(by: By, scores: Floats | None) -> dict[str, Any] | None:
 def _missing(column: Column) -> Column:
     """Return a column of missing values, as raw inputs have them."""
     return np.full_like(column, "" if column.dtype == object else np.nan)
+
+
+def shifted(column: Column) -> Column:
+    """Return each text exchanged for the next that occurs, each number larger by a deviation.
+
+    What is missing stays so. A column of one text, or of one number, stays as it is.
+    """
+    if column.dtype != object:
+        known = column[np.isfinite(column)]
+        deviation = known.std(dtype=np.float64) if len(known) else 0.0
+        return (column + deviation).astype(column.dtype)
+    texts = sorted({*column.tolist()} - {""})
+    following = dict(zip(texts, [*texts[1:], *texts[:1]], strict=True)) | {"": ""}
+    return np.array([following[text] for text in column.tolist()], dtype=object)
 
 
 def unseen(column: Column) -> str:

@@ -17,6 +17,7 @@ from components.evaluate_models.robustness import (
     by_task,
     chosen_rows,
     robustness,
+    shifted,
     unseen,
 )
 
@@ -60,6 +61,25 @@ def test_the_column_that_decides_costs_most_with_an_interval_above_zero(found):
     assert kind["lower"] > distance["upper"]
     assert distance["lower"] > 0
     assert kind["method"] == "delong_paired"
+
+
+def test_shifted_is_the_auc_that_is_left(found):
+    inputs, positive = _rows()
+    swapped = np.where(inputs["kind"] == "a", "b", "a").astype(object)
+    left = auc(positive, _score({**inputs, "kind": swapped}), Z)
+    assert found["columns"]["kind"]["shifted"] == left.to_dict()
+    assert found["columns"]["kind"]["shifted"]["value"] < 0.5
+    assert found["columns"]["noise"]["shifted"] == found["auc"]
+
+
+def test_a_shift_leaves_out_what_is_missing():
+    texts = np.array(["b", "", "a", "c", "a"], dtype=object)
+    assert shifted(texts).tolist() == ["c", "", "b", "a", "b"]
+    numbers = shifted(np.array([1, np.nan, 3], dtype=np.float32))
+    assert numbers.dtype == np.float32
+    assert np.array_equal(numbers, np.array([2, np.nan, 4], dtype=np.float32), equal_nan=True)
+    assert shifted(np.array(["", ""], dtype=object)).tolist() == ["", ""]
+    assert np.isnan(shifted(np.array([np.nan], dtype=np.float32))).all()
 
 
 def test_missing_and_unseen_are_the_auc_that_is_left(found):
