@@ -8,8 +8,9 @@ import pytest
 import tiny_bundles
 
 from components.core.bundle import Bundle
+from components.register_models.described import Described
 from components.register_models.lineage import Work
-from components.register_models.model_card import Described, model_card
+from components.register_models.model_card import model_card
 
 HOSTILE = {
     r"\[click](http://evil)": r"\\\[click\]\(http\:\/\/evil\)",
