@@ -149,6 +149,7 @@ def test_a_notebook_registers_it_too_with_a_loop_that_runs(registered):
             settings=str(registered.settings),
             data="2013-03",
             home=registered.home,
+            overrides=["policy.champion_gates=[]"],  # it equals the champion
         )
 
     assert registered.tandem("models", "promote", "1", "--reason", "the only one")[0] == 0
