@@ -84,6 +84,7 @@ def training(
         evaluation = evaluate_models(
             run=run,
             evaluate=evaluate,
+            beam=beam,
             champion=champion,
             examples=examples.outputs["examples"],
             pytorch_model=pytorch.outputs["pytorch_model"],
@@ -157,6 +158,7 @@ def importing(
         evaluation = evaluate_models(
             run=run,
             evaluate=evaluate,
+            beam=beam,
             champion=champion,
             examples=examples.outputs["examples"],
             imported_model=model.outputs["imported_model"],

@@ -18,11 +18,15 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import grpc  # type: ignore[import-untyped]
 from apache_beam import Pipeline
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner, create_runner
@@ -124,3 +128,23 @@ def _require_needs(beam: Beam) -> None:
                 f"{beam.runner} needs the option {' or '.join(alternatives)}",
                 remedy="give it in beam.options; nothing is downloaded or looked up in its place",
             )
+
+
+@contextmanager
+def scratch_file(beam: Beam, what: str) -> Iterator[str]:
+    """Lend the name of a file for a pipeline's result.
+
+    It lies in the option temp_location, which all workers must reach, or in a temporary folder.
+    """
+    name = f"{what}-{uuid.uuid4().hex}"
+    shared = beam.options.get("temp_location")
+    if shared is None:
+        with tempfile.TemporaryDirectory() as folder:
+            yield str(Path(folder) / name)
+        return
+    file = FileSystems.join(shared, name)
+    try:
+        yield file
+    finally:
+        if FileSystems.exists(file):
+            FileSystems.delete([file])

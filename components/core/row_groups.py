@@ -7,10 +7,12 @@ surprise; workers need the examples under the same path as the process that made
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -50,6 +52,28 @@ def row_groups(
                 found.append(RowGroup(str(path), number, split, shard.span, first))
                 first += rows
     return found
+
+
+def take_rows(
+    examples: Path, manifest: ExamplesManifest, split: Split, numbers: npt.NDArray[np.intp]
+) -> pa.Table:
+    """Return the rows of a split with these numbers, in their order, each at most once.
+
+    Only the row groups that hold one are read.
+    """
+    columns, found, end = list(manifest.columns), [], 0
+    for group, rows in _with_rows(row_groups(examples, manifest, [split]), manifest.rows_of(split)):
+        first, end = end, int(np.searchsorted(numbers, group.first + rows))
+        if end > first:
+            found.append(group.read(columns).take(pa.array(numbers[first:end] - group.first)))
+    return pa.concat_tables(found)
+
+
+def _with_rows(groups: Sequence[RowGroup], count: int) -> Iterator[tuple[RowGroup, int]]:
+    """Yield each of a split's row groups with its number of rows."""
+    ends = [*(group.first for group in groups[1:]), count][: len(groups)]
+    for group, end in zip(groups, ends, strict=True):
+        yield group, end - group.first
 
 
 def _rows_of_groups(path: Path, manifest: ExamplesManifest) -> list[int]:

@@ -66,6 +66,19 @@ def open_candidate(framework: str, folder: Path, threads: int) -> Measurable:
     return Measurable(framework, bundle, bundle.sha256, OnnxScorer(bundle, threads))
 
 
+def reopened(name: str, folder: str, sha256: str, threads: int) -> Measurable:
+    """Open a model again, in another process; IntegrityError where its bundle is another now."""
+    bundle = Bundle.open(Path(folder))
+    if (actual := bundle.sha256) != sha256:
+        raise IntegrityError(
+            f"a worker found another bundle of {name} than the stage had checked",
+            remedy="find out who changed it, or why workers see another folder; start a new run",
+            expected=sha256,
+            actual=actual,
+        )
+    return Measurable(name, bundle, sha256, OnnxScorer(bundle, threads))
+
+
 def open_champion(
     champion: Champion, threads: int, columns: Mapping[str, str], output: Output
 ) -> Measurable:

@@ -9,6 +9,7 @@ from components.core.image import BASE_IMAGE
 def evaluate_models(
     run: dict,  # type: ignore[type-arg]
     evaluate: dict,  # type: ignore[type-arg]
+    beam: dict,  # type: ignore[type-arg]
     champion: dict,  # type: ignore[type-arg]
     examples: dsl.Input[dsl.Dataset],
     evaluation: dsl.Output[dsl.Artifact],
@@ -24,7 +25,7 @@ def evaluate_models(
     run_stage(
         step,
         run=run,
-        parameters={"evaluate": evaluate, "champion": champion},
+        parameters={"evaluate": evaluate, "beam": beam, "champion": champion},
         inputs={
             "examples": examples,
             "pytorch_model": pytorch_model,

@@ -9,7 +9,7 @@ This module imports Beam: import it inside functions only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import apache_beam as beam
@@ -20,7 +20,7 @@ from components.core import beam_engine
 from components.core.data_settings import Beam
 from components.core.examples import ExamplesManifest, Split
 from components.core.row_groups import RowGroup, row_groups
-from components.evaluate_models.candidates import Measurable, open_candidate
+from components.evaluate_models.candidates import Measurable, reopened
 from components.evaluate_models.predicted import Predicted, predict
 from components.evaluate_models.target import Target
 from components.evaluate_models.timing import THREADS
@@ -29,19 +29,18 @@ SPLIT: Split = "eval"
 
 
 def predict_on_beam(
-    bundles: Mapping[str, Path],
+    models: Sequence[Measurable],
     examples: Path,
     columns: Sequence[str],
     engine: Beam,
     result: str,
 ) -> pa.Table:
-    """Return the eval split's rows as `Predicted.table` does; bundles are by framework.
+    """Return the eval split's rows as `Predicted.table` does, predicted by the models.
 
-    Raises IntegrityError for a bundle that is not what it should be.
+    Raises IntegrityError where a worker finds another bundle than the model's.
     """
     manifest = ExamplesManifest.read(examples)
-    for framework, folder in bundles.items():
-        open_candidate(framework, folder, THREADS)
+    bundles = [(model.name, str(model.bundle.folder), model.sha256) for model in models]
     rows = manifest.rows_of(SPLIT)
     with beam_engine.pipeline(engine) as pipeline:
         _ = (
@@ -61,19 +60,19 @@ class _Predict(beam.DoFn):  # type: ignore[misc]
 
     def __init__(
         self,
-        bundles: Mapping[str, Path],
+        bundles: Sequence[tuple[str, str, str]],
         every: Sequence[str],
         columns: Sequence[str],
         target: Target,
     ) -> None:
         super().__init__()
-        self._bundles, self._every, self._columns = dict(bundles), every, columns
+        self._bundles, self._every, self._columns = bundles, every, columns
         self._target = target
         self._models: list[Measurable] = []
 
     def setup(self) -> None:
         """Open the bundles, once for a worker."""
-        self._models = [open_candidate(*named, THREADS) for named in self._bundles.items()]
+        self._models = [reopened(*bundle, THREADS) for bundle in self._bundles]
 
     def process(self, group: RowGroup) -> Iterator[Predicted]:
         """Yield the row group's predictions."""

@@ -1,7 +1,7 @@
 """The quality of every model on the same rows: evaluation.json, and TFMA's files beside it.
 
-Rules: predictions are made once, and everything is measured of them; what the settings ask for and
-the task does not have is refused before. Nothing here is timed.
+Rules: everything is measured of the same predictions, which were made once; what the settings ask
+for and the task does not have is refused before. Nothing here is timed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from components.core.examples import raw_inputs
 from components.core.settings import Evaluate, StockMetric
 from components.evaluate_models.candidates import Measurable
 from components.evaluate_models.curves import curves_of
+from components.evaluate_models.eval_rows import EvalRows
 from components.evaluate_models.evaluation import Rows, Slices, evaluate
 from components.evaluate_models.fairness import fairness
 from components.evaluate_models.intervals import z_quantile
-from components.evaluate_models.predicted import predict, scores
-from components.evaluate_models.robustness import by_task, chosen_rows, robustness
+from components.evaluate_models.predicted import scores
+from components.evaluate_models.robustness import by_task, robustness
 from components.evaluate_models.slices import Partition, partitions
 from components.evaluate_models.target import Target
 from components.evaluate_models.tfma_config import eval_config, once
@@ -33,7 +34,7 @@ EVALUATION_FILE = "evaluation.json"
 
 def evaluate_quality(
     models: Sequence[Measurable],
-    table: pa.Table,
+    given: EvalRows,
     target: Target,
     options: Evaluate,
     evaluation: Path,
@@ -41,10 +42,10 @@ def evaluate_quality(
     """Write evaluation.json and the TFMA results; return the former."""
     for problem in options.problems(target.task):
         raise SettingsError(f"evaluate.{problem}", remedy="correct the settings")
+    table = given.predicted
     parts = partitions(table, options.slices, options.minimum_slice_rows)
     config = eval_config(target, parts, options.thresholds, options.top_k, options.tfma_metrics)
-    predicted = predict(models, table, [target.label], target).table(table.num_rows)
-    rows = Rows(target.labels(predicted), scores(predicted), target.task, target.classes)
+    rows = Rows(target.labels(table), scores(table), target.task, target.classes)
     found, comparison = evaluate(
         rows, parts, options.confidence, once(options.thresholds), once(options.top_k)
     )
@@ -62,7 +63,7 @@ def evaluate_quality(
                 "slices": found[model.name],
                 "curves": curves_of(rows, model.name),
                 "fairness": fair[model.name],
-                **_robustness(model, table, rows, options),
+                **_robustness(model, given, rows, options),
             }
             for model in models
         },
@@ -108,14 +109,13 @@ def _fairness(table: pa.Table, rows: Rows, options: Evaluate) -> dict[str, Any]:
 
 
 def _robustness(
-    model: Measurable, table: pa.Table, rows: Rows, options: Evaluate
+    model: Measurable, given: EvalRows, rows: Rows, options: Evaluate
 ) -> dict[str, Any]:
     """Return {"robustness": ...} of a model where the settings ask for it."""
     if not options.robustness:
         return {}
-    chosen = chosen_rows(table.num_rows)
-    inputs = raw_inputs(table.take(pa.array(chosen)), model.bundle.contract.input_types)
-    by = by_task(rows.task, rows.labels[chosen], z_quantile(options.confidence))
+    inputs = raw_inputs(given.sample, model.bundle.contract.input_types)
+    by = by_task(rows.task, rows.labels[given.chosen], z_quantile(options.confidence))
     return {"robustness": robustness(model.scorer.score, inputs, by)}
 
 

@@ -17,7 +17,8 @@ from pydantic import BeforeValidator
 
 from components.core.artifacts import write_json
 from components.core.candidates import CHAMPION, IMPORTED, TRAINED
-from components.core.examples import ExamplesManifest, raw_inputs, read_split
+from components.core.data_settings import Beam
+from components.core.examples import ExamplesManifest, raw_inputs
 from components.core.measures import measures_of
 from components.core.outcome import Outcome
 from components.core.settings import Evaluate, Section
@@ -28,13 +29,13 @@ from components.evaluate_models.candidates import (
     open_candidate,
     open_champion,
 )
+from components.evaluate_models.eval_rows import SPLIT, eval_rows
 from components.evaluate_models.forms import beside, time_forms, time_served
 from components.evaluate_models.quality import evaluate_quality
 from components.evaluate_models.target import Target
 from components.evaluate_models.timing import THREADS, Often, machine
 from components.evaluate_models.torch_process import TorchProcess
 
-SPLIT = "eval"
 MEASUREMENTS_FILE = "measurements.json"
 
 
@@ -42,6 +43,7 @@ class EvaluateSettings(Section):
     """What evaluate_models depends on; {} is no champion."""
 
     evaluate: Evaluate
+    beam: Beam = Beam()
     champion: Annotated[Champion | None, BeforeValidator(lambda value: value or None)] = None
 
 
@@ -70,16 +72,16 @@ def evaluate_models(
             output = models[0].bundle.contract.output
             champion = open_champion(settings.champion, THREADS, manifest.columns, output)
             models.append(champion)
-        table = read_split(examples, SPLIT)
         target = Target.of(manifest)
-        quality = evaluate_quality(models, table, target, settings.evaluate, evaluation)
-        speed = _measure(models, table, settings.evaluate, measurements, process)
+        rows = eval_rows(models, examples, manifest, settings.evaluate, settings.beam)
+        quality = evaluate_quality(models, rows, target, settings.evaluate, evaluation)
+        speed = _measure(models, rows.first, settings.evaluate, measurements, process)
     return Outcome(facts=_facts(quality, speed))
 
 
 def _measure(
     models: Sequence[Measurable],
-    table: pa.Table,
+    first: pa.Table,
     options: Evaluate,
     measurements: Path,
     process: TorchProcess | None,
@@ -88,7 +90,6 @@ def _measure(
     if process is not None:
         process.wait_until_ready()
     often = Often(options.latency_runs, options.batch_rows, options.confidence)
-    first = table.slice(0, max(often.runs, often.batch_rows))
     timed = {}
     for model in models:
         inputs = raw_inputs(first, model.bundle.contract.input_types)

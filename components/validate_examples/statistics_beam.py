@@ -12,10 +12,7 @@ This module imports Beam and TFDV: import it inside functions only.
 
 from __future__ import annotations
 
-import tempfile
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import apache_beam as beam
@@ -46,7 +43,7 @@ def compute_on_beam(
     Raises IntegrityError where the shards do not hold the rows that the manifest names.
     """
     options = tfdv.StatsOptions(generators=generators(listed), add_default_generators=False)
-    with _scratch_file(engine) as result:
+    with beam_engine.scratch_file(engine, "statistics") as result:
         with beam_engine.pipeline(engine) as pipeline:
             _ = (
                 pipeline
@@ -82,20 +79,3 @@ def _rows(group: RowGroup, columns: list[str]) -> Iterator[tuple[str, pa.RecordB
     batch = list_batch(group.read(columns))
     yield f"Split-{group.split}", batch
     yield f"Span-{group.span}", batch
-
-
-@contextmanager
-def _scratch_file(engine: Beam) -> Iterator[str]:
-    """Lend the name of a file for the result."""
-    name = f"statistics-{uuid.uuid4().hex}.pb"
-    shared = engine.options.get("temp_location")
-    if shared is None:
-        with tempfile.TemporaryDirectory() as folder:
-            yield str(Path(folder) / name)
-        return
-    file = FileSystems.join(shared, name)
-    try:
-        yield file
-    finally:
-        if FileSystems.exists(file):
-            FileSystems.delete([file])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from components.core.errors import DataError
 from components.core.examples import ExamplesManifest, Shard, SourceRows
-from components.core.row_groups import row_groups
+from components.core.row_groups import row_groups, take_rows
 
 Sizes = list[tuple[str, int, int]]
 
@@ -90,3 +91,24 @@ def test_a_shard_that_is_not_what_its_manifest_says_is_refused_before_an_engine_
         pq.write_table(table, path)
     with pytest.raises(DataError, match=cause):
         row_groups(tmp_path, manifest)
+
+
+@given(st.sets(st.integers(0, 39), min_size=1))
+def test_rows_are_taken_by_their_numbers_in_their_order(numbers: set[int]) -> None:
+    wanted = np.array(sorted(numbers), dtype=np.intp)
+    with tempfile.TemporaryDirectory() as name:
+        manifest = written(Path(name), [("eval", 25, 7), ("eval", 15, 4)])
+        found = take_rows(Path(name), manifest, "eval", wanted)
+    assert found["row"].to_pylist() == wanted.tolist()
+
+
+def test_a_row_group_that_holds_none_of_them_is_not_read(tmp_path: Path) -> None:
+    manifest = written(tmp_path, [("eval", 25, 7), ("eval", 15, 4)])
+    path = tmp_path / manifest.shards[1].path
+    content = bytearray(path.read_bytes())
+    content[4:60] = bytes(56)  # its footer stays, its first rows do not
+    path.write_bytes(content)
+    found = take_rows(tmp_path, manifest, "eval", np.array([0, 24, 39], dtype=np.intp))
+    assert found["row"].to_pylist() == [0, 24, 39]
+    with pytest.raises(OSError):
+        take_rows(tmp_path, manifest, "eval", np.array([25], dtype=np.intp))

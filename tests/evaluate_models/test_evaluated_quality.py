@@ -14,6 +14,7 @@ from components.core.examples import raw_inputs
 from components.core.measures import MEASURES, measures_of
 from components.core.settings import Evaluate
 from components.evaluate_models.candidates import Measurable
+from components.evaluate_models.eval_rows import rows_here
 from components.evaluate_models.quality import evaluate_quality
 from components.evaluate_models.target import Target
 from components.evaluate_models.tfma_results import MEASURED
@@ -64,7 +65,8 @@ def _evaluated(artifacts, table, target, scorer, folder, **options):
     ]
     settings = Evaluate.model_validate({"slices": [["origin"]], **options})
     folder.mkdir()
-    evaluate_quality(models, table, target, settings, folder)
+    rows = rows_here(models, table, [target.label, "origin"], target)
+    evaluate_quality(models, rows, target, settings, folder)
     return read_json(folder / "evaluation.json")
 
 
@@ -114,10 +116,13 @@ def test_robustness_and_curves_are_those_of_the_task(artifacts, table, tmp_path)
     assert list(several["pytorch"]["curves"]) == ["calibration"]
 
 
-@pytest.mark.parametrize(("target", "what"), [(NUMBER, "a number"), (SEVERAL, "several classes")])
+@pytest.mark.parametrize(
+    ("target", "scorer", "what"),
+    [(NUMBER, _Line, "a number"), (SEVERAL, _Zones, "several classes")],
+)
 def test_groups_of_people_are_compared_only_by_who_is_said_to_be_positive(
-    artifacts, table, tmp_path, target, what
+    artifacts, table, tmp_path, target, scorer, what
 ):
     with pytest.raises(SettingsError, match=f"evaluate.sensitive: .* the target is {what}; slice"):
-        _evaluated(artifacts, table, target, _Line, tmp_path / "fair", sensitive=["origin"])
+        _evaluated(artifacts, table, target, scorer, tmp_path / "fair", sensitive=["origin"])
     assert list((tmp_path / "fair").iterdir()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ import tiny_bundles
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.core.artifacts import read_json
+from components.core.bundle import Bundle
 from components.core.data_settings import Beam
 from components.core.errors import DataError, IntegrityError
 from components.core.examples import read_split
@@ -21,6 +24,7 @@ from components.evaluate_models.evaluation import Rows, evaluate
 from components.evaluate_models.fairness import fairness
 from components.evaluate_models.predicted import PREDICTION, Predicted, predict, scores
 from components.evaluate_models.slices import partitions
+from components.evaluate_models.step import EvaluateSettings, evaluate_models
 from components.evaluate_models.target import Target
 
 ROWS = 120
@@ -125,8 +129,8 @@ def test_on_beam_the_metrics_are_those_of_memory(artifacts, rows, tmp_path):
 
     examples = _in_row_groups(tmp_path / "examples", rows)
     bundles = {name: artifacts[f"{name}_model"] for name in ("pytorch", "tensorflow")}
-    on_beam = predict_on_beam(bundles, examples, COLUMNS, Beam(), str(tmp_path / "result.arrow"))
     models = [open_candidate(name, folder, 1) for name, folder in bundles.items()]
+    on_beam = predict_on_beam(models, examples, COLUMNS, Beam(), str(tmp_path / "result.arrow"))
     in_memory = predict(models, read_split(examples, "eval"), COLUMNS, TARGET).table(rows.num_rows)
     assert on_beam["late"].num_chunks == 10
     _same(_evaluated(on_beam), _evaluated(in_memory))
@@ -147,10 +151,37 @@ def _same(one, two):
 
 
 @pytest.mark.slow
-def test_on_beam_a_bundle_of_another_framework_is_refused_before_anything_runs(artifacts, tmp_path):
+def test_on_beam_a_bundle_that_is_another_now_is_refused(artifacts, tmp_path):
     from components.evaluate_models.on_beam import predict_on_beam
 
+    model = replace(open_candidate("pytorch", artifacts["pytorch_model"], 1), sha256="0" * 64)
     result = str(tmp_path / "result.arrow")
-    bundles = {"pytorch": artifacts["tensorflow_model"]}
-    with pytest.raises(IntegrityError, match="holds a tensorflow bundle"):
-        predict_on_beam(bundles, artifacts["examples"], COLUMNS, Beam(), result)
+    with pytest.raises(RuntimeError, match="a worker found another bundle of pytorch"):
+        predict_on_beam([model], artifacts["examples"], COLUMNS, Beam(), result)
+
+
+@pytest.mark.slow
+def test_the_stage_measures_on_beam_what_it_measures_in_memory(artifacts, rows, tmp_path):
+    examples = _in_row_groups(tmp_path / "examples", rows)
+    champion = Bundle.open(artifacts["tensorflow_model"])
+    settings = {
+        "evaluate": {"slices": [["origin"]], "sensitive": ["hour"], "latency_runs": 10},
+        "champion": {
+            "version": "7",
+            "bundle_sha256": champion.sha256,
+            "path": str(champion.folder),
+        },
+    }
+    found = []
+    for beam in ({}, {"work": "all", "options": {"temp_location": str(tmp_path)}}):
+        outputs = {n: tmp_path / f"{n}-{len(found)}" for n in ("evaluation", "measurements")}
+        for folder in outputs.values():
+            folder.mkdir()
+        given = {**artifacts, "examples": examples}
+        parsed = EvaluateSettings.model_validate({**settings, "beam": beam})
+        evaluate_models(settings=parsed, **given, **outputs)
+        found.append(read_json(outputs["evaluation"] / "evaluation.json"))
+    _same(found[1], found[0])
+    assert set(found[1]["models"]) == {"pytorch", "tensorflow", "champion"}
+    assert found[1]["models"]["champion"]["robustness"]["rows"] == rows.num_rows
+    assert not [*tmp_path.glob("predictions-*")]

@@ -14,6 +14,7 @@ from components.core.errors import SettingsError
 from components.core.settings import Evaluate
 from components.core.stock_metrics import STOCK_NAMES
 from components.evaluate_models.candidates import Measurable
+from components.evaluate_models.eval_rows import rows_here
 from components.evaluate_models.quality import evaluate_quality
 from components.evaluate_models.target import Target
 
@@ -47,7 +48,8 @@ def _evaluated(artifacts, rows, folder, metrics, target=Target("late"), scorer=N
          "robustness": False, "tfma_metrics": metrics}
     )  # fmt: skip
     folder.mkdir()
-    evaluate_quality(models, rows, target, settings, folder)
+    given = rows_here(models, rows, [target.label, "origin", "hour"], target)
+    evaluate_quality(models, given, target, settings, folder)
     return read_json(folder / "evaluation.json")["models"]["tensorflow"]["slices"]
 
 

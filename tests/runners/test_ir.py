@@ -256,7 +256,10 @@ def test_the_real_dag_is_read_as_it_is_written(compiled):
             "evaluate_models",
             ["ingest-examples", "train-pytorch", "train-tensorflow"],
         ),
-        "decide-release": ("decide_release", ["evaluate-models"]),
+        "decide-release": (
+            "decide_release",
+            ["evaluate-models", "train-pytorch", "train-tensorflow"],
+        ),
         "register-models": (
             "register_models",
             ["decide-release", "evaluate-models", "train-pytorch", "train-tensorflow"],

@@ -107,8 +107,8 @@ class Beam(Section):
     """Which engine runs the Beam pipelines, and what of the data stages goes through Beam.
 
     `analysis`: what TFT must know of all training rows; statistics and the application to rows are
-    done in this process, in large batches. `all`: these two as well, for data beyond one machine.
-    Both give the same results.
+    done in this process, in large batches. `all`: these two as well, and the evaluation's
+    predictions, for data beyond one machine. Both give the same results.
     """
 
     runner: Literal[

@@ -1,0 +1,103 @@
+"""The eval split as it is measured: every row's label and predictions, and a few rows whole.
+
+Why: metrics need of each row no more than the label, the predictions and the columns to group by;
+only robustness and timing need whole rows, and few of them. So the rows may lie beyond one machine.
+
+Rules: predictions are made here in one batch, or on Beam where the settings let it do all the work;
+both give the same rows in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from components.core.data_settings import Beam
+from components.core.errors import SettingsError
+from components.core.examples import ExamplesManifest, Split, read_split
+from components.core.row_groups import take_rows
+from components.core.settings import Evaluate
+from components.evaluate_models.candidates import Measurable
+from components.evaluate_models.predicted import predict
+from components.evaluate_models.robustness import chosen_rows
+from components.evaluate_models.slices import Rows
+from components.evaluate_models.target import Target
+
+SPLIT: Split = "eval"
+
+
+@dataclass(frozen=True)
+class EvalRows:
+    """`predicted` has every row; `sample` the raw rows numbered `chosen`, `first` the first ones.
+
+    The columns of `predicted` are the label's, those to group by, and each model's predictions.
+    """
+
+    predicted: pa.Table
+    chosen: Rows
+    sample: pa.Table
+    first: pa.Table
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return int(self.predicted.num_rows)
+
+
+def eval_rows(
+    models: Sequence[Measurable],
+    examples: Path,
+    manifest: ExamplesManifest,
+    options: Evaluate,
+    engine: Beam,
+) -> EvalRows:
+    """Return the rows, predicted by every model.
+
+    Raises SettingsError for a column to group by that the examples do not have, DataError for
+    predictions that are none.
+    """
+    target, count = Target.of(manifest), manifest.rows_of(SPLIT)
+    columns = [target.label, *_grouped_by(options, manifest)]
+    chosen = chosen_rows(count)
+    first = np.arange(min(count, max(options.latency_runs, options.batch_rows)))
+    if engine.work != "all":
+        return rows_here(models, read_split(examples, SPLIT), columns, target, len(first))
+    from components.core.beam_engine import scratch_file
+    from components.evaluate_models.on_beam import predict_on_beam
+
+    with scratch_file(engine, "predictions") as result:
+        predicted = predict_on_beam(models, examples, columns, engine, result)
+    sample, start = (take_rows(examples, manifest, SPLIT, which) for which in (chosen, first))
+    return EvalRows(predicted, chosen, sample, start)
+
+
+def rows_here(
+    models: Sequence[Measurable],
+    table: pa.Table,
+    columns: Sequence[str],
+    target: Target,
+    first: int = 1,
+) -> EvalRows:
+    """Return a table's rows, predicted in this process, with so many of the first ones."""
+    predicted = predict(models, table, columns, target).table(table.num_rows)
+    chosen = chosen_rows(table.num_rows)
+    return EvalRows(predicted, chosen, table.take(chosen), table.slice(0, first))
+
+
+def _grouped_by(options: Evaluate, manifest: ExamplesManifest) -> list[str]:
+    """Return the columns of slices and of groups; SettingsError for one that is not there."""
+    wanted = {
+        "evaluate.slices": [name for cross in options.slices for name in cross],
+        "evaluate.sensitive": list(options.sensitive),
+    }
+    for setting, names in wanted.items():
+        for name in names:
+            if name not in manifest.columns:
+                raise SettingsError(
+                    f"{setting} names {name}, which the examples do not have",
+                    remedy=f"use one of: {', '.join(manifest.columns)}",
+                )
+    return [name for names in wanted.values() for name in names]
