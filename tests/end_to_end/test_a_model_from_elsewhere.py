@@ -88,8 +88,6 @@ def test_it_loads_from_the_registry_and_gives_its_own_numbers(registered, monkey
     import pandas as pd
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{registered.home / 'mlflow.db'}")
-    mlflow.set_tracking_uri(f"sqlite:///{registered.home / 'mlflow.db'}")
-    mlflow.set_registry_uri(f"sqlite:///{registered.home / 'mlflow.db'}")
     served = mlflow.pyfunc.load_model("models:/parcels-late@candidate")
     rows = pd.DataFrame({"distance": [0.5, -2.0], "origin": ["JFK", "EWR"]})
     logit = foreign_models.SLOPE * rows.distance.to_numpy() + [-0.4, 0.6] + foreign_models.BIAS

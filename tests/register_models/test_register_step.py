@@ -122,8 +122,7 @@ def test_a_registered_model_loads_and_predicts_as_its_bundle_does(chain, monkeyp
     import mlflow
 
     chain.register()
-    mlflow.set_tracking_uri(tracking_uri())
-    mlflow.set_registry_uri(tracking_uri())
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri())
     rows = tiny_bundles.table(50)
     bundle = Bundle.open(chain.path("pytorch_model"))
     expected = OnnxScorer(bundle).predict(rows)

@@ -199,9 +199,8 @@ def test_loading_a_version_from_a_local_store_changes_nothing_that_was_registere
     """MLflow writes a file of its own beside what it loads."""
     import mlflow
 
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri())  # which MLflow sets too, for good
-    mlflow.set_tracking_uri(tracking_uri())
-    mlflow.set_registry_uri(tracking_uri())
+    # MLflow's own setters would hold for all later tests.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri())
     mlflow.pyfunc.load_model("models:/flights/1")
     assert (_source(registry, "1") / "registered_model_meta").is_file()
     assert _findings(registry) == (0, set())
