@@ -110,18 +110,19 @@ def _column(score: Scores, inputs: Inputs, name: str, base: Floats, by: By) -> d
 
 
 def _scored(score: Scores, inputs: Inputs) -> Floats | None:
-    """Return the scores; None where ONNX Runtime refuses the inputs."""
+    """Return the scores; None where one is no number, or ONNX Runtime refuses the inputs."""
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
     try:
-        return np.asarray(score(inputs), dtype=np.float64)
+        found = np.asarray(score(inputs), dtype=np.float64)
     except (errors.Fail, errors.InvalidArgument, errors.RuntimeException):
         return None
+    return found if np.isfinite(found).all() else None
 
 
 def _value(by: By, scores: Floats | None) -> dict[str, Any] | None:
-    """Return the metric; None where it is not defined, or a score is none or no number."""
-    if scores is None or not np.isfinite(scores).all():
+    """Return the metric; None where it is not defined, or there are no scores."""
+    if scores is None:
         return None
     found = by.of(scores)
     return found.to_dict() if found else None
