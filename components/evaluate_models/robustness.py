@@ -31,7 +31,7 @@ from components.core.task import Task
 from components.evaluate_models.intervals import Floats, Measured, mean, paired
 from components.evaluate_models.multi_class import row_log_loss
 from components.evaluate_models.ranking import Flags, auc, auc_difference
-from components.evaluate_models.regression import squared_errors
+from components.evaluate_models.regression import in_square, squared_errors
 from components.evaluate_models.slices import Rows
 
 ROWS = 5_000
@@ -79,7 +79,12 @@ def by_task(task: Task, labels: Floats, z: float) -> By:
     if task == "binary":
         return by_auc(labels == 1, z)
     if task == "regression":
-        return by_loss("mean_squared_error", lambda values: squared_errors(labels, values), z)
+        by = by_loss("mean_squared_error", lambda values: squared_errors(labels, values), z)
+        return By(
+            by.metric,
+            lambda values: in_square(by.of(values), labels),
+            lambda first, other: in_square(by.lost(first, other), labels),
+        )
     numbers = labels.astype(np.intp)
     return by_loss("log_loss", lambda scores: row_log_loss(numbers, scores), z)
 
