@@ -186,16 +186,16 @@ def criteria(decision: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     """Yield (criterion, weight, a value with its score for each model, better, source)."""
     for row in decision.get("criteria", ()):
         scores = row.get("scores") or {}
-        values = (
+        values = [
             f"{row[model]:,.6g}" + (f" (scores {scores[model]:.4g})" if model in scores else "")
             for model in candidates(decision["gates"])
-        )
+        ]
         weight = row.get("weight")
         source = f"{row['source']['artifact']}: {row['source']['path']}" if "source" in row else ""
         yield (
             row["name"].replace("_", " "),
             "-" if weight is None else f"{weight:.3g}",
             *values,
-            row["better"] or "a tie",
+            row["better"] or ("a tie" if len(values) > 1 else "-"),
             source,
         )

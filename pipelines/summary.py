@@ -13,11 +13,15 @@ from typing import Any
 from components.core.artifacts import read_json
 from components.core.candidates import candidates
 from components.core.measures import measures_of, words
+from components.core.words import places
 from pipelines.runners.results import TaskResult, TaskState
 from pipelines.runs import RecordedRun
 
 OVERALL = "overall"
 SERVED = "onnx"
+
+
+SMALL, LARGE = 1e-3, 1e3
 
 
 @dataclass(frozen=True)
@@ -37,15 +41,19 @@ class Estimate:
 
     def __str__(self) -> str:
         if self.lower is None or self.upper is None:
-            return _metric_text(self.value)
-        return (
-            f"{_metric_text(self.value)} [{_metric_text(self.lower)}, {_metric_text(self.upper)}]"
-        )
+            return _metric_texts(self.value)[0]
+        value, lower, upper = _metric_texts(self.value, self.lower, self.upper)
+        return f"{value} [{lower}, {upper}]"
 
 
-def _metric_text(value: float) -> str:
-    """Return a metric as people read it: a squared error may have twelve digits."""
-    return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.1f}"
+def _metric_texts(*values: float) -> list[str]:
+    """Return numbers as people read them: a squared error may have twelve digits, or none of four.
+
+    Where all are below a thousandth, the largest has three digits that count.
+    """
+    largest = max(map(abs, values))
+    shown = places(largest) + 2 if 0 < largest < SMALL else places()
+    return [f"{v:.{shown}f}" if abs(v) < LARGE else f"{v:,.1f}" for v in values]
 
 
 @dataclass(frozen=True)

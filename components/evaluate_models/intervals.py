@@ -1,7 +1,8 @@
 """A measured value with its confidence interval, and the closed forms that several metrics share.
 
 Rules: an interval always holds its value, and names its method; values are rounded to nine
-decimals, below which the order of a sum shows; a value that is not defined is None, never NaN.
+decimals, below which the order of a sum shows, and to more where their unit is small
+(regression.py); a value that is not defined is None, never NaN.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ class Measured:
     lower: float
     upper: float
     method: str
+    digits: int = DIGITS
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as it stands in evaluation.json."""
         numbers = {"value": self.value, "lower": self.lower, "upper": self.upper}
-        rounded = {name: round(float(number), DIGITS) for name, number in numbers.items()}
+        rounded = {name: round(float(number), self.digits) for name, number in numbers.items()}
         return {**rounded, "method": self.method}
 
 

@@ -11,12 +11,14 @@
 | calibration                    | mean prediction / mean label                  | delta method    |
 
 A metric that a slice does not define (a percentage of the label 0, as in TFMA; a share of no
-variance; a mean of one row) is None.
+variance; a mean of one row) is None. What is in the label's unit, or its square, is rounded to as
+many digits as it has where labels vary by 1: errors of small labels are not none.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from components.evaluate_models.intervals import (
@@ -42,18 +44,18 @@ def measure(labels: Floats, values: Floats, z: float) -> dict[str, Any]:
     errors = values - labels
     squares = mean(errors**2, z, 0.0)
     found = {
-        "mean_squared_error": squares,
-        "root_mean_squared_error": _root(squares),
-        "mean_absolute_error": mean(abs(errors), z, 0.0),
+        "mean_squared_error": in_square(squares, labels),
+        "root_mean_squared_error": _in_unit(_root(squares), labels),
+        "mean_absolute_error": _in_unit(mean(abs(errors), z, 0.0), labels),
         "mean_absolute_percentage_error": _percentage(labels, errors, z),
-        "mean_error": mean(errors, z),
+        "mean_error": _in_unit(mean(errors, z), labels),
         "r2": _r2(labels, errors, z),
         "calibration": ratio(values, labels, z, -math.inf),
     }
     return {
         "n": len(labels),
-        "mean_label": round(float(labels.mean()), DIGITS),
-        "mean_prediction": round(float(values.mean()), DIGITS),
+        "mean_label": round(float(labels.mean()), digits(labels)),
+        "mean_prediction": round(float(values.mean()), digits(labels)),
         **to_dicts(found),
     }
 
@@ -62,10 +64,25 @@ def differences(labels: Floats, first: Floats, second: Floats, z: float) -> dict
     """Return first minus second of the errors of two models on the same rows."""
     one, two = first - labels, second - labels
     found = {
-        "mean_squared_error_difference": paired(one**2, two**2, z),
-        "mean_absolute_error_difference": paired(abs(one), abs(two), z),
+        "mean_squared_error_difference": in_square(paired(one**2, two**2, z), labels),
+        "mean_absolute_error_difference": _in_unit(paired(abs(one), abs(two), z), labels),
     }
     return to_dicts(found)
+
+
+def digits(labels: Floats, power: int = 1) -> int:
+    """Return to how many decimals a value in that power of the labels' unit is rounded."""
+    scale = float(labels.std()) or abs(float(labels.mean()))
+    return DIGITS + power * max(0, math.ceil(-math.log10(scale))) if scale else DIGITS
+
+
+def in_square(found: Measured | None, labels: Floats) -> Measured | None:
+    """Return a value in the square of the labels' unit, to be rounded to its digits."""
+    return replace(found, digits=digits(labels, 2)) if found else None
+
+
+def _in_unit(found: Measured | None, labels: Floats) -> Measured | None:
+    return replace(found, digits=digits(labels)) if found else None
 
 
 def _root(squares: Measured | None) -> Measured | None:

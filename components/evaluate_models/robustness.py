@@ -31,7 +31,7 @@ from components.core.task import Task
 from components.evaluate_models.intervals import Floats, Measured, mean, paired
 from components.evaluate_models.multi_class import row_log_loss
 from components.evaluate_models.ranking import Flags, auc, auc_difference
-from components.evaluate_models.regression import squared_errors
+from components.evaluate_models.regression import in_square, squared_errors
 from components.evaluate_models.slices import Rows
 
 ROWS = 5_000
@@ -79,7 +79,12 @@ def by_task(task: Task, labels: Floats, z: float) -> By:
     if task == "binary":
         return by_auc(labels == 1, z)
     if task == "regression":
-        return by_loss("mean_squared_error", lambda values: squared_errors(labels, values), z)
+        by = by_loss("mean_squared_error", lambda values: squared_errors(labels, values), z)
+        return By(
+            by.metric,
+            lambda values: in_square(by.of(values), labels),
+            lambda first, other: in_square(by.lost(first, other), labels),
+        )
     numbers = labels.astype(np.intp)
     return by_loss("log_loss", lambda scores: row_log_loss(numbers, scores), z)
 
@@ -110,18 +115,19 @@ def _column(score: Scores, inputs: Inputs, name: str, base: Floats, by: By) -> d
 
 
 def _scored(score: Scores, inputs: Inputs) -> Floats | None:
-    """Return the scores; None where ONNX Runtime refuses the inputs."""
+    """Return the scores; None where one is no number, or ONNX Runtime refuses the inputs."""
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
     try:
-        return np.asarray(score(inputs), dtype=np.float64)
+        found = np.asarray(score(inputs), dtype=np.float64)
     except (errors.Fail, errors.InvalidArgument, errors.RuntimeException):
         return None
+    return found if np.isfinite(found).all() else None
 
 
 def _value(by: By, scores: Floats | None) -> dict[str, Any] | None:
-    """Return the metric; None where it is not defined, or a score is none or no number."""
-    if scores is None or not np.isfinite(scores).all():
+    """Return the metric; None where it is not defined, or there are no scores."""
+    if scores is None:
         return None
     found = by.of(scores)
     return found.to_dict() if found else None

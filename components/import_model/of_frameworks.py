@@ -35,7 +35,7 @@ def open_saved_model(path: Path, signature: Signature | None) -> Original:
     if SIGNATURE not in loaded.signatures:
         raise SettingsError(
             f"the SavedModel has no signature {SIGNATURE}",
-            remedy="save it with one that takes columns and gives the probability",
+            remedy="save it with one that takes columns and gives its output",
             expected=SIGNATURE,
             actual=sorted(loaded.signatures),
         )

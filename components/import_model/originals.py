@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from components.core.bundle import PROBABILITY, Bundle, open_onnx
+from components.core.bundle import Bundle, open_onnx
+from components.core.contract import Output
 from components.core.errors import SettingsError
 from components.import_model.formats import Format
 from components.import_model.served_form import output_of, read_onnx, require_inputs, signature_of
@@ -30,14 +31,15 @@ Score = Callable[[Columns], Array]
 class Original:
     """A model as it was given: its ONNX, what it takes, and its output of columns.
 
-    `score` gives [rows], [rows, 1] or [rows, 2]; `served` says that the ONNX is one that takes raw
-    rows and gives a probability already.
+    `score` gives its own output; `served` says that the ONNX is one that takes raw rows and gives
+    what is served already, and `output` what that is.
     """
 
     onnx: Any
     signature: Signature
     score: Score
     served: bool = False
+    output: Output | None = None
 
 
 def open_original(kind: Format, path: Path, signature: Signature | None) -> Original:
@@ -52,12 +54,12 @@ def _bundle(path: Path, signature: Signature | None) -> Original:
             "the contract of a bundle is its signature", remedy="leave --signature out"
         )
     model, own = read_onnx(bundle.path("onnx")), Signature(inputs=bundle.contract.inputs)
-    session = open_onnx(bundle.path("onnx"))
+    session, output = open_onnx(bundle.path("onnx")), bundle.contract.output
 
     def score(columns: Columns) -> Array:
-        return np.asarray(session.run([PROBABILITY], dict(columns))[0])
+        return np.asarray(session.run([output.name], dict(columns))[0])
 
-    return Original(model, own, score, served=True)
+    return Original(model, own, score, served=True, output=output)
 
 
 def _onnx(path: Path, signature: Signature | None) -> Original:

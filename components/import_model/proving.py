@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from components.core.artifacts import read_json, write_json
 from components.core.bundle import open_onnx
-from components.core.contract import Parity
+from components.core.contract import Output, Parity
 from components.core.errors import SettingsError, TandemError
 from components.core.examples import batches, raw_inputs
 from components.core.operators import operators_of
@@ -32,6 +32,7 @@ from components.core.runtimes import onnx_score
 from components.core.words import nearest
 from components.import_model.originals import Original, open_original
 from components.import_model.served_form import served_form
+from components.import_model.served_output import chosen, require_shape, require_values
 from components.import_model.signature import Signature
 from components.training.composition import opset, write_onnx
 
@@ -65,24 +66,25 @@ def _opened(request: Mapping[str, Any]) -> Original:
     signature = Signature.model_validate(said) if said else None
     original = open_original(request["format"], Path(request["path"]), signature)
     _require_columns(original.signature, request["columns"])
+    _require_output(original, Output.model_validate(request["output"]))
     return original
 
 
 def _proven(original: Original, request: Mapping[str, Any], rows: Path) -> dict[str, Any]:
     """Write the served form and return what the contract says of it."""
-    target = Path(request["target"])
+    target, output = Path(request["target"]), Output.model_validate(request["output"])
     types = {column.name: column.dtype for column in original.signature.inputs}
     inputs = raw_inputs(pq.read_table(rows), types)
     expected = original.score(inputs)
-    _write_served(original, expected, target)
-    chosen = _chosen(expected, original.signature)
-    _require_probabilities(chosen)
+    _write_served(original, expected, target, output)
+    served = chosen(expected, original.signature, output)
+    require_values(served, output)
     return {
         "inputs": [column.model_dump() for column in original.signature.inputs],
         "opset": opset(original.onnx) if _has_opset(original.onnx) else None,
         "operators": operators_of("onnx", target),
         "parameters": _parameters(original.onnx),
-        "parity": _parity(target, inputs, chosen).model_dump(mode="json"),
+        "parity": _parity(target, inputs, served, _scale(served, request)).model_dump(mode="json"),
     }
 
 
@@ -115,53 +117,49 @@ def _require_columns(signature: Signature, columns: Mapping[str, str]) -> None:
             )
 
 
-def _write_served(original: Original, expected: Array, target: Path) -> None:
+def _require_output(original: Original, output: Output) -> None:
+    """Raise SettingsError where a contract says that a model gives something else."""
+    if original.output not in (None, output):
+        raise SettingsError(
+            f"the bundle gives {_told(original.output)}, and the use case asks for {_told(output)}",
+            remedy="name the use case that it was trained for (-s)",
+            expected=output.model_dump(mode="json"),
+            actual=original.output.model_dump(mode="json"),
+        )
+
+
+def _told(output: Output) -> str:
+    return f"{output.name} of {', '.join(output.classes)}" if output.classes else output.name
+
+
+def _scale(served: Array, request: Mapping[str, Any]) -> Array:
+    """Return in which units each output is compared (`components.core.contract.Parity`)."""
+    deviation = request["deviation"]
+    return np.ones(1) if deviation is None else np.maximum(deviation, abs(served))
+
+
+def _write_served(original: Original, expected: Array, target: Path, output: Output) -> None:
     if original.served:
         target.write_bytes(original.onnx.SerializeToString(deterministic=True))
         return
-    columns = expected.shape[1] if expected.ndim == 2 and expected.shape[1] != 1 else 0
-    if expected.ndim > 2 or columns > 2:
-        raise SettingsError(
-            f"the model's output has shape {list(expected.shape)} for {len(expected)} rows",
-            remedy="export the probability of a 1: [rows], [rows, 1] or [rows, 2]",
-            expected=["rows", 2],
-            actual=list(expected.shape),
-        )
-    write_onnx(served_form(original.onnx, original.signature, columns), target)
+    columns = require_shape(expected, output)
+    write_onnx(served_form(original.onnx, original.signature, columns, output), target)
 
 
-def _chosen(output: Array, signature: Signature) -> Array:
-    """Return the probability of a 1, [rows], of a model's own output."""
-    if output.ndim == 2 and output.shape[1] == 2:
-        return np.asarray(output[:, signature.positive])
-    return output.reshape(-1)
-
-
-def _require_probabilities(found: Array) -> None:
-    wrong = int((~((found >= 0) & (found <= 1))).sum())
-    if wrong:
-        raise SettingsError(
-            f"{wrong} of the model's {len(found)} outputs are no probabilities",
-            remedy="export the probability (a logit needs its sigmoid), of rows with missing "
-            "values too",
-            expected=[0, 1],
-            actual=wrong,
-        )
-
-
-def _parity(target: Path, inputs: Mapping[str, Array], expected: Array) -> Parity:
+def _parity(target: Path, inputs: Mapping[str, Array], expected: Array, scale: Array) -> Parity:
     """Return how far the served form is from the model, at the worst size of batch."""
     score, worst = onnx_score(open_onnx(target)), 0.0
     for size in BATCH_SIZES:
         rows = len(expected) if size == BATCH_SIZES[-1] else min(len(expected), size * SMALL_CALLS)
         given = {name: values[:rows] for name, values in inputs.items()}
         actual = np.concatenate([score(part) for part in batches(given, size)])
-        if actual.shape != (rows,):
+        if actual.shape != expected[:rows].shape:
             raise SettingsError(
                 f"the model gives {list(actual.shape)} for {rows} rows at batches of {size}",
                 remedy="export it for batches of any size, one output a row",
             )
-        worst = max(worst, float(np.max(np.abs(actual - expected[:rows].astype(np.float64)))))
+        apart = np.abs(actual - expected[:rows].astype(np.float64)) / scale[:rows]
+        worst = max(worst, float(np.max(apart)))
     parity = Parity(
         rows=len(expected),
         batch_sizes=BATCH_SIZES,
@@ -170,7 +168,7 @@ def _parity(target: Path, inputs: Mapping[str, Array], expected: Array) -> Parit
     )
     if not parity.holds:
         raise SettingsError(
-            f"the model gives other probabilities in other batches, or is not carried to ONNX: "
+            f"the model gives other outputs in other batches, or is not carried to ONNX: "
             f"they differ by {worst:g}",
             remedy="export it in its state of inference, so that a row's output is its own",
             expected=TOLERANCE,

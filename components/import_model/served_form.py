@@ -1,9 +1,9 @@
-"""The form that is served, of a model as its maker exported it: raw rows in, a probability out.
+"""The form that is served, of a model as its maker exported it: raw rows in, its task's output out.
 
 Rules: nothing of the model is changed but the names of its values, which get a prefix so that none
-can collide; columns are brought into the shape and type that it takes, and its output into
-`probability`, float32 [rows]. Only float, double and text are taken: a missing number is NaN, which
-no whole number is. A model whose weights lie in files of their own is refused.
+can collide; columns are brought into the shape and type that it takes, and its output into the
+task's name and shape, float32. Only float, double and text are taken: a missing number is NaN,
+which no whole number is. A model whose weights lie in files of their own is refused.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, compose, helper
 
-from components.core.bundle import PROBABILITY
-from components.core.contract import Input
+from components.core.contract import Input, Output
 from components.core.errors import SettingsError
 from components.import_model.signature import Signature
 
@@ -69,7 +68,7 @@ def signature_of(model: Any) -> Signature:
 
 
 def output_of(names: list[str], signature: Signature) -> str:
-    """Return the name of the output that is the probability; SettingsError where none is meant."""
+    """Return the name of the output that is served; SettingsError where none is meant."""
     if signature.output is None and len(names) == 1:
         return names[0]
     if signature.output not in names:
@@ -83,19 +82,21 @@ def output_of(names: list[str], signature: Signature) -> str:
     return str(signature.output)
 
 
-def served_form(model: Any, signature: Signature, columns: int) -> Any:
+def served_form(model: Any, signature: Signature, columns: int, output: Output) -> Any:
     """Return the model that takes raw rows; its output has that many columns, 0 for [rows]."""
-    output = output_of([value.name for value in model.graph.output], signature)
+    own = output_of([value.name for value in model.graph.output], signature)
     served = compose.add_prefix(model, PREFIX)
     inputs = {value.name.removeprefix(PREFIX): value for value in _inputs(served)}
     before = _stacked(signature, inputs) if signature.matrix else _each(signature, inputs)
-    nodes = [*before, *served.graph.node, *_probability(f"{PREFIX}{output}", signature, columns)]
+    after = _given(f"{PREFIX}{own}", signature, columns, output)
+    nodes = [*before, *served.graph.node, *after]
     for field in ("node", "input", "output"):
         served.graph.ClearField(field)
     served.graph.node.extend(nodes)
     value = helper.make_tensor_value_info
     served.graph.input.extend(value(c.name, _TYPES[c.dtype], [BATCH]) for c in signature.inputs)
-    served.graph.output.append(value(PROBABILITY, TensorProto.FLOAT, [BATCH]))
+    shape = [BATCH, columns] if output.classes else [BATCH]
+    served.graph.output.append(value(output.name, TensorProto.FLOAT, shape))
     read = {name for node in nodes for name in node.input}
     constants = {COLUMN: [-1, 1], ROW: [-1], CHOSEN: [signature.positive]}
     served.graph.initializer.extend(
@@ -183,12 +184,14 @@ def _cast(name: str, to: str, kind: int) -> Any:
     return helper.make_node("Cast", [name], [to], to=kind)
 
 
-def _probability(output: str, signature: Signature, columns: int) -> list[Any]:
-    """Return the nodes that make `probability` of the model's output."""
-    chosen, nodes = output, []
+def _given(own: str, signature: Signature, columns: int, output: Output) -> list[Any]:
+    """Return the nodes that make what is served of the model's output."""
+    if output.classes:
+        return [helper.make_node("Cast", [own], [output.name], to=TensorProto.FLOAT)]
+    chosen, nodes = own, []
     if columns == 2:
         chosen = POSITIVE
-        nodes.append(helper.make_node("Gather", [output, CHOSEN], [chosen], axis=1))
+        nodes.append(helper.make_node("Gather", [own, CHOSEN], [chosen], axis=1))
     nodes.append(helper.make_node("Reshape", [chosen, ROW], [FLAT]))
-    nodes.append(helper.make_node("Cast", [FLAT], [PROBABILITY], to=TensorProto.FLOAT))
+    nodes.append(helper.make_node("Cast", [FLAT], [output.name], to=TensorProto.FLOAT))
     return nodes

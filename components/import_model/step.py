@@ -4,8 +4,9 @@ Rules:
 1. deny unless a PASS exists: the rows that it is proven on are those of a validation that passed;
 2. what is copied is what was named when the run started, by its digest; nothing of it is loaded in
    this process, and a pickle is never loaded at all;
-3. it is proven in a process of its own (proving.py): that it loads by its own runtime, gives a
-   probability for each of the first eval rows, and that model.onnx, which is served, gives as much;
+3. it is proven in a process of its own (proving.py): that it loads by its own runtime, gives
+   what the task asks for on each of the first eval rows, and that model.onnx, which is served,
+   gives as much;
 4. the bundle holds the model as it was given, in SOURCE, whole, and the form that was proven here:
    other forms that a bundle of ours had are kept there too, and are no forms of this one.
 """
@@ -20,6 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
@@ -28,7 +30,7 @@ from components.core.artifacts import read_json, write_json
 from components.core.bundle import Bundle, files_of
 from components.core.candidates import IMPORTED
 from components.core.canonical import sha256_file
-from components.core.contract import Contract, Form, Input, Parity
+from components.core.contract import Contract, Form, Input, Output, Parity
 from components.core.errors import IntegrityError, PlatformError, SettingsError, error_from_dict
 from components.core.examples import ExamplesManifest, read_split
 from components.core.outcome import Outcome
@@ -72,7 +74,8 @@ def import_model(
     manifest = ExamplesManifest.read(examples)
     rows = read_split(examples, SPLIT).slice(0, ROWS_PROVEN)
     found = _proven(given, source, rows, manifest, imported_model / SERVED)
-    contract = _contract(imported_model, found)
+    output = Output.of(manifest.task, manifest.classes)
+    contract = _contract(imported_model, found, output)
     contract.write(imported_model)
     Bundle.open(imported_model)
     facts = {
@@ -120,6 +123,8 @@ def _proven(
             "signature": given.signature.model_dump() if given.signature else None,
             "columns": {k: v for k, v in manifest.columns.items() if k != manifest.label},
             "target": str(target),
+            "output": Output.of(manifest.task, manifest.classes).model_dump(mode="json"),
+            "deviation": _deviation(rows, manifest),
         }
         write_json(folder / proving.REQUEST, request)
         code = _run(folder)
@@ -135,6 +140,14 @@ def _proven(
             actual=code,
         )
     return answer
+
+
+def _deviation(rows: pa.Table, manifest: ExamplesManifest) -> float | None:
+    """Return the standard deviation of a number's labels, which parity is in units of."""
+    if manifest.task != "regression":
+        return None
+    labels = rows[manifest.label].combine_chunks().cast(pa.float64())
+    return float(np.std(labels.to_numpy(zero_copy_only=False))) or 1.0
 
 
 def _run(folder: Path) -> int:
@@ -156,7 +169,7 @@ def _run(folder: Path) -> int:
     return done.returncode
 
 
-def _contract(folder: Path, found: dict[str, Any]) -> Contract:
+def _contract(folder: Path, found: dict[str, Any], output: Output) -> Contract:
     form = Form(
         name="onnx",
         path=SERVED,
@@ -169,6 +182,7 @@ def _contract(folder: Path, found: dict[str, Any]) -> Contract:
         framework="imported",
         family="custom",
         inputs=tuple(Input.model_validate(column) for column in found["inputs"]),
+        output=output,
         forms=(form,),
         files=files_of(folder),
         weights_sha256=sha256_file(folder / SERVED),

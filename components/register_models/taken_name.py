@@ -55,7 +55,7 @@ def _require_none(model_name: str, versions: Sequence[str]) -> None:
             f"versions {', '.join(versions[:5])}" if versions[1:] else f"version {versions[0]}"
         )
         raise SettingsError(
-            f"the name {model_name} is taken: {several} in MLflow were not registered by Tandem",
+            f"the name {model_name} is taken: {several} in MLflow, not registered by Tandem",
             remedy="name another model in registry.model_name; or find out who registered them, "
             "and delete them in MLflow",
             expected=[],

@@ -9,18 +9,19 @@ no-go, 2 for a policy that cannot be applied, 4 for changed artifacts, 5 where t
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from components.core.artifacts import read_json
-from components.core.candidates import TRAINED
+from components.core.candidates import IMPORTED, TRAINED
 from components.core.canonical import sha256_value
 from components.core.errors import GateError, SettingsError
 from components.core.measures import task_of
 from components.core.outcome import Gate
 from components.core.policy import Policy
+from components.core.settings import FormName
 from components.decide_release.choice import Evidence
 from components.decide_release.decision import decide as decide_by
 from components.decide_release.form_gates import PROVEN
@@ -86,11 +87,20 @@ def _policy(path: Path, run: RecordedRun, evidence: Evidence) -> Policy:
     """Read the policy; SettingsError for what it names and the run's settings did not measure."""
     policy = load_policy(path)
     settings = read_json(run.folder / SETTINGS_FILE)
-    exported = settings.get("train", {}).get("forms", ())
     target = task_of(evidence.evaluation), evidence.evaluation.get("classes", ())
-    for problem in policy.problems(settings.get("evaluate", {}), exported, *target):
+    for problem in policy.problems(
+        settings.get("evaluate", {}), _forms(settings, evidence), *target
+    ):
         raise SettingsError(f"run {run.id}: {problem}", remedy=f"correct it in {path}")
     return policy
+
+
+def _forms(settings: Mapping[str, Any], evidence: Evidence) -> Sequence[str]:
+    """Return the forms that a policy may name: of an imported model all, for its gates to judge."""
+    if IMPORTED in evidence.candidates:
+        return get_args(FormName)
+    exported: Sequence[str] = settings.get("train", {}).get("forms", ())
+    return exported
 
 
 def _trainings(artifacts: RecordedArtifacts) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -8,7 +8,8 @@ import pytest
 from components.core.canonical import canonical_json
 from components.core.measures import MEASURES
 from components.evaluate_models.evaluation import Rows, evaluate
-from components.evaluate_models.regression import measure
+from components.evaluate_models.regression import differences, measure
+from components.evaluate_models.robustness import by_task
 from components.evaluate_models.slices import Partition
 
 Z = 1.959964
@@ -44,6 +45,30 @@ def test_every_metric_is_what_its_name_says_and_lies_in_its_interval():
         assert found[name]["value"] == pytest.approx(value, abs=1e-8)
         assert found[name]["lower"] < value < found[name]["upper"]
     assert found["n"] == 1000
+
+
+def test_errors_of_small_labels_keep_their_digits():
+    """Labels of a millionth: nine decimals would leave nothing of a squared error."""
+    rows = _rows()
+    small = {name: scores * 1e-6 for name, scores in rows.scores.items()}
+    labels, names = rows.labels * 1e-6, ("pytorch", "tensorflow")
+    whole, found = (
+        measure(y, s["pytorch"], Z) for y, s in ((rows.labels, rows.scores), (labels, small))
+    )
+    for name, unit in (
+        ("mean_squared_error", 1e-12), ("root_mean_squared_error", 1e-6),
+        ("mean_absolute_error", 1e-6), ("mean_error", 1e-6),
+    ):  # fmt: skip
+        for part in ("value", "lower", "upper"):
+            assert found[name][part] == pytest.approx(whole[name][part] * unit, rel=1e-6, abs=0)
+    assert found["mean_label"] == pytest.approx(whole["mean_label"] * 1e-6, rel=1e-6, abs=0)
+    apart = differences(labels, *(small[name] for name in names), Z)
+    expected = differences(rows.labels, *(rows.scores[name] for name in names), Z)
+    for name, unit in (("mean_squared_error", 1e-12), ("mean_absolute_error", 1e-6)):
+        value = expected[f"{name}_difference"]["upper"] * unit
+        assert apart[f"{name}_difference"]["upper"] == pytest.approx(value, rel=1e-6, abs=0)
+    lost = by_task("regression", labels, Z).of(small["pytorch"]).to_dict()
+    assert lost == found["mean_squared_error"]
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,21 @@ def test_a_model_that_gives_no_number_without_a_column_has_null_there():
     assert found["columns"]["kind"]["missing"] is not None
 
 
+@pytest.mark.parametrize("task", ["binary", "multi_class", "regression"])
+def test_a_model_that_gives_no_number_of_shuffled_values_has_null_there(task):
+    inputs, positive = _rows()
+    inputs["noise"] = inputs["distance"].copy()
+
+    def together(given):
+        """Give no number where two columns differ that never do."""
+        found = np.where(given["noise"] == given["distance"], _score(given), np.nan)
+        return np.stack([1 - found, found], axis=1) if task == "multi_class" else found
+
+    found = robustness(together, inputs, by_task(task, positive.astype(float), Z))
+    assert found["columns"]["distance"]["permuted"] is None
+    assert found["columns"]["kind"]["permuted"]["lower"] > 0
+
+
 def _onnx_without_entries_for_new_texts() -> Any:
     """Return the session of WEIGHTS[kind] + distance, which looks a new text up out of bounds."""
     tensors = [

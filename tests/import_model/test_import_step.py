@@ -181,7 +181,7 @@ def test_a_model_whose_rows_depend_on_their_batch_is_refused(importing):
         model.graph.node.insert(0, node)
     model.graph.node[2].input[0] = "centred"
     said = {"inputs": [{"name": "hour", "dtype": "float32"}], "matrix": "X"}
-    with pytest.raises(SettingsError, match="other probabilities in other batches"):
+    with pytest.raises(SettingsError, match="other outputs in other batches"):
         importing(model, said)
 
 

@@ -64,18 +64,30 @@ WITH_CHAMPION = {
 }
 
 
+IMPORTED = {
+    "models": {"imported": of_model(0.75)},
+    "comparison": {"auc_difference": None, "log_loss_difference": None},
+}
+IMPORTED_SPEED = {"models": {"imported": {"forms": {"onnx": _speed(0.2)}}}}
+
+
 @pytest.fixture
 def evaluation() -> Mapping[str, Any]:
     return EVALUATION
 
 
 @pytest.fixture
-def run(tmp_path: Path, record_run: Record, evaluation: Mapping[str, Any]) -> Path:
+def measurements() -> Mapping[str, Any]:
+    return MEASUREMENTS
+
+
+@pytest.fixture
+def run(record_run: Record, evaluation: Mapping[str, Any], measurements: Mapping[str, Any]) -> Path:
     """A recorded run that decided by OWN, its artifacts as their digests say."""
 
     def measured(documents: dict[tuple[str, str, str], Any]) -> None:
         documents[EVALUATED, "evaluation", "evaluation.json"] = evaluation
-        documents[EVALUATED, "measurements", "measurements.json"] = MEASUREMENTS
+        documents[EVALUATED, "measurements", "measurements.json"] = measurements
 
     folder: Path = record_run(measured)
     places = {
@@ -248,6 +260,18 @@ def test_a_policy_that_cannot_be_applied_ends_with_2(
 ) -> None:
     assert tried(run, {**OWN, **change}) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "measurements"), [(IMPORTED, IMPORTED_SPEED)], ids=["imported"]
+)
+def test_a_form_that_an_imported_model_lacks_is_a_gate_that_fails_as_in_its_run(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_json(run / "settings.json", {"evaluate": {}, "policy": OWN})
+    assert tried(run, OWN | {"forms": ["litert"]}) == 3
+    said = capsys.readouterr().out
+    assert "FAIL  imported litert is missing, and the policy requires that form" in said
 
 
 @pytest.mark.parametrize("output", ["evaluation", "measurements", "decision"])

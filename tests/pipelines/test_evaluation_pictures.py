@@ -103,6 +103,12 @@ def test_a_criterion_is_told_with_its_weight_scores_and_source() -> None:
     ]
 
 
+def test_one_model_alone_is_tied_with_none() -> None:
+    alone = {"name": "auc", "imported": 0.7, "better": None}
+    (row,) = criteria({"criteria": [alone], "gates": {"imported": []}})
+    assert row == ("auc", "-", "0.7", "-", "")
+
+
 def test_the_page_shows_what_was_measured_and_leaves_out_what_was_not(
     record_run: Callable[..., Path],
 ) -> None:

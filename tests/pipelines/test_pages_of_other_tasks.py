@@ -132,6 +132,13 @@ def test_a_large_number_is_told_with_the_digits_that_count() -> None:
     assert str(Estimate(999.5)) == "999.5000"
 
 
+def test_small_numbers_are_told_with_digits_that_show() -> None:
+    assert str(Estimate(2.5e-6, 1.5e-6, 3.5e-6)) == "0.00000250 [0.00000150, 0.00000350]"
+    assert str(Estimate(-0.00071, -0.00081, 0.0)) == "-0.000710 [-0.000810, 0.000000]"
+    assert str(Estimate(0.0, 0.0, 0.0)) == "0.0000 [0.0000, 0.0000]"
+    assert str(Estimate(0.00071, 0.0, 0.0021)) == "0.0007 [0.0000, 0.0021]"
+
+
 def test_what_tfma_does_not_define_is_a_dash_and_a_matrix_is_left_out() -> None:
     assert [row for row in stock(OF_NUMBER) if row[1] == "pytorch"] == [
         ("squared_pearson_correlation", "pytorch", "0.25"),
