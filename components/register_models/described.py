@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from components.core.candidates import IMPORTED
 from components.core.contract import Contract
 from components.register_models.lineage import Work
 
@@ -27,6 +28,11 @@ class Described:
     def framework(self) -> str:
         """The model's framework, by which the evaluation names it."""
         return self.contract.framework
+
+    @property
+    def imported(self) -> bool:
+        """Say whether the model was trained elsewhere."""
+        return self.framework == IMPORTED
 
     @property
     def slices(self) -> Mapping[str, Any]:

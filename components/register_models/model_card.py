@@ -8,9 +8,10 @@ and not the version, which the registry gives afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from components.core.candidates import IMPORTED
 from components.core.contract import ClassQuality, Contract, Form, Quality
 from components.core.measures import measures_of, words
 from components.core.slice_keys import OVERALL
@@ -18,6 +19,8 @@ from components.register_models.card_metadata import estimates, front_matter
 from components.register_models.described import Described
 from components.register_models.lineage import data_span
 from components.register_models.markdown import NOT_STATED, items, plain, table
+
+EVALUATED = "eval"
 
 
 def model_card(described: Described) -> str:
@@ -43,7 +46,10 @@ def _details(described: Described, family: str) -> Iterator[str]:
     inputs = ", ".join(f"{plain(i.name)} ({plain(i.dtype)})" for i in described.contract.inputs)
     yield "## Model Details\n"
     parameters = f"{described.contract.parameters:,} parameters"
-    yield f"- Model: {family} in {described.framework}, {parameters}"
+    made = f"{family} in {described.framework}"
+    yield f"- Model: {'trained elsewhere' if described.imported else made}, {parameters}"
+    if given := described.facts(f"{IMPORTED}_model").get("given"):
+        yield f"- Given as: {plain(given['name'])}, sha256 {plain(given['sha256'])}"
     yield f"- Decided as: {described.role}"
     yield f"- Run: {plain(described.run.get('id'))}"
     yield f"- Code: commit {plain(code.get('commit') or 'unknown')}{dirty}"
@@ -88,25 +94,35 @@ def _limits(described: Described) -> Iterator[str]:
 
 
 def _training(described: Described) -> Iterator[str]:
-    data, trained = described.facts("examples"), described.facts(f"{described.framework}_model")
-    card = described.data_card
     yield "\n## Training Details\n"
     yield "### Training Data\n"
+    if described.imported:
+        yield "Not known: the model was trained elsewhere.\n"
+        yield "### Data It Was Measured On\n"
+        yield from _data(described, [EVALUATED])
+        return
+    yield from _data(described, described.facts("examples").get("rows_by_split") or {})
+    trained = described.facts(f"{described.framework}_model")
+    yield "\n### Training Procedure\n"
+    said = {**(trained.get("trained_with") or {})}
+    for name in ("epochs", "kept_epoch", "seed", "device", "precision"):
+        said |= {name: trained[name]} if name in trained else {}
+    yield from items([f"{name}: {value}" for name, value in said.items()])
+
+
+def _data(described: Described, splits: Iterable[str]) -> Iterator[str]:
+    data, card = described.facts("examples"), described.data_card
+    rows_by_split = data.get("rows_by_split") or {}
     yield f"- Window: {plain(data_span(described.made) or NOT_STATED)}"
-    for split, rows in (data.get("rows_by_split") or {}).items():
+    for split in (name for name in splits if name in rows_by_split):
         spans = ", ".join(map(plain, data["splits"][split]))
-        yield f"- {plain(split)}: {rows:,} rows of {spans}"
+        yield f"- {plain(split)}: {rows_by_split[split]:,} rows of {spans}"
     for title, key in (("Origin", "origin"), ("Collection", "collection"), ("Licence", "licence")):
         yield f"- {title} of the data: {plain(card[key]) if card.get(key) else NOT_STATED}"
     for file in (data.get("source") or {}).get("files", ()):
         yield f"- File: {plain(file['location'])}, sha256 {plain(file['sha256'])}"
     for entry in data.get("dropped", ()):
         yield f"- Left out: {entry['rows']:,} rows, {plain(entry['reason'])}"
-    yield "\n### Training Procedure\n"
-    said = {**(trained.get("trained_with") or {})}
-    for name in ("epochs", "kept_epoch", "seed", "device", "precision"):
-        said |= {name: trained[name]} if name in trained else {}
-    yield from items([f"{name}: {value}" for name, value in said.items()])
 
 
 def _evaluation(described: Described) -> Iterator[str]:

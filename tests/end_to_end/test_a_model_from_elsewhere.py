@@ -17,6 +17,7 @@ from prepared_run import run_tandem
 
 from components.core.bundle import Bundle
 from components.core.candidates import IMPORTED
+from components.core.canonical import sha256_file
 from pipelines.registering import register_model
 from pipelines.runners.results import TaskState
 
@@ -81,6 +82,18 @@ def test_its_bundle_holds_the_file_as_it_was_given_and_what_was_proven_of_it(reg
     assert form.parity is not None
     assert form.parity.batch_sizes == (1, 7, 1024)
     assert form.parity.rows == foreign_models.ROWS
+
+
+def test_neither_its_page_nor_its_card_says_what_it_was_trained_on(registered):
+    folder = Path(registered.answer["folder"])
+    page = (folder / "report.html").read_text()
+    assert "Evaluated on 2013-03; the model was trained elsewhere." in page
+    assert "Trained on" not in page
+    (card,) = folder.glob("artifacts/register-models/registration/model_card_imported.md")
+    text = card.read_text()
+    assert "Not known: the model was trained elsewhere." in text
+    assert f"- Given as: model\\.onnx, sha256 {sha256_file(registered.model)}" in text
+    assert "2013\\-02" not in text.replace("- Window: 2013\\-02\\:2013\\-03", "")
 
 
 def test_it_loads_from_the_registry_and_gives_its_own_numbers(registered, monkeypatch):

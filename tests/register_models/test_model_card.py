@@ -66,6 +66,42 @@ def test_a_text_on_the_card_becomes_no_markup(tmp_path, text, shown):
         assert line in lines, line
 
 
+def test_the_card_of_an_imported_model_claims_no_training(tmp_path):
+    bundle = Bundle.open(tiny_bundles.write_bundle(tmp_path / "bundle", "imported"))
+    examples = {
+        "facts": {
+            "rows_by_split": {"train": 7, "eval": 5},
+            "splits": {"train": ["2013-11"], "eval": ["2013-12"]},
+        },
+        "settings": {
+            "card": {"purpose": "tests"},
+            "window": {"first": "2013-11", "last": "2013-12"},
+        },
+    }
+    given = {"name": "<m>.onnx", "format": "onnx", "sha256": "4" * 64}
+    described = Described(
+        model_name="flights",
+        role="candidate",
+        run={"id": "run-1"},
+        contract=bundle.contract,
+        bundle_sha256="1" * 64,
+        made={
+            "examples": Work("2" * 64, examples),
+            "imported_model": Work("3" * 64, {"facts": {"given": given}}),
+        },
+        evaluation={"models": {"imported": {"slices": {"overall": {"n": 5}}}}},
+        decision={},
+    )
+    card = model_card(described)
+    assert "- Model: trained elsewhere, 5 parameters" in card
+    assert f"- Given as: \\<m\\>\\.onnx, sha256 {'4' * 64}" in card
+    training, measured = card.split("### Data It Was Measured On")
+    assert "Not known: the model was trained elsewhere." in training
+    assert "- eval: 5 rows of 2013\\-12" in measured
+    assert "2013\\-11" not in measured.replace("- Window: 2013\\-11\\:2013\\-12", "")
+    assert "- train:" not in card
+
+
 def _card_of(tmp_path: Any, evaluation: dict[str, Any]) -> str:
     bundle = Bundle.open(tiny_bundles.write_bundle(tmp_path / "bundle", "pytorch"))
     described = Described(
