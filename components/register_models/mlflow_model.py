@@ -84,10 +84,15 @@ def write_model(folder: Path, bundle: Bundle, metadata: Mapping[str, str], creat
 
 
 def _write_code(folder: Path) -> str:
-    """Write the module that loads a bundle, and return its name."""
+    """Write the module that loads a bundle, and return its name.
+
+    A file stands where Python's byte code would: from a local store a model is loaded in place, and
+    what lies there stays what was registered.
+    """
     code = Path(served_model.__file__).read_text(encoding="utf-8")
     name = f"tandem_served_{sha256_bytes(code.encode())[:12]}"
     write_text(folder / f"{name}.py", code)
+    write_text(folder / "__pycache__", "No byte code is written here.\n")
     return name
 
 

@@ -48,7 +48,7 @@ def test_the_python_function_is_described_as_mlflow_describes_it(written: Path) 
     from mlflow.pyfunc import add_to_model
 
     theirs = Model()
-    (code,) = (written / "code").iterdir()
+    (code,) = (written / "code").glob("*.py")
     add_to_model(
         theirs,
         loader_module=code.stem,

@@ -6,6 +6,7 @@ import contextlib
 import json
 import shutil
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -201,6 +202,7 @@ def test_loading_a_version_from_a_local_store_changes_nothing_that_was_registere
 
     # MLflow's own setters would hold for all later tests.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri())
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     mlflow.pyfunc.load_model("models:/flights/1")
     assert (_source(registry, "1") / "registered_model_meta").is_file()
     assert _findings(registry) == (0, set())
