@@ -33,8 +33,15 @@ def form_gates(policy: Policy, measurements: Measurements, model: str) -> Iterat
 
 
 def required_forms(policy: Policy, measurements: Measurements, model: str) -> Iterator[Gate]:
-    """Yield a gate for each form that must be there: 1 where the model has it, else 0."""
-    for form in policy.forms:
+    """Yield a gate for each form that must be there: 1 where the model has it, else 0.
+
+    An imported model, beside which no other one has the form, must have what a gate is on.
+    """
+    required = list(policy.forms)
+    if model == IMPORTED:
+        gated = (gate.form for gate in policy.form_gates)
+        required += [form for form in gated if model not in _having(form, measurements)]
+    for form in dict.fromkeys(required):
         yield Gate(
             name=f"{model} {form}",
             metric=PROVEN,

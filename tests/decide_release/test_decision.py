@@ -325,6 +325,19 @@ def test_a_form_that_an_imported_model_lacks_fails_the_policy_that_requires_it(m
     ]
 
 
+def test_a_gate_on_a_form_that_an_imported_model_lacks_is_never_a_pass(measurements):
+    evaluation = {"models": {"imported": model()}, "comparison": {}}
+    forms = {"models": {"imported": measurements["models"]["pytorch"]}}
+    small = {"form": "litert", "metric": "size_bytes", "operator": "<=", "threshold": 1e9}
+    fast = {"form": "onnx", "metric": "p50_ms", "operator": "<=", "threshold": 9}
+    gates = judge(_policy(AUC_070, form_gates=[small, fast]), evaluation, forms)["imported"]
+    assert [(gate.name, gate.passed) for gate in gates] == [
+        ("imported auc", True),
+        ("imported onnx p50_ms", True),
+        ("imported litert", False),
+    ]
+
+
 def test_a_difference_that_decides_never_reads_as_zero(evaluation, measurements):
     tiny = {"value": 2.4e-06, "lower": 3.1e-07, "upper": 4.5e-06, "method": "delong_paired"}
     evaluation["comparison"]["auc_difference"] = tiny
