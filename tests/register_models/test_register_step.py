@@ -169,15 +169,13 @@ def test_a_name_is_free_again_once_the_others_versions_are_deleted(chain, home):
     assert resolve_champion("flights") == {}
 
 
-def test_the_bundle_lies_in_the_store_as_it_was_evaluated(chain, tmp_path):
+def test_the_bundle_lies_in_the_store_as_it_was_evaluated(chain, tmp_path, monkeypatch):
     import mlflow
 
     found = chain.register()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri())
     folder = mlflow.artifacts.download_artifacts(
-        artifact_uri="models:/flights@candidate",
-        tracking_uri=tracking_uri(),
-        registry_uri=tracking_uri(),
-        dst_path=str(tmp_path / "fetched"),
+        artifact_uri="models:/flights@candidate", dst_path=str(tmp_path / "fetched")
     )
     assert tree_digest(Path(folder) / "bundle") == found["candidate"]["bundle_sha256"]
     requirements = Path(folder, "requirements.txt").read_text().splitlines()
