@@ -13,7 +13,8 @@ from typing import Any
 
 from components.core.candidates import candidates
 from components.core.measures import measures_of, words
-from pipelines.summary import OVERALL, Estimate
+from components.core.slice_keys import OVERALL
+from pipelines.summary import Estimate
 
 SIDE, MARGIN = 230, 34
 BAR_WIDTH, BAR_HEIGHT = 220, 30

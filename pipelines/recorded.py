@@ -18,10 +18,9 @@ from components.audit.folder import AuditFolder
 from components.audit.keys import read_public_key
 from components.audit.log import Log, read_snapshot
 from components.core.artifacts import read_json, tree_digest
-from components.core.errors import IntegrityError, SettingsError
-from pipelines import commands
+from components.core.errors import IntegrityError
 from pipelines.home import Home
-from pipelines.runs import RecordedRun
+from pipelines.runs import RecordedRun, required_output
 
 
 @dataclass(frozen=True)
@@ -52,15 +51,9 @@ class RecordedArtifacts:
 
         Raises SettingsError where the run has none, IntegrityError where it is not as recorded.
         """
-        result = self.run.tasks.get(task)
-        if result is None or name not in result.outputs:
-            raise SettingsError(
-                f"run {self.run.id} has no {name}",
-                remedy=f"go on with it: {commands.resume(self.home, self.run.id)}",
-            )
+        folder = self.run.folder / required_output(self.run, self.home, task, name).path
         record = self._record(task)
         done = record is not None and record.event in DONE_EVENTS
-        folder = self.run.folder / result.outputs[name].path
         return self._checked(folder, name, record.outputs.get(name) if record and done else None)
 
     def document(self, task: str, name: str, file: str | None = None) -> Mapping[str, Any]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from components.core.slice_keys import OVERALL
 from pipelines.runs import RecordedRun
-from pipelines.summary import OVERALL, RunSummary
+from pipelines.summary import RunSummary
 
 
 def gates(

@@ -24,7 +24,7 @@ from components.core.errors import (
 )
 from pipelines import commands
 from pipelines.home import Home
-from pipelines.runners.results import RunResult, RunState, TaskResult, TaskState
+from pipelines.runners.results import OutputRef, RunResult, RunState, TaskResult, TaskState
 from pipelines.runners.run_folder import RUN_FILE, is_live, still_running
 from pipelines.runners.run_folder import read_run as read_result
 
@@ -160,18 +160,23 @@ def find_ended(home: Home, name: str) -> RecordedRun:
     return read_run(folder)
 
 
-def intact_output(run: RecordedRun, home: Home, task: str, output: str) -> Path:
-    """Return an output's folder, after checking that it is what the run recorded.
-
-    Raises SettingsError where the run did not get that far, IntegrityError where it is not.
-    """
+def required_output(run: RecordedRun, home: Home, task: str, output: str) -> OutputRef:
+    """Return an output as run.json has it; SettingsError where the run did not get that far."""
     result = run.tasks.get(task)
     if result is None or output not in result.outputs:
         raise SettingsError(
             f"run {run.id} has no {output}",
             remedy=f"go on with it: {commands.resume(home, run.id)}",
         )
-    recorded = result.outputs[output]
+    return result.outputs[output]
+
+
+def intact_output(run: RecordedRun, home: Home, task: str, output: str) -> Path:
+    """Return an output's folder, after checking that it is what the run recorded.
+
+    Raises SettingsError where the run did not get that far, IntegrityError where it is not.
+    """
+    recorded = required_output(run, home, task, output)
     folder = run.folder / recorded.path
     if (actual := tree_digest(folder)) != recorded.sha256:
         raise IntegrityError(

@@ -13,11 +13,11 @@ from typing import Any
 from components.core.artifacts import read_json
 from components.core.candidates import candidates
 from components.core.measures import measures_of, words
+from components.core.slice_keys import OVERALL
 from components.core.words import places
 from pipelines.runners.results import TaskResult, TaskState
 from pipelines.runs import RecordedRun
 
-OVERALL = "overall"
 SERVED = "onnx"
 
 

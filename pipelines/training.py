@@ -19,6 +19,12 @@ from components.transform_features.component import transform_features
 from components.validate_examples.component import validate_examples
 
 
+def _try_again(*stages: dsl.PipelineTask) -> None:
+    """Have what the platform got wrong tried again; other errors fail at once."""
+    for stage in stages:
+        stage.set_retry(num_retries=2, backoff_duration="5s", backoff_factor=2)
+
+
 @dsl.pipeline(name="tandem-training", description="Train both, measure both, prove it.")
 def training(
     run: dict,  # type: ignore[type-arg]
@@ -108,11 +114,9 @@ def training(
             evaluation=evaluation.outputs["evaluation"],
             decision=decision.outputs["decision"],
         )
-        # What the platform got wrong is tried again; other errors fail at once.
-        for stage in (
+        _try_again(
             examples, validation, features, pytorch, tensorflow, evaluation, decision, registration
-        ):  # fmt: skip
-            stage.set_retry(num_retries=2, backoff_duration="5s", backoff_factor=2)
+        )
 
 
 @dsl.pipeline(name="tandem-importing", description="Measure a model from elsewhere, prove it.")
@@ -176,5 +180,4 @@ def importing(
             evaluation=evaluation.outputs["evaluation"],
             decision=decision.outputs["decision"],
         )
-        for stage in (examples, validation, model, evaluation, decision, registration):
-            stage.set_retry(num_retries=2, backoff_duration="5s", backoff_factor=2)
+        _try_again(examples, validation, model, evaluation, decision, registration)
