@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from components.audit.answers import DONE_EVENTS, RecordView
-from components.audit.envelope import vouched_statement
 from components.audit.folder import AuditFolder
 from components.audit.keys import read_public_key
+from components.audit.ledger import Ledger
 from components.audit.log import Log, read_snapshot
 from components.core.artifacts import read_json, tree_digest
 from components.core.errors import IntegrityError
@@ -39,11 +39,10 @@ class RecordedArtifacts:
         """
         folder = AuditFolder(home.folder)
         snapshot = read_snapshot(Log.at(folder), read_public_key(folder))
-        views = (
-            RecordView.from_statement(vouched_statement(entry.leaf), entry.index, entry.record)
-            for entry in snapshot.entries
-        )
-        mine = {view.stage: view for view in views if view.run == run.id and view.event != "START"}
+        ledger = Ledger()
+        for entry in snapshot.entries:
+            ledger.add(entry)
+        mine = {view.stage: view for view in ledger.of_run(run.id) if view.event != "START"}
         return cls(run, home, mine)
 
     def output(self, task: str, name: str) -> Path:
