@@ -17,14 +17,13 @@ import numpy as np
 import pyarrow as pa
 
 from components.core.data_settings import Beam
-from components.core.errors import SettingsError
 from components.core.examples import ExamplesManifest, Split, read_split
 from components.core.row_groups import take_rows
 from components.core.settings import Evaluate
 from components.evaluate_models.candidates import Measurable
 from components.evaluate_models.predicted import predict
 from components.evaluate_models.robustness import chosen_rows
-from components.evaluate_models.slices import Rows
+from components.evaluate_models.slices import Rows, require_column
 from components.evaluate_models.target import Target
 
 SPLIT: Split = "eval"
@@ -61,17 +60,19 @@ def eval_rows(
     """
     target, count = Target.of(manifest), manifest.rows_of(SPLIT)
     columns = [target.label, *_grouped_by(options, manifest)]
-    chosen = chosen_rows(count)
-    first = np.arange(min(count, max(options.latency_runs, options.batch_rows)))
+    first = min(count, max(options.latency_runs, options.batch_rows))
     if engine.work != "all":
-        return rows_here(models, read_split(examples, SPLIT), columns, target, len(first))
+        return rows_here(models, read_split(examples, SPLIT), columns, target, first)
     from components.core.beam_engine import scratch_file
     from components.evaluate_models.on_beam import predict_on_beam
 
     with scratch_file(engine, "predictions") as result:
         predicted = predict_on_beam(models, examples, columns, engine, result)
-    sample, start = (take_rows(examples, manifest, SPLIT, which) for which in (chosen, first))
-    return EvalRows(predicted, chosen, sample, start)
+    chosen = chosen_rows(count)
+    wanted = (chosen, np.arange(first))
+    return EvalRows(
+        predicted, chosen, *(take_rows(examples, manifest, SPLIT, which) for which in wanted)
+    )
 
 
 def rows_here(
@@ -95,9 +96,5 @@ def _grouped_by(options: Evaluate, manifest: ExamplesManifest) -> list[str]:
     }
     for setting, names in wanted.items():
         for name in names:
-            if name not in manifest.columns:
-                raise SettingsError(
-                    f"{setting} names {name}, which the examples do not have",
-                    remedy=f"use one of: {', '.join(manifest.columns)}",
-                )
+            require_column(name, manifest.columns, setting)
     return [name for names in wanted.values() for name in names]

@@ -7,7 +7,7 @@ Columns hold texts or whole numbers; others have no slices.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -96,13 +96,18 @@ def _values(code: int, vocabularies: Sequence[Sequence[Value]]) -> tuple[Value, 
     return tuple(reversed(values))
 
 
-def _codes(table: pa.Table, name: str, setting: str) -> tuple[Rows, list[Value]]:
-    """Return each row's position in the sorted distinct values, -1 for none, and those values."""
-    if name not in table.column_names:
+def require_column(name: str, columns: Collection[str], setting: str) -> None:
+    """Raise SettingsError for a column that a setting names and the examples do not have."""
+    if name not in columns:
         raise SettingsError(
             f"{setting} names {name}, which the examples do not have",
-            remedy=f"use one of: {', '.join(table.column_names)}",
+            remedy=f"use one of: {', '.join(columns)}",
         )
+
+
+def _codes(table: pa.Table, name: str, setting: str) -> tuple[Rows, list[Value]]:
+    """Return each row's position in the sorted distinct values, -1 for none, and those values."""
+    require_column(name, table.column_names, setting)
     column = table[name]
     if not (pa.types.is_string(column.type) or pa.types.is_integer(column.type)):
         raise SettingsError(
