@@ -49,6 +49,7 @@ def test_the_plan_of_it_names_its_stages_and_the_span_before(case, tmp_path):
         "validate_examples",
         "import_model",
         "evaluate_models",
+        "measure_models",
         "decide_release",
         "register_models",
         "seal_run",
