@@ -63,13 +63,14 @@ def register_models(
     name = settings.registry.model_name
     dossier = Dossier(name, settings.run, proven, digests, inputs, measured, decided)
     entries = {role: dossier.entry(role, _bundle(models, named[role])) for role in named}
-    with opened_store() as client:
+    go_on = f"resume the run (tandem run --resume {settings.run['id']})"
+    with opened_store(go_on=go_on) as client:
         registry = ModelRegistry(client, name, settings.registry.experiment)
         log = _run_log(settings.run, entries, measured, proven)
         run_id, versions = registry.register(log, entries)
 
     def publish() -> None:
-        with opened_store() as client:
+        with opened_store(go_on=go_on) as client:
             ModelRegistry(client, name, settings.registry.experiment).publish(run_id, versions)
 
     outcome = _outcome(registration, name, run_id, versions, entries)
