@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from components.core.candidates import CHAMPION
+from components.core.candidates import OVER_CHAMPION
 from components.core.errors import PlatformError
 from components.core.measures import MEASURES
 from components.core.outcome import Gate
@@ -28,7 +28,6 @@ from components.decide_release.gates import passes, sentence
 
 FILE_NAME = "validations-00000-of-00001.tfrecord"
 TFMA = "tensorflow_model_analysis"
-OVER = f"_over_{CHAMPION}"
 # Our metric: its name in the TFMA results.
 NAMES: Mapping[Task, Mapping[str, str]] = {
     "binary": {
@@ -86,7 +85,7 @@ def validation_result(model: str, gates: Sequence[Gate], task: Task = "binary") 
 
 def _fill(failure: Any, model: str, gate: Gate, task: Task) -> None:
     """Say which metric failed, against what, and with which value."""
-    metric = gate.metric.removesuffix(OVER)
+    metric = gate.metric.removesuffix(f"_{OVER_CHAMPION}")
     of_champion = metric != gate.metric
     failure.metric_key.name = NAMES[task].get(metric) or gate.name.removeprefix(f"{model} ")
     failure.metric_key.is_diff = of_champion
