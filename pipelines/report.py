@@ -20,19 +20,14 @@ from components.core.artifacts import read_json, write_text
 from components.core.errors import GateError, PlatformError
 from components.core.measures import MORE_IS_BETTER, measures_of, words
 from pipelines import commands, drift_picture, latency_picture, lineage
+from pipelines.curve_pictures import MARGIN, SIDE, charts
 from pipelines.dag_picture import BOX_HEIGHT, BOX_WIDTH, draw
-from pipelines.evaluation_pictures import (
-    BAR_HEIGHT,
-    BAR_WIDTH,
-    MARGIN,
-    SIDE,
-    charts,
+from pipelines.evaluation_tables import (
     classes,
     comparison,
     criteria,
     fairness,
     robustness,
-    slices,
     stock,
 )
 from pipelines.home import Home
@@ -42,7 +37,8 @@ from pipelines.reproduction import reproduction
 from pipelines.runners.ir import Pipeline, read_pipeline
 from pipelines.runners.results import RunState, TaskResult, TaskState
 from pipelines.runs import RECORDS_FILE, RecordedRun
-from pipelines.start import ARGUMENTS_FILE, IR_FILE
+from pipelines.slice_pictures import BAR_WIDTH, slice_tables
+from pipelines.start import IR_FILE, read_arguments
 from pipelines.summary import (
     RunSummary,
     read_summary,
@@ -101,19 +97,20 @@ def _context(run: RecordedRun, home: Home) -> dict[str, Any]:
     records = _records(run.folder)
     judged = list(gates(run, summary, records))
     pipeline = read_pipeline(run.folder / IR_FILE)
-    picture = draw(pipeline)
+    picture, arguments = draw(pipeline), read_arguments(run.folder)
     return {
         "run": run,
         "identity": run.identity,
         "verdict": verdict(run, summary),
         "decision": summary.decision,
         "errors": [(name, task.error) for name, task in run.tasks.items() if task.error],
-        "rows": list(zip(table_rows(summary), *map(table_cells, summary.models), strict=True)),
+        "rows": list(zip(table_rows(summary), *map(table_cells, summary.beside), strict=True)),
+        "beside": [model.framework for model in summary.beside],
         "frameworks": [model.framework for model in summary.models],
         "comparison": comparison(summary.evaluation or {}),
-        **_pictures(summary),
+        **_pictures(summary, arguments.get("policy", {})),
         **_data(run, judged),
-        **_lineage(run, pipeline, records),
+        **_lineage(run, pipeline, records, arguments.get("champion", {})),
         "gates": judged,
         "reproduction": reproduction(run),
         "latency": latency(summary.measurements or {}),
@@ -153,13 +150,13 @@ def _registered(run: RecordedRun, summary: RunSummary) -> str:
     return ": nothing was registered"
 
 
-def _pictures(summary: RunSummary) -> dict[str, Any]:
+def _pictures(summary: RunSummary, policy: Mapping[str, Any]) -> dict[str, Any]:
     """Return what report_evaluation.html.jinja shows of the evaluation and the decision."""
     evaluation, decision = summary.evaluation or {}, summary.decision or {}
     return {
         "criteria": list(criteria(decision)),
         "charts": list(charts(evaluation)),
-        "slices": slices(evaluation),
+        "slices": list(slice_tables(evaluation, policy)),
         "quality": words(measures_of(evaluation).primary),
         "more_is_better": measures_of(evaluation).primary in MORE_IS_BETTER,
         "classes": list(classes(evaluation)),
@@ -169,7 +166,6 @@ def _pictures(summary: RunSummary) -> dict[str, Any]:
         "side": SIDE,
         "margin": MARGIN,
         "bar_width": BAR_WIDTH,
-        "bar_height": BAR_HEIGHT,
     }
 
 
@@ -188,11 +184,12 @@ def _data(run: RecordedRun, judged: Sequence[Mapping[str, Any]]) -> dict[str, An
 
 
 def _lineage(
-    run: RecordedRun, pipeline: Pipeline, records: Sequence[Mapping[str, Any]]
+    run: RecordedRun,
+    pipeline: Pipeline,
+    records: Sequence[Mapping[str, Any]],
+    champion: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return what report_lineage.html.jinja shows of the way from the data to the versions."""
-    path = run.folder / ARGUMENTS_FILE
-    champion = read_json(path).get("champion", {}) if path.is_file() else {}
     links = lineage.lineage(run, pipeline, records, champion)
     return {"links": {link.name: link for link in links}, "way": lineage.picture(links)}
 

@@ -59,6 +59,12 @@ def read_start(folder: Path) -> Start:
         ) from error
 
 
+def read_arguments(folder: Path) -> dict[str, Any]:
+    """Read what a run's pipeline was given; {} of a folder that does not say."""
+    path = folder / ARGUMENTS_FILE
+    return dict(read_json(path)) if path.is_file() else {}
+
+
 def read_ir(folder: Path, sha256: str | None) -> str:
     """Return the pipeline that a run started with; DataError where it is not as it was."""
     path = folder / IR_FILE

@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from components.core.artifacts import read_json
-from components.core.candidates import candidates
+from components.core.candidates import CHAMPION, candidates
 from components.core.measures import measures_of, words
 from components.core.slice_keys import OVERALL
 from components.core.words import places
 from pipelines.runners.results import TaskResult, TaskState
 from pipelines.runs import RecordedRun
+from pipelines.start import read_arguments
 
 SERVED = "onnx"
 
@@ -84,18 +85,28 @@ class ModelResult:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run came to; `decision` is decision.json as it is, also one that says no."""
+    """What a run came to; `decision` is decision.json as it is, also one that says no.
+
+    `models` are the run's own, `champion` the one that they were measured against, if there is one.
+    """
 
     models: tuple[ModelResult, ...]
+    champion: ModelResult | None
     decision: Mapping[str, Any] | None
     registration: Mapping[str, Any] | None
     evaluation: Mapping[str, Any] | None
     measurements: Mapping[str, Any] | None
 
+    @property
+    def beside(self) -> tuple[ModelResult, ...]:
+        """The models that stand side by side in the table, the champion last."""
+        return self.models if self.champion is None else (*self.models, self.champion)
+
     def to_dict(self) -> dict[str, Any]:
         """Return what `--json` shows."""
         return {
             "models": [model.to_dict() for model in self.models],
+            "champion": self.champion.to_dict() if self.champion else None,
             "decision": self.decision,
             "registration": self.registration,
         }
@@ -107,11 +118,16 @@ def read_summary(run: RecordedRun) -> RunSummary:
     measurements = run.document("measure-models", "measurements", "measurements.json")
     registration = run.document("register-models", "registration", "registration.json")
     decision = run.document("decide-release", "decision", "decision.json") or _refused(run)
+    measured = (evaluation or {}).get("models", ())
     models = tuple(
-        _model(run, framework, evaluation or {}, measurements or {}, registration or {})
-        for framework in candidates((evaluation or {}).get("models", ()))
+        _model(run, name, evaluation or {}, measurements or {}, _role(name, registration or {}))
+        for name in candidates(measured)
     )
-    return RunSummary(models, decision, registration, evaluation, measurements)
+    champion = None
+    if CHAMPION in measured:
+        version = read_arguments(run.folder).get(CHAMPION, {}).get("version")
+        champion = _model(run, CHAMPION, evaluation or {}, measurements or {}, (CHAMPION, version))
+    return RunSummary(models, champion, decision, registration, evaluation, measurements)
 
 
 def _refused(run: RecordedRun) -> Mapping[str, Any] | None:
@@ -125,13 +141,13 @@ def _model(
     framework: str,
     evaluation: Mapping[str, Any],
     measurements: Mapping[str, Any],
-    registration: Mapping[str, Any],
+    called: tuple[str, str | None],
 ) -> ModelResult:
     metrics = evaluation["models"].get(framework, {}).get("slices", {}).get(OVERALL, {})
     speed = forms_of(measurements, framework).get(SERVED, {})
     task = run.tasks.get(f"train-{framework}", TaskResult())
     cached = task.state is TaskState.CACHED
-    role, version = _role(framework, registration)
+    role, version = called
     return ModelResult(
         framework=framework,
         role=role,

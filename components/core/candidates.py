@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 CHAMPION = "champion"
+OVER_CHAMPION = f"over_{CHAMPION}"  # of a slice: the differences to the champion
 IMPORTED = "imported"
 TRAINED = ("pytorch", "tensorflow")
 

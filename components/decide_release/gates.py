@@ -6,8 +6,9 @@ passes no gate. A margin over the champion that is not below 0 asks for strictly
 equals the champion does not beat it; a negative one says how much worse is still as good. A gate on
 what was not measured is the policy's error, never a pass.
 
-A gate on every slice of a column (`origin=*`) is one gate for each slice that was measured. Gates
-on forms are in form_gates.py.
+A gate on every slice of a column (`origin=*`) is one gate for each slice that was measured; of a
+difference to the champion it is the paired one on the slice's rows. Gates on forms are in
+form_gates.py.
 """
 
 from __future__ import annotations
@@ -15,16 +16,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from components.core.candidates import CHAMPION, candidates
+from components.core.candidates import CHAMPION, OVER_CHAMPION, candidates
 from components.core.errors import DataError, SettingsError
 from components.core.measures import MORE_IS_BETTER, measures_of
 from components.core.outcome import Gate
-from components.core.policy import (
-    ChampionGate,
-    FairnessGate,
-    MetricGate,
-    Policy,
-)
+from components.core.policy import Policy
+from components.core.policy_gates import ChampionGate, FairnessGate, MetricGate
 from components.core.slice_keys import OVERALL
 from components.core.words import nearest
 from components.decide_release.form_gates import PROVEN, form_gates, required_forms
@@ -53,7 +50,12 @@ def judge(
 
 
 def _metric_gates(declared: MetricGate, models: Models, model: str) -> Iterator[Gate]:
-    slices = models[model]["slices"]
+    for key in _judged(declared, models[model]["slices"]):
+        yield _metric_gate(declared, models, model, key)
+
+
+def _judged(declared: MetricGate | ChampionGate, slices: Mapping[str, Any]) -> list[str]:
+    """Return the slices that a gate judges; SettingsError where none of them was measured."""
     keys = [key for key in slices if declared.matches(key)]
     if not keys:
         raise SettingsError(
@@ -62,8 +64,7 @@ def _metric_gates(declared: MetricGate, models: Models, model: str) -> Iterator[
             expected=declared.slice,
             actual=sorted(slices),
         )
-    for key in keys:
-        yield _metric_gate(declared, models, model, key)
+    return keys
 
 
 def _metric_gate(declared: MetricGate, models: Models, model: str, key: str) -> Gate:
@@ -167,34 +168,51 @@ def _fairness_gate(declared: FairnessGate, of_model: Mapping[str, Any], model: s
 def _champion_gates(
     declared: Iterable[ChampionGate], evaluation: Mapping[str, Any], model: str
 ) -> list[Gate]:
-    """Return the gates on the difference to the champion on all rows, if there is a champion."""
-    if CHAMPION not in evaluation["models"]:
+    """Return the gates on the difference to the champion, if there is a champion."""
+    models = evaluation["models"]
+    if CHAMPION not in models:
         return []
-    return [_champion_gate(gate, evaluation, model) for gate in declared]
+    return [
+        _champion_gate(gate, evaluation, model, key)
+        for gate in declared
+        for key in _judged(gate, models[model]["slices"])
+    ]
 
 
-def _champion_gate(declared: ChampionGate, evaluation: Mapping[str, Any], model: str) -> Gate:
+def _champion_gate(
+    declared: ChampionGate, evaluation: Mapping[str, Any], model: str, key: str
+) -> Gate:
     """Return one gate; where less is better, as of a loss, the margin is below zero."""
     metric = declared.metric or measures_of(evaluation).primary
     more = metric in MORE_IS_BETTER
     difference = _defined(
-        evaluation["comparison"][CHAMPION][model][f"{metric}_difference"],
-        f"the difference of {metric} to the champion",
+        _difference(evaluation, model, key)[f"{metric}_difference"],
+        f"the difference of {metric} to the champion on slice {key}",
     )
-    overall = evaluation["models"][CHAMPION]["slices"][OVERALL]
+    of_champion = evaluation["models"][CHAMPION]["slices"][key]
     operator = ">" if more else "<"
     if declared.margin < 0:
         operator += "="
     return Gate(
-        name=f"{model} {metric}_over_{CHAMPION}",
-        metric=f"{metric}_over_{CHAMPION}",
+        name=f"{model} {metric}_{OVER_CHAMPION}",
+        metric=f"{metric}_{OVER_CHAMPION}",
         value=_worse(difference, operator),
         operator=operator,
         threshold=declared.margin if more else 0.0 - declared.margin,
-        n=overall["n"],
+        slice=key,
+        n=of_champion["n"],
         interval=(difference["lower"], difference["upper"]),
-        baseline=overall[metric]["value"],
+        baseline=of_champion[metric]["value"],
     )
+
+
+def _difference(evaluation: Mapping[str, Any], model: str, key: str) -> Mapping[str, Any]:
+    """Return a model's differences to the champion on all rows or on a slice."""
+    if key == OVERALL:
+        overall: Mapping[str, Any] = evaluation["comparison"][CHAMPION][model]
+        return overall
+    of_slice = evaluation["models"][model]["slices"][key]
+    return _entry(of_slice, OVER_CHAMPION, f"slice {key}", "the difference") or {}
 
 
 def passes(gates: Sequence[Gate]) -> bool:

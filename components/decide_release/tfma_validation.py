@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.core.candidates import CHAMPION
+from components.core.candidates import OVER_CHAMPION
 from components.core.measures import MEASURES
 from components.core.outcome import Gate
 from components.core.slice_keys import key_parts
@@ -23,7 +23,6 @@ from components.core.tfrecord_frame import framed
 from components.decide_release.gates import passes, sentence
 
 FILE_NAME = "validations-00000-of-00001.tfrecord"
-OVER = f"_over_{CHAMPION}"
 # Our metric: its name in the TFMA results.
 NAMES: Mapping[Task, Mapping[str, str]] = {
     "binary": {
@@ -74,7 +73,7 @@ def validation_result(model: str, gates: Sequence[Gate], task: Task = "binary") 
 
 def _fill(failure: Any, model: str, gate: Gate, task: Task) -> None:
     """Say which metric failed, against what, and with which value."""
-    metric = gate.metric.removesuffix(OVER)
+    metric = gate.metric.removesuffix(f"_{OVER_CHAMPION}")
     of_champion = metric != gate.metric
     failure.metric_key.name = NAMES[task].get(metric) or gate.name.removeprefix(f"{model} ")
     failure.metric_key.is_diff = of_champion

@@ -3,7 +3,8 @@
 Rules: every point is exact, that of a threshold which some predictions reach; nothing is
 interpolated, and thinning leaves points out, never the first or the last. ROC goes from (0, 0) to
 (1, 1); the precision-recall curve begins at the highest prediction, since precision is not defined
-before. The calibration curve has the bins of the calibration error. Of a number there is none.
+before. The calibration curve has the bins of the calibration error; of a number, which has no such
+error, the same bins, and the mean label of each in the place of the share of positives.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from components.evaluate_models import multi_class
 from components.evaluate_models.calibration import BINS, bins
 from components.evaluate_models.evaluation import Rows as Evaluated
 from components.evaluate_models.intervals import DIGITS, Floats
+from components.evaluate_models.regression import digits
 from components.evaluate_models.slices import Rows
 
 POINTS = 100
@@ -27,7 +29,7 @@ def curves_of(rows: Evaluated, model: str) -> dict[str, Any]:
     if rows.task == "binary":
         return curves(rows.labels, scores)
     if rows.task == "regression":
-        return {}
+        return {"calibration": _calibration(rows.labels, scores, digits(rows.labels))}
     right = multi_class.hits(rows.numbers, scores)
     return {"calibration": _calibration(right, multi_class.confidence(scores))}
 
@@ -64,13 +66,13 @@ def _points(curve: Floats, along: Floats) -> list[list[float]]:
     return [[round(float(x), DIGITS), round(float(y), DIGITS)] for x, y in curve[chosen]]
 
 
-def _calibration(labels: Floats, scores: Floats) -> list[list[float]]:
-    """Return mean prediction, share of positives and rows of each bin that has rows."""
+def _calibration(labels: Floats, scores: Floats, decimals: int = DIGITS) -> list[list[float]]:
+    """Return mean prediction, mean label and rows of each bin that has rows."""
     places = bins(scores)
     rows = np.bincount(places, minlength=BINS)
     said, was = (np.bincount(places, weights=w, minlength=BINS) for w in (scores, labels))
     return [
-        [round(float(s / n), DIGITS), round(float(w / n), DIGITS), int(n)]
+        [round(float(s / n), decimals), round(float(w / n), decimals), int(n)]
         for s, w, n in zip(said, was, rows, strict=True)
         if n
     ]

@@ -1,19 +1,20 @@
 """Everything that evaluation.json says: each model's metrics by slice, and how the models compare.
 
 Rules: every model sees the same rows in the same order, so differences are paired; the order of
-slices is the settings' order, the whole first; what is measured is the task's. This module
-computes; it reads and writes no file.
+slices is the settings' order, the whole first; what is measured is the task's. A candidate's slice
+but the whole has its differences to the champion as `over_champion`, where there is a champion.
+This module computes; it reads and writes no file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from components.core.candidates import CHAMPION, candidates
+from components.core.candidates import CHAMPION, OVER_CHAMPION, candidates
 from components.core.measures import MEASURES
 from components.core.task import Task
 from components.evaluate_models import multi_class, regression
@@ -42,6 +43,11 @@ class Rows:
         """The labels as numbers of classes."""
         return self.labels.astype(np.intp)
 
+    def of(self, chosen: Numbers) -> Rows:
+        """Return these rows alone."""
+        scores = {name: found[chosen] for name, found in self.scores.items()}
+        return replace(self, labels=self.labels[chosen], scores=scores)
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -63,6 +69,8 @@ def evaluate(
     asked = Asked(z_quantile(confidence), thresholds, top_k)
     errors = _calibration(rows, partitions, asked.z)
     models = {name: _slices(rows, name, partitions, errors[name], asked) for name in rows.scores}
+    if CHAMPION in rows.scores:
+        _compare_slices(models, rows, partitions, asked.z)
     return models, _comparison(rows, asked.z)
 
 
@@ -116,6 +124,18 @@ def _comparison(rows: Rows, z: float) -> dict[str, Any]:
     if CHAMPION in rows.scores:
         found[CHAMPION] = {name: _differences(rows, name, CHAMPION, z) for name in names}
     return found
+
+
+def _compare_slices(
+    models: Mapping[str, Slices], rows: Rows, partitions: Sequence[Partition], z: float
+) -> None:
+    """Put to each candidate's slices how far it lies from the champion there."""
+    for partition in (part for part in partitions if part.columns):
+        for key, chosen in zip(partition.keys(), partition.rows(), strict=True):
+            of_slice = rows.of(chosen)
+            for name in candidates(rows.scores):
+                found = _differences(of_slice, name, CHAMPION, z)
+                models[name][key][OVER_CHAMPION] = found
 
 
 def _differences(rows: Rows, first: str, second: str, z: float) -> dict[str, Any]:

@@ -91,11 +91,11 @@ def _last_traceback(text: str) -> str:
 
 
 def models_table(summary: RunSummary) -> Table:
-    """Return both models side by side."""
+    """Return the models side by side, the champion last."""
     table = Table()
-    for name in ("", *(model.framework for model in summary.models)):
+    for name in ("", *(model.framework for model in summary.beside)):
         table.add_column(name)
-    for row in zip(table_rows(summary), *map(table_cells, summary.models), strict=True):
+    for row in zip(table_rows(summary), *map(table_cells, summary.beside), strict=True):
         table.add_row(*map(Text, row))
     return table
 

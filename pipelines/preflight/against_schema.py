@@ -80,9 +80,9 @@ def _check_slices(settings: RunSettings, columns: Mapping[str, str]) -> None:
 
 def _gate_slices(settings: RunSettings) -> Iterator[tuple[str, str, str]]:
     """Yield (key, column, value) of every slice that a gate names; `*` is every value."""
-    for number, gate in enumerate(settings.policy.gates):
-        for column, value in named_values(gate.slice):
-            yield f"policy.gates.{number}.slice", column, value
+    for place, key in settings.policy.gated_slices():
+        for column, value in named_values(key):
+            yield f"policy.{place}.slice", column, value
 
 
 def _check_value(

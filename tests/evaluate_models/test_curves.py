@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.evaluate_models.calibration import calibration_errors
-from components.evaluate_models.curves import POINTS, curves
+from components.evaluate_models.calibration import BINS, calibration_errors
+from components.evaluate_models.curves import POINTS, curves, curves_of
+from components.evaluate_models.evaluation import Rows
 from components.evaluate_models.ranking import placements
 from components.evaluate_models.slices import Partition
 
@@ -73,6 +74,33 @@ def test_the_gaps_of_the_calibration_curve_are_the_calibration_error():
     assert sum(n for _, _, n in bins) == len(labels)
     gap = sum(abs(said - was) * n for said, was, n in bins) / len(labels)
     assert gap == pytest.approx(error.value, abs=1e-8)
+
+
+def _numbers(unit=1.0, rows=1500):
+    generator = np.random.default_rng(23)
+    scores = generator.normal(50, 10, rows)
+    return Rows(unit * (scores + generator.normal(3, 1, rows)), {"a": unit * scores}, "regression")
+
+
+def test_the_bins_of_a_number_hold_as_many_rows_and_tell_predicted_and_actual_means():
+    rows = _numbers()
+    bins = np.array(curves_of(rows, "a")["calibration"])
+    assert bins.shape == (BINS, 3)
+    assert bins[:, 2].tolist() == [100] * BINS
+    order = np.argsort(rows.scores["a"]).reshape(BINS, 100)
+    assert np.allclose(bins[:, 0], rows.scores["a"][order].mean(axis=1), atol=1e-8, rtol=0)
+    assert np.allclose(bins[:, 1], rows.labels[order].mean(axis=1), atol=1e-8, rtol=0)
+    assert np.all(np.abs(bins[:, 1] - bins[:, 0] - 3) < 0.5)
+
+
+def test_the_bins_of_small_numbers_keep_their_digits():
+    large, small = (np.array(curves_of(_numbers(u), "a")["calibration"]) for u in (1.0, 1e-9))
+    assert np.allclose(small[:, :2], large[:, :2] * 1e-9, rtol=1e-7, atol=0)
+
+
+def test_a_number_that_is_always_said_is_one_bin():
+    rows = Rows(np.array([1.0, 2.0, 6.0]), {"a": np.full(3, 4.0)}, "regression")
+    assert curves_of(rows, "a") == {"calibration": [[4.0, 3.0, 3]]}
 
 
 def test_bins_without_rows_are_left_out():

@@ -107,7 +107,10 @@ def test_the_task_its_metrics_and_its_files_are_written(artifacts, table, tmp_pa
 @pytest.mark.slow
 def test_robustness_and_curves_are_those_of_the_task(artifacts, table, tmp_path):
     number = _evaluated(artifacts, table, NUMBER, _Line, tmp_path / "number")["models"]["pytorch"]
-    assert number["curves"] == {}
+    bins = np.array(number["curves"]["calibration"])
+    assert list(number["curves"]) == ["calibration"]
+    assert bins[:, 2].sum() == 3000
+    assert np.all(np.diff(bins[:, 0]) > 0)
     loss = number["robustness"]["mean_squared_error"]
     assert loss["value"] == number["slices"]["overall"]["mean_squared_error"]["value"]
     assert number["robustness"]["columns"]["distance"]["permuted"]["lower"] > 1

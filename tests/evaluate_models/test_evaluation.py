@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from components.core.candidates import CHAMPION, OVER_CHAMPION
 from components.core.canonical import canonical_json
+from components.core.measures import MEASURES
 from components.evaluate_models.evaluation import Rows, evaluate
 from components.evaluate_models.intervals import Measured
 from components.evaluate_models.metrics import at_threshold, confusion, measure, row_log_loss
@@ -97,6 +99,39 @@ def test_each_candidate_is_compared_with_the_champion():
         areas = [models[m]["overall"]["auc"]["value"] for m in (name, "champion")]
         found = comparison["champion"][name]["auc_difference"]["value"]
         assert found == pytest.approx(areas[0] - areas[1], abs=1e-8)
+
+
+def test_each_slice_of_a_candidate_is_compared_with_the_champion_there():
+    rows = _rows(champion=True)
+    parts = Partition(("kind",), (("a",), ("b",)), np.arange(1000) % 2)
+    models, whole = evaluate(rows, [_whole(1000), parts], 0.95)
+    for name in ("pytorch", "tensorflow"):
+        for metric in ("auc", "log_loss"):
+            of_model, of_champion = (models[m]["kind=b"][metric]["value"] for m in (name, CHAMPION))
+            found = models[name]["kind=b"][OVER_CHAMPION][f"{metric}_difference"]
+            assert found["value"] == pytest.approx(of_model - of_champion, abs=1e-8)
+            assert found["lower"] < found["value"] < found["upper"]
+            assert found["value"] != whole[CHAMPION][name][f"{metric}_difference"]["value"]
+        assert OVER_CHAMPION not in models[name]["overall"]
+    assert OVER_CHAMPION not in models[CHAMPION]["kind=b"]
+    alone, _ = evaluate(_rows(), [_whole(1000), parts], 0.95)
+    assert OVER_CHAMPION not in alone["pytorch"]["kind=b"]
+
+
+@pytest.mark.parametrize("task", ["multi_class", "regression"])
+def test_slices_of_other_tasks_are_compared_with_the_champion_too(task):
+    generator = np.random.default_rng(5)
+    labels = generator.integers(0, 3, 400).astype(float)
+    shape = (400, 3) if task == "multi_class" else (400,)
+    names = ("pytorch", "tensorflow", CHAMPION)
+    scores = {name: generator.random(shape) for name in names}
+    if task == "multi_class":
+        scores = {name: s / s.sum(axis=1, keepdims=True) for name, s in scores.items()}
+    rows = Rows(labels, scores, task, ("x", "y", "z") if task == "multi_class" else ())
+    parts = Partition(("kind",), (("a",), ("b",)), np.arange(400) % 2)
+    models, _ = evaluate(rows, [_whole(400), parts], 0.95)
+    found = models["pytorch"]["kind=a"][OVER_CHAMPION]
+    assert set(found) == {f"{name}_difference" for name in MEASURES[task].compared}
 
 
 def test_what_a_slice_does_not_define_is_null_and_never_nan():

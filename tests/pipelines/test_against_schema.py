@@ -67,6 +67,16 @@ def check(values: Values, changed: Values) -> None:
             gate("origin=JKF", ["origin"]),
             r"policy\.gates\.0\.slice: by the schema origin is never JKF; did you mean JFK\?",
         ),
+        (
+            {
+                "evaluate": {"slices": [["origin"]]},
+                "policy": {
+                    "gates": [{"metric": "auc", "operator": ">=", "threshold": 0.6}],
+                    "champion_gates": [{"slice": "origin=JKF"}],
+                },
+            },
+            r"policy\.champion_gates\.0\.slice: by the schema origin is never JKF",
+        ),
         (gate("origin=LGA,night=2", ["origin", "night"]), "night is never 2"),
         (gate("distance=9001", ["distance"]), "distance is never 9001"),
         (gate("month=01", ["month"]), "month is never 01"),

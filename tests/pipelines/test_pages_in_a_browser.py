@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from chromium import NARROW, PAPER, WIDE, Visit, running, visit
@@ -21,7 +21,7 @@ from pipelines.home import Home
 from pipelines.report import write_report
 from pipelines.runners.results import RunState, TaskResult, TaskState
 from pipelines.runs import RECORDS_FILE, read_run
-from pipelines.start import Start
+from pipelines.start import ARGUMENTS_FILE, Start
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -87,9 +87,14 @@ def failed(record_run: Callable[..., Path]) -> Path:
     distances = {LONG: [0.02, 0.4], "origin": [0.5, None]}
     drift = {"spans": ["2013-01", "2013-02", "2013-03"], "distances": distances}
     measured = ("validate-examples", "statistics", "drift.json")
-    folder = record_run(
-        lambda documents: documents.update({measured: drift}), results, RunState.FAILED
-    )
+
+    def change(documents: dict[Any, Any]) -> None:
+        documents[measured] = drift
+        beside_a_champion(documents["evaluate-models", "evaluation", "evaluation.json"])
+
+    folder = record_run(change, results, RunState.FAILED)
+    gates = {"champion_gates": [{"metric": None, "slice": "origin=*"}]}
+    write_json(folder / ARGUMENTS_FILE, {"policy": gates})
     Start({}, f"/{LONG}", "settings.yaml", (f"name={LONG}",)).write(folder)
     (folder / "artifacts" / "validate-examples" / "statistics" / "statistics.html").touch()
     gate = {
@@ -103,6 +108,21 @@ def failed(record_run: Callable[..., Path]) -> Path:
     view |= {"record": "6" * 64, "record_id": "r", "gates": [gate]}
     write_json(folder / RECORDS_FILE, {"records": [view]})
     return write_report(read_run(folder), Home(folder.parents[1]))
+
+
+def beside_a_champion(evaluation: dict[str, Any]) -> None:
+    """Make an evaluation one of numbers with a champion, its slices compared and its bins."""
+    error = {"value": 1234567.125, "lower": 1234000.5, "upper": 1235000.5}
+    apart = {"mean_squared_error_difference": {"value": -0.5, "lower": -1.5, "upper": 0.5}}
+    bins = [[-1234567.5, -1234000.5, 40], [0.0, 10.0, 40], [7654321.5, 7000000.5, 40]]
+    slices = {
+        key: {"n": 500, "mean_squared_error": error, "over_champion": apart}
+        for key in ("overall", "origin=JFK", f"origin={LONG}")
+    }
+    model = {"bundle_sha256": "3" * 64, "slices": slices, "curves": {"calibration": bins}}
+    names = ("pytorch", "tensorflow", "champion")
+    evaluation |= {"task": "regression", "models": dict.fromkeys(names, model)}
+    evaluation["comparison"] = {"champion": dict.fromkeys(names, apart)}
 
 
 def png_size(picture: bytes) -> tuple[int, int]:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from pipelines.cli.ending import models_table
-from pipelines.evaluation_pictures import classes, comparison, slices, stock
+from pipelines.evaluation_tables import classes, comparison, stock
 from pipelines.home import Home
 from pipelines.report import render
 from pipelines.runs import read_run
+from pipelines.slice_pictures import slice_tables
 from pipelines.summary import Estimate, read_summary, table_cells, table_rows
 
 NEAR = {"value": 0.5, "lower": 0.4, "upper": 0.6, "method": "wilson"}
@@ -98,7 +99,7 @@ def test_the_page_of_a_number_tells_its_squared_error_and_what_tfma_computed(rec
     page = render(*recorded(OF_NUMBER))
     said = " ".join(page.split())
     assert "Mean squared error of PyTorch minus TensorFlow, paired: 0.4100 [0.4000, 0.6000]" in said
-    assert "<caption>Mean squared error with its confidence interval" in said
+    assert "<summary>Mean squared error</summary>" in said
     assert "What is added to the mean squared error where an input is shuffled" in said
     assert "<h2>By TFMA</h2>" in said
     assert "<td>pytorch</td><td>0.25</td>" in said
@@ -119,10 +120,15 @@ def str_of(estimate: dict[str, Any]) -> str:
     return "{value:.4f} [{lower:.4f}, {upper:.4f}]".format(**estimate)
 
 
-def test_a_slices_picture_is_of_the_tasks_first_metric() -> None:
-    (overall,) = slices(OF_NUMBER)
-    assert overall["values"] == ["12.5000 [10.0000, 15.0000]"] * 2
-    assert len(overall["bars"]) == 2
+def test_the_slices_are_told_by_the_tasks_metrics_its_first_one_first() -> None:
+    first, *others = slice_tables(OF_NUMBER, {})
+    assert first.rows[0].values == ("12.5000 [10.0000, 15.0000]",) * 2
+    assert len(first.rows[0].bars) == 2
+    assert [table.title for table in others] == [
+        "Mean absolute error",
+        "Root mean squared error",
+        "R2",
+    ]
     assert comparison({"models": {}}) == ""
 
 

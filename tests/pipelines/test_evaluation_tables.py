@@ -1,18 +1,12 @@
-"""What the page draws of the evaluation, and the tables beside it."""
+"""The tables of what the evaluation and the decision say, and the page that has them."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipelines.evaluation_pictures import (
-    BAR_WIDTH,
-    MARGIN,
-    SIDE,
-    bars,
-    charts,
+from pipelines.evaluation_tables import (
     criteria,
     fairness,
     robustness,
@@ -42,32 +36,6 @@ MEASURED = {
     },
 }
 EVALUATION = {"models": {"pytorch": MEASURED, "tensorflow": {"slices": {}}}}
-
-
-def test_a_curve_runs_from_corner_to_corner_and_y_points_upwards() -> None:
-    roc, calibration = charts(EVALUATION)
-    assert (roc.title, calibration.title) == ("ROC", "Calibration")
-    ((model, path),) = roc.curves
-    places = [tuple(map(float, place)) for place in re.findall(r"([\d.]+),([\d.]+)", path)]
-    assert model == "pytorch"
-    assert places == [
-        (MARGIN, MARGIN + SIDE),
-        (round(MARGIN + SIDE / 4, 1), MARGIN + SIDE / 2),
-        (MARGIN + SIDE, MARGIN),
-    ]
-
-
-def test_bars_share_one_scale_from_the_lowest_bound_to_the_highest() -> None:
-    first, second = bars([{"pytorch": {"auc": HALF}}, {"pytorch": {"auc": MORE}}], "auc")
-    assert (first[0].left, first[0].value, first[0].right) == (0, BAR_WIDTH / 4, BAR_WIDTH / 2)
-    assert (second[0].left, second[0].right) == (BAR_WIDTH / 2, BAR_WIDTH)
-    assert first[0].text == "0.5000 [0.4000, 0.6000]"
-
-
-def test_a_slice_without_the_metric_and_one_value_alone_have_a_place() -> None:
-    assert bars([{"pytorch": {"auc": None}}, {}], "auc") == [(), ()]
-    ((alone,),) = bars([{"pytorch": {"auc": {"value": 0.5}}}], "auc")
-    assert (alone.left, alone.value, alone.right) == (0, 0, 0)
 
 
 def test_what_costs_most_when_shuffled_comes_first() -> None:
