@@ -14,11 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from components.audit.answers import AUDIT, DONE_EVENTS
-from components.audit.envelope import vouched_statement
-from components.audit.folder import AuditFolder
-from components.audit.keys import read_public_key
-from components.audit.log import Log, read_snapshot
 from components.audit.predicates import released_versions
+from components.audit.verified_log import VerifiedLog
 from components.register_models.lineage import Statement, Work, lineage
 from components.register_models.registry import CHALLENGER
 
@@ -84,10 +81,8 @@ class Logbook:
 
         Raises UnverifiableError where there is none, IntegrityError where it does not verify.
         """
-        folder = AuditFolder(home)
-        snapshot = read_snapshot(Log.at(folder), read_public_key(folder))
-        found = {entry.record: vouched_statement(entry.leaf) for entry in snapshot.entries}
-        return cls(found, snapshot.note)
+        log = VerifiedLog.of(home)
+        return cls(log.statements(), log.checkpoint)
 
     @cached_property
     def releases(self) -> dict[tuple[str, str], Release]:
