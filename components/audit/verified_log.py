@@ -7,19 +7,20 @@ answer cites is proven to that checkpoint (`proven`), with every signature on th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from components.audit.answers import InclusionProof, ProofBundle, RecordView
+from components.audit.checkpoint import open_checkpoint
 from components.audit.envelope import vouched_statement
 from components.audit.folder import AuditFolder
 from components.audit.keys import PublicKey, read_public_key
 from components.audit.ledger import Ledger
 from components.audit.log import Log, Snapshot, read_snapshot
-from components.audit.proof import Proof, verify_bundle
+from components.audit.proof import Proof, verified_statement, verify_bundle
 
 Statement = Mapping[str, Any]
 
@@ -72,6 +73,12 @@ class VerifiedLog:
         """Return records and all their ancestors, each verified by signature and proof."""
         proofs = tuple(self._proof(view) for view in self.ledger.with_ancestors(records))
         return verify_bundle(ProofBundle(self.checkpoint, proofs), records, self.key)
+
+    def require_signed(self, views: Iterable[RecordView]) -> None:
+        """Raise IntegrityError unless each record's signature and proof of inclusion verify."""
+        checkpoint = open_checkpoint(self.checkpoint, self.key)
+        for view in {view.record: view for view in views}.values():
+            verified_statement(self._proof(view), checkpoint, self.key)
 
     def _proof(self, view: RecordView) -> InclusionProof:
         leaf = self.snapshot.entries[view.index].leaf
