@@ -57,3 +57,10 @@ def add_answers(below: Any, add: Callable[..., Any]) -> None:
         "tandem audit inventory --at 2026-12-31",
     )
     inventory.add_argument("--at", metavar="DATE", required=True, help=DAY_HELP)
+    add(
+        below,
+        "reconcile",
+        "pipelines.cli.reconciling:reconcile",
+        "close what a crash left open, and compare MLflow with the log",
+        "tandem audit reconcile",
+    )
