@@ -38,6 +38,7 @@ from components.audit.envelope import Envelope, vouched_statement
 from components.audit.folder import AuditFolder
 from components.audit.keys import SigningKey, open_key
 from components.audit.ledger import Ledger, open_starts
+from components.audit.left_open import abort_draft
 from components.audit.log import Log
 from components.audit.parents import parents
 from components.audit.records import Stamp, accept, idempotency_key, statement, timestamp
@@ -47,12 +48,6 @@ from components.audit.storage import PosixStorage, Storage
 from components.core.errors import IntegrityError, PlatformError, TandemError
 
 _CLOCK_TOLERANCE = timedelta(seconds=2)
-_NO_CODE: dict[str, Any] = {
-    "code_sha256": None,
-    "cache_key": None,
-    "environment": {},
-    "resources": None,
-}
 
 
 class LocalNotary:
@@ -174,28 +169,11 @@ class LocalNotary:
         return max(now, last)
 
     def _abort(self, view: RecordView, state: str) -> dict[str, Any]:
-        """Return the draft that closes a START; it names nothing that was not recorded there."""
+        """Return the draft that closes a START."""
         leaf = self._log.entry(view.index).leaf
-        audit = Envelope.from_bytes(leaf).statement(self._key.public)["predicate"]["tandem_audit"]
-        draft: dict[str, Any] = {
-            "event": "ABORT",
-            "run": audit["run"] | {"actor": audit["actor"]["id"], "trigger": audit["trigger"]},
-            "stage": view.stage,
-            "attempt": view.attempt,
-            "inputs": audit["inputs"],
-            "outputs": [],
-            "settings": audit["settings"],
-            "settings_sha256": audit["settings_sha256"],
-            "facts": {},
-            "gates": [],
-            "cause": {
-                "kind": "PlatformError",
-                "message": f"the run ended {state} while {view.stage} was open",
-                "remedy": "read the task's log",
-            },
-            "claimed_time": timestamp(self._clock()),
-        }
-        return draft | _NO_CODE
+        statement = Envelope.from_bytes(leaf).statement(self._key.public)
+        why = f"the run ended {state} while {view.stage} was open"
+        return abort_draft(statement, why, timestamp(self._clock()))
 
 
 def utc_now() -> datetime:

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from components.audit.acts import Act, Statement
-from components.audit.answers import ACT, CLOSING_EVENTS, RecordView
+from components.audit.answers import ACT, RecordView
 from components.audit.artifacts import artifact_problems
 from components.audit.envelope import Envelope, vouched_statement
 from components.audit.folder import AuditFolder
 from components.audit.keys import PublicKey, read_public_key
-from components.audit.ledger import open_starts
+from components.audit.left_open import left_open, named
 from components.audit.log import Log
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.schema import check_statement
@@ -35,6 +35,7 @@ from components.core.errors import (
 )
 
 _UNSIGNED_AFTER_CRASH = 1
+WAY_OUT = "resume the run, or have `tandem audit reconcile` close it"
 
 
 @dataclass(frozen=True)
@@ -176,15 +177,9 @@ class _Verification:
 
     def _left_open(self, *, served: bool) -> Iterator[Finding]:
         """While a notary works, only what a sealed run left open is a finding."""
-        sealed = {
-            view.run
-            for view in self.views
-            if view.stage == "seal_run" and view.event in CLOSING_EVENTS
-        }
-        for start in open_starts(self.views):
-            if not served or start.run in sealed:
-                what = f"{start.stage} of run {start.run}, attempt {start.attempt}"
-                yield Finding("open", f"entry {start.index}", f"{what} was started, never closed")
+        for start in left_open(self.views, served=served):
+            message = f"{named(start)} was started, never closed; {WAY_OUT}"
+            yield Finding("open", f"entry {start.index}", message)
 
     def _acts(self) -> Iterator[Finding]:
         """Hold every act against the rules, at its place among the others."""

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from components.audit.answers import AUDIT, DONE_EVENTS
-from components.audit.envelope import vouched_statement
-from components.audit.folder import AuditFolder
-from components.audit.keys import read_public_key
-from components.audit.log import Log, read_snapshot
 from components.audit.predicates import released_versions
+from components.audit.verified_log import VerifiedLog
 from components.register_models.lineage import Statement, Work, lineage
 from components.register_models.registry import CHALLENGER
 
@@ -84,10 +82,29 @@ class Logbook:
 
         Raises UnverifiableError where there is none, IntegrityError where it does not verify.
         """
-        folder = AuditFolder(home)
-        snapshot = read_snapshot(Log.at(folder), read_public_key(folder))
-        found = {entry.record: vouched_statement(entry.leaf) for entry in snapshot.entries}
-        return cls(found, snapshot.note)
+        return cls.of(VerifiedLog.of(home))
+
+    @classmethod
+    def of(cls, log: VerifiedLog) -> Logbook:
+        """Return the records of a log that was read and verified."""
+        return cls(log.statements(), log.checkpoint)
+
+    def until(self, moment: datetime) -> Logbook:
+        """Return the records up to a moment of the log's own clock, which never runs backwards."""
+        by_then = {
+            record: statement
+            for record, statement in self.statements.items()
+            if datetime.fromisoformat(statement["predicate"][AUDIT]["clocks"]["notary"]) <= moment
+        }
+        return Logbook(by_then, self.checkpoint)
+
+    def aliases_of(self, release: Release) -> list[str]:
+        """Return the aliases that the log says a version has."""
+        return sorted(
+            alias
+            for (model, alias), change in self.aliases.items()
+            if (model, change.after) == release.key
+        )
 
     @cached_property
     def releases(self) -> dict[tuple[str, str], Release]:
