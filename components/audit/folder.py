@@ -4,7 +4,7 @@
 <home>/audit/keys/notary.pub    its public key, PEM; what a verifier is given
 <home>/audit/keys/waivers/      public keys, PEM, *.pub, of those who may waive a gate
 <home>/audit/keys/approvers/    public keys, PEM, *.pub, of those who may approve a version
-<home>/audit/log/               the append-only objects (components/audit/log.py)
+<home>/audit/log/               the append-only objects (log.py), where in no bucket
 <home>/audit/lock               held by the one notary that may write
 """
 

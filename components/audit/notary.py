@@ -40,11 +40,12 @@ from components.audit.keys import SigningKey, open_key
 from components.audit.ledger import Ledger, open_starts
 from components.audit.left_open import abort_draft
 from components.audit.log import Log
+from components.audit.log_place import log_storage
 from components.audit.parents import parents
 from components.audit.records import Stamp, accept, idempotency_key, statement, timestamp
 from components.audit.sequencer import Sequencer, WriterLock
 from components.audit.standing import standing_of
-from components.audit.storage import PosixStorage, Storage
+from components.audit.storage import Storage
 from components.core.errors import IntegrityError, PlatformError, TandemError
 
 _CLOCK_TOLERANCE = timedelta(seconds=2)
@@ -186,7 +187,7 @@ def open_notary(home: Path, clock: Callable[[], datetime] = utc_now) -> Iterator
     """Yield the notary of a home, made at first use; raise PlatformError where there is one."""
     folder = AuditFolder(home)
     with WriterLock(folder):
-        storage = PosixStorage(folder.log)
+        storage = log_storage(folder)
         storage.sweep()
         yield LocalNotary(storage, open_key(folder), clock)
 
