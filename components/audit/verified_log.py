@@ -71,16 +71,17 @@ class VerifiedLog:
 
     def proven(self, records: Sequence[str]) -> Proof:
         """Return records and all their ancestors, each verified by signature and proof."""
-        proofs = tuple(self._proof(view) for view in self.ledger.with_ancestors(records))
+        proofs = tuple(self.inclusion(view) for view in self.ledger.with_ancestors(records))
         return verify_bundle(ProofBundle(self.checkpoint, proofs), records, self.key)
 
     def require_signed(self, views: Iterable[RecordView]) -> None:
         """Raise IntegrityError unless each record's signature and proof of inclusion verify."""
         checkpoint = open_checkpoint(self.checkpoint, self.key)
         for view in {view.record: view for view in views}.values():
-            verified_statement(self._proof(view), checkpoint, self.key)
+            verified_statement(self.inclusion(view), checkpoint, self.key)
 
-    def _proof(self, view: RecordView) -> InclusionProof:
+    def inclusion(self, view: RecordView) -> InclusionProof:
+        """Return the proof that a record is under the checkpoint."""
         leaf = self.snapshot.entries[view.index].leaf
         hashes = self.snapshot.tree.inclusion_proof(view.index, self.snapshot.size)
         return InclusionProof(view.record, view.index, leaf, tuple(hashes))

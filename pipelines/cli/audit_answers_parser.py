@@ -49,6 +49,15 @@ def add_answers(below: Any, add: Callable[..., Any]) -> None:
     )
     diff.add_argument("one", metavar="V1", help=VERSION_HELP)
     diff.add_argument("two", metavar="V2", help=VERSION_HELP)
+    export = add(
+        below,
+        "export",
+        "pipelines.cli.audit_export:export",
+        "write a version's records, proofs and a verifier into one file, to be verified anywhere",
+        "tandem audit export flights-late@1 -o flights-late-1.zip",
+    )
+    export.add_argument("version", metavar="MODEL@VERSION", help=VERSION_HELP)
+    export.add_argument("-o", "--output", metavar="FILE", required=True, help="a zip")
     inventory = add(
         below,
         "inventory",
