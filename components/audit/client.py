@@ -3,7 +3,8 @@
 Rules: a request that got no answer is sent again, a few times, since the notary gives the same
 draft the same record; a refusal is raised as the error that the notary raised; a gate's value that
 could not be computed (NaN, infinity) is sent as null, which never passes, so that a failed gate
-still gets its record; any other such number is refused.
+still gets its record; any other such number is refused. A token is read anew for each request,
+because a cluster renews it, and is sent over TLS or to the loopback address alone.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import json
 import math
 import os
 import socket
+import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -23,6 +26,9 @@ from components.audit.answers import ProofBundle, Receipt, RecordView
 from components.core.errors import DataError, PlatformError, error_from_dict
 
 ADDRESS_VARIABLE = "TANDEM_NOTARY"
+TOKEN_VARIABLE = "TANDEM_NOTARY_TOKEN_FILE"  # noqa: S105 - the name of a variable
+CA_VARIABLE = "TANDEM_NOTARY_CA_FILE"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ATTEMPTS = 4
 _TIMEOUT_SECONDS = 300.0
 """Long: the notary re-hashes a stage's outputs before it answers."""
@@ -108,19 +114,36 @@ def _connection(address: str) -> HTTPConnection:
         return _UnixConnection(address.removeprefix("unix:"))
     url = urlsplit(address)
     if url.scheme == "https" and url.hostname:
-        return HTTPSConnection(url.hostname, url.port, timeout=_TIMEOUT_SECONDS)
-    if url.scheme == "http" and url.hostname:
+        authority = ssl.create_default_context(cafile=os.environ.get(CA_VARIABLE))
+        return HTTPSConnection(url.hostname, url.port, timeout=_TIMEOUT_SECONDS, context=authority)
+    if url.scheme == "http" and url.hostname in LOOPBACK:
         return HTTPConnection(url.hostname, url.port, timeout=_TIMEOUT_SECONDS)
     raise PlatformError(
-        f"{ADDRESS_VARIABLE} is not an address: {address}", remedy="give unix:/path or a URL"
+        f"{ADDRESS_VARIABLE} is not an address: {address}",
+        remedy="give unix:/path, an https URL, or an http URL of this machine's loopback address",
     )
+
+
+def _headers() -> dict[str, str]:
+    """Return a request's headers, with the token of TANDEM_NOTARY_TOKEN_FILE where it is set."""
+    headers = {"Content-Type": "application/json"}
+    if place := os.environ.get(TOKEN_VARIABLE):
+        try:
+            token = Path(place).read_text(encoding="ascii").strip()
+        except (OSError, ValueError) as error:
+            raise PlatformError(
+                f"the notary's token cannot be read: {error}",
+                remedy=f"name a readable file in {TOKEN_VARIABLE}",
+            ) from error
+        headers["Authorization"] = f"Bearer {token}"
+    return headers
 
 
 def _exchange(
     connection: HTTPConnection, method: str, path: str, data: bytes | None
 ) -> dict[str, Any]:
     try:
-        connection.request(method, path, data, {"Content-Type": "application/json"})
+        connection.request(method, path, data, _headers())
         response = connection.getresponse()
         answer = json.loads(response.read())
     except ValueError as error:

@@ -9,8 +9,9 @@ Rules:
 5. an act is recorded only where it may be (standing.py);
 6. time never runs backwards in the log: a clock that was set back stops the notary.
 
-It does not authenticate stages: its records say self-asserted. `python -m components.audit.notary`
-is the same notary as a process of its own (service.py).
+Where somebody vouches for who hands in a draft (authentication.py), the record names the account;
+elsewhere it says self-asserted. `python -m components.audit.notary` is the same notary as a process
+of its own (service.py).
 """
 
 from __future__ import annotations
@@ -62,8 +63,10 @@ class LocalNotary:
         self._sequencer = Sequencer(self._log, key, self._ledger.add)
         self._mutex = threading.Lock()
 
-    def submit(self, draft: Mapping[str, Any]) -> Receipt:
+    def submit(self, draft: Mapping[str, Any], account: str | None = None) -> Receipt:
         """Make a record of a draft and return where it went.
+
+        `account` is who handed it in, where that was found out (authentication.py).
 
         Raises DataError for a draft that breaks its schema, IntegrityError for a claim that is not
         so, PlatformError where the log cannot be written.
@@ -71,7 +74,7 @@ class LocalNotary:
         accepted = accept(draft)
         check_outputs(accepted)
         with self._mutex:
-            return self._record(accepted)
+            return self._record(accepted, account)
 
     def records(self, run: str) -> list[RecordView]:
         """Return a run's records in the order of the log."""
@@ -109,10 +112,10 @@ class LocalNotary:
             view.record, view.index, leaf, tuple(self._sequencer.inclusion(view.index))
         )
 
-    def _record(self, draft: Mapping[str, Any]) -> Receipt:
+    def _record(self, draft: Mapping[str, Any], account: str | None = None) -> Receipt:
         known = self._ledger.with_key(idempotency_key(draft))
         if known is None:
-            value = statement(draft, self._stamp(draft))
+            value = statement(draft, self._stamp(draft, account))
             if draft["event"] == ACT:
                 self._require_allowed(value)
             envelope = Envelope.sign(value, self._key)
@@ -135,7 +138,7 @@ class LocalNotary:
     def _statement(self, record: str) -> Statement:
         return vouched_statement(self._log.entry(self._ledger.find(record).index).leaf)
 
-    def _stamp(self, draft: Mapping[str, Any]) -> Stamp:
+    def _stamp(self, draft: Mapping[str, Any], account: str | None) -> Stamp:
         event, stage, attempt = draft["event"], draft["stage"], draft["attempt"]
         run = draft["run"]["id"]
         start = None if event in ("START", "CACHED") else self._opened(draft)
@@ -145,6 +148,7 @@ class LocalNotary:
             parents=parents(draft, self._ledger),
             start=start.record if start else None,
             started=start.time if start else None,
+            account=account,
         )
 
     def _opened(self, draft: Mapping[str, Any]) -> RecordView | None:

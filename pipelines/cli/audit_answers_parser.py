@@ -58,6 +58,33 @@ def add_answers(below: Any, add: Callable[..., Any]) -> None:
     )
     export.add_argument("version", metavar="MODEL@VERSION", help=VERSION_HELP)
     export.add_argument("-o", "--output", metavar="FILE", required=True, help="a zip")
+    notary = add(
+        below,
+        "notary",
+        "pipelines.cli.audit_notary:notary",
+        "serve this home's notary to stages on other machines",
+        "tandem audit notary --listen 127.0.0.1:8765",
+    )
+    notary.add_argument("--listen", metavar="HOST:PORT", required=True, help="port 0 is any")
+    notary.add_argument("--tls-certificate", metavar="FILE", help="PEM, with its chain")
+    notary.add_argument("--tls-key", metavar="FILE", help="PEM, not encrypted")
+    notary.add_argument(
+        "--kubernetes",
+        action="store_true",
+        help="have the cluster review each stage's ServiceAccount token (TokenReview)",
+    )
+    notary.add_argument(
+        "--audience",
+        default="tandem-notary",
+        help="the audience of the tokens (default: %(default)s)",
+    )
+    notary.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="NAMESPACE/NAME",
+        help="a ServiceAccount that may hand in records; may be repeated",
+    )
     inventory = add(
         below,
         "inventory",
