@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from argparse import Namespace
 from datetime import UTC, date, datetime, time
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from components.core.errors import SettingsError
 from pipelines.cli.output import print_json
 from pipelines.home import Home
+
+if TYPE_CHECKING:
+    from components.register_models.logbook import Logbook, Release
 
 MODELS_REMEDY = "name a version as a run registered it, or an alias that the log knows"
 
@@ -58,23 +61,26 @@ def diff(arguments: Namespace) -> int:
     from components.audit.verified_log import VerifiedLog
     from components.register_models.logbook import Logbook
     from components.register_models.version_difference import version_difference
-    from pipelines.cli.version_name import version_named
 
     log = VerifiedLog.of(Home.at(arguments.home).folder)
     book = Logbook.of(log)
+    one, two = (release_named(book, what) for what in (arguments.one, arguments.two))
+    _print(version_difference(log, book, one, two), arguments)
+    return 0
+
+
+def release_named(book: Logbook, what: str) -> Release:
+    """Return the version that is named, by the log alone; SettingsError where it knows none."""
+    from pipelines.cli.version_name import version_named
+
     models = {model for model, _ in book.releases}
     aliases = {key: str(change.after) for key, change in book.aliases.items()}
-    pair = []
-    for what in (arguments.one, arguments.two):
-        model, number = version_named(what, models, aliases)
-        if (model, number) not in book.releases:
-            raise SettingsError(
-                f"no record in the log registered version {number} of {model}",
-                remedy=MODELS_REMEDY,
-            )
-        pair.append(book.releases[model, number])
-    _print(version_difference(log, book, *pair), arguments)
-    return 0
+    model, number = version_named(what, models, aliases)
+    if (model, number) not in book.releases:
+        raise SettingsError(
+            f"no record in the log registered version {number} of {model}", remedy=MODELS_REMEDY
+        )
+    return book.releases[model, number]
 
 
 def inventory(arguments: Namespace) -> int:
