@@ -64,13 +64,13 @@ def diff(arguments: Namespace) -> int:
 
     log = VerifiedLog.of(Home.at(arguments.home).folder)
     book = Logbook.of(log)
-    pair = [released(book, what) for what in (arguments.one, arguments.two)]
-    _print(version_difference(log, book, *pair), arguments)
+    one, two = (release_named(book, what) for what in (arguments.one, arguments.two))
+    _print(version_difference(log, book, one, two), arguments)
     return 0
 
 
-def released(book: Logbook, what: str) -> Release:
-    """Return a version as the log registered it; SettingsError for one that it never did."""
+def release_named(book: Logbook, what: str) -> Release:
+    """Return the version that is named, by the log alone; SettingsError where it knows none."""
     from pipelines.cli.version_name import version_named
 
     models = {model for model, _ in book.releases}

@@ -100,3 +100,20 @@ def add_answers(below: Any, add: Callable[..., Any]) -> None:
         "close what a crash left open, and compare MLflow with the log",
         "tandem audit reconcile",
     )
+    reproduce = add(
+        below,
+        "reproduce",
+        "pipelines.cli.reproduce:reproduce",
+        "say whether what a version was made from is here; make it again and compare",
+        "tandem audit reproduce flights-late@1 --run",
+    )
+    reproduce.add_argument("version", metavar="MODEL@VERSION", help=VERSION_HELP)
+    reproduce.add_argument(
+        "--run", action="store_true", help="make the run again and compare every artifact"
+    )
+    reproduce.add_argument(
+        "--into",
+        metavar="DIR",
+        help="the new state folder that --run works in, which is then kept (default: a temporary "
+        "one)",
+    )

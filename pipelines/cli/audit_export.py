@@ -15,7 +15,7 @@ def export(arguments: Namespace) -> int:
     from components.audit.verified_log import VerifiedLog
     from components.register_models.logbook import Logbook
     from pipelines.audit_export import export as make
-    from pipelines.cli.audit_answers import released
+    from pipelines.cli.audit_answers import release_named
 
     home, path = Home.at(arguments.home), Path(arguments.output)
     if not path.parent.is_dir():
@@ -23,7 +23,7 @@ def export(arguments: Namespace) -> int:
             f"there is no folder {path.parent}", remedy="make it, or name another file"
         )
     log = VerifiedLog.of(home.folder)
-    made = make(home, log, released(Logbook.of(log), arguments.version))
+    made = make(home, log, release_named(Logbook.of(log), arguments.version))
     beside = path.with_name(f".{path.name}.unfinished")
     try:
         beside.write_bytes(made.data)
