@@ -7,7 +7,9 @@ Rules:
    a COMPLETE needs its START;
 4. the same draft gives the same record, however often it is submitted;
 5. an act is recorded only where it may be (standing.py);
-6. time never runs backwards in the log: a clock that was set back stops the notary.
+6. time never runs backwards in the log: a clock that was set back stops the notary;
+7. a draft lies in the spool until it is in the log: what a crash leaves there, and what a stage put
+   there while no notary answered, the next notary records first, by the same rules.
 
 Where somebody vouches for who hands in a draft (authentication.py), the record names the account;
 elsewhere it says self-asserted. `python -m components.audit.notary` is the same notary as a process
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import itertools
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,19 +37,23 @@ from components.audit.answers import (
     Receipt,
     RecordView,
 )
+from components.audit.batches import Batches, Ticket, independent
 from components.audit.claims import check_outputs
+from components.audit.draining import drain, with_records
 from components.audit.envelope import Envelope, vouched_statement
 from components.audit.folder import AuditFolder
 from components.audit.keys import SigningKey, open_key
 from components.audit.ledger import Ledger, open_starts
 from components.audit.left_open import abort_draft
 from components.audit.log import Log
-from components.audit.log_place import log_storage
+from components.audit.log_place import log_storage, spool
 from components.audit.parents import parents
 from components.audit.records import Stamp, accept, idempotency_key, statement, timestamp
 from components.audit.sequencer import Sequencer, WriterLock
+from components.audit.spool import Spool
 from components.audit.standing import standing_of
 from components.audit.storage import Storage
+from components.core.canonical import canonical_json
 from components.core.errors import IntegrityError, PlatformError, TandemError
 
 _CLOCK_TOLERANCE = timedelta(seconds=2)
@@ -55,13 +62,20 @@ _CLOCK_TOLERANCE = timedelta(seconds=2)
 class LocalNotary:
     """A notary over one log; its methods may be called from several threads."""
 
-    def __init__(self, storage: Storage, key: SigningKey, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, storage: Storage, drafts: Spool, key: SigningKey, clock: Callable[[], datetime]
+    ) -> None:
+        """Take over a log, and record the drafts that wait in the spool."""
         self._log = Log(storage)
+        self._spool = drafts
         self._key = key
         self._clock = clock
+        self._stamped = ""
         self._ledger = Ledger()
         self._sequencer = Sequencer(self._log, key, self._ledger.add)
         self._mutex = threading.Lock()
+        self._batches = Batches(self._write, self._mutex)
+        drain(drafts, self._admit)
 
     def submit(self, draft: Mapping[str, Any], account: str | None = None) -> Receipt:
         """Make a record of a draft and return where it went.
@@ -71,10 +85,30 @@ class LocalNotary:
         Raises DataError for a draft that breaks its schema, IntegrityError for a claim that is not
         so, PlatformError where the log cannot be written.
         """
-        accepted = accept(draft)
+        accepted = self._accept(draft)
+        name = self._spool.put(canonical_json(accepted))
+        try:
+            return self._batches.submit(accepted, account)
+        finally:
+            self._spool.take(name)
+
+    def _admit(self, drafts: Sequence[Mapping[str, Any]]) -> list[Ticket]:
+        """Record drafts that the spool holds, under one checkpoint; return their tickets."""
+        tickets = [Ticket(draft) for draft in drafts]
+        accepted = []
+        for ticket in tickets:
+            try:
+                ticket.draft = self._accept(ticket.draft)
+                accepted.append(ticket)
+            except TandemError as error:
+                ticket.error = error
+        self._batches.admit(accepted)
+        return tickets
+
+    def _accept(self, draft: Mapping[str, Any]) -> dict[str, Any]:
+        accepted = accept(with_records(draft, self._spool))
         check_outputs(accepted)
-        with self._mutex:
-            return self._record(accepted, account)
+        return accepted
 
     def records(self, run: str) -> list[RecordView]:
         """Return a run's records in the order of the log."""
@@ -89,10 +123,9 @@ class LocalNotary:
         with self._mutex:
             left = open_starts(self._ledger.of_run(run))
             asking = [view for view in left if view.stage == "seal_run"][-1:]
-            receipts = [
-                self._record(self._abort(view, state)) for view in left if view not in asking
-            ]
-            return [self._ledger.find(receipt.record) for receipt in receipts]
+            tickets = [Ticket(self._abort(view, state)) for view in left if view not in asking]
+            self._write(tickets)
+            return [self._ledger.find(ticket.result().record) for ticket in tickets]
 
     def prove(self, records: Sequence[str]) -> ProofBundle:
         """Return proofs of the records and all their ancestors under the newest checkpoint."""
@@ -112,19 +145,53 @@ class LocalNotary:
             view.record, view.index, leaf, tuple(self._sequencer.inclusion(view.index))
         )
 
-    def _record(self, draft: Mapping[str, Any], account: str | None = None) -> Receipt:
-        known = self._ledger.with_key(idempotency_key(draft))
-        if known is None:
-            value = statement(draft, self._stamp(draft, account))
-            if draft["event"] == ACT:
-                self._require_allowed(value)
-            envelope = Envelope.sign(value, self._key)
-            entry = self._sequencer.append(envelope)
-            receipt = Receipt(entry.record, entry.index)
-        else:
-            receipt = Receipt(known.record, known.index)
-        self._sequencer.seal()
-        return receipt
+    def _write(self, tickets: Sequence[Ticket]) -> None:
+        """Give each ticket its receipt or its error; one checkpoint covers what was recorded."""
+        for group in independent(tickets):
+            self._append(group)
+        try:
+            self._sequencer.seal()
+        except TandemError as error:
+            for ticket in tickets:
+                ticket.error = ticket.error or error
+
+    def _append(self, tickets: Sequence[Ticket]) -> None:
+        """Record tickets that do not depend on each other; what is known keeps its record."""
+        new: dict[str, list[Ticket]] = {}
+        signed: dict[str, Envelope] = {}
+        for ticket in tickets:
+            key = idempotency_key(ticket.draft)
+            try:
+                if (known := self._ledger.with_key(key)) is not None:
+                    ticket.receipt = Receipt(known.record, known.index)
+                    continue
+                if key not in signed:
+                    signed[key] = self._sign(ticket)
+                new.setdefault(key, []).append(ticket)
+            except TandemError as error:
+                ticket.error = error
+        self._store(new, signed)
+
+    def _store(
+        self, tickets: Mapping[str, Sequence[Ticket]], signed: Mapping[str, Envelope]
+    ) -> None:
+        try:
+            self._sequencer.append(list(signed.values()))
+        except TandemError as error:
+            for ticket in itertools.chain(*tickets.values()):
+                ticket.error = error
+            return
+        for key, those in tickets.items():
+            view = self._ledger.with_key(key)
+            for ticket in those:
+                ticket.receipt = Receipt(view.record, view.index) if view else None
+
+    def _sign(self, ticket: Ticket) -> Envelope:
+        draft = ticket.draft
+        value = statement(draft, self._stamp(draft, ticket.account))
+        if draft["event"] == ACT:
+            self._require_allowed(value)
+        return Envelope.sign(value, self._key)
 
     def _require_allowed(self, value: Statement) -> None:
         """Raise IntegrityError for an act that must not be."""
@@ -163,7 +230,8 @@ class LocalNotary:
 
     def _now(self) -> datetime:
         now = self._clock()
-        last = datetime.fromisoformat(self._ledger.last_time) if self._ledger.last_time else now
+        before = max(self._ledger.last_time, self._stamped)
+        last = datetime.fromisoformat(before) if before else now
         if now < last - _CLOCK_TOLERANCE:
             raise PlatformError(
                 "the clock was set back",
@@ -171,6 +239,7 @@ class LocalNotary:
                 expected=f"not before {timestamp(last)}",
                 actual=timestamp(now),
             )
+        self._stamped = timestamp(max(now, last))
         return max(now, last)
 
     def _abort(self, view: RecordView, state: str) -> dict[str, Any]:
@@ -193,7 +262,9 @@ def open_notary(home: Path, clock: Callable[[], datetime] = utc_now) -> Iterator
     with WriterLock(folder):
         storage = log_storage(folder)
         storage.sweep()
-        yield LocalNotary(storage, open_key(folder), clock)
+        drafts = spool(folder, durable=False)  # whoever submits waits, and asks again
+        drafts.storage.sweep()
+        yield LocalNotary(storage, drafts, open_key(folder), clock)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -88,6 +88,10 @@ class S3Storage:
             for item in page.get("Contents", ()):
                 yield str(item["Key"])[len(self.prefix) :]
 
+    def remove(self, key: str) -> None:
+        """Remove an object; a spool's are, a log's never."""
+        self._asked(lambda: self.client.delete_object(Bucket=self.bucket, Key=self.prefix + key))
+
     def sweep(self) -> None:
         """Refuse a server that would replace an object; nothing is ever half-written here."""
         for _ in range(2):

@@ -26,7 +26,7 @@ from components.audit.left_open import left_open, named
 from components.audit.log import Log
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.schema import check_statement
-from components.audit.sequencer import is_being_written
+from components.audit.sequencer import MAX_BATCH, is_being_written
 from components.audit.standing import Standing
 from components.core.errors import (
     DataError,
@@ -171,7 +171,7 @@ class _Verification:
             raise UnverifiableError(
                 "the log has no checkpoint", remedy="restore the log's folder from a copy"
             )
-        if self._tree.size > newest + _UNSIGNED_AFTER_CRASH:
+        if self._tree.size > newest + MAX_BATCH:
             count = self._tree.size - newest
             yield Finding("tree", f"entry {newest}", f"{count} entries are under no checkpoint")
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 BUCKET = "audit"
-_CONFLICT = b"""<?xml version="1.0" encoding="UTF-8"?>
-<Error><Code>ConditionalRequestConflict</Code><Message>in progress</Message></Error>"""
+_XML = [("Content-Type", "application/xml")]
+_ERROR = b"<Error><Code>%s</Code><Message>told by the tests</Message></Error>"
 
 
 class StrictS3:
@@ -36,15 +36,16 @@ class StrictS3:
         if self.conflicts:
             self.conflicts -= 1
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-            start("409 Conflict", [("Content-Type", "application/xml")])
-            return [_CONFLICT]
+            start("409 Conflict", _XML)
+            return [_ERROR % b"ConditionalRequestConflict"]
         if not self.conditions:
             environ.pop("HTTP_IF_NONE_MATCH", None)
-        answer = list(self._application(environ, start))
-        if self.lost:
-            self.lost -= 1
-            raise ConnectionAbortedError("the write was taken, its answer is lost")
-        return answer
+        if not self.lost:
+            return list(self._application(environ, start))
+        self.lost -= 1
+        list(self._application(environ, lambda status, headers, error=None: None))
+        start("500 Internal Server Error", _XML)
+        return [_ERROR % b"InternalError"]
 
 
 @contextmanager
