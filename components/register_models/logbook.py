@@ -1,8 +1,9 @@
 """What the log says of registered versions: releases, aliases and what stands behind each.
 
 Rules: only entries under the newest verified checkpoint count, and nothing of MLflow is asked; a
-change of an alias is whatever record names one, a registration by its roles and any other by the
-list `aliases` of its predicate, so that further kinds of records need no change here.
+change of an alias is whatever record names one: a registration in its fact `aliases` (one that is
+older than that fact moved the alias of every role), any other in the list `aliases` of its
+predicate, so that further kinds of records need no change here.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from components.register_models.lineage import Statement, Work, lineage
 from components.register_models.registry import CHALLENGER
 
 REGISTERING = "register_models"
+ALIASES = "aliases"
 STATES = {"archive_model": "archived", "withdraw_model": "withdrawn"}
 
 
@@ -154,6 +156,10 @@ class Logbook:
         inputs = self.statements[release.record]["predicate"][AUDIT]["inputs"]
         return {item["name"]: item for item in inputs}
 
+    def facts(self, release: Release) -> Mapping[str, Any]:
+        """Return what the record of a registration states."""
+        return dict(self.statements[release.record]["predicate"][AUDIT]["facts"])
+
     def made(self, release: Release) -> dict[str, Work]:
         """Return the work behind a release, by artifact."""
         inputs = self.inputs(release)
@@ -194,8 +200,9 @@ def _moved(statement: Statement) -> tuple[str, dict[str, str | None]]:
     predicate = statement["predicate"]
     released = _registration(statement)
     if released:
+        facts = predicate[AUDIT]["facts"]
         roles: dict[str, str | None] = {CHALLENGER: None}
         roles |= {role: str(version["version"]) for role, version in released.items()}
-        return str(predicate[AUDIT]["facts"]["model_name"]), roles
-    moves = predicate.get("aliases") or ()
+        return str(facts["model_name"]), facts.get(ALIASES, roles)
+    moves = predicate.get(ALIASES) or ()
     return str(predicate.get("model")), {move["alias"]: move["to"] for move in moves}
