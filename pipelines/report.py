@@ -1,9 +1,9 @@
 """Write a run's report: one static page with the verdict first and the evidence below.
 
 Rules: no script, no network, nothing but the run's own folder is read; every text that comes from
-data, settings or errors is escaped (jinja2's autoescape; an undefined name is an error, not a
-blank); a part that the run did not reach is left out, and what is damaged stops the page with the
-file's name. The page is not evidence: it says how to verify what is.
+data, settings or errors is escaped (page.py); a part that the run did not reach is left out, and
+what is damaged stops the page with the file's name. The page is not evidence: it says how to verify
+what is.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
-from components.core.artifacts import read_json, write_text
-from components.core.errors import GateError, PlatformError
+from components.core.artifacts import read_json
+from components.core.errors import GateError
 from components.core.measures import MORE_IS_BETTER, measures_of, words
 from pipelines import commands, drift_picture, latency_picture, lineage
 from pipelines.curve_pictures import MARGIN, SIDE, charts
@@ -32,6 +30,7 @@ from pipelines.evaluation_tables import (
 )
 from pipelines.home import Home
 from pipelines.latency_picture import latency
+from pipelines.page import render_page, write_page
 from pipelines.report_gates import gates
 from pipelines.reproduction import reproduction
 from pipelines.runners.ir import Pipeline, read_pipeline
@@ -42,8 +41,6 @@ from pipelines.start import IR_FILE, read_arguments
 from pipelines.summary import (
     RunSummary,
     read_summary,
-    seconds_text,
-    size_text,
     table_cells,
     table_rows,
 )
@@ -67,29 +64,15 @@ def write_report(run: RecordedRun, home: Home) -> Path:
 
     Raises PlatformError where the folder does not take it.
     """
-    path, page = run.folder / PAGE, render(run, home)
-    try:
-        write_text(path, page)
-    except OSError as error:
-        raise PlatformError(
-            f"{path} cannot be written: {error.strerror}",
-            remedy="free disk space or fix permissions, "
-            "or copy the state folder and name the copy with --home",
-        ) from error
-    return path
+    remedy = (
+        "free disk space or fix permissions, or copy the state folder and name the copy with --home"
+    )
+    return write_page(run.folder / PAGE, render(run, home), remedy)
 
 
 def render(run: RecordedRun, home: Home) -> str:
     """Return the page."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"seconds": seconds_text, "size": size_text, "number": _number}
-    return environment.get_template(TEMPLATE).render(_context(run, home))
+    return render_page(TEMPLATE, _context(run, home))
 
 
 def _context(run: RecordedRun, home: Home) -> dict[str, Any]:
@@ -192,11 +175,6 @@ def _lineage(
     """Return what report_lineage.html.jinja shows of the way from the data to the versions."""
     links = lineage.lineage(run, pipeline, records, champion)
     return {"links": {link.name: link for link in links}, "way": lineage.picture(links)}
-
-
-def _number(value: Any) -> str:
-    """Return a gate's number with six digits that count; None was not computable."""
-    return "not computable" if value is None else f"{value:.6g}"
 
 
 def _records(folder: Path) -> list[dict[str, Any]]:

@@ -34,7 +34,6 @@ from components.core.errors import (
     UnverifiableError,
 )
 
-_UNSIGNED_AFTER_CRASH = 1
 WAY_OUT = "resume the run, or have `tandem audit reconcile` close it"
 
 

@@ -1,4 +1,4 @@
-"""The run's report and the page of its data in a real browser: seen, read, heard and printed.
+"""The run's report, the page of its data and the auditor's in a real browser: seen, read, printed.
 
 WCAG 2.2 AA is what they are held against: axe-core's rules, and contrast once more by our own
 script, because axe leaves out texts inside pictures. Each check is seen to find what it looks for
@@ -7,15 +7,25 @@ in a page that was damaged for it.
 
 from __future__ import annotations
 
+import shutil
 import struct
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from chromium import NARROW, PAPER, WIDE, Visit, running, visit
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from prepared_run import run_tandem
 
+from components.approvals.trail import Trail
+from components.audit.acts import BUNDLE, EVALUATION
+from components.audit.approval import Approval
+from components.audit.keys import SigningKey
+from components.audit.notary import open_notary
+from components.audit.predicates import APPROVE
 from components.core.artifacts import write_json
 from pipelines.home import Home
 from pipelines.report import write_report
@@ -29,7 +39,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 PageOf = Callable[[str], Path]
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
-PAGES = ("report", "report of a failed run", "statistics")
+PAGES = (
+    "report",
+    "report of a failed run",
+    "statistics",
+    "audit report",
+    "audit report of a log with findings",
+)
 LONG = "a_name_that_does_not_end_" * 12
 LEAST_BYTES, LEAST_HEIGHT, LEAST_TEXTS = 20_000, 1_000, 50
 LEVELS = "() => [...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(h => Number(h.tagName[1]))"
@@ -70,6 +86,9 @@ def page_of(request: pytest.FixtureRequest, record_run: Callable[..., Path]) -> 
         if name == "report of a failed run":
             return failed(record_run)
         small_run = request.getfixturevalue("small_run")
+        if name.startswith("audit report"):
+            tmp_path: Path = request.getfixturevalue("tmp_path")
+            return audited(small_run.home, tmp_path, damaged=name.endswith("findings"))
         if name == "statistics":
             return small_run.output("validate_examples", "statistics") / "statistics.html"
         return Path(small_run.folder / "report.html")
@@ -108,6 +127,39 @@ def failed(record_run: Callable[..., Path]) -> Path:
     view |= {"record": "6" * 64, "record_id": "r", "gates": [gate]}
     write_json(folder / RECORDS_FILE, {"records": [view]})
     return write_report(read_run(folder), Home(folder.parents[1]))
+
+
+def audited(home: Path, folder: Path, *, damaged: bool) -> Path:
+    """Write the audit report of a real version that somebody with long names signed for.
+
+    Damaged, the log has a stage that was started and never closed.
+    """
+    shutil.copytree(home / "audit", folder / "home" / "audit")
+    version = Trail(folder / "home").version("flights-late", "1")
+    now = datetime.now(UTC)
+    signed = Approval(
+        model=version.model,
+        version=version.version,
+        evaluation_sha256=version.inputs[EVALUATION].sha256,
+        bundle_sha256=version.inputs[BUNDLE].sha256,
+        name=LONG[:200],
+        meaning="approval",
+        signed=now,
+        until=now.date(),
+        reason=LONG,
+    ).sign(SigningKey(Ed25519PrivateKey.generate()))
+    claimed = now.isoformat(timespec="milliseconds")
+    with open_notary(folder / "home") as notary:
+        draft = version.draft(APPROVE, LONG[:200], signed, claimed)
+        notary.submit(draft)
+        if damaged:
+            start = {"event": "START", "stage": "evaluate_models", "inputs": [], "facts": {}}
+            notary.submit(draft | start)
+    page = folder / "page.html"
+    words = ("audit", "report", "1", "--template", "part11", "-o", str(page))
+    code, _ = run_tandem(*words, "--home", str(folder / "home"))
+    assert code == (4 if damaged else 0)
+    return page
 
 
 def beside_a_champion(evaluation: dict[str, Any]) -> None:

@@ -1,0 +1,185 @@
+"""One registered version's records, each verified: what a report on it may be made from.
+
+Rules: every record here was verified by signature and by its proof to one checkpoint; a stage whose
+result came from the cache is led back to the record of the work; what people did to the version is
+beside it. A kind of records is named by its stage; besides there are `training` (what made the
+bundle, whichever stage that was), `registration`, `log` (the checkpoint that covers all of them),
+and of the approvals that count or counted `signature` (all), `counted_review` and
+`counted_approval`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from components.audit.acts import PROMOTE, REGISTRATION, Registered
+from components.audit.answers import ACT, AUDIT, InclusionProof, RecordView
+from components.audit.approval import MEANINGS, open_approval
+from components.audit.checkpoint import Checkpoint, open_checkpoint
+from components.audit.folder import AuditFolder
+from components.audit.keys import PublicKey, read_public_key
+from components.audit.ledger import Ledger
+from components.audit.log import Log, Snapshot, read_snapshot
+from components.audit.predicates import APPROVE
+from components.audit.proof import verified_statement
+from components.core.errors import IntegrityError
+
+LOG, TRAINING, SIGNATURE = "log", "training", "signature"
+REGISTERING = "register_models"
+Kinds = Mapping[str, Sequence["CitedRecord"]]
+
+
+@dataclass(frozen=True)
+class CitedRecord:
+    """A verified record; `said` is what a field's path begins in, by the path's first name.
+
+    Of the log itself there is no record: it has the checkpoint's size as index, and no digest.
+    """
+
+    index: int
+    record: str
+    said: Mapping[str, Any]
+
+    @property
+    def audit(self) -> Mapping[str, Any]:
+        """The record's block of ours; none of the log."""
+        block: Mapping[str, Any] = self.said.get("audit", {})
+        return block
+
+    @property
+    def stage(self) -> str:
+        """The stage or act that the record is of."""
+        return str(self.audit.get("stage", LOG))
+
+    def value(self, path: str) -> Any:
+        """Return what stands at a path such as audit.facts.seed; None where nothing does."""
+        found: Any = self.said
+        for name in path.split("."):
+            found = found.get(name) if isinstance(found, Mapping) else None
+        return found
+
+
+@dataclass(frozen=True)
+class VersionRecords:
+    """All verified records about a version.
+
+    `chain` leads from the data to the registration, by index; `acts` are what people did to it.
+    """
+
+    version: Registered
+    chain: tuple[CitedRecord, ...]
+    acts: tuple[CitedRecord, ...]
+    note: str
+    checkpoint: Checkpoint
+    key: PublicKey
+    counted: frozenset[str] = field(default=frozenset())
+
+    @property
+    def works(self) -> list[CitedRecord]:
+        """The records of work on the way: what was only taken from the cache is left out."""
+        return [cited for cited in self.chain if cited.audit["event"] != "CACHED"]
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        """The records by kind."""
+        found: dict[str, list[CitedRecord]] = {LOG: [self._log()]}
+        for cited in (*self.works, *self.acts):
+            found.setdefault(cited.stage, []).append(cited)
+        found[TRAINING] = [self._work(self.version.trained, "bundle")]
+        found[REGISTRATION] = found[REGISTERING]
+        found[SIGNATURE] = [c for c in found.get(APPROVE, ()) if c.record in self.counted]
+        for meaning in MEANINGS:
+            signed = (c for c in found[SIGNATURE] if c.value("approval.meaning") == meaning)
+            found[f"counted_{meaning}"] = list(signed)
+        return found
+
+    def find(self, record: str) -> CitedRecord:
+        """Return a record by its digest; IntegrityError where it is not about the version."""
+        for cited in (*self.chain, *self.acts):
+            if cited.record == record:
+                return cited
+        raise IntegrityError(
+            f"record {record[:12]} is not behind the version", remedy="run `tandem audit verify`"
+        )
+
+    def _work(self, record: str, what: str) -> CitedRecord:
+        """Return the record of the work that a record stands for, through every cache."""
+        cited = self.find(record)
+        while cited.audit["event"] == "CACHED":
+            origins = set(cited.audit["facts"]["origin"].values())
+            if len(origins) != 1:
+                raise IntegrityError(
+                    f"record {cited.index} does not say which work made the {what}",
+                    remedy="run `tandem audit verify`",
+                )
+            cited = self.find(origins.pop())
+        return cited
+
+    def _log(self) -> CitedRecord:
+        said = {"origin": self.checkpoint.origin, "size": self.checkpoint.size}
+        root = self.checkpoint.root.hex()
+        return CitedRecord(self.checkpoint.size, "", said | {"root": root, "checkpoint": self.note})
+
+
+def version_records(home: Path, version: Registered, counting: Iterable[str]) -> VersionRecords:
+    """Return a version's records, given those of the approvals that count.
+
+    Approvals that a promotion of the version names counted then, and are among `counted` too.
+    Raises IntegrityError for what does not verify, UnverifiableError where there is no log.
+    """
+    folder = AuditFolder(home)
+    key = read_public_key(folder)
+    snapshot = read_snapshot(Log.at(folder), key)
+    checkpoint = open_checkpoint(snapshot.note, key)
+    registration = version.inputs[REGISTRATION].record
+    ledger = Ledger()
+    for entry in snapshot.entries:
+        ledger.add(entry)
+
+    def cited(view: RecordView) -> CitedRecord:
+        return _cited(verified_statement(_proof(snapshot, view), checkpoint, key), view)
+
+    chain = tuple(cited(view) for view in ledger.with_ancestors([registration]))
+    views = (ledger.find(record) for record in ledger.acts())
+    mine = [cited(view) for view in views if _is_about(view, version)]
+    promoted = (c.value("predicate.approvals") for c in mine if c.stage == PROMOTE)
+    counted = frozenset(counting).union(*promoted)
+    return VersionRecords(version, chain, tuple(mine), snapshot.note, checkpoint, key, counted)
+
+
+def _is_about(view: RecordView, version: Registered) -> bool:
+    facts = view.facts
+    return (facts.get("model"), facts.get("version")) == (version.model, version.version)
+
+
+def _cited(statement: Mapping[str, Any], view: RecordView) -> CitedRecord:
+    predicate = statement["predicate"]
+    said: dict[str, Any] = {
+        "record": view.record,
+        "subject": dict(view.subjects),
+        "predicate": predicate,
+        "audit": predicate[AUDIT],
+    }
+    if view.event == ACT and view.stage == APPROVE:
+        approval, key = open_approval(predicate)
+        signed = {
+            "name": approval.name,
+            "meaning": approval.meaning,
+            "signed": approval.signed.isoformat(),
+            "until": approval.until.isoformat(),
+            "reason": approval.reason,
+            "evaluation_sha256": approval.evaluation_sha256,
+            "bundle_sha256": approval.bundle_sha256,
+            "keyid": key.keyid,
+        }
+        said["approval"] = signed
+    return CitedRecord(view.index, view.record, said)
+
+
+def _proof(snapshot: Snapshot, view: RecordView) -> InclusionProof:
+    hashes = snapshot.tree.inclusion_proof(view.index, snapshot.size)
+    return InclusionProof(view.record, view.index, snapshot.entries[view.index].leaf, tuple(hashes))

@@ -1,0 +1,199 @@
+"""`tandem audit report`: one registered version for an auditor, as a static page or as JSON.
+
+Rules: every part is made from records that were verified, by signature and by proof to one
+checkpoint, and cites them by index and digest; run folders are looked at by the verifier alone;
+what no record answers is a gap, and no count of answers is a verdict. The page is a reading aid: it
+says how to verify what it tells of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from components.approvals.trail import Judged, Trail, counted
+from components.audit.acts import Registered
+from components.audit.control_matrix import Control, Status, control_matrix, tally
+from components.audit.requirements import Template, read_template
+from components.audit.verify import Verified, verify
+from components.audit.version_records import VersionRecords, version_records
+from pipelines import audit_sections, commands
+from pipelines.dag_picture import BOX_HEIGHT, BOX_WIDTH
+from pipelines.home import Home
+from pipelines.page import render_page
+
+PAGE = "audit_report.html.jinja"
+SCHEMA = "https://tandem.invalid/audit-report/v1"
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """A version by one template: its records, what the verifier found, people and controls.
+
+    `judged` and `lacking` hold on `day`.
+    """
+
+    home: Home
+    template: Template
+    records: VersionRecords
+    verified: Verified
+    judged: Sequence[Judged]
+    lacking: Sequence[str]
+    champion: str | None
+    controls: tuple[Control, ...]
+    day: date
+
+    @property
+    def version(self) -> Registered:
+        """The version as it was registered."""
+        return self.records.version
+
+    @property
+    def is_champion(self) -> bool:
+        """Say whether the version is the champion by the records."""
+        return self.champion == self.version.version
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as a JSON object."""
+        checkpoint = self.records.checkpoint
+        return {
+            "schema": SCHEMA,
+            "model": self.version.model,
+            "version": self.version.version,
+            "template": self.template.name,
+            "day": self.day.isoformat(),
+            "verdict": verdict(self),
+            "findings": [finding.to_dict() for finding in self.verified.findings],
+            "controls": [control.to_dict() for control in self.controls],
+            "tally": {str(status): count for status, count in tally(self.controls).items()},
+            "lineage": audit_sections.steps(self.records),
+            "gates": audit_sections.gates(self.records),
+            "people": people(self),
+            "acts": audit_sections.acts(self.records),
+            "data": audit_sections.data(self.records),
+            "environment": audit_sections.environment(self.records),
+            "settings": audit_sections.settings(self.records),
+            "checkpoint": {
+                "origin": checkpoint.origin,
+                "size": checkpoint.size,
+                "root": checkpoint.root.hex(),
+                "note": self.records.note,
+            },
+        }
+
+
+def audit_report(
+    home: Home, trail: Trail, version: Registered, template: str, day: date
+) -> AuditReport:
+    """Return the report of a version.
+
+    Raises IntegrityError for what does not verify, UnverifiableError where there is no log.
+    """
+    judged = trail.judged(version, day)
+    counting = [signed.record for signed in counted(judged)]
+    records = version_records(home.folder, version, counting)
+    asked = read_template(template)
+    return AuditReport(
+        home=home,
+        template=asked,
+        records=records,
+        verified=verify(home.folder, home.runs if home.runs.is_dir() else None),
+        judged=judged,
+        lacking=trail.lacking(version, judged),
+        champion=trail.standing.of(version.model).champion,
+        controls=control_matrix(asked, records.kinds),
+        day=day,
+    )
+
+
+def verdict(report: AuditReport) -> list[str]:
+    """Return the verdict in sentences, the log's first."""
+    version, records = report.version, report.records
+    gates = audit_sections.gates(records)
+    passed = sum(bool(gate["passed"]) for gate in gates)
+    counting = sum(item.signed.record in records.counted for item in report.judged)
+    made = tally(report.controls)
+    registration = audit_sections.registration(records)
+    return [
+        _log_verdict(report.verified),
+        f"{version.model}@{version.version} ({version.framework}) was registered by run "
+        f"{version.run} at {registration.audit['clocks']['notary']}, record {registration.index}.",
+        f"{passed} of {len(gates)} recorded gates passed.",
+        f"{counting} of {len(report.judged)} signed approvals count"
+        + (f"; lacking: {'; '.join(report.lacking)}." if report.lacking else "; none is lacking."),
+        "By the records it is the champion."
+        if report.is_champion
+        else "By the records it is not the champion.",
+        f"Of {len(report.controls)} requirements the records answer {made[Status.ANSWERED]}, "
+        f"{made[Status.IN_PART]} in part, and leave {made[Status.GAP]} open.",
+    ]
+
+
+def _log_verdict(verified: Verified) -> str:
+    there = verified.runs - len(verified.runs_without_folder)
+    looked = f"{verified.records} records, artifacts of {there} of {verified.runs} runs re-hashed"
+    if verified.findings:
+        return f"The log has findings ({len(verified.findings)}) in {looked}: do not rely on it."
+    return f"The log verifies: no finding in {looked}."
+
+
+def people(report: AuditReport) -> dict[str, Any]:
+    """Return who submitted, who signed, what counts, and what was asked for."""
+    registration = audit_sections.registration(report.records)
+    return {
+        "submitter": report.version.submitter,
+        "assurance": registration.audit["actor"]["assurance"],
+        "record": registration.index,
+        "required": dict(report.version.required),
+        "lacking": list(report.lacking),
+        "approvals": [_approval(report, item) for item in report.judged],
+    }
+
+
+def _approval(report: AuditReport, item: Judged) -> dict[str, Any]:
+    signed, said = item.signed, item.signed.approval
+    did = signed.record in report.records.counted
+    return {
+        "index": item.index,
+        "record": signed.record,
+        "name": said.name,
+        "meaning": said.meaning,
+        "signed": said.signed.isoformat(),
+        "until": said.until.isoformat(),
+        "reason": said.reason,
+        "keyid": signed.keyid,
+        "actor": signed.actor,
+        "counts": did,
+        "why_not": None if item.refused is None else item.refused,
+    }
+
+
+def page(report: AuditReport) -> str:
+    """Return the report as a page."""
+    return render_page(PAGE, _context(report))
+
+
+def _context(report: AuditReport) -> Mapping[str, Any]:
+    records = report.records
+    name = f"{report.version.model}@{report.version.version}"
+    return {
+        **report.to_dict(),
+        "name": name,
+        "title": report.template.title,
+        "source": report.template.source,
+        "short": audit_sections.short,
+        "picture": audit_sections.graph(records),
+        "box": {"width": BOX_WIDTH, "height": BOX_HEIGHT},
+        "decision": [cited for cited in records.kinds.get("decide_release", ())],
+        "commands": audit_sections.reproduction(records),
+        "repeats": audit_sections.repeats(records),
+        "keyid": records.key.keyid,
+        "verify": [
+            commands.tandem(report.home, "audit", "verify"),
+            commands.tandem(report.home, "audit", "trace", name),
+            commands.tandem(report.home, "audit", "approvals", name),
+        ],
+        "controls": report.controls,
+    }

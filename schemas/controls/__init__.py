@@ -1,0 +1,1 @@
+"""What auditors' texts ask for, as data: read by components/audit/requirements.py."""
