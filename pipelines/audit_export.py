@@ -20,12 +20,14 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import schemas
+from components.approvals.trail import Trail
 from components.audit import export as verifier
 from components.audit.answers import ACT, AUDIT, RecordView
 from components.audit.tlog_proof import SUFFIX, TlogProof
@@ -33,6 +35,7 @@ from components.audit.verified_log import VerifiedLog
 from components.core.artifacts import manifest
 from components.core.errors import SettingsError, TandemError
 from components.register_models.logbook import Release
+from pipelines.audit_report import audit_report, page
 from pipelines.home import Home
 from pipelines.recorded import RecordedArtifacts
 from pipelines.runs import find_ended
@@ -48,6 +51,8 @@ PACKED: Mapping[str, tuple[str, str]] = {
     "registration": ("register-models", "registration.json"),
 }
 CONTRACT = "contract.json"
+TEMPLATE = "annex-iv"
+VERIFY_BY = ("python verify.py --key THAT_KEY.pub",)
 MAKERS = {"pytorch": "train-pytorch", "tensorflow": "train-tensorflow", "imported": "import-model"}
 # The first moment that a zip can name: a file's time says nothing here.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -115,6 +120,7 @@ def export(home: Home, log: VerifiedLog, release: Release) -> Exported:
     package.files["log.pub"] = log.key.to_pem()
     _add_settings(package, log, views)
     _add_artifacts(package, home, release)
+    package.files["report.html"] = _report(home, log, release).encode()
     for name, data in _schemas():
         package.files[f"schemas/{name}"] = data
     package.add_json("export.json", _said(release))
@@ -158,19 +164,22 @@ def _add_artifacts(package: _Package, home: Home, release: Release) -> None:
     wanted = {**PACKED, f"{release.framework}_model": (MAKERS[release.framework], CONTRACT)}
     try:
         artifacts = RecordedArtifacts.of(find_ended(home, release.run), home)
-        page = artifacts.run.folder / "report.html"
     except TandemError as error:
-        package.absent |= dict.fromkeys([*wanted, "report.html"], error.message)
+        package.absent |= dict.fromkeys(wanted, error.message)
         return
     for name, (task, file) in wanted.items():
         try:
             package.add_artifact(name, artifacts.output(task, name), file)
         except SettingsError as error:  # a run of another version had no such output
             package.absent[name] = error.message
-    if page.is_file():
-        package.files["report.html"] = page.read_bytes()
-    else:
-        package.absent["report.html"] = "the run has no report"
+
+
+def _report(home: Home, log: VerifiedLog, release: Release) -> str:
+    """Return the auditor's page of the day of the log's last record: the log gives it, no clock."""
+    trail = Trail(home.folder)
+    version = trail.version(release.model, release.version)
+    day = datetime.fromisoformat(log.ledger.last_time).date()
+    return page(audit_report(home, trail, version, TEMPLATE, day), VERIFY_BY)
 
 
 def _schemas() -> Iterator[tuple[str, bytes]]:

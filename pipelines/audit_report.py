@@ -170,9 +170,18 @@ def _approval(report: AuditReport, item: Judged) -> dict[str, Any]:
     }
 
 
-def page(report: AuditReport) -> str:
-    """Return the report as a page."""
-    return render_page(PAGE, _context(report))
+def page(report: AuditReport, verify_by: Sequence[str] = ()) -> str:
+    """Return the report as a page, with the commands that verify it: those here unless said."""
+    return render_page(PAGE, {**_context(report), "verify": verify_by or _verify_here(report)})
+
+
+def _verify_here(report: AuditReport) -> list[str]:
+    name = f"{report.version.model}@{report.version.version}"
+    return [
+        commands.tandem(report.home, "audit", "verify"),
+        commands.tandem(report.home, "audit", "trace", name),
+        commands.tandem(report.home, "audit", "approvals", name),
+    ]
 
 
 def _context(report: AuditReport) -> Mapping[str, Any]:
@@ -190,10 +199,5 @@ def _context(report: AuditReport) -> Mapping[str, Any]:
         "commands": audit_sections.reproduction(records),
         "repeats": audit_sections.repeats(records),
         "keyid": records.key.keyid,
-        "verify": [
-            commands.tandem(report.home, "audit", "verify"),
-            commands.tandem(report.home, "audit", "trace", name),
-            commands.tandem(report.home, "audit", "approvals", name),
-        ],
         "controls": report.controls,
     }

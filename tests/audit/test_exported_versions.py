@@ -71,7 +71,16 @@ def test_an_untouched_export_verifies(files: Files, tmp_path: Path, capsys) -> N
     by = [(item["name"], item["meaning"], item["why_not"]) for item in answer["approvals"]]
     assert by == [("Ann, model risk", "approval", None), ("Ann, model risk", "review", None)]
     assert answer["unproven"] == sorted(answer["unproven"])
-    assert {"VERIFY.md", "verify.py"} < set(answer["unproven"])
+    assert {"VERIFY.md", "verify.py", "report.html"} < set(answer["unproven"])
+
+
+def test_the_page_in_an_export_is_the_auditors_and_names_no_place_of_this_machine(
+    files: Files, promoted: People
+) -> None:
+    text = files["report.html"].decode()
+    assert "Annex IV" in text
+    assert "python verify.py --key THAT_KEY.pub" in text
+    assert str(promoted.home) not in text
 
 
 def test_the_same_log_gives_the_same_file(promoted: People) -> None:
