@@ -10,7 +10,8 @@ from components.core.task import Task
 from components.core.words import nearest
 
 if TYPE_CHECKING:
-    from components.core.policy import MetricGate, Policy
+    from components.core.policy import Policy
+    from components.core.policy_gates import MetricGate
 
 TARGETS: Mapping[Task, str] = {
     "binary": "the target is a class of two",

@@ -17,7 +17,8 @@ from typing import Any
 from components.core.candidates import IMPORTED
 from components.core.errors import SettingsError
 from components.core.outcome import Gate
-from components.core.policy import FormGate, Policy
+from components.core.policy import Policy
+from components.core.policy_gates import FormGate
 
 PROVEN = "proven_form"
 ONCE = ("size_bytes", "load_ms")

@@ -19,12 +19,8 @@ from components.core.candidates import CHAMPION, candidates
 from components.core.errors import DataError, SettingsError
 from components.core.measures import MORE_IS_BETTER, measures_of
 from components.core.outcome import Gate
-from components.core.policy import (
-    ChampionGate,
-    FairnessGate,
-    MetricGate,
-    Policy,
-)
+from components.core.policy import Policy
+from components.core.policy_gates import ChampionGate, FairnessGate, MetricGate
 from components.core.slice_keys import OVERALL
 from components.core.words import nearest
 from components.decide_release.form_gates import PROVEN, form_gates, required_forms

@@ -11,7 +11,8 @@ from made_evaluations import around, model
 
 from components.core.errors import SettingsError
 from components.core.outcome import OPERATORS
-from components.core.policy import MetricGate, Policy
+from components.core.policy import Policy
+from components.core.policy_gates import MetricGate
 from components.decide_release.choice import Evidence
 from components.decide_release.decision import decide, refusal
 from components.decide_release.gates import judge, sentence
