@@ -29,16 +29,15 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from components.audit.client import Notary, connect
-from components.core.artifacts import ArtifactRef, tree_digest
+from components.core.artifacts import ArtifactRef
 from components.core.boundary import in_our_terms
 from components.core.cache import StageCache
 from components.core.canonical import sha256_value
 from components.core.code import module_digests
 from components.core.errors import (
-    DataError,
     GateError,
     IntegrityError,
     PlatformError,
@@ -46,6 +45,7 @@ from components.core.errors import (
 )
 from components.core.imports import recall
 from components.core.outcome import Outcome
+from components.core.ports import Port, check_inputs, claimed, describe
 from components.core.quiet import be_quiet
 from components.core.resources import Stopwatch
 from components.core.stage_identity import (
@@ -57,13 +57,6 @@ from components.core.stage_identity import (
 
 CHECKPOINTS_VARIABLE = "TANDEM_CHECKPOINTS"
 log = logging.getLogger(__name__)
-
-
-class Port(Protocol):
-    """What run_stage needs of kfp's Artifact: a path, and metadata that travels with it."""
-
-    path: str
-    metadata: dict[str, Any]
 
 
 def run_stage(
@@ -88,7 +81,7 @@ def run_stage(
     stage = _prepare(step, run, parameters, given)
     try:
         with in_our_terms(stage.name):
-            _check_inputs(stage, given)
+            check_inputs(stage, given)
             if not _from_cache(stage, notary, outputs):
                 _submit(notary, stage.draft("START"))
                 outcome = _work(step, stage, given, outputs)
@@ -112,7 +105,7 @@ def _complete(
     watch: Stopwatch,
 ) -> None:
     """Hash the outputs, write COMPLETE, describe the ports, and remember the outputs."""
-    claims = _claims(outputs)
+    claims = claimed(outputs)
     draft = stage.draft(
         "COMPLETE",
         outputs=claims,
@@ -120,7 +113,7 @@ def _complete(
         gates=[gate.to_dict() for gate in outcome.gates],
         resources=watch.read(),
     )
-    _describe(outputs, claims, _submit(notary, draft), outcome.metadata)
+    describe(outputs, claims, _submit(notary, draft), outcome.metadata)
     if _cache_is_on(stage):
         _remember(stage, outputs)
 
@@ -167,20 +160,6 @@ def _prepare(
         for name, port in inputs.items()
     }
     return Stage(step.__name__, run, settings, refs, module_digests(step_modules(step, settings)))
-
-
-def _check_inputs(stage: Stage, inputs: Mapping[str, Port]) -> None:
-    """Re-hash every input; rule 1."""
-    for name, port in inputs.items():
-        recorded = stage.inputs[name].sha256
-        actual = tree_digest(Path(port.path))
-        if recorded != actual:
-            raise IntegrityError(
-                f"input {name} differs from what its producer recorded",
-                remedy="find out who changed it, then start a new run",
-                expected=recorded or "a recorded digest",
-                actual=actual,
-            )
 
 
 def _from_cache(stage: Stage, notary: Notary | None, outputs: Mapping[str, Port]) -> bool:
@@ -236,29 +215,6 @@ def _checkpoints(step: Step, stage: Stage) -> dict[str, Path]:
 def _remove_checkpoints(step: Step, stage: Stage) -> None:
     for folder in _checkpoints(step, stage).values():
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _claims(outputs: Mapping[str, Port]) -> list[dict[str, str]]:
-    """Hash the outputs; an output that stayed empty is an error."""
-    claims = []
-    for name, port in outputs.items():
-        folder = Path(port.path)
-        if not any(folder.iterdir()):
-            raise DataError(f"the step wrote nothing to {name}", remedy="fix the step")
-        claims.append({"name": name, "sha256": tree_digest(folder), "path": port.path})
-    return claims
-
-
-def _describe(
-    outputs: Mapping[str, Port],
-    claims: list[dict[str, str]],
-    record: str,
-    metadata: Mapping[str, Mapping[str, Any]],
-) -> None:
-    for claim in claims:
-        port = outputs[claim["name"]]
-        port.metadata.update(metadata.get(claim["name"], {}))
-        port.metadata.update({"sha256": claim["sha256"], "record": record})
 
 
 def _submit(notary: Notary | None, draft: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from components.core.artifacts import read_json, write_json
 from components.core.canonical import parse_json
 from components.core.errors import IntegrityError
 from components.core.features import IdFeature
+from components.core.form_proof import AnyQuality, Parity
 from components.core.settings import FormName, Section
 from components.core.task import Task
 
@@ -65,84 +66,6 @@ OUTPUTS: Mapping[Task, Literal["probability", "probabilities", "value"]] = {
 """What a form of each task calls its only output."""
 CLASS = "class"
 """The column beside those of the probabilities: the name of the class that has the highest."""
-
-
-class Parity(Section):
-    """How far a form's output was from the framework's own, at most, whatever the batch.
-
-    Of a value the difference is in units of the label's standard deviation, or of the value itself
-    where that is more.
-    """
-
-    rows: int
-    batch_sizes: tuple[int, ...] = ()
-    # A form that gives NaN differs infinitely; its parity can be said, and does not pass.
-    max_abs_difference: float = Field(allow_inf_nan=True)
-    tolerance: float
-
-    @property
-    def holds(self) -> bool:
-        """Say whether the difference is within the tolerance; NaN is not."""
-        return self.max_abs_difference <= self.tolerance
-
-
-class Quality(Section):
-    """What a form of 8 bits keeps of the framework's own, on evaluation rows, at the worst batch.
-
-    `agreement` is the share of rows that both put on the same side of a half.
-    """
-
-    rows: int
-    batch_sizes: tuple[int, ...]
-    auc: float
-    framework_auc: float
-    auc_tolerance: float
-    agreement: float
-    least_agreement: float
-
-    @property
-    def holds(self) -> bool:
-        """Say whether both are within their tolerances; NaN is not."""
-        kept = self.framework_auc - self.auc <= self.auc_tolerance
-        return kept and self.agreement >= self.least_agreement
-
-
-class ClassQuality(Section):
-    """The same of several classes; `agreement` is the share of rows that both give one class."""
-
-    rows: int
-    batch_sizes: tuple[int, ...]
-    accuracy: float
-    framework_accuracy: float
-    accuracy_tolerance: float
-    agreement: float
-    least_agreement: float
-
-    @property
-    def holds(self) -> bool:
-        """Say whether both are within their tolerances; NaN is not."""
-        kept = self.framework_accuracy - self.accuracy <= self.accuracy_tolerance
-        return kept and self.agreement >= self.least_agreement
-
-
-class ValueQuality(Section):
-    """The same of a number: `error` is the mean distance of the form's from the framework's own.
-
-    It is in standard deviations of the label.
-    """
-
-    rows: int
-    batch_sizes: tuple[int, ...]
-    error: float = Field(allow_inf_nan=True)
-    error_tolerance: float
-
-    @property
-    def holds(self) -> bool:
-        """Say whether the distance is within its tolerance; NaN is not."""
-        return self.error <= self.error_tolerance
-
-
-AnyQuality = Quality | ClassQuality | ValueQuality
 
 
 class Form(Section):

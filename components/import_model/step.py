@@ -30,9 +30,10 @@ from components.core.artifacts import read_json, write_json
 from components.core.bundle import Bundle, files_of
 from components.core.candidates import IMPORTED
 from components.core.canonical import sha256_file
-from components.core.contract import Contract, Form, Input, Output, Parity
+from components.core.contract import Contract, Form, Input, Output
 from components.core.errors import IntegrityError, PlatformError, SettingsError, error_from_dict
 from components.core.examples import ExamplesManifest, read_split
+from components.core.form_proof import Parity
 from components.core.outcome import Outcome
 from components.core.quiet import QUIET
 from components.core.settings import Digest, Section

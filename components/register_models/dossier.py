@@ -19,11 +19,11 @@ from typing import Any
 
 from components.core.bundle import Bundle
 from components.register_models.described import Described
+from components.register_models.entry import Entry
 from components.register_models.evidence import Proven
 from components.register_models.lineage import data_span
 from components.register_models.mlflow_model import PROOF
 from components.register_models.model_card import model_card
-from components.register_models.registry import Entry
 from components.register_models.store import DECISION_TAG, RECORD_TAG, SPAN_TAG
 
 CARD = "README.md"

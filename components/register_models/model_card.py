@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from components.core.candidates import IMPORTED
-from components.core.contract import ClassQuality, Contract, Form, Quality
+from components.core.contract import Contract, Form
+from components.core.form_proof import ClassQuality, Quality
 from components.core.measures import measures_of, words
 from components.core.slice_keys import OVERALL
 from components.register_models.card_metadata import estimates, front_matter

@@ -1,8 +1,8 @@
 """The tags that a version must have in MLflow by the records of the log.
 
-Rules: each is made from signed records, as dossier.py and registry.py made it when the version was
-registered; a registration that is older than `model_sha256` set fewer, and one that is older than
-the fact `aliases` named the whole window of a model from elsewhere.
+Rules: each is made from signed records, as dossier.py, entry.py and registry.py made it when the
+version was registered; a registration that is older than `model_sha256` set fewer, and one that is
+older than the fact `aliases` named the whole window of a model from elsewhere.
 """
 
 from __future__ import annotations

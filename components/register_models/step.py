@@ -21,8 +21,9 @@ from components.core.measures import measures_of
 from components.core.outcome import Outcome
 from components.core.settings import Registry, Section
 from components.register_models.dossier import CARD, Dossier
+from components.register_models.entry import Entry
 from components.register_models.evidence import Proven, input_digests, proven_records, roles
-from components.register_models.registry import CHALLENGER, Entry, ModelRegistry, RunLog, Version
+from components.register_models.registry import CHALLENGER, ModelRegistry, RunLog, Version
 from components.register_models.store import BUNDLE_TAG, RECORD_TAG, RUN_TAG, opened_store
 from components.register_models.training_log import training_log
 

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from components.core.bundle import Bundle, open_onnx
-from components.core.contract import Parity
 from components.core.errors import SettingsError
 from components.core.examples import InputType
 from components.core.features import FeatureArrays
+from components.core.form_proof import Parity
 
 TOLERANCE = 1e-5
 ORDINARY = 10.0

@@ -27,8 +27,9 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from components.core.artifacts import read_json, write_json
-from components.core.contract import Form, Parity
+from components.core.contract import Form
 from components.core.errors import PlatformError, error_from_dict
+from components.core.form_proof import Parity
 from components.core.quiet import QUIET
 from components.core.runtimes import RUNTIMES
 from components.core.settings import FormName

@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from components.core.artifacts import read_json, write_json
-from components.core.contract import AnyQuality, Parity
 from components.core.errors import IntegrityError, SettingsError, TandemError
+from components.core.form_proof import AnyQuality, Parity
 from components.core.operators import operators_of
 from components.core.runtimes import RUNTIMES, Score, open_form, open_saved_model
 from components.training.evidence import Evidence, Rows

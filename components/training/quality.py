@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from components.core.contract import AnyQuality, ClassQuality, Quality, ValueQuality
 from components.core.errors import SettingsError
+from components.core.form_proof import AnyQuality, ClassQuality, Quality, ValueQuality
 from components.training.heads import BINARY, Head
 
 AUC_TOLERANCE = 0.005

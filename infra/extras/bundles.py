@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from components.core.bundle import Bundle, OnnxScorer, open_onnx
-from components.core.contract import CONTRACT_NAME, Parity
+from components.core.contract import CONTRACT_NAME
 from components.core.errors import IntegrityError, SettingsError
 from components.core.examples import MANIFEST_NAME, raw_inputs, read_split
 from components.core.features import FeatureArrays
+from components.core.form_proof import Parity
 from components.training.parity import edge_rows, features_of, scale_of
 from pipelines.home import home_folder
 

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from components.core.artifacts import written_whole
 from components.core.bundle import Bundle
-from components.core.contract import CLASS, ClassQuality, ValueQuality
+from components.core.contract import CLASS
 from components.core.errors import PlatformError, SettingsError
+from components.core.form_proof import ClassQuality, ValueQuality
 from components.training.scoring import scored
 from pipelines.cli.output import print_json
 

@@ -47,6 +47,7 @@ def _require_columns(subject: str, signature: Signature, loaded: LoadedSettings)
     lenient = bool(settings.waivers or settings.checks.severities)  # what the schema bars may pass
     for column in signature.inputs:
         _require_known(subject, column, types.keys(), settings.source.target.name)
+        _require_not_sensitive(subject, column, settings.evaluate.sensitive)
         if column.dtype == "float32" and types[column.name] == schema_pb2.BYTES and not lenient:
             raise SettingsError(
                 f"{subject} {column.name} as {column.dtype}, and by the schema it holds texts",
@@ -69,5 +70,18 @@ def _require_known(subject: str, column: Input, columns: Collection[str], target
             f"{subject} {column.name}, which the schema does not have{nearest(column.name, known)}",
             remedy="name columns of the examples; `tandem schema review` shows them",
             expected=sorted(known),
+            actual=column.name,
+        )
+
+
+def _require_not_sensitive(subject: str, column: Input, sensitive: Collection[str]) -> None:
+    """Raise SettingsError for a column that is there to compare groups by, and for no model."""
+    if column.name in sensitive:
+        raise SettingsError(
+            f"{subject} {column.name}, which is sensitive (evaluate.sensitive): its groups are "
+            "compared, and no model from elsewhere is given it",
+            remedy="export a model that does not take it; or take it out of evaluate.sensitive, "
+            "and slice by it",
+            expected=f"columns other than {', '.join(sensitive)}",
             actual=column.name,
         )

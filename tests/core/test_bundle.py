@@ -15,17 +15,9 @@ from hypothesis import strategies as st
 
 from components.core.bundle import Bundle, OnnxScorer
 from components.core.canonical import canonical_json, parse_json
-from components.core.contract import (
-    ClassQuality,
-    Contract,
-    Form,
-    Input,
-    Output,
-    Parity,
-    Quality,
-    ValueQuality,
-)
+from components.core.contract import Contract, Form, Input, Output
 from components.core.errors import IntegrityError
+from components.core.form_proof import ClassQuality, Parity, Quality, ValueQuality
 
 CONTRACTS = Path(__file__).parent / "contracts"
 REASONS = {

@@ -140,6 +140,17 @@ def test_a_file_that_no_row_is_needed_to_refuse_is_refused_before_a_run(
     assert error["remedy"]
 
 
+@pytest.mark.parametrize("own", [True, False], ids=["by itself", "by its signature"])
+def test_a_model_that_takes_a_sensitive_column_is_refused(case, tmp_path, bundle, own):
+    words = ["--data", "2013-03", "--set", "evaluate.sensitive=[origin]"]
+    if not own:
+        words += ["--signature", str(case.parent / "signature.yaml")]
+    error = _refused(case, tmp_path, *words, model=str(bundle) if own else "model.onnx")
+    said = "the model takes" if own else "the signature names"
+    assert error["message"].startswith(f"{said} origin, which is sensitive (evaluate.sensitive)")
+    assert "slice by it" in error["remedy"]
+
+
 @pytest.fixture
 def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a small bundle, as tests of another stage make them."""

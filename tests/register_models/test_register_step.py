@@ -21,9 +21,10 @@ from components.core.bundle import Bundle, OnnxScorer
 from components.core.errors import IntegrityError, PlatformError, SettingsError
 from components.core.examples import raw_inputs
 from components.register_models.champion import resolve_champion
+from components.register_models.entry import Entry
 from components.register_models.logbook import Logbook
 from components.register_models.recorded_tags import recorded_tags
-from components.register_models.registry import Entry, ModelRegistry, RunLog
+from components.register_models.registry import ModelRegistry, RunLog
 from components.register_models.store import opened_store, tracking_uri
 from components.register_models.taken_name import require_free_locally
 from components.register_models.training_log import TrainingLog, TrialLog

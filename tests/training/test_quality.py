@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.core.contract import ClassQuality, ValueQuality
 from components.core.errors import SettingsError
 from components.core.features import LabelScale
+from components.core.form_proof import ClassQuality, ValueQuality
 from components.training.heads import Head
 from components.training.quality import area, require_agreement, require_quality, worst
 

@@ -1,0 +1,60 @@
+"""The ports of a stage: where its artifacts lie, and what is said of them from stage to stage.
+
+Rules: what comes in is what its producer recorded, by its digest; an output is claimed by the
+digest of its folder, and its metadata names the record that claimed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from components.core.artifacts import tree_digest
+from components.core.errors import DataError, IntegrityError
+from components.core.stage_identity import Stage
+
+
+class Port(Protocol):
+    """What run_stage needs of kfp's Artifact: a path, and metadata that travels with it."""
+
+    path: str
+    metadata: dict[str, Any]
+
+
+def check_inputs(stage: Stage, inputs: Mapping[str, Port]) -> None:
+    """Re-hash every input; IntegrityError for one that its producer recorded otherwise."""
+    for name, port in inputs.items():
+        recorded = stage.inputs[name].sha256
+        actual = tree_digest(Path(port.path))
+        if recorded != actual:
+            raise IntegrityError(
+                f"input {name} differs from what its producer recorded",
+                remedy="find out who changed it, then start a new run",
+                expected=recorded or "a recorded digest",
+                actual=actual,
+            )
+
+
+def claimed(outputs: Mapping[str, Port]) -> list[dict[str, str]]:
+    """Hash the outputs and return what a record claims; DataError for one that stayed empty."""
+    claims = []
+    for name, port in outputs.items():
+        folder = Path(port.path)
+        if not any(folder.iterdir()):
+            raise DataError(f"the step wrote nothing to {name}", remedy="fix the step")
+        claims.append({"name": name, "sha256": tree_digest(folder), "path": port.path})
+    return claims
+
+
+def describe(
+    outputs: Mapping[str, Port],
+    claims: list[dict[str, str]],
+    record: str,
+    metadata: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Write into each output's metadata what the step says, its digest and its record."""
+    for claim in claims:
+        port = outputs[claim["name"]]
+        port.metadata.update(metadata.get(claim["name"], {}))
+        port.metadata.update({"sha256": claim["sha256"], "record": record})
