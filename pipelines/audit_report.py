@@ -8,13 +8,13 @@ says how to verify what it tells of.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
-from components.approvals.trail import Judged, Trail, counted
-from components.audit.acts import Registered
+from components.approvals.trail import Judged, Trail
+from components.audit.acts import PROMOTE, Registered
 from components.audit.control_matrix import Control, Status, control_matrix, tally
 from components.audit.requirements import Template, read_template
 from components.audit.verify import Verified, verify
@@ -92,8 +92,8 @@ def audit_report(
     Raises IntegrityError for what does not verify, UnverifiableError where there is no log.
     """
     judged = trail.judged(version, day)
-    counting = [signed.record for signed in counted(judged)]
-    records = version_records(home.folder, version, counting)
+    found = version_records(home.folder, version)
+    records = replace(found, counted=frozenset(_counted(trail, found, judged)))
     asked = read_template(template)
     return AuditReport(
         home=home,
@@ -106,6 +106,20 @@ def audit_report(
         controls=control_matrix(asked, records.kinds),
         day=day,
     )
+
+
+def _counted(trail: Trail, records: VersionRecords, judged: Sequence[Judged]) -> Iterator[str]:
+    """Yield the approvals that count, and those that did when a promotion named them.
+
+    That their keys were trusted then is in the promotion's record; the rest is judged again here.
+    """
+    yield from (item.signed.record for item in judged if item.refused is None)
+    for act in (cited for cited in records.acts if cited.stage == PROMOTE):
+        day = datetime.fromisoformat(act.audit["clocks"]["notary"]).date()
+        for item in judged:
+            is_named = item.signed.record in act.value("predicate.approvals")
+            if is_named and trail.standing.why_not(item.signed, records.version, day) is None:
+                yield item.signed.record
 
 
 def verdict(report: AuditReport) -> list[str]:
@@ -154,7 +168,6 @@ def people(report: AuditReport) -> dict[str, Any]:
 
 def _approval(report: AuditReport, item: Judged) -> dict[str, Any]:
     signed, said = item.signed, item.signed.approval
-    did = signed.record in report.records.counted
     return {
         "index": item.index,
         "record": signed.record,
@@ -165,8 +178,8 @@ def _approval(report: AuditReport, item: Judged) -> dict[str, Any]:
         "reason": said.reason,
         "keyid": signed.keyid,
         "actor": signed.actor,
-        "counts": did,
-        "why_not": None if item.refused is None else item.refused,
+        "counts": signed.record in report.records.counted,
+        "why_not": item.refused,
     }
 
 

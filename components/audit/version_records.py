@@ -10,13 +10,13 @@ and of the approvals that count or counted `signature` (all), `counted_review` a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from components.audit.acts import PROMOTE, REGISTRATION, Registered
+from components.audit.acts import REGISTRATION, Registered
 from components.audit.answers import ACT, AUDIT, InclusionProof, RecordView
 from components.audit.approval import MEANINGS, open_approval
 from components.audit.checkpoint import Checkpoint, open_checkpoint
@@ -67,7 +67,8 @@ class CitedRecord:
 class VersionRecords:
     """All verified records about a version.
 
-    `chain` leads from the data to the registration, by index; `acts` are what people did to it.
+    `chain` leads from the data to the registration, by index; `acts` are what people did to it;
+    `counted` are the approvals among them that count, which is not for this module to judge.
     """
 
     version: Registered
@@ -76,7 +77,7 @@ class VersionRecords:
     note: str
     checkpoint: Checkpoint
     key: PublicKey
-    counted: frozenset[str] = field(default=frozenset())
+    counted: frozenset[str] = frozenset()
 
     @property
     def works(self) -> list[CitedRecord]:
@@ -125,10 +126,9 @@ class VersionRecords:
         return CitedRecord(self.checkpoint.size, "", said | {"root": root, "checkpoint": self.note})
 
 
-def version_records(home: Path, version: Registered, counting: Iterable[str]) -> VersionRecords:
-    """Return a version's records, given those of the approvals that count.
+def version_records(home: Path, version: Registered) -> VersionRecords:
+    """Return a version's records; none of its approvals counts yet.
 
-    Approvals that a promotion of the version names counted then, and are among `counted` too.
     Raises IntegrityError for what does not verify, UnverifiableError where there is no log.
     """
     folder = AuditFolder(home)
@@ -145,10 +145,8 @@ def version_records(home: Path, version: Registered, counting: Iterable[str]) ->
 
     chain = tuple(cited(view) for view in ledger.with_ancestors([registration]))
     views = (ledger.find(record) for record in ledger.acts())
-    mine = [cited(view) for view in views if _is_about(view, version)]
-    promoted = (c.value("predicate.approvals") for c in mine if c.stage == PROMOTE)
-    counted = frozenset(counting).union(*promoted)
-    return VersionRecords(version, chain, tuple(mine), snapshot.note, checkpoint, key, counted)
+    acts = tuple(cited(view) for view in views if _is_about(view, version))
+    return VersionRecords(version, chain, acts, snapshot.note, checkpoint, key)
 
 
 def _is_about(view: RecordView, version: Registered) -> bool:
