@@ -1,8 +1,9 @@
-"""The champion of a run: asked of the registry when the run starts, in a process of its own.
+"""The champion of a run: asked of the registry when the run starts.
 
-Rules: where a local registry is missing or surely has none, and no record of the home's log ever
-promoted a version, nothing is started; the process may load MLflow, this one never does; what it
-refuses is raised here as the same error.
+Rules: where a local registry answers by itself (it is missing or surely has no champion, and no
+record of the home's log ever promoted a version; or the champion's files lie here), no process is
+started; the process may load MLflow, this one never does; what it refuses is raised here as the
+same error.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 from components.core.errors import PlatformError, error_from_dict
 from components.core.quiet import QUIET
-from components.register_models.champion import surely_absent
+from components.register_models.champion import champion_here, surely_absent
 from components.register_models.recorded_champion import surely_unrecorded
 from components.register_models.taken_name import require_free_locally
 from pipelines.home import Home
@@ -33,6 +34,8 @@ def resolve(model_name: str, home: Home) -> dict[str, Any]:
     require_free_locally(home.tracking_uri, model_name)
     if surely_absent(home.tracking_uri, model_name) and surely_unrecorded(home.folder):
         return {}
+    if (here := champion_here(home.tracking_uri, model_name, home.folder)) is not None:
+        return here
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-m", MODULE, model_name],

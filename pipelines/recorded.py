@@ -13,10 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from components.audit.answers import DONE_EVENTS, RecordView
-from components.audit.folder import AuditFolder
-from components.audit.keys import read_public_key
-from components.audit.ledger import Ledger
-from components.audit.log import Log, read_snapshot
+from components.audit.verified_log import VerifiedLog
 from components.core.artifacts import read_json, tree_digest
 from components.core.errors import IntegrityError
 from pipelines.home import Home
@@ -37,11 +34,7 @@ class RecordedArtifacts:
 
         Raises UnverifiableError where there is none, IntegrityError where it does not verify.
         """
-        folder = AuditFolder(home.folder)
-        snapshot = read_snapshot(Log.at(folder), read_public_key(folder))
-        ledger = Ledger()
-        for entry in snapshot.entries:
-            ledger.add(entry)
+        ledger = VerifiedLog.of(home.folder).ledger
         mine = {view.stage: view for view in ledger.of_run(run.id) if view.event != "START"}
         return cls(run, home, mine)
 

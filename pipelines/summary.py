@@ -115,7 +115,7 @@ class RunSummary:
 def read_summary(run: RecordedRun) -> RunSummary:
     """Read a run's summary; raise DataError where one is there and is damaged."""
     evaluation = run.document("evaluate-models", "evaluation", "evaluation.json")
-    measurements = run.document("evaluate-models", "measurements", "measurements.json")
+    measurements = run.document("measure-models", "measurements", "measurements.json")
     registration = run.document("register-models", "registration", "registration.json")
     decision = run.document("decide-release", "decision", "decision.json") or _refused(run)
     measured = (evaluation or {}).get("models", ())

@@ -11,6 +11,7 @@ from components.decide_release.component import decide_release
 from components.evaluate_models.component import evaluate_models
 from components.import_model.component import import_model
 from components.ingest_examples.component import ingest_examples
+from components.measure_models.component import measure_models
 from components.register_models.component import register_models
 from components.seal_run.component import seal_run
 from components.train_pytorch.component import train_pytorch
@@ -43,7 +44,7 @@ def training(
     policy: dict,  # type: ignore[type-arg]
     registry: dict,  # type: ignore[type-arg]
 ) -> None:
-    """Wire the nine stages."""
+    """Wire the ten stages."""
     closing = seal_run(run=run)
     with dsl.ExitHandler(closing, name="stages"):
         # Rows of the window, joined, labelled and split by span.
@@ -86,7 +87,7 @@ def training(
             features=features.outputs["features"],
             transform_graph=features.outputs["transform_graph"],
         )
-        # Both bundles on the same raw rows, with nothing running beside it.
+        # Both bundles, and the champion, on the same raw rows.
         evaluation = evaluate_models(
             run=run,
             evaluate=evaluate,
@@ -96,12 +97,20 @@ def training(
             pytorch_model=pytorch.outputs["pytorch_model"],
             tensorflow_model=tensorflow.outputs["tensorflow_model"],
         )
+        # Timed with nothing running beside it; no champion changes it.
+        measurements = measure_models(
+            run=run,
+            evaluate=evaluate,
+            examples=examples.outputs["examples"],
+            pytorch_model=pytorch.outputs["pytorch_model"],
+            tensorflow_model=tensorflow.outputs["tensorflow_model"],
+        ).after(evaluation)
         # The policy, and why.
         decision = decide_release(
             run=run,
             policy=policy,
             evaluation=evaluation.outputs["evaluation"],
-            measurements=evaluation.outputs["measurements"],
+            measurements=measurements.outputs["measurements"],
             pytorch_training=pytorch.outputs["pytorch_training"],
             tensorflow_training=tensorflow.outputs["tensorflow_training"],
         )
@@ -114,9 +123,8 @@ def training(
             evaluation=evaluation.outputs["evaluation"],
             decision=decision.outputs["decision"],
         )
-        _try_again(
-            examples, validation, features, pytorch, tensorflow, evaluation, decision, registration
-        )
+        _try_again(examples, validation, features, pytorch, tensorflow)
+        _try_again(evaluation, measurements, decision, registration)
 
 
 @dsl.pipeline(name="tandem-importing", description="Measure a model from elsewhere, prove it.")
@@ -136,7 +144,7 @@ def importing(
     policy: dict,  # type: ignore[type-arg]
     registry: dict,  # type: ignore[type-arg]
 ) -> None:
-    """Wire the seven stages."""
+    """Wire the eight stages."""
     closing = seal_run(run=run)
     with dsl.ExitHandler(closing, name="stages"):
         examples = ingest_examples(run=run, source=source, card=card, window=window)
@@ -167,11 +175,17 @@ def importing(
             examples=examples.outputs["examples"],
             imported_model=model.outputs["imported_model"],
         )
+        measurements = measure_models(
+            run=run,
+            evaluate=evaluate,
+            examples=examples.outputs["examples"],
+            imported_model=model.outputs["imported_model"],
+        ).after(evaluation)
         decision = decide_release(
             run=run,
             policy=policy,
             evaluation=evaluation.outputs["evaluation"],
-            measurements=evaluation.outputs["measurements"],
+            measurements=measurements.outputs["measurements"],
         )
         registration = register_models(
             run=run,
@@ -180,4 +194,4 @@ def importing(
             evaluation=evaluation.outputs["evaluation"],
             decision=decision.outputs["decision"],
         )
-        _try_again(examples, validation, model, evaluation, decision, registration)
+        _try_again(examples, validation, model, evaluation, measurements, decision, registration)

@@ -63,7 +63,7 @@ def run_tandem(*arguments: str) -> tuple[int, str]:
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory) -> PreparedRun:
-    """Run two months of flights through all nine stages."""
+    """Run two months of flights through all ten stages."""
     home = tmp_path_factory.mktemp("home")
     code, stdout = run_tandem("run", "flights", "--home", str(home), "--json", *SMALL)
     assert code == 0, stdout

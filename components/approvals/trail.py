@@ -13,16 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from components.approvals.approvers import trusted_approvers
-from components.audit.acts import Registered, Statement, registered
+from components.audit.acts import Registered, registered
 from components.audit.answers import DONE_EVENTS, RecordView
-from components.audit.envelope import vouched_statement
-from components.audit.folder import AuditFolder
-from components.audit.keys import read_public_key
-from components.audit.ledger import Ledger
-from components.audit.log import Log, Snapshot, read_snapshot
 from components.audit.predicates import released_versions
 from components.audit.standing import SignedApproval, Standing, standing_of
 from components.audit.trust import asked_here, keys_said
+from components.audit.verified_log import VerifiedLog
 from components.core.errors import SettingsError
 
 
@@ -36,22 +32,18 @@ class Judged:
 
 
 class Trail:
-    """A verified snapshot of a home's log, as far as it is about registered versions."""
+    """A home's verified log, as far as it is about registered versions."""
 
     def __init__(self, home: Path) -> None:
         """Read the log; IntegrityError where it does not verify, UnverifiableError for none."""
-        folder = AuditFolder(home)
         self._home = home
-        self._snapshot: Snapshot = read_snapshot(Log.at(folder), read_public_key(folder))
-        self._ledger = Ledger()
-        for entry in self._snapshot.entries:
-            self._ledger.add(entry)
-        self.standing: Standing = standing_of(self._ledger.acts(), self._statement)
+        self._log = VerifiedLog.of(home)
+        self.standing: Standing = standing_of(self._log.ledger.acts(), self._log.statement)
 
     @property
     def checkpoint(self) -> str:
         """The signed note that covers all of it."""
-        return self._snapshot.note
+        return self._log.checkpoint
 
     @cached_property
     def trusted(self) -> frozenset[str]:
@@ -60,7 +52,7 @@ class Trail:
 
     def index(self, record: str) -> int:
         """Return where a record stands in the log."""
-        return self._ledger.find(record).index
+        return self._log.ledger.find(record).index
 
     def version(self, model: str, version: str) -> Registered:
         """Return a version as it was registered; SettingsError where no record names it."""
@@ -68,7 +60,7 @@ class Trail:
             releases = released_versions(view.facts).values()
             named = {str(release.get("version")) for release in releases}
             if view.facts.get("model_name") == model and version in named:
-                return registered(self._statement, view.record, model, version)
+                return registered(self._log.statement, view.record, model, version)
         raise SettingsError(
             f"no record in the log registered version {version} of {model}",
             remedy="name a version as a run registered it, with the --home of that run",
@@ -100,14 +92,11 @@ class Trail:
         return keys_said(self.trusted, (signed.keyid for signed in counting))
 
     def _registrations(self) -> list[RecordView]:
-        views = (self._ledger.find(entry.record) for entry in self._snapshot.entries)
         return [
-            view for view in views if view.stage == "register_models" and view.event in DONE_EVENTS
+            view
+            for view in self._log.views
+            if view.stage == "register_models" and view.event in DONE_EVENTS
         ]
-
-    def _statement(self, record: str) -> Statement:
-        index = self._ledger.find(record).index
-        return vouched_statement(self._snapshot.entries[index].leaf)
 
 
 def counted(judged: list[Judged]) -> list[SignedApproval]:

@@ -3,7 +3,11 @@
 Rules: a request that got no answer is sent again, a few times, since the notary gives the same
 draft the same record; a refusal is raised as the error that the notary raised; a gate's value that
 could not be computed (NaN, infinity) is sent as null, which never passes, so that a failed gate
-still gets its record; any other such number is refused.
+still gets its record; any other such number is refused. A token is read anew for each request,
+because a cluster renews it, and is sent over TLS or to the loopback address alone. Where no notary
+answers, TANDEM_NOTARY_DOWN says whether the stage stops (the default) or puts its drafts into the
+spool, from which the next notary records them; what stands on such a record is not registered
+before.
 """
 
 from __future__ import annotations
@@ -12,33 +16,55 @@ import json
 import math
 import os
 import socket
+import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from components.audit.answers import ProofBundle, Receipt, RecordView
-from components.core.errors import DataError, PlatformError, error_from_dict
+from components.audit.folder import AuditFolder
+from components.core.errors import DataError, PlatformError, SettingsError, error_from_dict
 
 ADDRESS_VARIABLE = "TANDEM_NOTARY"
+TOKEN_VARIABLE = "TANDEM_NOTARY_TOKEN_FILE"  # noqa: S105 - the name of a variable
+CA_VARIABLE = "TANDEM_NOTARY_CA_FILE"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+DOWN_VARIABLE = "TANDEM_NOTARY_DOWN"
+STOP, SPOOL = "stop", "spool"
 _ATTEMPTS = 4
 _TIMEOUT_SECONDS = 300.0
 """Long: the notary re-hashes a stage's outputs before it answers."""
 
 
+class NoAnswerError(PlatformError):
+    """The notary did not answer; it may have taken what it was sent."""
+
+
 def connect() -> Notary | None:
     """Return the notary that TANDEM_NOTARY names, None where it is unset.
 
-    Raises PlatformError for one that does not answer.
+    Raises PlatformError for one that does not answer, where stages are to stop then.
     """
     address = os.environ.get(ADDRESS_VARIABLE)
     if not address:
         return None
-    notary = Notary(address)
-    notary.ready()
+    notary = Notary(address, _spools())
+    if not notary.spools:
+        notary.ready()
     return notary
+
+
+def _spools() -> bool:
+    policy = os.environ.get(DOWN_VARIABLE) or STOP
+    if policy not in (STOP, SPOOL):
+        raise SettingsError(
+            f"{DOWN_VARIABLE} is {policy}", remedy=f"set it to {STOP} or {SPOOL}, or unset it"
+        )
+    return policy == SPOOL
 
 
 @dataclass(frozen=True)
@@ -46,6 +72,7 @@ class Notary:
     """A notary at `unix:/path` or at an http or https URL."""
 
     address: str
+    spools: bool = False
 
     def ready(self) -> None:
         """Raise PlatformError unless the notary answers."""
@@ -54,7 +81,13 @@ class Notary:
     def submit(self, draft: Mapping[str, Any]) -> Receipt:
         """Hand in a draft; raise what the notary raises."""
         gates = [_computed(gate) for gate in draft.get("gates", ())]
-        answer = self._ask("POST", "/v1/records", {**draft, "gates": gates})
+        value = {**draft, "gates": gates}
+        try:
+            answer = self._ask("POST", "/v1/records", value)
+        except NoAnswerError:
+            if not self.spools:
+                raise
+            return _put_aside(value)
         return Receipt(str(answer["record"]), int(answer["index"]))
 
     def records(self, run_id: str) -> list[RecordView]:
@@ -81,12 +114,21 @@ class Notary:
                 return _exchange(_connection(self.address), method, path, data)
             except (OSError, HTTPException) as error:
                 if attempt == _ATTEMPTS:
-                    raise PlatformError(
+                    raise NoAnswerError(
                         f"the notary at {self.address} does not answer: {error}",
                         remedy="start it, or unset TANDEM_NOTARY to work without records",
                     ) from error
                 time.sleep(0.05 * attempt)
         raise AssertionError("unreachable")
+
+
+def _put_aside(draft: Mapping[str, Any]) -> Receipt:
+    """Put a draft into the spool; its record is named by the draft until it has a name."""
+    from components.audit.log_place import spool
+    from components.audit.spool import SPOOLED
+
+    name = spool(AuditFolder.from_environment()).put(_to_json(draft))
+    return Receipt(f"{SPOOLED}{name}", -1)
 
 
 class _UnixConnection(HTTPConnection):
@@ -108,19 +150,36 @@ def _connection(address: str) -> HTTPConnection:
         return _UnixConnection(address.removeprefix("unix:"))
     url = urlsplit(address)
     if url.scheme == "https" and url.hostname:
-        return HTTPSConnection(url.hostname, url.port, timeout=_TIMEOUT_SECONDS)
-    if url.scheme == "http" and url.hostname:
+        authority = ssl.create_default_context(cafile=os.environ.get(CA_VARIABLE))
+        return HTTPSConnection(url.hostname, url.port, timeout=_TIMEOUT_SECONDS, context=authority)
+    if url.scheme == "http" and url.hostname in LOOPBACK:
         return HTTPConnection(url.hostname, url.port, timeout=_TIMEOUT_SECONDS)
     raise PlatformError(
-        f"{ADDRESS_VARIABLE} is not an address: {address}", remedy="give unix:/path or a URL"
+        f"{ADDRESS_VARIABLE} is not an address: {address}",
+        remedy="give unix:/path, an https URL, or an http URL of this machine's loopback address",
     )
+
+
+def _headers() -> dict[str, str]:
+    """Return a request's headers, with the token of TANDEM_NOTARY_TOKEN_FILE where it is set."""
+    headers = {"Content-Type": "application/json"}
+    if place := os.environ.get(TOKEN_VARIABLE):
+        try:
+            token = Path(place).read_text(encoding="ascii").strip()
+        except (OSError, ValueError) as error:
+            raise PlatformError(
+                f"the notary's token cannot be read: {error}",
+                remedy=f"name a readable file in {TOKEN_VARIABLE}",
+            ) from error
+        headers["Authorization"] = f"Bearer {token}"
+    return headers
 
 
 def _exchange(
     connection: HTTPConnection, method: str, path: str, data: bytes | None
 ) -> dict[str, Any]:
     try:
-        connection.request(method, path, data, {"Content-Type": "application/json"})
+        connection.request(method, path, data, _headers())
         response = connection.getresponse()
         answer = json.loads(response.read())
     except ValueError as error:

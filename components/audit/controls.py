@@ -29,6 +29,7 @@ _BY_STAGE = {
         "NIST-MEASURE-2.1",
         "NIST-MEASURE-2.11",
     ),
+    "measure_models": ("EU-AI-Act-AnnexIV.3", "NIST-MEASURE-2.1"),
     "decide_release": ("NIST-MANAGE-1.1", "SR-26-2"),
     "register_models": ("EU-AI-Act-AnnexIV.1", "SR-26-2"),
     "approve_model": _APPROVAL,

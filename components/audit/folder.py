@@ -4,7 +4,8 @@
 <home>/audit/keys/notary.pub    its public key, PEM; what a verifier is given
 <home>/audit/keys/waivers/      public keys, PEM, *.pub, of those who may waive a gate
 <home>/audit/keys/approvers/    public keys, PEM, *.pub, of those who may approve a version
-<home>/audit/log/               the append-only objects (components/audit/log.py)
+<home>/audit/log/               the append-only objects (log.py), where in no bucket
+<home>/audit/spool/             drafts on their way into the log (spool.py)
 <home>/audit/lock               held by the one notary that may write
 """
 
@@ -62,6 +63,11 @@ class AuditFolder:
     def log(self) -> Path:
         """The log's objects."""
         return self.root / "log"
+
+    @property
+    def spool(self) -> Path:
+        """The drafts on their way into the log."""
+        return self.root / "spool"
 
     @property
     def lock(self) -> Path:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from components.audit.checkpoint import Checkpoint, open_checkpoint
 from components.audit.folder import AuditFolder
 from components.audit.keys import PublicKey
+from components.audit.log_place import existing_log_storage
 from components.audit.merkle import Tree, leaf_hash
-from components.audit.storage import PosixStorage, Storage
+from components.audit.storage import Storage
 from components.core.canonical import sha256_bytes
 from components.core.errors import IntegrityError, UnverifiableError
 
@@ -47,12 +48,7 @@ class Log:
     @classmethod
     def at(cls, folder: AuditFolder) -> Log:
         """Return a home's log; raise UnverifiableError where there is none."""
-        if not folder.log.is_dir():
-            raise UnverifiableError(
-                f"there is no audit log in {folder.root}",
-                remedy="name the home that holds the log, or restore it",
-            )
-        return cls(PosixStorage(folder.log))
+        return cls(existing_log_storage(folder))
 
     def indexes(self) -> Iterator[int]:
         """Yield the entries' indexes in order; raise IntegrityError for a foreign name."""

@@ -7,16 +7,20 @@ Rules:
    a COMPLETE needs its START;
 4. the same draft gives the same record, however often it is submitted;
 5. an act is recorded only where it may be (standing.py);
-6. time never runs backwards in the log: a clock that was set back stops the notary.
+6. time never runs backwards in the log: a clock that was set back stops the notary;
+7. a draft lies in the spool until it is in the log: what a crash leaves there, and what a stage put
+   there while no notary answered, the next notary records first, by the same rules.
 
-It does not authenticate stages: its records say self-asserted. `python -m components.audit.notary`
-is the same notary as a process of its own (service.py).
+Where somebody vouches for who hands in a draft (authentication.py), the record names the account;
+elsewhere it says self-asserted. `python -m components.audit.notary` is the same notary as a process
+of its own (service.py).
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import itertools
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,49 +37,78 @@ from components.audit.answers import (
     Receipt,
     RecordView,
 )
+from components.audit.batches import Batches, Ticket, independent
 from components.audit.claims import check_outputs
+from components.audit.draining import drain, with_records
 from components.audit.envelope import Envelope, vouched_statement
 from components.audit.folder import AuditFolder
 from components.audit.keys import SigningKey, open_key
 from components.audit.ledger import Ledger, open_starts
+from components.audit.left_open import abort_draft
 from components.audit.log import Log
+from components.audit.log_place import log_storage, spool
 from components.audit.parents import parents
 from components.audit.records import Stamp, accept, idempotency_key, statement, timestamp
 from components.audit.sequencer import Sequencer, WriterLock
+from components.audit.spool import Spool
 from components.audit.standing import standing_of
-from components.audit.storage import PosixStorage, Storage
+from components.audit.storage import Storage
+from components.core.canonical import canonical_json
 from components.core.errors import IntegrityError, PlatformError, TandemError
 
 _CLOCK_TOLERANCE = timedelta(seconds=2)
-_NO_CODE: dict[str, Any] = {
-    "code_sha256": None,
-    "cache_key": None,
-    "environment": {},
-    "resources": None,
-}
 
 
 class LocalNotary:
     """A notary over one log; its methods may be called from several threads."""
 
-    def __init__(self, storage: Storage, key: SigningKey, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, storage: Storage, drafts: Spool, key: SigningKey, clock: Callable[[], datetime]
+    ) -> None:
+        """Take over a log, and record the drafts that wait in the spool."""
         self._log = Log(storage)
+        self._spool = drafts
         self._key = key
         self._clock = clock
+        self._stamped = ""
         self._ledger = Ledger()
         self._sequencer = Sequencer(self._log, key, self._ledger.add)
         self._mutex = threading.Lock()
+        self._batches = Batches(self._write, self._mutex)
+        drain(drafts, self._admit)
 
-    def submit(self, draft: Mapping[str, Any]) -> Receipt:
+    def submit(self, draft: Mapping[str, Any], account: str | None = None) -> Receipt:
         """Make a record of a draft and return where it went.
+
+        `account` is who handed it in, where that was found out (authentication.py).
 
         Raises DataError for a draft that breaks its schema, IntegrityError for a claim that is not
         so, PlatformError where the log cannot be written.
         """
-        accepted = accept(draft)
+        accepted = self._accept(draft)
+        name = self._spool.put(canonical_json(accepted))
+        try:
+            return self._batches.submit(accepted, account)
+        finally:
+            self._spool.take(name)
+
+    def _admit(self, drafts: Sequence[Mapping[str, Any]]) -> list[Ticket]:
+        """Record drafts that the spool holds, under one checkpoint; return their tickets."""
+        tickets = [Ticket(draft) for draft in drafts]
+        accepted = []
+        for ticket in tickets:
+            try:
+                ticket.draft = self._accept(ticket.draft)
+                accepted.append(ticket)
+            except TandemError as error:
+                ticket.error = error
+        self._batches.admit(accepted)
+        return tickets
+
+    def _accept(self, draft: Mapping[str, Any]) -> dict[str, Any]:
+        accepted = accept(with_records(draft, self._spool))
         check_outputs(accepted)
-        with self._mutex:
-            return self._record(accepted)
+        return accepted
 
     def records(self, run: str) -> list[RecordView]:
         """Return a run's records in the order of the log."""
@@ -90,10 +123,9 @@ class LocalNotary:
         with self._mutex:
             left = open_starts(self._ledger.of_run(run))
             asking = [view for view in left if view.stage == "seal_run"][-1:]
-            receipts = [
-                self._record(self._abort(view, state)) for view in left if view not in asking
-            ]
-            return [self._ledger.find(receipt.record) for receipt in receipts]
+            tickets = [Ticket(self._abort(view, state)) for view in left if view not in asking]
+            self._write(tickets)
+            return [self._ledger.find(ticket.result().record) for ticket in tickets]
 
     def prove(self, records: Sequence[str]) -> ProofBundle:
         """Return proofs of the records and all their ancestors under the newest checkpoint."""
@@ -113,19 +145,53 @@ class LocalNotary:
             view.record, view.index, leaf, tuple(self._sequencer.inclusion(view.index))
         )
 
-    def _record(self, draft: Mapping[str, Any]) -> Receipt:
-        known = self._ledger.with_key(idempotency_key(draft))
-        if known is None:
-            value = statement(draft, self._stamp(draft))
-            if draft["event"] == ACT:
-                self._require_allowed(value)
-            envelope = Envelope.sign(value, self._key)
-            entry = self._sequencer.append(envelope)
-            receipt = Receipt(entry.record, entry.index)
-        else:
-            receipt = Receipt(known.record, known.index)
-        self._sequencer.seal()
-        return receipt
+    def _write(self, tickets: Sequence[Ticket]) -> None:
+        """Give each ticket its receipt or its error; one checkpoint covers what was recorded."""
+        for group in independent(tickets):
+            self._append(group)
+        try:
+            self._sequencer.seal()
+        except TandemError as error:
+            for ticket in tickets:
+                ticket.error = ticket.error or error
+
+    def _append(self, tickets: Sequence[Ticket]) -> None:
+        """Record tickets that do not depend on each other; what is known keeps its record."""
+        new: dict[str, list[Ticket]] = {}
+        signed: dict[str, Envelope] = {}
+        for ticket in tickets:
+            key = idempotency_key(ticket.draft)
+            try:
+                if (known := self._ledger.with_key(key)) is not None:
+                    ticket.receipt = Receipt(known.record, known.index)
+                    continue
+                if key not in signed:
+                    signed[key] = self._sign(ticket)
+                new.setdefault(key, []).append(ticket)
+            except TandemError as error:
+                ticket.error = error
+        self._store(new, signed)
+
+    def _store(
+        self, tickets: Mapping[str, Sequence[Ticket]], signed: Mapping[str, Envelope]
+    ) -> None:
+        try:
+            self._sequencer.append(list(signed.values()))
+        except TandemError as error:
+            for ticket in itertools.chain(*tickets.values()):
+                ticket.error = error
+            return
+        for key, those in tickets.items():
+            view = self._ledger.with_key(key)
+            for ticket in those:
+                ticket.receipt = Receipt(view.record, view.index) if view else None
+
+    def _sign(self, ticket: Ticket) -> Envelope:
+        draft = ticket.draft
+        value = statement(draft, self._stamp(draft, ticket.account))
+        if draft["event"] == ACT:
+            self._require_allowed(value)
+        return Envelope.sign(value, self._key)
 
     def _require_allowed(self, value: Statement) -> None:
         """Raise IntegrityError for an act that must not be."""
@@ -139,7 +205,7 @@ class LocalNotary:
     def _statement(self, record: str) -> Statement:
         return vouched_statement(self._log.entry(self._ledger.find(record).index).leaf)
 
-    def _stamp(self, draft: Mapping[str, Any]) -> Stamp:
+    def _stamp(self, draft: Mapping[str, Any], account: str | None) -> Stamp:
         event, stage, attempt = draft["event"], draft["stage"], draft["attempt"]
         run = draft["run"]["id"]
         start = None if event in ("START", "CACHED") else self._opened(draft)
@@ -149,6 +215,7 @@ class LocalNotary:
             parents=parents(draft, self._ledger),
             start=start.record if start else None,
             started=start.time if start else None,
+            account=account,
         )
 
     def _opened(self, draft: Mapping[str, Any]) -> RecordView | None:
@@ -163,7 +230,8 @@ class LocalNotary:
 
     def _now(self) -> datetime:
         now = self._clock()
-        last = datetime.fromisoformat(self._ledger.last_time) if self._ledger.last_time else now
+        before = max(self._ledger.last_time, self._stamped)
+        last = datetime.fromisoformat(before) if before else now
         if now < last - _CLOCK_TOLERANCE:
             raise PlatformError(
                 "the clock was set back",
@@ -171,31 +239,15 @@ class LocalNotary:
                 expected=f"not before {timestamp(last)}",
                 actual=timestamp(now),
             )
+        self._stamped = timestamp(max(now, last))
         return max(now, last)
 
     def _abort(self, view: RecordView, state: str) -> dict[str, Any]:
-        """Return the draft that closes a START; it names nothing that was not recorded there."""
+        """Return the draft that closes a START."""
         leaf = self._log.entry(view.index).leaf
-        audit = Envelope.from_bytes(leaf).statement(self._key.public)["predicate"]["tandem_audit"]
-        draft: dict[str, Any] = {
-            "event": "ABORT",
-            "run": audit["run"] | {"actor": audit["actor"]["id"], "trigger": audit["trigger"]},
-            "stage": view.stage,
-            "attempt": view.attempt,
-            "inputs": audit["inputs"],
-            "outputs": [],
-            "settings": audit["settings"],
-            "settings_sha256": audit["settings_sha256"],
-            "facts": {},
-            "gates": [],
-            "cause": {
-                "kind": "PlatformError",
-                "message": f"the run ended {state} while {view.stage} was open",
-                "remedy": "read the task's log",
-            },
-            "claimed_time": timestamp(self._clock()),
-        }
-        return draft | _NO_CODE
+        statement = Envelope.from_bytes(leaf).statement(self._key.public)
+        why = f"the run ended {state} while {view.stage} was open"
+        return abort_draft(statement, why, timestamp(self._clock()))
 
 
 def utc_now() -> datetime:
@@ -208,9 +260,11 @@ def open_notary(home: Path, clock: Callable[[], datetime] = utc_now) -> Iterator
     """Yield the notary of a home, made at first use; raise PlatformError where there is one."""
     folder = AuditFolder(home)
     with WriterLock(folder):
-        storage = PosixStorage(folder.log)
+        storage = log_storage(folder)
         storage.sweep()
-        yield LocalNotary(storage, open_key(folder), clock)
+        drafts = spool(folder, durable=False)  # whoever submits waits, and asks again
+        drafts.storage.sweep()
+        yield LocalNotary(storage, drafts, open_key(folder), clock)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,7 +2,8 @@
 
     ingest_examples, transform_features, train_*,
     import_model                                   SLSA provenance v1
-    validate_examples, evaluate_models             in-toto test-result v0.1, with every gate
+    validate_examples, evaluate_models,
+    measure_models                                 in-toto test-result v0.1, with every gate
     decide_release                                 SLSA verification summary v1
     register_models                                in-toto release v0.1
     seal_run                                       our run-closing v1
@@ -195,6 +196,7 @@ _FILLED_BY: Mapping[str, tuple[str, Fill]] = {
     "train_tensorflow": (PROVENANCE, _provenance),
     "import_model": (PROVENANCE, _provenance),
     "evaluate_models": (TEST_RESULT, _test_result),
+    "measure_models": (TEST_RESULT, _test_result),
     "decide_release": (VERIFICATION_SUMMARY, _verification_summary),
     "register_models": (RELEASE, _release),
     "seal_run": (RUN_CLOSING, _closing),

@@ -4,8 +4,8 @@ Rules: the subjects are the stage's outputs, each re-hashed by the notary; an ev
 has one subject, the attempt itself, whose digest anyone can compute from its name; an act is about
 its inputs; everything that in-toto's predicates have no field for stands in the `tandem_audit`
 block; what the notary saw for
-itself is listed in `observed`, the rest is the stage's claim. Version 1 is frozen by golden files:
-a change of one byte is a new SCHEMA_VERSION, with a reader for the old one.
+itself is listed in `observed`, the rest is the stage's claim. Versions 1 and 2 are frozen by golden
+files: a change of one byte is a new version, with a reader for the old ones.
 """
 
 from __future__ import annotations
@@ -28,9 +28,13 @@ from components.audit.schema import check_draft, check_statement
 from components.core.canonical import sha256_value
 
 SCHEMA_VERSION = 1
+AUTHENTICATED_VERSION = 2
+"""Of records that name an account that was authenticated; others are of version 1, as ever."""
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 ASSURANCE = "self-asserted"
-"""Who acted is what the stage said; a notary that authenticates stages says otherwise."""
+"""Who acted is what the stage said."""
+AUTHENTICATED = "authenticated"
+"""Whose process it was the notary found out; which person started it is still the stage's claim."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Stamp:
     """What the notary adds to a draft.
 
     `parents` are the records that fed the stage; `start` and `started` are the digest and time of
-    the START that this record closes.
+    the START that this record closes; `account` is who was authenticated, if anybody.
     """
 
     now: datetime
@@ -46,6 +50,7 @@ class Stamp:
     parents: tuple[str, ...]
     start: str | None = None
     started: str | None = None
+    account: str | None = None
 
 
 def accept(draft: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,12 +120,17 @@ def _subject(name: str, sha256: str) -> dict[str, Any]:
 def _audit(draft: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
     run = dict(draft["run"])
     outputs = [item["name"] for item in draft["outputs"]] if draft["event"] in DONE_EVENTS else []
+    actor, version = {"id": run.pop("actor", None), "assurance": ASSURANCE}, SCHEMA_VERSION
+    observed = ["clocks.notary", "parents", "start", *(f"subject.{name}" for name in outputs)]
+    if stamp.account is not None:
+        actor |= {"assurance": AUTHENTICATED, "account": stamp.account}
+        version, observed = AUTHENTICATED_VERSION, ["actor.account", *observed]
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": version,
         "record_id": stamp.record_id,
         "idempotency_key": idempotency_key(draft),
         "event": draft["event"],
-        "actor": {"id": run.pop("actor", None), "assurance": ASSURANCE},
+        "actor": actor,
         "trigger": run.pop("trigger", None),
         "run": run,
         "stage": draft["stage"],
@@ -142,5 +152,5 @@ def _audit(draft: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
         "resources": draft["resources"],
         "controls": controls_of(draft["stage"]),
         "retain_until": retain_until(stamp.now),
-        "observed": ["clocks.notary", "parents", "start", *(f"subject.{name}" for name in outputs)],
+        "observed": observed,
     }

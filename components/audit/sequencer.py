@@ -1,9 +1,11 @@
 """The one writer of a log: gives each envelope its index and signs the tree that results.
 
 Rules: an exclusive lock is held for as long as the sequencer lives, and a second one is refused;
-an entry is on disk before the checkpoint that covers it, so after a crash at any point the log
-holds every checkpoint's entries and at most one entry more, which the next sequencer signs;
-a checkpoint is signed only over a tree that extends the one signed last.
+entries are on disk, in order, before the checkpoint that covers them all, so after a crash at any
+point the log holds every checkpoint's entries and at most MAX_BATCH more, which the next sequencer
+signs; a checkpoint is signed only over a tree that extends the one signed last. Where no lock
+reaches, as over a bucket, two sequencers meet at an index that only one of them can create: the
+other has lost, appends nothing more, and says so.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -22,8 +24,10 @@ from components.audit.keys import SigningKey
 from components.audit.log import Entry, Log, checkpoint_key, entry_key
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.storage import ObjectExists
-from components.core.errors import IntegrityError, PlatformError
+from components.core.errors import IntegrityError, PlatformError, TandemError
 
+MAX_BATCH = 64
+"""Entries under one checkpoint at most: what a crash may leave unsigned."""
 _LOCK_PATIENCE_SECONDS = 1.0
 
 
@@ -101,6 +105,7 @@ class Sequencer:
         self._tree = Tree()
         self._note = ""
         self._signed = -1
+        self._attempted: list[Entry] = []
         self._recover()
 
     @property
@@ -108,17 +113,56 @@ class Sequencer:
         """The number of entries."""
         return self._tree.size
 
-    def append(self, envelope: Envelope) -> Entry:
-        """Store an envelope as the next entry; `seal` covers it, before the next at the latest."""
-        self.seal()
-        entry = Entry(self.size, envelope.to_bytes())
+    def append(self, envelopes: Sequence[Envelope]) -> list[Entry]:
+        """Store up to MAX_BATCH envelopes as the next entries; one `seal` covers them.
+
+        What a failure left of them on disk is in the log all the same, and the listener has heard.
+        """
+        self._take(self._attempted)
+        if self.size - self._signed + len(envelopes) > MAX_BATCH:
+            self.seal()
+        entries = [Entry(self.size + i, item.to_bytes()) for i, item in enumerate(envelopes)]
+        self._attempted = entries
         try:
-            self._log.storage.create(entry_key(entry.index), entry.leaf)
+            self._log.storage.create_all([(entry_key(item.index), item.leaf) for item in entries])
         except ObjectExists:
-            raise _not_alone(entry.index) from None
+            self._take(entries)
+            raise self._lost() from None
+        except PlatformError:
+            self._take(entries)
+            raise
+        self._attempted = []
+        for entry in entries:
+            self._add(entry)
+        return entries
+
+    def _take(self, attempted: Sequence[Entry]) -> None:
+        """Add those of the entries that are on disk: the first of them, up to a gap."""
+        for entry in attempted:
+            if entry.index < self.size:
+                continue
+            if self._log.storage.read(entry_key(entry.index)) != entry.leaf:
+                break
+            self._add(entry)
+        self._attempted = []
+
+    def _add(self, entry: Entry) -> None:
         self._tree.append(leaf_hash(entry.leaf))
         self._listener(entry)
-        return entry
+
+    def _lost(self) -> TandemError:
+        """Return why the next index is taken: by another sequencer with our key, or by what not."""
+        try:
+            self._verify(self._log.entry(self.size))
+        except IntegrityError:
+            return _not_alone(self.size)
+        return PlatformError(
+            f"another sequencer wrote number {self.size} of the log: this one has lost",
+            remedy="stop one of the notaries of this log, and start the other again",
+        )
+
+    def _verify(self, entry: Entry) -> None:
+        Envelope.from_bytes(entry.leaf).statement(self._key.public)
 
     def seal(self) -> str:
         """Return the signed note over all entries, signing it if there is none yet."""
@@ -144,10 +188,10 @@ class Sequencer:
     def _recover(self) -> None:
         entries = list(self._log.entries())
         signed = max(self._log.sizes(), default=0)
-        if len(entries) > signed + 1:
+        if len(entries) > signed + MAX_BATCH:
             raise _unsigned(len(entries) - signed)
         for entry in entries[signed:]:
-            Envelope.from_bytes(entry.leaf).statement(self._key.public)
+            self._verify(entry)
         for entry in entries:
             self._tree.append(leaf_hash(entry.leaf))
         if signed:
@@ -169,7 +213,7 @@ class Sequencer:
 
 def _unsigned(count: int) -> IntegrityError:
     return IntegrityError(
-        f"{count} entries of the log are under no checkpoint; a crash leaves one at most",
+        f"{count} entries of the log are under no checkpoint; a crash leaves {MAX_BATCH} at most",
         remedy="run `tandem audit verify`; restore the log from a copy",
     )
 

@@ -1,9 +1,10 @@
 """Append-only objects: created once, never changed, in order of their keys.
 
-Rules: `create` makes an object only if there is none of that key, and all of it or nothing: the
-bytes are written beside, flushed, and linked to their name; what a crash leaves beside is not an
-object and is swept away by the next writer. There is no way to replace or remove an object.
-A store behind a network (conditional writes) would be a second class with the same three methods.
+Rules: an object is created only if there is none of that key, and all of it or nothing; several are
+created in the order given, so that what a crash leaves is the first of them. There is no way to
+replace or remove an object. On POSIX the bytes are written beside, flushed, and linked to their
+name; what a crash leaves beside is no object and is swept away by the next writer. The store behind
+a network is s3_storage.py.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -29,11 +30,20 @@ class Storage(Protocol):
     def create(self, key: str, data: bytes) -> None:
         """Create an object durably; raise ObjectExists where there is one."""
 
+    def create_all(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        """Create objects in order, durably together; ObjectExists at the first that is there.
+
+        Those before it are created all the same.
+        """
+
     def read(self, key: str) -> bytes | None:
         """Return an object's bytes, None where there is none."""
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys below a prefix (a folder), sorted."""
+
+    def sweep(self) -> None:
+        """Remove what a crash left half-written; only the one writer may."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +54,15 @@ class PosixStorage:
 
     def create(self, key: str, data: bytes) -> None:
         """Create a file of that name; raise PlatformError where the machine refuses."""
+        self.create_all([(key, data)])
+
+    def create_all(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        """Create files of those names; raise PlatformError where the machine refuses."""
+        files = [(self.folder / key, data) for key, data in objects]
         try:
-            create_file(self.folder / key, data, mode=0o644, beside=self._beside)
-        except FileExistsError:
-            raise ObjectExists(key) from None
+            create_files(files, mode=0o644, beside=self._beside)
+        except FileExistsError as error:
+            raise ObjectExists(Path(error.filename2).relative_to(self.folder).as_posix()) from None
         except OSError as error:
             raise PlatformError(
                 f"the audit log cannot be written: {error.strerror or error}",
@@ -74,28 +89,46 @@ class PosixStorage:
         return self.folder / "unfinished"
 
     def sweep(self) -> None:
-        """Remove what a crash left half-written; only the holder of the lock may."""
+        """Remove what a crash left beside."""
         for path in self._beside.glob("*"):
             path.unlink()
 
 
 def create_file(path: Path, data: bytes, *, mode: int, beside: Path | None = None) -> None:
-    """Create a file atomically and durably; raise FileExistsError where there is one.
+    """Create a file atomically and durably; raise FileExistsError where there is one."""
+    create_files([(path, data)], mode=mode, beside=beside or path.parent)
 
-    A link, unlike a rename, fails if the name is taken (link(2)). The file's bytes reach the disk
-    before its name does, and the name before this returns.
+
+def create_files(
+    files: Sequence[tuple[Path, bytes]], *, mode: int, beside: Path, durable: bool = True
+) -> None:
+    """Create files in order, each atomically; FileExistsError at the first whose name is taken.
+
+    A link, unlike a rename, fails if the name is taken (link(2)). If durable, all bytes reach the
+    disk before the first name does, and the names before this returns; journaling file systems
+    keep the order of links in one folder.
     """
-    beside = beside or path.parent
-    for folder in (path.parent, beside):
+    folders = dict.fromkeys(path.parent for path, _ in files)
+    for folder in (*folders, beside):
         _make_folder(folder)
-    unfinished = beside / f".{path.name}.{secrets.token_hex(8)}"
+    unfinished = [beside / f".{path.name}.{secrets.token_hex(8)}" for path, _ in files]
     try:
-        _write(unfinished, data, mode)
-        os.link(unfinished, path)
+        with contextlib.ExitStack() as stack:
+            descriptors = [
+                _write(stack, name, data, mode)
+                for name, (_, data) in zip(unfinished, files, strict=True)
+            ]
+            for descriptor in descriptors if durable else ():
+                os.fsync(descriptor)
+        try:
+            for name, (path, _) in zip(unfinished, files, strict=True):
+                os.link(name, path)
+        finally:
+            for folder in folders if durable else ():
+                _flush_folder(folder)
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            unfinished.unlink()
-    _flush_folder(path.parent)
+        for name in unfinished:
+            name.unlink(missing_ok=True)
 
 
 def _make_folder(folder: Path) -> None:
@@ -104,12 +137,13 @@ def _make_folder(folder: Path) -> None:
         _flush_folder(folder.parent)
 
 
-def _write(path: Path, data: bytes, mode: int) -> None:
+def _write(stack: contextlib.ExitStack, path: Path, data: bytes, mode: int) -> int:
+    """Write a new file and return its descriptor, which the stack closes."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
+    stream = stack.enter_context(os.fdopen(descriptor, "wb"))
+    stream.write(data)
+    stream.flush()
+    return descriptor
 
 
 def _flush_folder(folder: Path) -> None:

@@ -14,13 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.audit.answers import InclusionProof, ProofBundle, RecordView
-from components.audit.folder import AuditFolder
-from components.audit.keys import read_public_key
-from components.audit.ledger import Ledger
-from components.audit.log import Log, Snapshot, read_snapshot
+from components.audit.answers import RecordView
 from components.audit.predicates import released_versions
-from components.audit.proof import verify_bundle
+from components.audit.verified_log import VerifiedLog
 from components.core.errors import SettingsError
 
 SCHEMA = "https://tandem.invalid/trace/v1"
@@ -76,17 +72,9 @@ def trace(home: Path, what: str) -> Trace:
     Raises SettingsError for a model, version or bundle that no record names, IntegrityError where
     the log does not verify, UnverifiableError where there is none.
     """
-    folder = AuditFolder(home)
-    key = read_public_key(folder)
-    snapshot = read_snapshot(Log.at(folder), key)
-    ledger = Ledger()
-    for entry in snapshot.entries:
-        ledger.add(entry)
-    views = [ledger.find(entry.record) for entry in snapshot.entries]
-    bundle, origin = _origin(views, what)
-    family = ledger.with_ancestors([origin.record])
-    proof = verify_bundle(_prove(snapshot, family), [origin.record], key)
-    return Trace(bundle, tuple(_steps(proof.records)), snapshot.note)
+    log = VerifiedLog.of(home)
+    bundle, origin = _origin(log.views, what)
+    return Trace(bundle, tuple(_steps(log.proven([origin.record]).records)), log.checkpoint)
 
 
 def _origin(views: Sequence[RecordView], what: str) -> tuple[str, RecordView]:
@@ -106,19 +94,6 @@ def _origin(views: Sequence[RecordView], what: str) -> tuple[str, RecordView]:
         f"no record in the log names {what}",
         remedy="give MODEL@VERSION as registered, or a bundle's sha256",
     )
-
-
-def _prove(snapshot: Snapshot, views: Sequence[RecordView]) -> ProofBundle:
-    proofs = tuple(
-        InclusionProof(
-            view.record,
-            view.index,
-            snapshot.entries[view.index].leaf,
-            tuple(snapshot.tree.inclusion_proof(view.index, snapshot.size)),
-        )
-        for view in views
-    )
-    return ProofBundle(snapshot.note, proofs)
 
 
 def _steps(views: Sequence[RecordView]) -> list[TraceStep]:

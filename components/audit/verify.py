@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from components.audit.acts import Act, Statement
-from components.audit.answers import ACT, CLOSING_EVENTS, RecordView
+from components.audit.answers import ACT, RecordView
 from components.audit.artifacts import artifact_problems
 from components.audit.envelope import Envelope, vouched_statement
 from components.audit.folder import AuditFolder
 from components.audit.keys import PublicKey, read_public_key
-from components.audit.ledger import open_starts
+from components.audit.left_open import left_open, named
 from components.audit.log import Log
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.schema import check_statement
-from components.audit.sequencer import is_being_written
+from components.audit.sequencer import MAX_BATCH, is_being_written
 from components.audit.standing import Standing
 from components.core.errors import (
     DataError,
@@ -34,7 +34,7 @@ from components.core.errors import (
     UnverifiableError,
 )
 
-_UNSIGNED_AFTER_CRASH = 1
+WAY_OUT = "resume the run, or have `tandem audit reconcile` close it"
 
 
 @dataclass(frozen=True)
@@ -170,21 +170,15 @@ class _Verification:
             raise UnverifiableError(
                 "the log has no checkpoint", remedy="restore the log's folder from a copy"
             )
-        if self._tree.size > newest + _UNSIGNED_AFTER_CRASH:
+        if self._tree.size > newest + MAX_BATCH:
             count = self._tree.size - newest
             yield Finding("tree", f"entry {newest}", f"{count} entries are under no checkpoint")
 
     def _left_open(self, *, served: bool) -> Iterator[Finding]:
         """While a notary works, only what a sealed run left open is a finding."""
-        sealed = {
-            view.run
-            for view in self.views
-            if view.stage == "seal_run" and view.event in CLOSING_EVENTS
-        }
-        for start in open_starts(self.views):
-            if not served or start.run in sealed:
-                what = f"{start.stage} of run {start.run}, attempt {start.attempt}"
-                yield Finding("open", f"entry {start.index}", f"{what} was started, never closed")
+        for start in left_open(self.views, served=served):
+            message = f"{named(start)} was started, never closed; {WAY_OUT}"
+            yield Finding("open", f"entry {start.index}", message)
 
     def _acts(self) -> Iterator[Finding]:
         """Hold every act against the rules, at its place among the others."""

@@ -1,33 +1,28 @@
 """A model's gates as TFMA's validation result: what `tfma.load_validation_result` opens.
 
-Rules: the protos are TFMA's own, loaded without TFMA, whose import takes TensorFlow's ten seconds;
-as in TFMA only what failed is listed, by slice, and every slice that a gate is on is counted. A
-metric has the name that it has in the metrics that evaluate_models writes beside; what TFMA has no
-metric for (a form's latency, a difference between groups) has the gate's. The value is the one that
-was compared, the interval's worse bound. A slice's values are texts, as they are in its key.
+Rules: the protos are TFMA's own, loaded without TFMA (core/tfma_protos.py); as in TFMA only what
+failed is listed, by slice, and every slice that a gate is on is counted. A metric has the name that
+it has in the metrics that evaluate_models writes beside; what TFMA has no metric for (a form's
+latency, a difference between groups) has the gate's. The value is the one that was compared, the
+interval's worse bound. A slice's values are texts, as they are in its key.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from components.core.candidates import OVER_CHAMPION
-from components.core.errors import PlatformError
 from components.core.measures import MEASURES
 from components.core.outcome import Gate
 from components.core.slice_keys import key_parts
 from components.core.task import Task
+from components.core.tfma_protos import tfma_protos
 from components.core.tfrecord_frame import framed
 from components.decide_release.gates import passes, sentence
 
 FILE_NAME = "validations-00000-of-00001.tfrecord"
-TFMA = "tensorflow_model_analysis"
 # Our metric: its name in the TFMA results.
 NAMES: Mapping[Task, Mapping[str, str]] = {
     "binary": {
@@ -62,14 +57,7 @@ def write_validation(
 
 def validation_result(model: str, gates: Sequence[Gate], task: Task = "binary") -> Any:
     """Return tfma's ValidationResult of a model's gates."""
-    with _protos_alone():
-        # The last one needs both others, and does not import them.
-        from tensorflow_model_analysis.proto import (
-            config_pb2,  # noqa: F401
-            metrics_for_slice_pb2,  # noqa: F401
-            validation_result_pb2,
-        )
-    result = validation_result_pb2.ValidationResult(validation_ok=passes(gates))
+    result = tfma_protos().validation.ValidationResult(validation_ok=passes(gates))
     for key in dict.fromkeys(gate.slice for gate in gates):
         details = result.validation_details.slicing_details.add(num_matching_slices=1)
         details.slicing_spec.feature_values.update(dict(key_parts(key)))
@@ -98,26 +86,3 @@ def _fill(failure: Any, model: str, gate: Gate, task: Task) -> None:
         return
     bounds = failure.metric_threshold.value_threshold
     (bounds.lower_bound if more else bounds.upper_bound).value = gate.threshold
-
-
-@contextmanager
-def _protos_alone() -> Iterator[None]:
-    """Let TFMA's protos be imported without TFMA, and forget it, so that it can be imported later.
-
-    Where TFMA was imported before, nothing is different.
-    """
-    if TFMA in sys.modules:
-        yield
-        return
-    if (spec := importlib.util.find_spec(TFMA)) is None:
-        raise PlatformError(f"{TFMA} is not installed", remedy="run `make setup`")
-    import google.protobuf.wrappers_pb2  # noqa: F401 - the protos need it, and do not import it
-
-    package = ModuleType(TFMA)
-    package.__path__ = list(spec.submodule_search_locations or ())
-    sys.modules[TFMA] = package
-    try:
-        yield
-    finally:
-        for name in [name for name in sys.modules if name.split(".")[0] == TFMA]:
-            del sys.modules[name]

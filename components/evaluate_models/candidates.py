@@ -55,7 +55,7 @@ class Measurable:
         return target.checked(self.name, self.scorer.predict(table), table.num_rows)
 
 
-def open_candidate(framework: str, folder: Path, threads: int) -> Measurable:
+def open_candidate(framework: str, folder: Path) -> Measurable:
     """Open a candidate's bundle; IntegrityError where it is another framework's."""
     bundle = Bundle.open(folder)
     if bundle.contract.framework != framework:
@@ -63,10 +63,10 @@ def open_candidate(framework: str, folder: Path, threads: int) -> Measurable:
             f"{framework}_model holds a {bundle.contract.framework} bundle",
             remedy="find out who exchanged the models, then start a new run",
         )
-    return Measurable(framework, bundle, bundle.sha256, OnnxScorer(bundle, threads))
+    return Measurable(framework, bundle, bundle.sha256, OnnxScorer(bundle))
 
 
-def reopened(name: str, folder: str, sha256: str, threads: int) -> Measurable:
+def reopened(name: str, folder: str, sha256: str) -> Measurable:
     """Open a model again, in another process; IntegrityError where its bundle is another now."""
     bundle = Bundle.open(Path(folder))
     if (actual := bundle.sha256) != sha256:
@@ -76,12 +76,10 @@ def reopened(name: str, folder: str, sha256: str, threads: int) -> Measurable:
             expected=sha256,
             actual=actual,
         )
-    return Measurable(name, bundle, sha256, OnnxScorer(bundle, threads))
+    return Measurable(name, bundle, sha256, OnnxScorer(bundle))
 
 
-def open_champion(
-    champion: Champion, threads: int, columns: Mapping[str, str], output: Output
-) -> Measurable:
+def open_champion(champion: Champion, columns: Mapping[str, str], output: Output) -> Measurable:
     """Open the champion's bundle, to be measured on rows of these columns beside such an output.
 
     Raises IntegrityError where it is not what was registered, DataError where it cannot be measured
@@ -113,7 +111,7 @@ def open_champion(
             expected=output.model_dump(),
             actual=bundle.contract.output.model_dump(),
         )
-    return Measurable(CHAMPION, bundle, sha256, _scorer(named, bundle, threads))
+    return Measurable(CHAMPION, bundle, sha256, _scorer(named, bundle))
 
 
 def _require_columns(named: str, bundle: Bundle, columns: Mapping[str, str]) -> None:
@@ -130,7 +128,7 @@ def _require_columns(named: str, bundle: Bundle, columns: Mapping[str, str]) -> 
             )
 
 
-def _scorer(named: str, bundle: Bundle, threads: int) -> OnnxScorer:
+def _scorer(named: str, bundle: Bundle) -> OnnxScorer:
     """Return what scores the champion; DataError where its form no longer loads."""
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
@@ -142,7 +140,7 @@ def _scorer(named: str, bundle: Bundle, threads: int) -> OnnxScorer:
         errors.RuntimeException,
     )
     try:
-        return OnnxScorer(bundle, threads)
+        return OnnxScorer(bundle)
     except raised as error:
         lines = str(error).strip().splitlines() or ["no message"]
         raise DataError(

@@ -13,7 +13,6 @@ def evaluate_models(
     champion: dict,  # type: ignore[type-arg]
     examples: dsl.Input[dsl.Dataset],
     evaluation: dsl.Output[dsl.Artifact],
-    measurements: dsl.Output[dsl.Artifact],
     pytorch_model: dsl.Input[dsl.Model] = None,
     tensorflow_model: dsl.Input[dsl.Model] = None,
     imported_model: dsl.Input[dsl.Model] = None,
@@ -32,5 +31,5 @@ def evaluate_models(
             "tensorflow_model": tensorflow_model,
             "imported_model": imported_model,
         },
-        outputs={"evaluation": evaluation, "measurements": measurements},
+        outputs={"evaluation": evaluation},
     )

@@ -1,7 +1,7 @@
 """The eval split as it is measured: every row's label and predictions, and a few rows whole.
 
 Why: metrics need of each row no more than the label, the predictions and the columns to group by;
-only robustness and timing need whole rows, and few of them. So the rows may lie beyond one machine.
+only robustness needs whole rows, and few of them. So the rows may lie beyond one machine.
 
 Rules: predictions are made here in one batch, or on Beam where the settings let it do all the work;
 both give the same rows in the same order.
@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from components.core.data_settings import Beam
@@ -31,7 +30,7 @@ SPLIT: Split = "eval"
 
 @dataclass(frozen=True)
 class EvalRows:
-    """`predicted` has every row; `sample` the raw rows numbered `chosen`, `first` the first ones.
+    """`predicted` has every row; `sample` the raw rows numbered `chosen`.
 
     The columns of `predicted` are the label's, those to group by, and each model's predictions.
     """
@@ -39,7 +38,6 @@ class EvalRows:
     predicted: pa.Table
     chosen: Rows
     sample: pa.Table
-    first: pa.Table
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -60,19 +58,15 @@ def eval_rows(
     """
     target, count = Target.of(manifest), manifest.rows_of(SPLIT)
     columns = [target.label, *_grouped_by(options, manifest)]
-    first = min(count, max(options.latency_runs, options.batch_rows))
     if engine.work != "all":
-        return rows_here(models, read_split(examples, SPLIT), columns, target, first)
+        return rows_here(models, read_split(examples, SPLIT), columns, target)
     from components.core.beam_engine import scratch_file
     from components.evaluate_models.on_beam import predict_on_beam
 
     with scratch_file(engine, "predictions") as result:
         predicted = predict_on_beam(models, examples, columns, engine, result)
     chosen = chosen_rows(count)
-    wanted = (chosen, np.arange(first))
-    return EvalRows(
-        predicted, chosen, *(take_rows(examples, manifest, SPLIT, which) for which in wanted)
-    )
+    return EvalRows(predicted, chosen, take_rows(examples, manifest, SPLIT, chosen))
 
 
 def rows_here(
@@ -80,12 +74,11 @@ def rows_here(
     table: pa.Table,
     columns: Sequence[str],
     target: Target,
-    first: int = 1,
 ) -> EvalRows:
-    """Return a table's rows, predicted in this process, with so many of the first ones."""
+    """Return a table's rows, predicted in this process."""
     predicted = predict(models, table, columns, target).table(table.num_rows)
     chosen = chosen_rows(table.num_rows)
-    return EvalRows(predicted, chosen, table.take(chosen), table.slice(0, first))
+    return EvalRows(predicted, chosen, table.take(chosen))
 
 
 def _grouped_by(options: Evaluate, manifest: ExamplesManifest) -> list[str]:

@@ -23,7 +23,6 @@ from components.core.row_groups import RowGroup, row_groups
 from components.evaluate_models.candidates import Measurable, reopened
 from components.evaluate_models.predicted import Predicted, predict
 from components.evaluate_models.target import Target
-from components.evaluate_models.timing import THREADS
 
 SPLIT: Split = "eval"
 
@@ -72,7 +71,7 @@ class _Predict(beam.DoFn):  # type: ignore[misc]
 
     def setup(self) -> None:
         """Open the bundles, once for a worker."""
-        self._models = [reopened(*bundle, THREADS) for bundle in self._bundles]
+        self._models = [reopened(*bundle) for bundle in self._bundles]
 
     def process(self, group: RowGroup) -> Iterator[Predicted]:
         """Yield the row group's predictions."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from components.core.settings import StockMetric
 from components.core.task import Task
+from components.core.tfma_protos import tfma_protos
 from components.evaluate_models.slices import Partition
 from components.evaluate_models.target import Target
 from components.evaluate_models.tfma_metrics import PLOT_BUCKETS
@@ -83,9 +84,7 @@ def once(values: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _config(target: Target, partitions: Sequence[Partition]) -> Any:
-    from tensorflow_model_analysis.proto import config_pb2
-
-    config = config_pb2.EvalConfig()
+    config = tfma_protos().config.EvalConfig()
     key = PREDICTIONS[target.task]
     config.model_specs.add(label_key=target.label, prediction_key=key)
     for partition in partitions:

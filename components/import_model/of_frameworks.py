@@ -17,32 +17,21 @@ from onnx import defs, helper
 from components.core.errors import SettingsError
 from components.core.signature_names import keyword
 from components.import_model.originals import Array, Columns, Original
-from components.import_model.pt2_archive import require_no_code
-from components.import_model.served_form import output_of, require_names
-from components.import_model.signature import Signature
+from components.import_model.pt2_archive import require_no_code, require_tensors
+from components.import_model.saved_signature import SIGNATURE, TEXT, saved_signature
+from components.import_model.served_form import output_of
+from components.import_model.signature import Signature, named_numbers
 
-SIGNATURE = "serving_default"
 OPSET = 18
-TEXT = "string"
-NUMBERS = ("float32", "float64")
 
 
 def open_saved_model(path: Path, signature: Signature | None) -> Original:
     """Load a SavedModel; its signature `serving_default` says what it takes and gives."""
+    own = saved_signature(path, signature)
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(str(path))
-    if SIGNATURE not in loaded.signatures:
-        raise SettingsError(
-            f"the SavedModel has no signature {SIGNATURE}",
-            remedy="save it with one that takes columns and gives its output",
-            expected=SIGNATURE,
-            actual=sorted(loaded.signatures),
-        )
-    function = loaded.signatures[SIGNATURE]
+    function = tf.saved_model.load(str(path)).signatures[SIGNATURE]
     specs = function.structured_input_signature[1]
-    own = signature or _signature_of(specs)
-    _require_specs(own, specs)
     output = output_of(sorted(function.structured_outputs), own)
 
     def call(columns: Mapping[str, Any]) -> Any:
@@ -63,47 +52,6 @@ def _as_spec(tf: Any, value: Any, spec: Any) -> Any:
     if spec.dtype != tf.string:
         value = tf.cast(value, spec.dtype)
     return tf.reshape(value, [-1, 1]) if spec.shape.rank == 2 and value.shape.rank == 1 else value
-
-
-def _signature_of(specs: Mapping[str, Any]) -> Signature:
-    """Return what a SavedModel itself says it takes; SettingsError where those are no columns."""
-    for name, spec in specs.items():
-        if spec.shape.rank == 2 and spec.shape[1] != 1:
-            raise SettingsError(
-                f"the model's input {name} takes several columns, which it does not name",
-                remedy=f"name them in a signature with matrix: {name} (--signature)",
-            )
-    kinds = {n: TEXT if s.dtype.name == TEXT else "float32" for n, s in sorted(specs.items())}
-    return Signature.model_validate(
-        {"inputs": [{"name": name, "dtype": kind} for name, kind in kinds.items()]}
-    )
-
-
-def _require_specs(signature: Signature, specs: Mapping[str, Any]) -> None:
-    names = [signature.matrix] if signature.matrix else [keyword(c.name) for c in signature.inputs]
-    require_names(names, specs)
-    dtypes = {column.dtype for column in signature.inputs}
-    for name, spec in specs.items():
-        kind = spec.dtype.name
-        if kind not in (*NUMBERS, TEXT):
-            raise SettingsError(
-                f"the model's input {name} is {kind}, which has no missing value",
-                remedy="export it with inputs of float32, float64 or string",
-                expected=[*NUMBERS, TEXT],
-                actual=kind,
-            )
-        said = dtypes if signature.matrix else _said(signature, name)
-        if (kind == TEXT) != (said == {TEXT}):
-            raise SettingsError(
-                f"the signature says {name} is {', '.join(said)}, and the model takes {kind}",
-                remedy="correct the signature, or export the model again",
-                expected=kind,
-                actual=sorted(said),
-            )
-
-
-def _said(signature: Signature, name: str) -> set[str]:
-    return {column.dtype for column in signature.inputs if keyword(column.name) == name}
 
 
 def _carried(tf: Any, call: Any, signature: Signature) -> Any:
@@ -136,12 +84,9 @@ def _carried(tf: Any, call: Any, signature: Signature) -> Any:
 
 def open_torch_export(path: Path, signature: Signature | None) -> Original:
     """Load a program of torch.export; it takes the signature's columns in their order."""
-    if signature is None or any(column.dtype == TEXT for column in signature.inputs):
-        raise SettingsError(
-            f"{path.name} takes numbers and does not name them",
-            remedy="name its columns, all float32, in a file, and the file with --signature",
-        )
+    signature = named_numbers(path, signature)
     require_no_code(path)
+    require_tensors(path)
     import torch
 
     torch.set_num_threads(1)

@@ -17,10 +17,9 @@ import numpy as np
 
 from components.core.bundle import Bundle, open_onnx
 from components.core.contract import Output
-from components.core.errors import SettingsError
 from components.import_model.formats import Format
-from components.import_model.served_form import output_of, read_onnx, require_inputs, signature_of
-from components.import_model.signature import Signature
+from components.import_model.served_form import declared_signature, output_of, read_onnx
+from components.import_model.signature import Signature, contract_signature
 
 Array = np.ndarray[Any, Any]
 Columns = Mapping[str, Array]
@@ -49,11 +48,8 @@ def open_original(kind: Format, path: Path, signature: Signature | None) -> Orig
 
 def _bundle(path: Path, signature: Signature | None) -> Original:
     bundle = Bundle.open(path)
-    if signature is not None:
-        raise SettingsError(
-            "the contract of a bundle is its signature", remedy="leave --signature out"
-        )
-    model, own = read_onnx(bundle.path("onnx")), Signature(inputs=bundle.contract.inputs)
+    own = contract_signature(bundle.contract, signature)
+    model = read_onnx(bundle.path("onnx"))
     session, output = open_onnx(bundle.path("onnx")), bundle.contract.output
 
     def score(columns: Columns) -> Array:
@@ -64,8 +60,7 @@ def _bundle(path: Path, signature: Signature | None) -> Original:
 
 def _onnx(path: Path, signature: Signature | None) -> Original:
     model = read_onnx(path)
-    own = signature or signature_of(model)
-    require_inputs(model, own)
+    own = declared_signature(model, signature)
     session = open_onnx(path)
     output = output_of([value.name for value in session.get_outputs()], own)
     taken = {value.name: value for value in session.get_inputs()}

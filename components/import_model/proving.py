@@ -32,7 +32,12 @@ from components.core.runtimes import onnx_score
 from components.core.words import nearest
 from components.import_model.originals import Original, open_original
 from components.import_model.served_form import served_form
-from components.import_model.served_output import chosen, require_shape, require_values
+from components.import_model.served_output import (
+    chosen,
+    require_output,
+    require_shape,
+    require_values,
+)
 from components.import_model.signature import Signature
 from components.training.composition import opset, write_onnx
 
@@ -66,7 +71,8 @@ def _opened(request: Mapping[str, Any]) -> Original:
     signature = Signature.model_validate(said) if said else None
     original = open_original(request["format"], Path(request["path"]), signature)
     _require_columns(original.signature, request["columns"])
-    _require_output(original, Output.model_validate(request["output"]))
+    if original.output is not None:
+        require_output(original.output, Output.model_validate(request["output"]))
     return original
 
 
@@ -115,21 +121,6 @@ def _require_columns(signature: Signature, columns: Mapping[str, str]) -> None:
                 expected=column.dtype,
                 actual=actual,
             )
-
-
-def _require_output(original: Original, output: Output) -> None:
-    """Raise SettingsError where a contract says that a model gives something else."""
-    if original.output not in (None, output):
-        raise SettingsError(
-            f"the bundle gives {_told(original.output)}, and the use case asks for {_told(output)}",
-            remedy="name the use case that it was trained for (-s)",
-            expected=output.model_dump(mode="json"),
-            actual=original.output.model_dump(mode="json"),
-        )
-
-
-def _told(output: Output) -> str:
-    return f"{output.name} of {', '.join(output.classes)}" if output.classes else output.name
 
 
 def _scale(served: Array, request: Mapping[str, Any]) -> Array:

@@ -16,9 +16,12 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import pickletools
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,6 +33,18 @@ _PLAIN = re.compile(
     r"|data/weights/weight_\d+|data/constants/tensor_\d+|data/sample_inputs/model\.pt)"
 )
 _SAMPLE = "data/sample_inputs/model.pt"
+_MORE = "has sample inputs that are more than tensors"
+# What names something in a pickle, and all that the restricted unpickler could take of that.
+_NAMING = ("GLOBAL", "STACK_GLOBAL", "INST")
+_TENSORS = re.compile(
+    r"torch[. ].*|collections (OrderedDict|Counter)|_codecs encode"
+    r"|(builtins|__builtin__) (bytearray|set|complex)"
+)
+# What zipfile, json and pickletools raise, and what reads a JSON of another form.
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError,
+    AttributeError, KeyError, TypeError
+)  # fmt: skip
 _SIZE = re.compile(r"(?!.*__)(?!.*\.\s*[A-Za-z_])(?!.*\)\s*\()([\w +\-*/%(),.<>=]|'\w+')*")
 _CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
 _ARITHMETIC = frozenset((
@@ -42,9 +57,11 @@ _ARITHMETIC = frozenset((
 
 
 def require_no_code(path: Path) -> None:
-    """Raise SettingsError unless loading the archive runs no code that it brings."""
-    import torch
+    """Raise SettingsError unless loading the archive runs no code that it brings.
 
+    Of its sample inputs only the names are looked at: `require_tensors` needs PyTorch, which takes
+    seconds to import.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -58,13 +75,35 @@ def require_no_code(path: Path) -> None:
                 elif name.endswith("models/model.json"):
                     _require_sizes(path, json.loads(archive.read(name)))
                 elif name.endswith(_SAMPLE):
-                    torch.load(io.BytesIO(archive.read(name)), weights_only=True)
-    except (zipfile.BadZipFile, ValueError, EOFError) as error:
+                    _require_known(path, archive.read(name))
+    except _BROKEN as error:
         raise SettingsError(
             f"{path.name} is no archive of torch.export", remedy="save it by torch.export.save"
         ) from error
-    except pickle.UnpicklingError:
-        _refuse(path, "has sample inputs that are more than tensors")
+
+
+def require_tensors(path: Path) -> None:
+    """Raise SettingsError unless PyTorch's restricted unpickler takes the sample inputs."""
+    import torch
+
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.endswith(_SAMPLE):
+                try:
+                    torch.load(io.BytesIO(archive.read(name)), weights_only=True)
+                except pickle.UnpicklingError:
+                    _refuse(path, _MORE)
+
+
+def _require_known(path: Path, content: bytes) -> None:
+    """Refuse sample inputs that name what PyTorch's restricted unpickler never takes."""
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        _refuse(path, _MORE)
+    with zipfile.ZipFile(io.BytesIO(content)) as sample:
+        pickles = [sample.read(name) for name in sample.namelist() if name.endswith("/data.pkl")]
+    for opcode, argument, _ in chain(*map(pickletools.genops, pickles)):
+        if opcode.name in _NAMING and not _TENSORS.fullmatch(str(argument)):
+            _refuse(path, _MORE)
 
 
 def _require_plain(path: Path, config: Any) -> None:

@@ -67,6 +67,14 @@ def signature_of(model: Any) -> Signature:
     return Signature(inputs=tuple(inputs))
 
 
+def declared_signature(model: Any, said: Signature | None) -> Signature:
+    """Return the signature that is meant; SettingsError where it does not fit the model."""
+    own = said or signature_of(model)
+    require_inputs(model, own)
+    output_of([value.name for value in model.graph.output], own)
+    return own
+
+
 def output_of(names: list[str], signature: Signature) -> str:
     """Return the name of the output that is served; SettingsError where none is meant."""
     if signature.output is None and len(names) == 1:

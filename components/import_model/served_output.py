@@ -21,6 +21,21 @@ SUM_TOLERANCE = 1e-4
 Array = np.ndarray[Any, Any]
 
 
+def require_output(given: Output, output: Output) -> None:
+    """Raise SettingsError where a contract says that a model gives something else."""
+    if given != output:
+        raise SettingsError(
+            f"the bundle gives {_told(given)}, and the use case asks for {_told(output)}",
+            remedy="name the use case that it was trained for (-s)",
+            expected=output.model_dump(mode="json"),
+            actual=given.model_dump(mode="json"),
+        )
+
+
+def _told(output: Output) -> str:
+    return f"{output.name} of {', '.join(output.classes)}" if output.classes else output.name
+
+
 def require_shape(found: Array, output: Output) -> int:
     """Return how many columns a model's own output has, 0 for [rows]; SettingsError for others."""
     columns = found.shape[1] if found.ndim == 2 and found.shape[1] != 1 else 0

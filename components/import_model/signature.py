@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from components.core.contract import Input
+from components.core.contract import Contract, Input
 from components.core.errors import SettingsError
 from components.core.settings import Integer, Section
 
@@ -69,6 +69,25 @@ def read_signature(path: Path) -> Signature:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise SettingsError(f"{path}: {place}: {first['msg']}", remedy=remedy) from error
+
+
+def contract_signature(contract: Contract, said: Signature | None) -> Signature:
+    """Return what a bundle takes; SettingsError where something else was said too."""
+    if said is not None:
+        raise SettingsError(
+            "the contract of a bundle is its signature", remedy="leave --signature out"
+        )
+    return Signature(inputs=contract.inputs)
+
+
+def named_numbers(model: Path, signature: Signature | None) -> Signature:
+    """Return the signature of a model that cannot say one itself; SettingsError without it."""
+    if signature is None or any(column.dtype == "string" for column in signature.inputs):
+        raise SettingsError(
+            f"{model.name} takes numbers and does not name the columns that it takes",
+            remedy="name them, all float32, in a file, and the file with --signature",
+        )
+    return signature
 
 
 def _of_mlflow(value: Any) -> Any:

@@ -33,25 +33,38 @@ def description(book: Logbook, release: Release) -> dict[str, Any]:
         "record": {"index": release.index, "sha256": release.record},
         "data_span": data_span(made),
         "decision": list(_facts(made, "decision").get("reasons", ())),
-        "data": _data(made),
-        "settings": _settings(made),
-        "code": _code(made),
-        "environment": _environment(made),
+        **made_from(made),
         "metrics": dict(evaluated.get("overall", {}).get(release.framework, {})),
         "forms": dict(evaluated.get("size_bytes", {}).get(release.framework, {})),
         "digests": _digests(release, made),
     }
 
 
+def made_from(made: Mapping[str, Work]) -> dict[str, dict[str, Any]]:
+    """Return what a version was made from: its data, settings, code and environment."""
+    return {
+        "data": _data(made),
+        "settings": _settings(made),
+        "code": _code(made),
+        "environment": _environment(made),
+    }
+
+
 def difference(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Return what differs between two descriptions: {part: [{name, one, two}]}."""
-    return {part: list(_differing(part, one[part], two[part])) for part in PARTS}
+    return {part: differences_of(one[part], two[part], whole=part == "metrics") for part in PARTS}
+
+
+def differences_of(
+    one: Mapping[str, Any], two: Mapping[str, Any], *, whole: bool = False
+) -> list[dict[str, Any]]:
+    """Return what differs in one part; `whole` compares an object by its name as one value."""
+    return list(_differing(one, two, whole=whole))
 
 
 def _differing(
-    part: str, one: Mapping[str, Any], two: Mapping[str, Any]
+    one: Mapping[str, Any], two: Mapping[str, Any], *, whole: bool
 ) -> Iterator[dict[str, Any]]:
-    whole = part == "metrics"
     left, right = dict(_leaves(one, whole=whole)), dict(_leaves(two, whole=whole))
     for name in sorted(left.keys() | right.keys()):
         if left.get(name, ABSENT) != right.get(name, ABSENT):

@@ -25,7 +25,13 @@ from components.core.candidates import IMPORTED
 from components.core.errors import GateError, IntegrityError, UnverifiableError
 from components.register_models.lineage import Work, lineage
 
-_EVERY_RUN = ("ingest_examples", "validate_examples", "evaluate_models", "decide_release")
+_EVERY_RUN = (
+    "ingest_examples",
+    "validate_examples",
+    "evaluate_models",
+    "measure_models",
+    "decide_release",
+)
 _TRAINING = ("transform_features", "train_pytorch", "train_tensorflow")
 
 

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.audit.answers import AUDIT
+from components.core.candidates import IMPORTED
 
 Statement = Mapping[str, Any]
+EVALUATED = "eval"
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,20 @@ def _work(statements: Mapping[str, Statement], name: str, record: str) -> Work:
     return Work(record, audit)
 
 
-def data_span(made: Mapping[str, Work]) -> str:
+def window_span(made: Mapping[str, Work]) -> str:
     """Return the first and the last span of the data, "" where no record says it."""
     examples = made.get("examples")
     window = examples.settings.get("window") if examples else None
     return f"{window['first']}:{window['last']}" if window else ""
+
+
+def data_span(made: Mapping[str, Work]) -> str:
+    """Return the spans that stand behind a model: FIRST:LAST, or the only one; "" where unknown.
+
+    Of a model from elsewhere they are those that it was evaluated on: the window has one more
+    before them, which only the validation looks at.
+    """
+    if f"{IMPORTED}_model" not in made or "examples" not in made:
+        return window_span(made)
+    spans = made["examples"].facts["splits"][EVALUATED]
+    return ":".join(dict.fromkeys((spans[0], spans[-1])))

@@ -1,28 +1,28 @@
 """What the log says of registered versions: releases, aliases and what stands behind each.
 
 Rules: only entries under the newest verified checkpoint count, and nothing of MLflow is asked; a
-change of an alias is whatever record names one, a registration by its roles and any other by the
-list `aliases` of its predicate, so that further kinds of records need no change here.
+change of an alias is whatever record names one: a registration in its fact `aliases` (one that is
+older than that fact moved the alias of every role), any other in the list `aliases` of its
+predicate, so that further kinds of records need no change here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from components.audit.answers import AUDIT, DONE_EVENTS
-from components.audit.envelope import vouched_statement
-from components.audit.folder import AuditFolder
-from components.audit.keys import read_public_key
-from components.audit.log import Log, read_snapshot
 from components.audit.predicates import released_versions
+from components.audit.verified_log import VerifiedLog
 from components.register_models.lineage import Statement, Work, lineage
 from components.register_models.registry import CHALLENGER
 
 REGISTERING = "register_models"
+ALIASES = "aliases"
 STATES = {"archive_model": "archived", "withdraw_model": "withdrawn"}
 
 
@@ -84,10 +84,29 @@ class Logbook:
 
         Raises UnverifiableError where there is none, IntegrityError where it does not verify.
         """
-        folder = AuditFolder(home)
-        snapshot = read_snapshot(Log.at(folder), read_public_key(folder))
-        found = {entry.record: vouched_statement(entry.leaf) for entry in snapshot.entries}
-        return cls(found, snapshot.note)
+        return cls.of(VerifiedLog.of(home))
+
+    @classmethod
+    def of(cls, log: VerifiedLog) -> Logbook:
+        """Return the records of a log that was read and verified."""
+        return cls(log.statements(), log.checkpoint)
+
+    def until(self, moment: datetime) -> Logbook:
+        """Return the records up to a moment of the log's own clock, which never runs backwards."""
+        by_then = {
+            record: statement
+            for record, statement in self.statements.items()
+            if datetime.fromisoformat(statement["predicate"][AUDIT]["clocks"]["notary"]) <= moment
+        }
+        return Logbook(by_then, self.checkpoint)
+
+    def aliases_of(self, release: Release) -> list[str]:
+        """Return the aliases that the log says a version has."""
+        return sorted(
+            alias
+            for (model, alias), change in self.aliases.items()
+            if (model, change.after) == release.key
+        )
 
     @cached_property
     def releases(self) -> dict[tuple[str, str], Release]:
@@ -137,6 +156,10 @@ class Logbook:
         inputs = self.statements[release.record]["predicate"][AUDIT]["inputs"]
         return {item["name"]: item for item in inputs}
 
+    def facts(self, release: Release) -> Mapping[str, Any]:
+        """Return what the record of a registration states."""
+        return dict(self.statements[release.record]["predicate"][AUDIT]["facts"])
+
     def made(self, release: Release) -> dict[str, Work]:
         """Return the work behind a release, by artifact."""
         inputs = self.inputs(release)
@@ -177,8 +200,9 @@ def _moved(statement: Statement) -> tuple[str, dict[str, str | None]]:
     predicate = statement["predicate"]
     released = _registration(statement)
     if released:
+        facts = predicate[AUDIT]["facts"]
         roles: dict[str, str | None] = {CHALLENGER: None}
         roles |= {role: str(version["version"]) for role, version in released.items()}
-        return str(predicate[AUDIT]["facts"]["model_name"]), roles
-    moves = predicate.get("aliases") or ()
+        return str(facts["model_name"]), facts.get(ALIASES, roles)
+    moves = predicate.get(ALIASES) or ()
     return str(predicate.get("model")), {move["alias"]: move["to"] for move in moves}

@@ -121,9 +121,9 @@ class ModelRegistry:
         }
         return mlflow_run.info.run_id, versions
 
-    def publish(self, mlflow_run_id: str, versions: Mapping[str, Version]) -> None:
-        """Have each role's alias name its version, and end the run unless the platform gave it."""
-        self._point_aliases(versions)
+    def publish(self, mlflow_run_id: str, aliases: Mapping[str, str | None]) -> None:
+        """Have each alias name its version or none, and end the run unless the platform gave it."""
+        self._point(aliases)
         if not os.environ.get(RUN_VARIABLE):
             self._client.set_terminated(mlflow_run_id, "FINISHED")
 
@@ -223,13 +223,14 @@ class ModelRegistry:
             )
         return found[0]
 
-    def _point_aliases(self, versions: Mapping[str, Version]) -> None:
-        """Move the aliases to this run's versions; an older run's challenger loses its own."""
-        for alias, version in versions.items():
-            self._client.set_registered_model_alias(self._name, alias, version.number)
-        aliases = self._client.get_registered_model(self._name).aliases
-        if CHALLENGER in aliases and CHALLENGER not in versions:
-            self._client.delete_registered_model_alias(self._name, CHALLENGER)
+    def _point(self, aliases: Mapping[str, str | None]) -> None:
+        """Set aliases to this run's versions; None takes one away that an older run had set."""
+        present = self._client.get_registered_model(self._name).aliases
+        for alias, version in aliases.items():
+            if version is not None:
+                self._client.set_registered_model_alias(self._name, alias, version)
+            elif alias in present:
+                self._client.delete_registered_model_alias(self._name, alias)
 
 
 def _source(mlflow_run: Any, entry: Entry) -> str:

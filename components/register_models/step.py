@@ -22,7 +22,7 @@ from components.core.outcome import Outcome
 from components.core.settings import Registry, Section
 from components.register_models.dossier import CARD, Dossier
 from components.register_models.evidence import Proven, input_digests, proven_records, roles
-from components.register_models.registry import Entry, ModelRegistry, RunLog, Version
+from components.register_models.registry import CHALLENGER, Entry, ModelRegistry, RunLog, Version
 from components.register_models.store import BUNDLE_TAG, RECORD_TAG, RUN_TAG, opened_store
 from components.register_models.training_log import training_log
 
@@ -63,17 +63,29 @@ def register_models(
     name = settings.registry.model_name
     dossier = Dossier(name, settings.run, proven, digests, inputs, measured, decided)
     entries = {role: dossier.entry(role, _bundle(models, named[role])) for role in named}
-    with opened_store() as client:
+    go_on = f"resume the run (tandem run --resume {settings.run['id']})"
+    with opened_store(go_on=go_on) as client:
         registry = ModelRegistry(client, name, settings.registry.experiment)
         log = _run_log(settings.run, entries, measured, proven)
         run_id, versions = registry.register(log, entries)
 
+    aliases = _aliases(versions, len(models))
+
     def publish() -> None:
-        with opened_store() as client:
-            ModelRegistry(client, name, settings.registry.experiment).publish(run_id, versions)
+        with opened_store(go_on=go_on) as client:
+            ModelRegistry(client, name, settings.registry.experiment).publish(run_id, aliases)
 
     outcome = _outcome(registration, name, run_id, versions, entries)
-    return replace(outcome, publish=publish)
+    return replace(outcome, facts={**outcome.facts, "aliases": aliases}, publish=publish)
+
+
+def _aliases(versions: Mapping[str, Version], candidates: int) -> dict[str, str | None]:
+    """Return the version that each alias is to name; None is no version.
+
+    A run of one candidate has no other, and leaves the challenger of the run before where it is.
+    """
+    moved: dict[str, str | None] = {CHALLENGER: None} if candidates > 1 else {}
+    return moved | {role: version.number for role, version in versions.items()}
 
 
 def _bundle(models: Mapping[str, Path], framework: str) -> Bundle:

@@ -78,7 +78,7 @@ def shown(uri: str) -> str:
 
 
 @contextlib.contextmanager
-def opened_store(address: str | None = None, *, go_on: str = "resume the run") -> Iterator[Any]:
+def opened_store(address: str | None = None, *, go_on: str = "try again") -> Iterator[Any]:
     """Give an MlflowClient; PlatformError for whatever MLflow or its database raise.
 
     The store is that of the environment unless an address is given; `go_on` is what to do once it

@@ -33,7 +33,7 @@ from pipelines.recorded import RecordedArtifacts
 from pipelines.runs import RecordedRun, find_ended
 from pipelines.start import SETTINGS_FILE
 
-EVALUATED, DECIDED = "evaluate-models", "decide-release"
+EVALUATED, MEASURED, DECIDED = "evaluate-models", "measure-models", "decide-release"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def decide(arguments: Namespace) -> int:
     artifacts = RecordedArtifacts.of(run, home)
     evidence = Evidence(
         artifacts.document(EVALUATED, "evaluation"),
-        artifacts.document(EVALUATED, "measurements"),
+        artifacts.document(MEASURED, "measurements"),
         dict(_trainings(artifacts)),
     )
     policy = _policy(Path(arguments.policy), run, evidence)

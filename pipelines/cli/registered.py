@@ -7,8 +7,10 @@ the checkpoint that covers it; MLflow is asked for aliases and stored bytes, and
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import dataclass
 from typing import Any
 
+from components.audit.verify import Finding
 from components.core.errors import (
     IntegrityError,
     PlatformError,
@@ -169,14 +171,35 @@ def _change_line(change: AliasChange) -> str:
     return f"{place}  ({change.event} of run {change.run}{who}){why}"
 
 
-def reconcile(arguments: Namespace) -> int:
-    """Say everything in which MLflow and the log differ; 4 if anything does."""
+@dataclass(frozen=True)
+class Comparison:
+    """In what MLflow and the log differ, and of how much that speaks."""
+
+    findings: list[Finding]
+    counts: dict[str, int]
+    book: Logbook
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        said = [finding.to_dict() for finding in self.findings]
+        return {"findings": said, **self.counts, "checkpoint": self.book.checkpoint}
+
+    def to_text(self) -> str:
+        """Return it for people."""
+        found, counts = len(self.findings), self.counts
+        lines = [f"{item.check}: {item.where}: {item.message}" for item in self.findings]
+        result = f"findings: {found}" if found else "MLflow agrees with the log: no finding"
+        looked = f"{counts['versions']} versions and {counts['aliases']} aliases in MLflow"
+        spoken = f"{counts['releases']} releases in {counts['records']} records"
+        return "\n".join([*lines, f"{result}; {looked}, {spoken}"])
+
+
+def compared(home: Home) -> Comparison:
+    """Hold MLflow against a home's log; UnverifiableError where it does not answer."""
     from components.audit.folder import AuditFolder
     from components.audit.keys import read_public_key
-    from components.audit.verify import exit_code
     from components.register_models.reconcile import reconcile as compare
 
-    home = Home.at(arguments.home)
     book = Logbook.read(home.folder)
     try:
         with opened_catalogue(home.tracking_uri) as catalogue:
@@ -189,16 +212,19 @@ def reconcile(arguments: Namespace) -> int:
         "releases": len(book.releases),
         "records": len(book.statements),
     }
+    return Comparison(findings, counts, book)
+
+
+def reconcile(arguments: Namespace) -> int:
+    """Say everything in which MLflow and the log differ; 4 if anything does."""
+    from components.audit.verify import exit_code
+
+    comparison = compared(Home.at(arguments.home))
     if arguments.json:
-        said = [finding.to_dict() for finding in findings]
-        print_json({"findings": said, **counts, "checkpoint": book.checkpoint})
-        return exit_code(findings)
-    for finding in findings:
-        print(f"{finding.check}: {finding.where}: {finding.message}")
-    result = f"findings: {len(findings)}" if findings else "MLflow agrees with the log: no finding"
-    looked = f"{counts['versions']} versions and {counts['aliases']} aliases in MLflow"
-    print(f"{result}; {looked}, {counts['releases']} releases in {counts['records']} records")
-    return exit_code(findings)
+        print_json(comparison.to_dict())
+    else:
+        print(comparison.to_text())
+    return exit_code(comparison.findings)
 
 
 def _release(book: Logbook, catalogue: Catalogue, what: str) -> Release:

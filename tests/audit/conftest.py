@@ -215,6 +215,11 @@ def place_fixed_key(home: Path) -> None:
 
 
 @pytest.fixture
+def new_home() -> Callable[[Path], None]:
+    return place_fixed_key
+
+
+@pytest.fixture
 def home(tmp_path: Path) -> Path:
     home = tmp_path / "home"
     place_fixed_key(home)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import itertools
+import json
 import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,42 +21,66 @@ from components.audit.log import Log
 from components.audit.notary import LocalNotary, open_notary, utc_now
 from components.audit.process import NotaryProcess
 from components.audit.sequencer import WriterLock
-from components.audit.storage import ObjectExists, PosixStorage, create_file
+from components.audit.spool import folder_spool
+from components.audit.storage import ObjectExists, PosixStorage
 from components.audit.verify import verify_log
-from components.core.errors import IntegrityError, PlatformError, UnverifiableError
+from components.core.errors import IntegrityError, PlatformError
 
 FORK = multiprocessing.get_context("fork")
-POINTS = ("before", "half-written", "written", "linked", "after")
-# Creations: checkpoint 0, then for each of three records its entry and its checkpoint.
-CREATIONS = 7
+CALLS = ("mkdir", "open", "write", "fsync", "link", "unlink")
+"""What create_files and the spool ask of the disk; a rename is not among it."""
 Draft = Callable[..., dict[str, Any]]
 
 
-class KillingStorage(PosixStorage):
-    """Kills its process with signal 9 at one point of one creation."""
+class Disk:
+    """Stands before the calls of `os` in one process: counts them, and kills it before one."""
 
-    def __init__(self, folder: Path, creation: int, point: str) -> None:
-        super().__init__(folder)
-        object.__setattr__(self, "_left", itertools.count(creation, -1))
-        object.__setattr__(self, "_point", point)
+    def __init__(self, patch: pytest.MonkeyPatch, deadly: int | None = None) -> None:
+        self.calls: list[str] = []
+        self._deadly = deadly
+        for name in CALLS:
+            if name != "write":
+                patch.setattr(os, name, self._counted(name, getattr(os, name)))
+        patch.setattr(os, "fdopen", self._opened)
+        patch.setattr(os, "rename", None)
+        patch.setattr(os, "replace", None)
 
-    def create(self, key: str, data: bytes) -> None:
-        if next(self._left) != 0:  # type: ignore[attr-defined]
-            super().create(key, data)
-            return
-        point: str = self._point  # type: ignore[attr-defined]
-        unfinished = self.folder / "unfinished" / f".{Path(key).name}.killed"
-        if point == "half-written":
-            create_file(unfinished, data[: len(data) // 2], mode=0o644)
-        elif point == "written":
-            create_file(unfinished, data, mode=0o644)
-        elif point == "linked":
-            create_file(unfinished, data, mode=0o644)
-            (self.folder / key).parent.mkdir(parents=True, exist_ok=True)
-            os.link(unfinished, self.folder / key)
-        elif point == "after":
-            super().create(key, data)
-        os.kill(os.getpid(), signal.SIGKILL)
+    def _counted(self, name: str, call: Any) -> Any:
+        def counted(*arguments: Any, **options: Any) -> Any:
+            self.reach(name)
+            return call(*arguments, **options)
+
+        return counted
+
+    def _opened(self, descriptor: int, mode: str) -> Any:
+        return Stream(self, open(descriptor, mode))
+
+    def reach(self, name: str) -> None:
+        self.calls.append(name)
+        if len(self.calls) - 1 == self._deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Stream:
+    """A file that is written in two halves, with a call of the disk's before each."""
+
+    def __init__(self, disk: Disk, file: Any) -> None:
+        self._disk, self._file = disk, file
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, data: bytes) -> None:
+        for part in (data[: len(data) // 2], data[len(data) // 2 :]):
+            self._disk.reach("write")
+            self._file.write(part)
+            self._file.flush()
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 def three(draft: Draft) -> list[dict[str, Any]]:
@@ -64,37 +88,61 @@ def three(draft: Draft) -> list[dict[str, Any]]:
     return [draft("FAIL", attempt=i, cause=cause) for i in (1, 2, 3)]
 
 
-def submit_all(home: Path, storage: PosixStorage, drafts: list[dict[str, Any]]) -> None:
-    with WriterLock(AuditFolder(home)):
-        notary = LocalNotary(storage, open_key(AuditFolder(home)), utc_now)
-        for draft in drafts:
-            notary.submit(draft)
-
-
-@pytest.mark.parametrize("creation", range(CREATIONS))
-@pytest.mark.parametrize("point", POINTS)
-def test_a_notary_killed_at_any_point_leaves_a_log_that_verifies_and_goes_on(
-    home: Path, draft: Draft, creation: int, point: str
-) -> None:
-    storage = KillingStorage(AuditFolder(home).log, creation, point)
-    child = FORK.Process(target=submit_all, args=(home, storage, three(draft)))
-    child.start()
-    child.join()
-    assert child.exitcode == -signal.SIGKILL
-    if creation == 0 and point not in ("linked", "after"):
-        with pytest.raises(UnverifiableError):
-            verify_log(home)
-    else:
-        assert verify_log(home) == []
-    with open_notary(home):
-        log = Log(storage)
-        assert max(log.sizes()) == len(list(log.indexes()))
+def work(home: Path, drafts: list[dict[str, Any]]) -> None:
+    """Record one draft that a stage hands in, and two that wait in the spool, in one batch."""
+    spool = folder_spool(AuditFolder(home).spool)
     with open_notary(home) as notary:
-        for value in three(draft):
+        notary.submit(drafts[0])
+    for value in drafts[1:]:
+        spool.put(json.dumps(value).encode())
+    with open_notary(home) as notary:
+        assert [view.attempt for view in notary.records("run-1")] == [1, 2, 3]
+
+
+def work_and_die(home: Path, drafts: list[dict[str, Any]], deadly: int) -> None:
+    Disk(pytest.MonkeyPatch(), deadly)
+    work(home, drafts)
+
+
+def calls_of_the_work(home: Path, drafts: list[dict[str, Any]]) -> list[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        disk = Disk(patch)
+        work(home, drafts)
+    return disk.calls
+
+
+def test_a_sequencer_killed_before_any_call_of_the_disk_leaves_a_log_that_verifies_and_goes_on(
+    tmp_path: Path, draft: Draft, new_home: Callable[[Path], None]
+) -> None:
+    drafts = three(draft)
+    new_home(tmp_path / "counted")
+    calls = calls_of_the_work(tmp_path / "counted", drafts)
+    assert set(calls) == set(CALLS)
+    # Of 3 drafts, 3 entries, 3 checkpoints and one of them again, the public key, 2 settled drafts.
+    assert calls.count("link") == 13
+    for deadly, name in enumerate(calls):
+        home = tmp_path / f"{deadly}-{name}"
+        new_home(home)
+        child = FORK.Process(target=work_and_die, args=(home, drafts, deadly))
+        child.start()
+        child.join()
+        assert child.exitcode == -signal.SIGKILL, (deadly, name)
+        check_goes_on(home, drafts)
+
+
+def check_goes_on(home: Path, drafts: list[dict[str, Any]]) -> None:
+    folder = AuditFolder(home)
+    if any((folder.log / "checkpoints").rglob("0????????")):
+        assert verify_log(home) == []
+    with open_notary(home) as notary:
+        log = Log(PosixStorage(folder.log))
+        assert max(log.sizes()) == len(list(log.indexes()))
+        for value in drafts:
             notary.submit(value)
         assert [view.attempt for view in notary.records("run-1")] == [1, 2, 3]
     assert verify_log(home) == []
-    assert list((AuditFolder(home).log / "unfinished").iterdir()) == []
+    assert list((folder.log / "unfinished").iterdir()) == []
+    assert list((folder.spool / "waiting").iterdir()) == []
 
 
 def test_a_notary_killed_at_work_loses_nothing_that_it_acknowledged(
@@ -131,10 +179,10 @@ class FullStorage(PosixStorage):
 
     full = "nothing"
 
-    def create(self, key: str, data: bytes) -> None:
-        if key.startswith(type(self).full):
+    def create_all(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        if any(key.startswith(type(self).full) for key, _ in objects):
             raise PlatformError(os.strerror(errno.ENOSPC), remedy="make room")
-        super().create(key, data)
+        super().create_all(objects)
 
 
 @pytest.mark.parametrize("full", ["entries", "checkpoints"])
@@ -144,7 +192,8 @@ def test_a_full_disk_is_reported_and_the_same_draft_goes_in_later(
     storage = FullStorage(AuditFolder(home).log)
     first, second, _ = three(draft)
     with WriterLock(AuditFolder(home)):
-        notary = LocalNotary(storage, open_key(AuditFolder(home)), utc_now)
+        spool = folder_spool(AuditFolder(home).spool)
+        notary = LocalNotary(storage, spool, open_key(AuditFolder(home)), utc_now)
         monkeypatch.setattr(FullStorage, "full", full)
         for _ in range(2):
             with pytest.raises(PlatformError):

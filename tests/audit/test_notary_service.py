@@ -28,7 +28,7 @@ from components.core.errors import DataError, IntegrityError, PlatformError
 from components.seal_run.step import SealRunSettings, seal_run
 
 Draft = Callable[..., dict[str, Any]]
-WRITERS, RECORDS = 8, 10
+WRITERS, RECORDS = 16, 25
 FORK = multiprocessing.get_context("fork")
 
 
@@ -68,9 +68,9 @@ def test_many_processes_that_write_at_once_and_twice_leave_each_record_once(
         writer.join()
         assert writer.exitcode == 0
     assert all(same for _, _, same in answers)
-    assert sorted(index for index, _, _ in answers) == list(range(80))
+    assert sorted(index for index, _, _ in answers) == list(range(400))
     files = list((home / "audit/log/entries").rglob("*.json"))
-    assert len(files) == WRITERS * RECORDS == 80
+    assert len(files) == WRITERS * RECORDS == 400
     assert verify_log(home) == []
 
 

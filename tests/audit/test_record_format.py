@@ -48,6 +48,14 @@ def test_a_record_has_the_bytes_that_version_1_froze(told: Path, name: str) -> N
     assert entry(told, GOLDEN_ENTRIES[name]) == golden
 
 
+def test_a_record_of_an_authenticated_stage_has_the_bytes_that_version_2_froze(
+    notary: LocalNotary, home: Path, draft: Draft
+) -> None:
+    index = notary.submit(draft("START"), "tandem/pipeline").index
+    leaf = (home / f"audit/log/entries/000000/{index:09d}.json").read_bytes()
+    assert leaf == (GOLDEN / "stage-event-v2.json").read_bytes()
+
+
 @pytest.mark.parametrize("name", GOLDEN_ENTRIES)
 def test_a_golden_record_is_of_its_predicate_and_fits_its_schema(
     name: str, key: SigningKey

@@ -53,9 +53,9 @@ def latest_record(home: Path):
     return json.loads((max((home / "runs").iterdir()) / "run.json").read_text())
 
 
-def test_all_nine_stages_succeed_and_a_candidate_is_registered(small_run):
+def test_all_ten_stages_succeed_and_a_candidate_is_registered(small_run):
     assert set(states(small_run.record).values()) <= {"SUCCEEDED", "CACHED"}
-    assert len(small_run.record["tasks"]) == 9
+    assert len(small_run.record["tasks"]) == 10
     assert [alias for alias, _ in versions(small_run.home)] == ["candidate", "challenger"]
 
 
@@ -96,7 +96,7 @@ def test_what_each_training_took_is_an_artifact_and_a_criterion(small_run) -> No
 
 @pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
 def test_every_form_of_both_bundles_was_measured(small_run, framework):
-    measured = small_run.json("evaluate_models", "measurements", "measurements.json")
+    measured = small_run.json("measure_models", "measurements", "measurements.json")
     bundle = Bundle.open(small_run.output(f"train_{framework}", f"{framework}_model"))
     forms = measured["models"][framework]["forms"]
     assert forms.keys() == {form.name for form in bundle.contract.forms}

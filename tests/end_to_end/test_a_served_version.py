@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,13 +11,13 @@ import pandas as pd
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 import pytest
+from mlflow_processes import answering, asked, free_port
 from prepared_run import PreparedRun, run_tandem
 
 from components.core.bundle import Bundle
 from components.core.examples import ExamplesManifest
 
 pytestmark = pytest.mark.slow
-PATIENCE_SECONDS = 180
 FRAMEWORKS = ("pytorch", "tensorflow")
 
 
@@ -85,47 +77,11 @@ def test_a_loaded_version_gives_the_numbers_of_predict(small_run, address, rows,
 
 def test_a_served_version_answers_with_the_numbers_of_predict(small_run, address, rows):
     path, frame = rows
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
-    command += ["-m", _version(small_run, "pytorch"), "-h", "127.0.0.1", "-p", str(port)]
-    # MLflow starts uvicorn by its name, which an activated environment has on its path.
-    beside = str(Path(sys.executable).parent)
-    where = {**os.environ, "PATH": os.pathsep.join((beside, os.environ["PATH"]))}
-    with subprocess.Popen(
-        command, env=where, start_new_session=True, stderr=subprocess.DEVNULL
-    ) as server:
-        try:
-            _wait_for(port, server)
-            rows = json.loads(frame.to_json(orient="split"))
-            answer = _asked(port, "POST", "/invocations", json.dumps({"dataframe_split": rows}))
-        finally:
-            if server.poll() is None:
-                os.killpg(server.pid, signal.SIGKILL)  # its workers are processes of their own
+    port = free_port()
+    serve = ("models", "serve", "--env-manager", "local", "-m", _version(small_run, "pytorch"))
+    with answering(port, *serve):
+        rows = json.loads(frame.to_json(orient="split"))
+        answer = asked(port, "POST", "/invocations", json.dumps({"dataframe_split": rows}))
     found = [row["probability"] for row in json.loads(answer)["predictions"]]
     expected = _predicted(small_run, "pytorch", path)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
-
-
-def _asked(port: int, method: str, path: str, body: str | None = None) -> bytes:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    with contextlib.closing(connection):
-        connection.request(method, path, body, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        answer = response.read()
-        assert response.status == 200, answer
-        return answer
-
-
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        assert server.poll() is None, f"the server ended with {server.returncode}"
-        try:
-            _asked(port, "GET", "/ping")
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return
-    pytest.fail("the server did not answer")

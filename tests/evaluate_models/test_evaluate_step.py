@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import tfma_files
 import tiny_bundles
 
 from components.core.artifacts import manifest, read_json, tree_digest
@@ -32,14 +35,12 @@ THRESHOLDS = (0.25, 0.5, 0.8, 0.9999)
 
 def _run(tmp_path: Path, inputs, champion=None, **options):
     settings = EvaluateSettings.model_validate(
-        {"evaluate": {"slices": SLICES, "latency_runs": 10, **options}, "champion": champion or {}}
+        {"evaluate": {"slices": SLICES, **options}, "champion": champion or {}}
     )
-    outputs = {"evaluation": tmp_path / "evaluation", "measurements": tmp_path / "measurements"}
-    for folder in outputs.values():
-        folder.mkdir(parents=True)
-    outcome = evaluate_models(settings=settings, **inputs, **outputs)
-    found = read_json(outputs["evaluation"] / "evaluation.json")
-    return outcome, found, read_json(outputs["measurements"] / "measurements.json")
+    evaluation = tmp_path / "evaluation"
+    evaluation.mkdir(parents=True)
+    outcome = evaluate_models(settings=settings, **inputs, evaluation=evaluation)
+    return outcome, read_json(evaluation / "evaluation.json")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def evaluated(tmp_path_factory, artifacts):
 
 
 def test_the_evaluation_names_the_bundles_that_it_measured(evaluated, artifacts):
-    _, outcome, found, _ = evaluated
+    _, outcome, found = evaluated
     assert found["rows"] == 3000
     assert found["label"] == "late"
     for name in ("pytorch", "tensorflow"):
@@ -67,7 +68,7 @@ def test_the_evaluation_names_the_bundles_that_it_measured(evaluated, artifacts)
 def test_each_model_has_the_thresholds_of_the_settings_and_its_curves(artifacts, tmp_path):
     import tensorflow_model_analysis as tfma
 
-    _, found, _ = _run(tmp_path, artifacts, thresholds=[0.1, 0.75, 0.1])
+    _, found = _run(tmp_path, artifacts, thresholds=[0.1, 0.75, 0.1])
     for model in found["models"].values():
         assert [at["threshold"] for at in model["slices"]["origin=JFK"]["thresholds"]] == [
             0.1,
@@ -82,7 +83,7 @@ def test_each_model_has_the_thresholds_of_the_settings_and_its_curves(artifacts,
 
 
 def test_groups_of_sensitive_columns_are_compared_whether_features_or_not(artifacts, tmp_path):
-    _, found, _ = _run(tmp_path, artifacts, sensitive=["hour", "origin"], minimum_slice_rows=750)
+    _, found = _run(tmp_path, artifacts, sensitive=["hour", "origin"], minimum_slice_rows=750)
     for model in found["models"].values():
         fair = model["fairness"]
         assert list(fair) == ["hour", "origin"]
@@ -112,20 +113,8 @@ def test_robustness_is_measured_by_input_of_the_served_form_unless_switched_off(
         assert measured["columns"]["distance"]["missing"]["value"] < 0.65
         assert measured["columns"]["distance"]["unseen"] is None
         assert measured["columns"]["origin"]["unseen"] == measured["columns"]["origin"]["missing"]
-    _, found, _ = _run(tmp_path, artifacts, robustness=False)
+    _, found = _run(tmp_path, artifacts, robustness=False)
     assert "robustness" not in found["models"]["pytorch"]
-
-
-def test_measurements_hold_speed_and_size_of_each_model(evaluated, artifacts):
-    _, _, _, measured = evaluated
-    size = (artifacts["pytorch_model"] / "model.onnx").stat().st_size
-    assert measured["threads"] == 1
-    forms = measured["models"]["pytorch"]["forms"]
-    assert list(forms) == ["onnx"]
-    assert forms["onnx"]["size_bytes"] == size
-    assert forms["onnx"]["load_ms"] > 0
-    assert measured["models"].keys() == {"pytorch", "tensorflow"}
-    assert measured["machine"]["cpu"]
 
 
 def test_the_same_inputs_give_the_same_bytes(evaluated, artifacts, tmp_path):
@@ -136,7 +125,7 @@ def test_the_same_inputs_give_the_same_bytes(evaluated, artifacts, tmp_path):
 def test_tfma_opens_the_results_with_our_numbers(evaluated):
     import tensorflow_model_analysis as tfma
 
-    folder, _, found, _ = evaluated
+    folder, _, found = evaluated
     result = tfma.load_eval_result(str(folder / "evaluation" / "tensorflow"))
     by_slice = dict(result.slicing_metrics)
     slices = found["models"]["tensorflow"]["slices"]
@@ -154,6 +143,33 @@ def test_tfma_opens_the_results_with_our_numbers(evaluated):
     assert result.config.model_specs[0].label_key == "late"
     assert len(result.plots) == len(slices)
     assert result.attributions == []
+
+
+def test_the_files_are_those_that_tfmas_own_converters_write(evaluated):
+    folder = evaluated[0] / "evaluation" / "tensorflow"
+    assert tfma_files.metrics(folder) == tfma_files.metrics_by_tfma(folder)
+    assert tfma_files.plots(folder) == tfma_files.plots_by_tfma(folder)
+    assert len(tfma_files.metrics(folder)) == len(tfma_files.plots(folder)) == 16
+
+
+NEVER_IMPORTED = """
+import sys
+from pathlib import Path
+from components.evaluate_models.step import EvaluateSettings, evaluate_models
+examples, pytorch, evaluation = map(Path, sys.argv[1:])
+evaluation.mkdir()
+evaluate_models(
+    settings=EvaluateSettings.model_validate({"evaluate": {"slices": [["origin"]]}}),
+    examples=examples, pytorch_model=pytorch, evaluation=evaluation,
+)
+assert not {"tensorflow", "torch", "apache_beam"} & set(sys.modules)
+"""
+
+
+def test_the_stage_imports_no_framework_where_no_metric_is_stock_tfmas(artifacts, tmp_path):
+    given = (artifacts["examples"], artifacts["pytorch_model"], tmp_path / "evaluation")
+    command = [sys.executable, "-c", NEVER_IMPORTED, *map(str, given)]
+    subprocess.run(command, check=True, timeout=120)
 
 
 def test_no_file_of_the_evaluation_names_a_place(evaluated):
@@ -262,7 +278,7 @@ def _ours(tfma, frame, folder):
 def test_the_champion_is_measured_on_the_same_rows(artifacts, tmp_path):
     folder = artifacts["tensorflow_model"]
     champion = {"version": "3", "bundle_sha256": tree_digest(folder), "path": str(folder)}
-    _, found, measured = _run(tmp_path, artifacts, champion)
+    _, found = _run(tmp_path, artifacts, champion)
     models = found["models"]
     same = {key: dict(of_slice) for key, of_slice in models["tensorflow"]["slices"].items()}
     against = {key: of_slice.pop("over_champion", None) for key, of_slice in same.items()}
@@ -271,7 +287,6 @@ def test_the_champion_is_measured_on_the_same_rows(artifacts, tmp_path):
     assert all(one["log_loss_difference"]["upper"] == 0 for one in against.values())
     assert found["comparison"]["champion"]["tensorflow"]["auc_difference"]["upper"] == 0
     assert (tmp_path / "evaluation" / "champion" / "eval_config.json").is_file()
-    assert list(measured["models"]["champion"]["forms"]) == ["onnx"]
 
 
 def test_a_champion_with_other_bytes_is_refused(artifacts, tmp_path):
@@ -326,7 +341,7 @@ def test_a_champion_with_another_kind_of_output_is_named(artifacts):
     columns = {"distance": "float64", "origin": "string"}
     other = Output.model_construct(name="classes", dtype="float32")
     with pytest.raises(DataError, match="version 3, gives another output than the candidates"):
-        open_champion(champion, 1, columns, other)
+        open_champion(champion, columns, other)
 
 
 def test_a_champion_whose_files_or_contract_are_gone_is_named(artifacts, tmp_path):
@@ -456,8 +471,8 @@ def test_one_imported_model_is_measured_against_the_champion_alone(tmp_path, art
         "path": str(artifacts["pytorch_model"]),
     }
     inputs = {"examples": artifacts["examples"], "imported_model": folder}
-    _, found, speed = _run(tmp_path, inputs, champion=champion)
-    assert set(found["models"]) == set(speed["models"]) == {"imported", "champion"}
+    _, found = _run(tmp_path, inputs, champion=champion)
+    assert set(found["models"]) == {"imported", "champion"}
     assert found["comparison"]["auc_difference"] is None
     assert set(found["comparison"]["champion"]) == {"imported"}
     assert found["comparison"]["champion"]["imported"]["auc_difference"]["upper"] < 0.01

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+import tfma_files
 
 from components.core.artifacts import manifest, read_json
 from components.core.bundle import Bundle
@@ -96,6 +97,9 @@ def test_the_task_its_metrics_and_its_files_are_written(artifacts, table, tmp_pa
             expected["upper"],
         )
     assert result.config.model_specs[0].label_key == target.label
+    files = tmp_path / "one" / "pytorch"
+    assert tfma_files.metrics(files) == tfma_files.metrics_by_tfma(files)
+    assert tfma_files.plots(files) == tfma_files.plots_by_tfma(files)
     _evaluated(artifacts, table, target, scorer, tmp_path / "again")
     assert manifest(tmp_path / "one") == manifest(tmp_path / "again")
 

@@ -85,7 +85,7 @@ def test_rows_that_are_lost_or_come_twice_are_refused(batches):
 
 
 def test_a_batch_keeps_only_what_metrics_need(artifacts, rows):
-    model = open_candidate("pytorch", artifacts["pytorch_model"], 1)
+    model = open_candidate("pytorch", artifacts["pytorch_model"])
     ((first, found),) = predict(
         [model], rows.slice(10, 5), ["late", "hour", "late"], TARGET, 10
     ).batches
@@ -102,7 +102,7 @@ class _Scorer:
 
 
 def test_a_probability_for_each_class_survives_batches_and_merging(artifacts, rows):
-    bundle = open_candidate("pytorch", artifacts["pytorch_model"], 1).bundle
+    bundle = open_candidate("pytorch", artifacts["pytorch_model"]).bundle
     model = Measurable("pytorch", bundle, "0" * 64, _Scorer())
     target = Target("hour", "multi_class", ("a", "b", "c"))
     parts = [
@@ -129,7 +129,7 @@ def test_on_beam_the_metrics_are_those_of_memory(artifacts, rows, tmp_path):
 
     examples = _in_row_groups(tmp_path / "examples", rows)
     bundles = {name: artifacts[f"{name}_model"] for name in ("pytorch", "tensorflow")}
-    models = [open_candidate(name, folder, 1) for name, folder in bundles.items()]
+    models = [open_candidate(name, folder) for name, folder in bundles.items()]
     on_beam = predict_on_beam(models, examples, COLUMNS, Beam(), str(tmp_path / "result.arrow"))
     in_memory = predict(models, read_split(examples, "eval"), COLUMNS, TARGET).table(rows.num_rows)
     assert on_beam["late"].num_chunks == 10
@@ -154,7 +154,7 @@ def _same(one, two):
 def test_on_beam_a_bundle_that_is_another_now_is_refused(artifacts, tmp_path):
     from components.evaluate_models.on_beam import predict_on_beam
 
-    model = replace(open_candidate("pytorch", artifacts["pytorch_model"], 1), sha256="0" * 64)
+    model = replace(open_candidate("pytorch", artifacts["pytorch_model"]), sha256="0" * 64)
     result = str(tmp_path / "result.arrow")
     with pytest.raises(RuntimeError, match="a worker found another bundle of pytorch"):
         predict_on_beam([model], artifacts["examples"], COLUMNS, Beam(), result)
@@ -174,13 +174,12 @@ def test_the_stage_measures_on_beam_what_it_measures_in_memory(artifacts, rows, 
     }
     found = []
     for beam in ({}, {"work": "all", "options": {"temp_location": str(tmp_path)}}):
-        outputs = {n: tmp_path / f"{n}-{len(found)}" for n in ("evaluation", "measurements")}
-        for folder in outputs.values():
-            folder.mkdir()
+        evaluation = tmp_path / f"evaluation-{len(found)}"
+        evaluation.mkdir()
         given = {**artifacts, "examples": examples}
         parsed = EvaluateSettings.model_validate({**settings, "beam": beam})
-        evaluate_models(settings=parsed, **given, **outputs)
-        found.append(read_json(outputs["evaluation"] / "evaluation.json"))
+        evaluate_models(settings=parsed, **given, evaluation=evaluation)
+        found.append(read_json(evaluation / "evaluation.json"))
     _same(found[1], found[0])
     assert set(found[1]["models"]) == {"pytorch", "tensorflow", "champion"}
     assert found[1]["models"]["champion"]["robustness"]["rows"] == rows.num_rows

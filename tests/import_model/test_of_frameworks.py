@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
 import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +19,12 @@ import pytest
 from components.core.bundle import Bundle, OnnxScorer
 from components.core.errors import SettingsError
 from components.core.examples import read_split
-from components.import_model.pt2_archive import require_no_code
+from components.import_model.declared import declared
+from components.import_model.pt2_archive import require_no_code, require_tensors
+from components.import_model.signature import Signature
 
 pytestmark = pytest.mark.slow
+Change = Callable[[str, bytes], bytes]
 HOUR = {"inputs": [{"name": "hour", "dtype": "float32"}], "matrix": "x"}
 
 
@@ -108,7 +114,7 @@ def test_a_saved_model_without_a_signature_is_refused(importing, saved_models):
 def test_a_damaged_saved_model_is_refused(importing, saved_models, tmp_path):
     broken = shutil.copytree(saved_models / "numbers", tmp_path / "broken")
     (broken / "saved_model.pb").write_bytes(b"no protocol buffer")
-    with pytest.raises(SettingsError, match="the model does not run: OSError"):
+    with pytest.raises(SettingsError, match=r"broken is no SavedModel: saved_model\.pb"):
         importing(broken)
 
 
@@ -123,9 +129,6 @@ def test_a_program_of_other_inputs_than_it_is_told_is_refused(importing, program
     columns = [{"name": "hour", "dtype": "float32"}, {"name": "distance", "dtype": "float32"}]
     with pytest.raises(SettingsError, match="takes x, and the signature names hour, distance"):
         importing(program, {"inputs": columns})
-
-
-Change = Callable[[str, bytes], bytes]
 
 
 def _rewritten(program: Path, target: Path, change: Change, extra: dict[str, bytes]) -> Path:
@@ -147,6 +150,22 @@ def _sample(name: str, content: bytes) -> bytes:
     return pickle.dumps(Path("x")) if name.endswith("sample_inputs/model.pt") else content
 
 
+def _in_samples(changed: Callable[[bytes], bytes]) -> Change:
+    """Return a change of the pickle in the samples' own archive."""
+
+    def change(name: str, content: bytes) -> bytes:
+        if not name.endswith("sample_inputs/model.pt"):
+            return content
+        made = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(made, "w") as target:
+            for member in source.namelist():
+                text = source.read(member)
+                target.writestr(member, changed(text) if member.endswith("/data.pkl") else text)
+        return made.getvalue()
+
+    return change
+
+
 def _size(text: bytes) -> Change:
     def change(name: str, content: bytes) -> bytes:
         if not name.endswith("models/model.json"):
@@ -162,6 +181,16 @@ def _size(text: bytes) -> Change:
     [
         (_pickled_weight, {}, "holds w as a pickle"),
         (_sample, {}, "sample inputs that are more than tensors"),
+        (
+            _in_samples(lambda _: pickle.dumps(Path("x"), 2)),
+            {},
+            "sample inputs that are more than tensors",
+        ),
+        (
+            _in_samples(lambda _: pickle.dumps(Path("x"), 4)),
+            {},
+            "sample inputs that are more than tensors",
+        ),
         *(
             (_size(text), {}, "a size that is no arithmetic")
             for text in (b"open", b"exec", b"Symbol.x", b"(Symbol)", b"__import__", b"\\n__x__")
@@ -180,8 +209,63 @@ def test_an_archive_that_could_run_code_is_refused_unloaded(
         require_no_code(_rewritten(program, tmp_path / "bad.pt2", change, extra))
 
 
-def test_what_is_no_archive_is_refused(tmp_path):
+def test_what_only_pytorchs_own_unpickler_refuses_is_refused_too(program, tmp_path):
+    named = _in_samples(lambda text: text.replace(b"_rebuild_tensor_v2", b"_import_dotted_name"))
+    file = _rewritten(program, tmp_path / "bad.pt2", named, {})
+    require_tensors(program)
+    require_no_code(file)
+    with pytest.raises(SettingsError, match="sample inputs that are more than tensors"):
+        require_tensors(file)
+
+
+@pytest.mark.parametrize(
+    "content", [b"PK\x03\x04 and no more", {"m/data/weights/model_weights_config.json": b"[]"}]
+)
+def test_what_is_no_archive_is_refused(tmp_path, content):
     file = tmp_path / "model.pt2"
-    file.write_bytes(b"PK\x03\x04 and no more")
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    else:
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, text in content.items():
+                archive.writestr(name, text)
     with pytest.raises(SettingsError, match="is no archive"):
         require_no_code(file)
+
+
+def test_what_a_saved_model_and_a_program_declare_is_read_without_a_framework(
+    saved_models, program
+):
+    """And is what TensorFlow says of the same folder."""
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from components.import_model.declared import declared\n"
+        "from components.import_model.signature import Signature\n"
+        "said = Signature.model_validate({'inputs': [{'name': 'hour', 'dtype': 'float32'}]})\n"
+        "print(declared('saved_model', Path(sys.argv[1], 'texts'), None).signature.inputs)\n"
+        "print(declared('torch_export', Path(sys.argv[2]), said).signature.inputs)\n"
+        "assert not {'tensorflow', 'torch', 'onnxruntime'} & sys.modules.keys()\n"
+    )
+    command = [sys.executable, "-c", code, str(saved_models), str(program)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert told.splitlines() == [
+        "(Input(name='origin', dtype='string'),)",
+        "(Input(name='hour', dtype='float32'),)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"name": "hours", "dtype": "float32"}, "names hours, and the model takes hour"),
+        ({"name": "hour", "dtype": "string"}, "says hour is string, and the model takes float64"),
+        ({"name": "hour", "dtype": "float32"}, "it has several"),
+    ],
+)
+def test_a_saved_model_that_does_not_fit_its_signature_is_refused_unloaded(
+    saved_models, said, words
+):
+    with pytest.raises(SettingsError, match=words):
+        declared(
+            "saved_model", saved_models / "numbers", Signature.model_validate({"inputs": [said]})
+        )

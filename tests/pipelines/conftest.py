@@ -122,7 +122,7 @@ def _documents() -> dict[tuple[str, str, str], Any]:
             "models": {"pytorch": _model(0.70), "tensorflow": _model(0.68)},
             "comparison": {"auc_difference": {"value": 0.02, "lower": 0.01, "upper": 0.03}},
         },
-        ("evaluate-models", "measurements", "measurements.json"): {
+        ("measure-models", "measurements", "measurements.json"): {
             "machine": {"cpu": "a small one", "cores": 2},
             "models": {
                 "pytorch": {"forms": {"onnx": onnx}},

@@ -40,7 +40,7 @@ def test_the_pipeline_of_a_model_from_elsewhere_is_the_golden_one() -> None:
     text = compiled(IMPORTING)
     renew = "python -c 'from pipelines.compiler import *; print(compiled(IMPORTING), end=\"\")'"
     assert text == IMPORTING_GOLDEN.read_text(), f"if the DAG was to change: {renew}"
-    assert text.count("cachingOptions: {}") == 7
+    assert text.count("cachingOptions: {}") == 8
     assert "enableCache" not in text
 
 
@@ -56,14 +56,14 @@ def test_a_model_from_elsewhere_goes_through_every_stage_but_transform_and_train
 
 
 def test_kfps_own_cache_is_off_in_every_task(text: str) -> None:
-    assert text.count("cachingOptions: {}") == 9
+    assert text.count("cachingOptions: {}") == 10
     assert "enableCache" not in text
 
 
 def test_every_face_calls_run_stage_and_nothing_else_does_work(pipeline: Pipeline) -> None:
     assert pipeline.exit_task is not None
     tasks = [*pipeline.tasks.values(), pipeline.exit_task]
-    assert len(tasks) == 9
+    assert len(tasks) == 10
     for task in tasks:
         face = next(
             node

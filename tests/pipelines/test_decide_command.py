@@ -22,7 +22,8 @@ from pipelines.runners.results import OutputRef, TaskResult, TaskState
 
 Record = Callable[..., Path]
 OWN = {"gates": [{"metric": "auc", "operator": ">=", "threshold": 0.6}]}
-EVALUATED, DECIDED = "evaluate-models", "decide-release"
+EVALUATED, MEASURED, DECIDED = "evaluate-models", "measure-models", "decide-release"
+TASKS = {"evaluation": EVALUATED, "measurements": MEASURED, "decision": DECIDED}
 
 
 def around(value: float) -> dict[str, Any]:
@@ -87,22 +88,18 @@ def run(record_run: Record, evaluation: Mapping[str, Any], measurements: Mapping
 
     def measured(documents: dict[tuple[str, str, str], Any]) -> None:
         documents[EVALUATED, "evaluation", "evaluation.json"] = evaluation
-        documents[EVALUATED, "measurements", "measurements.json"] = measurements
+        documents[MEASURED, "measurements", "measurements.json"] = measurements
 
     folder: Path = record_run(measured)
-    places = {
-        name: folder / "artifacts" / task / name
-        for name, task in (
-            ("evaluation", EVALUATED), ("measurements", EVALUATED), ("decision", DECIDED)
-        )
-    }  # fmt: skip
+    places = {name: folder / "artifacts" / task / name for name, task in TASKS.items()}
     decide_release(settings=DecideSettings.model_validate({"policy": OWN}), **places)
     _record(record_run, measured, folder, places)
     write_json(
         folder / "settings.json",
         {"evaluate": {"slices": [["origin"]]}, "train": {"forms": ["litert"]}, "policy": OWN},
     )
-    log(folder, "COMPLETE", EVALUATED, places["evaluation"], places["measurements"])
+    log(folder, "COMPLETE", EVALUATED, places["evaluation"])
+    log(folder, "COMPLETE", MEASURED, places["measurements"])
     log(folder, "COMPLETE", DECIDED, places["decision"])
     return folder
 
@@ -144,7 +141,6 @@ def _record(record_run: Record, measured: Any, folder: Path, places: Mapping[str
         for name, path in places.items()
     }
     decided = read_json(places["decision"] / "decision.json")
-    evaluated = {name: refs[name] for name in ("evaluation", "measurements")}
 
     def same(documents: dict[tuple[str, str, str], Any]) -> None:
         measured(documents)
@@ -153,8 +149,8 @@ def _record(record_run: Record, measured: Any, folder: Path, places: Mapping[str
     record_run(
         same,
         results={
-            EVALUATED: TaskResult(TaskState.SUCCEEDED, outputs=evaluated),
-            DECIDED: TaskResult(TaskState.SUCCEEDED, outputs={"decision": refs["decision"]}),
+            task: TaskResult(TaskState.SUCCEEDED, outputs={name: refs[name]})
+            for name, task in TASKS.items()
         },
     )
 
@@ -278,8 +274,7 @@ def test_a_form_that_an_imported_model_lacks_is_a_gate_that_fails_as_in_its_run(
 def test_what_was_changed_since_the_run_is_not_decided_on(
     run: Path, capsys: pytest.CaptureFixture[str], output: str
 ) -> None:
-    task = DECIDED if output == "decision" else EVALUATED
-    file = run / "artifacts" / task / output / f"{output}.json"
+    file = run / "artifacts" / TASKS[output] / output / f"{output}.json"
     file.write_text(file.read_text() + "\n")
     assert tried(run, OWN) == 4
     said = f"the {output} of run {run.name} is not what the log has recorded"
@@ -316,7 +311,8 @@ def refused(run: Path) -> Path:
     left = run / "artifacts" / DECIDED / "decision"
     shutil.rmtree(left)
     left.mkdir()
-    measured = {name: left.parents[1] / EVALUATED / name for name in ("evaluation", "measurements")}
+    names = ("evaluation", "measurements")
+    measured = {name: left.parents[1] / TASKS[name] / name for name in names}
     settings = DecideSettings.model_validate({"policy": STRICT})
     with pytest.raises(GateError) as caught:
         decide_release(settings=settings, **measured, decision=left)

@@ -86,7 +86,7 @@ def test_where_nothing_was_run_everything_would_run(
     assert plans["ingest-examples"].why == "never run here"
     assert plans["train-pytorch"].verdict is Verdict.OPEN
     assert {plans[name].why for name in ALWAYS} == {"always runs"}
-    assert len(plans) == 9
+    assert len(plans) == 10
 
 
 def test_where_nothing_changed_only_registering_and_sealing_run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,13 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
     foreign_models.write_signature(folder / "signature.yaml")
     (folder / "pickled.onnx").write_bytes(pickle.dumps({"weights": [1.0]}))
     (folder / "program.pt2").write_bytes(b"PK")
+    whole = (folder / "model.onnx").read_bytes()
+    (folder / "truncated.onnx").write_bytes(whole[: len(whole) // 2])
+    onnx.save(foreign_models.matrix_model(), folder / "matrix.onnx")
+    with zipfile.ZipFile(folder / "compiled.pt2", "w") as archive:
+        archive.writestr("m/data/aotinductor/model/lib.so", b"\x7fELF")
+    (folder / "empty").mkdir()
+    (folder / "empty" / "saved_model.pb").touch()
     return foreign_models.write_use_case(folder)
 
 
@@ -49,6 +57,7 @@ def test_the_plan_of_it_names_its_stages_and_the_span_before(case, tmp_path):
         "validate_examples",
         "import_model",
         "evaluate_models",
+        "measure_models",
         "decide_release",
         "register_models",
         "seal_run",
@@ -104,3 +113,55 @@ def test_a_column_that_no_example_gives_a_model_is_refused(case, tmp_path, name,
 def test_a_program_that_does_not_name_its_columns_needs_a_signature(case, tmp_path):
     error = _refused(case, tmp_path, "--data", "2013-03", model="program.pt2")
     assert "does not name the columns" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("model", "columns", "words"),
+    [
+        ("truncated.onnx", None, "truncated.onnx is no valid ONNX model"),
+        ("matrix.onnx", None, "the model takes X, which the schema does not have"),
+        ("model.onnx", None, "the signature's output is none, and it has several"),
+        ("model.onnx", {"origin": "string"}, "names origin, and the model takes distance, origin"),
+        ("model.onnx", {"distance": "float32", "origin": "float32"}, "by the schema it holds text"),
+        ("compiled.pt2", {"distance": "float32"}, "could run any code"),
+        ("compiled.pt2", {"origin": "string"}, "does not name the columns that it takes"),
+        ("empty", None, "the SavedModel has no signature serving_default"),
+    ],
+)
+def test_a_file_that_no_row_is_needed_to_refuse_is_refused_before_a_run(
+    case, tmp_path, model, columns, words
+):
+    said = [{"name": name, "dtype": dtype} for name, dtype in (columns or {}).items()]
+    signature = foreign_models.write_signature(tmp_path / "s.yaml", inputs=said)
+    more = ["--signature", str(signature)] if columns else []
+    error = _refused(case, tmp_path, "--data", "2013-03", *more, model=model)
+    assert error["kind"] == "SettingsError"
+    assert words in error["message"]
+    assert error["remedy"]
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a small bundle, as tests of another stage make them."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "evaluate_models"))
+    import tiny_bundles
+
+    return tiny_bundles.write_bundle(tmp_path / "bundle", "pytorch")
+
+
+def test_a_bundle_of_another_task_is_refused_before_a_run(case, tmp_path, bundle):
+    classes = ["--set", "source.target={name: late, column: came, classes: [early, late, lost]}"]
+    more = [*classes, "--set", "policy.gates=[{metric: accuracy, operator: '>=', threshold: 0.5}]"]
+    error = _refused(case, tmp_path, "--data", "2013-03", *more, model=str(bundle))
+    assert error["message"] == (
+        "the bundle gives probability, and the use case asks for probabilities of early, late, lost"
+    )
+
+
+def test_a_bundle_with_a_changed_byte_is_refused_before_a_run(case, tmp_path, bundle):
+    (bundle / "model.onnx").write_bytes(b"")
+    words = ["models", "register", str(bundle), "-s", str(case), "--data", "2013-03"]
+    code, stdout = run_tandem(*words, "--home", str(tmp_path / "home"), "--json")
+    assert code == 4
+    assert "differs from its contract" in json.loads(stdout)["error"]["message"]
+    assert not (tmp_path / "home").exists()

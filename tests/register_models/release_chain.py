@@ -108,6 +108,35 @@ def train_tensorflow(*, settings: Nothing, features: Path, tensorflow_model: Pat
     return Outcome(facts=TRAINED)
 
 
+def import_model(
+    *, settings: Nothing, examples: Path, validation: Path, imported_model: Path
+) -> Outcome:
+    tiny_bundles.write_bundle(imported_model, "imported")
+    return Outcome(facts={"weights_sha256": "2" * 64})
+
+
+def evaluate_imported(
+    *,
+    settings: Nothing,
+    examples: Path,
+    imported_model: Path,
+    evaluation: Path,
+    measurements: Path,
+) -> Outcome:
+    """Write an evaluation of the one real bundle with made numbers."""
+    measured = model() | {"bundle_sha256": tree_digest(imported_model)}
+    alone = {f"{name}_difference": None for name in ("auc", "log_loss")}
+    made = {"models": {"imported": measured}, "comparison": alone}
+    write_json(evaluation / "evaluation.json", made)
+    speed = {"one_row_ms": {"p50": 0.1}, "rows_per_second": 10.0, "size_bytes": 100}
+    forms = {"imported": {"forms": {"onnx": speed}}}
+    write_json(measurements / "measurements.json", {"models": forms})
+    return Outcome()
+
+
+evaluate_imported.__name__ = "evaluate_models"
+
+
 class Made(Section):
     """The AUC that the made evaluation gives TensorFlow."""
 
@@ -121,7 +150,6 @@ def evaluate_models(
     pytorch_model: Path,
     tensorflow_model: Path,
     evaluation: Path,
-    measurements: Path,
 ) -> Outcome:
     """Write an evaluation of the real bundles with made numbers."""
     models = {"pytorch": model(), "tensorflow": model(settings.tensorflow_auc)}
@@ -129,9 +157,23 @@ def evaluate_models(
     models["tensorflow"]["bundle_sha256"] = tree_digest(tensorflow_model)
     comparison = {f"{name}_difference": around(0.02, 0.01) for name in ("auc", "log_loss")}
     write_json(evaluation / "evaluation.json", {"models": models, "comparison": comparison})
+    return Outcome()
+
+
+def measure_models(
+    *,
+    settings: Nothing,
+    examples: Path,
+    pytorch_model: Path,
+    tensorflow_model: Path,
+    measurements: Path,
+) -> Outcome:
+    """Write made measurements."""
     speed = {"one_row_ms": {"p50": 0.1}, "rows_per_second": 10.0, "size_bytes": 100}
     forms = {"forms": {"onnx": speed}}
-    write_json(measurements / "measurements.json", {"models": dict.fromkeys(models, forms)})
+    write_json(
+        measurements / "measurements.json", {"models": {"pytorch": forms, "tensorflow": forms}}
+    )
     return Outcome()
 
 
@@ -188,19 +230,29 @@ class Chain:
         self.stage(transform_features, ("examples", "validation"), ("features",))
         self.stage(train_pytorch, ("features",), ("pytorch_model",))
         self.stage(tensorflow_step, ("features",), ("tensorflow_model",))
-        self.stage(
-            evaluate_models,
-            ("examples", "pytorch_model", "tensorflow_model"),
-            ("evaluation", "measurements"),
-            {"tensorflow_auc": tensorflow_auc},
-        )
+        measured = ("examples", "pytorch_model", "tensorflow_model")
+        made = {"tensorflow_auc": tensorflow_auc}
+        self.stage(evaluate_models, measured, ("evaluation",), made)
+        self.stage(measure_models, measured, ("measurements",))
         inputs = ("evaluation", "measurements")
         self.stage(decide_release, inputs, ("decision",), {"policy": POLICY})
         return self
 
+    def until_decision_of_an_import(self, last_span: str = "2013-02") -> Chain:
+        """Run everything before the registration of a model from elsewhere."""
+        data = {"card": CARD, "window": {**WINDOW, "last": last_span}}
+        self.stage(ingest_examples, (), ("examples",), data)
+        self.stage(validate_examples, ("examples",), ("validation",))
+        self.stage(import_model, ("examples", "validation"), ("imported_model",))
+        measured = ("evaluation", "measurements")
+        self.stage(evaluate_imported, ("examples", "imported_model"), measured)
+        self.stage(decide_release, measured, ("decision",), {"policy": POLICY})
+        return self
+
     def register(self) -> dict[str, Any]:
         """Run register_models and return registration.json."""
-        inputs = ("pytorch_model", "tensorflow_model", "evaluation", "decision")
+        models = (f"{name}_model" for name in ("pytorch", "tensorflow", "imported"))
+        inputs = (*(name for name in models if name in self.ports), "evaluation", "decision")
         parameters = {"run": self.run, "registry": REGISTRY}
         self.stage(register_models, inputs, ("registration",), parameters)
         found: dict[str, Any] = read_json(self.path("registration") / "registration.json")

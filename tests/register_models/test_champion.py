@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from release_chain import Chain
 
 from components.core.artifacts import tree_digest
 from components.core.errors import IntegrityError, PlatformError, SettingsError
-from components.register_models.champion import main, resolve_champion
-from components.register_models.store import opened_store, shown, tracking_uri
+from components.register_models.champion import champion_here, main, resolve_champion
+from components.register_models.store import home as store_home
+from components.register_models.store import opened_store, shown, sqlite_file, tracking_uri
 
 
 def test_without_a_store_there_is_no_champion_and_none_is_created(home):
@@ -51,15 +55,41 @@ def test_the_champion_is_the_version_with_the_alias(notary, tmp_path, capsys):
     assert found["version"] == "2"
     assert found["bundle_sha256"] == tree_digest(chain.path("tensorflow_model"))
     assert tree_digest(_path(found)) == found["bundle_sha256"]
+    assert champion_here(tracking_uri(), "flights", store_home()) == found
+    assert champion_here(tracking_uri(), "other", store_home()) is None
     assert main(["flights"]) == 0
     assert json.loads(capsys.readouterr().out) == {"champion": found}
     assert resolve_champion("other") == {}
 
 
 def _path(found):
-    from pathlib import Path
-
     return Path(found["path"])
+
+
+@pytest.mark.slow
+def test_what_the_tables_do_not_answer_mlflow_is_asked(notary, tmp_path):
+    Chain(tmp_path).until_decision().register()
+    with opened_store() as client:
+        client.set_registered_model_alias("flights", "champion", "2")
+    assert champion_here("http://127.0.0.1:1", "flights", store_home()) is None
+    file = sqlite_file(tracking_uri())
+    assert file is not None
+    with contextlib.closing(sqlite3.connect(file)) as store, store:
+        store.execute("UPDATE model_versions SET storage_location = 's3://bucket/model'")
+    assert champion_here(tracking_uri(), "flights", store_home()) is None
+    with contextlib.closing(sqlite3.connect(file)) as store, store:
+        store.execute("ALTER TABLE registered_model_aliases RENAME COLUMN alias TO named")
+    assert champion_here(tracking_uri(), "flights", store_home()) is None
+
+
+@pytest.mark.slow
+def test_the_tables_answer_is_held_to_the_tag_as_mlflows_is(notary, tmp_path):
+    Chain(tmp_path).until_decision().register()
+    with opened_store() as client:
+        client.set_registered_model_alias("flights", "champion", "2")
+        client.delete_model_version_tag("flights", "2", "tandem.bundle_sha256")
+    with pytest.raises(IntegrityError, match="version 2 of flights, has no bundle digest"):
+        champion_here(tracking_uri(), "flights", store_home())
 
 
 @pytest.mark.slow

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import json
 import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny_bundles
+from prepared_run import run_tandem
 from release_chain import Chain, train_swapped
 
+from components.audit.answers import AUDIT
 from components.audit.client import connect
 from components.core.artifacts import tree_digest
 from components.core.bundle import Bundle, OnnxScorer
 from components.core.errors import IntegrityError, PlatformError, SettingsError
 from components.core.examples import raw_inputs
 from components.register_models.champion import resolve_champion
+from components.register_models.logbook import Logbook
+from components.register_models.recorded_tags import recorded_tags
 from components.register_models.registry import Entry, ModelRegistry, RunLog
 from components.register_models.store import opened_store, tracking_uri
 from components.register_models.taken_name import require_free_locally
@@ -307,6 +313,40 @@ def test_a_new_run_moves_the_aliases_and_an_old_challenger_loses_its_own(chain, 
         assert _aliases(client) == {"candidate": "3"}
 
 
+def test_a_model_that_was_alone_leaves_the_challenger_of_the_run_before(chain, home, tmp_path):
+    chain.register()
+    found = Chain(tmp_path, "run-2").until_decision_of_an_import().register()
+    assert found["challenger"] is None
+    assert connect().records("run-2")[-1].facts["aliases"] == {"candidate": "3"}
+    with opened_store() as client:
+        assert _versions(client)["3"] == "imported"
+        assert _aliases(client) == {"candidate": "3", "challenger": "2"}
+        tags = client.get_model_version("flights", "3").tags
+    assert tags["tandem.data_span"] == "2013-02"
+    code, answer = run_tandem("models", "reconcile", "--home", str(home), "--json")
+    assert (code, json.loads(answer)["findings"]) == (0, [])
+    moved = run_tandem("models", "history", "--home", str(home), "--json")[1]
+    changes = json.loads(moved)["changes"]
+    assert [(change["alias"], change["after"]) for change in changes] == [
+        ("candidate", "1"),
+        ("challenger", "2"),
+        ("candidate", "3"),
+    ]
+
+
+def test_a_record_without_the_fact_moved_the_challenger_and_named_the_window(chain, home, tmp_path):
+    chain.register()
+    Chain(tmp_path, "run-2").until_decision_of_an_import().register()
+    book = Logbook.read(home)
+    release = book.releases["flights", "3"]
+    assert recorded_tags(book, release)["tandem.data_span"] == "2013-02"
+    old = copy.deepcopy({**book.statements})
+    del old[release.record]["predicate"][AUDIT]["facts"]["aliases"]
+    older = Logbook(old, book.checkpoint)
+    assert older.aliases.keys() == {("flights", "candidate")}
+    assert recorded_tags(older, release)["tandem.data_span"] == "2013-01:2013-02"
+
+
 def test_a_run_that_the_platform_gives_is_used_and_left_open(chain, tmp_path, monkeypatch):
     with opened_store() as client:
         files = (tmp_path / "platform").as_uri()
@@ -368,7 +408,7 @@ LOG = RunLog("run-1", {"name": "flights"}, {"pytorch/auc": 0.7}, {"tandem.run": 
 def whole(registry: ModelRegistry, entries: dict[str, Entry]) -> str:
     """Register and publish, as a stage does before and after its record."""
     run_id, versions = registry.register(LOG, entries)
-    registry.publish(run_id, versions)
+    registry.publish(run_id, {role: version.number for role, version in versions.items()})
     return run_id
 
 

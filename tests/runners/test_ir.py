@@ -256,9 +256,13 @@ def test_the_real_dag_is_read_as_it_is_written(compiled):
             "evaluate_models",
             ["ingest-examples", "train-pytorch", "train-tensorflow"],
         ),
+        "measure-models": (
+            "measure_models",
+            ["evaluate-models", "ingest-examples", "train-pytorch", "train-tensorflow"],
+        ),
         "decide-release": (
             "decide_release",
-            ["evaluate-models", "train-pytorch", "train-tensorflow"],
+            ["evaluate-models", "measure-models", "train-pytorch", "train-tensorflow"],
         ),
         "register-models": (
             "register_models",

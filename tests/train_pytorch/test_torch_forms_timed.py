@@ -13,9 +13,9 @@ import pytest
 
 from components.core.bundle import Bundle
 from components.core.errors import DataError, PlatformError
-from components.evaluate_models.forms import beside, time_forms
-from components.evaluate_models.timing import Often
-from components.evaluate_models.torch_process import torch_process
+from components.measure_models.forms import beside, time_forms
+from components.measure_models.timing import Often
+from components.measure_models.torch_process import torch_process
 from components.train_pytorch.step import TrainPytorchSettings, train_pytorch
 
 pytestmark = pytest.mark.slow
@@ -61,8 +61,8 @@ import sys
 from pathlib import Path
 import numpy as np
 from components.core.bundle import Bundle
-from components.evaluate_models.forms import beside, time_forms
-from components.evaluate_models.timing import Often
+from components.measure_models.forms import beside, time_forms
+from components.measure_models.timing import Often
 bundle = Bundle.open(Path(sys.argv[1]))
 rows = {n: np.ones(9, "f4") if k == "float32" else np.full(9, "B6", object)
         for n, k in bundle.contract.input_types.items()}

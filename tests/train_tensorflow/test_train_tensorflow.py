@@ -167,8 +167,8 @@ def test_the_signature_of_examples_gives_what_the_one_of_columns_does(
 def test_every_form_is_timed_by_its_own_runtime_on_the_same_rows(
     trained: tuple[Outcome, Path],
 ) -> None:
-    from components.evaluate_models.forms import beside, time_forms
-    from components.evaluate_models.timing import Often
+    from components.measure_models.forms import beside, time_forms
+    from components.measure_models.timing import Often
 
     rows = {
         "delay": np.ones(30, np.float32),

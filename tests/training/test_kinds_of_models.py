@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as csv
 import pytest
 from diamonds import CUTS, TRAIN, Prepared
+from mlflow_processes import answering, asked, free_port
 
 from components.core.bundle import Bundle, OnnxScorer
 from components.core.contract import ClassQuality, ValueQuality
@@ -225,6 +226,49 @@ def test_mlflow_serves_what_predict_gives(
         np.testing.assert_array_equal(given.to_numpy(), expected)
     else:
         np.testing.assert_array_equal(given["value"].to_numpy(), expected)
+
+
+@pytest.mark.parametrize("task", diamonds.TARGETS)
+def test_mlflow_models_serve_answers_with_the_numbers_of_predict(
+    prepared: dict[str, Prepared],
+    bundles: dict[tuple[str, str], Bundle],
+    tmp_path: Path,
+    task: str,
+) -> None:
+    from components.register_models.mlflow_model import write_model
+
+    bundle = bundles[task, "tensorflow"]
+    rows = evaluation(prepared[task])[0].slice(0, 300)
+    write_model(tmp_path, bundle, {"tandem.run": "run-1"}, "2013-03-01 12:00:00")
+    expected = OnnxScorer(bundle).predict(rows)
+
+    columns = [column.name for column in bundle.contract.inputs]
+    given = {"columns": columns, "data": rows.select(columns).to_pandas().to_numpy().tolist()}
+    invoked = _served if task == "multi_class" else _answered
+    found = json.loads(invoked(tmp_path, json.dumps({"dataframe_split": given})))["predictions"]
+    assert [tuple(row) for row in found] == [bundle.contract.output.columns] * 300
+    if task == "multi_class":
+        assert [row.pop("class") for row in found] == [CUTS[i] for i in expected.argmax(axis=1)]
+    numbers = np.array([[*row.values()] for row in found], np.float32)
+    np.testing.assert_array_equal(numbers, expected.reshape(300, -1))
+
+
+def _served(model: Path, body: str) -> bytes:
+    """Return what the command's own server answers."""
+    port = free_port()
+    with answering(port, "models", "serve", "--env-manager", "local", "-m", str(model)):
+        return asked(port, "POST", "/invocations", body)
+
+
+def _answered(model: Path, body: str) -> str:
+    """Return what the function answers that the server calls: starting one takes seconds."""
+    from mlflow.pyfunc import load_model, scoring_server
+
+    loaded = load_model(str(model))
+    schema = loaded.metadata.get_input_schema()
+    found = scoring_server.invocations(body, "application/json", loaded, schema)
+    assert found.status == 200
+    return str(found.response)
 
 
 def test_a_row_of_no_rows_has_the_width_of_its_classes(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from components.core.quantiles import least_count
-from components.evaluate_models.timing import WARM_UP, Often, machine, time_calls
+from components.measure_models.timing import WARM_UP, Often, machine, time_calls
 
 
 class Counting:

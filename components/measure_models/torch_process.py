@@ -30,7 +30,7 @@ from components.core.boundary import in_our_terms
 from components.core.errors import PlatformError, TandemError, error_from_dict
 from components.core.quiet import QUIET
 from components.core.runtimes import Inputs
-from components.evaluate_models.timing import IMPORTED, Often, time_form
+from components.measure_models.timing import IMPORTED, Often, time_form
 
 RUNTIME = "torch"
 _READY = {"ready": True}

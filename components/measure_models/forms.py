@@ -13,9 +13,9 @@ from typing import Any
 
 from components.core.bundle import Bundle
 from components.core.runtimes import RUNTIMES, Inputs
-from components.evaluate_models import torch_process
-from components.evaluate_models.timing import THREADS, Often, time_calls, time_form
-from components.evaluate_models.torch_process import TorchProcess
+from components.measure_models import torch_process
+from components.measure_models.timing import THREADS, Often, time_calls, time_form
+from components.measure_models.torch_process import TorchProcess
 
 SERVED = "onnx"
 
@@ -28,17 +28,12 @@ def beside(*bundles: Bundle) -> AbstractContextManager[TorchProcess | None]:
     return nullcontext()
 
 
-def time_served(bundle: Bundle, rows: Inputs, often: Often) -> dict[str, dict[str, Any]]:
-    """Return the speed and size of the form that is served."""
-    timed = time_form(SERVED, bundle.path(SERVED), rows, often)
-    return {SERVED: timed | {"size_bytes": bundle.size_bytes(SERVED)}}
-
-
 def time_forms(
     bundle: Bundle, rows: Inputs, often: Often, process: TorchProcess | None
 ) -> dict[str, dict[str, Any]]:
     """Return the speed and size of each form of a bundle; `rows` are raw inputs."""
-    timed = time_served(bundle, rows, often)
+    served = time_form(SERVED, bundle.path(SERVED), rows, often)
+    timed = {SERVED: served | {"size_bytes": bundle.size_bytes(SERVED)}}
     if bundle.contract.preprocessing is None:
         others = [form for form in bundle.contract.forms if form.takes == "raw_rows"]
         features: Mapping[str, Any] = {}

@@ -1,0 +1,106 @@
+"""Of how much an answer speaks: what "none" stands on.
+
+Rules: it counts under the same verified checkpoint as the answer; a run is closed by the record of
+its exit task; what was started and never closed is a finding beside any answer, because nobody
+knows what it would have recorded. The oldest checkpoint in the log is held against the same entries
+(RFC 6962, 2.1.2: both roots are computed from them), so nothing was taken out between the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.audit.answers import ACT, RecordView
+from components.audit.folder import AuditFolder
+from components.audit.left_open import left_open, named, sealed_runs
+from components.audit.log import Log
+from components.audit.sequencer import is_being_written
+from components.audit.verified_log import VerifiedLog
+from components.audit.verify import WAY_OUT, Finding
+from components.core.errors import IntegrityError
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """How many runs and records were looked at; `first` and `last` are sizes of checkpoints.
+
+    `unclosed` are the runs without a closing record, `open` the attempts among them that nobody
+    will close.
+    """
+
+    runs_started: int
+    unclosed: tuple[str, ...]
+    records: int
+    first: int
+    last: int
+    open: tuple[RecordView, ...] = ()
+
+    @property
+    def runs_closed(self) -> int:
+        """The runs that have their closing record."""
+        return self.runs_started - len(self.unclosed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        return {
+            "runs_started": self.runs_started,
+            "runs_closed": self.runs_closed,
+            "unclosed": list(self.unclosed),
+            "records": self.records,
+            "consistent_from": self.first,
+            "consistent_to": self.last,
+            "open": [cited(view) | {"run": view.run, "stage": view.stage} for view in self.open],
+        }
+
+    def to_text(self) -> str:
+        """Return it for people, on one line."""
+        not_closed = f" (not: {', '.join(self.unclosed)})" if self.unclosed else ""
+        return (
+            f"{self.runs_started} runs started, {self.runs_closed} closed{not_closed}, log "
+            f"consistent from {self.first} to {self.last} entries"
+        )
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was started and never closed."""
+        return [
+            Finding(
+                "open", f"entry {view.index}", f"{named(view)} was started, never closed; {WAY_OUT}"
+            )
+            for view in self.open
+        ]
+
+
+def completeness(home: Path, log: VerifiedLog) -> Completeness:
+    """Return of how much a home's log speaks; IntegrityError where it is not consistent."""
+    folder = AuditFolder(home)
+    runs = {view.run for view in log.views if view.event != ACT}
+    return Completeness(
+        runs_started=len(runs),
+        unclosed=tuple(sorted(runs - sealed_runs(log.views))),
+        records=len(log.views),
+        first=_first_consistent(Log.at(folder), log),
+        last=log.snapshot.size,
+        open=tuple(left_open(log.views, served=is_being_written(folder))),
+    )
+
+
+def _first_consistent(stored: Log, log: VerifiedLog) -> int:
+    """Return the size of the oldest checkpoint; IntegrityError where the entries are others."""
+    size = next(size for size in stored.sizes() if size or not log.snapshot.size)
+    checkpoint = stored.checkpoint(size, log.key)
+    if log.snapshot.tree.root(size) != checkpoint.root:
+        raise IntegrityError(
+            f"the log is not consistent from {size} to {log.snapshot.size} entries",
+            remedy="run `tandem audit verify`",
+            expected=checkpoint.root.hex(),
+            actual=log.snapshot.tree.root(size).hex(),
+        )
+    return size
+
+
+def cited(view: RecordView) -> dict[str, Any]:
+    """Return where a record stands and its digest, as each answer cites it."""
+    return {"index": view.index, "record": view.record}

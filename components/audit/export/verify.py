@@ -1,0 +1,553 @@
+#!/usr/bin/env python3
+"""Verify an export of Tandem's audit log: who needs neither Tandem nor a network nor trust in it.
+
+    python verify.py [FOLDER_OR_ZIP] [--key log.pub] [--json]
+
+Needs Python 3.11 or newer and `cryptography`. Exit codes: 0 it verifies, 4 findings, 5 it could not
+be verified, 2 wrong usage. What is checked, in this order:
+
+1. the checkpoint (C2SP tlog-checkpoint in a signed note) is signed by the log's key;
+2. each record is a DSSE envelope over an in-toto statement, signed by that key alone, and lies
+   under the checkpoint (RFC 6962 inclusion proof, verified as in RFC 9162, 2.1.3.2);
+3. the records are one chain: each parent is there, and made what the next one says it was given;
+4. the registration names the model's version and its bundle, and a validation, an evaluation and a
+   decision stand behind it, none of them with a gate that failed and nobody waived;
+5. each exported artifact, the release policy and the data card are those of the records; what no
+   record speaks of (a page for people, the schemas, this program) is named as unproven;
+6. each approval is signed by the key that its record names, for this evaluation and this bundle; a
+   promotion has as many as it asks for, signed after the decision, by others than who submitted
+   the run. That two keys are one person's can only be seen in the whole log.
+
+It reads what is there and evaluates nothing of it. The key is the root of trust: get it, or its
+fingerprint, from somebody who is not the one that gave you the export, and name it by --key.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import hashlib
+import json
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+SCHEMA = "https://tandem.invalid/export/v1"
+AUDIT = "tandem_audit"
+DSSE_TYPE = "application/vnd.in-toto+json"
+PROOF_HEADER = "c2sp.org/tlog-proof@v1"
+DONE = ("COMPLETE", "CACHED")
+BEHIND = ("ingest_examples", "validate_examples", "evaluate_models", "decide_release")
+LEAST_LINES = 3
+READ = ("records", "checkpoint", "log.pub", "export.json")
+# Nothing is concluded from these, and no record has their digest.
+UNPROVEN = ("VERIFY.md", "verify.py", "report.html", "schemas")
+
+
+class Refused(Exception):
+    """One thing that is not as it should be."""
+
+
+class Unverifiable(Exception):
+    """What was given is no export, or cannot be read at all."""
+
+
+class Checkpoint(NamedTuple):
+    """What the log's key signed: the log had `size` entries under `root`."""
+
+    origin: str
+    size: int
+    root: bytes
+
+
+class Record(NamedTuple):
+    """A verified record: its digest, its place in the log, and what it says."""
+
+    sha256: str
+    number: int
+    statement: dict[str, Any]
+
+    @property
+    def audit(self) -> dict[str, Any]:
+        """The block that Tandem adds to each predicate."""
+        return dict(self.statement["predicate"][AUDIT])
+
+    @property
+    def subjects(self) -> dict[str, str]:
+        """The digests of what the record is about, by name."""
+        return {item["name"]: item["digest"]["sha256"] for item in self.statement["subject"]}
+
+
+# --- bytes, JSON, keys -------------------------------------------------------------------------
+
+
+def sha256(data: bytes) -> str:
+    """Return the lower-case hexadecimal SHA-256."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def parsed(data: bytes | str) -> Any:
+    """Parse JSON strictly: duplicate keys, NaN and infinities are refused."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(pairs)) != len(pairs):
+            raise Refused("a JSON object has a key twice")
+        return dict(pairs)
+
+    def constant(name: str) -> NoReturn:
+        raise Refused(f"{name} is not JSON")
+
+    try:
+        return json.loads(data, object_pairs_hook=unique, parse_constant=constant)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"not JSON: {error}") from error
+
+
+def canonical(value: Any) -> bytes:
+    """Return the RFC 8785 form of a JSON value."""
+    return _canonical(value).encode()
+
+
+def _canonical(value: Any) -> str:
+    if isinstance(value, dict):
+        names = sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
+        return "{" + ",".join(f"{_text(name)}:{_canonical(value[name])}" for name in names) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_canonical, value)) + "]"
+    if isinstance(value, float):
+        return _number(value)
+    return _text(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _number(value: float) -> str:
+    """Return a number as ECMAScript writes it (RFC 8785, 3.2.2.3)."""
+    if value == 0:
+        return "0"
+    mantissa, _, exponent = f"{value!r}e0".partition("e")
+    shift = int(exponent.removesuffix("e0") or 0)
+    sign, mantissa = ("-", mantissa[1:]) if mantissa[0] == "-" else ("", mantissa)
+    whole, _, part = mantissa.partition(".")
+    digits = (whole + part).lstrip("0")
+    point = len(whole) + shift - (len(whole + part) - len(digits))
+    digits = digits.rstrip("0")
+    count = len(digits)
+    if count <= point <= 21:
+        return sign + digits + "0" * (point - count)
+    if 0 < point <= 21:
+        return f"{sign}{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return f"{sign}0.{'0' * -point}{digits}"
+    shown = digits if count == 1 else f"{digits[0]}.{digits[1:]}"
+    return f"{sign}{shown}e{'+' if point > 0 else '-'}{abs(point - 1)}"
+
+
+def decoded(text: Any) -> bytes:
+    """Return the bytes of base 64 in its one canonical spelling."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, TypeError, ValueError) as error:
+        raise Refused(f"not base 64: {error}") from error
+    if base64.b64encode(data).decode() != text:
+        raise Refused("not the canonical base 64 of any bytes")
+    return data
+
+
+class Key:
+    """An Ed25519 public key (RFC 8032), and its names in DSSE and in signed notes."""
+
+    def __init__(self, raw: bytes) -> None:
+        """Take the key's 32 bytes."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+        self.raw = raw
+        self._key = Ed25519PublicKey.from_public_bytes(raw)
+        named = {"keytype": "ed25519", "keyval": {"public": raw.hex()}, "scheme": "ed25519"}
+        self.keyid = sha256(canonical(named))
+        self.origin = f"tandem.invalid/log-{self.keyid[:16]}"
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> Key:
+        """Read a PEM file."""
+        from cryptography.hazmat.primitives.serialization import (
+            Encoding,
+            PublicFormat,
+            load_pem_public_key,
+        )
+
+        try:
+            key = load_pem_public_key(pem)
+            return cls(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
+        except ValueError as error:
+            raise Unverifiable(f"not an Ed25519 public key: {error}") from error
+
+    def check(self, signature: bytes, message: bytes, what: str) -> None:
+        """Refuse a signature that is not this key's over the message."""
+        from cryptography.exceptions import InvalidSignature
+
+        try:
+            self._key.verify(signature, message)
+        except InvalidSignature:
+            raise Refused(f"the signature of {what} is wrong") from None
+
+    def note_id(self) -> bytes:
+        """Return the key ID of the signed-note format."""
+        return hashlib.sha256(self.origin.encode() + b"\n\x01" + self.raw).digest()[:4]
+
+
+# --- the log -----------------------------------------------------------------------------------
+
+
+def checkpoint_of(note: str, key: Key) -> Checkpoint:
+    """Return what a signed note says; refuse one that the key did not sign."""
+    text, separator, block = note.rpartition("\n\n")
+    lines = text.split("\n")
+    if not separator or not block.endswith("\n") or len(lines) < LEAST_LINES or not all(lines):
+        raise Refused("it is no signed note")
+    signed = False
+    for line in block[:-1].split("\n"):
+        dash, _, rest = line.partition(" ")
+        name, _, signature = rest.partition(" ")
+        data = decoded(signature)
+        if dash != "\u2014":
+            raise Refused("it has a line that is no signature")
+        if (name, data[:4]) == (key.origin, key.note_id()):
+            key.check(data[4:], f"{text}\n".encode(), "the checkpoint")
+            signed = True
+    if not signed:
+        raise Refused("the log's key did not sign it")
+    origin, size, root = lines[:LEAST_LINES]
+    if origin != key.origin or not size.isdecimal() or str(int(size)) != size:
+        raise Refused("it is of another log, or of no size")
+    return Checkpoint(origin, int(size), decoded(root))
+
+
+def check_inclusion(leaf: bytes, index: int, path: list[bytes], under: Checkpoint) -> None:
+    """Refuse a leaf that its proof does not lead to the checkpoint's root (RFC 9162, 2.1.3.2)."""
+    if not 0 <= index < under.size:
+        raise Refused(f"index {index} is not in a log of {under.size}")
+    position, last, found = index, under.size - 1, hashlib.sha256(b"\x00" + leaf).digest()
+    for sibling in path:
+        if last == 0 or len(sibling) != 32:
+            raise Refused("the inclusion proof is too long, or has a hash that is none")
+        if position & 1 or position == last:
+            found = hashlib.sha256(b"\x01" + sibling + found).digest()
+            while not position & 1 and position:
+                position, last = position >> 1, last >> 1
+        else:
+            found = hashlib.sha256(b"\x01" + found + sibling).digest()
+        position, last = position >> 1, last >> 1
+    if last or found != under.root:
+        raise Refused("the inclusion proof does not lead to the checkpoint's root")
+
+
+def statement_of(envelope: bytes, key: Key, what: str) -> dict[str, Any]:
+    """Return what the key, and no other, signed in a DSSE envelope."""
+    value = parsed(envelope)
+    try:
+        payload, kind = decoded(value["payload"]), value["payloadType"]
+        [signature] = value["signatures"]
+        keyid, signed = signature["keyid"], decoded(signature["sig"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Refused(f"{what} is no envelope with one signature: {error}") from error
+    if canonical(value) != envelope:
+        raise Refused(f"{what} is not in its canonical form")
+    if kind != DSSE_TYPE or keyid != key.keyid:
+        raise Refused(f"{what} is of another type, or of another key")
+    key.check(
+        signed, b"DSSEv1 %d %b %d %b" % (len(kind), kind.encode(), len(payload), payload), what
+    )
+    statement = parsed(payload)
+    if canonical(statement) != payload or not isinstance(statement, dict):
+        raise Refused(f"the payload of {what} is no canonical JSON object")
+    return statement
+
+
+# --- the export --------------------------------------------------------------------------------
+
+
+class Export:
+    """The files of an export, by name; a zip is read as it is, nothing is unpacked."""
+
+    def __init__(self, place: Path) -> None:
+        """Read every file; Unverifiable for what is neither a folder nor a zip."""
+        try:
+            if place.is_dir():
+                paths = [path for path in place.rglob("*") if path.is_file()]
+                self.files = {p.relative_to(place).as_posix(): p.read_bytes() for p in paths}
+            else:
+                with zipfile.ZipFile(place) as packed:
+                    names = packed.namelist()
+                    if len(set(names)) != len(names):
+                        raise Unverifiable("the file holds a name twice")
+                    self.files = {name: packed.read(name) for name in names}
+        except (OSError, zipfile.BadZipFile) as error:
+            raise Unverifiable(f"{place} cannot be read: {error}") from error
+        if "export.json" not in self.files or "checkpoint" not in self.files:
+            raise Unverifiable(f"{place} is no export: it has no export.json or no checkpoint")
+
+    def read(self, name: str) -> bytes:
+        """Return a file's bytes; refuse one that is not there."""
+        if name not in self.files:
+            raise Refused(f"{name} is missing")
+        return self.files[name]
+
+
+class Verification:
+    """One pass over an export; `findings` are all that is wrong, as (where, what)."""
+
+    def __init__(self, export: Export, key: Key) -> None:
+        self.export, self.key = export, key
+        self.findings: list[tuple[str, str]] = []
+        self.records: dict[str, Record] = {}
+        self.approvals: dict[str, dict[str, Any]] = {}
+        self.files = 0
+        self.unproven: list[str] = []
+        self.said = parsed(export.read("export.json"))
+        if not isinstance(self.said, dict) or self.said.get("schema") != SCHEMA:
+            raise Unverifiable("export.json is not of a form that this verifier knows")
+        self.checkpoint = checkpoint_of(export.read("checkpoint").decode(), key)
+
+    def run(self) -> None:
+        """Check everything, and go on after a finding."""
+        proofs = [name for name in self.export.files if name.startswith("records/")]
+        for name in sorted(name for name in proofs if name.endswith(".json")):
+            self._try(name, lambda name=name: self._record(name))
+        for record in self.records.values():
+            self._try(f"record {record.number}", lambda record=record: self._chain(record))
+        registration = self.records.get(str(self.said.get("registration")))
+        if registration is None:
+            self.findings.append(("export.json", "the registration is not among the records"))
+            return
+        self._try("registration", lambda: self._registration(registration))
+        for name in sorted(self.export.files):
+            self._try(name, lambda name=name: self._file(name))
+        for record in self.records.values():
+            if record.audit["event"] == "ACT":
+                where = f"record {record.number}"
+                self._try(where, lambda record=record: self._act(record, registration))
+
+    def _try(self, where: str, check: Any) -> None:
+        try:
+            check()
+        except Refused as error:
+            self.findings.append((where, str(error)))
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            self.findings.append((where, f"it lacks what it should have: {error!r}"))
+
+    def _record(self, name: str) -> None:
+        envelope = self.export.read(name)
+        header, index, *hashes = self._proof(name.removesuffix(".json") + ".tlog-proof")
+        if header != PROOF_HEADER or not index.startswith("index "):
+            raise Refused("its proof is no tlog-proof")
+        number = int(index.removeprefix("index "))
+        check_inclusion(envelope, number, [decoded(item) for item in hashes], self.checkpoint)
+        statement = statement_of(envelope, self.key, "the envelope")
+        if statement["_type"] != "https://in-toto.io/Statement/v1":
+            raise Refused("it is no in-toto statement")
+        record = Record(sha256(envelope), number, statement)
+        self.records[record.sha256] = record
+
+    def _proof(self, name: str) -> list[str]:
+        text = self.export.read(name).decode()
+        proof, _, note = text.partition("\n\n")
+        if note.encode() != self.export.read("checkpoint"):
+            raise Refused("its proof is under another checkpoint")
+        return proof.split("\n")
+
+    def _chain(self, record: Record) -> None:
+        for parent in record.audit["parents"]:
+            if parent not in self.records:
+                raise Refused(f"its parent {parent[:12]} is not here")
+            if self.records[parent].number >= record.number:
+                raise Refused(f"its parent {parent[:12]} is not before it")
+        for item in record.audit["inputs"]:
+            if not item["record"]:
+                continue
+            maker = self.records.get(item["record"])
+            if maker is None or maker.audit["event"] not in DONE:
+                raise Refused(f"nothing here made its input {item['name']}")
+            if item["sha256"] not in maker.subjects.values():
+                raise Refused(f"record {maker.number} made another {item['name']}")
+
+    def _registration(self, registration: Record) -> None:
+        facts, wanted = registration.audit["facts"], self.said
+        bundles = {str(v["version"]): v["bundle_sha256"] for v in facts["versions"].values()}
+        stage = registration.audit["stage"]
+        if (stage, facts["model_name"]) != ("register_models", wanted["model"]):
+            raise Refused("it registers another model")
+        if bundles.get(wanted["version"]) != wanted["bundle_sha256"]:
+            raise Refused("it registers no such version of that bundle")
+        behind = self._ancestors(registration)
+        stages = {record.audit["stage"] for record in behind if record.audit["event"] in DONE}
+        for stage in BEHIND:
+            if stage not in stages:
+                raise Refused(f"no record of {stage} stands behind it")
+        if wanted["bundle_sha256"] not in {s for r in behind for s in r.subjects.values()}:
+            raise Refused("nothing behind it made the bundle")
+        for record in behind:
+            for gate in record.audit["gates"]:
+                if record.audit["event"] in DONE and not gate["passed"] and "waived_by" not in gate:
+                    raise Refused(f"the gate {gate['name']} of record {record.number} failed")
+
+    def _ancestors(self, record: Record) -> list[Record]:
+        found: dict[str, Record] = {}
+        waiting = list(record.audit["parents"])
+        while waiting:
+            digest = waiting.pop()
+            if digest not in found and digest in self.records:
+                found[digest] = self.records[digest]
+                waiting += self.records[digest].audit["parents"]
+        return list(found.values())
+
+    def _file(self, name: str) -> None:
+        """Hold a file against the records; what no record speaks of is counted as unproven."""
+        kind = name.split("/")[0]
+        if kind == "artifacts":
+            _, artifact, *rest = name.split("/")
+            self._artifact(artifact, name, "/".join(rest))
+        elif name == "policies/release.json":
+            self._setting(name, "decide_release", "policy")
+        elif name == "data-card.json":
+            self._setting(name, "ingest_examples", "card")
+        elif kind in UNPROVEN:
+            self.unproven.append(name)
+        elif kind not in READ:
+            raise Refused("it is no part of an export")
+
+    def _artifact(self, artifact: str, name: str, path: str) -> None:
+        """Hold a manifest's digest against the records, and a file against its manifest."""
+        manifest = parsed(self.export.read(f"artifacts/{artifact}/manifest.json"))
+        if path == "manifest.json":
+            digest = sha256(canonical(manifest))
+            made = {record.subjects.get(artifact) for record in self.records.values()}
+            if digest not in made:
+                raise Refused(f"no record made {artifact} with this manifest")
+        elif sha256(self.export.read(name)) != manifest.get(path.removeprefix("files/")):
+            raise Refused("it is not the file that was recorded")
+        else:
+            self.files += 1
+
+    def _setting(self, name: str, stage: str, section: str) -> None:
+        """Hold a section of the settings against the record of the stage that read it."""
+        value = canonical(parsed(self.export.read(name)))
+        records = [r for r in self.records.values() if r.audit["stage"] == stage]
+        read = [r.audit["settings"][section] for r in records if r.audit["event"] in DONE]
+        if not read or any(canonical(item) != value for item in read):
+            raise Refused(f"{stage} read another one")
+        self.files += 1
+
+    def _act(self, record: Record, registration: Record) -> None:
+        predicate = record.statement["predicate"]
+        if (predicate["model"], predicate["version"]) != (self.said["model"], self.said["version"]):
+            raise Refused("it is about another version")
+        if record.audit["stage"] == "approve_model":
+            self.approvals[record.sha256] = self._approval(record, registration)
+        elif record.audit["stage"] == "promote_model":
+            self._promotion(record)
+
+    def _approval(self, record: Record, registration: Record) -> dict[str, Any]:
+        """Return what a person signed; `why_not` says why it does not count, None where it does."""
+        predicate = record.statement["predicate"]
+        key = Key(bytes.fromhex(predicate["publicKey"]))
+        signed = statement_of(canonical(predicate["approval"]), key, "the approval")
+        about = {item["name"]: item["digest"]["sha256"] for item in signed["subject"]}
+        evaluation = {i["name"]: i["sha256"] for i in registration.audit["inputs"]}["evaluation"]
+        if about != {"evaluation": evaluation, "bundle": self.said["bundle_sha256"]}:
+            raise Refused("the person signed for another evaluation or bundle")
+        said = signed["predicate"]
+        decided = max(
+            r.audit["clocks"]["notary"]
+            for r in self.records.values()
+            if r.audit["stage"] == "decide_release" and r.audit["event"] in DONE
+        )
+        why = None
+        if record.audit["actor"]["id"] == registration.audit["actor"]["id"]:
+            why = "the approver submitted the run"
+        elif said["signedAt"] < decided:
+            why = "it was signed before the gates were decided on"
+        named = {name: said[name] for name in ("name", "meaning", "signedAt", "until")}
+        return {"index": record.number, "keyid": key.keyid, "why_not": why, **named}
+
+    def _promotion(self, record: Record) -> None:
+        """Refuse a promotion without the approvals that it asks for; rules of one log alone."""
+        predicate, keys = record.statement["predicate"], dict[str, set[str]]()
+        for approval in predicate["approvals"]:
+            found = self.approvals.get(approval)
+            if found is None or found["why_not"]:
+                raise Refused(f"its approval {approval[:12]} is not here, or does not count")
+            if found["until"] < record.audit["clocks"]["notary"][:10]:
+                raise Refused(f"its approval {approval[:12]} had expired")
+            keys.setdefault(found["meaning"], set()).add(found["keyid"])
+        for meaning, count in (predicate["required"] or {}).items():
+            if len(keys.get(meaning, ())) < count:
+                raise Refused(f"fewer than {count} people signed with meaning {meaning}")
+
+    def answer(self) -> dict[str, Any]:
+        """Return what was verified, as JSON."""
+        return {
+            "model": f"{self.said['model']}@{self.said['version']}",
+            "bundle_sha256": self.said["bundle_sha256"],
+            "verified": not self.findings,
+            "findings": [{"where": where, "what": what} for where, what in self.findings],
+            "records": len(self.records),
+            "files": self.files,
+            "unproven": self.unproven,
+            "approvals": list(self.approvals.values()),
+            "checkpoint": {"size": self.checkpoint.size, "root": self.checkpoint.root.hex()},
+            "keyid": self.key.keyid,
+        }
+
+
+def told(answer: dict[str, Any], *, given: bool) -> str:
+    """Return the answer for people."""
+    lines = [f"{item['where']}: {item['what']}" for item in answer["findings"]]
+    lines.append(f"{answer['model']}: bundle {answer['bundle_sha256']}")
+    for item in answer["approvals"]:
+        signed = f"{item['meaning']} by {item['name']} at {item['signedAt']}"
+        why = f"; does not count: {item['why_not']}" if item["why_not"] else ""
+        lines.append(f"{signed} (key {item['keyid'][:16]}){why}")
+    result = "all verify" if answer["verified"] else f"findings: {len(answer['findings'])}"
+    size = answer["checkpoint"]["size"]
+    lines.append(
+        f"{answer['records']} records under a checkpoint of {size} entries, "
+        f"{answer['files']} files: {result}"
+    )
+    if answer["unproven"]:
+        pages = [name for name in answer["unproven"] if not name.startswith("schemas/")]
+        lines.append(f"unproven, for people: {', '.join(pages)}, schemas")
+    whose = "given" if given else "from the export itself: compare its fingerprint with its owner"
+    return "\n".join([*lines, f"key {answer['keyid']}, {whose}"])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Verify, print, and return the exit code."""
+    parser = argparse.ArgumentParser(description="Verify an export of Tandem's audit log.")
+    here = str(Path(__file__).resolve().parent)
+    parser.add_argument("export", nargs="?", default=here, help="the zip or its unpacked folder")
+    parser.add_argument("--key", help="the log's public key, a PEM file that you trust")
+    parser.add_argument("--json", action="store_true", help="answer with one JSON object")
+    options = parser.parse_args(arguments)
+    try:
+        export = Export(Path(options.export))
+        pem = Path(options.key).read_bytes() if options.key else export.read("log.pub")
+        verification = Verification(export, Key.from_pem(pem))
+    except Refused as error:
+        print(f"the checkpoint or export.json: {error}", file=sys.stderr)
+        return 4
+    except (Unverifiable, OSError, UnicodeDecodeError, ImportError) as error:
+        print(f"cannot be verified: {error}", file=sys.stderr)
+        return 5
+    verification.run()
+    answer = verification.answer()
+    print(json.dumps(answer, indent=2) if options.json else told(answer, given=bool(options.key)))
+    return 4 if verification.findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

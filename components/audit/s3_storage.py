@@ -1,0 +1,155 @@
+"""The log's objects in a bucket, created by conditional writes (If-None-Match: *).
+
+Rules: the server decides who creates a key, with 412 for one that is there and 409 for one that is
+being written, which is asked again; each creation carries a mark of its own, so that a write whose
+answer was lost, and which the client repeats, knows its own object again. Endpoint and credentials
+are those of the environment, as for sources and for MLflow's artifacts. The server must honour the
+condition (AWS, MinIO, Ceph, R2): one that replaces instead is found out at the first use.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from components.audit.storage import ObjectExists
+from components.core.errors import PlatformError, SettingsError
+
+Answer = TypeVar("Answer")
+SCHEME = "s3://"
+_MARK = "tandem-writer"
+_CONFLICTS = 8
+_PROBE = "conditional-writes"
+
+
+@dataclass(frozen=True)
+class S3Storage:
+    """Objects below a prefix of a bucket, which may be empty; the prefix ends with a slash."""
+
+    bucket: str
+    prefix: str
+    client: Any = field(compare=False, repr=False)
+
+    @classmethod
+    def at(cls, address: str) -> S3Storage:
+        """Return the storage at s3://BUCKET/PREFIX; SettingsError for no such address."""
+        url = urlsplit(address)
+        if url.scheme != "s3" or not url.netloc or url.query or url.fragment:
+            raise SettingsError(f"not an address of a bucket: {address}", remedy="give s3://BUCKET")
+        path = url.path.strip("/")
+        return cls(url.netloc, f"{path}/" if path else "", _client())
+
+    def create(self, key: str, data: bytes) -> None:
+        """Create an object; raise PlatformError where the server does not answer."""
+        mark = secrets.token_hex(16)
+        for attempt in range(_CONFLICTS):
+            code = self._put(key, data, mark)
+            if code is None or (code == "412" and self._mark(key) == mark):
+                return
+            if code == "412":
+                raise ObjectExists(key)
+            time.sleep(0.02 * 2**attempt * (0.5 + secrets.randbelow(100) / 100))
+        raise PlatformError(
+            f"{self._name(key)} is being written by someone else",
+            remedy="see that one notary alone writes this log",
+        )
+
+    def create_all(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        """Create objects one after another: what a crash leaves has no gap."""
+        for key, data in objects:
+            self.create(key, data)
+
+    def read(self, key: str) -> bytes | None:
+        """Return an object's bytes, None where there is none."""
+        from botocore.exceptions import ClientError  # type: ignore[import-untyped]
+
+        def get() -> bytes | None:
+            try:
+                answer = self.client.get_object(Bucket=self.bucket, Key=self.prefix + key)
+                return bytes(answer["Body"].read())
+            except ClientError as error:
+                if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                    return None
+                raise
+
+        return self._asked(get)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys below a prefix, sorted, however many pages the server makes of them."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=f"{self.prefix}{prefix}/"
+        )
+        turning = iter(pages)
+        while (page := self._asked(lambda: next(turning, None))) is not None:
+            for item in page.get("Contents", ()):
+                yield str(item["Key"])[len(self.prefix) :]
+
+    def remove(self, key: str) -> None:
+        """Remove an object; a spool's are, a log's never."""
+        self._asked(lambda: self.client.delete_object(Bucket=self.bucket, Key=self.prefix + key))
+
+    def sweep(self) -> None:
+        """Refuse a server that would replace an object; nothing is ever half-written here."""
+        for _ in range(2):
+            try:
+                self.create(_PROBE, b"")
+            except ObjectExists:
+                return
+        raise PlatformError(
+            f"the server of {self._name('')} replaces objects in spite of If-None-Match",
+            remedy="keep the log in a bucket with conditional writes",
+        )
+
+    def _put(self, key: str, data: bytes, mark: str) -> str | None:
+        """Return None for a write that was taken, else "412" or "409"."""
+        from botocore.exceptions import ClientError
+
+        def put() -> str | None:
+            try:
+                self.client.put_object(
+                    Bucket=self.bucket,
+                    Key=self.prefix + key,
+                    Body=data,
+                    IfNoneMatch="*",
+                    Metadata={_MARK: mark},
+                )
+            except ClientError as error:
+                code = str(error.response["ResponseMetadata"].get("HTTPStatusCode"))
+                if code in ("412", "409"):
+                    return code
+                raise
+            return None
+
+        return self._asked(put)
+
+    def _mark(self, key: str) -> str | None:
+        head = self._asked(
+            lambda: self.client.head_object(Bucket=self.bucket, Key=self.prefix + key)
+        )
+        return head["Metadata"].get(_MARK) if head else None
+
+    def _asked(self, ask: Callable[[], Answer]) -> Answer:
+        """Return an answer; raise PlatformError for what is none."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return ask()
+        except (BotoCoreError, ClientError) as error:
+            raise PlatformError(
+                f"the bucket of {self._name('')} cannot be used: {error}",
+                remedy="see that it exists and that the AWS variables name its server and keys",
+            ) from error
+
+    def _name(self, key: str) -> str:
+        return f"{SCHEME}{self.bucket}/{self.prefix}{key}"
+
+
+def _client() -> Any:
+    import boto3  # type: ignore[import-untyped]
+    from botocore.config import Config  # type: ignore[import-untyped]
+
+    return boto3.client("s3", config=Config(retries={"mode": "standard", "max_attempts": 5}))

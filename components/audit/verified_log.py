@@ -1,0 +1,87 @@
+"""A home's log opened for reading: what its newest checkpoint covers, verified, and nothing else.
+
+Rules: this is the one way in for whoever answers from the log; the checkpoint is verified with the
+home's public key before anything is read, and an entry that it does not cover is not there. What an
+answer cites is proven to that checkpoint (`proven`), with every signature on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from components.audit.answers import InclusionProof, ProofBundle, RecordView
+from components.audit.checkpoint import open_checkpoint
+from components.audit.envelope import vouched_statement
+from components.audit.folder import AuditFolder
+from components.audit.keys import PublicKey, read_public_key
+from components.audit.ledger import Ledger
+from components.audit.log import Log, Snapshot, read_snapshot
+from components.audit.proof import Proof, verified_statement, verify_bundle
+
+Statement = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class VerifiedLog:
+    """The entries under one verified checkpoint, and the key that verifies them."""
+
+    snapshot: Snapshot
+    key: PublicKey
+
+    @classmethod
+    def of(cls, home: Path) -> VerifiedLog:
+        """Read a home's log.
+
+        Raises UnverifiableError where there is none, IntegrityError where it does not verify.
+        """
+        folder = AuditFolder(home)
+        key = read_public_key(folder)
+        return cls(read_snapshot(Log.at(folder), key), key)
+
+    @property
+    def checkpoint(self) -> str:
+        """The signed note that covers all of it."""
+        return self.snapshot.note
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The entries, indexed."""
+        ledger = Ledger()
+        for entry in self.snapshot.entries:
+            ledger.add(entry)
+        return ledger
+
+    @cached_property
+    def views(self) -> list[RecordView]:
+        """The records in their order."""
+        return [self.ledger.find(entry.record) for entry in self.snapshot.entries]
+
+    def statement(self, record: str) -> Statement:
+        """Return what a record says; IntegrityError where there is none of that digest."""
+        index = self.ledger.find(record).index
+        return vouched_statement(self.snapshot.entries[index].leaf)
+
+    def statements(self) -> dict[str, Statement]:
+        """Return every record's statement, by its digest, in order."""
+        return {entry.record: vouched_statement(entry.leaf) for entry in self.snapshot.entries}
+
+    def proven(self, records: Sequence[str]) -> Proof:
+        """Return records and all their ancestors, each verified by signature and proof."""
+        proofs = tuple(self.inclusion(view) for view in self.ledger.with_ancestors(records))
+        return verify_bundle(ProofBundle(self.checkpoint, proofs), records, self.key)
+
+    def require_signed(self, views: Iterable[RecordView]) -> None:
+        """Raise IntegrityError unless each record's signature and proof of inclusion verify."""
+        checkpoint = open_checkpoint(self.checkpoint, self.key)
+        for view in {view.record: view for view in views}.values():
+            verified_statement(self.inclusion(view), checkpoint, self.key)
+
+    def inclusion(self, view: RecordView) -> InclusionProof:
+        """Return the proof that a record is under the checkpoint."""
+        leaf = self.snapshot.entries[view.index].leaf
+        hashes = self.snapshot.tree.inclusion_proof(view.index, self.snapshot.size)
+        return InclusionProof(view.record, view.index, leaf, tuple(hashes))

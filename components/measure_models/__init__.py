@@ -1,0 +1,1 @@
+"""Time and weigh every form of each bundle, with nothing beside it."""

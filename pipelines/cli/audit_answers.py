@@ -1,0 +1,120 @@
+"""`tandem audit impact | gates | diff | inventory`: an auditor's questions, answered from the log.
+
+Rules: the log is read and verified, no notary and no registry is asked; each answer cites index and
+digest of its records and the checkpoint that covers them; 4 where the answer is not whole, because
+something was started and never closed.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from components.core.errors import SettingsError
+from pipelines.cli.output import print_json
+from pipelines.home import Home
+
+if TYPE_CHECKING:
+    from components.register_models.logbook import Logbook, Release
+
+MODELS_REMEDY = "name a version as a run registered it, or an alias that the log knows"
+
+
+class Answer(Protocol):
+    """What a command prints; both forms cite the same records."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as a JSON object."""
+
+    def to_text(self) -> str:
+        """Return the answer for people."""
+
+
+def impact(arguments: Namespace) -> int:
+    """Say which registered models saw a dataset or a span."""
+    from components.audit.verify import exit_code
+    from components.register_models.impact import impact as find
+
+    answer = find(Home.at(arguments.home).folder, arguments.what)
+    _print(answer, arguments)
+    return exit_code(answer.complete.findings)
+
+
+def gates(arguments: Namespace) -> int:
+    """List the gates that were judged, or those that failed."""
+    from components.audit.gates import Period
+    from components.audit.gates import gates as find
+    from components.audit.verify import exit_code
+
+    period = Period(
+        since=arguments.since and moment("--since", arguments.since, at_end=False),
+        until=arguments.until and moment("--until", arguments.until, at_end=True),
+    )
+    answer = find(Home.at(arguments.home).folder, failed=arguments.failed, period=period)
+    _print(answer, arguments)
+    return exit_code(answer.complete.findings)
+
+
+def diff(arguments: Namespace) -> int:
+    """Say what differs between two versions, gates and people too."""
+    from components.audit.verified_log import VerifiedLog
+    from components.register_models.logbook import Logbook
+    from components.register_models.version_difference import version_difference
+
+    log = VerifiedLog.of(Home.at(arguments.home).folder)
+    book = Logbook.of(log)
+    one, two = (release_named(book, what) for what in (arguments.one, arguments.two))
+    _print(version_difference(log, book, one, two), arguments)
+    return 0
+
+
+def release_named(book: Logbook, what: str) -> Release:
+    """Return the version that is named, by the log alone; SettingsError where it knows none."""
+    from pipelines.cli.version_name import version_named
+
+    models = {model for model, _ in book.releases}
+    aliases = {key: str(change.after) for key, change in book.aliases.items()}
+    model, number = version_named(what, models, aliases)
+    if (model, number) not in book.releases:
+        raise SettingsError(
+            f"no record in the log registered version {number} of {model}", remedy=MODELS_REMEDY
+        )
+    return book.releases[model, number]
+
+
+def inventory(arguments: Namespace) -> int:
+    """Say which versions were in use at a moment, and who had approved them."""
+    from components.audit.verify import exit_code
+    from components.register_models.inventory import inventory as find
+
+    at = moment("--at", arguments.at, at_end=True)
+    answer = find(Home.at(arguments.home).folder, at)
+    _print(answer, arguments)
+    return exit_code(answer.complete.findings)
+
+
+def moment(option: str, text: str, *, at_end: bool) -> datetime:
+    """Return a moment: of a day (UTC) its beginning or its end, else as said, UTC unless it says.
+
+    Raises SettingsError for what is neither.
+    """
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        try:
+            said = datetime.fromisoformat(text)
+        except ValueError:
+            raise SettingsError(
+                f"{option} {text}: neither a day nor a moment",
+                remedy="write it as 2027-01-31 or 2027-01-31T12:00:00Z",
+            ) from None
+        return said if said.tzinfo else said.replace(tzinfo=UTC)
+    return datetime.combine(day, time.max if at_end else time.min, UTC)
+
+
+def _print(answer: Answer, arguments: Namespace) -> None:
+    if arguments.json:
+        print_json(answer.to_dict())
+    else:
+        print(answer.to_text())

@@ -1,0 +1,119 @@
+"""What can be typed after `tandem audit` to ask the log. Standard library only.
+
+`add` is the parser's way to add a command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+MODULE = "pipelines.cli.audit_answers"
+VERSION_HELP = "a number or an alias, by the log, of the only model, or NAME@ and one of these"
+DAY_HELP = "a day (UTC) as 2027-01-31, or a moment as 2027-01-31T12:00:00Z"
+
+
+def add_answers(below: Any, add: Callable[..., Any]) -> None:
+    """Add the commands that answer an auditor's questions."""
+    impact = add(
+        below,
+        "impact",
+        f"{MODULE}:impact",
+        "list the registered models that saw a dataset or a span",
+        "tandem audit impact 2013-05",
+    )
+    impact.add_argument(
+        "what",
+        metavar="DATASET|SPAN",
+        help="a use case, a source file by location or name, a sha256 of a file, of a data card or "
+        "of examples, or a span",
+    )
+    gates = add(
+        below,
+        "gates",
+        f"{MODULE}:gates",
+        "list the gates that were judged, with value, threshold and result",
+        "tandem audit gates --failed --since 2026-01-01",
+    )
+    gates.add_argument(
+        "--failed", action="store_true", help="only those that did not pass, waived ones too"
+    )
+    gates.add_argument("--since", metavar="DATE", help=f"not before {DAY_HELP}")
+    gates.add_argument("--until", metavar="DATE", help=f"not after {DAY_HELP}")
+    diff = add(
+        below,
+        "diff",
+        f"{MODULE}:diff",
+        "say what differs between two versions: data, code, settings, gates, people",
+        "tandem audit diff flights-late@1 flights-late@2",
+    )
+    diff.add_argument("one", metavar="V1", help=VERSION_HELP)
+    diff.add_argument("two", metavar="V2", help=VERSION_HELP)
+    export = add(
+        below,
+        "export",
+        "pipelines.cli.audit_export:export",
+        "write a version's records, proofs and a verifier into one file, to be verified anywhere",
+        "tandem audit export flights-late@1 -o flights-late-1.zip",
+    )
+    export.add_argument("version", metavar="MODEL@VERSION", help=VERSION_HELP)
+    export.add_argument("-o", "--output", metavar="FILE", required=True, help="a zip")
+    notary = add(
+        below,
+        "notary",
+        "pipelines.cli.audit_notary:notary",
+        "serve this home's notary to stages on other machines",
+        "tandem audit notary --listen 127.0.0.1:8765",
+    )
+    notary.add_argument("--listen", metavar="HOST:PORT", required=True, help="port 0 is any")
+    notary.add_argument("--tls-certificate", metavar="FILE", help="PEM, with its chain")
+    notary.add_argument("--tls-key", metavar="FILE", help="PEM, not encrypted")
+    notary.add_argument(
+        "--kubernetes",
+        action="store_true",
+        help="have the cluster review each stage's ServiceAccount token (TokenReview)",
+    )
+    notary.add_argument(
+        "--audience",
+        default="tandem-notary",
+        help="the audience of the tokens (default: %(default)s)",
+    )
+    notary.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="NAMESPACE/NAME",
+        help="a ServiceAccount that may hand in records; may be repeated",
+    )
+    inventory = add(
+        below,
+        "inventory",
+        f"{MODULE}:inventory",
+        "say which versions were in use at a moment, with aliases and approvals",
+        "tandem audit inventory --at 2026-12-31",
+    )
+    inventory.add_argument("--at", metavar="DATE", required=True, help=DAY_HELP)
+    add(
+        below,
+        "reconcile",
+        "pipelines.cli.reconciling:reconcile",
+        "close what a crash left open, and compare MLflow with the log",
+        "tandem audit reconcile",
+    )
+    reproduce = add(
+        below,
+        "reproduce",
+        "pipelines.cli.reproduce:reproduce",
+        "say whether what a version was made from is here; make it again and compare",
+        "tandem audit reproduce flights-late@1 --run",
+    )
+    reproduce.add_argument("version", metavar="MODEL@VERSION", help=VERSION_HELP)
+    reproduce.add_argument(
+        "--run", action="store_true", help="make the run again and compare every artifact"
+    )
+    reproduce.add_argument(
+        "--into",
+        metavar="DIR",
+        help="the new state folder that --run works in, which is then kept (default: a temporary "
+        "one)",
+    )

@@ -1,0 +1,46 @@
+"""`tandem audit export`: write the file that an auditor takes away."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from components.core.errors import PlatformError, SettingsError
+from pipelines.cli.output import print_json
+from pipelines.home import Home
+
+
+def export(arguments: Namespace) -> int:
+    """Write a version's records, proofs and verifier into one file, beside and renamed."""
+    from components.audit.verified_log import VerifiedLog
+    from components.register_models.logbook import Logbook
+    from pipelines.audit_export import export as make
+    from pipelines.cli.audit_answers import release_named
+
+    home, path = Home.at(arguments.home), Path(arguments.output)
+    if not path.parent.is_dir():
+        raise SettingsError(
+            f"there is no folder {path.parent}", remedy="make it, or name another file"
+        )
+    log = VerifiedLog.of(home.folder)
+    made = make(home, log, release_named(Logbook.of(log), arguments.version))
+    beside = path.with_name(f".{path.name}.unfinished")
+    try:
+        beside.write_bytes(made.data)
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise PlatformError(
+            f"{path} cannot be written: {error.strerror}", remedy="free disk space, or name another"
+        ) from error
+    if arguments.json:
+        print_json({"file": str(path), **made.to_dict()})
+        return 0
+    for name, why in made.absent.items():
+        print(f"not in it: {name} ({why})")
+    print(
+        f"{path}: {made.records} records of {made.release.model}@{made.release.version}, "
+        f"registered by record {made.release.index} ({made.release.record[:12]})"
+    )
+    print(f"verify it anywhere: unpack it, then python verify.py (key {log.key.keyid})")
+    return 0

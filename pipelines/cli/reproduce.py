@@ -1,0 +1,136 @@
+"""`tandem audit reproduce`: what a version was made from, whether it is here, and what comes again.
+
+Rules: without --run nothing is run and nothing written; with it, the run is made again only where
+code, data, environment and settings are as recorded, because anything else proves nothing. 0 where
+all that must repeat did, 4 where something did not, 5 where it could not be tried.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from components.audit.verified_log import VerifiedLog
+from components.core.errors import IntegrityError, SettingsError, UnverifiableError
+from components.register_models.logbook import Logbook
+from pipelines.cli.audit_answers import release_named
+from pipelines.cli.output import print_json
+from pipelines.cli.recorded_here import Check, Recorded, checks, kept
+from pipelines.home import Home
+
+SCHEMA = "https://tandem.invalid/reproduction/v1"
+
+
+def reproduce(arguments: Namespace) -> int:
+    """Say whether what a version was made from is here, and with --run make it again."""
+    if arguments.into and not arguments.run:
+        raise SettingsError("--into is where --run works", remedy="give --run too, or leave it out")
+    home = Home.at(arguments.home)
+    log = VerifiedLog.of(home.folder)
+    book = Logbook.of(log)
+    recorded = Recorded.of(book, release_named(book, arguments.version))
+    log.proven([recorded.release.record])
+    found = checks(recorded, home)
+    answer = _answer(recorded, log, found)
+    lacking = [check for check in found if not check.same]
+    if not arguments.run:
+        _print(answer, found, arguments)
+        return UnverifiableError.exit_code if lacking else 0
+    if lacking:
+        raise UnverifiableError(
+            f"the run of {arguments.version} cannot be made again here: "
+            + "; ".join(check.to_text() for check in lacking),
+            remedy=f"check out {recorded.run['code']['commit'] or 'its code'}, run `make setup`, "
+            "and restore the data and the run's folder",
+        )
+    return _run(recorded, home, answer, found, arguments)
+
+
+def _run(
+    recorded: Recorded,
+    home: Home,
+    answer: dict[str, Any],
+    found: Sequence[Check],
+    arguments: Namespace,
+) -> int:
+    from pipelines.cli.repetition import repeat, verdicts
+    from pipelines.recorded import RecordedArtifacts
+    from pipelines.runs import find_run
+
+    before = find_run(home, recorded.release.run)
+    with _fresh_home(arguments.into) as fresh:
+        again = repeat(recorded, kept(recorded, home), home, fresh, sys.stderr)
+        of_both = RecordedArtifacts.of(before, home), RecordedArtifacts.of(again, fresh)
+        judged = list(verdicts(*of_both))
+    answer |= {
+        "run_again": {"id": again.id, "state": again.state, "home": arguments.into},
+        "artifacts": [verdict.to_dict() for verdict in judged],
+    }
+    _print(answer, found, arguments, [verdict.to_text() for verdict in judged])
+    return IntegrityError.exit_code if any(verdict.is_finding for verdict in judged) else 0
+
+
+@contextmanager
+def _fresh_home(into: str | None) -> Iterator[Home]:
+    """Give a home that holds nothing: the folder named, else a temporary one."""
+    if into is None:
+        with tempfile.TemporaryDirectory(prefix="tandem-reproduced-") as temporary:
+            yield Home(Path(temporary))
+        return
+    folder = Path(into).resolve()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise SettingsError(f"--into {into} holds something", remedy="name a new folder")
+    yield Home(folder)
+
+
+def _answer(recorded: Recorded, log: VerifiedLog, found: Sequence[Check]) -> dict[str, Any]:
+    release = recorded.release
+    stages = [
+        {
+            "stage": stage,
+            "index": log.ledger.find(work.record).index,
+            "record": work.record,
+            "settings_sha256": work.audit["settings_sha256"],
+            "code_sha256": work.audit["code_sha256"],
+        }
+        for stage, work in recorded.work.items()
+    ]
+    return {
+        "schema": SCHEMA,
+        "model": release.model,
+        "version": release.version,
+        "index": release.index,
+        "record": release.record,
+        "run": dict(recorded.run),
+        "stages": sorted(stages, key=lambda stage: stage["index"]),
+        "here": [check.to_dict() for check in found],
+        "artifacts": None,
+        "checkpoint": log.checkpoint,
+    }
+
+
+def _print(
+    answer: dict[str, Any], found: Sequence[Check], arguments: Namespace, lines: Sequence[str] = ()
+) -> None:
+    if arguments.json:
+        print_json(answer)
+        return
+    code = answer["run"].get("code") or {}
+    changed = ", with uncommitted changes" if code.get("dirty") else ""
+    print(f"{answer['model']}@{answer['version']} by run {answer['run']['id']}")
+    print(f"    #{answer['index']} record  {answer['record']}")
+    print(f"commit {code.get('commit') or 'unknown'}{changed}")
+    for stage in answer["stages"]:
+        print(f"#{stage['index']} {stage['stage']}, record {stage['record']}")
+    for check in found:
+        print(check.to_text())
+    if again := answer.get("run_again"):
+        print(f"made again as run {again['id']}: {again['state'].lower()}")
+    for line in lines:
+        print(line)
+    print(f"\ncovered by checkpoint:\n{answer['checkpoint']}")

@@ -1,0 +1,95 @@
+"""The TokenReview half of a Kubernetes API server, as far as the notary asks it.
+
+It is a fake at the far side of a real interface: the notary asks it through the cluster's own
+client. As the real one does it wants a bearer token of the caller's own (401), refuses one that may
+not review (403), and reviews a token for the audiences that it is asked for
+(https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+PATH = "/apis/authentication.k8s.io/v1/tokenreviews"
+REVIEWER = "token-of-the-notary-itself"
+
+
+@dataclass
+class TokenApi:
+    """Tokens by text: the user's name and the audiences; and who asked."""
+
+    tokens: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    reviewers: set[str] = field(default_factory=lambda: {REVIEWER})
+    asked: int = 0
+    url: str = ""
+
+    def kubeconfig(self, place: Path) -> Path:
+        """Write a kubeconfig whose user is the notary."""
+        context = {"cluster": "c", "user": "u"}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "x",
+            "contexts": [{"name": "x", "context": context}],
+            "clusters": [{"name": "c", "cluster": {"server": self.url}}],
+            "users": [{"name": "u", "user": {"token": REVIEWER}}],
+        }
+        place.write_text(json.dumps(config))
+        return place
+
+    def review(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Return the status of a review."""
+        self.asked += 1
+        known = self.tokens.get(asked["token"])
+        if known is None:
+            return {"authenticated": False, "error": "invalid bearer token"}
+        user, audiences = known
+        shared = [audience for audience in asked["audiences"] if audience in audiences]
+        if not shared:
+            return {"authenticated": False, "error": "token audiences are not these"}
+        return {"authenticated": True, "user": {"username": user}, "audiences": shared}
+
+
+@contextmanager
+def token_api() -> Iterator[TokenApi]:
+    """Serve on the loopback address."""
+    api = TokenApi()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            reviewer = (self.headers["Authorization"] or "").removeprefix("Bearer ")
+            if self.path != PATH or body.get("kind", "TokenReview") != "TokenReview":
+                self._send(404, {"kind": "Status", "code": 404})
+            elif reviewer != REVIEWER:
+                self._send(401, {"kind": "Status", "code": 401})
+            elif reviewer not in api.reviewers:
+                self._send(403, {"kind": "Status", "code": 403, "reason": "Forbidden"})
+            else:
+                self._send(201, {**body, "status": api.review(body["spec"])})
+
+        def _send(self, status: int, value: dict[str, Any]) -> None:
+            data = json.dumps(value).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        api.url = f"http://127.0.0.1:{server.server_address[1]}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield api
+        finally:
+            server.shutdown()

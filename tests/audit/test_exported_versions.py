@@ -1,0 +1,340 @@
+"""`tandem audit export` and the verifier in it: on an untouched export, and on attacked ones."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rfc8785
+from acts_of_people import ANN, MODEL, SUBMITTER, People
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.audit.checkpoint import Checkpoint, origin_of
+from components.audit.envelope import Envelope
+from components.audit.export import verify
+from components.audit.keys import SigningKey
+from components.audit.merkle import Tree, leaf_hash
+from components.audit.tlog_proof import TlogProof
+from components.audit.verified_log import VerifiedLog
+from components.core.errors import IntegrityError
+from components.register_models.logbook import Logbook
+from pipelines.audit_export import export
+from pipelines.cli import main
+from pipelines.home import Home
+
+Files = dict[str, bytes]
+
+
+def exported(home: Path, version: str = "3") -> bytes:
+    """Return the export of a version, with the run's folder beside the log."""
+    log = VerifiedLog.of(home)
+    return export(Home.at(str(home)), log, Logbook.of(log).releases[MODEL, version]).data
+
+
+def unpacked(data: bytes) -> Files:
+    with zipfile.ZipFile(BytesIO(data)) as packed:
+        return {name: packed.read(name) for name in packed.namelist()}
+
+
+def verified(files: Files, folder: Path, *options: str) -> int:
+    """Write an export's files, unchecked, and return the verifier's exit code."""
+    folder = folder / "export"
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return verify.main([str(folder), *options])
+
+
+@pytest.fixture
+def files(promoted: People) -> Files:
+    """An export of a version that was approved and promoted."""
+    return unpacked(exported(promoted.home))
+
+
+def test_an_untouched_export_verifies(files: Files, tmp_path: Path, capsys) -> None:
+    assert verified(files, tmp_path, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["verified"], answer["findings"]) == (True, [])
+    assert answer["model"] == f"{MODEL}@3"
+    assert answer["records"] == len([name for name in files if name.endswith(".tlog-proof")]) == 11
+    by = [(item["name"], item["meaning"], item["why_not"]) for item in answer["approvals"]]
+    assert by == [("Ann, model risk", "approval", None), ("Ann, model risk", "review", None)]
+    assert answer["unproven"] == sorted(answer["unproven"])
+    assert {"VERIFY.md", "verify.py"} < set(answer["unproven"])
+
+
+def test_the_same_log_gives_the_same_file(promoted: People) -> None:
+    assert exported(promoted.home) == exported(promoted.home)
+
+
+ALONE = """
+import runpy, socket, sys
+packages, export = sys.argv[1:]
+sys.path.append(packages)
+def refuse(*_): raise OSError("no network here")
+socket.socket = socket.create_connection = refuse
+sys.argv = ["verify.py", export]
+try:
+    runpy.run_path(packages + "/verify.py", run_name="__main__")
+finally:
+    foreign = {"components", "pipelines", "rfc8785", "jsonschema"} & set(sys.modules)
+    assert not foreign, foreign
+"""
+
+
+def test_it_verifies_where_there_is_nothing_but_cryptography(files: Files, tmp_path: Path) -> None:
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    for name in ("cryptography", "_cffi_backend", "cffi"):
+        spec = find_spec(name)
+        assert spec is not None and spec.origin is not None
+        found = Path(spec.origin)
+        found = found.parent if found.name == "__init__.py" else found
+        (packages / found.name).symlink_to(found)
+    packed = tmp_path / "export.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    (packages / "verify.py").write_bytes(files["verify.py"])
+    command = [sys.executable, "-I", "-S", "-c", ALONE, str(packages), str(packed)]
+    done = subprocess.run(
+        command, env={}, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "11 records under a checkpoint of" in done.stdout
+    assert "all verify" in done.stdout
+
+
+UNPROVEN = ("VERIFY.md", "verify.py", "schemas/", "report.html")
+
+
+def test_a_byte_changed_in_any_file_that_counts_is_a_finding(files: Files, tmp_path: Path) -> None:
+    for number, name in enumerate(sorted(files)):
+        if name.startswith(UNPROVEN):
+            continue
+        data = bytearray(files[name])
+        middle = len(data) // 2
+        data[middle] = ord("A") if data[middle] != ord("A") else ord("B")
+        changed = {**files, name: bytes(data)}
+        assert verified(changed, tmp_path / str(number)) in (4, 5), name
+
+
+def test_a_file_that_is_no_part_of_an_export_is_a_finding(
+    files: Files, tmp_path: Path, capsys
+) -> None:
+    assert verified({**files, "another.json": b"{}"}, tmp_path) == 4
+    assert "another.json: it is no part of an export" in capsys.readouterr().out
+
+
+def _envelopes(files: Files) -> dict[str, dict[str, Any]]:
+    """Return the statements by the names of their files."""
+    return {
+        name: json.loads(verify.decoded(json.loads(data)["payload"]))
+        for name, data in files.items()
+        if name.startswith("records/") and name.endswith(".json")
+    }
+
+
+def _without(files: Files, stage: str) -> Files:
+    gone = [
+        name
+        for name, statement in _envelopes(files).items()
+        if statement["predicate"]["tandem_audit"]["stage"] == stage
+    ]
+    proofs = [name.removesuffix(".json") + ".tlog-proof" for name in gone]
+    assert gone
+    return {name: data for name, data in files.items() if name not in (*gone, *proofs)}
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        ("ingest_examples", "is not here"),
+        ("evaluate_models", "is not here"),
+        ("decide_release", "is not here"),
+        ("register_models", "the registration is not among the records"),
+        ("approve_model", "is not here, or does not count"),
+    ],
+)
+def test_a_record_left_out_is_a_finding(
+    files: Files, tmp_path: Path, capsys, stage: str, said: str
+) -> None:
+    assert verified(_without(files, stage), tmp_path) == 4
+    assert said in capsys.readouterr().out
+
+
+def test_two_records_whose_places_are_exchanged_are_findings(files: Files, tmp_path: Path) -> None:
+    one, two, *_ = sorted(name for name in files if name.endswith(".tlog-proof"))
+    assert verified({**files, one: files[two], two: files[one]}, tmp_path) == 4
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("version", "4"), ("model", "another"), ("bundle_sha256", "0" * 64)],
+)
+def test_an_export_that_says_it_is_of_another_version_is_a_finding(
+    files: Files, tmp_path: Path, field: str, value: str
+) -> None:
+    said = json.loads(files["export.json"]) | {field: value}
+    assert verified({**files, "export.json": json.dumps(said).encode()}, tmp_path) == 4
+
+
+def test_another_policy_than_the_decisions_is_a_finding(
+    files: Files, tmp_path: Path, capsys
+) -> None:
+    policy = json.dumps({"prefer": "latency"}).encode()
+    assert verified({**files, "policies/release.json": policy}, tmp_path) == 4
+    assert "policies/release.json: decide_release read another one" in capsys.readouterr().out
+
+
+def _forged(files: Files, change: Callable[[dict[str, Any]], None], key: SigningKey) -> Files:
+    """Sign every record again, changed, under a tree and a checkpoint of one's own."""
+    tree, leaves = Tree(), {}
+    for name, statement in sorted(_envelopes(files).items()):
+        change(statement)
+        leaves[name] = Envelope.sign(statement, key).to_bytes()
+        tree.append(leaf_hash(leaves[name]))
+    note = Checkpoint(origin_of(key.public), tree.size, tree.root()).sign(key)
+    forged = {**files, **leaves, "checkpoint": note.encode(), "log.pub": key.public.to_pem()}
+    for index, name in enumerate(leaves):
+        proof = TlogProof(index, tree.inclusion_proof(index), note).to_text()
+        forged[name.removesuffix(".json") + ".tlog-proof"] = proof.encode()
+    return forged
+
+
+def test_a_log_written_anew_by_another_key_is_not_the_log(
+    files: Files, tmp_path: Path, key: SigningKey, capsys
+) -> None:
+    other = SigningKey(Ed25519PrivateKey.generate())
+    trusted = tmp_path / "trusted.pub"
+    trusted.write_bytes(key.public.to_pem())
+    forged = _forged(files, lambda statement: None, other)
+    assert verified(forged, tmp_path / "forged", "--key", str(trusted)) == 4
+    assert "the log's key did not sign it" in capsys.readouterr().err
+    assert verified(files, tmp_path / "real", "--key", str(trusted)) == 0
+
+
+def _gate_failed(statement: dict[str, Any]) -> None:
+    for gate in statement["predicate"]["tandem_audit"]["gates"]:
+        gate["passed"] = False
+
+
+def test_a_stolen_key_does_not_make_a_chain_of_changed_records(
+    files: Files, tmp_path: Path, key: SigningKey, capsys
+) -> None:
+    """Parents are digests of envelopes: what is changed early is named no more by what is later."""
+    assert verified(_forged(files, _gate_failed, key), tmp_path) == 4
+    assert "is not here" in capsys.readouterr().out
+
+
+def test_an_approval_of_who_submitted_the_run_is_shown_not_to_count(
+    people: People, tmp_path: Path, capsys
+) -> None:
+    people.approve(actor=SUBMITTER)
+    assert verified(unpacked(exported(people.home)), tmp_path) == 0
+    assert "does not count: the approver submitted the run" in capsys.readouterr().out
+
+
+def test_a_promotion_by_approvals_that_do_not_count_is_a_finding(
+    people: People, tmp_path: Path, capsys
+) -> None:
+    """What a notary refuses, somebody with its key may still write."""
+    first = people.approve(key=ANN)
+    people.promote("3", None, first)
+    files = unpacked(exported(people.home))
+    proofs = {name for name in files if name.endswith(".tlog-proof")}
+    assert verified(files, tmp_path / "real") == 0
+    left_out = _without(files, "approve_model")
+    assert verified(left_out, tmp_path / "left-out") == 4
+    assert "is not here, or does not count" in capsys.readouterr().out
+    assert len(proofs) == 10
+
+
+def test_what_is_no_export_cannot_be_verified(tmp_path: Path, files: Files) -> None:
+    assert verify.main([str(tmp_path / "nothing")]) == 5
+    (tmp_path / "text.zip").write_text("no zip")
+    assert verify.main([str(tmp_path / "text.zip")]) == 5
+    del files["checkpoint"]
+    assert verified(files, tmp_path / "without") == 5
+    with pytest.raises(SystemExit, match="2"):
+        verify.main(["--unknown"])
+
+
+def test_the_command_writes_the_file_and_says_what_it_holds(
+    promoted: People, tmp_path: Path, capsys
+) -> None:
+    target = tmp_path / "version.zip"
+    words = ["audit", "export", f"{MODEL}@3", "-o", str(target), "--home", str(promoted.home)]
+    assert main([*words, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["records"] == 11
+    assert answer["absent"]["evaluation"]
+    assert verify.main([str(target)]) == 0
+    assert main(["audit", "export", f"{MODEL}@9", *words[3:]]) == 2
+    missing = str(tmp_path / "no" / "version.zip")
+    assert main([*words[:4], missing, *words[5:]]) == 2
+    assert [path.name for path in tmp_path.glob("*.unfinished")] == []
+
+
+numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53) + 1, 2**53 - 1)
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+names = st.text("ae\xe9\u20ac\U0001f600\ufb00")
+values = st.recursive(
+    st.none() | st.booleans() | numbers | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
+)
+
+
+@settings(deadline=None, max_examples=500)
+@given(values)
+def test_the_verifiers_canonical_json_is_rfc_8785(value: Any) -> None:
+    assert verify.canonical(value) == rfc8785.dumps(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1e21, "1e+21"),
+        (1e20, "100000000000000000000"),
+        (1e-6, "0.000001"),
+        (1e-7, "1e-7"),
+        (5e-324, "5e-324"),
+        (-0.0, "0"),
+        (333333333.33333329, "333333333.3333333"),
+    ],
+)
+def test_numbers_are_written_as_rfc_8785_appendix_b_has_them(value: float, text: str) -> None:
+    assert verify.canonical(value) == text.encode()
+
+
+@pytest.mark.parametrize("data", ['{"a":1,"a":2}', "[NaN]", "[Infinity]", "{"])
+def test_json_that_has_two_meanings_is_refused(data: str) -> None:
+    with pytest.raises(verify.Refused):
+        verify.parsed(data)
+
+
+def test_a_proof_file_reads_what_it_wrote_and_nothing_else() -> None:
+    proof = TlogProof(5, (b"\1" * 32, b"\2" * 32), "note\n1\nroot\n\n— a b\n")
+    text = proof.to_text()
+    assert TlogProof.from_text(text) == proof
+    for wrong in (
+        text.replace("@v1", "@v2"),
+        text.replace("index 5", "index 05"),
+        text.replace("index 5", "index x"),
+        text.replace("AQEB", "AQE!", 1),
+        text.replace("\n\n", "\n", 2),
+        "",
+    ):
+        with pytest.raises(IntegrityError):
+            TlogProof.from_text(wrong)
