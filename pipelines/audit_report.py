@@ -15,6 +15,7 @@ from typing import Any
 
 from components.approvals.trail import Judged, Trail
 from components.audit.acts import PROMOTE, Registered
+from components.audit.completeness import Completeness, completeness
 from components.audit.control_matrix import Control, Status, control_matrix, tally
 from components.audit.requirements import Template, read_template
 from components.audit.verify import Verified, verify
@@ -39,6 +40,7 @@ class AuditReport:
     template: Template
     records: VersionRecords
     verified: Verified
+    complete: Completeness
     judged: Sequence[Judged]
     lacking: Sequence[str]
     champion: str | None
@@ -65,6 +67,7 @@ class AuditReport:
             "template": self.template.name,
             "day": self.day.isoformat(),
             "verdict": verdict(self),
+            "complete": self.complete.to_dict(),
             "findings": [finding.to_dict() for finding in self.verified.findings],
             "controls": [control.to_dict() for control in self.controls],
             "tally": {str(status): count for status, count in tally(self.controls).items()},
@@ -92,7 +95,7 @@ def audit_report(
     Raises IntegrityError for what does not verify, UnverifiableError where there is no log.
     """
     judged = trail.judged(version, day)
-    found = version_records(home.folder, version)
+    found = version_records(trail.log, version)
     records = replace(found, counted=frozenset(_counted(trail, found, judged)))
     asked = read_template(template)
     return AuditReport(
@@ -100,6 +103,7 @@ def audit_report(
         template=asked,
         records=records,
         verified=verify(home.folder, home.runs if home.runs.is_dir() else None),
+        complete=completeness(home.folder, trail.log),
         judged=judged,
         lacking=trail.lacking(version, judged),
         champion=trail.standing.of(version.model).champion,
@@ -132,6 +136,7 @@ def verdict(report: AuditReport) -> list[str]:
     registration = audit_sections.registration(records)
     return [
         _log_verdict(report.verified),
+        f"Of what it speaks: {report.complete.to_text()}.",
         f"{version.model}@{version.version} ({version.framework}) was registered by run "
         f"{version.run} at {registration.audit['clocks']['notary']}, record {registration.index}.",
         f"{passed} of {len(gates)} recorded gates passed.",
@@ -200,13 +205,14 @@ def _context(report: AuditReport) -> Mapping[str, Any]:
         "picture": audit_sections.graph(records),
         "box": {"width": BOX_WIDTH, "height": BOX_HEIGHT},
         "decision": [cited for cited in records.kinds.get("decide_release", ())],
-        "commands": audit_sections.reproduction(records),
+        "commands": audit_sections.reproduction(records, report.home, name),
         "repeats": audit_sections.repeats(records),
         "keyid": records.key.keyid,
         "verify": [
             commands.tandem(report.home, "audit", "verify"),
             commands.tandem(report.home, "audit", "trace", name),
             commands.tandem(report.home, "audit", "approvals", name),
+            commands.tandem(report.home, "audit", "export", name, "-o", "export.zip"),
         ],
         "controls": report.controls,
     }

@@ -142,8 +142,8 @@ def test_a_page_needs_no_script_and_no_network_and_says_how_to_verify(
     for part in ("<script", "<img", "<iframe", "<object", "javascript:", " src=", "@import"):
         assert part not in text
     assert text.count("href=") == 1
-    for command in ("verify", f"trace {MODEL}@3", f"approvals {MODEL}@3"):
-        assert f"audit {command} --home" in text
+    for command in ("verify", f"trace {MODEL}@3", f"approvals {MODEL}@3", f"reproduce {MODEL}@3"):
+        assert f"audit {command} --" in text
     headings = [part.split("</h2>")[0] for part in text.split("<h2>")[1:]]
     assert headings == [
         "Lineage",
@@ -272,6 +272,7 @@ def test_without_a_name_the_page_is_called_by_the_version_and_the_template(
     assert (tmp_path / f"{MODEL}@3-sr26-2.html").is_file()
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith("The log verifies: no finding in 18 records")
+    assert out[1].startswith("Of what it speaks: 1 runs started, 1 closed, log consistent from")
     assert out[-1] == f"report      {MODEL}@3-sr26-2.html"
 
 
