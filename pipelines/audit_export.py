@@ -52,7 +52,6 @@ PACKED: Mapping[str, tuple[str, str]] = {
 }
 CONTRACT = "contract.json"
 TEMPLATE = "annex-iv"
-VERIFY_BY = ("python verify.py --key THAT_KEY.pub",)
 MAKERS = {"pytorch": "train-pytorch", "tensorflow": "train-tensorflow", "imported": "import-model"}
 # The first moment that a zip can name: a file's time says nothing here.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -179,7 +178,7 @@ def _report(home: Home, log: VerifiedLog, release: Release) -> str:
     trail = Trail(home.folder)
     version = trail.version(release.model, release.version)
     day = datetime.fromisoformat(log.ledger.last_time).date()
-    return page(audit_report(home, trail, version, TEMPLATE, day), VERIFY_BY)
+    return page(audit_report(home, trail, version, TEMPLATE, day), elsewhere=True)
 
 
 def _schemas() -> Iterator[tuple[str, bytes]]:

@@ -8,13 +8,15 @@ says how to verify what it tells of.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
-from components.approvals.trail import Judged, Trail, counted
-from components.audit.acts import Registered
+from components.approvals.trail import Judged, Trail
+from components.audit.acts import PROMOTE, Registered
+from components.audit.completeness import Completeness, completeness
 from components.audit.control_matrix import Control, Status, control_matrix, tally
 from components.audit.requirements import Template, read_template
 from components.audit.verify import Verified, verify
@@ -25,6 +27,7 @@ from pipelines.home import Home
 from pipelines.page import render_page
 
 PAGE = "audit_report.html.jinja"
+VERIFY_ELSEWHERE = "python verify.py --key THAT_KEY.pub"
 SCHEMA = "https://tandem.invalid/audit-report/v1"
 
 
@@ -39,6 +42,7 @@ class AuditReport:
     template: Template
     records: VersionRecords
     verified: Verified
+    complete: Completeness
     judged: Sequence[Judged]
     lacking: Sequence[str]
     champion: str | None
@@ -65,6 +69,7 @@ class AuditReport:
             "template": self.template.name,
             "day": self.day.isoformat(),
             "verdict": verdict(self),
+            "complete": self.complete.to_dict(),
             "findings": [finding.to_dict() for finding in self.verified.findings],
             "controls": [control.to_dict() for control in self.controls],
             "tally": {str(status): count for status, count in tally(self.controls).items()},
@@ -92,20 +97,35 @@ def audit_report(
     Raises IntegrityError for what does not verify, UnverifiableError where there is no log.
     """
     judged = trail.judged(version, day)
-    counting = [signed.record for signed in counted(judged)]
-    records = version_records(home.folder, version, counting)
+    found = version_records(trail.log, version)
+    records = replace(found, counted=frozenset(_counted(trail, found, judged)))
     asked = read_template(template)
     return AuditReport(
         home=home,
         template=asked,
         records=records,
         verified=verify(home.folder, home.runs if home.runs.is_dir() else None),
+        complete=completeness(home.folder, trail.log),
         judged=judged,
         lacking=trail.lacking(version, judged),
         champion=trail.standing.of(version.model).champion,
         controls=control_matrix(asked, records.kinds),
         day=day,
     )
+
+
+def _counted(trail: Trail, records: VersionRecords, judged: Sequence[Judged]) -> Iterator[str]:
+    """Yield the approvals that count, and those that did when a promotion named them.
+
+    That their keys were trusted then is in the promotion's record; the rest is judged again here.
+    """
+    yield from (item.signed.record for item in judged if item.refused is None)
+    for act in (cited for cited in records.acts if cited.stage == PROMOTE):
+        day = datetime.fromisoformat(act.audit["clocks"]["notary"]).date()
+        for item in judged:
+            is_named = item.signed.record in act.value("predicate.approvals")
+            if is_named and trail.standing.why_not(item.signed, records.version, day) is None:
+                yield item.signed.record
 
 
 def verdict(report: AuditReport) -> list[str]:
@@ -118,6 +138,7 @@ def verdict(report: AuditReport) -> list[str]:
     registration = audit_sections.registration(records)
     return [
         _log_verdict(report.verified),
+        f"Of what it speaks: {report.complete.to_text()}.",
         f"{version.model}@{version.version} ({version.framework}) was registered by run "
         f"{version.run} at {registration.audit['clocks']['notary']}, record {registration.index}.",
         f"{passed} of {len(gates)} recorded gates passed.",
@@ -154,7 +175,6 @@ def people(report: AuditReport) -> dict[str, Any]:
 
 def _approval(report: AuditReport, item: Judged) -> dict[str, Any]:
     signed, said = item.signed, item.signed.approval
-    did = signed.record in report.records.counted
     return {
         "index": item.index,
         "record": signed.record,
@@ -165,22 +185,27 @@ def _approval(report: AuditReport, item: Judged) -> dict[str, Any]:
         "reason": said.reason,
         "keyid": signed.keyid,
         "actor": signed.actor,
-        "counts": did,
-        "why_not": None if item.refused is None else item.refused,
+        "counts": signed.record in report.records.counted,
+        "why_not": item.refused,
     }
 
 
-def page(report: AuditReport, verify_by: Sequence[str] = ()) -> str:
-    """Return the report as a page, with the commands that verify it: those here unless said."""
-    return render_page(PAGE, {**_context(report), "verify": verify_by or _verify_here(report)})
-
-
-def _verify_here(report: AuditReport) -> list[str]:
+def page(report: AuditReport, *, elsewhere: bool = False) -> str:
+    """Return the report as a page; one that is read elsewhere names no place of this machine."""
     name = f"{report.version.model}@{report.version.version}"
+    words = ("audit", "reproduce", name, "--run")
+    again = shlex.join(("tandem", *words)) if elsewhere else commands.tandem(report.home, *words)
+    verify_by = [VERIFY_ELSEWHERE] if elsewhere else _verify_here(report.home, name)
+    reproduction = audit_sections.reproduction(report.records, again)
+    return render_page(PAGE, {**_context(report), "verify": verify_by, "commands": reproduction})
+
+
+def _verify_here(home: Home, name: str) -> list[str]:
     return [
-        commands.tandem(report.home, "audit", "verify"),
-        commands.tandem(report.home, "audit", "trace", name),
-        commands.tandem(report.home, "audit", "approvals", name),
+        commands.tandem(home, "audit", "verify"),
+        commands.tandem(home, "audit", "trace", name),
+        commands.tandem(home, "audit", "approvals", name),
+        commands.tandem(home, "audit", "export", name, "-o", "export.zip"),
     ]
 
 
@@ -196,7 +221,6 @@ def _context(report: AuditReport) -> Mapping[str, Any]:
         "picture": audit_sections.graph(records),
         "box": {"width": BOX_WIDTH, "height": BOX_HEIGHT},
         "decision": [cited for cited in records.kinds.get("decide_release", ())],
-        "commands": audit_sections.reproduction(records),
         "repeats": audit_sections.repeats(records),
         "keyid": records.key.keyid,
         "controls": report.controls,

@@ -7,18 +7,15 @@ is left out here, and is a gap of the control matrix where a requirement asks fo
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.audit.version_records import REGISTERING, TRAINING, CitedRecord, VersionRecords
 from components.core.slice_keys import OVERALL
-from pipelines import commands
 from pipelines.dag_picture import Picture, place
 
 SHOWN = 160
 LOCKS = "infra/locks"
-HOME = "reproduced"
 # What repeats byte for byte as a whole (docs/reproducibility.md), by the record that made it.
 REPEATS = {
     "examples": "ingest_examples",
@@ -173,18 +170,17 @@ def environment(records: VersionRecords) -> list[dict[str, Any]]:
     ]
 
 
-def reproduction(records: VersionRecords) -> list[str]:
-    """Return what to type to make the run again, in a checkout; nothing without a commit."""
+def reproduction(records: VersionRecords, again: str) -> list[str]:
+    """Return what to type to make the run again, in a checkout, `again` last; else nothing."""
     (training,) = records.kinds[TRAINING]
-    run, lock = training.audit["run"], training.value("audit.environment.lock")
+    lock = training.value("audit.environment.lock")
     if not (commit := training.value("audit.run.code.commit")):
         return []
-    words = ["run", str(run.get("name", "NAME")), "--no-cache", "--home", HOME]
     return [
         f"git checkout {commit}",
         *([f"sha256sum {LOCKS}/{lock}"] if lock else []),
         "make setup",
-        f"{commands.program('tandem')} {shlex.join(words)}",
+        again,
     ]
 
 

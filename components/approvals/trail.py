@@ -37,13 +37,13 @@ class Trail:
     def __init__(self, home: Path) -> None:
         """Read the log; IntegrityError where it does not verify, UnverifiableError for none."""
         self._home = home
-        self._log = VerifiedLog.of(home)
-        self.standing: Standing = standing_of(self._log.ledger.acts(), self._log.statement)
+        self.log = VerifiedLog.of(home)
+        self.standing: Standing = standing_of(self.log.ledger.acts(), self.log.statement)
 
     @property
     def checkpoint(self) -> str:
         """The signed note that covers all of it."""
-        return self._log.checkpoint
+        return self.log.checkpoint
 
     @cached_property
     def trusted(self) -> frozenset[str]:
@@ -52,7 +52,7 @@ class Trail:
 
     def index(self, record: str) -> int:
         """Return where a record stands in the log."""
-        return self._log.ledger.find(record).index
+        return self.log.ledger.find(record).index
 
     def version(self, model: str, version: str) -> Registered:
         """Return a version as it was registered; SettingsError where no record names it."""
@@ -60,7 +60,7 @@ class Trail:
             releases = released_versions(view.facts).values()
             named = {str(release.get("version")) for release in releases}
             if view.facts.get("model_name") == model and version in named:
-                return registered(self._log.statement, view.record, model, version)
+                return registered(self.log.statement, view.record, model, version)
         raise SettingsError(
             f"no record in the log registered version {version} of {model}",
             remedy="name a version as a run registered it, with the --home of that run",
@@ -94,7 +94,7 @@ class Trail:
     def _registrations(self) -> list[RecordView]:
         return [
             view
-            for view in self._log.views
+            for view in self.log.views
             if view.stage == "register_models" and view.event in DONE_EVENTS
         ]
 

@@ -10,22 +10,19 @@ and of the approvals that count or counted `signature` (all), `counted_review` a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from components.audit.acts import PROMOTE, REGISTRATION, Registered
-from components.audit.answers import ACT, AUDIT, InclusionProof, RecordView
+from components.audit.acts import REGISTRATION, Registered
+from components.audit.answers import ACT, AUDIT, RecordView
 from components.audit.approval import MEANINGS, open_approval
 from components.audit.checkpoint import Checkpoint, open_checkpoint
-from components.audit.folder import AuditFolder
-from components.audit.keys import PublicKey, read_public_key
-from components.audit.ledger import Ledger
-from components.audit.log import Log, Snapshot, read_snapshot
+from components.audit.keys import PublicKey
 from components.audit.predicates import APPROVE
 from components.audit.proof import verified_statement
+from components.audit.verified_log import VerifiedLog
 from components.core.errors import IntegrityError
 
 LOG, TRAINING, SIGNATURE = "log", "training", "signature"
@@ -67,7 +64,8 @@ class CitedRecord:
 class VersionRecords:
     """All verified records about a version.
 
-    `chain` leads from the data to the registration, by index; `acts` are what people did to it.
+    `chain` leads from the data to the registration, by index; `acts` are what people did to it;
+    `counted` are the approvals among them that count, which is not for this module to judge.
     """
 
     version: Registered
@@ -76,7 +74,7 @@ class VersionRecords:
     note: str
     checkpoint: Checkpoint
     key: PublicKey
-    counted: frozenset[str] = field(default=frozenset())
+    counted: frozenset[str] = frozenset()
 
     @property
     def works(self) -> list[CitedRecord]:
@@ -125,30 +123,21 @@ class VersionRecords:
         return CitedRecord(self.checkpoint.size, "", said | {"root": root, "checkpoint": self.note})
 
 
-def version_records(home: Path, version: Registered, counting: Iterable[str]) -> VersionRecords:
-    """Return a version's records, given those of the approvals that count.
+def version_records(log: VerifiedLog, version: Registered) -> VersionRecords:
+    """Return a version's records; none of its approvals counts yet.
 
-    Approvals that a promotion of the version names counted then, and are among `counted` too.
-    Raises IntegrityError for what does not verify, UnverifiableError where there is no log.
+    Raises IntegrityError for one that does not verify.
     """
-    folder = AuditFolder(home)
-    key = read_public_key(folder)
-    snapshot = read_snapshot(Log.at(folder), key)
-    checkpoint = open_checkpoint(snapshot.note, key)
-    registration = version.inputs[REGISTRATION].record
-    ledger = Ledger()
-    for entry in snapshot.entries:
-        ledger.add(entry)
+    checkpoint = open_checkpoint(log.checkpoint, log.key)
 
     def cited(view: RecordView) -> CitedRecord:
-        return _cited(verified_statement(_proof(snapshot, view), checkpoint, key), view)
+        return _cited(verified_statement(log.inclusion(view), checkpoint, log.key), view)
 
-    chain = tuple(cited(view) for view in ledger.with_ancestors([registration]))
-    views = (ledger.find(record) for record in ledger.acts())
-    mine = [cited(view) for view in views if _is_about(view, version)]
-    promoted = (c.value("predicate.approvals") for c in mine if c.stage == PROMOTE)
-    counted = frozenset(counting).union(*promoted)
-    return VersionRecords(version, chain, tuple(mine), snapshot.note, checkpoint, key, counted)
+    registration = version.inputs[REGISTRATION].record
+    chain = tuple(cited(view) for view in log.ledger.with_ancestors([registration]))
+    views = (log.ledger.find(record) for record in log.ledger.acts())
+    acts = tuple(cited(view) for view in views if _is_about(view, version))
+    return VersionRecords(version, chain, acts, log.checkpoint, checkpoint, log.key)
 
 
 def _is_about(view: RecordView, version: Registered) -> bool:
@@ -178,8 +167,3 @@ def _cited(statement: Mapping[str, Any], view: RecordView) -> CitedRecord:
         }
         said["approval"] = signed
     return CitedRecord(view.index, view.record, said)
-
-
-def _proof(snapshot: Snapshot, view: RecordView) -> InclusionProof:
-    hashes = snapshot.tree.inclusion_proof(view.index, snapshot.size)
-    return InclusionProof(view.record, view.index, snapshot.entries[view.index].leaf, tuple(hashes))

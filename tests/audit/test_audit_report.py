@@ -10,11 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acts_of_people import ANN, MODEL, People
+from acts_of_people import ANN, MODEL, People, entry
+from test_attacks_on_acts import (
+    approve_as_the_submitter,
+    decide_after_the_approval,
+    expire_the_approval,
+    rewritten,
+)
 
-from components.audit.checkpoint import open_checkpoint
+from components.audit.checkpoint import Checkpoint, open_checkpoint, origin_of
+from components.audit.envelope import Envelope
 from components.audit.folder import AuditFolder
-from components.audit.keys import read_public_key
+from components.audit.keys import SigningKey, read_public_key
+from components.audit.merkle import Tree, leaf_hash
 from pipelines.cli import main
 from pipelines.cli.audit_report_parser import TEMPLATES
 
@@ -34,6 +42,21 @@ def report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Report:
         return code, json.loads(capsys.readouterr().out)
 
     return call
+
+
+def trust(home: Path) -> None:
+    keys = AuditFolder(home).approver_keys
+    keys.mkdir(parents=True)
+    (keys / "ann.pub").write_bytes(ANN.public.to_pem())
+
+
+def sign_checkpoints_again(home: Path, key: SigningKey) -> None:
+    """Let the log's own key sign over whatever the entries are."""
+    log, tree = AuditFolder(home).log, Tree()
+    for index in range(len(list((log / "entries").rglob("*.json")))):
+        tree.append(leaf_hash(entry(home, index).read_bytes()))
+        note = Checkpoint(origin_of(key.public), index + 1, tree.root()).sign(key)
+        (log / f"checkpoints/000000/{index + 1:09d}").write_text(note)
 
 
 def page(tmp_path: Path) -> str:
@@ -59,9 +82,7 @@ def test_a_version_that_nobody_approved_is_reported_with_its_gaps(
 def test_an_approval_that_counts_fills_its_gap_and_is_shown_with_its_key(
     people: People, report: Report, tmp_path: Path
 ) -> None:
-    keys = AuditFolder(people.home).approver_keys
-    keys.mkdir(parents=True)
-    (keys / "ann.pub").write_bytes(ANN.public.to_pem())
+    trust(people.home)
     people.approve(name=HOSTILE, until=date(2999, 1, 1))
     code, said = report(people.home, "--template", "part11")
     (one,) = said["people"]["approvals"]
@@ -121,8 +142,8 @@ def test_a_page_needs_no_script_and_no_network_and_says_how_to_verify(
     for part in ("<script", "<img", "<iframe", "<object", "javascript:", " src=", "@import"):
         assert part not in text
     assert text.count("href=") == 1
-    for command in ("verify", f"trace {MODEL}@3", f"approvals {MODEL}@3"):
-        assert f"audit {command} --home" in text
+    for command in ("verify", f"trace {MODEL}@3", f"approvals {MODEL}@3", f"reproduce {MODEL}@3"):
+        assert f"audit {command} --" in text
     headings = [part.split("</h2>")[0] for part in text.split("<h2>")[1:]]
     assert headings == [
         "Lineage",
@@ -146,6 +167,40 @@ def test_findings_come_first_and_end_with_4(
     text = page(tmp_path)
     assert "the log has findings" in text.split("</h1>")[0]
     assert said["findings"][0]["message"] in text
+
+
+@pytest.mark.parametrize(
+    ("attack", "why"),
+    [
+        (approve_as_the_submitter, "its signer submitted the run"),
+        (decide_after_the_approval, "it was signed before the run's gates were decided on"),
+        (expire_the_approval, "it held until 2026-06-03"),
+    ],
+)
+def test_an_approval_that_should_not_have_counted_fills_no_gap_whatever_a_promotion_says(
+    promoted: People, report: Report, key: SigningKey, attack: Any, why: str
+) -> None:
+    trust(promoted.home)
+    rewritten(promoted.home, key, attack)
+    code, said = report(promoted.home, "--template", "part11")
+    assert code == 4
+    status = {control["clause"]: control["status"] for control in said["controls"]}
+    assert status["21 CFR 11.50(a)(3)"] == "gap"
+    approval = said["people"]["approvals"][0]
+    assert (approval["counts"], approval["why_not"]) == (False, why)
+
+
+def test_a_record_under_the_checkpoint_that_another_key_signed_gives_no_page(
+    promoted: People, report: Report, key: SigningKey, tmp_path: Path
+) -> None:
+    leaf = entry(promoted.home, 9)
+    statement = json.loads(Envelope.from_bytes(leaf.read_bytes()).payload)
+    rewritten(promoted.home, key, lambda statements: None)
+    leaf.write_bytes(Envelope.sign(statement, ANN).to_bytes())
+    sign_checkpoints_again(promoted.home, key)
+    code, said = report(promoted.home)
+    assert (code, said["error"]["kind"]) == (4, "IntegrityError")
+    assert not (tmp_path / "page.html").exists()
 
 
 def test_a_log_that_is_not_what_was_signed_gives_no_page_and_ends_with_4(
@@ -217,6 +272,7 @@ def test_without_a_name_the_page_is_called_by_the_version_and_the_template(
     assert (tmp_path / f"{MODEL}@3-sr26-2.html").is_file()
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith("The log verifies: no finding in 18 records")
+    assert out[1].startswith("Of what it speaks: 1 runs started, 1 closed, log consistent from")
     assert out[-1] == f"report      {MODEL}@3-sr26-2.html"
 
 

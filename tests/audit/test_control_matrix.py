@@ -12,11 +12,13 @@ from acts_of_people import MODEL, People
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.approvals.trail import Trail, counted
+from components.approvals.trail import Trail
 from components.audit.control_matrix import Control, Status, control_matrix, tally
 from components.audit.requirements import Field, is_said, read_template
 from components.audit.version_records import CitedRecord, Kinds, version_records
+from pipelines.audit_report import AuditReport, audit_report
 from pipelines.cli.audit_report_parser import TEMPLATES
+from pipelines.home import Home
 
 GOLDEN = Path(__file__).parent / "golden"
 DAY = date(2026, 5, 5)
@@ -32,14 +34,16 @@ FIELDS = sorted(
 
 
 def kinds_of(people: People, number: str = "3") -> Kinds:
+    return reported(people, "part11", number).records.kinds
+
+
+def reported(people: People, name: str, number: str) -> AuditReport:
     trail = Trail(people.home)
-    version = trail.version(MODEL, number)
-    counting = [signed.record for signed in counted(trail.judged(version, DAY))]
-    return version_records(people.home, version, counting).kinds
+    return audit_report(Home(people.home), trail, trail.version(MODEL, number), name, DAY)
 
 
 def matrix(people: People, name: str, number: str = "3") -> dict[str, Control]:
-    controls = control_matrix(read_template(name), kinds_of(people, number))
+    controls = reported(people, name, number).controls
     return {control.requirement.clause: control for control in controls}
 
 
@@ -89,8 +93,8 @@ def test_a_version_that_nobody_approved_has_a_gap_where_a_signature_is_asked_for
 
 @pytest.mark.slow
 def test_a_real_run_has_every_field_that_the_templates_ask_its_stages_for(small_run: Any) -> None:
-    version = Trail(small_run.home).version("flights-late", "1")
-    kinds = version_records(small_run.home, version, []).kinds
+    trail = Trail(small_run.home)
+    kinds = version_records(trail.log, trail.version("flights-late", "1")).kinds
     missing = [
         field.field
         for field in FIELDS
