@@ -11,7 +11,7 @@ Rules:
 3. the cache key is the digest of the inputs' content, the stage's settings, the code of the step
    and the lock file; a hit copies the stored outputs after hashing them and writes CACHED;
 4. a failure writes FAIL with its cause, every gate that was checked and the facts that a gate's
-   failure brings, then goes on up;
+   failure brings, then goes on up; where such a text must not be recorded, FAIL says only that;
 5. user code runs inside the step and cannot skip any of this;
 6. a step that takes `checkpoints` gets a folder of its cache key's name below TANDEM_CHECKPOINTS,
    so that only the same inputs, settings and code meet again, and with the cache off only the same
@@ -149,9 +149,18 @@ def _record_failure(
         said |= {"gates": list(error.gates), "facts": error.facts}
     draft = stage.draft("FAIL", **said, resources=watch.read())
     try:
-        _submit(notary, draft)
+        _submit_failure(notary, draft)
     except TandemError as lost:
         log.error("the failure of %s is not recorded: %s", stage.name, lost.message)
+
+
+def _submit_failure(notary: Notary | None, draft: dict[str, Any]) -> None:
+    """Hand in a FAIL; where its text is refused, one with the refusal's text and no other."""
+    try:
+        _submit(notary, draft)
+    except DataError as refused:
+        nothing: dict[str, Any] = {"settings": {}, "facts": {}, "gates": []}
+        _submit(notary, {**draft, **nothing, "cause": refused.to_dict()})
 
 
 def _prepare(
