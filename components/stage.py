@@ -44,6 +44,7 @@ from components.core.errors import (
     PlatformError,
     TandemError,
 )
+from components.core.gpus import started_meter
 from components.core.imports import recall
 from components.core.outcome import Outcome
 from components.core.quiet import be_quiet
@@ -82,14 +83,14 @@ def run_stage(
     """
     be_quiet()
     notary = connect()
-    watch = Stopwatch()
+    watch = Stopwatch(started_meter())
     given = {name: port for name, port in inputs.items() if port is not None}
     outcome = Outcome()
     stage = _prepare(step, run, parameters, given)
     try:
         with in_our_terms(stage.name):
             _check_inputs(stage, given)
-            if not _from_cache(stage, notary, outputs):
+            if not _from_cache(stage, notary, outputs, watch):
                 _submit(notary, stage.draft("START"))
                 outcome = _work(step, stage, given, outputs)
                 _complete(stage, notary, outputs, outcome, watch)
@@ -192,7 +193,9 @@ def _check_inputs(stage: Stage, inputs: Mapping[str, Port]) -> None:
             )
 
 
-def _from_cache(stage: Stage, notary: Notary | None, outputs: Mapping[str, Port]) -> bool:
+def _from_cache(
+    stage: Stage, notary: Notary | None, outputs: Mapping[str, Port], watch: Stopwatch
+) -> bool:
     if not _cache_is_on(stage):
         return False
     cache = StageCache.from_environment()
@@ -204,9 +207,10 @@ def _from_cache(stage: Stage, notary: Notary | None, outputs: Mapping[str, Port]
         {"name": name, "sha256": entry[name]["sha256"], "path": port.path}
         for name, port in outputs.items()
     ]
-    origin = {name: entry[name].get("record", "") for name in outputs}
+    facts = {"origin": {name: entry[name].get("record", "") for name in outputs}}
+    draft = stage.draft("CACHED", outputs=claims, facts=facts, resources=watch.read())
     try:
-        record = _submit(notary, stage.draft("CACHED", outputs=claims, facts={"origin": origin}))
+        record = _submit(notary, draft)
     except IntegrityError as error:
         log.warning("the log does not vouch for the cached outputs: %s", error.message)
         for port in outputs.values():

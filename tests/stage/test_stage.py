@@ -296,3 +296,26 @@ def test_personal_data_in_what_a_stage_says_fails_it_and_is_not_recorded(
     payloads = [json.loads(b64decode(json.loads(p.read_bytes())["payload"])) for p in stored]
     assert len(payloads) == len(recorded)
     assert ADDRESS not in json.dumps(payloads)
+
+
+def test_every_record_that_ends_an_attempt_says_what_it_took_and_which_attempt_it_was(
+    tmp_path, features, notary, monkeypatch
+):
+    with pytest.raises(PlatformError):
+        call(tmp_path, features, name="first", fail="disk")
+    monkeypatch.setenv("TANDEM_ATTEMPT", "2")
+    call(tmp_path, features, name="second")
+    call(tmp_path, features, name="third", run={**RUN, "id": "20130102T000000Z-abcdef"})
+    views = notary.records(RUN["id"]) + notary.records("20130102T000000Z-abcdef")
+    assert [(view.event, view.attempt) for view in views] == [
+        ("START", 1),
+        ("FAIL", 1),
+        ("START", 2),
+        ("COMPLETE", 2),
+        ("CACHED", 2),
+    ]
+    measured = {"wall_seconds", "cpu_seconds", "peak_memory_bytes"}
+    for view in views:
+        expected = set() if view.event == "START" else measured
+        assert view.resources.keys() - {"gpu_seconds"} == expected
+    assert views[-1].resources["peak_memory_bytes"] > 0
