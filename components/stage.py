@@ -11,7 +11,7 @@ Rules:
 3. the cache key is the digest of the inputs' content, the stage's settings, the code of the step
    and the lock file; a hit copies the stored outputs after hashing them and writes CACHED;
 4. a failure writes FAIL with its cause, every gate that was checked and the facts that a gate's
-   failure brings, then goes on up;
+   failure brings, then goes on up; where such a text must not be recorded, FAIL says only that;
 5. user code runs inside the step and cannot skip any of this;
 6. a step that takes `checkpoints` gets a folder of its cache key's name below TANDEM_CHECKPOINTS,
    so that only the same inputs, settings and code meet again, and with the cache off only the same
@@ -38,11 +38,13 @@ from components.core.cache import StageCache
 from components.core.canonical import sha256_value
 from components.core.code import module_digests
 from components.core.errors import (
+    DataError,
     GateError,
     IntegrityError,
     PlatformError,
     TandemError,
 )
+from components.core.gpus import started_meter
 from components.core.imports import recall
 from components.core.outcome import Outcome
 from components.core.ports import Port, check_inputs, claimed, describe
@@ -75,14 +77,14 @@ def run_stage(
     """
     be_quiet()
     notary = connect()
-    watch = Stopwatch()
+    watch = Stopwatch(started_meter())
     given = {name: port for name, port in inputs.items() if port is not None}
     outcome = Outcome()
     stage = _prepare(step, run, parameters, given)
     try:
         with in_our_terms(stage.name):
             check_inputs(stage, given)
-            if not _from_cache(stage, notary, outputs):
+            if not _from_cache(stage, notary, outputs, watch):
                 _submit(notary, stage.draft("START"))
                 outcome = _work(step, stage, given, outputs)
                 _complete(stage, notary, outputs, outcome, watch)
@@ -142,9 +144,18 @@ def _record_failure(
         said |= {"gates": list(error.gates), "facts": error.facts}
     draft = stage.draft("FAIL", **said, resources=watch.read())
     try:
-        _submit(notary, draft)
+        _submit_failure(notary, draft)
     except TandemError as lost:
         log.error("the failure of %s is not recorded: %s", stage.name, lost.message)
+
+
+def _submit_failure(notary: Notary | None, draft: dict[str, Any]) -> None:
+    """Hand in a FAIL; where its text is refused, one with the refusal's text and no other."""
+    try:
+        _submit(notary, draft)
+    except DataError as refused:
+        nothing: dict[str, Any] = {"settings": {}, "facts": {}, "gates": []}
+        _submit(notary, {**draft, **nothing, "cause": refused.to_dict()})
 
 
 def _prepare(
@@ -162,7 +173,9 @@ def _prepare(
     return Stage(step.__name__, run, settings, refs, module_digests(step_modules(step, settings)))
 
 
-def _from_cache(stage: Stage, notary: Notary | None, outputs: Mapping[str, Port]) -> bool:
+def _from_cache(
+    stage: Stage, notary: Notary | None, outputs: Mapping[str, Port], watch: Stopwatch
+) -> bool:
     if not _cache_is_on(stage):
         return False
     cache = StageCache.from_environment()
@@ -174,9 +187,10 @@ def _from_cache(stage: Stage, notary: Notary | None, outputs: Mapping[str, Port]
         {"name": name, "sha256": entry[name]["sha256"], "path": port.path}
         for name, port in outputs.items()
     ]
-    origin = {name: entry[name].get("record", "") for name in outputs}
+    facts = {"origin": {name: entry[name].get("record", "") for name in outputs}}
+    draft = stage.draft("CACHED", outputs=claims, facts=facts, resources=watch.read())
     try:
-        record = _submit(notary, stage.draft("CACHED", outputs=claims, facts={"origin": origin}))
+        record = _submit(notary, draft)
     except IntegrityError as error:
         log.warning("the log does not vouch for the cached outputs: %s", error.message)
         for port in outputs.values():

@@ -6,7 +6,8 @@ verification. It has no lock of its own: the notary calls it under its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from components.audit.answers import ACT, CLOSING_EVENTS, RecordView
 from components.audit.envelope import vouched_statement
@@ -25,6 +26,16 @@ def open_starts(views: Iterable[RecordView]) -> list[RecordView]:
     return list(waiting.values())
 
 
+def viewed(statement: Mapping[str, Any], entry: Entry) -> RecordView:
+    """Return the view of a signed statement; IntegrityError for one that is no record."""
+    try:
+        return RecordView.from_statement(statement, entry.index, entry.record)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise IntegrityError(
+            f"entry {entry.index} of the log is no record", remedy="run `tandem audit verify`"
+        ) from error
+
+
 class Ledger:
     """What the log says, at hand."""
 
@@ -36,8 +47,7 @@ class Ledger:
 
     def add(self, entry: Entry) -> None:
         """Take in an entry that the sequencer vouches for; IntegrityError for no envelope."""
-        statement = vouched_statement(entry.leaf)
-        view = RecordView.from_statement(statement, entry.index, entry.record)
+        view = viewed(vouched_statement(entry.leaf), entry)
         self._by_record[view.record] = view
         self._by_idempotency_key[view.idempotency_key] = view
         self._by_run.setdefault(view.run, []).append(view)

@@ -18,6 +18,7 @@ from typing import Any
 from components.audit.answers import ACT, AUDIT, DONE_EVENTS
 from components.audit.claims import signable, without_paths
 from components.audit.controls import controls_of, retain_until
+from components.audit.personal_data import check_no_personal_data
 from components.audit.predicates import (
     Moment,
     policy_sha256,
@@ -54,9 +55,13 @@ class Stamp:
 
 
 def accept(draft: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a draft as it can be signed; raise DataError for one that breaks its schema."""
+    """Return a draft as it can be signed.
+
+    Raises DataError for one that breaks its schema, or whose text carries personal data.
+    """
     value: dict[str, Any] = signable(draft)
     check_draft(value)
+    check_no_personal_data(draft)  # whose numbers are still numbers, large ones too
     for field in ("facts", "cause"):
         if value["event"] != ACT:  # an act's facts hold bytes that a person signed
             value[field] = without_paths(value[field])

@@ -18,7 +18,7 @@ from components.audit.checkpoint import open_checkpoint
 from components.audit.envelope import vouched_statement
 from components.audit.folder import AuditFolder
 from components.audit.keys import PublicKey, read_public_key
-from components.audit.ledger import Ledger
+from components.audit.ledger import Ledger, viewed
 from components.audit.log import Log, Snapshot, read_snapshot
 from components.audit.proof import Proof, verified_statement, verify_bundle
 
@@ -66,8 +66,12 @@ class VerifiedLog:
         return vouched_statement(self.snapshot.entries[index].leaf)
 
     def statements(self) -> dict[str, Statement]:
-        """Return every record's statement, by its digest, in order."""
-        return {entry.record: vouched_statement(entry.leaf) for entry in self.snapshot.entries}
+        """Return each record's statement by its digest, in order; IntegrityError for no record."""
+        found: dict[str, Statement] = {}
+        for entry in self.snapshot.entries:
+            statement = vouched_statement(entry.leaf)
+            found[viewed(statement, entry).record] = statement
+        return found
 
     def proven(self, records: Sequence[str]) -> Proof:
         """Return records and all their ancestors, each verified by signature and proof."""

@@ -34,6 +34,8 @@ from components.core.errors import (
     UnverifiableError,
 )
 
+LARGEST_LEAF = 16 * 2**20
+"""Bytes: what the notary takes (service.MAX_REQUEST_BYTES), in base 64 and with what it adds."""
 WAY_OUT = "resume the run, or have `tandem audit reconcile` close it"
 
 
@@ -124,6 +126,8 @@ class _Verification:
             entry = self._log.entry(index)
             self._tree.append(leaf_hash(entry.leaf))
             where = f"entry {index}"
+            if len(entry.leaf) > LARGEST_LEAF:
+                yield Finding("size", where, f"it has {len(entry.leaf)} bytes")
             try:
                 statement = Envelope.from_bytes(entry.leaf).statement(self._key)
                 check_statement(statement)

@@ -1,9 +1,11 @@
-"""CPU time, wall time and peak memory of the process that does a stage's work, with children."""
+"""CPU, wall and GPU time and peak memory of the process that does a stage's work, with children."""
 
 from __future__ import annotations
 
 import resource
 import time
+
+from components.core.gpus import GpuMeter
 
 _KIB = 1024
 
@@ -11,13 +13,19 @@ _KIB = 1024
 class Stopwatch:
     """Measures from its creation on; memory is the high-water mark of the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, gpus: GpuMeter | None = None) -> None:
+        self._gpus = gpus
         self._wall = time.monotonic()
         self._cpu = _cpu_seconds()
 
     def read(self) -> dict[str, float | int]:
-        """Return wall_seconds, cpu_seconds and peak_memory_bytes (getrusage(2))."""
+        """Return wall_seconds, cpu_seconds and peak_memory_bytes (getrusage(2)).
+
+        With a meter of GPUs, gpu_seconds too.
+        """
+        gpus = {} if self._gpus is None else {"gpu_seconds": round(self._gpus.seconds, 3)}
         return {
+            **gpus,
             "wall_seconds": round(time.monotonic() - self._wall, 3),
             "cpu_seconds": round(_cpu_seconds() - self._cpu, 3),
             "peak_memory_bytes": _peak_memory_bytes(),

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.core.canonical import sha256_bytes
-from components.register_models.lineage import Work, data_span
+from components.register_models.lineage import Work, data_span, source_files
 from components.register_models.logbook import Logbook, Release
 
 PARTS = ("data", "settings", "code", "environment", "metrics", "forms", "digests")
@@ -86,12 +86,11 @@ def _facts(made: Mapping[str, Work], artifact: str) -> Mapping[str, Any]:
 
 def _data(made: Mapping[str, Work]) -> dict[str, Any]:
     facts = _facts(made, "examples")
-    source = facts.get("source") or {}
     return {
         "span": data_span(made),
         "splits": facts.get("splits", {}),
         "rows_by_split": facts.get("rows_by_split", {}),
-        "files": {file["location"]: file["sha256"] for file in source.get("files", ())},
+        "files": source_files(facts),
         "card_sha256": facts.get("card_sha256"),
     }
 

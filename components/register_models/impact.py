@@ -17,7 +17,7 @@ from typing import Any
 from components.audit.answers import AUDIT
 from components.audit.completeness import Completeness, completeness
 from components.audit.verified_log import VerifiedLog
-from components.register_models.lineage import Statement, lineage
+from components.register_models.lineage import Statement, lineage, source_files
 from components.register_models.logbook import Logbook, Release
 
 SCHEMA = "https://tandem.invalid/impact/v1"
@@ -125,7 +125,9 @@ def _ingestions(statements: Mapping[str, Statement], what: str) -> Iterator[Inge
         audit = statement["predicate"][AUDIT]
         if audit["stage"] != INGESTING or audit["event"] != "COMPLETE":
             continue
-        splits = {split: tuple(spans) for split, spans in audit["facts"].get("splits", {}).items()}
+        stated = audit["facts"].get("splits")
+        stated = stated if isinstance(stated, Mapping) else {}
+        splits = {split: tuple(map(str, spans)) for split, spans in stated.items()}
         holding = {split: (what,) for split, spans in splits.items() if what in spans}
         if named := tuple(dict.fromkeys(_named(statement, what))):
             yield Ingestion(index, record, audit["run"]["id"], named, splits)
@@ -139,9 +141,8 @@ def _named(statement: Statement, what: str) -> Iterator[str]:
     facts = audit["facts"]
     if audit["run"].get("name") == what:
         yield "use case"
-    for file in facts.get("source", {}).get("files", ()):
-        location = str(file["location"])
-        if what in (location, location.rpartition("/")[2], file["sha256"]):
+    for location, sha256 in source_files(facts).items():
+        if what in (location, location.rpartition("/")[2], sha256):
             yield f"file {location}"
     if facts.get("card_sha256") == what:
         yield "data card"

@@ -60,6 +60,14 @@ def _work(statements: Mapping[str, Statement], name: str, record: str) -> Work:
     return Work(record, audit)
 
 
+def source_files(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return the sha256 of each file that an ingestion's facts name, by its location."""
+    source = facts.get("source")
+    files = source.get("files", ()) if isinstance(source, Mapping) else ()
+    named = [file for file in files if isinstance(file, Mapping)]
+    return {str(file.get("location")): str(file.get("sha256")) for file in named}
+
+
 def window_span(made: Mapping[str, Work]) -> str:
     """Return the first and the last span of the data, "" where no record says it."""
     examples = made.get("examples")

@@ -102,11 +102,8 @@ class Logbook:
 
     def aliases_of(self, release: Release) -> list[str]:
         """Return the aliases that the log says a version has."""
-        return sorted(
-            alias
-            for (model, alias), change in self.aliases.items()
-            if (model, change.after) == release.key
-        )
+        of_model = ((key, change.after) for key, change in self.aliases.items())
+        return sorted(alias for (model, alias), at in of_model if (model, at) == release.key)
 
     @cached_property
     def releases(self) -> dict[tuple[str, str], Release]:
@@ -135,7 +132,7 @@ class Logbook:
                     found.append(AliasChange(*place, *said, model, alias, before, after))
         return found
 
-    @property
+    @cached_property
     def aliases(self) -> dict[tuple[str, str], AliasChange]:
         """The change that set each alias that is set, by model and alias."""
         last = {(change.model, change.alias): change for change in self.changes}
@@ -143,13 +140,21 @@ class Logbook:
 
     def state(self, release: Release) -> str:
         """Return registered, archived or withdrawn, by the last act on a version."""
-        state = "registered"
+        return self._states.get(release.key, "registered")
+
+    @cached_property
+    def _states(self) -> dict[tuple[Any, Any], str]:
+        """The state of each version that an act names, by model and version."""
+        found: dict[tuple[Any, Any], str] = {}
         for statement in self.statements.values():
             predicate = statement["predicate"]
-            if (predicate.get("model"), predicate.get("version")) == release.key:
-                event = predicate[AUDIT]["stage"]
-                state = STATES.get(event, "registered" if predicate.get("aliases") else state)
-        return state
+            event, key = (
+                predicate[AUDIT]["stage"],
+                (predicate.get("model"), predicate.get("version")),
+            )
+            if event in STATES or predicate.get("aliases"):
+                found[key] = STATES.get(event, "registered")
+        return found
 
     def inputs(self, release: Release) -> dict[str, Mapping[str, Any]]:
         """Return the digest and the record of each artifact that was registered, by its name."""

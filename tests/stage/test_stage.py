@@ -1,6 +1,7 @@
 """The life of a stage: run_stage with a real step, real folders and a real notary."""
 
 import json
+from base64 import b64decode
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ RUN = {
 }
 
 
+ADDRESS = "ann" + "@" + "example.org"
+
+
 class DoubleSettings(Section):
     factor: int
     fail: str = ""
@@ -53,7 +57,11 @@ def train_pytorch(
         raise ZeroDivisionError("division by zero\nmore")
     if settings.fail == "nothing":
         return Outcome()
+    if settings.fail == "cause":
+        raise DataError(f"row of {ADDRESS} is no number", remedy="mend it")
     write_json(pytorch_model / "number.json", number * settings.factor)
+    if settings.fail == "facts":
+        return Outcome(facts={"rows": 1, "notes": [{"seen": f"first row: {ADDRESS}"}]})
     return Outcome(facts={"rows": 1}, metadata={"pytorch_model": {"framework": "pytorch"}})
 
 
@@ -262,3 +270,52 @@ def test_other_settings_never_meet_these_checkpoints(tmp_path, features, notary,
         with pytest.raises(PlatformError, match="taken away"):
             call(tmp_path, features, factor=factor)
     assert len(list((tmp_path / "checkpoints").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("fail", "where", "recorded"),
+    [
+        ("facts", "facts.notes[0].seen", ["START", "FAIL"]),
+        ("cause", "cause.message", ["START", "FAIL"]),
+        (ADDRESS, "settings.fail", ["FAIL"]),
+    ],
+)
+def test_personal_data_in_what_a_stage_says_fails_it_and_is_not_recorded(
+    tmp_path, features, notary, fail, where, recorded
+):
+    with pytest.raises(DataError) as failure:
+        call(tmp_path, features, fail=fail)
+    if fail != "cause":  # which was the stage's own failure
+        expected = f"{where} of the record of train_pytorch holds what looks like an e-mail address"
+        assert failure.value.message == expected
+        assert "leave it out" in failure.value.remedy
+    assert events(notary) == recorded
+    view = notary.records(RUN["id"])[-1]
+    assert where in view.cause["message"]
+    stored = (tmp_path / "home/audit/log/entries").rglob("*.json")
+    payloads = [json.loads(b64decode(json.loads(p.read_bytes())["payload"])) for p in stored]
+    assert len(payloads) == len(recorded)
+    assert ADDRESS not in json.dumps(payloads)
+
+
+def test_every_record_that_ends_an_attempt_says_what_it_took_and_which_attempt_it_was(
+    tmp_path, features, notary, monkeypatch
+):
+    with pytest.raises(PlatformError):
+        call(tmp_path, features, name="first", fail="disk")
+    monkeypatch.setenv("TANDEM_ATTEMPT", "2")
+    call(tmp_path, features, name="second")
+    call(tmp_path, features, name="third", run={**RUN, "id": "20130102T000000Z-abcdef"})
+    views = notary.records(RUN["id"]) + notary.records("20130102T000000Z-abcdef")
+    assert [(view.event, view.attempt) for view in views] == [
+        ("START", 1),
+        ("FAIL", 1),
+        ("START", 2),
+        ("COMPLETE", 2),
+        ("CACHED", 2),
+    ]
+    measured = {"wall_seconds", "cpu_seconds", "peak_memory_bytes"}
+    for view in views:
+        expected = set() if view.event == "START" else measured
+        assert view.resources.keys() - {"gpu_seconds"} == expected
+    assert views[-1].resources["peak_memory_bytes"] > 0
