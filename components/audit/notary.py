@@ -28,6 +28,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from components.audit.aborting import abort_draft
 from components.audit.acts import Act, Statement
 from components.audit.answers import (
     ACT,
@@ -55,12 +56,6 @@ from components.core.canonical import canonical_json
 from components.core.errors import IntegrityError, PlatformError, TandemError
 
 _CLOCK_TOLERANCE = timedelta(seconds=2)
-_NO_CODE: dict[str, Any] = {
-    "code_sha256": None,
-    "cache_key": None,
-    "environment": {},
-    "resources": None,
-}
 
 
 class LocalNotary:
@@ -243,28 +238,7 @@ class LocalNotary:
         return max(now, last)
 
     def _abort(self, view: RecordView, state: str) -> dict[str, Any]:
-        """Return the draft that closes a START; it names nothing that was not recorded there."""
-        leaf = self._log.entry(view.index).leaf
-        audit = Envelope.from_bytes(leaf).statement(self._key.public)["predicate"]["tandem_audit"]
-        draft: dict[str, Any] = {
-            "event": "ABORT",
-            "run": audit["run"] | {"actor": audit["actor"]["id"], "trigger": audit["trigger"]},
-            "stage": view.stage,
-            "attempt": view.attempt,
-            "inputs": audit["inputs"],
-            "outputs": [],
-            "settings": audit["settings"],
-            "settings_sha256": audit["settings_sha256"],
-            "facts": {},
-            "gates": [],
-            "cause": {
-                "kind": "PlatformError",
-                "message": f"the run ended {state} while {view.stage} was open",
-                "remedy": "read the task's log",
-            },
-            "claimed_time": timestamp(self._clock()),
-        }
-        return draft | _NO_CODE
+        return abort_draft(self._statement(view.record), state, timestamp(self._clock()))
 
 
 def utc_now() -> datetime:
