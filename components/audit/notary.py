@@ -244,10 +244,8 @@ class LocalNotary:
 
     def _abort(self, view: RecordView, state: str) -> dict[str, Any]:
         """Return the draft that closes a START."""
-        leaf = self._log.entry(view.index).leaf
-        statement = Envelope.from_bytes(leaf).statement(self._key.public)
         why = f"the run ended {state} while {view.stage} was open"
-        return abort_draft(statement, why, timestamp(self._clock()))
+        return abort_draft(self._statement(view.record), why, timestamp(self._clock()))
 
 
 def utc_now() -> datetime:
