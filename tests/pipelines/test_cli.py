@@ -237,11 +237,11 @@ def test_the_stages_of_a_run_are_shown_in_the_order_of_their_start(
         task: TaskResult(TaskState.SUCCEEDED, started=f"2013-01-02T03:04:0{second}.000+00:00")
         for second, task in enumerate(order)
     }
-    waiting = ["decide-release", "evaluate-models", "register-models"]
+    waiting = ["decide-release", "evaluate-models", "measure-models", "register-models"]
     folder = record_run(results=results | dict.fromkeys(waiting, TaskResult(TaskState.SKIPPED)))
     assert main(["runs", "show", "latest", "--home", str(folder.parents[1])]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines if line.startswith("  ")][:8] == [*order, *waiting]
+    assert [line.split()[0] for line in lines if line.startswith("  ")][:9] == [*order, *waiting]
 
 
 @pytest.mark.parametrize("command", [["report", "latest"], ["run", "--resume", "latest"]])

@@ -137,7 +137,7 @@ def test_the_page_shows_the_gated_metrics_and_the_champion(
         models["champion"] = models["tensorflow"]
         models["pytorch"]["slices"]["overall"]["brier"] = MORE
         evaluation["comparison"]["champion"] = dict.fromkeys(("pytorch", "tensorflow"), OVER)
-        measured = documents["evaluate-models", "measurements", "measurements.json"]["models"]
+        measured = documents["measure-models", "measurements", "measurements.json"]["models"]
         forms = {"onnx": measured["pytorch"]["forms"]["onnx"] | {"size_bytes": 99_900}}
         measured["champion"] = {"forms": forms}
 
