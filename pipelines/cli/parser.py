@@ -10,6 +10,7 @@ import argparse
 from typing import Any, NoReturn
 
 from components.core.errors import WrongUsage
+from pipelines.cli.audit_keys_parser import add_keys
 from pipelines.cli.decide_parser import add_decide
 from pipelines.cli.models_parser import add_models
 from pipelines.cli.schema_parser import add_schema
@@ -248,3 +249,4 @@ def _add_audit(commands: Any) -> None:
         "tandem audit approvals flights-late@1",
     )
     approvals.add_argument("version", metavar="MODEL@VERSION", help="a registered model's version")
+    add_keys(below, _add)
