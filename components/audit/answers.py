@@ -13,6 +13,8 @@ from typing import Any
 AUDIT = "tandem_audit"
 ACT = "ACT"
 """What a person did to a registered version: no stage's attempt, so without START and outputs."""
+KEY = "KEY"
+"""The log's keys change: no stage's and no person's on a model."""
 CLOSING_EVENTS = frozenset({"COMPLETE", "FAIL", "ABORT", "CACHED"})
 DONE_EVENTS = frozenset({"COMPLETE", "CACHED"})
 
@@ -87,9 +89,9 @@ class RecordView:
 
 
 def _facts(predicate: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what a stage stated; of an act, whose fields are closed, the fields themselves."""
+    """Return what a stage stated; of an act or a key its closed fields."""
     audit: Mapping[str, Any] = predicate[AUDIT]
-    if audit["event"] != ACT:
+    if audit["event"] not in (ACT, KEY):
         facts: Mapping[str, Any] = audit["facts"]
         return facts
     return {name: value for name, value in predicate.items() if name != AUDIT}

@@ -62,22 +62,34 @@ class Checkpoint:
         return f"{text}\n— {self.origin} {base64_strict.encode(signature)}\n"
 
 
-def open_checkpoint(note: str, key: PublicKey) -> Checkpoint:
-    """Return what a note says; raise IntegrityError unless the key signed it."""
+def open_checkpoint(note: str, key: PublicKey, origin: str | None = None) -> Checkpoint:
+    """Return what a note says; raise IntegrityError unless the key signed it for that origin.
+
+    The origin is that of the log's first key, which `key` is unless one is given.
+    """
     text, signatures = _split(note)
-    origin = origin_of(key)
+    origin = origin or origin_of(key)
     ours = [data for name, data in signatures if (name, data[:_KEY_ID_BYTES]) == _name(origin, key)]
     if not ours:
         raise _refused("the checkpoint is not signed by the log's key")
     if not all(key.verifies(data[_KEY_ID_BYTES:], text.encode()) for data in ours):
         raise _refused("a signature on the checkpoint is wrong")
-    try:
-        checkpoint = Checkpoint.from_text(text)
-    except ValueError as error:
-        raise _refused(f"the checkpoint cannot be read: {error}") from error
+    checkpoint = _read(text)
     if checkpoint.origin != origin:
         raise _refused("the checkpoint is of another log", origin, checkpoint.origin)
     return checkpoint
+
+
+def unverified_checkpoint(note: str) -> Checkpoint:
+    """Return what a note says without looking at who signed it."""
+    return _read(_split(note)[0])
+
+
+def _read(text: str) -> Checkpoint:
+    try:
+        return Checkpoint.from_text(text)
+    except ValueError as error:
+        raise _refused(f"the checkpoint cannot be read: {error}") from error
 
 
 def _name(origin: str, key: PublicKey) -> tuple[str, bytes]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.audit.answers import ACT, RecordView
+from components.audit.answers import ACT, KEY, RecordView
 from components.audit.folder import AuditFolder
 from components.audit.left_open import left_open, named, sealed_runs
 from components.audit.log import Log
@@ -76,7 +76,7 @@ class Completeness:
 def completeness(home: Path, log: VerifiedLog) -> Completeness:
     """Return of how much a home's log speaks; IntegrityError where it is not consistent."""
     folder = AuditFolder(home)
-    runs = {view.run for view in log.views if view.event != ACT}
+    runs = {view.run for view in log.views if view.event not in (ACT, KEY)}
     return Completeness(
         runs_started=len(runs),
         unclosed=tuple(sorted(runs - sealed_runs(log.views))),
@@ -90,7 +90,7 @@ def completeness(home: Path, log: VerifiedLog) -> Completeness:
 def _first_consistent(stored: Log, log: VerifiedLog) -> int:
     """Return the size of the oldest checkpoint; IntegrityError where the entries are others."""
     size = next(size for size in stored.sizes() if size or not log.snapshot.size)
-    checkpoint = stored.checkpoint(size, log.key)
+    checkpoint = stored.checkpoint(size, stored.history(size, log.key))
     if log.snapshot.tree.root(size) != checkpoint.root:
         raise IntegrityError(
             f"the log is not consistent from {size} to {log.snapshot.size} entries",

@@ -3,7 +3,9 @@
 Rules: the private key is readable by its owner only, or it is not used; a home with a public key
 but no private key gets no new one, because records signed by the lost key would no longer verify;
 key identifiers are those of securesystemslib, so its verifiers find our key by name. A key in a
-cloud's key store, and rotation, would be further classes with the two members of SigningKey.
+cloud's key store would be a further class with the two members of SigningKey. notary.pub is the
+log's first public key for good, which is what verifiers are given; key_history.py says what comes
+after it. A private key that a rotation made lies beside, under its key's id.
 """
 
 from __future__ import annotations
@@ -108,6 +110,40 @@ def open_key(folder: AuditFolder) -> SigningKey:
             remedy="restore both files from the same backup",
         )
     return key
+
+
+@dataclass(frozen=True)
+class Keyring:
+    """The private keys of a home's notary, and the public one that its log began with."""
+
+    folder: AuditFolder
+
+    def first(self) -> PublicKey:
+        """Return the log's first key; a new home gets one."""
+        if self.folder.public_key.exists():
+            return read_public_key(self.folder)
+        return open_key(self.folder).public
+
+    def signing_key(self, public: PublicKey) -> SigningKey:
+        """Return a private key; raise IntegrityError where it is gone, as `open_key` does."""
+        if public == self.first():
+            return open_key(self.folder)
+        path = self._path(public)
+        if not path.exists():
+            raise IntegrityError(
+                f"the private key {path.name} of the log is gone",
+                remedy="restore the private key, or start a new home",
+            )
+        return _load(path)
+
+    def make(self) -> SigningKey:
+        """Make a new key, on disk before any record names it."""
+        made = SigningKey(Ed25519PrivateKey.generate())
+        create_file(self._path(made.public), made.to_pem(), mode=0o600)
+        return made
+
+    def _path(self, public: PublicKey) -> Path:
+        return self.folder.private_key.with_name(f"notary-{public.keyid[:16]}.key")
 
 
 def open_personal_key(path: Path) -> SigningKey:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from components.audit.answers import ACT, CLOSING_EVENTS, RecordView
+from components.audit.answers import ACT, CLOSING_EVENTS, KEY, RecordView
 from components.audit.envelope import vouched_statement
 from components.audit.log import Entry
 from components.core.errors import IntegrityError
@@ -43,6 +43,7 @@ class Ledger:
         self._by_record: dict[str, RecordView] = {}
         self._by_idempotency_key: dict[str, RecordView] = {}
         self._by_run: dict[str, list[RecordView]] = {}
+        self._keys: list[RecordView] = []
         self.last_time = ""
 
     def add(self, entry: Entry) -> None:
@@ -52,6 +53,8 @@ class Ledger:
         self._by_idempotency_key[view.idempotency_key] = view
         self._by_run.setdefault(view.run, []).append(view)
         self.last_time = max(self.last_time, view.time)
+        if view.event == KEY:
+            self._keys.append(view)
 
     def of_run(self, run: str) -> list[RecordView]:
         """Return a run's records in order."""
@@ -91,8 +94,11 @@ class Ledger:
         return found
 
     def with_ancestors(self, records: Sequence[str]) -> list[RecordView]:
-        """Return the records and everything that fed them, each once, by index."""
-        found: dict[str, RecordView] = {}
+        """Return the records and everything that fed them, each once, by index.
+
+        With them go the records of the log's keys, without which none of them verifies.
+        """
+        found: dict[str, RecordView] = {view.record: view for view in self._keys}
         waiting = list(records)
         while waiting:
             view = self.find(waiting.pop())

@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from components.audit.checkpoint import Checkpoint, open_checkpoint
+from components.audit.checkpoint import Checkpoint
 from components.audit.folder import AuditFolder
+from components.audit.key_history import KeyHistory, open_note, read_history
 from components.audit.keys import PublicKey
 from components.audit.log_place import existing_log_storage
 from components.audit.merkle import Tree, leaf_hash
@@ -82,9 +83,13 @@ class Log:
         except UnicodeDecodeError:
             raise _broken(f"the checkpoint of size {size} is not text") from None
 
-    def checkpoint(self, size: int, key: PublicKey) -> Checkpoint:
+    def history(self, size: int, first: PublicKey) -> KeyHistory:
+        """Return the keys that a size's note speaks of; `checkpoint` verifies the note."""
+        return read_history(self.note(size), lambda index: self.entry(index).leaf, first)
+
+    def checkpoint(self, size: int, keys: KeyHistory) -> Checkpoint:
         """Return a verified checkpoint; raise IntegrityError for a wrong one."""
-        checkpoint = open_checkpoint(self.note(size), key)
+        checkpoint = open_note(self.note(size), keys)
         if checkpoint.size != size:
             raise _broken(f"the checkpoint of size {size} speaks of {checkpoint.size} entries")
         return checkpoint
@@ -106,10 +111,11 @@ class Snapshot:
     tree: Tree
     note: str
     size: int
+    keys: KeyHistory
 
 
 def read_snapshot(log: Log, key: PublicKey) -> Snapshot:
-    """Return the log up to its newest checkpoint.
+    """Return the log up to its newest checkpoint, by the log's first key.
 
     Raises UnverifiableError where nothing was ever signed, IntegrityError where the entries are
     not those that the checkpoint covers.
@@ -117,14 +123,15 @@ def read_snapshot(log: Log, key: PublicKey) -> Snapshot:
     size = max(log.sizes(), default=None)
     if size is None:
         raise UnverifiableError("the log has no checkpoint", remedy="restore the log's folder")
-    checkpoint = log.checkpoint(size, key)
+    keys = log.history(size, key)
+    checkpoint = log.checkpoint(size, keys)
     entries = tuple(log.entries())[:size]
     tree = Tree()
     for entry in entries:
         tree.append(leaf_hash(entry.leaf))
     if tree.size != size or tree.root() != checkpoint.root:
         raise _broken(f"the entries are not those that the checkpoint of size {size} covers")
-    return Snapshot(entries, tree, log.note(size), size)
+    return Snapshot(entries, tree, log.note(size), size, keys)
 
 
 def entry_key(index: int) -> str:

@@ -42,7 +42,8 @@ from components.audit.claims import check_outputs
 from components.audit.draining import drain, with_records
 from components.audit.envelope import Envelope, vouched_statement
 from components.audit.folder import AuditFolder
-from components.audit.keys import SigningKey, open_key
+from components.audit.key_changes import KeyOrder, change_draft
+from components.audit.keys import Keyring
 from components.audit.ledger import Ledger, open_starts
 from components.audit.left_open import abort_draft
 from components.audit.log import Log
@@ -63,16 +64,16 @@ class LocalNotary:
     """A notary over one log; its methods may be called from several threads."""
 
     def __init__(
-        self, storage: Storage, drafts: Spool, key: SigningKey, clock: Callable[[], datetime]
+        self, storage: Storage, drafts: Spool, keyring: Keyring, clock: Callable[[], datetime]
     ) -> None:
         """Take over a log, and record the drafts that wait in the spool."""
         self._log = Log(storage)
         self._spool = drafts
-        self._key = key
+        self._keyring = keyring
         self._clock = clock
         self._stamped = ""
         self._ledger = Ledger()
-        self._sequencer = Sequencer(self._log, key, self._ledger.add)
+        self._sequencer = Sequencer(self._log, keyring, self._ledger.add)
         self._mutex = threading.Lock()
         self._batches = Batches(self._write, self._mutex)
         drain(drafts, self._admit)
@@ -134,6 +135,20 @@ class LocalNotary:
             note = self._sequencer.seal()
             return ProofBundle(note, tuple(self._proof(view) for view in views))
 
+    def change_keys(self, order: KeyOrder) -> RecordView:
+        """Record that the log's keys change, with a checkpoint right over it; return the record.
+
+        Raises SettingsError for a change that cannot be.
+        """
+        with self._mutex:
+            self._sequencer.seal()
+            draft = change_draft(
+                order, self._sequencer.keys, self._keyring, timestamp(self._clock())
+            )
+            self._sequencer.append([self._sign(Ticket(draft))])
+            self._sequencer.seal()
+            return self._ledger.with_key(idempotency_key(draft)) or self._ledger.find("")
+
     def checkpoint(self) -> str:
         """Return the signed note over all records."""
         with self._mutex:
@@ -191,7 +206,7 @@ class LocalNotary:
         value = statement(draft, self._stamp(draft, ticket.account))
         if draft["event"] == ACT:
             self._require_allowed(value)
-        return Envelope.sign(value, self._key)
+        return Envelope.sign(value, self._sequencer.key)
 
     def _require_allowed(self, value: Statement) -> None:
         """Raise IntegrityError for an act that must not be."""
@@ -262,7 +277,7 @@ def open_notary(home: Path, clock: Callable[[], datetime] = utc_now) -> Iterator
         storage.sweep()
         drafts = spool(folder, durable=False)  # whoever submits waits, and asks again
         drafts.storage.sweep()
-        yield LocalNotary(storage, drafts, open_key(folder), clock)
+        yield LocalNotary(storage, drafts, Keyring(folder), clock)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

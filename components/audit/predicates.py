@@ -9,6 +9,7 @@
     seal_run                                       our run-closing v1
     ACT of approve_model                           our approval-record v1
     ACT of what moves or takes away an alias       our registry-change v2
+    KEY of what changes the log's keys             our key-change v1
     START and ABORT of any stage, FAIL without gates, a stage not named here: our stage-event v1
 
 A waiver (components/waivers.py) is no record: a person signs it, with a predicate type of our own.
@@ -28,7 +29,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from components.audit.answers import ACT, DONE_EVENTS
+from components.audit.answers import ACT, DONE_EVENTS, KEY
 from components.core.canonical import sha256_value
 
 NAMESPACE = "https://tandem.invalid"
@@ -44,6 +45,7 @@ APPROVAL_RECORD = f"{NAMESPACE}/approval-record/v1"
 REGISTRY_CHANGE_1 = f"{NAMESPACE}/registry-change/v1"
 """As before promotions named keys: read and verified, written no more."""
 REGISTRY_CHANGE = f"{NAMESPACE}/registry-change/v2"
+KEY_CHANGE = f"{NAMESPACE}/key-change/v1"
 APPROVE = "approve_model"
 SLSA_VERSION = "1.0"
 
@@ -61,6 +63,8 @@ class Moment:
 
 def predicate(draft: Draft, moment: Moment) -> tuple[str, dict[str, Any]]:
     """Return the predicate's type and its standard fields."""
+    if draft["event"] == KEY:
+        return KEY_CHANGE, dict(draft["facts"])
     if draft["event"] == ACT:
         kind = APPROVAL_RECORD if draft["stage"] == APPROVE else REGISTRY_CHANGE
         return kind, dict(draft["facts"])

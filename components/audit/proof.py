@@ -8,15 +8,16 @@ but done stands behind nothing; whatever is missing means no.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from components.audit.answers import DONE_EVENTS, InclusionProof, ProofBundle, RecordView
-from components.audit.checkpoint import Checkpoint, open_checkpoint
+from components.audit.checkpoint import Checkpoint
 from components.audit.client import Notary
 from components.audit.envelope import Envelope
 from components.audit.folder import AuditFolder
+from components.audit.key_history import KeyHistory, is_change, open_note, read_history
 from components.audit.keys import PublicKey, read_public_key
 from components.audit.merkle import leaf_hash, verify_inclusion
 from components.audit.schema import check_statement
@@ -69,14 +70,19 @@ def require_proof(
 
 
 def verify_bundle(bundle: ProofBundle, records: Sequence[str], key: PublicKey) -> Proof:
-    """Return what a bundle proves; raise IntegrityError unless it proves all of it."""
-    checkpoint = open_checkpoint(bundle.checkpoint, key)
+    """Return what a bundle proves; raise IntegrityError unless it proves all of it.
+
+    The key is the log's first; the bundle holds the records of those after it.
+    """
+    keys = read_history(bundle.checkpoint, _leaf_of(bundle), key)
+    checkpoint = open_note(bundle.checkpoint, keys)
     statements = {
-        proof.record: verified_statement(proof, checkpoint, key) for proof in bundle.proofs
+        proof.record: verified_statement(proof, checkpoint, keys) for proof in bundle.proofs
     }
     views = {
         proof.record: RecordView.from_statement(statements[proof.record], proof.index, proof.record)
         for proof in bundle.proofs
+        if not is_change(statements[proof.record])
     }
     wanted = [*records, *(parent for view in views.values() for parent in view.parents)]
     for record in wanted:
@@ -94,14 +100,22 @@ def verify_bundle(bundle: ProofBundle, records: Sequence[str], key: PublicKey) -
     return Proof(tuple(ordered), bundle, statements)
 
 
-def verify_proof(proof: InclusionProof, checkpoint: Checkpoint, key: PublicKey) -> RecordView:
-    """Return the record that a proof shows to be under a verified checkpoint."""
-    statement = verified_statement(proof, checkpoint, key)
-    return RecordView.from_statement(statement, proof.index, proof.record)
+def _leaf_of(bundle: ProofBundle) -> Callable[[int], bytes]:
+    leaves = {proof.index: proof.envelope for proof in bundle.proofs}
+
+    def leaf(index: int) -> bytes:
+        if index not in leaves:
+            raise IntegrityError(
+                f"the proof lacks entry {index}, which changed the log's keys",
+                remedy="have it made again",
+            )
+        return leaves[index]
+
+    return leaf
 
 
 def verified_statement(
-    proof: InclusionProof, checkpoint: Checkpoint, key: PublicKey
+    proof: InclusionProof, checkpoint: Checkpoint, keys: KeyHistory
 ) -> dict[str, Any]:
     """Return the statement that a proof shows to be under a verified checkpoint."""
     if sha256_bytes(proof.envelope) != proof.record:
@@ -112,7 +126,9 @@ def verified_statement(
     verify_inclusion(
         leaf_hash(proof.envelope), proof.index, checkpoint.size, proof.hashes, checkpoint.root
     )
-    statement = Envelope.from_bytes(proof.envelope).statement(key)
+    statement = Envelope.from_bytes(proof.envelope).statement(keys.holder(proof.index))
+    if not is_change(statement):
+        keys.require_valid(proof.index)
     try:
         check_statement(statement)
     except DataError as error:

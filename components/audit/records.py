@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from components.audit.answers import ACT, AUDIT, DONE_EVENTS
+from components.audit.answers import ACT, AUDIT, DONE_EVENTS, KEY
 from components.audit.claims import signable, without_paths
 from components.audit.controls import controls_of, retain_until
 from components.audit.personal_data import check_no_personal_data
@@ -26,7 +26,7 @@ from components.audit.predicates import (
     released_versions,
 )
 from components.audit.schema import check_draft, check_statement
-from components.core.canonical import sha256_value
+from components.core.canonical import sha256_bytes, sha256_value
 
 SCHEMA_VERSION = 1
 AUTHENTICATED_VERSION = 2
@@ -104,6 +104,9 @@ def attempt_subject(run: str, stage: str, attempt: int) -> dict[str, Any]:
 
 
 def _subjects(draft: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if draft["event"] == KEY:
+        key = draft["facts"]["key"]
+        return [_subject(f"key/{key['keyid']}", sha256_bytes(bytes.fromhex(key["public"])))]
     if draft["event"] == ACT:
         return [_subject(item["name"], item["sha256"]) for item in draft["inputs"]]
     if draft["event"] not in DONE_EVENTS:
@@ -151,7 +154,7 @@ def _audit(draft: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
         "code_sha256": draft["code_sha256"],
         "environment": draft["environment"],
         "cache_key": draft["cache_key"],
-        "facts": {} if draft["event"] == ACT else draft["facts"],
+        "facts": {} if draft["event"] in (ACT, KEY) else draft["facts"],
         "gates": draft["gates"],
         "cause": draft["cause"],
         "resources": draft["resources"],

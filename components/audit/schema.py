@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import schemas
 from components.audit.predicates import (
     APPROVAL_RECORD,
+    KEY_CHANGE,
     PROVENANCE,
     REGISTRY_CHANGE,
     REGISTRY_CHANGE_1,
@@ -41,6 +42,7 @@ _FILES = {
     APPROVAL_RECORD: "approval-record.json",
     REGISTRY_CHANGE_1: "registry-change.json",
     REGISTRY_CHANGE: "registry-change-v2.json",
+    KEY_CHANGE: "key-change.json",
 }
 
 

@@ -17,10 +17,11 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-from components.audit.checkpoint import Checkpoint, origin_of
-from components.audit.envelope import Envelope
+from components.audit.checkpoint import Checkpoint
+from components.audit.envelope import Envelope, vouched_statement
 from components.audit.folder import AuditFolder
-from components.audit.keys import SigningKey
+from components.audit.key_history import KeyHistory, follow, is_change
+from components.audit.keys import Keyring, PublicKey, SigningKey
 from components.audit.log import Entry, Log, checkpoint_key, entry_key
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.storage import ObjectExists
@@ -92,7 +93,7 @@ def is_being_written(folder: AuditFolder) -> bool:
 class Sequencer:
     """Appends to a log; the caller holds the WriterLock and calls from one thread at a time."""
 
-    def __init__(self, log: Log, key: SigningKey, listener: Callable[[Entry], None]) -> None:
+    def __init__(self, log: Log, keyring: Keyring, listener: Callable[[Entry], None]) -> None:
         """Read the log, check it, and sign what a crash left unsigned.
 
         The listener hears of every entry once, in order, as soon as it is on disk and known to be
@@ -100,7 +101,9 @@ class Sequencer:
         IntegrityError for a log that is not what was signed last: nothing is appended to it.
         """
         self._log = log
-        self._key = key
+        self._keyring = keyring
+        self._keys = KeyHistory.of(keyring.first())
+        self._signers: dict[PublicKey, SigningKey] = {}
         self._listener = listener
         self._tree = Tree()
         self._note = ""
@@ -112,6 +115,21 @@ class Sequencer:
     def size(self) -> int:
         """The number of entries."""
         return self._tree.size
+
+    @property
+    def keys(self) -> KeyHistory:
+        """The log's keys up to now."""
+        return self._keys
+
+    @property
+    def key(self) -> SigningKey:
+        """The key that signs the next entry."""
+        return self._signer(self._keys.holder(self.size))
+
+    def _signer(self, public: PublicKey) -> SigningKey:
+        if public not in self._signers:
+            self._signers[public] = self._keyring.signing_key(public)
+        return self._signers[public]
 
     def append(self, envelopes: Sequence[Envelope]) -> list[Entry]:
         """Store up to MAX_BATCH envelopes as the next entries; one `seal` covers them.
@@ -149,11 +167,14 @@ class Sequencer:
     def _add(self, entry: Entry) -> None:
         self._tree.append(leaf_hash(entry.leaf))
         self._listener(entry)
+        if is_change(vouched_statement(entry.leaf)):
+            self._keys = follow(self._keys, Envelope.from_bytes(entry.leaf), entry.index)
 
     def _lost(self) -> TandemError:
         """Return why the next index is taken: by another sequencer with our key, or by what not."""
         try:
-            self._verify(self._log.entry(self.size))
+            leaf = self._log.entry(self.size).leaf
+            Envelope.from_bytes(leaf).statement(self._keys.holder(self.size))
         except IntegrityError:
             return _not_alone(self.size)
         return PlatformError(
@@ -162,13 +183,14 @@ class Sequencer:
         )
 
     def _verify(self, entry: Entry) -> None:
-        Envelope.from_bytes(entry.leaf).statement(self._key.public)
+        self._keys = follow(self._keys, Envelope.from_bytes(entry.leaf), entry.index)
 
     def seal(self) -> str:
         """Return the signed note over all entries, signing it if there is none yet."""
         if self._signed != self.size:
-            note = Checkpoint(origin_of(self._key.public), self.size, self._tree.root())
-            self._note = note.sign(self._key)
+            keys = self._keys
+            note = Checkpoint(keys.origin, self.size, self._tree.root(), keys.extensions)
+            self._note = note.sign(self._signer(keys.of_size(self.size)))
             self._store(self._note)
             self._signed = self.size
         return self._note
@@ -190,18 +212,22 @@ class Sequencer:
         signed = max(self._log.sizes(), default=0)
         if len(entries) > signed + MAX_BATCH:
             raise _unsigned(len(entries) - signed)
+        if entries and signed:
+            self._keys = self._log.history(signed, self._keyring.first())
+        known = self._keys
         for entry in entries[signed:]:
             self._verify(entry)
         for entry in entries:
             self._tree.append(leaf_hash(entry.leaf))
         if signed:
-            self._check_signed(signed)
+            self._check_signed(signed, known)
         for entry in entries:
             self._listener(entry)
+        self._signer(self._keys.holder(self.size))  # one that is gone stops the notary now
         self.seal()
 
-    def _check_signed(self, size: int) -> None:
-        checkpoint = self._log.checkpoint(size, self._key.public)
+    def _check_signed(self, size: int, keys: KeyHistory) -> None:
+        checkpoint = self._log.checkpoint(size, keys)
         if size > self.size or self._tree.root(size) != checkpoint.root:
             raise IntegrityError(
                 f"the log is not what was signed at {size} entries",
@@ -209,6 +235,8 @@ class Sequencer:
                 expected=f"{size} entries under {checkpoint.root.hex()}",
                 actual=f"{self.size} entries",
             )
+        if size == self.size:  # the key that signed it may be gone since
+            self._note, self._signed = self._log.note(size), size
 
 
 def _unsigned(count: int) -> IntegrityError:

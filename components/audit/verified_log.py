@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from components.audit.answers import InclusionProof, ProofBundle, RecordView
-from components.audit.checkpoint import open_checkpoint
+from components.audit.checkpoint import Checkpoint
 from components.audit.envelope import vouched_statement
 from components.audit.folder import AuditFolder
+from components.audit.key_history import open_note
 from components.audit.keys import PublicKey, read_public_key
 from components.audit.ledger import Ledger, viewed
 from components.audit.log import Log, Snapshot, read_snapshot
@@ -27,7 +28,7 @@ Statement = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class VerifiedLog:
-    """The entries under one verified checkpoint, and the key that verifies them."""
+    """The entries under one verified checkpoint; `key` is the log's first."""
 
     snapshot: Snapshot
     key: PublicKey
@@ -80,9 +81,17 @@ class VerifiedLog:
 
     def require_signed(self, views: Iterable[RecordView]) -> None:
         """Raise IntegrityError unless each record's signature and proof of inclusion verify."""
-        checkpoint = open_checkpoint(self.checkpoint, self.key)
         for view in {view.record: view for view in views}.values():
-            verified_statement(self.inclusion(view), checkpoint, self.key)
+            self.signed(view)
+
+    def signed(self, view: RecordView) -> Statement:
+        """Return what a record says, verified by signature and proof of inclusion."""
+        return verified_statement(self.inclusion(view), self.opened, self.snapshot.keys)
+
+    @cached_property
+    def opened(self) -> Checkpoint:
+        """The checkpoint, verified with the keys of the log's history."""
+        return open_note(self.checkpoint, self.snapshot.keys)
 
     def inclusion(self, view: RecordView) -> InclusionProof:
         """Return the proof that a record is under the checkpoint."""

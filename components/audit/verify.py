@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from components.audit.acts import Act, Statement
-from components.audit.answers import ACT, RecordView
+from components.audit.answers import ACT, KEY, RecordView
 from components.audit.artifacts import artifact_problems
 from components.audit.envelope import Envelope, vouched_statement
 from components.audit.folder import AuditFolder
+from components.audit.key_history import KeyHistory, follow, is_change
 from components.audit.keys import PublicKey, read_public_key
 from components.audit.left_open import left_open, named
 from components.audit.log import Log
@@ -86,7 +87,7 @@ def verify(home: Path, runs: Path | None = None) -> Verified:
     if runs is not None:
         problems = artifact_problems(runs, verification.views)
         findings += [Finding("artifact", where, message) for where, message in problems]
-    known = {view.run for view in verification.views}
+    known = {view.run for view in verification.views if view.event != KEY}
     gone = sorted(run for run in known if runs is None or not (runs / run).is_dir())
     return Verified(findings, len(verification.views), len(known), gone)
 
@@ -96,7 +97,7 @@ class _Verification:
 
     def __init__(self, log: Log, key: PublicKey) -> None:
         self._log = log
-        self._key = key
+        self._histories = [(-1, KeyHistory.of(key))]
         self._tree = Tree()
         self._seen: set[str] = set()
         self._keys: dict[str, int] = {}
@@ -113,6 +114,7 @@ class _Verification:
             raise
         except IntegrityError as error:
             yield Finding("log", "log", error.message)
+        yield from self._revoked()
         yield from self._left_open(served=served)
         yield from self._acts()
 
@@ -129,8 +131,11 @@ class _Verification:
             if len(entry.leaf) > LARGEST_LEAF:
                 yield Finding("size", where, f"it has {len(entry.leaf)} bytes")
             try:
-                statement = Envelope.from_bytes(entry.leaf).statement(self._key)
+                envelope = Envelope.from_bytes(entry.leaf)
+                statement = envelope.statement(self._history.holder(index))
                 check_statement(statement)
+                if is_change(statement):
+                    self._histories.append((index, follow(self._history, envelope, index)))
             except IntegrityError as error:
                 yield Finding("signature", where, error.message)
             except DataError as error:
@@ -160,7 +165,8 @@ class _Verification:
             where = f"checkpoint {size}"
             newest = size
             try:
-                checkpoint = self._log.checkpoint(size, self._key)
+                keys = next(keys for last, keys in reversed(self._histories) if last < size)
+                checkpoint = self._log.checkpoint(size, keys)
             except IntegrityError as error:
                 yield Finding("checkpoint", where, error.message)
                 continue
@@ -183,6 +189,18 @@ class _Verification:
         stood_upon = any({*view.parents, view.start} & tail.keys() for view in tail.values())
         if count > MAX_BATCH or stood_upon:
             yield Finding("tree", f"entry {newest}", f"{count} entries are under no checkpoint")
+
+    @property
+    def _history(self) -> KeyHistory:
+        return self._histories[-1][1]
+
+    def _revoked(self) -> Iterator[Finding]:
+        """Yield the records that a revoked key signed, which a later record says not to count."""
+        for view in self.views:
+            try:
+                self._history.require_valid(view.index)
+            except IntegrityError as error:
+                yield Finding("key", f"entry {view.index}", error.message)
 
     def _left_open(self, *, served: bool) -> Iterator[Finding]:
         """While a notary works, only what a sealed run left open is a finding."""

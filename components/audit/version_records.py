@@ -16,12 +16,11 @@ from functools import cached_property
 from typing import Any
 
 from components.audit.acts import REGISTRATION, Registered
-from components.audit.answers import ACT, AUDIT, RecordView
+from components.audit.answers import ACT, AUDIT, KEY, RecordView
 from components.audit.approval import MEANINGS, open_approval
-from components.audit.checkpoint import Checkpoint, open_checkpoint
+from components.audit.checkpoint import Checkpoint
 from components.audit.keys import PublicKey
 from components.audit.predicates import APPROVE
-from components.audit.proof import verified_statement
 from components.audit.verified_log import VerifiedLog
 from components.core.errors import IntegrityError
 
@@ -128,16 +127,16 @@ def version_records(log: VerifiedLog, version: Registered) -> VersionRecords:
 
     Raises IntegrityError for one that does not verify.
     """
-    checkpoint = open_checkpoint(log.checkpoint, log.key)
 
     def cited(view: RecordView) -> CitedRecord:
-        return _cited(verified_statement(log.inclusion(view), checkpoint, log.key), view)
+        return _cited(log.signed(view), view)
 
     registration = version.inputs[REGISTRATION].record
-    chain = tuple(cited(view) for view in log.ledger.with_ancestors([registration]))
+    family = log.ledger.with_ancestors([registration])
+    chain = tuple(cited(view) for view in family if view.event != KEY)
     views = (log.ledger.find(record) for record in log.ledger.acts())
     acts = tuple(cited(view) for view in views if _is_about(view, version))
-    return VersionRecords(version, chain, acts, log.checkpoint, checkpoint, log.key)
+    return VersionRecords(version, chain, acts, log.checkpoint, log.opened, log.key)
 
 
 def _is_about(view: RecordView, version: Registered) -> bool:

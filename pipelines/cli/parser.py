@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from components.core.errors import WrongUsage
 from pipelines.cli.audit_answers_parser import add_answers
+from pipelines.cli.audit_keys_parser import add_keys
 from pipelines.cli.audit_report_parser import add_audit_report
 from pipelines.cli.decide_parser import add_decide
 from pipelines.cli.models_parser import add_models
@@ -252,3 +253,4 @@ def _add_audit(commands: Any) -> None:
     approvals.add_argument("version", metavar="MODEL@VERSION", help="a registered model's version")
     add_answers(below, _add)
     add_audit_report(below, _add)
+    add_keys(below, _add)

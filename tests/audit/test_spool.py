@@ -12,7 +12,7 @@ import pytest
 
 from components.audit.client import Notary, connect
 from components.audit.folder import AuditFolder
-from components.audit.keys import open_key
+from components.audit.keys import Keyring
 from components.audit.log import Log
 from components.audit.notary import LocalNotary, open_notary, utc_now
 from components.audit.process import NotaryProcess
@@ -114,7 +114,7 @@ def test_a_second_sequencer_loses_cleanly_and_its_draft_goes_in_elsewhere(
     home: Path, draft: Draft, spool: Spool
 ) -> None:
     """No lock here, as over a bucket: the log itself says who is second."""
-    storage, key = PosixStorage(AuditFolder(home).log), open_key(AuditFolder(home))
+    storage, key = PosixStorage(AuditFolder(home).log), Keyring(AuditFolder(home))
     first = LocalNotary(storage, spool, key, utc_now)
     second = LocalNotary(storage, spool, key, utc_now)
     one, two = (draft("FAIL", attempt=attempt, cause=CAUSE) for attempt in (1, 2))
