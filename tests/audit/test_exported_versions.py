@@ -22,6 +22,8 @@ from hypothesis import strategies as st
 from components.audit.checkpoint import Checkpoint, origin_of
 from components.audit.envelope import Envelope
 from components.audit.export import verify
+from components.audit.export.verify import Key
+from components.audit.key_changes import KeyOrder
 from components.audit.keys import SigningKey
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.tlog_proof import TlogProof
@@ -209,16 +211,18 @@ def test_another_policy_than_the_decisions_is_a_finding(
 
 def _forged(files: Files, change: Callable[[dict[str, Any]], None], key: SigningKey) -> Files:
     """Sign every record again, changed, under a tree and a checkpoint of one's own."""
-    tree, leaves = Tree(), {}
-    for name, statement in sorted(_envelopes(files).items()):
+    tree, leaves = Tree(), []
+    for _, statement in sorted(_envelopes(files).items()):
         change(statement)
-        leaves[name] = Envelope.sign(statement, key).to_bytes()
-        tree.append(leaf_hash(leaves[name]))
+        leaves.append(Envelope.sign(statement, key).to_bytes())
+        tree.append(leaf_hash(leaves[-1]))
     note = Checkpoint(origin_of(key.public), tree.size, tree.root()).sign(key)
-    forged = {**files, **leaves, "checkpoint": note.encode(), "log.pub": key.public.to_pem()}
-    for index, name in enumerate(leaves):
+    others = {name: data for name, data in files.items() if not name.startswith("records/")}
+    forged = {**others, "checkpoint": note.encode(), "log.pub": key.public.to_pem()}
+    for index, leaf in enumerate(leaves):
         proof = TlogProof(index, tree.inclusion_proof(index), note).to_text()
-        forged[name.removesuffix(".json") + ".tlog-proof"] = proof.encode()
+        forged[f"records/{index:09d}.json"] = leaf
+        forged[f"records/{index:09d}.tlog-proof"] = proof.encode()
     return forged
 
 
@@ -245,6 +249,48 @@ def test_a_stolen_key_does_not_make_a_chain_of_changed_records(
     """Parents are digests of envelopes: what is changed early is named no more by what is later."""
     assert verified(_forged(files, _gate_failed, key), tmp_path) == 4
     assert "is not here" in capsys.readouterr().out
+
+
+@pytest.fixture
+def rotated(people: People) -> Files:
+    """An export of a version that was approved by records of the log's second key."""
+    people.notary.change_keys(KeyOrder("actor-7", "yearly"))
+    people.promote("3", None, people.approve())
+    return unpacked(exported(people.home))
+
+
+def test_a_log_that_changed_its_key_verifies_by_the_first(
+    rotated: Files, tmp_path: Path, key: SigningKey, capsys
+) -> None:
+    assert Key.from_pem(rotated["log.pub"]).keyid == key.public.keyid
+    assert verified(rotated, tmp_path, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["keys"], answer["keyid"]) == (2, key.public.keyid)
+
+
+def test_a_change_of_keys_that_is_left_out_is_found(rotated: Files, tmp_path: Path, capsys) -> None:
+    assert verified(_without(rotated, "rotate_key"), tmp_path) == 4
+    assert "speaks of other changes of keys" in capsys.readouterr().err
+
+
+def test_what_a_revoked_key_signed_does_not_count(
+    people: People, tmp_path: Path, key: SigningKey, capsys
+) -> None:
+    files = unpacked(exported(people.home))
+    people.notary.change_keys(KeyOrder("actor-7", "stolen"))
+    revoked = KeyOrder("actor-7", "stolen", revoked=key.public.keyid, first=4)
+    people.notary.change_keys(revoked)
+    with pytest.raises(IntegrityError, match="revoked from 4 on"):
+        exported(people.home)
+    assert verified(files, tmp_path) == 0, "an older export knows nothing of it"
+    keys = verify.Keys(Key(key.public.raw))
+    log = VerifiedLog.of(people.home)
+    for view in log.views[-2:]:
+        keys.follow(log.inclusion(view).envelope, view.index)
+    keys.require_valid(3)
+    with pytest.raises(verify.Refused, match="revoked from entry 4 on"):
+        keys.require_valid(4)
+    keys.require_valid(len(log.views))
 
 
 def test_an_approval_of_who_submitted_the_run_is_shown_not_to_count(

@@ -6,9 +6,12 @@
 Needs Python 3.11 or newer and `cryptography`. Exit codes: 0 it verifies, 4 findings, 5 it could not
 be verified, 2 wrong usage. What is checked, in this order:
 
-1. the checkpoint (C2SP tlog-checkpoint in a signed note) is signed by the log's key;
-2. each record is a DSSE envelope over an in-toto statement, signed by that key alone, and lies
-   under the checkpoint (RFC 6962 inclusion proof, verified as in RFC 9162, 2.1.3.2);
+1. the log's keys: the first, which is given, and the changes that the log records, each signed by
+   the key before; a record whose key was revoked from there on is a finding;
+2. the checkpoint (C2SP tlog-checkpoint in a signed note) is signed by the key of its last entry and
+   speaks of these changes; each record is a DSSE envelope over an in-toto statement, signed by the
+   key of its place alone, and lies under the checkpoint (RFC 6962 inclusion proof, verified as in
+   RFC 9162, 2.1.3.2);
 3. the records are one chain: each parent is there, and made what the next one says it was given;
 4. the registration names the model's version and its bundle, and a validation, an evaluation and a
    decision stand behind it, none of them with a gate that failed and nobody waived;
@@ -31,6 +34,7 @@ import hashlib
 import json
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -38,6 +42,7 @@ SCHEMA = "https://tandem.invalid/export/v1"
 AUDIT = "tandem_audit"
 DSSE_TYPE = "application/vnd.in-toto+json"
 PROOF_HEADER = "c2sp.org/tlog-proof@v1"
+KEY_CHANGE = "https://tandem.invalid/key-change/v1"
 DONE = ("COMPLETE", "CACHED")
 BEHIND = ("ingest_examples", "validate_examples", "evaluate_models", "decide_release")
 LEAST_LINES = 3
@@ -57,7 +62,6 @@ class Unverifiable(Exception):
 class Checkpoint(NamedTuple):
     """What the log's key signed: the log had `size` entries under `root`."""
 
-    origin: str
     size: int
     root: bytes
 
@@ -169,7 +173,6 @@ class Key:
         self._key = Ed25519PublicKey.from_public_bytes(raw)
         named = {"keytype": "ed25519", "keyval": {"public": raw.hex()}, "scheme": "ed25519"}
         self.keyid = sha256(canonical(named))
-        self.origin = f"tandem.invalid/log-{self.keyid[:16]}"
 
     @classmethod
     def from_pem(cls, pem: bytes) -> Key:
@@ -195,36 +198,80 @@ class Key:
         except InvalidSignature:
             raise Refused(f"the signature of {what} is wrong") from None
 
-    def note_id(self) -> bytes:
-        """Return the key ID of the signed-note format."""
-        return hashlib.sha256(self.origin.encode() + b"\n\x01" + self.raw).digest()[:4]
+    def note_id(self, origin: str) -> bytes:
+        """Return the key ID of the signed-note format, in the notes of a log of that name."""
+        return hashlib.sha256(origin.encode() + b"\n\x01" + self.raw).digest()[:4]
+
+
+class Keys:
+    """Which key signs which entry of the log: its place decides, never a date."""
+
+    def __init__(self, first: Key) -> None:
+        """Begin with the log's first key, whose name the log has."""
+        self.origin = f"tandem.invalid/log-{first.keyid[:16]}"
+        self.tenures = [(0, first)]
+        self.revoked: dict[str, int] = {}
+        self.last: tuple[int, str] | None = None
+
+    def holder(self, index: int) -> Key:
+        """Return the key that an entry needs."""
+        return next(key for first, key in reversed(self.tenures) if first <= index)
+
+    def require_valid(self, index: int) -> None:
+        """Refuse an entry whose key was revoked from there on."""
+        since = self.revoked.get(self.holder(index).keyid)
+        if since is not None and since <= index:
+            raise Refused(f"its key was revoked from entry {since} on")
+
+    def follow(self, envelope: bytes, index: int) -> None:
+        """Take a change of keys, signed by the key of its place, after the one before it."""
+        statement = statement_of(envelope, self.holder(index), "a change of keys")
+        said = statement["predicate"]
+        named = Key(bytes.fromhex(said["key"]["public"]))
+        before = {"index": self.last[0], "record": self.last[1]} if self.last else None
+        if said["previous"] != before or said["key"]["keyid"] != named.keyid:
+            raise Refused(f"entry {index} does not follow the change of keys before it")
+        if said["change"] == "rotate":
+            message = f"tandem key of {self.origin}\n{named.raw.hex()}\n".encode()
+            named.check(decoded(said["possession"]), message, "the new key for itself")
+            if named.keyid in [key.keyid for _, key in self.tenures]:
+                raise Refused(f"entry {index} names a key that the log had before")
+            self.tenures.append((index + 1, named))
+        else:
+            if named.keyid not in [key.keyid for _, key in self.tenures[:-1]]:
+                raise Refused(f"entry {index} revokes no former key")
+            since = min(said["from"], self.revoked.get(named.keyid, said["from"]))
+            self.revoked[named.keyid] = since
+        self.last = index, sha256(envelope)
 
 
 # --- the log -----------------------------------------------------------------------------------
 
 
-def checkpoint_of(note: str, key: Key) -> Checkpoint:
-    """Return what a signed note says; refuse one that the key did not sign."""
+def checkpoint_of(note: str, keys: Keys) -> Checkpoint:
+    """Return what a signed note says; refuse one that the key of its size did not sign."""
     text, separator, block = note.rpartition("\n\n")
     lines = text.split("\n")
     if not separator or not block.endswith("\n") or len(lines) < LEAST_LINES or not all(lines):
         raise Refused("it is no signed note")
-    signed = False
+    origin, size, root, *extensions = lines
+    if origin != keys.origin or not size.isdecimal() or str(int(size)) != size:
+        raise Refused("it is of another log, or of no size: the log's key did not sign it")
+    if extensions != ([] if keys.last is None else [f"tandem-keys {keys.last[0]}"]):
+        raise Refused("it speaks of other changes of keys than the records")
+    key, signed = keys.holder(max(int(size) - 1, 0)), False
     for line in block[:-1].split("\n"):
         dash, _, rest = line.partition(" ")
         name, _, signature = rest.partition(" ")
         data = decoded(signature)
         if dash != "\u2014":
             raise Refused("it has a line that is no signature")
-        if (name, data[:4]) == (key.origin, key.note_id()):
+        if (name, data[:4]) == (origin, key.note_id(origin)):
             key.check(data[4:], f"{text}\n".encode(), "the checkpoint")
             signed = True
     if not signed:
         raise Refused("the log's key did not sign it")
-    origin, size, root = lines[:LEAST_LINES]
-    if origin != key.origin or not size.isdecimal() or str(int(size)) != size:
-        raise Refused("it is of another log, or of no size")
-    return Checkpoint(origin, int(size), decoded(root))
+    return Checkpoint(int(size), decoded(root))
 
 
 def check_inclusion(leaf: bytes, index: int, path: list[bytes], under: Checkpoint) -> None:
@@ -302,7 +349,7 @@ class Verification:
     """One pass over an export; `findings` are all that is wrong, as (where, what)."""
 
     def __init__(self, export: Export, key: Key) -> None:
-        self.export, self.key = export, key
+        self.export, self.keys = export, Keys(key)
         self.findings: list[tuple[str, str]] = []
         self.records: dict[str, Record] = {}
         self.approvals: dict[str, dict[str, Any]] = {}
@@ -311,7 +358,19 @@ class Verification:
         self.said = parsed(export.read("export.json"))
         if not isinstance(self.said, dict) or self.said.get("schema") != SCHEMA:
             raise Unverifiable("export.json is not of a form that this verifier knows")
-        self.checkpoint = checkpoint_of(export.read("checkpoint").decode(), key)
+        for index, envelope in sorted(self._changes()):
+            self.keys.follow(envelope, index)
+        self.checkpoint = checkpoint_of(export.read("checkpoint").decode(), self.keys)
+
+    def _changes(self) -> Iterator[tuple[int, bytes]]:
+        """Yield what says to change the log's keys; what cannot be read is found later."""
+        for name, data in self.export.files.items():
+            try:
+                kind = parsed(decoded(parsed(data)["payload"]))["predicateType"]
+                if kind == KEY_CHANGE:
+                    yield int(name.removeprefix("records/").removesuffix(".json")), data
+            except (Refused, KeyError, TypeError, ValueError):
+                continue
 
     def run(self) -> None:
         """Check everything, and go on after a finding."""
@@ -346,8 +405,11 @@ class Verification:
         if header != PROOF_HEADER or not index.startswith("index "):
             raise Refused("its proof is no tlog-proof")
         number = int(index.removeprefix("index "))
+        if name != f"records/{number:09d}.json":
+            raise Refused("its proof is of another place")
         check_inclusion(envelope, number, [decoded(item) for item in hashes], self.checkpoint)
-        statement = statement_of(envelope, self.key, "the envelope")
+        statement = statement_of(envelope, self.keys.holder(number), "the envelope")
+        self.keys.require_valid(number)
         if statement["_type"] != "https://in-toto.io/Statement/v1":
             raise Refused("it is no in-toto statement")
         record = Record(sha256(envelope), number, statement)
@@ -500,7 +562,8 @@ class Verification:
             "unproven": self.unproven,
             "approvals": list(self.approvals.values()),
             "checkpoint": {"size": self.checkpoint.size, "root": self.checkpoint.root.hex()},
-            "keyid": self.key.keyid,
+            "keyid": self.keys.tenures[0][1].keyid,
+            "keys": len(self.keys.tenures),
         }
 
 
@@ -537,10 +600,10 @@ def main(arguments: list[str] | None = None) -> int:
         export = Export(Path(options.export))
         pem = Path(options.key).read_bytes() if options.key else export.read("log.pub")
         verification = Verification(export, Key.from_pem(pem))
-    except Refused as error:
+    except (Refused, KeyError, TypeError, ValueError, AttributeError) as error:
         print(f"the checkpoint or export.json: {error}", file=sys.stderr)
         return 4
-    except (Unverifiable, OSError, UnicodeDecodeError, ImportError) as error:
+    except (Unverifiable, OSError, ImportError) as error:
         print(f"cannot be verified: {error}", file=sys.stderr)
         return 5
     verification.run()
