@@ -21,7 +21,6 @@ from components.audit.approval import MEANINGS, open_approval
 from components.audit.checkpoint import Checkpoint, open_checkpoint
 from components.audit.keys import PublicKey
 from components.audit.predicates import APPROVE
-from components.audit.proof import verified_statement
 from components.audit.verified_log import VerifiedLog
 from components.core.errors import IntegrityError
 
@@ -128,16 +127,17 @@ def version_records(log: VerifiedLog, version: Registered) -> VersionRecords:
 
     Raises IntegrityError for one that does not verify.
     """
-    checkpoint = open_checkpoint(log.checkpoint, log.key)
-
-    def cited(view: RecordView) -> CitedRecord:
-        return _cited(verified_statement(log.inclusion(view), checkpoint, log.key), view)
-
-    registration = version.inputs[REGISTRATION].record
-    chain = tuple(cited(view) for view in log.ledger.with_ancestors([registration]))
-    views = (log.ledger.find(record) for record in log.ledger.acts())
-    acts = tuple(cited(view) for view in views if _is_about(view, version))
-    return VersionRecords(version, chain, acts, log.checkpoint, checkpoint, log.key)
+    chain = log.ledger.with_ancestors([version.inputs[REGISTRATION].record])
+    acts = [view for view in map(log.ledger.find, log.ledger.acts()) if _is_about(view, version)]
+    log.require_signed([*chain, *acts])
+    return VersionRecords(
+        version=version,
+        chain=tuple(_cited(log.statement(view.record), view) for view in chain),
+        acts=tuple(_cited(log.statement(view.record), view) for view in acts),
+        note=log.checkpoint,
+        checkpoint=open_checkpoint(log.checkpoint, log.key),
+        key=log.key,
+    )
 
 
 def _is_about(view: RecordView, version: Registered) -> bool:
