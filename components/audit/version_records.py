@@ -127,16 +127,18 @@ def version_records(log: VerifiedLog, version: Registered) -> VersionRecords:
 
     Raises IntegrityError for one that does not verify.
     """
-
-    def cited(view: RecordView) -> CitedRecord:
-        return _cited(log.signed(view), view)
-
-    registration = version.inputs[REGISTRATION].record
-    family = log.ledger.with_ancestors([registration])
-    chain = tuple(cited(view) for view in family if view.event != KEY)
-    views = (log.ledger.find(record) for record in log.ledger.acts())
-    acts = tuple(cited(view) for view in views if _is_about(view, version))
-    return VersionRecords(version, chain, acts, log.checkpoint, log.opened, log.key)
+    family = log.ledger.with_ancestors([version.inputs[REGISTRATION].record])
+    chain = [view for view in family if view.event != KEY]
+    acts = [view for view in map(log.ledger.find, log.ledger.acts()) if _is_about(view, version)]
+    log.require_signed([*family, *acts])
+    return VersionRecords(
+        version=version,
+        chain=tuple(_cited(log.statement(view.record), view) for view in chain),
+        acts=tuple(_cited(log.statement(view.record), view) for view in acts),
+        note=log.checkpoint,
+        checkpoint=log.opened,
+        key=log.key,
+    )
 
 
 def _is_about(view: RecordView, version: Registered) -> bool:

@@ -190,16 +190,17 @@ def test_an_approval_that_should_not_have_counted_fills_no_gap_whatever_a_promot
     assert (approval["counts"], approval["why_not"]) == (False, why)
 
 
+@pytest.mark.parametrize("index", [15, 20])  # the registration, and the promotion
 def test_a_record_under_the_checkpoint_that_another_key_signed_gives_no_page(
-    promoted: People, report: Report, key: SigningKey, tmp_path: Path
+    promoted: People, report: Report, key: SigningKey, tmp_path: Path, index: int
 ) -> None:
-    leaf = entry(promoted.home, 9)
+    leaf = entry(promoted.home, index)
     statement = json.loads(Envelope.from_bytes(leaf.read_bytes()).payload)
-    rewritten(promoted.home, key, lambda statements: None)
     leaf.write_bytes(Envelope.sign(statement, ANN).to_bytes())
     sign_checkpoints_again(promoted.home, key)
     code, said = report(promoted.home)
     assert (code, said["error"]["kind"]) == (4, "IntegrityError")
+    assert "not signed by the log's key" in said["error"]["message"]
     assert not (tmp_path / "page.html").exists()
 
 
