@@ -220,7 +220,7 @@ def _forged(files: Files, change: Callable[[dict[str, Any]], None], key: Signing
     others = {name: data for name, data in files.items() if not name.startswith("records/")}
     forged = {**others, "checkpoint": note.encode(), "log.pub": key.public.to_pem()}
     for index, leaf in enumerate(leaves):
-        proof = TlogProof(index, tree.inclusion_proof(index), note).to_text()
+        proof = TlogProof(index, tuple(tree.inclusion_proof(index)), note).to_text()
         forged[f"records/{index:09d}.json"] = leaf
         forged[f"records/{index:09d}.tlog-proof"] = proof.encode()
     return forged
@@ -377,19 +377,3 @@ def test_numbers_are_written_as_rfc_8785_appendix_b_has_them(value: float, text:
 def test_json_that_has_two_meanings_is_refused(data: str) -> None:
     with pytest.raises(verify.Refused):
         verify.parsed(data)
-
-
-def test_a_proof_file_reads_what_it_wrote_and_nothing_else() -> None:
-    proof = TlogProof(5, (b"\1" * 32, b"\2" * 32), "note\n1\nroot\n\n— a b\n")
-    text = proof.to_text()
-    assert TlogProof.from_text(text) == proof
-    for wrong in (
-        text.replace("@v1", "@v2"),
-        text.replace("index 5", "index 05"),
-        text.replace("index 5", "index x"),
-        text.replace("AQEB", "AQE!", 1),
-        text.replace("\n\n", "\n", 2),
-        "",
-    ):
-        with pytest.raises(IntegrityError):
-            TlogProof.from_text(wrong)

@@ -136,6 +136,29 @@ def test_roots_and_inclusion_proofs_are_those_of_the_definition(tree: Tree, size
         verify_inclusion(leaf_hash(DATA[index]), index, size, proof, root)
 
 
+def test_the_proofs_of_the_tree_of_seven_leaves_are_those_of_rfc_6962() -> None:
+    """Section 2.1.3: the paths to d0, d3, d4 and d6, the proofs from 3, 4 and 6, by letters."""
+    tree = Tree()
+    leaves = [leaf_hash(data) for data in DATA[:7]]
+    for leaf in leaves:
+        tree.append(leaf)
+    a, b, c, d, e, f, j = leaves
+    g, h, i = node(a, b), node(c, d), node(e, f)
+    k, m = node(g, h), node(i, j)
+    assert tree.root() == node(k, m)
+    assert tree.inclusion_proof(0) == [b, h, m]
+    assert tree.inclusion_proof(3) == [c, g, m]
+    assert tree.inclusion_proof(4) == [f, j, k]
+    assert tree.inclusion_proof(6) == [i, k]
+    assert tree.consistency_proof(3) == [c, d, g, m]
+    assert tree.consistency_proof(4) == [m]
+    assert tree.consistency_proof(6) == [i, j, k]
+
+
+def node(left: bytes, right: bytes) -> bytes:
+    return sha256(b"\x01" + left + right)
+
+
 @pytest.mark.parametrize("size", range(1, LARGEST + 1))
 def test_consistency_proofs_are_those_of_the_definition(tree: Tree, size: int) -> None:
     for first in range(1, size + 1):
@@ -178,6 +201,21 @@ def test_a_consistency_proof_changed_in_any_field_is_refused(tree: Tree, size: i
             assert is_refused(verify_consistency, first, size, old, other, proof)
         if first != size:
             assert is_refused(verify_consistency, first, size, root, old, proof)
+
+
+@pytest.mark.parametrize("size", range(LARGEST + 1))
+def test_no_proof_leads_from_or_to_the_empty_tree(tree: Tree, size: int) -> None:
+    root = tree.root(size)
+    for proof in ([], [root], [EMPTY_ROOT], [root, EMPTY_ROOT], tree_path(tree, size)):
+        assert is_refused(verify_inclusion, leaf_hash(DATA[0]), 0, 0, proof, root)
+        assert is_refused(verify_inclusion, EMPTY_ROOT, 0, 0, proof, EMPTY_ROOT)
+        for first_root in (EMPTY_ROOT, root, bytes(32)):
+            assert is_refused(verify_consistency, 0, size, first_root, root, proof)
+            assert is_refused(verify_consistency, size, 0, root, first_root, proof)
+
+
+def tree_path(tree: Tree, size: int) -> list[bytes]:
+    return tree.consistency_proof(1, size) if size else []
 
 
 def test_the_empty_tree_proves_nothing() -> None:
