@@ -24,7 +24,7 @@ from components.core.data_settings import Source, Window
 from components.core.errors import SettingsError, TandemError
 from components.core.settings import Section
 from components.core.sources import use_sources
-from components.core.stage_identity import UNCACHED, Step, step_modules
+from components.core.stage_identity import UNCACHED, step_modules
 from components.register_models.lineage import Work
 from components.register_models.logbook import Logbook, Release
 from pipelines.home import Home
@@ -115,24 +115,28 @@ def _code(recorded: Recorded) -> Iterator[Check]:
     for stage, work in recorded.work.items():
         expected = str(work.audit["code_sha256"])
         try:
-            actual, why = _modules_digest(stage, work.settings), ""
+            actual, why = modules_digest(stage, work.settings), ""
         except TandemError as error:
             actual, why = "", error.message
         changed = why or f"its modules hash to {actual[:12]}, recorded was {expected[:12]}"
         yield Check(f"code of {stage}", actual == expected, expected, changed)
 
 
-def _modules_digest(stage: str, settings: Mapping[str, Any]) -> str:
-    """Return the digest that a stage's records name of its code, for these settings."""
+def modules_digest(stage: str, settings: Mapping[str, Any]) -> str:
+    """Return the digest that a stage's records name of its code, for recorded settings.
+
+    They are read only where they name modules of the user's: what no record keeps, such as where
+    the champion lay, would be missing. Raises SettingsError for ones that the step does not take.
+    """
     step = load_step(stage)
-    if stage in UNCACHED:
-        return sha256_value(module_digests([step.__module__]))
-    return sha256_value(module_digests(step_modules(step, _parsed(step, settings))))
-
-
-def _parsed(step: Step, settings: Mapping[str, Any]) -> Section:
-    """Return recorded settings as the step takes them; they are recorded by their fields' names."""
     section: type[Section] = typing.get_type_hints(step)["settings"]
+    if stage in UNCACHED or not hasattr(section, "user_modules"):
+        return sha256_value(module_digests([step.__module__]))
+    return sha256_value(module_digests(step_modules(step, _parsed(section, settings))))
+
+
+def _parsed(section: type[Section], settings: Mapping[str, Any]) -> Section:
+    """Return recorded settings as a step takes them; they are recorded by their fields' names."""
     try:
         return section.model_validate(dict(settings), by_name=True)
     except ValidationError as error:
