@@ -12,20 +12,16 @@ Rules:
    there while no notary answered, the next notary records first, by the same rules.
 
 Where somebody vouches for who hands in a draft (authentication.py), the record names the account;
-elsewhere it says self-asserted. `python -m components.audit.notary` is the same notary as a process
-of its own (service.py).
+elsewhere it says self-asserted. The same notary serves as a process of its own (served_notary.py).
 """
 
 from __future__ import annotations
 
-import argparse
-import gc
 import itertools
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,16 +44,14 @@ from components.audit.ledger import Ledger, open_starts
 from components.audit.left_open import abort_draft
 from components.audit.log import Log
 from components.audit.log_place import log_storage, spool
-from components.audit.parents import parents
-from components.audit.records import Stamp, accept, idempotency_key, statement, timestamp
+from components.audit.records import accept, idempotency_key, statement, timestamp
 from components.audit.sequencer import Sequencer, WriterLock
 from components.audit.spool import Spool
+from components.audit.stamps import Stamps
 from components.audit.standing import standing_of
 from components.audit.storage import Storage
 from components.core.canonical import canonical_json
-from components.core.errors import IntegrityError, PlatformError, TandemError
-
-_CLOCK_TOLERANCE = timedelta(seconds=2)
+from components.core.errors import IntegrityError, TandemError
 
 
 class LocalNotary:
@@ -71,8 +65,8 @@ class LocalNotary:
         self._spool = drafts
         self._keyring = keyring
         self._clock = clock
-        self._stamped = ""
         self._ledger = Ledger()
+        self._stamps = Stamps(self._ledger, clock)
         self._sequencer = Sequencer(self._log, keyring, self._ledger.add)
         self._mutex = threading.Lock()
         self._batches = Batches(self._write, self._mutex)
@@ -203,7 +197,7 @@ class LocalNotary:
 
     def _sign(self, ticket: Ticket) -> Envelope:
         draft = ticket.draft
-        value = statement(draft, self._stamp(draft, ticket.account))
+        value = statement(draft, self._stamps.stamp(draft, ticket.account))
         if draft["event"] == ACT:
             self._require_allowed(value)
         return Envelope.sign(value, self._sequencer.key)
@@ -219,43 +213,6 @@ class LocalNotary:
 
     def _statement(self, record: str) -> Statement:
         return vouched_statement(self._log.entry(self._ledger.find(record).index).leaf)
-
-    def _stamp(self, draft: Mapping[str, Any], account: str | None) -> Stamp:
-        event, stage, attempt = draft["event"], draft["stage"], draft["attempt"]
-        run = draft["run"]["id"]
-        start = None if event in ("START", "CACHED") else self._opened(draft)
-        return Stamp(
-            now=self._now(),
-            record_id=self._ledger.free_record_id(f"{run}/{stage}/{attempt}/{event}", run),
-            parents=parents(draft, self._ledger),
-            start=start.record if start else None,
-            started=start.time if start else None,
-            account=account,
-        )
-
-    def _opened(self, draft: Mapping[str, Any]) -> RecordView | None:
-        run, stage, attempt = draft["run"]["id"], draft["stage"], draft["attempt"]
-        start = self._ledger.open_start(run, stage, attempt)
-        if start is None and draft["event"] == "COMPLETE":
-            raise IntegrityError(
-                f"{stage} of {run} claims to be done but attempt {attempt} is not open",
-                remedy="write START before the work; an attempt ends once",
-            )
-        return start
-
-    def _now(self) -> datetime:
-        now = self._clock()
-        before = max(self._ledger.last_time, self._stamped)
-        last = datetime.fromisoformat(before) if before else now
-        if now < last - _CLOCK_TOLERANCE:
-            raise PlatformError(
-                "the clock was set back",
-                remedy="set the clock right; records wait until it has caught up",
-                expected=f"not before {timestamp(last)}",
-                actual=timestamp(now),
-            )
-        self._stamped = timestamp(max(now, last))
-        return max(now, last)
 
     def _abort(self, view: RecordView, state: str) -> dict[str, Any]:
         """Return the draft that closes a START."""
@@ -278,29 +235,3 @@ def open_notary(home: Path, clock: Callable[[], datetime] = utc_now) -> Iterator
         drafts = spool(folder, durable=False)  # whoever submits waits, and asks again
         drafts.storage.sweep()
         yield LocalNotary(storage, drafts, Keyring(folder), clock)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve a home's notary on a socket until told to stop; print nothing but an error."""
-    parser = argparse.ArgumentParser(prog="python -m components.audit.notary")
-    parser.add_argument("--home", type=Path, required=True, help="Tandem's state folder")
-    parser.add_argument("--socket", type=Path, required=True, help="path of the socket to make")
-    parser.add_argument(
-        "--until-stdin-closes", action="store_true", help="end when the starting process ends"
-    )
-    options = parser.parse_args(arguments)
-    from components.audit.service import serve
-
-    try:
-        with open_notary(options.home) as notary:
-            serve(notary, options.socket, until_stdin_closes=options.until_stdin_closes)
-    except TandemError as error:
-        sys.stderr.write(f"{error.message}\n{error.remedy}\n")
-        return error.exit_code
-    return 0
-
-
-if __name__ == "__main__":
-    code = main()
-    gc.freeze()  # whoever stops it waits for its end, which looks for garbage otherwise
-    sys.exit(code)

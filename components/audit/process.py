@@ -87,7 +87,7 @@ class NotaryProcess:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        module = [sys.executable, "-P", "-m", "components.audit.notary"]
+        module = [sys.executable, "-P", "-m", "components.audit.served_notary"]
         places = ["--home", str(self._home), "--socket", str(self._socket)]
         search = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         return subprocess.Popen(

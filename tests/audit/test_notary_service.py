@@ -224,7 +224,7 @@ def test_a_socket_path_that_is_too_long_is_refused_in_words(tmp_path: Path) -> N
     place = tmp_path / ("x" * 120)
     command = ["--home", str(tmp_path / "home"), "--socket", str(place)]
     ended = subprocess.run(
-        [sys.executable, "-m", "components.audit.notary", *command],
+        [sys.executable, "-m", "components.audit.served_notary", *command],
         capture_output=True,
         text=True,
         check=False,

@@ -1,0 +1,70 @@
+"""What the notary adds to a draft: its clock, a name, what fed the stage, which START it ends.
+
+Rules: time never runs backwards in the log: a clock that was set back by more than a tolerance
+stops the notary; a COMPLETE needs its START, and an attempt ends once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from components.audit.answers import RecordView
+from components.audit.ledger import Ledger
+from components.audit.parents import parents
+from components.audit.records import Stamp, timestamp
+from components.core.errors import IntegrityError, PlatformError
+
+_CLOCK_TOLERANCE = timedelta(seconds=2)
+
+
+class Stamps:
+    """Makes the stamps of one log's records; called under the notary's mutex."""
+
+    def __init__(self, ledger: Ledger, clock: Callable[[], datetime]) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._last = ""
+
+    def stamp(self, draft: Mapping[str, Any], account: str | None) -> Stamp:
+        """Return the stamp of a draft that an account handed in.
+
+        Raises IntegrityError for parents or a START that are not there, PlatformError for a clock
+        that was set back.
+        """
+        event, stage, attempt = draft["event"], draft["stage"], draft["attempt"]
+        run = draft["run"]["id"]
+        start = None if event in ("START", "CACHED") else self._opened(draft)
+        return Stamp(
+            now=self._now(),
+            record_id=self._ledger.free_record_id(f"{run}/{stage}/{attempt}/{event}", run),
+            parents=parents(draft, self._ledger),
+            start=start.record if start else None,
+            started=start.time if start else None,
+            account=account,
+        )
+
+    def _opened(self, draft: Mapping[str, Any]) -> RecordView | None:
+        run, stage, attempt = draft["run"]["id"], draft["stage"], draft["attempt"]
+        start = self._ledger.open_start(run, stage, attempt)
+        if start is None and draft["event"] == "COMPLETE":
+            raise IntegrityError(
+                f"{stage} of {run} claims to be done but attempt {attempt} is not open",
+                remedy="write START before the work; an attempt ends once",
+            )
+        return start
+
+    def _now(self) -> datetime:
+        now = self._clock()
+        before = max(self._ledger.last_time, self._last)
+        last = datetime.fromisoformat(before) if before else now
+        if now < last - _CLOCK_TOLERANCE:
+            raise PlatformError(
+                "the clock was set back",
+                remedy="set the clock right; records wait until it has caught up",
+                expected=f"not before {timestamp(last)}",
+                actual=timestamp(now),
+            )
+        self._last = timestamp(max(now, last))
+        return max(now, last)
