@@ -142,14 +142,20 @@ def verdict(report: AuditReport) -> list[str]:
         f"{version.model}@{version.version} ({version.framework}) was registered by run "
         f"{version.run} at {registration.audit['clocks']['notary']}, record {registration.index}.",
         f"{passed} of {len(gates)} recorded gates passed.",
-        f"{counting} of {len(report.judged)} signed approvals count"
-        + (f"; lacking: {'; '.join(report.lacking)}." if report.lacking else "; none is lacking."),
+        f"{counting} of {len(report.judged)} signed approvals count; {_asked_for(report)}.",
         "By the records it is the champion."
         if report.is_champion
         else "By the records it is not the champion.",
         f"Of {len(report.controls)} requirements the records answer {made[Status.ANSWERED]}, "
         f"{made[Status.IN_PART]} in part, and leave {made[Status.GAP]} open.",
     ]
+
+
+def _asked_for(report: AuditReport) -> str:
+    """Say what a promotion lacks; that nothing was asked for is not the same as nothing lacking."""
+    if report.lacking:
+        return f"lacking: {'; '.join(report.lacking)}"
+    return "none is lacking" if any(report.version.required.values()) else "none was asked for"
 
 
 def _log_verdict(verified: Verified) -> str:

@@ -16,6 +16,7 @@ from test_attacks_on_acts import (
     decide_after_the_approval,
     expire_the_approval,
     rewritten,
+    work_alone,
 )
 
 from components.audit.checkpoint import Checkpoint, open_checkpoint, origin_of
@@ -108,6 +109,17 @@ def test_a_promoted_version_is_told_as_champion_and_what_it_took_the_place_of(
     assert (
         "By the records it is not the champion." in report(promoted.home, version="4")[1]["verdict"]
     )
+
+
+def test_that_nobody_was_asked_to_sign_is_told_as_that(
+    promoted: People, report: Report, key: SigningKey
+) -> None:
+    rewritten(promoted.home, key, work_alone)
+    code, said = report(promoted.home, "--template", "sr26-2")
+    assert code == 0
+    assert "0 of 2 signed approvals count; none was asked for." in said["verdict"]
+    status = {control["clause"]: control["status"] for control in said["controls"]}
+    assert status["SR 26-2, model validation and monitoring: before use"] == "gap"
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
