@@ -3,7 +3,7 @@
 Rules: a gate on a form judges the models whose framework exports that form, on the worse bound of
 what was timed more than once; a size, and a loading time, which is taken once, are judged as they
 are. A bound that too few calls did not give is the settings' error. A form that the policy requires
-is required of every model: evaluate_models measures the forms of a contract alone, and a contract
+is required of every model: measure_models measures the forms of a contract alone, and a contract
 holds no form without a proof. A form that no model has is the policy's error, unless the model was
 imported: no setting of ours could have exported it.
 """

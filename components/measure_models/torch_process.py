@@ -1,7 +1,7 @@
 """A process of its own for the forms that PyTorch runs: `-m` this.
 
-Why: it takes three seconds to import, which pass while the stage computes metrics on another core;
-and no consumer has PyTorch and TensorFlow, with the threads of both, in one process.
+Why: no consumer has PyTorch and TensorFlow, with the threads of both, in one process; and it takes
+three seconds to import, in part of which the stage reads its rows on another core.
 
 Rules: it says "ready" once PyTorch is imported, and then waits, so that nothing runs beside what
 the stage times itself; each line that it reads is a request, each line that it writes an answer;

@@ -21,7 +21,7 @@ ABSENT = None
 def description(book: Logbook, release: Release) -> dict[str, Any]:
     """Return what the log says of a version."""
     made = book.made(release)
-    evaluated = _facts(made, "evaluation")
+    evaluated, measured = _facts(made, "evaluation"), _facts(made, "measurements")
     return {
         "model": release.model,
         "version": release.version,
@@ -35,7 +35,7 @@ def description(book: Logbook, release: Release) -> dict[str, Any]:
         "decision": list(_facts(made, "decision").get("reasons", ())),
         **made_from(made),
         "metrics": dict(evaluated.get("overall", {}).get(release.framework, {})),
-        "forms": dict(evaluated.get("size_bytes", {}).get(release.framework, {})),
+        "forms": dict(measured.get("size_bytes", {}).get(release.framework, {})),
         "digests": _digests(release, made),
     }
 

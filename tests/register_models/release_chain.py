@@ -62,6 +62,9 @@ INGESTED: dict[str, Any] = {
 }
 
 
+SIZES = {"pytorch": {"onnx": 100}, "tensorflow": {"onnx": 100, "litert": 90}}
+
+
 class Nothing(Section):
     """No settings."""
 
@@ -174,7 +177,7 @@ def measure_models(
     write_json(
         measurements / "measurements.json", {"models": {"pytorch": forms, "tensorflow": forms}}
     )
-    return Outcome()
+    return Outcome(facts={"size_bytes": SIZES})
 
 
 class Chain:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from prepared_run import run_tandem
-from release_chain import Chain
+from release_chain import SIZES, Chain
 
 from components.audit.process import NotaryProcess
 from components.register_models.logbook import Logbook
@@ -115,6 +115,12 @@ def test_a_difference_names_what_differs_and_nothing_else(registry):
     assert "model" in {item["name"] for item in found["digests"]}
     same = _models(registry, "diff", "3", "candidate")[1]["differences"]
     assert not any(same.values())
+
+
+def test_the_forms_of_a_version_are_those_that_were_measured(registry):
+    assert _models(registry, "show", "1")[1]["forms"] == SIZES["pytorch"]
+    found = _models(registry, "diff", "1", "2")[1]["differences"]
+    assert found["forms"] == [{"name": "litert", "one": None, "two": 90}]
 
 
 def test_history_shows_every_move_of_an_alias_and_its_record(registry):
