@@ -117,3 +117,26 @@ def add_answers(below: Any, add: Callable[..., Any]) -> None:
         help="the new state folder that --run works in, which is then kept (default: a temporary "
         "one)",
     )
+    lineage = add(
+        below,
+        "openlineage",
+        "pipelines.cli.openlineage:openlineage",
+        "write or send the lineage as OpenLineage events, made from the records",
+        "tandem audit openlineage flights-late@1 -o events.jsonl",
+    )
+    lineage.add_argument(
+        "what",
+        nargs="?",
+        metavar="RUN|MODEL@VERSION",
+        help="a run of the log, or a version and all that stands behind it (default: everything)",
+    )
+    lineage.add_argument("-o", "--output", metavar="FILE", help="a file, one JSON object a line")
+    lineage.add_argument(
+        "--url",
+        metavar="URL",
+        help="a server of OpenLineage; at /api/v1/lineage unless said",
+    )
+    lineage.add_argument("--api-key-file", metavar="FILE", help="holds the server's key, if any")
+    lineage.add_argument(
+        "--namespace", metavar="NAME", default="tandem", help="of jobs and artifacts (tandem)"
+    )

@@ -1,0 +1,137 @@
+"""`tandem audit openlineage`: the log's lineage as OpenLineage events, to a file or to a server.
+
+Rules: the log is verified first; nothing is sent anywhere but to the address that was typed, no
+environment variable and no proxy is asked, and no redirection is followed; a key for the server
+comes from a file. The file is a JSON object a line, whole or not there. A server may take the same
+events again: their identifiers do not change.
+"""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from components.audit.answers import RecordView
+from components.audit.openlineage import Event, events
+from components.audit.verified_log import VerifiedLog
+from components.core.artifacts import write_text
+from components.core.errors import PlatformError, SettingsError
+from components.register_models.logbook import Logbook
+from pipelines.cli.audit_answers import release_named
+from pipelines.cli.output import print_json
+from pipelines.home import Home
+
+ENDPOINT = "/api/v1/lineage"
+_SECONDS = 30.0
+
+
+def openlineage(arguments: Namespace) -> int:
+    """Write or send the events of a run, of all that stands behind a version, or of everything."""
+    _check_words(arguments)
+    log = VerifiedLog.of(Home.at(arguments.home).folder)
+    made = list(events(log, _chosen(log, arguments.what), arguments.namespace))
+    if arguments.output:
+        _write(Path(arguments.output), made)
+    else:
+        _send(arguments.url, made, _key(arguments.api_key_file))
+    where = arguments.output or arguments.url
+    if arguments.json:
+        print_json({"events": len(made), "to": where, "checkpoint": log.checkpoint})
+    else:
+        print(f"{len(made)} events: {where}\n\ncovered by checkpoint:\n{log.checkpoint}")
+    return 0
+
+
+def _check_words(arguments: Namespace) -> None:
+    if bool(arguments.output) == bool(arguments.url):
+        raise SettingsError("where to?", remedy="give -o FILE or --url URL, and one of them")
+    if arguments.api_key_file and not arguments.url:
+        raise SettingsError("--api-key-file is for --url", remedy="leave it out")
+
+
+def _chosen(log: VerifiedLog, what: str | None) -> Sequence[RecordView]:
+    """Return the records that are asked for, in their order; SettingsError where there are none."""
+    if what is None:
+        return log.views
+    if "@" in what:
+        release = release_named(Logbook.of(log), what)
+        behind = log.ledger.with_ancestors([release.record])
+        starts = [log.ledger.find(view.start) for view in behind if view.start]
+        return sorted([*behind, *starts], key=lambda view: view.index)
+    runs = {view.run for view in log.views}
+    named = [run for run in sorted(runs) if run == what] or [
+        run for run in sorted(runs) if what and run.startswith(what)
+    ]
+    if len(named) != 1:
+        raise SettingsError(
+            f"{len(named)} runs of the log begin with {what}",
+            remedy="name one run as the log has it, or MODEL@VERSION",
+        )
+    return log.ledger.of_run(named[0])
+
+
+def _write(path: Path, made: Iterable[Event]) -> None:
+    if not path.parent.is_dir():
+        raise SettingsError(f"there is no folder {path.parent}", remedy="make it, or name another")
+    try:
+        write_text(path, "".join(f"{_line(event)}\n" for event in made))
+    except OSError as error:
+        raise PlatformError(
+            f"{path} cannot be written: {error.strerror}", remedy="name another file"
+        ) from error
+
+
+def _send(url: str, made: Iterable[Event], key: str | None) -> None:
+    connection, path = _connection(url)
+    headers = {"Content-Type": "application/json"}
+    headers |= {} if key is None else {"Authorization": f"Bearer {key}"}
+    try:
+        for event in made:
+            connection.request("POST", path, _line(event).encode(), headers)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status not in (200, 201, 202, 204):
+                raise PlatformError(
+                    f"the server at {url} answered {answer.status} {answer.reason}",
+                    remedy="see that it takes OpenLineage events at that address; send them again",
+                )
+    except (OSError, HTTPException) as error:
+        raise PlatformError(
+            f"the server at {url} does not answer: {error}",
+            remedy="see that it runs; sending the events again is safe",
+        ) from error
+    finally:
+        connection.close()
+
+
+def _connection(url: str) -> tuple[HTTPConnection, str]:
+    """Return a connection and the path to post to, the usual one where the address has none."""
+    parts = urlsplit(url)
+    kinds: dict[str, Any] = {"http": HTTPConnection, "https": HTTPSConnection}
+    if parts.scheme not in kinds or not parts.hostname or parts.username:
+        raise SettingsError(
+            "--url is no http or https address, or holds a name",
+            remedy="write it as https://host:5000; a key comes from --api-key-file",
+        )
+    path = parts.path if parts.path.strip("/") else ENDPOINT
+    return kinds[parts.scheme](parts.hostname, parts.port, timeout=_SECONDS), path
+
+
+def _key(file: str | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"--api-key-file {file} cannot be read: {error}", remedy="name the file of the key"
+        ) from error
+
+
+def _line(event: Event) -> str:
+    return json.dumps(event, sort_keys=True, ensure_ascii=False)
