@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from components.core.errors import WrongUsage
 from pipelines.cli.audit_keys_parser import add_keys
+from pipelines.cli.audit_monitor_parser import add_monitor
 from pipelines.cli.decide_parser import add_decide
 from pipelines.cli.models_parser import add_models
 from pipelines.cli.schema_parser import add_schema
@@ -250,3 +251,4 @@ def _add_audit(commands: Any) -> None:
     )
     approvals.add_argument("version", metavar="MODEL@VERSION", help="a registered model's version")
     add_keys(below, _add)
+    add_monitor(below, _add)
