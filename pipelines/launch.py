@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from components.audit.client import Notary, connect
@@ -33,6 +34,7 @@ from pipelines.start import (
     SETTINGS_FILE,
 )
 
+ANCHORS_FILE = "anchors.json"
 Listener = Callable[[TaskEvent], None]
 _LOG = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ def launch(
         servers=servers,
     )
     keep_records(prepared.folder, notary)
+    keep_checkpoint(prepared.folder, home, notary)
     if result.state is RunState.SUCCEEDED:
         _remember_completed(prepared, home)
     return result
@@ -99,6 +102,23 @@ def keep_records(folder: Path, notary: Notary) -> None:
         write_json(folder / RECORDS_FILE, {"records": views})
     except (OSError, TandemError) as error:
         _LOG.warning("the report will have no audit records, but the log has them: %s", error)
+
+
+def keep_checkpoint(folder: Path, home: Home, notary: Notary) -> None:
+    """Give the log's newest checkpoint to the home's anchors, and write down what they made of it.
+
+    Where that fails the run is as good as it was: one line of warning says so.
+    """
+    from components.audit.anchors.anchoring import anchor
+
+    try:
+        anchored = anchor(home.folder, notary.checkpoint())
+        write_json(folder / ANCHORS_FILE, {"anchored": [asdict(item) for item in anchored]})
+        failed = [item.error["message"] for item in anchored if item.error]
+    except (OSError, TandemError) as error:
+        failed = [str(error)]
+    for message in failed:
+        _LOG.warning("the checkpoint is not anchored: %s", message)
 
 
 def environment(prepared: PreparedRun, home: Home, notary: str) -> dict[str, str]:

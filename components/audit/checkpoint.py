@@ -17,6 +17,8 @@ from components.audit.merkle import HASH_BYTES
 from components.core.errors import IntegrityError
 
 _ED25519 = b"\x01"
+_COSIGNATURE = b"\x04"
+_COSIGNATURE_BYTES = 4 + 8 + 64
 _KEY_ID_BYTES = 4
 _SIGNATURE_LINE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/=]+)")
 _SIZE = re.compile(r"0|[1-9][0-9]*", re.ASCII)
@@ -92,13 +94,36 @@ def _read(text: str) -> Checkpoint:
         raise _refused(f"the checkpoint cannot be read: {error}") from error
 
 
+def cosign(note: str, name: str, key: SigningKey, time: int) -> str:
+    """Return a witness's line on a note, at a POSIX time (C2SP tlog-cosignature/v1)."""
+    signed = key.sign(_cosigned(_split(note)[0], time))
+    data = _key_id(name, key.public, _COSIGNATURE) + time.to_bytes(8) + signed
+    return f"— {name} {base64_strict.encode(data)}\n"
+
+
+def cosigned_at(note: str, name: str, key: PublicKey) -> int:
+    """Return when a witness signed a note; raise IntegrityError where it did not."""
+    text, signatures = _split(note)
+    key_id = _key_id(name, key, _COSIGNATURE)
+    for signer, data in signatures:
+        if (signer, data[:_KEY_ID_BYTES]) == (name, key_id) and len(data) == _COSIGNATURE_BYTES:
+            time = int.from_bytes(data[4:12])
+            if key.verifies(data[12:], _cosigned(text, time)):
+                return time
+    raise _refused(f"the checkpoint is not cosigned by {name}")
+
+
+def _cosigned(text: str, time: int) -> bytes:
+    return f"cosignature/v1\ntime {time}\n{text}".encode()
+
+
 def _name(origin: str, key: PublicKey) -> tuple[str, bytes]:
     return origin, _key_id(origin, key)
 
 
-def _key_id(name: str, key: PublicKey) -> bytes:
+def _key_id(name: str, key: PublicKey, kind: bytes = _ED25519) -> bytes:
     """Return the key ID of the signed-note format."""
-    preimage = name.encode() + b"\n" + _ED25519 + key.raw
+    preimage = name.encode() + b"\n" + kind + key.raw
     return hashlib.sha256(preimage).digest()[:_KEY_ID_BYTES]
 
 

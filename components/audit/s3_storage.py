@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -33,6 +33,8 @@ class S3Storage:
     bucket: str
     prefix: str
     client: Any = field(compare=False, repr=False)
+    parameters: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """What else each creation asks of the server, a lock for one."""
 
     @classmethod
     def at(cls, address: str) -> S3Storage:
@@ -116,6 +118,7 @@ class S3Storage:
                     Body=data,
                     IfNoneMatch="*",
                     Metadata={_MARK: mark},
+                    **self.parameters,
                 )
             except ClientError as error:
                 code = str(error.response["ResponseMetadata"].get("HTTPStatusCode"))

@@ -10,9 +10,7 @@ import argparse
 from typing import Any, NoReturn
 
 from components.core.errors import WrongUsage
-from pipelines.cli.audit_answers_parser import add_answers
-from pipelines.cli.audit_keys_parser import add_keys
-from pipelines.cli.audit_report_parser import add_audit_report
+from pipelines.cli.audit_parser import add_audit
 from pipelines.cli.decide_parser import add_decide
 from pipelines.cli.models_parser import add_models
 from pipelines.cli.schema_parser import add_schema
@@ -70,7 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_models(commands, _add)
     add_schema(commands, _add, NAME_HELP)
     add_waive(commands, _add, NAME_HELP)
-    _add_audit(commands)
+    add_audit(commands, _add)
     return parser
 
 
@@ -217,40 +215,3 @@ def _add_export(commands: Any) -> None:
     export.add_argument(
         "-o", "--output", metavar="FOLDER", required=True, help="a new folder, or an empty one"
     )
-
-
-def _add_audit(commands: Any) -> None:
-    audit = commands.add_parser(
-        "audit",
-        help="verify the audit log and trace models through it",
-        description="Verify the audit log and trace models through it.",
-        epilog="example:\n  tandem audit verify",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    below = audit.add_subparsers(metavar="COMMAND", required=True)
-    _add(
-        below,
-        "verify",
-        "pipelines.cli.audit:verify",
-        "verify every record, signature and checkpoint of the log",
-        "tandem audit verify",
-    )
-    trace = _add(
-        below,
-        "trace",
-        "pipelines.cli.audit:trace",
-        "show which data, code, gates and people stand behind a model",
-        "tandem audit trace flights-late@1",
-    )
-    trace.add_argument("model", metavar="MODEL@VERSION", help="a registered model's version")
-    approvals = _add(
-        below,
-        "approvals",
-        "pipelines.cli.approve:approvals",
-        "show who approved a version, when and with which meaning, and what counts",
-        "tandem audit approvals flights-late@1",
-    )
-    approvals.add_argument("version", metavar="MODEL@VERSION", help="a registered model's version")
-    add_answers(below, _add)
-    add_audit_report(below, _add)
-    add_keys(below, _add)

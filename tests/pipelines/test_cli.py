@@ -33,6 +33,8 @@ COMMANDS = [
     ["audit", "verify"],
     ["audit", "trace"],
     ["audit", "approvals"],
+    ["audit", "monitor"],
+    ["audit", "witness"],
     ["audit", "keys", "list"],
     ["audit", "keys", "rotate"],
     ["audit", "keys", "revoke"],

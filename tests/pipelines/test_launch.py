@@ -27,7 +27,7 @@ from components.core.errors import DataError, PlatformError, SettingsError
 from pipelines import identity
 from pipelines.champion import resolve
 from pipelines.home import CHECKPOINT_DAYS, Home, home_folder
-from pipelines.launch import answering_notary, environment, keep_records
+from pipelines.launch import answering_notary, environment, keep_checkpoint, keep_records
 from pipelines.loaded_settings import load_settings
 from pipelines.plan import Verdict, code_of_run
 from pipelines.preflight.functions import check_function
@@ -408,6 +408,23 @@ def test_records_that_cannot_be_kept_are_a_warning_and_no_error(
         (tmp_path / "file").touch()
         keep_records(tmp_path / "file", notary)
     assert "File exists" in caplog.text
+
+
+def test_a_runs_last_checkpoint_is_anchored_and_an_anchor_that_fails_is_a_warning(
+    record_run: Record, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    home, folder = Home(tmp_path / "home"), record_run()
+    with answering_notary(home) as notary:
+        keep_checkpoint(folder, home, notary)
+        (kept,) = json.loads((folder / "anchors.json").read_bytes())["anchored"]
+        assert (kept["anchor"], kept["size"], kept["error"]) == ("git", 0, None)
+        assert caplog.messages == []
+        (home.folder / "audit" / "anchors.yaml").write_text("git: {remote: /nowhere}")
+        keep_checkpoint(folder, home, notary)
+    (line,) = caplog.messages
+    assert "the git anchor failed" in line
+    (kept,) = json.loads((folder / "anchors.json").read_bytes())["anchored"]
+    assert kept["error"]["kind"] == "PlatformError"
 
 
 def test_a_run_that_ended_well_says_so_instead_of_resuming(record_run: Record) -> None:

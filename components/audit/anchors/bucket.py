@@ -1,0 +1,49 @@
+"""Notes in a bucket with object lock, where nobody can remove one before its time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from components.audit.anchors.anchor import Kept, note_path
+from components.audit.s3_storage import S3Storage
+from components.audit.storage import ObjectExists
+from components.core.errors import PlatformError
+
+_PLACE = "checkpoints"
+
+
+@dataclass(frozen=True)
+class BucketAnchor:
+    """A bucket's prefix, and for how many days a note is locked there."""
+
+    address: str
+    days: int
+
+    @property
+    def name(self) -> str:
+        """Which anchor this is."""
+        return "bucket"
+
+    def keep(self, note: str) -> str:
+        """Create the note's object, locked (COMPLIANCE: for whoever owns the bucket too)."""
+        until = datetime.now(UTC) + timedelta(days=self.days)
+        lock = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until}
+        storage = replace(S3Storage.at(self.address), parameters=lock)
+        key = f"{_PLACE}/{note_path(note)}"
+        try:
+            storage.create(key, note.encode())
+        except ObjectExists:
+            if storage.read(key) != note.encode():
+                raise PlatformError(
+                    f"{self.address} holds another note of this size",
+                    remedy="run `tandem audit monitor`",
+                ) from None
+        return key
+
+    def kept(self) -> Iterator[Kept]:
+        """Yield every note in the bucket."""
+        storage = S3Storage.at(self.address)
+        for key in storage.keys(_PLACE):
+            yield Kept(f"{self.address} {key}", (storage.read(key) or b"").decode(errors="replace"))
