@@ -6,8 +6,7 @@ a START and a COMPLETE of one moment, because OpenLineage asks for both; a run o
 attempt of a stage, its parent the pipeline's run; identifiers are made from names alone, so that
 the same records give the same events. What people did to versions is no job and gives no event.
 Artifacts are datasets of one name in each use case, told apart by the facet `version`, a sha256.
-The form is that of the specification 2-0-2 (openlineage.io/spec), written here as plain JSON: see
-docs/adr/0019.
+The events are those of openlineage-python, which writes them as the specification 2-0-2 asks.
 """
 
 from __future__ import annotations
@@ -17,31 +16,51 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from components.audit.answers import ACT, AUDIT, DONE_EVENTS, RecordView
+import attr
+from openlineage.client.event_v2 import (
+    InputDataset,
+    Job,
+    OutputDataset,
+    Run,
+    RunEvent,
+    RunState,
+)
+from openlineage.client.facet_v2 import (
+    RunFacet,
+    data_quality_assertions_dataset,
+    dataset_version_dataset,
+    error_message_run,
+    parent_run,
+)
+
+from components.audit.answers import ACT, AUDIT, DONE_EVENTS, KEY, RecordView
 from components.audit.predicates import NAMESPACE, released_versions
 from components.audit.verified_log import Statement, VerifiedLog
 
-SPEC = "https://openlineage.io/spec"
 PRODUCER = f"{NAMESPACE}/openlineage/v1"
 DEFAULT_NAMESPACE = "tandem"
-EVENT_SCHEMA = f"{SPEC}/2-0-2/OpenLineage.json#/$defs/RunEvent"
-_FACETS = {
-    "parent": f"{SPEC}/facets/1-2-0/ParentRunFacet.json#/$defs/ParentRunFacet",
-    "errorMessage": f"{SPEC}/facets/1-0-1/ErrorMessageRunFacet.json#/$defs/ErrorMessageRunFacet",
-    "version": f"{SPEC}/facets/1-0-1/DatasetVersionDatasetFacet.json"
-    "#/$defs/DatasetVersionDatasetFacet",
-    "dataQualityAssertions": f"{SPEC}/facets/1-1-0/DataQualityAssertionsDatasetFacet.json"
-    "#/$defs/DataQualityAssertionsDatasetFacet",
-    "tandem_audit": f"{NAMESPACE}/openlineage/v1/audit-run-facet",
-}
-Event = dict[str, Any]
+
+
+@attr.define
+class RecordFacet(RunFacet):
+    """Which record an event was made from, and what the attempt took."""
+
+    index: int
+    record: str
+    event: str
+    run: str
+    resources: dict[str, float]
+
+    @staticmethod
+    def _get_schema() -> str:
+        return f"{PRODUCER}/audit-run-facet"
 
 
 def events(
     log: VerifiedLog, views: Iterable[RecordView], namespace: str = DEFAULT_NAMESPACE
-) -> Iterator[Event]:
+) -> Iterator[RunEvent]:
     """Yield the events of records of a log, in their order; each record is verified first."""
-    wanted = [view for view in views if view.event != ACT]
+    wanted = [view for view in views if view.event not in (ACT, KEY)]
     log.require_signed(wanted)
     for view in wanted:
         statement = log.statement(view.record)
@@ -51,66 +70,63 @@ def events(
             yield _event(view, statement, kind if len(types) > 1 else done, namespace)
 
 
-def _event(view: RecordView, statement: Statement, kind: str, namespace: str) -> Event:
+def _event(view: RecordView, statement: Statement, kind: str, namespace: str) -> RunEvent:
     audit = statement["predicate"][AUDIT]
     use_case = str(audit["run"].get("name") or view.run)
     place = f"{namespace}/{view.run}"
     ended = kind != "START"
-    return {
-        "eventType": kind,
-        "eventTime": view.time,
-        "producer": PRODUCER,
-        "schemaURL": EVENT_SCHEMA,
-        "job": {"namespace": namespace, "name": f"{use_case}.{view.stage}"},
-        "run": {
-            "runId": _uuid(f"{place}/{view.stage}/{view.attempt}"),
-            "facets": _run_facets(view, _uuid(place), namespace, use_case, ended=ended),
-        },
-        "inputs": list(_inputs(audit, namespace, use_case, ended=ended)),
-        "outputs": list(_outputs(view, namespace, use_case)) if ended else [],
-    }
+    facets = _run_facets(view, _uuid(place), Job(namespace, use_case), ended=ended)
+    return RunEvent(
+        eventType=RunState[kind],
+        eventTime=view.time,
+        producer=PRODUCER,
+        job=Job(namespace, f"{use_case}.{view.stage}"),
+        run=Run(_uuid(f"{place}/{view.stage}/{view.attempt}"), facets),
+        inputs=list(_inputs(audit, namespace, use_case, ended=ended)),
+        outputs=list(_outputs(view, namespace, use_case)) if ended else [],
+    )
 
 
 def _uuid(name: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{PRODUCER}/{name}"))
 
 
-def _facet(name: str, **fields: Any) -> dict[str, Any]:
-    return {"_producer": PRODUCER, "_schemaURL": _FACETS[name], **fields}
-
-
-def _run_facets(
-    view: RecordView, parent: str, namespace: str, use_case: str, *, ended: bool
-) -> dict[str, Any]:
-    job = {"namespace": namespace, "name": use_case}
-    cited = {"index": view.index, "record": view.record, "event": view.event, "run": view.run}
-    facets = {
-        "parent": _facet("parent", run={"runId": parent}, job=job),
-        "tandem_audit": _facet("tandem_audit", **cited, resources=dict(view.resources)),
+def _run_facets(view: RecordView, parent: str, job: Job, *, ended: bool) -> dict[str, RunFacet]:
+    of_pipeline = parent_run.Job(job.namespace, job.name)
+    facets: dict[str, RunFacet] = {
+        "parent": parent_run.ParentRunFacet(parent_run.Run(parent), of_pipeline, producer=PRODUCER),
+        "tandem_audit": RecordFacet(
+            view.index, view.record, view.event, view.run, dict(view.resources), producer=PRODUCER
+        ),
     }
     if ended and view.cause is not None:
         message = f"{view.cause['kind']}: {view.cause['message']}"
-        facets["errorMessage"] = _facet(
-            "errorMessage", message=message, programmingLanguage="Python"
+        facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(
+            message, "Python", producer=PRODUCER
         )
     return facets
 
 
 def _inputs(
     audit: Mapping[str, Any], namespace: str, use_case: str, *, ended: bool
-) -> Iterator[Event]:
+) -> Iterator[InputDataset]:
     """Yield what an attempt took; the first input bears the gates that were judged on it."""
     gates = [_assertion(gate) for gate in audit["gates"]] if ended else []
     for number, item in enumerate(audit["inputs"]):
-        dataset = _dataset(namespace, f"{use_case}.{item['name']}", item["sha256"])
+        found = _dataset(namespace, f"{use_case}.{item['name']}", item["sha256"])
         if gates and number == 0:
-            facet = _facet("dataQualityAssertions", assertions=gates)
-            dataset["inputFacets"] = {"dataQualityAssertions": facet}
-        yield dataset
+            found["inputFacets"] = {
+                "dataQualityAssertions": (
+                    data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet(
+                        gates, producer=PRODUCER
+                    )
+                )
+            }
+        yield InputDataset(**found)
     yield from _sources(audit["facts"]) if ended else ()
 
 
-def _sources(facts: Mapping[str, Any]) -> Iterator[Event]:
+def _sources(facts: Mapping[str, Any]) -> Iterator[InputDataset]:
     """Yield the files that an ingestion read, named as OpenLineage names stored files."""
     source = facts.get("source")
     for file in source.get("files", ()) if isinstance(source, Mapping) else ():
@@ -118,33 +134,37 @@ def _sources(facts: Mapping[str, Any]) -> Iterator[Event]:
             url = urlsplit(str(file["location"]))
             place = f"{url.scheme}://{url.netloc}" if url.scheme else "file"
             name = url.path.lstrip("/") if url.scheme else str(file["location"])
-            yield _dataset(place, name, str(file.get("sha256", "")))
+            yield InputDataset(**_dataset(place, name, str(file.get("sha256", ""))))
 
 
-def _outputs(view: RecordView, namespace: str, use_case: str) -> Iterator[Event]:
+def _outputs(view: RecordView, namespace: str, use_case: str) -> Iterator[OutputDataset]:
     """Yield what an attempt made, registered versions as models of the registry."""
     for name, sha256 in view.outputs.items():
-        yield _dataset(namespace, f"{use_case}.{name}", sha256)
+        yield OutputDataset(**_dataset(namespace, f"{use_case}.{name}", sha256))
     if view.stage == "register_models" and view.event in DONE_EVENTS:
         model = str(view.facts.get("model_name"))
         for release in released_versions(view.facts).values():
             name = f"{model}@{release.get('version')}"
-            yield _dataset("mlflow", name, str(release.get("bundle_sha256", "")))
+            found = _dataset("mlflow", name, str(release.get("bundle_sha256", "")))
+            yield OutputDataset(**found)
 
 
-def _dataset(namespace: str, name: str, sha256: str) -> Event:
-    facets = {"version": _facet("version", datasetVersion=f"sha256:{sha256}")} if sha256 else {}
+def _dataset(namespace: str, name: str, sha256: str) -> dict[str, Any]:
+    """Return the fields of a dataset, its digest as the version."""
+    version = dataset_version_dataset.DatasetVersionDatasetFacet(
+        f"sha256:{sha256}", producer=PRODUCER
+    )
+    facets = {"version": version} if sha256 else {}
     return {"namespace": namespace, "name": name, "facets": facets}
 
 
-def _assertion(gate: Mapping[str, Any]) -> dict[str, Any]:
+def _assertion(gate: Mapping[str, Any]) -> Any:
     of = f" ({gate['slice']})" if gate.get("slice") else ""
-    compared = f"{gate['metric']} {gate['operator']} {gate['threshold']}"
-    return {
-        "assertion": compared,
-        "name": f"{gate['name']}{of}",
-        "success": gate["passed"],
-        "severity": "warn" if "waived_by" in gate else "error",
-        "expected": f"{gate['operator']} {gate['threshold']}",
-        "actual": str(gate["value"]),
-    }
+    return data_quality_assertions_dataset.Assertion(
+        assertion=f"{gate['metric']} {gate['operator']} {gate['threshold']}",
+        success=gate["passed"],
+        name=f"{gate['name']}{of}",
+        severity="warn" if "waived_by" in gate else "error",
+        expected=f"{gate['operator']} {gate['threshold']}",
+        actual=str(gate["value"]),
+    )

@@ -8,23 +8,23 @@ events again: their identifiers do not change.
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from components.audit.answers import RecordView
-from components.audit.openlineage import Event, events
+from components.audit.openlineage import events
 from components.audit.verified_log import VerifiedLog
-from components.core.artifacts import write_text
 from components.core.errors import PlatformError, SettingsError
 from components.register_models.logbook import Logbook
 from pipelines.cli.audit_answers import release_named
 from pipelines.cli.output import print_json
 from pipelines.home import Home
+
+if TYPE_CHECKING:
+    from openlineage.client.event_v2 import RunEvent
 
 ENDPOINT = "/api/v1/lineage"
 _SECONDS = 30.0
@@ -75,51 +75,67 @@ def _chosen(log: VerifiedLog, what: str | None) -> Sequence[RecordView]:
     return log.ledger.of_run(named[0])
 
 
-def _write(path: Path, made: Iterable[Event]) -> None:
+def _write(path: Path, made: Iterable[RunEvent]) -> None:
+    from openlineage.client.transport.file import FileConfig, FileTransport
+
     if not path.parent.is_dir():
         raise SettingsError(f"there is no folder {path.parent}", remedy="make it, or name another")
+    beside = path.resolve().with_name(f".{path.name}.unfinished")
+    transport = FileTransport(FileConfig(str(beside), append=True))
     try:
-        write_text(path, "".join(f"{_line(event)}\n" for event in made))
-    except OSError as error:
+        beside.write_bytes(b"")
+        for event in made:
+            transport.emit(event)
+        beside.replace(path)
+    except (OSError, RuntimeError) as error:
+        beside.unlink(missing_ok=True)
         raise PlatformError(
-            f"{path} cannot be written: {error.strerror}", remedy="name another file"
+            f"{path} cannot be written: {error}", remedy="name another file"
         ) from error
 
 
-def _send(url: str, made: Iterable[Event], key: str | None) -> None:
-    connection, path = _connection(url)
-    headers = {"Content-Type": "application/json"}
-    headers |= {} if key is None else {"Authorization": f"Bearer {key}"}
+def _send(url: str, made: Iterable[RunEvent], key: str | None) -> None:
+    import requests
+
+    transport = _transport(url, key)
     try:
         for event in made:
-            connection.request("POST", path, _line(event).encode(), headers)
-            answer = connection.getresponse()
-            answer.read()
-            if answer.status not in (200, 201, 202, 204):
-                raise PlatformError(
-                    f"the server at {url} answered {answer.status} {answer.reason}",
-                    remedy="see that it takes OpenLineage events at that address; send them again",
-                )
-    except (OSError, HTTPException) as error:
+            transport.emit(event)
+    except (requests.HTTPError, requests.TooManyRedirects) as error:
+        answer = error.response
+        raise PlatformError(
+            f"the server at {url} answered {answer.status_code} {answer.reason}",
+            remedy="see that it takes OpenLineage events at that address; send them again",
+        ) from error
+    except requests.RequestException as error:
         raise PlatformError(
             f"the server at {url} does not answer: {error}",
             remedy="see that it runs; sending the events again is safe",
         ) from error
     finally:
-        connection.close()
+        transport.close()
 
 
-def _connection(url: str) -> tuple[HTTPConnection, str]:
-    """Return a connection and the path to post to, the usual one where the address has none."""
+def _transport(url: str, key: str | None) -> Any:
+    """Return the library's transport to an address, without what an environment would add."""
+    import requests
+    from openlineage.client.transport.http import ApiKeyTokenProvider, HttpConfig, HttpTransport
+
+    session = requests.Session()
+    session.trust_env = False  # no proxy and no password that an environment names
+    session.max_redirects = 0
     parts = urlsplit(url)
-    kinds: dict[str, Any] = {"http": HTTPConnection, "https": HTTPSConnection}
-    if parts.scheme not in kinds or not parts.hostname or parts.username:
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
         raise SettingsError(
             "--url is no http or https address, or holds a name",
             remedy="write it as https://host:5000; a key comes from --api-key-file",
         )
     path = parts.path if parts.path.strip("/") else ENDPOINT
-    return kinds[parts.scheme](parts.hostname, parts.port, timeout=_SECONDS), path
+    config = HttpConfig(url=url, endpoint=path, timeout=_SECONDS, session=session)
+    config.retry = {"total": 2, "backoff_factor": 0.2}
+    if key is not None:
+        config.auth = ApiKeyTokenProvider({"api_key": key})
+    return HttpTransport(config)
 
 
 def _key(file: str | None) -> str | None:
@@ -131,7 +147,3 @@ def _key(file: str | None) -> str | None:
         raise SettingsError(
             f"--api-key-file {file} cannot be read: {error}", remedy="name the file of the key"
         ) from error
-
-
-def _line(event: Event) -> str:
-    return json.dumps(event, sort_keys=True, ensure_ascii=False)
