@@ -21,7 +21,7 @@ from components.core.policy_gates import ChampionGate, Compared, FairnessGate, F
 from components.core.policy_of_task import of_other_tasks
 from components.core.quantiles import least_count
 from components.core.settings import FormName, Section, no_truth
-from components.core.slice_keys import OVERALL, key_columns
+from components.core.slice_keys import OVERALL, key_columns, key_parts
 from components.core.task import Task
 from components.core.words import nearest
 
@@ -145,3 +145,6 @@ class Policy(Section):
             if asked not in ("", *crosses) or (not asked and key != OVERALL):
                 near = nearest(asked, crosses)
                 yield f"{place}: slice {key} is not among evaluate.slices{near}"
+                continue
+            for column in (name for name, value in key_parts(key) if not value):
+                yield f"{place}: slice {key} names no value of {column}: {column}=* is each of them"

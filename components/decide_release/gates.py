@@ -168,15 +168,15 @@ def _fairness_gate(declared: FairnessGate, of_model: Mapping[str, Any], model: s
 def _champion_gates(
     declared: Iterable[ChampionGate], evaluation: Mapping[str, Any], model: str
 ) -> list[Gate]:
-    """Return the gates on the difference to the champion, if there is a champion."""
+    """Return the gates on the difference to the champion, if there is a champion.
+
+    Raises SettingsError for a slice that was not measured, without a champion too.
+    """
     models = evaluation["models"]
+    asked = [(gate, key) for gate in declared for key in _judged(gate, models[model]["slices"])]
     if CHAMPION not in models:
         return []
-    return [
-        _champion_gate(gate, evaluation, model, key)
-        for gate in declared
-        for key in _judged(gate, models[model]["slices"])
-    ]
+    return [_champion_gate(gate, evaluation, model, key) for gate, key in asked]
 
 
 def _champion_gate(
