@@ -48,7 +48,10 @@ class Ledger:
 
     def add(self, entry: Entry) -> None:
         """Take in an entry that the sequencer vouches for; IntegrityError for no envelope."""
-        view = viewed(vouched_statement(entry.leaf), entry)
+        self.take(viewed(vouched_statement(entry.leaf), entry))
+
+    def take(self, view: RecordView) -> None:
+        """Take in an entry's view."""
         self._by_record[view.record] = view
         self._by_idempotency_key[view.idempotency_key] = view
         self._by_run.setdefault(view.run, []).append(view)

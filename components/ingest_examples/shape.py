@@ -25,7 +25,8 @@ def used_columns(schema: pa.Schema, source: Source) -> list[str]:
     """Return the main table's columns that ingestion needs; DataError for one that is missing."""
     rules = [rule.column for rule in source.drop_where_null]
     split = [source.splits.column] if source.splits.column else []
-    needed = [*columns_of(source), source.target.column, *rules, *split]
+    subject = [source.subject] if source.subject else []
+    needed = [*columns_of(source), source.target.column, *rules, *split, *subject]
     require_columns(schema, needed, source.table.name)
     needed += [key for join in source.joins.values() for key in join.on]
     never = {*source.leakage, *source.leave_out} - set(needed)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from components.audit.subjects import FACT
 from components.core.batches import evenly
 from components.core.canonical import sha256_value
 from components.core.data_settings import DataCard, Join, Source, Window
@@ -41,6 +42,7 @@ from components.ingest_examples.shape import Shape, used_columns
 from components.ingest_examples.shards import ShardWriter
 from components.ingest_examples.spans import spans_of
 from components.ingest_examples.splits import divide, require_keys
+from components.ingest_examples.subjects import Subjects
 from components.ingest_examples.tally import Tally, tally_of
 from components.reading.tables import OpenedTable, open_table
 
@@ -63,8 +65,9 @@ def ingest_examples(*, settings: IngestSettings, examples: Path) -> Outcome:
     shape = Shape(main.schema, source, further)
     selection = Selection(source, window)
     tally = tally_of(source.target, window)
+    subjects = Subjects(source.subject, window.spans())
     with ShardWriter(examples, shape.schema, window.spans()) as writer:
-        _pass_rows(main, source, selection, shape, tally, writer)
+        _pass_rows(main, source, selection, shape, tally, writer, subjects)
         selection.require_every_span()
         require_keys(tally.without_key, source.splits)
         tally.require_labels()
@@ -84,7 +87,7 @@ def ingest_examples(*, settings: IngestSettings, examples: Path) -> Outcome:
     )
     _reconcile(manifest, tally)
     manifest.write(examples)
-    return _outcome(manifest, shape)
+    return _outcome(manifest, shape, subjects.store())
 
 
 def _read_joins(source: Source) -> tuple[dict[str, pa.Table], tuple[SourceFile, ...]]:
@@ -124,6 +127,7 @@ def _pass_rows(
     shape: Shape,
     tally: Tally,
     writer: ShardWriter,
+    subjects: Subjects,
 ) -> None:
     """Send every row of the main table to its shard, or to the reason why it is dropped."""
     last = len(selection.spans) - 1
@@ -136,6 +140,7 @@ def _pass_rows(
         tally.add(shards, examples[source.target.name])
         tally.without_key += parting.without_key
         writer.add(examples, shards)
+        subjects.add(kept, shards)
 
 
 def _batches(main: OpenedTable, names: list[str]) -> Iterator[tuple[pa.Table, str | None]]:
@@ -169,7 +174,7 @@ def _reconcile(manifest: ExamplesManifest, tally: Tally) -> None:
         )
 
 
-def _outcome(manifest: ExamplesManifest, shape: Shape) -> Outcome:
+def _outcome(manifest: ExamplesManifest, shape: Shape, subjects_root: str | None) -> Outcome:
     facts = {
         "rows": manifest.rows,
         "rows_by_split": {split: manifest.rows_of(split) for split in SPLITS},
@@ -180,4 +185,6 @@ def _outcome(manifest: ExamplesManifest, shape: Shape) -> Outcome:
         "rows_without_partner": shape.without_partner,
         "card_sha256": manifest.card_sha256,
     }
+    if subjects_root is not None:
+        facts[FACT] = subjects_root
     return Outcome(facts=facts, metadata={"examples": {"rows": manifest.rows}})

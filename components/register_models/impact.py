@@ -4,18 +4,20 @@ Rules: a dataset is named by its use case, by the location of one of its files (
 part), or by a digest of a file, of its data card or of the examples; a span by its name. A version
 was trained on data where the record of its bundle stands on the record of the ingestion, and
 evaluated on it where that of its evaluation does; with a span, only if the span was in that part.
-What came from the cache is led back to the work. Only the log is asked, for aliases too.
+What came from the cache is led back to the work. Only the log is asked, for aliases too, and for
+the rows of a person the erasable index whose root the log holds (components/audit/subjects.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from components.audit.answers import AUDIT
 from components.audit.completeness import Completeness, completeness
+from components.audit.subjects import FACT, Range, rows_of
 from components.audit.verified_log import VerifiedLog
 from components.register_models.lineage import Statement, lineage, source_files
 from components.register_models.logbook import Logbook, Release
@@ -23,6 +25,7 @@ from components.register_models.logbook import Logbook, Release
 SCHEMA = "https://tandem.invalid/impact/v1"
 INGESTING, EXAMPLES, EVALUATION = "ingest_examples", "examples", "evaluation"
 TRAINED, EVALUATED = "trained", "evaluated"
+SPAN, SUBJECT = "span", "subject"
 _PART_OF = {TRAINED: "train", EVALUATED: "eval"}
 
 
@@ -35,12 +38,14 @@ class Ingestion:
     run: str
     named: tuple[str, ...]
     spans: Mapping[str, tuple[str, ...]]
+    rows: tuple[Range, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as a JSON object."""
+        """Return it as a JSON object; `rows` are those of a subject, by split, span and range."""
         spans = {split: list(names) for split, names in self.spans.items()}
         where = {"index": self.index, "record": self.record, "run": self.run}
-        return where | {"named": list(self.named), "spans": spans}
+        rows = [list(item) for item in self.rows]
+        return where | {"named": list(self.named), "spans": spans, "rows": rows}
 
 
 @dataclass(frozen=True)
@@ -78,12 +83,15 @@ class Impact:
     models: tuple[Affected, ...]
     complete: Completeness
     checkpoint: str
+    unknown: tuple[int, ...] = ()
+    """The records of ingestions that have no index of subjects, or no longer."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as a JSON object."""
         return {
             "schema": SCHEMA,
             "what": self.what,
+            "unknown": list(self.unknown),
             "ingestions": [item.to_dict() for item in self.ingestions],
             "models": [item.to_dict() for item in self.models],
             "findings": [finding.to_dict() for finding in self.complete.findings],
@@ -101,6 +109,9 @@ class Impact:
         if not self.models:
             lines.append("no registered model saw it")
         lines += [f"{f.check}: {f.where}: {f.message}" for f in self.complete.findings]
+        if self.unknown:
+            which = ", ".join(f"#{index}" for index in self.unknown)
+            lines.append(f"not known of {which}: no index of subjects is there, or no longer")
         lines.append(f"no model omitted: {self.complete.to_text()}")
         return "\n".join([*lines, "", "covered by checkpoint:", self.checkpoint])
 
@@ -112,7 +123,47 @@ def impact(home: Path, what: str) -> Impact:
     """
     log = VerifiedLog.of(home)
     book = Logbook.of(log)
-    found = {item.record: item for item in _ingestions(book.statements, what)}
+    return _impact(home, log, book, what, _ingestions(book.statements, what))
+
+
+def impact_of_subject(home: Path, subject: str, key: bytes) -> Impact:
+    """Return which models saw rows of a subject, who is not named in the answer.
+
+    Raises what `impact` raises, and IntegrityError for an index that is not the log's.
+    """
+    log = VerifiedLog.of(home)
+    book = Logbook.of(log)
+    known, unknown = [], []
+    for item, root in subject_roots(book):
+        rows = rows_of(home, root, key, subject) if root else None
+        if rows is None:
+            unknown.append(item.index)
+        elif rows:
+            known.append(replace(item, spans=_spans_of(rows), rows=tuple(rows)))
+    return replace(_impact(home, log, book, SUBJECT, known), unknown=tuple(unknown))
+
+
+def subject_roots(book: Logbook) -> Iterator[tuple[Ingestion, str]]:
+    """Yield the work of every ingestion, and the root of its index of subjects, "" for none."""
+    for index, (record, statement) in enumerate(book.statements.items()):
+        audit = statement["predicate"][AUDIT]
+        if audit["stage"] == INGESTING and audit["event"] == "COMPLETE":
+            item = Ingestion(index, record, audit["run"]["id"], (SUBJECT,), {})
+            yield item, str(audit["facts"].get(FACT, ""))
+
+
+def _spans_of(rows: list[Range]) -> dict[str, tuple[str, ...]]:
+    splits = sorted({split for split, *_ in rows})
+    return {
+        name: tuple(dict.fromkeys(span for split, span, *_ in rows if split == name))
+        for name in splits
+    }
+
+
+def _impact(
+    home: Path, log: VerifiedLog, book: Logbook, what: str, ingestions: Iterable[Ingestion]
+) -> Impact:
+    found = {item.record: item for item in ingestions}
     models = tuple(_affected(book, found))
     cited = [*found, *(model.release.record for model in models)]
     log.require_signed(log.ledger.find(record) for record in cited)
@@ -132,7 +183,7 @@ def _ingestions(statements: Mapping[str, Statement], what: str) -> Iterator[Inge
         if named := tuple(dict.fromkeys(_named(statement, what))):
             yield Ingestion(index, record, audit["run"]["id"], named, splits)
         elif holding:
-            yield Ingestion(index, record, audit["run"]["id"], ("span",), holding)
+            yield Ingestion(index, record, audit["run"]["id"], (SPAN,), holding)
 
 
 def _named(statement: Statement, what: str) -> Iterator[str]:
@@ -163,7 +214,7 @@ def _affected(book: Logbook, found: Mapping[str, Ingestion]) -> Iterator[Affecte
 
 def _holds(ingestion: Ingestion, how: str) -> bool:
     """Say whether the named data was in the part that is trained or evaluated on."""
-    return ingestion.named != ("span",) or _PART_OF[how] in ingestion.spans
+    return ingestion.named not in ((SPAN,), (SUBJECT,)) or _PART_OF[how] in ingestion.spans
 
 
 def _sources(book: Logbook, release: Release) -> dict[str, str]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from argparse import Namespace
 from datetime import UTC, date, datetime, time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from components.core.errors import SettingsError
+from components.core.errors import SettingsError, UnverifiableError
 from pipelines.cli.output import print_json
 from pipelines.home import Home
 
@@ -35,10 +36,45 @@ def impact(arguments: Namespace) -> int:
     """Say which registered models saw a dataset or a span."""
     from components.audit.verify import exit_code
     from components.register_models.impact import impact as find
+    from components.register_models.impact import impact_of_subject
 
-    answer = find(Home.at(arguments.home).folder, arguments.what)
+    home = Home.at(arguments.home).folder
+    if (arguments.what is None) == (arguments.subject is None):
+        raise SettingsError("which data?", remedy="name a dataset, a span, or --subject, and one")
+    if arguments.subject is None:
+        answer = find(home, arguments.what)
+    else:
+        answer = impact_of_subject(home, arguments.subject, _subjects_key(arguments))
     _print(answer, arguments)
-    return exit_code(answer.complete.findings)
+    found = exit_code(answer.complete.findings)
+    return found or (UnverifiableError.exit_code if answer.unknown else 0)
+
+
+def forget(arguments: Namespace) -> int:
+    """Erase a subject from the indexes of rows; no record changes."""
+    from components.audit.subjects import erase
+    from components.register_models.impact import subject_roots
+    from components.register_models.logbook import Logbook
+
+    home = Home.at(arguments.home).folder
+    book = Logbook.read(home)
+    roots = sorted({root for _, root in subject_roots(book) if root})
+    erased = erase(home, roots, _subjects_key(arguments), arguments.subject)
+    if arguments.json:
+        print_json({"erased_from": erased, "indexes": len(roots), "checkpoint": book.checkpoint})
+    else:
+        print(f"erased from {len(erased)} of {len(roots)} indexes of subjects")
+    return 0
+
+
+def _subjects_key(arguments: Namespace) -> bytes:
+    from components.audit.subjects import read_key
+
+    if not arguments.key:
+        raise SettingsError(
+            "--subject needs the key of the index", remedy="name its file with --key"
+        )
+    return read_key(Path(arguments.key))
 
 
 def gates(arguments: Namespace) -> int:

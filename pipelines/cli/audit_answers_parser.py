@@ -24,10 +24,24 @@ def add_answers(below: Any, add: Callable[..., Any]) -> None:
     )
     impact.add_argument(
         "what",
+        nargs="?",
         metavar="DATASET|SPAN",
         help="a use case, a source file by location or name, a sha256 of a file, of a data card or "
         "of examples, or a span",
     )
+    impact.add_argument(
+        "--subject", metavar="ID", help="whose rows instead, by the erasable index of subjects"
+    )
+    impact.add_argument("--key", metavar="FILE", help="the key of that index, for --subject")
+    forget = add(
+        below,
+        "forget",
+        f"{MODULE}:forget",
+        "erase a subject from the indexes of subjects; the log stays as it is",
+        "tandem audit forget --subject P1 --key subjects.key",
+    )
+    forget.add_argument("--subject", metavar="ID", required=True, help="whom")
+    forget.add_argument("--key", metavar="FILE", required=True, help="the key of the indexes")
     gates = add(
         below,
         "gates",

@@ -176,6 +176,12 @@ class Source(Section):
     )
     spans: Spans = Spans(columns=("year", "month"))
     splits: Splits = Splits()
+    subject: Name | None = Field(
+        default=None,
+        description="the main table's column that says whom a row is about: an index of them, "
+        "hidden by the key in the file that TANDEM_SUBJECT_KEY names, is kept in the state folder, "
+        "to be erased",
+    )
     dates: tuple[Name, ...] = Field(
         default=(),
         description="dates or times to keep, each as two whole numbers: NAME_day, days since "
