@@ -12,7 +12,7 @@ from typing import Any
 
 from components.audit import base64_strict
 from components.audit.keys import PublicKey, SigningKey
-from components.core.canonical import canonical_json, parse_json
+from components.core.canonical import canonical_json, is_canonical, parse_json
 from components.core.errors import IntegrityError
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -89,10 +89,10 @@ class Envelope:
             raise _refused("the envelope's signature is wrong")
         try:
             value = parse_json(self.payload)
-            canonical = canonical_json(value)
+            canonical = is_canonical(self.payload, value)
         except (ValueError, RecursionError) as error:
             raise _refused(f"the payload is not JSON: {error}") from error
-        if canonical != self.payload or not isinstance(value, dict):
+        if not canonical or not isinstance(value, dict):
             raise _refused("the payload is not a canonical JSON object")
         return value
 

@@ -10,6 +10,7 @@ after it. A private key that a rotation made lies beside, under its key's id.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,13 +43,12 @@ class PublicKey:
     @property
     def keyid(self) -> str:
         """The identifier that securesystemslib gives the same key."""
-        parts = {"keytype": "ed25519", "scheme": "ed25519", "keyval": {"public": self.raw.hex()}}
-        return sha256_value(parts)
+        return _keyid(self.raw)
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
         """Say whether the signature is this key's over the message."""
         try:
-            Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)
+            _loaded(self.raw).verify(signature, message)
         except InvalidSignature:
             return False
         return True
@@ -65,6 +65,18 @@ class PublicKey:
         if not isinstance(key, Ed25519PublicKey):
             raise ValueError("not an Ed25519 public key")
         return cls(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
+
+
+@functools.lru_cache(256)
+def _keyid(raw: bytes) -> str:
+    """A log has few keys and is asked for their names at every entry."""
+    parts = {"keytype": "ed25519", "scheme": "ed25519", "keyval": {"public": raw.hex()}}
+    return sha256_value(parts)
+
+
+@functools.lru_cache(256)
+def _loaded(raw: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(raw)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from components.audit.predicates import (
     TEST_RESULT,
     VERIFICATION_SUMMARY,
 )
+from components.audit.quick_schema import Check, compiled
 from components.core.canonical import parse_json
 from components.core.errors import DataError
 
@@ -75,10 +76,12 @@ def check_approval(statement: Mapping[str, Any]) -> None:
 def load_validators() -> None:
     """Load every schema now, so that the first record does not wait for it."""
     for name in ("draft.json", *_FILES.values()):
-        _validator(name)
+        _quick(name)
 
 
 def _check(value: Mapping[str, Any], name: str, what: str) -> None:
+    if _quick(name)(value):
+        return
     from jsonschema.exceptions import best_match
 
     error = best_match(_validator(name).iter_errors(value))
@@ -90,12 +93,22 @@ def _check(value: Mapping[str, Any], name: str, what: str) -> None:
 
 
 @functools.cache
+def _contents() -> dict[str, Any]:
+    return {path.name: parse_json(path.read_bytes()) for path in FOLDER.glob("*.json")}
+
+
+@functools.cache
+def _quick(name: str) -> Check:
+    return compiled(name, _contents())
+
+
+@functools.cache
 def _validator(name: str) -> Validator:
     """Return a schema's validator; the package that makes it takes 0.1 s to import."""
     from jsonschema import Draft202012Validator
     from referencing import Registry, Resource
 
-    contents = {path.name: parse_json(path.read_bytes()) for path in FOLDER.glob("*.json")}
+    contents = _contents()
     registry: Registry[Any] = Registry().with_resources(
         (name, Resource.from_contents(schema)) for name, schema in contents.items()
     )

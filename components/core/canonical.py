@@ -9,10 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import rfc8785
+
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
+)
+_ODD_NUMBER = re.compile(r"(?:^|[:,\[])-?(?:\d+(?:\.\d+)?e|\d+\.0(?:[,\]}]|$)|\d{16})")
+"""A number that the encoder may write otherwise than the RFC, or what looks like one in a text."""
+_SAFE_DIGITS = 15
+"""Fewer than 2**53 has; one more or less would be told apart by the library."""
 
 
 def canonical_json(value: Any) -> bytes:
@@ -20,7 +29,50 @@ def canonical_json(value: Any) -> bytes:
 
     Raises ValueError for what JSON or I-JSON cannot hold (NaN, integers of 2**53 and more).
     """
-    return rfc8785.dumps(value)
+    quick = _quick_form(value)
+    return rfc8785.dumps(value) if quick is None else quick
+
+
+class _OtherForm(Exception):
+    """A number that the library writes otherwise than the standard library, or may refuse."""
+
+
+def _quick_form(value: Any) -> bytes | None:
+    """Return the form by the standard library's encoder where that is the same; None elsewhere.
+
+    It is the same for plain values whose texts keep to the basic plane, where UTF-16 sorts as
+    Unicode does, and whose numbers are small integers or decimals without an exponent. What is
+    read back from it must be the value: no tuple, no key that is no string.
+    """
+    try:
+        text = _ENCODER.encode(value)
+        same = json.loads(text, parse_float=_plain_float, parse_int=_small_int) == value
+        return text.encode() if same and (text.isascii() or max(text) < "\U00010000") else None
+    except (_OtherForm, TypeError, ValueError, RecursionError):
+        return None
+
+
+def _plain_float(text: str) -> float:
+    if "e" in text or text.endswith(".0"):
+        raise _OtherForm
+    return float(text)
+
+
+def _small_int(text: str) -> int:
+    if len(text) > _SAFE_DIGITS:
+        raise _OtherForm
+    return int(text)
+
+
+def is_canonical(data: bytes, value: Any) -> bool:
+    """Say whether bytes are the canonical form of the value that was parsed from them."""
+    try:
+        text = _ENCODER.encode(value)
+        if text.isascii() and text.encode() == data and not _ODD_NUMBER.search(text):
+            return True
+        return canonical_json(value) == data
+    except ValueError:
+        return False
 
 
 def parse_json(data: bytes | str) -> Any:

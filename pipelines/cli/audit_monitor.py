@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,6 +55,7 @@ def witness(arguments: Namespace) -> int:
         print_json({"url": address, "name": arguments.name, "key": key.public.raw.hex()})
     else:
         print(f"{arguments.name} cosigns at {address}, with key {key.public.raw.hex()}")
+    sys.stdout.flush()  # whoever started it waits for the address
     with server:
         try:
             server.serve_forever()

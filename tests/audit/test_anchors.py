@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -204,6 +205,38 @@ def test_a_witness_that_is_away_is_trouble_and_fails_no_run(home: Path, draft: D
     assert len(keep(home, record(home, draft, 1))) == 1
     assert compare(home).compared["git"] == 1
     assert [name for name, _ in troubles(home)] == [f"witness {NAME}"]
+
+
+def test_the_witness_of_the_command_line_cosigns_for_a_home(
+    home: Path, draft: Draft, tmp_path: Path
+) -> None:
+    note = record(home, draft, 1)
+    public = AuditFolder(home).public_key
+    options = ["--name", NAME, "--log", str(public), "--listen", "127.0.0.1:0", "--json"]
+    places = ["--key", str(tmp_path / "w1.key"), "--state", str(tmp_path / "w1")]
+    command = [sys.executable, "-m", "pipelines.cli", "audit", "witness", *options, *places]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            lines = iter(process.stdout.readline, "}\n")
+            said = json.loads("".join(lines) + "}")
+            anchors(home, witnesses=[{name: said[name] for name in ("url", "name", "key")}])
+            assert keep(home, note) == []
+            assert compare(home).compared == {"git": 1, f"witness {NAME}": 1}
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize(
+    "change", [["--listen", "nowhere"], ["--log", "/nowhere.pub"], ["--listen", "127.0.0.1:x"]]
+)
+def test_a_witness_that_cannot_be_is_wrong_usage(
+    home: Path, draft: Draft, tmp_path: Path, change: list[str]
+) -> None:
+    record(home, draft, 1)
+    options = ["--name", NAME, "--log", str(AuditFolder(home).public_key)]
+    places = ["--key", str(tmp_path / "w1.key"), "--state", str(tmp_path / "w1")]
+    assert main(["audit", "witness", *options, *places, *change]) == 2
 
 
 def request(tree: Tree, old: int, size: int, **changed: Any) -> str:

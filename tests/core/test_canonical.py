@@ -3,10 +3,17 @@
 import json
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.core.canonical import canonical_json, parse_json, sha256_bytes, sha256_value
+from components.core.canonical import (
+    canonical_json,
+    is_canonical,
+    parse_json,
+    sha256_bytes,
+    sha256_value,
+)
 
 scalars = (
     st.none()
@@ -59,3 +66,100 @@ def test_what_has_no_single_meaning_is_refused(text):
 def test_what_json_cannot_hold_has_no_canonical_form(value):
     with pytest.raises(ValueError, match=r"."):
         canonical_json(value)
+
+
+ODD = [
+    0.1,
+    1.0,
+    -0.0,
+    1e-5,
+    1e-7,
+    1e16,
+    1e21,
+    123456789.125,
+    2**52,
+    2**53 - 1,
+    2**53,
+    -(2**53),
+    10**15,
+]
+ODD += [
+    "\ue000",
+    "\U00010000",
+    "\x7f\u2028\x00\x1f",
+    "\ud800",
+    float("nan"),
+    (1, 2),
+    {1: 2},
+    {None: 1},
+]
+KEYS = st.text(max_size=3) | st.sampled_from(["\ue000", "\U00010000", "\uffff"])
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(ODD),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def form_or_error(value, form):
+    try:
+        return form(value)
+    except (ValueError, TypeError, AttributeError) as error:
+        return isinstance(error, ValueError)
+
+
+@given(value=ANY)
+def test_the_quick_form_is_the_librarys_or_is_not_taken(value):
+    assert form_or_error(value, canonical_json) == form_or_error(value, rfc8785.dumps)
+
+
+@given(value=ANY)
+def test_only_the_canonical_bytes_of_a_value_are_canonical(value):
+    texts = {
+        json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        if form_or_error(value, rfc8785.dumps) not in (True, False)
+        else "1.0"
+    }
+    form = form_or_error(value, canonical_json)
+    texts |= {form.decode()} if isinstance(form, bytes) else set()
+    for text in texts:
+        data = text.encode("utf-8", "surrogatepass")
+        try:
+            parsed = parse_json(data)
+        except ValueError:
+            continue
+        assert is_canonical(data, parsed) is (form_or_error(parsed, rfc8785.dumps) == data)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.0",
+        "[1e5]",
+        "1e+16",
+        '{"b":1,"a":2}',
+        "[ 1]",
+        "-0.0",
+        "[0.0]",
+        "12345678901234567",
+        '"\\u0061"',
+        '{"\ue000":2,"\U00010000":1}',
+        "1E5",
+        "[1,2.50]",
+    ],
+)
+def test_what_is_spelled_otherwise_is_not_canonical(text):
+    assert not is_canonical(text.encode(), json.loads(text))
+
+
+@pytest.mark.parametrize(
+    "text", ['"12e4"', '[":1e5",0.25]', '{"\U00010000":1,"\ue000":2}', "1e-7", "-7"]
+)
+def test_what_only_looks_odd_is_canonical(text):
+    assert is_canonical(text.encode(), json.loads(text))
+
+
+@pytest.mark.parametrize("value", ODD, ids=repr)
+def test_what_the_two_encoders_write_otherwise_has_the_form_of_the_rfc(value):
+    for whole in (value, [value, "a"], {"a": value, "\U00010000": 1, "\ue000": 2}):
+        assert form_or_error(whole, canonical_json) == form_or_error(whole, rfc8785.dumps)

@@ -14,6 +14,7 @@ from components.audit.anchors.anchor import Anchor
 from components.audit.anchors.bucket import BucketAnchor
 from components.audit.anchors.cosigned import Prove, WitnessAnchor
 from components.audit.anchors.git import GitAnchor
+from components.audit.anchors.timestamp import TimestampAnchor
 from components.audit.folder import AuditFolder
 from components.audit.keys import PublicKey
 from components.core.canonical import parse_json
@@ -33,6 +34,9 @@ def anchors_of(home: Path, prove: Prove) -> list[Anchor]:
         found.append(GitAnchor(folder / "git", git.get("remote")))
     if (bucket := said.get("bucket")) is not None:
         found.append(BucketAnchor(bucket["address"], bucket["days"]))
+    if (stamps := said.get("timestamp")) is not None:
+        root = AuditFolder(home).root / stamps["root"]
+        found.append(TimestampAnchor(stamps["url"], root, folder / "timestamps"))
     for item in said.get("witnesses", ()):
         key = PublicKey(bytes.fromhex(item["key"]))
         place = folder / f"witness-{key.keyid[:16]}"
