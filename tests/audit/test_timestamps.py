@@ -21,8 +21,6 @@ from components.audit.anchors.anchoring import anchor, compare
 from components.audit.folder import AuditFolder
 from components.audit.notary import open_notary
 
-pytest.importorskip("rfc3161_client", reason="rfc3161-client is not installed")
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
 Draft = Callable[..., dict[str, Any]]
 CONFIGURATION = """
 [req]
@@ -82,6 +80,7 @@ def certificate(folder: Path, name: str, *signed: str) -> None:
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """The URL of an authority and the folder of its certificates, and of a stranger's root."""
+    assert shutil.which("openssl"), "the authority is openssl's: apt-get install openssl"
     folder = tmp_path_factory.mktemp("authority")
     (folder / "openssl.cnf").write_text(CONFIGURATION.format(folder=folder))
     (folder / "serial").write_text("01")

@@ -3,7 +3,7 @@
 Rules: the stamp's response is kept beside the note, below the home, and is worth what the
 authority's certificate is: it verifies offline by the root that the home names, over the note's
 exact bytes. Like any copy in the home, one that is gone shows nothing; keep the folder elsewhere
-too. The package rfc3161-client is needed only where this anchor is asked for.
+too.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class TimestampAnchor:
 
     def keep(self, note: str) -> str:
         """Have a note stamped, verify the stamp and keep both; return the time, ISO 8601."""
-        client = _client()
+        import rfc3161_client as client
+
         path = self.folder / note_path(note)
         stamp = path.with_suffix(".tsr")
         if not stamp.exists():
@@ -73,7 +74,8 @@ class TimestampAnchor:
 
     def _verified(self, note: str, answer: bytes, request: Any = None) -> str:
         """Return when the note was stamped; raise IntegrityError where it was not."""
-        client = _client()
+        import rfc3161_client as client
+
         builder = (
             client.VerifierBuilder.from_request(request) if request else client.VerifierBuilder()
         )
@@ -87,16 +89,6 @@ class TimestampAnchor:
                 remedy="compare the log with another copy of it",
             ) from error
         return str(response.tst_info.gen_time.isoformat())
-
-
-def _client() -> Any:
-    try:
-        import rfc3161_client  # type: ignore[import-not-found,unused-ignore]
-    except ImportError as error:
-        raise SettingsError(
-            "time stamps need the package rfc3161-client", remedy="install it, or take them out"
-        ) from error
-    return rfc3161_client
 
 
 def _certificate(path: Path) -> Any:
