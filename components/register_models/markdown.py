@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 NOT_STATED = "Not stated."
@@ -25,3 +25,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 def plain(value: Any) -> str:
     """Return a text that Markdown shows as it is, in one line."""
     return " ".join(str(value).split()).translate(_MARKUP)
+
+
+def estimate(metric: Any) -> str:
+    """Return a value with its interval; a dash where there is none."""
+    if not isinstance(metric, Mapping) or metric.get("value") is None:
+        return "-"
+    value, lower, upper = (metric.get(name) for name in ("value", "lower", "upper"))
+    interval = "" if lower is None or upper is None else f" ({lower:.4f} to {upper:.4f})"
+    return f"{value:.4f}{interval}"

@@ -16,10 +16,11 @@ from components.core.contract import Contract, Form
 from components.core.form_proof import ClassQuality, Quality
 from components.core.measures import measures_of, words
 from components.core.slice_keys import OVERALL
+from components.register_models.card_groups import by_group
 from components.register_models.card_metadata import estimates, front_matter
 from components.register_models.described import Described
 from components.register_models.lineage import data_span
-from components.register_models.markdown import NOT_STATED, items, plain, table
+from components.register_models.markdown import NOT_STATED, estimate, items, plain, table
 
 EVALUATED = "eval"
 
@@ -134,7 +135,7 @@ def _evaluation(described: Described) -> Iterator[str]:
     yield "\n## Evaluation\n"
     yield f"By the served form (onnx), on the raw rows of the eval split; intervals{level}.\n"
     cells = [
-        (plain(words(name)), _estimate(metric), plain(metric.get("method", "-")))
+        (plain(words(name)), estimate(metric), plain(metric.get("method", "-")))
         for name, metric in estimates(slices[OVERALL])
     ]
     yield from table(("metric", "value (interval)", "method of the interval"), cells)
@@ -144,11 +145,12 @@ def _evaluation(described: Described) -> Iterator[str]:
         (
             plain(key),
             plain(slices[key].get("n", "-")),
-            *(_estimate(slices[key].get(name)) for name in by_slice),
+            *(estimate(slices[key].get(name)) for name in by_slice),
         )
         for key in keys
     ]
     yield from table(("slice", "rows", *map(words, by_slice)), rows)
+    yield from by_group(evaluation["models"][described.framework].get("fairness") or {})
     yield "\n### Gates of the release policy\n"
     gates = described.decision.get("gates", {}).get(described.framework, ())
     yield from table(
@@ -205,11 +207,3 @@ def _verifying(described: Described) -> Iterator[str]:
         ),
     ]
     yield from table(("what", "sha256"), rows)
-
-
-def _estimate(metric: Any) -> str:
-    if not isinstance(metric, Mapping) or metric.get("value") is None:
-        return "-"
-    value, lower, upper = (metric.get(name) for name in ("value", "lower", "upper"))
-    interval = "" if lower is None or upper is None else f" ({lower:.4f} to {upper:.4f})"
-    return f"{value:.4f}{interval}"

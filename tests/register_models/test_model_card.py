@@ -137,3 +137,46 @@ def test_the_card_of_several_classes_tells_their_metrics(tmp_path):
     classes = {"task": "multi_class", "label": "cut", "classes": ["a", "b"], "models": models}
     card = _card_of(tmp_path, classes)
     assert "| slice | rows | log loss | accuracy | macro AUC | calibration error |" in card
+
+
+def _apart(value: float, groups: tuple[str, str] = ("a|b", "c")) -> dict[str, Any]:
+    highest, lowest = groups
+    bounds = {"lower": value - 0.05, "upper": value + 0.05}
+    return {
+        "value": value,
+        **bounds,
+        "method": "mover_wilson",
+        "highest": highest,
+        "lowest": lowest,
+    }
+
+
+def test_the_card_tells_how_far_the_groups_of_sensitive_columns_lie_apart(tmp_path):
+    bundle = Bundle.open(tiny_bundles.write_bundle(tmp_path / "bundle", "pytorch"))
+    groups = {
+        "groups": {"a|b": {"n": 300}, "c": {"n": 200}},
+        "differences": {"selection_rate": _apart(0.25), "true_positive_rate": None},
+        "ratios": {"selection_rate": _apart(0.5), "true_positive_rate": None},
+        "left_out": 2,
+    }
+    slices = {"overall": {"auc": {"value": 0.75, "lower": 0.5, "upper": 1.0, "method": "delong"}}}
+    described = Described(
+        model_name="flights",
+        role="candidate",
+        run={"id": "run-1"},
+        contract=bundle.contract,
+        bundle_sha256="1" * 64,
+        made={},
+        evaluation={"models": {"pytorch": {"slices": slices, "fairness": {"born": groups}}}},
+        decision={"gates": {}, "reasons": []},
+    )
+    lines = model_card(described).split("\n")
+    assert "### By group" in lines
+    told = "a\\|b over c | 0.2500 (0.2000 to 0.3000) | 0.5000 (0.4500 to 0.5500)"
+    assert f"| born | selection rate | {told} |" in lines
+    assert "- born: 500 rows in 2 groups; 2 smaller ones were not compared" in lines
+    assert not any("true positive rate" in line for line in lines)
+
+
+def test_a_card_without_sensitive_columns_says_nothing_of_groups(tmp_path):
+    assert "### By group" not in _card(tmp_path, "x")
