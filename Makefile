@@ -38,6 +38,7 @@ bench: setup ## Measure the default run, the data stages (ten times the rows too
 	@$(BIN)/python tests/bench/data_stages.py
 	@$(BIN)/python tests/bench/training.py
 	@$(BIN)/python tests/bench/evaluation.py
+	@$(BIN)/python tests/bench/audit.py
 
 try-xla: setup ## Train a PyTorch model on torch_xla's CPU device, in an environment of its own (7 GB)
 	@test -d .venv-xla || $(BIN)/uv venv --quiet --python 3.11 .venv-xla

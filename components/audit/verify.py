@@ -12,7 +12,7 @@ elsewhere.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,14 @@ from components.core.errors import (
 LARGEST_LEAF = 16 * 2**20
 """Bytes: what the notary takes (service.MAX_REQUEST_BYTES), in base 64 and with what it adds."""
 WAY_OUT = "resume the run, or have `tandem audit reconcile` close it"
+_NOT_KEPT: dict[str, Any] = {
+    "subjects": {},
+    "facts": {},
+    "gates": (),
+    "resources": {},
+    "cause": None,
+}
+"""What no check looks at again: most of a record, of which there may be many."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,7 @@ def verify(home: Path, runs: Path | None = None) -> Verified:
 
 
 class _Verification:
-    """One pass over a log; `views` holds the records that could be read."""
+    """One pass over a log; `views` holds what the checks ask of the records that could be read."""
 
     def __init__(self, log: Log, key: PublicKey) -> None:
         self._log = log
@@ -146,7 +154,7 @@ class _Verification:
             self._seen.add(entry.record)
 
     def _record(self, view: RecordView, where: str) -> Iterator[Finding]:
-        self.views.append(view)
+        self.views.append(replace(view, **_NOT_KEPT))
         self._indexes[view.record] = view.index
         sources = [*view.parents, *([view.start] if view.start else [])]
         for source in sources:

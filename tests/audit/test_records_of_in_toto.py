@@ -16,7 +16,6 @@ import pytest
 
 from components.audit.envelope import Envelope
 
-pytest.importorskip("in_toto_attestation", reason="in-toto-attestation is not installed")
 GOLDEN = Path(__file__).parent / "golden"
 PREDICATES = {
     "https://slsa.dev/provenance/v1": ("provenance.v1.provenance_pb2", "Provenance"),
