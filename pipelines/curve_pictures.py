@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.core.measures import task_of
+from components.core.task import Task
 from pipelines.summary import Estimate
 
 SIDE, MARGIN = 230, 34
@@ -35,8 +36,21 @@ CURVES = {
     "pr": Kind("Precision and recall", "recall", "precision", has_diagonal=False),
     "calibration": Kind("Calibration", "mean prediction", "share of positives", has_bins=True),
 }
+OF_CLASSES = {
+    "calibration": Kind(
+        "Calibration",
+        "mean probability of the most probable class",
+        "share that is right",
+        has_bins=True,
+    )
+}
 OF_A_NUMBER = {
     "calibration": Kind("Predicted against actual", "mean prediction", "mean label", has_bins=True)
+}
+KINDS: Mapping[Task, Mapping[str, Kind]] = {
+    "binary": CURVES,
+    "multi_class": OF_CLASSES,
+    "regression": OF_A_NUMBER,
 }
 
 
@@ -74,8 +88,9 @@ class Chart:
 
 def charts(evaluation: Mapping[str, Any]) -> Iterator[Chart]:
     """Yield a chart for each kind of curve that a model has."""
-    is_number = task_of(evaluation) == "regression"
-    for name, kind in (OF_A_NUMBER if is_number else CURVES).items():
+    task = task_of(evaluation)
+    is_number = task == "regression"
+    for name, kind in KINDS[task].items():
         points = {
             model: found["curves"][name]
             for model, found in evaluation.get("models", {}).items()

@@ -14,6 +14,8 @@ from components.core.measures import measures_of, words
 from components.core.slice_keys import OVERALL
 from pipelines.summary import Estimate
 
+MILLION = 1e6
+
 
 def comparison(evaluation: Mapping[str, Any]) -> str:
     """Return how far the candidates lie apart by the task's first metric, "" where nothing says."""
@@ -79,7 +81,7 @@ def criteria(decision: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for row in decision.get("criteria", ()):
         scores = row.get("scores") or {}
         values = [
-            f"{row[model]:,.6g}" + (f" (scores {scores[model]:.4g})" if model in scores else "")
+            _number(row[model]) + (f" (scores {scores[model]:.4g})" if model in scores else "")
             for model in candidates(decision["gates"])
         ]
         weight = row.get("weight")
@@ -91,3 +93,8 @@ def criteria(decision: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             row["better"] or ("a tie" if len(values) > 1 else "-"),
             source,
         )
+
+
+def _number(value: float) -> str:
+    """Return a number with six digits that count, or all that stand before the point."""
+    return f"{value:,.0f}" if abs(value) >= MILLION else f"{value:,.6g}"

@@ -6,7 +6,7 @@ all three say the same. A run that stopped early has parts missing: they are Non
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ SERVED = "onnx"
 
 
 SMALL, LARGE = 1e-3, 1e3
+MOST = 6  # numbers of digits that are tried
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,18 @@ class Estimate:
 def _metric_texts(*values: float) -> list[str]:
     """Return numbers as people read them: a squared error may have twelve digits, or none of four.
 
-    Where all are below a thousandth, the largest has three digits that count.
+    Where all are below a thousandth, the largest has three digits that count. The last two, which
+    are an interval's bounds, are told apart where further digits do that.
     """
     largest = max(map(abs, values))
     shown = places(largest) + 2 if 0 < largest < SMALL else places()
-    return [f"{v:.{shown}f}" if abs(v) < LARGE else f"{v:,.1f}" for v in values]
+    tried = [_with_digits(values, shown + more, 1 + more) for more in range(MOST)]
+    apart = (texts for texts in tried if len(set(texts[-2:])) == len(set(values[-2:])))
+    return next(apart, tried[0])
+
+
+def _with_digits(values: Sequence[float], shown: int, shown_of_large: int) -> list[str]:
+    return [f"{v:.{shown}f}" if abs(v) < LARGE else f"{v:,.{shown_of_large}f}" for v in values]
 
 
 @dataclass(frozen=True)

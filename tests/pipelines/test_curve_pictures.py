@@ -52,6 +52,15 @@ def test_a_calibration_has_a_dot_for_each_bin_and_tells_the_farthest() -> None:
     assert curve.told == "farthest off where 0.1000 is predicted and 0.2000 is right (30 rows)"
 
 
+def test_of_several_classes_the_share_is_of_rows_whose_class_is_right() -> None:
+    (chart,) = charts(_evaluation({"calibration": CURVES["calibration"]}, task="multi_class"))
+    assert (chart.kind.x_label, chart.kind.y_label) == (
+        "mean probability of the most probable class",
+        "share that is right",
+    )
+    assert (chart.low, chart.high) == ("0", "1")
+
+
 def test_of_a_number_both_axes_reach_as_far_as_the_bins() -> None:
     (chart,) = charts(_number([-20.0, 0.0, 500], [30.0, 80.0, 1500]))
     assert chart.kind.title == "Predicted against actual"

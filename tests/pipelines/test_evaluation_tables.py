@@ -71,6 +71,12 @@ def test_a_criterion_is_told_with_its_weight_scores_and_source() -> None:
     ]
 
 
+def test_a_criterion_of_millions_is_told_in_full() -> None:
+    fast = {"name": "rows_per_second", "pytorch": 1626237.4, "better": None}
+    (row,) = criteria({"criteria": [fast], "gates": {"pytorch": []}})
+    assert row[2] == "1,626,237"
+
+
 def test_one_model_alone_is_tied_with_none() -> None:
     alone = {"name": "auc", "imported": 0.7, "better": None}
     (row,) = criteria({"criteria": [alone], "gates": {"imported": []}})

@@ -145,6 +145,13 @@ def test_small_numbers_are_told_with_digits_that_show() -> None:
     assert str(Estimate(0.00071, 0.0, 0.0021)) == "0.0007 [0.0000, 0.0021]"
 
 
+def test_the_bounds_of_a_narrow_interval_are_told_apart() -> None:
+    assert str(Estimate(0.00101, 0.00098, 0.00104)) == "0.00101 [0.00098, 0.00104]"
+    assert str(Estimate(0.7, 0.6999999, 0.7000001)) == "0.7000000 [0.6999999, 0.7000001]"
+    assert str(Estimate(2000.0, 1999.99, 2000.01)) == "2,000.00 [1,999.99, 2,000.01]"
+    assert str(Estimate(0.5, 0.5, 0.5)) == "0.5000 [0.5000, 0.5000]"
+
+
 def test_what_tfma_does_not_define_is_a_dash_and_a_matrix_is_left_out() -> None:
     assert [row for row in stock(OF_NUMBER) if row[1] == "pytorch"] == [
         ("squared_pearson_correlation", "pytorch", "0.25"),
