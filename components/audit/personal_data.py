@@ -61,7 +61,8 @@ _PATTERNS: Mapping[str, tuple[re.Pattern[str], ...]] = {
         re.compile(r"(?<![\w.-])(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[.-]\d{4}(?!\w|-|\.\d)"),
         re.compile(r"(?<![\w.:/-])0\d{1,4}(?:[ /-]\d{5,8}|[ -]\d{3,4}[ -]\d{3,8})(?!\w|-|\.\d)"),
         re.compile(
-            r"(?i)\b(?:tel|phone|mobile|fax)[a-z]{0,8}[.:]?\s{0,3}\(?[+0-9](?:[ ()/-]?\d){5}"
+            r"(?i)\b(?:tel|telephone|phone|mobile|fax)(?: ?number| ?no)?[.:]?\s{0,3}"
+            r"(?!\d{4}-\d\d)\(?[+0-9](?:[ ()/-]?\d){5}"
         ),
     ),
     "a long number": (

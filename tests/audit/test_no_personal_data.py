@@ -95,6 +95,7 @@ ORDINARY = st.one_of(
     st.lists(st.integers(1990, 2030).map(str), max_size=6).map(" ".join),
     st.builds(lambda a, b: f"package://{a}/data/{b}.csv.zip", LETTERS, LETTERS),
     st.builds(lambda a: f"git{AT}host:{a}/{a}.git", LETTERS),
+    MOMENTS.map(lambda moment: f"slice mobile {moment:%Y-%m-%d}, telemetry {moment:%Y%m%d}"),
     st.just("the password is in the variable that source.table.database names"),
     st.just("SECRET=$DATABASE_PASSWORD, or a token of the tokeniser"),
 )
