@@ -7,15 +7,18 @@ keys and unknown fields are refused.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from components.audit import base64_strict
 from components.audit.keys import PublicKey, SigningKey
-from components.core.canonical import canonical_json, is_canonical, parse_json
+from components.core.canonical import canonical_json, parse_canonical, parse_json
 from components.core.errors import IntegrityError
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
+_FIELDS = {"payload", "payloadType", "signatures"}
+_SIGNATURE_FIELDS = {"keyid", "sig"}
 
 
 def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
@@ -64,19 +67,16 @@ class Envelope:
     def from_bytes(cls, data: bytes) -> Envelope:
         """Read what `to_bytes` wrote; raise IntegrityError for any other bytes."""
         try:
-            value = parse_json(data)
-            signatures = tuple(
-                Signature(str(item["keyid"]), base64_strict.decode(item["sig"]))
-                for item in value["signatures"]
+            value = parse_canonical(data)
+            payload_type, signatures = (
+                value["payloadType"],
+                tuple(map(_signature, value["signatures"])),
             )
-            payload = base64_strict.decode(value["payload"])
-            envelope = cls(payload, str(value["payloadType"]), signatures)
-            canonical = envelope.to_bytes()
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            if value.keys() != _FIELDS or not isinstance(payload_type, str):
+                raise ValueError("it has other fields than an envelope")
+            return cls(base64_strict.decode(value["payload"]), payload_type, signatures)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise _refused(f"not an envelope: {error}") from error
-        if canonical != data:
-            raise _refused("the envelope is not in its canonical form")
-        return envelope
 
     def statement(self, key: PublicKey) -> dict[str, Any]:
         """Return what the key signed; raise IntegrityError for anything it did not sign."""
@@ -88,13 +88,20 @@ class Envelope:
         if not key.verifies(self.signatures[0].sig, signed):
             raise _refused("the envelope's signature is wrong")
         try:
-            value = parse_json(self.payload)
-            canonical = is_canonical(self.payload, value)
+            value = parse_canonical(self.payload)
         except (ValueError, RecursionError) as error:
-            raise _refused(f"the payload is not JSON: {error}") from error
-        if not canonical or not isinstance(value, dict):
-            raise _refused("the payload is not a canonical JSON object")
+            raise _refused(f"the payload is not canonical JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise _refused("the payload is not a JSON object")
         return value
+
+
+def _signature(item: Mapping[str, Any]) -> Signature:
+    """Read one signature; raise ValueError, or what a value of another kind raises."""
+    keyid, sig = item["keyid"], item["sig"]
+    if item.keys() != _SIGNATURE_FIELDS or not isinstance(keyid, str):
+        raise ValueError("it has other fields than a signature")
+    return Signature(keyid, base64_strict.decode(sig))
 
 
 def vouched_statement(data: bytes) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,6 @@ import rfc8785
 _ENCODER = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
 )
-_ODD_NUMBER = re.compile(r"(?:^|[:,\[])-?(?:\d+(?:\.\d+)?e|\d+\.0(?:[,\]}]|$)|\d{16})")
-"""A number that the encoder may write otherwise than the RFC, or what looks like one in a text."""
 _SAFE_DIGITS = 15
 """Fewer than 2**53 has; one more or less would be told apart by the library."""
 
@@ -64,15 +61,23 @@ def _small_int(text: str) -> int:
     return int(text)
 
 
-def is_canonical(data: bytes, value: Any) -> bool:
-    """Say whether bytes are the canonical form of the value that was parsed from them."""
+def parse_canonical(data: bytes) -> Any:
+    """Return the value of bytes that are its canonical form; ValueError for any other bytes.
+
+    A key that stands twice, NaN and every other spelling show in the bytes: the value, written
+    again, has others.
+    """
     try:
+        value = json.loads(data, parse_float=_plain_float, parse_int=_small_int)
         text = _ENCODER.encode(value)
-        if text.isascii() and text.encode() == data and not _ODD_NUMBER.search(text):
-            return True
-        return canonical_json(value) == data
-    except ValueError:
-        return False
+        if text.isascii() and text.encode() == data:
+            return value
+    except _OtherForm:
+        pass
+    value = parse_json(data)
+    if canonical_json(value) != data:
+        raise ValueError("it is not in its canonical form")
+    return value
 
 
 def parse_json(data: bytes | str) -> Any:
