@@ -16,6 +16,8 @@ from components.core.artifacts import write_text
 from components.core.errors import PlatformError
 from pipelines.summary import seconds_text, size_text
 
+MILLION = 1_000_000
+
 
 def render_page(template: str, context: Mapping[str, Any]) -> str:
     """Return a page."""
@@ -40,5 +42,7 @@ def write_page(path: Path, page: str, remedy: str) -> Path:
 
 
 def _number(value: Any) -> str:
-    """Return a gate's number with six digits that count; None was not computable."""
-    return "not computable" if value is None else f"{value:.6g}"
+    """Return a gate's number with six digits that count, millions whole; None not computable."""
+    if value is None:
+        return "not computable"
+    return f"{value:,.0f}" if abs(value) >= MILLION else f"{value:.6g}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import typing
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,8 +13,11 @@ import pytest
 
 from components.core.artifacts import write_json
 from components.core.errors import DataError
+from components.core.policy_gates import FormGate
+from components.decide_release.form_gates import PROVEN
 from pipelines.home import Home
 from pipelines.report import render, write_report
+from pipelines.report_gates import OF_FORMS
 from pipelines.runners.results import RunState, TaskResult, TaskState
 from pipelines.runs import RECORDS_FILE, read_run
 
@@ -73,6 +77,28 @@ def test_the_page_shows_both_models_the_decision_and_the_gates(record_run: Recor
         "with uncommitted changes",
     ):
         assert part in text
+
+
+def test_a_gate_is_named_without_its_model_and_a_form_is_on_no_slice(record_run: Record) -> None:
+    gate = {"operator": "<=", "threshold": 1000000.0, "passed": True, "slice": "overall"}
+
+    def decide(documents: dict[tuple[str, str, str], Any]) -> None:
+        decision = documents["decide-release", "decision", "decision.json"]
+        gates = [
+            {**gate, "name": "pytorch auc", "metric": "auc", "value": 0.7},
+            {**gate, "name": "pytorch onnx size_bytes", "metric": "size_bytes", "value": 345678.0},
+        ]
+        decision["gates"] = {"pytorch": gates}
+
+    shown = render_text(record_run(decide))
+    assert "<td>pytorch</td><td>auc</td><td>overall</td>" in shown
+    assert "<td>pytorch</td><td>onnx size_bytes</td><td>-</td><td>345678</td>" in shown
+    assert "&lt;= 1,000,000" in shown
+
+
+def test_what_a_form_is_judged_by_is_what_a_policy_may_ask_of_it() -> None:
+    asked = typing.get_args(FormGate.model_fields["metric"].annotation)
+    assert set(OF_FORMS) == {*asked, PROVEN}
 
 
 def test_every_form_that_was_measured_is_in_a_table(record_run: Record) -> None:
