@@ -5,6 +5,7 @@
 <home>/audit/keys/waivers/      public keys, PEM, *.pub, of those who may waive a gate
 <home>/audit/keys/approvers/    public keys, PEM, *.pub, of those who may approve a version
 <home>/audit/log/               the append-only objects (log.py), where in no bucket
+<home>/audit/index.sqlite       where records stand in it (index.py); may be deleted
 <home>/audit/spool/             drafts on their way into the log (spool.py)
 <home>/audit/lock               held by the one notary that may write
 """
@@ -63,6 +64,11 @@ class AuditFolder:
     def log(self) -> Path:
         """The log's objects."""
         return self.root / "log"
+
+    @property
+    def index(self) -> Path:
+        """The index of the log, which can be made again from it."""
+        return self.root / "index.sqlite"
 
     @property
     def spool(self) -> Path:

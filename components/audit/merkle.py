@@ -71,6 +71,10 @@ class Tree:
             raise IndexError(f"no proof from size {first} to size {second}")
         return self._subproof(first, 0, second, complete=True)
 
+    def _node(self, level: int, number: int) -> bytes:
+        """Return the hash of a complete subtree of 2**level leaves."""
+        return self._levels[level][number]
+
     def _check_size(self, size: int) -> None:
         if not 0 <= size <= self.size:
             raise IndexError(f"the tree has {self.size} leaves, not {size}")
@@ -78,7 +82,7 @@ class Tree:
     def _hash(self, start: int, end: int) -> bytes:
         width = end - start
         if width & (width - 1) == 0 and start % width == 0:
-            return self._levels[width.bit_length() - 1][start // width]
+            return self._node(width.bit_length() - 1, start // width)
         middle = start + _split(width)
         return node_hash(self._hash(start, middle), self._hash(middle, end))
 

@@ -3,7 +3,8 @@
 Rules: the answer is read from the log on disk, offline; each step's envelope and its place under
 the newest checkpoint are verified before it is shown; each step is cited by index and digest, and
 the checkpoint that covers all of them is part of the answer. MLflow is not asked: which bundle a
-version is stands in the record of its registration.
+version is stands in the record of its registration. The records are found through the index, and
+proven without it (index.py).
 """
 
 from __future__ import annotations
@@ -15,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from components.audit.answers import RecordView
-from components.audit.predicates import released_versions
-from components.audit.verified_log import VerifiedLog
+from components.audit.index import origin_of
 from components.core.errors import SettingsError
 
 SCHEMA = "https://tandem.invalid/trace/v1"
@@ -72,28 +72,14 @@ def trace(home: Path, what: str) -> Trace:
     Raises SettingsError for a model, version or bundle that no record names, IntegrityError where
     the log does not verify, UnverifiableError where there is none.
     """
-    log = VerifiedLog.of(home)
-    bundle, origin = _origin(log.views, what)
-    return Trace(bundle, tuple(_steps(log.proven([origin.record]).records)), log.checkpoint)
-
-
-def _origin(views: Sequence[RecordView], what: str) -> tuple[str, RecordView]:
-    """Return the bundle's digest and the last record that names it: its registration, if any."""
-    model, at, version = what.rpartition("@")
-    done = [view for view in views if view.event in ("COMPLETE", "CACHED")]
-    for view in reversed(done):
-        if at and view.facts.get("model_name") == model:
-            for release in released_versions(view.facts).values():
-                if str(release.get("version")) == version:
-                    return str(release["bundle_sha256"]), view
-    found = [view for view in done if not at and what in view.subjects.values()]
-    registered = [view for view in found if view.stage == "register_models"]
-    for view in reversed(registered or found):
-        return what, view
-    raise SettingsError(
-        f"no record in the log names {what}",
-        remedy="give MODEL@VERSION as registered, or a bundle's sha256",
-    )
+    found = origin_of(home, what)
+    if found is None:
+        raise SettingsError(
+            f"no record in the log names {what}",
+            remedy="give MODEL@VERSION as registered, or a bundle's sha256",
+        )
+    bundle, proof = found
+    return Trace(bundle, tuple(_steps(proof.records)), proof.checkpoint)
 
 
 def _steps(views: Sequence[RecordView]) -> list[TraceStep]:
