@@ -32,6 +32,8 @@ from components.audit.storage import PosixStorage
 from components.core.errors import IntegrityError, SettingsError, UnverifiableError
 from pipelines.cli import main
 
+pytestmark = pytest.mark.slow
+
 FIXED = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 WITNESS = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(5, 37))))
 NAME = "witness.example/w1"

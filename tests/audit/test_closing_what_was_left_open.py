@@ -17,6 +17,8 @@ from components.core.errors import PlatformError
 from pipelines.cli import main
 from pipelines.runners.run_folder import locked
 
+pytestmark = pytest.mark.slow
+
 Draft = Callable[..., dict[str, Any]]
 
 

@@ -92,6 +92,7 @@ def test_a_version_that_nobody_approved_has_a_gap_where_a_signature_is_asked_for
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_real_run_has_every_field_that_the_templates_ask_its_stages_for(small_run: Any) -> None:
     trail = Trail(small_run.home)
     kinds = version_records(trail.log, trail.version("flights-late", "1")).kinds

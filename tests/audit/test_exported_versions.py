@@ -34,6 +34,8 @@ from pipelines.audit_export import export
 from pipelines.cli import main
 from pipelines.home import Home
 
+pytestmark = pytest.mark.slow
+
 Files = dict[str, bytes]
 
 

@@ -26,6 +26,8 @@ from components.audit.storage import ObjectExists, PosixStorage
 from components.audit.verify import verify_log
 from components.core.errors import IntegrityError, PlatformError
 
+pytestmark = pytest.mark.slow
+
 FORK = multiprocessing.get_context("fork")
 CALLS = ("mkdir", "open", "write", "fsync", "link", "unlink")
 """What create_files and the spool ask of the disk; a rename is not among it."""

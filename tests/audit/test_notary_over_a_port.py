@@ -27,6 +27,8 @@ from components.audit.verify import verify_log
 from components.core.errors import DataError, PlatformError, SettingsError
 from pipelines.cli import main
 
+pytestmark = pytest.mark.slow
+
 Draft = Callable[..., dict[str, Any]]
 PIPELINE = "system:serviceaccount:tandem:pipeline"
 TOKEN = "a.token.of-the-pipeline"

@@ -27,6 +27,8 @@ from components.core.artifacts import read_json
 from components.core.errors import DataError, IntegrityError, PlatformError
 from components.seal_run.step import SealRunSettings, seal_run
 
+pytestmark = pytest.mark.slow
+
 Draft = Callable[..., dict[str, Any]]
 WRITERS, RECORDS = 16, 25
 FORK = multiprocessing.get_context("fork")

@@ -20,6 +20,8 @@ from jsonschema import Draft202012Validator
 from components.audit.verified_log import VerifiedLog
 from pipelines.cli import main
 
+pytestmark = pytest.mark.slow
+
 URI = {"type": "string", "pattern": "^https?://"}
 BASE = {
     "type": "object",

@@ -203,6 +203,7 @@ def test_no_reason_alias_or_actor_begins_a_line_of_its_own_in_the_history(people
         check_statement(older)
 
 
+@pytest.mark.slow
 def test_a_command_takes_the_words_that_the_schema_takes(people: People) -> None:
     value = approval(people.version()).statement()
     refused = set()

@@ -23,6 +23,8 @@ from components.audit.storage import PosixStorage
 from components.audit.verify import verify_log
 from components.core.errors import IntegrityError, PlatformError, SettingsError
 
+pytestmark = pytest.mark.slow
+
 Draft = Callable[..., dict[str, Any]]
 FORK = multiprocessing.get_context("fork")
 CAUSE = {"kind": "DataError", "message": "no rows", "remedy": "look"}

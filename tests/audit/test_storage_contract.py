@@ -20,6 +20,8 @@ from components.audit.storage import ObjectExists, PosixStorage, Storage
 from components.audit.verify import verify_log
 from components.core.errors import PlatformError, SettingsError
 
+pytestmark = pytest.mark.slow
+
 _PREFIXES = itertools.count()
 
 

@@ -21,6 +21,8 @@ from components.audit.anchors.anchoring import anchor, compare
 from components.audit.folder import AuditFolder
 from components.audit.notary import open_notary
 
+pytestmark = pytest.mark.slow
+
 Draft = Callable[..., dict[str, Any]]
 CONFIGURATION = """
 [req]

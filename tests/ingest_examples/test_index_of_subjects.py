@@ -26,6 +26,8 @@ from components.ingest_examples.step import ingest_examples
 from components.ingest_examples.subjects import Subjects
 from pipelines.cli import main
 
+pytestmark = pytest.mark.slow
+
 KEY, OTHER = bytes(range(32)), bytes(range(1, 33))
 
 
