@@ -14,11 +14,11 @@ from typing import Any
 
 from components.audit.answers import ACT, KEY, RecordView
 from components.audit.folder import AuditFolder
-from components.audit.left_open import left_open, named, sealed_runs
+from components.audit.left_open import left_open, sealed_runs
 from components.audit.log import Log
 from components.audit.sequencer import is_being_written
 from components.audit.verified_log import VerifiedLog
-from components.audit.verify import WAY_OUT, Finding
+from components.audit.verify import Finding, never_closed
 from components.core.errors import IntegrityError
 
 
@@ -65,12 +65,7 @@ class Completeness:
     @property
     def findings(self) -> list[Finding]:
         """What was started and never closed."""
-        return [
-            Finding(
-                "open", f"entry {view.index}", f"{named(view)} was started, never closed; {WAY_OUT}"
-            )
-            for view in self.open
-        ]
+        return [never_closed(view) for view in self.open]
 
 
 def completeness(home: Path, log: VerifiedLog) -> Completeness:

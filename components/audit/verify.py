@@ -61,6 +61,12 @@ class Finding:
         return asdict(self)
 
 
+def never_closed(start: RecordView) -> Finding:
+    """Return the finding that a START has no end, and what to do about it."""
+    message = f"{named(start)} was started, never closed; {WAY_OUT}"
+    return Finding("open", f"entry {start.index}", message)
+
+
 def exit_code(findings: list[Finding]) -> int:
     """Return 0 for none, 4 otherwise; what cannot be verified is an UnverifiableError, 5."""
     return IntegrityError.exit_code if findings else 0
@@ -213,8 +219,7 @@ class _Verification:
     def _left_open(self, *, served: bool) -> Iterator[Finding]:
         """While a notary works, only what a sealed run left open is a finding."""
         for start in left_open(self.views, served=served):
-            message = f"{named(start)} was started, never closed; {WAY_OUT}"
-            yield Finding("open", f"entry {start.index}", message)
+            yield never_closed(start)
 
     def _acts(self) -> Iterator[Finding]:
         """Hold every act against the rules, at its place among the others."""

@@ -18,12 +18,9 @@ if TYPE_CHECKING:
 
 def list_keys(arguments: Namespace) -> int:
     """Show the log's keys, by the newest checkpoint, which is verified."""
-    from components.audit.folder import AuditFolder
-    from components.audit.keys import read_public_key
-    from components.audit.log import Log, read_snapshot
+    from components.audit.verified_log import VerifiedLog
 
-    folder = AuditFolder(Home.at(arguments.home).folder)
-    snapshot = read_snapshot(Log.at(folder), read_public_key(folder))
+    snapshot = VerifiedLog.of(Home.at(arguments.home).folder).snapshot
     keys = [item.to_dict() for item in snapshot.keys.tenures]
     if arguments.json:
         print_json({"log": snapshot.keys.origin, "keys": keys, "checkpoint": snapshot.note})

@@ -16,9 +16,8 @@ from components.audit.anchors.anchor import Anchor, Kept
 from components.audit.anchors.cosigned import WitnessAnchor
 from components.audit.anchors.settings import anchors_of
 from components.audit.checkpoint import open_checkpoint, unverified_checkpoint
-from components.audit.folder import AuditFolder
-from components.audit.keys import read_public_key
-from components.audit.log import Log, Snapshot, read_snapshot
+from components.audit.log import Snapshot
+from components.audit.verified_log import VerifiedLog
 from components.core.errors import IntegrityError, TandemError
 
 
@@ -65,14 +64,9 @@ def anchor(home: Path, note: str) -> list[Anchored]:
     """
 
     def prove(first: int, second: int) -> list[bytes]:
-        return _snapshot(home).tree.consistency_proof(first, second)
+        return VerifiedLog.of(home).snapshot.tree.consistency_proof(first, second)
 
     return [_keep(item, note) for item in anchors_of(home, prove)]
-
-
-def _snapshot(home: Path) -> Snapshot:
-    folder = AuditFolder(home)
-    return read_snapshot(Log.at(folder), read_public_key(folder))
 
 
 def _keep(anchor: Anchor, note: str) -> Anchored:
@@ -88,7 +82,7 @@ def compare(home: Path) -> Comparison:
 
     Raises IntegrityError for a log that does not verify by itself, UnverifiableError for none.
     """
-    snapshot = _snapshot(home)
+    snapshot = VerifiedLog.of(home).snapshot
     anchors = anchors_of(home, snapshot.tree.consistency_proof)
     compared: dict[str, int] = {}
     trouble: list[Trouble] = []

@@ -37,9 +37,7 @@ class GitAnchor:
 
     def keep(self, note: str) -> str:
         """Commit a note, push it, and return the commit's id."""
-        if not (self.folder / ".git").exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._git("init", "--quiet", f"--initial-branch={_BRANCH}")
+        self._make()
         path = self.folder / note_path(note)
         if not path.exists() or path.read_text("utf-8") != note:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,11 +55,15 @@ class GitAnchor:
         if (self.folder / ".git").exists():
             yield from self._notes(_BRANCH)
         if self.remote:
-            if not (self.folder / ".git").exists():
-                self.folder.mkdir(parents=True, exist_ok=True)
-                self._git("init", "--quiet", f"--initial-branch={_BRANCH}")
+            self._make()
             self._git("fetch", "--quiet", self.remote, f"+refs/heads/{_BRANCH}:{_REMOTE}")
             yield from self._notes(_REMOTE)
+
+    def _make(self) -> None:
+        """Make the repository unless it is there."""
+        if not (self.folder / ".git").exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._git("init", "--quiet", f"--initial-branch={_BRANCH}")
 
     def _notes(self, branch: str) -> Iterator[Kept]:
         """Yield each version of each file, so that a note replaced later is still compared."""
