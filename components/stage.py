@@ -12,6 +12,7 @@ Rules:
    and the lock file; a hit copies the stored outputs after hashing them and writes CACHED;
 4. a failure writes FAIL with its cause, every gate that was checked and the facts that a gate's
    failure brings, then goes on up; where such a text must not be recorded, FAIL says only that;
+   one before START too, as of settings that the step does not know, which FAIL then leaves out;
 5. user code runs inside the step and cannot skip any of this;
 6. a step that takes `checkpoints` gets a folder of its cache key's name below TANDEM_CHECKPOINTS,
    so that only the same inputs, settings and code meet again, and with the cache off only the same
@@ -55,6 +56,7 @@ from components.core.stage_identity import (
     Step,
     parse_parameters,
     step_modules,
+    unprepared_draft,
 )
 
 CHECKPOINTS_VARIABLE = "TANDEM_CHECKPOINTS"
@@ -80,7 +82,7 @@ def run_stage(
     watch = Stopwatch(started_meter())
     given = {name: port for name, port in inputs.items() if port is not None}
     outcome = Outcome()
-    stage = _prepare(step, run, parameters, given)
+    stage = _prepared(step, run, parameters, given, notary, watch)
     try:
         with in_our_terms(stage.name):
             check_inputs(stage, given)
@@ -90,7 +92,7 @@ def run_stage(
                 _complete(stage, notary, outputs, outcome, watch)
                 _remove_checkpoints(step, stage)
     except TandemError as error:
-        _record_failure(stage, notary, error, watch)
+        _record_failure(stage.draft("FAIL"), notary, error, watch)
         if not isinstance(error, PlatformError):
             _remove_checkpoints(step, stage)
         raise
@@ -136,17 +138,16 @@ def _remember(stage: Stage, outputs: Mapping[str, Port]) -> None:
 
 
 def _record_failure(
-    stage: Stage, notary: Notary | None, error: TandemError, watch: Stopwatch
+    draft: Mapping[str, Any], notary: Notary | None, error: TandemError, watch: Stopwatch
 ) -> None:
     """Write FAIL; a notary that is gone must not hide why the stage failed."""
     said: dict[str, Any] = {"cause": error.to_dict(), "gates": [], "facts": {}}
     if isinstance(error, GateError):
         said |= {"gates": list(error.gates), "facts": error.facts}
-    draft = stage.draft("FAIL", **said, resources=watch.read())
     try:
-        _submit_failure(notary, draft)
+        _submit_failure(notary, {**draft, **said, "resources": watch.read()})
     except TandemError as lost:
-        log.error("the failure of %s is not recorded: %s", stage.name, lost.message)
+        log.error("the failure of %s is not recorded: %s", draft["stage"], lost.message)
 
 
 def _submit_failure(notary: Notary | None, draft: dict[str, Any]) -> None:
@@ -158,18 +159,38 @@ def _submit_failure(notary: Notary | None, draft: dict[str, Any]) -> None:
         _submit(notary, {**draft, **nothing, "cause": refused.to_dict()})
 
 
-def _prepare(
-    step: Step, run: Mapping[str, Any], parameters: Mapping[str, Any], inputs: Mapping[str, Port]
+def _prepared(
+    step: Step,
+    run: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    inputs: Mapping[str, Port],
+    notary: Notary | None,
+    watch: Stopwatch,
 ) -> Stage:
-    settings = parse_parameters(step, parameters)
-    if StageCache.is_configured():
-        recall(StageCache.from_environment().folder)
+    """Return the stage; write FAIL and raise the error where there can be none."""
     refs = {
         name: ArtifactRef(
             name, str(port.metadata.get("sha256", "")), str(port.metadata.get("record", ""))
         )
         for name, port in inputs.items()
     }
+    try:
+        with in_our_terms(step.__name__):
+            return _stage(step, run, parameters, refs)
+    except TandemError as error:
+        _record_failure(unprepared_draft(step, run, refs), notary, error, watch)
+        raise
+
+
+def _stage(
+    step: Step,
+    run: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    refs: Mapping[str, ArtifactRef],
+) -> Stage:
+    settings = parse_parameters(step, parameters)
+    if StageCache.is_configured():
+        recall(StageCache.from_environment().folder)
     return Stage(step.__name__, run, settings, refs, module_digests(step_modules(step, settings)))
 
 

@@ -1,7 +1,8 @@
 """The records that a record stands on: of who made its inputs, and what came from the cache.
 
 Rule: each must be in the log and name the artifact's digest among its subjects. One that does not
-is no parent of a FAIL and stops any other event.
+is no parent of a FAIL and stops any other event, and so does an input whose record nobody names:
+what no record stands behind would otherwise stand behind a model that is registered.
 """
 
 from __future__ import annotations
@@ -22,8 +23,7 @@ def parents(draft: Mapping[str, Any], ledger: Ledger) -> tuple[str, ...]:
 def _of_inputs(draft: Mapping[str, Any], ledger: Ledger) -> Iterator[str]:
     for item in draft["inputs"]:
         try:
-            if item["record"] or not item["sha256"]:
-                yield _maker(ledger, item["record"], item["name"], item["sha256"])
+            yield _maker(ledger, item["record"], item["name"], item["sha256"])
         except IntegrityError:
             # A stage that failed over a wrong input gets its record, without that parent.
             if draft["event"] != "FAIL":

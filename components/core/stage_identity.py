@@ -69,22 +69,46 @@ class Stage:
         settings.pop("run", None)
         return {
             "event": event,
-            "run": dict(self.run),
-            "stage": self.name,
-            "attempt": int(os.environ.get("TANDEM_ATTEMPT", "1")),
-            "inputs": [ref.to_dict() for ref in self.inputs.values()],
-            "outputs": [],
+            **_attempt(self.name, self.run, self.inputs),
             "settings": settings,
             "settings_sha256": sha256_value(settings),
             "code_sha256": sha256_value(dict(self.modules)),
             "environment": dict(environment()),
             "cache_key": self.key,
-            "facts": {},
-            "gates": [],
-            "cause": None,
-            "resources": None,
-            "claimed_time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         } | parts
+
+
+def unprepared_draft(
+    step: Step, run: Mapping[str, Any], inputs: Mapping[str, ArtifactRef]
+) -> dict[str, Any]:
+    """Return the FAIL of an attempt whose settings, code or environment could not be read."""
+    return {
+        "event": "FAIL",
+        **_attempt(step.__name__, run, inputs),
+        "settings": {},
+        "settings_sha256": sha256_value({}),
+        "code_sha256": None,
+        "environment": {},
+        "cache_key": None,
+    }
+
+
+def _attempt(
+    stage: str, run: Mapping[str, Any], inputs: Mapping[str, ArtifactRef]
+) -> dict[str, Any]:
+    """Return what a draft says of an attempt of which nothing else is known."""
+    return {
+        "run": dict(run),
+        "stage": stage,
+        "attempt": int(os.environ.get("TANDEM_ATTEMPT", "1")),
+        "inputs": [ref.to_dict() for ref in inputs.values()],
+        "outputs": [],
+        "facts": {},
+        "gates": [],
+        "cause": None,
+        "resources": None,
+        "claimed_time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+    }
 
 
 def parse_parameters(step: Step, parameters: Mapping[str, Any]) -> Section:

@@ -12,7 +12,13 @@ from components import stage as stage_module
 from components.audit.client import connect
 from components.audit.process import NotaryProcess
 from components.core.artifacts import tree_digest, write_json
-from components.core.errors import DataError, GateError, IntegrityError, PlatformError
+from components.core.errors import (
+    DataError,
+    GateError,
+    IntegrityError,
+    PlatformError,
+    SettingsError,
+)
 from components.core.outcome import Gate, Outcome
 from components.core.settings import Section
 from components.stage import run_stage
@@ -28,7 +34,7 @@ RUN = {
     "cache": True,
 }
 
-
+EARLIER = RUN | {"id": "20121231T000000Z-abcdef", "cache": False}
 ADDRESS = "ann" + "@" + "example.org"
 
 
@@ -90,14 +96,27 @@ def features(tmp_path):
     return FolderPort(str(folder), {"sha256": tree_digest(folder), "record": ""})
 
 
+def make_features(*, settings: DoubleSettings, features: Path) -> Outcome:
+    """Stand where the transform stands: write the number that a trainer reads."""
+    write_json(features / "number.json", 21)
+    return Outcome()
+
+
 @pytest.fixture
-def notary(tmp_path, monkeypatch):
+def notary(tmp_path, monkeypatch, features):
     home = tmp_path / "home"
     with NotaryProcess(home) as process:
         monkeypatch.setenv("TANDEM_HOME", str(home))
         monkeypatch.setenv("TANDEM_NOTARY", process.address)
+        record(features)
         monkeypatch.setenv("TANDEM_CACHE", str(home / "cache"))
         yield connect()
+
+
+def record(features):
+    """Have the features made anew, by a stage of an earlier run that the notary knows."""
+    made = {"run": EARLIER, "parameters": {"factor": 1.0}, "inputs": {}}
+    run_stage(make_features, **made, outputs={"features": features})
 
 
 def call(tmp_path, features, name="model", run=RUN, **parameters):
@@ -230,6 +249,7 @@ def test_a_notary_that_died_does_not_hide_why_the_stage_failed(
 ):
     with NotaryProcess(tmp_path / "home") as process:
         monkeypatch.setenv("TANDEM_NOTARY", process.address)
+        record(features)
         monkeypatch.setattr(stage_module, "_work", lambda *_: (process.stop(), gate_fails())[1])
         with pytest.raises(GateError, match=r"auc is 0\.5"):
             call(tmp_path, features)
@@ -246,6 +266,7 @@ def test_a_cache_whose_records_the_log_does_not_know_is_not_used(
     call(tmp_path, features)
     with NotaryProcess(tmp_path / "another") as another:
         monkeypatch.setenv("TANDEM_NOTARY", another.address)
+        record(features)
         port = call(tmp_path, features, "again")
         assert "cached" not in port.metadata
         assert [view.event for view in connect().records(RUN["id"])] == ["START", "COMPLETE"]
@@ -294,7 +315,7 @@ def test_personal_data_in_what_a_stage_says_fails_it_and_is_not_recorded(
     assert where in view.cause["message"]
     stored = (tmp_path / "home/audit/log/entries").rglob("*.json")
     payloads = [json.loads(b64decode(json.loads(p.read_bytes())["payload"])) for p in stored]
-    assert len(payloads) == len(recorded)
+    assert len(payloads) == len(recorded) + len(notary.records(EARLIER["id"]))
     assert ADDRESS not in json.dumps(payloads)
 
 
@@ -319,3 +340,22 @@ def test_every_record_that_ends_an_attempt_says_what_it_took_and_which_attempt_i
         expected = set() if view.event == "START" else measured
         assert view.resources.keys() - {"gpu_seconds"} == expected
     assert views[-1].resources["peak_memory_bytes"] > 0
+
+
+def test_a_stage_that_fails_before_its_work_can_begin_is_recorded_too(tmp_path, features, notary):
+    with pytest.raises(SettingsError, match="cannot use its parameter factor"):
+        call(tmp_path, features, factor="many")
+    (record,) = notary.records(RUN["id"])
+    assert (record.event, record.stage, record.start) == ("FAIL", "train_pytorch", None)
+    assert record.cause["kind"] == "SettingsError"
+    assert record.parents == (features.metadata["record"],)
+
+
+def test_an_input_that_no_record_stands_behind_stops_the_stage_before_the_work(
+    tmp_path, features, notary
+):
+    features.metadata["record"] = ""
+    with pytest.raises(IntegrityError, match="is not in the log"):
+        call(tmp_path, features)
+    assert events(notary) == ["FAIL"]
+    assert not (tmp_path / "model").exists()
