@@ -97,7 +97,7 @@ def _provenance(draft: Draft, moment: Moment) -> dict[str, Any]:
 
 
 def _dependencies(draft: Draft) -> list[dict[str, Any]]:
-    """Return the inputs, and then the code, the pipeline and the lock, where known."""
+    """Return the inputs, and then code, pipeline, lock and image, where known."""
     run = draft["run"]
     found: list[dict[str, Any]] = []
     for name, digest in (
@@ -105,6 +105,7 @@ def _dependencies(draft: Draft) -> list[dict[str, Any]]:
         ("code/modules", draft["code_sha256"]),
         ("pipeline", run.get("ir_sha256")),
         ("lock", draft["environment"].get("lock_sha256")),
+        ("image", draft["environment"].get("image", "").partition("@sha256:")[2]),
     ):
         if digest:
             found.append(_resource(name, digest))

@@ -1,4 +1,4 @@
-"""How long the GPUs of a stage were busy, asked of NVIDIA's management library, which has no cost.
+"""Which GPUs a stage has and how long they were busy, by NVIDIA's management library.
 
 Rules: where there is no NVIDIA driver nothing is loaded and nothing is said; a GPU second is one
 second in which one visible GPU had a kernel running (nvmlDeviceGetUtilizationRates), so that what
@@ -22,6 +22,8 @@ LIBRARY = "libnvidia-ml.so.1"
 VISIBLE_VARIABLE = "CUDA_VISIBLE_DEVICES"
 PERIOD_SECONDS = 0.25
 """NVML averages over a sixth of a second to a second."""
+_NAME_BYTES = 96
+"""NVML_DEVICE_NAME_V2_BUFFER_SIZE."""
 
 
 class Gpus(Protocol):
@@ -49,17 +51,29 @@ class GpuMeter:
 
 def started_meter() -> GpuMeter | None:
     """Return a meter that looks by itself while this process lives; None where there is no GPU."""
-    if not DRIVER.exists():
-        return None
-    try:
-        gpus = NvmlGpus.by(LIBRARY)
-    except OSError:
-        return None
-    if not gpus.handles:
+    gpus = _found()
+    if gpus is None or not gpus.handles:
         return None
     meter = GpuMeter(gpus)
     threading.Thread(target=_watch, args=(meter,), daemon=True).start()
     return meter
+
+
+def gpu_names() -> tuple[str, ...]:
+    """Return the names of the visible GPUs, as far as the library tells them."""
+    gpus = _found()
+    try:
+        return gpus.names() if gpus else ()
+    except OSError:
+        return ()
+
+
+def _found() -> NvmlGpus | None:
+    """Return the GPUs of this machine; None where there is no driver or it does not answer."""
+    try:
+        return NvmlGpus.by(LIBRARY) if DRIVER.exists() else None
+    except OSError:
+        return None
 
 
 def _watch(meter: GpuMeter) -> None:
@@ -95,6 +109,15 @@ class NvmlGpus:
             _ask(loaded.nvmlDeviceGetHandleByIndex_v2, ctypes.c_uint(index), ctypes.byref(handle))
             handles.append(handle)
         return cls(tuple(handles), loaded)
+
+    def names(self) -> tuple[str, ...]:
+        """Return the name of each, as its maker calls it."""
+        found = []
+        for handle in self.handles:
+            name = ctypes.create_string_buffer(_NAME_BYTES)
+            _ask(self.library.nvmlDeviceGetName, handle, name, ctypes.c_uint(_NAME_BYTES))
+            found.append(name.value.decode("ascii", "replace"))
+        return tuple(found)
 
     def busy(self) -> list[float]:
         """Return the share of the last moment that each was busy."""

@@ -21,6 +21,7 @@ from components.core.cache import cache_key
 from components.core.canonical import sha256_value
 from components.core.code import environment
 from components.core.errors import SettingsError
+from components.core.machine import machine
 from components.core.outcome import Outcome
 from components.core.settings import Section
 
@@ -73,7 +74,7 @@ class Stage:
             "settings": settings,
             "settings_sha256": sha256_value(settings),
             "code_sha256": sha256_value(dict(self.modules)),
-            "environment": dict(environment()),
+            "environment": {**environment(), **machine()},
             "cache_key": self.key,
         } | parts
 

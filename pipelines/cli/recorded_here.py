@@ -147,9 +147,12 @@ def _parsed(section: type[Section], settings: Mapping[str, Any]) -> Section:
 
 
 def _environment(recorded: Recorded) -> Iterator[Check]:
-    """Yield one check for each part of the environment; stages share what they were run in."""
+    """Yield one check for each part of the environment; stages share what they were run in.
+
+    Of the machine nothing is asked: what a record says of it does not decide a result.
+    """
     here = environment()
-    for name in sorted({name for work in recorded.work.values() for name in _made_in(work)}):
+    for name in sorted(here):
         said = {_made_in(work)[name] for work in recorded.work.values() if name in _made_in(work)}
         expected = ", ".join(sorted(said))
         same = said == {here.get(name)}

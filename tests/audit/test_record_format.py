@@ -18,6 +18,7 @@ from components.audit.controls import retain_until
 from components.audit.envelope import Envelope
 from components.audit.keys import SigningKey
 from components.audit.notary import LocalNotary
+from components.audit.predicates import Moment, predicate
 from components.audit.records import Stamp, accept, statement
 from components.audit.schema import FOLDER, check_statement
 from components.core.artifacts import tree_digest
@@ -218,3 +219,12 @@ def test_no_part_of_a_record_tells_where_the_artifact_lay(
 def test_a_record_is_kept_ten_years_leap_days_included() -> None:
     assert retain_until(datetime(2026, 5, 4, tzinfo=UTC)) == "2036-05-04"
     assert retain_until(datetime(2028, 2, 29, tzinfo=UTC)) == "2038-02-28"
+
+
+def test_the_image_that_a_stage_ran_in_is_a_dependency_by_its_digest(draft: Draft) -> None:
+    digest = "ab" * 32
+    said = draft("START")["environment"] | {"image": f"registry.example/tandem@sha256:{digest}"}
+    _, fields = predicate(draft("START", environment=said), Moment("2026-05-04T03:02:01.000Z"))
+    assert {"name": "image", "digest": {"sha256": digest}} in fields["dependencies"]
+    _, fields = predicate(draft("START"), Moment("2026-05-04T03:02:01.000Z"))
+    assert "image" not in [item["name"] for item in fields["dependencies"]]

@@ -8,17 +8,21 @@ from pathlib import Path
 import pytest
 
 from components.core import gpus
-from components.core.gpus import GpuMeter, NvmlGpus, started_meter
+from components.core.gpus import GpuMeter, NvmlGpus, gpu_names, started_meter
 from components.core.resources import Stopwatch
 
 # The functions of nvml.h that are called, of two GPUs, the second of which is half busy.
 LIBRARY = """
+#include <stdio.h>
 typedef struct { unsigned gpu, memory; } utilization;
 int nvmlInit_v2(void) { return ANSWER; }
 int nvmlDeviceGetCount_v2(unsigned *count) { *count = 2; return 0; }
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **handle) {
     *handle = (void *)(unsigned long)(index + 1);
     return 0;
+}
+int nvmlDeviceGetName(void *handle, char *name, unsigned length) {
+    return snprintf(name, length, "GPU of kind %lu", (unsigned long)handle) < 0;
 }
 int nvmlDeviceGetUtilizationRates(void *handle, utilization *found) {
     found->gpu = (unsigned long)handle == 1 ? 100 : 50;
@@ -84,7 +88,9 @@ def test_the_visible_gpus_are_asked(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert NvmlGpus.by(library(tmp_path)).busy() == busy
+    found = NvmlGpus.by(library(tmp_path))
+    assert found.busy() == busy
+    assert found.names() == tuple(f"GPU of kind {1 if share == 1.0 else 2}" for share in busy)
 
 
 def test_a_library_that_does_not_answer_gives_no_meter(
@@ -98,5 +104,7 @@ def test_a_library_that_does_not_answer_gives_no_meter(
     assert started_meter() is None
     monkeypatch.setattr(gpus, "LIBRARY", library(tmp_path))
     assert started_meter() is not None
+    assert gpu_names() == ("GPU of kind 1", "GPU of kind 2")
     monkeypatch.setattr(gpus, "DRIVER", tmp_path / "absent")
     assert started_meter() is None
+    assert gpu_names() == ()
