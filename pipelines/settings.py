@@ -37,7 +37,7 @@ from components.core.data_settings import (
 )
 from components.core.model_settings import ModelFamily
 from components.core.policy import Policy
-from components.core.settings import Evaluate, Name, Registry, Section
+from components.core.settings import Evaluate, Governance, Name, Registry, Section
 from components.core.training_settings import Train
 from components.core.words import nearest
 from pipelines.settings_errors import explain
@@ -72,6 +72,7 @@ class RunSettings(Section):
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
     policy: Policy = Field(json_schema_extra=_or_a_file)
+    governance: Governance = Governance()
     registry: Registry
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ValidationError
 
 from components.core.data_settings import DELIMITER_PATTERN, SPAN_PATTERN
-from components.core.settings import DIGEST_PATTERN, FUNCTION_PATTERN, NAME_PATTERN
+from components.core.settings import DIGEST_PATTERN, FUNCTION_PATTERN, LINE_PATTERN, NAME_PATTERN
 from components.core.words import nearest
 
 SHOWN = 3
@@ -48,6 +48,7 @@ PATTERNS: Mapping[str, str] = {
     DIGEST_PATTERN: "a SHA-256 digest, 64 digits of 0 to 9 and a to f",
     FUNCTION_PATTERN: "MODULE:FUNCTION, such as my_models:build_model",
     DELIMITER_PATTERN: "one ASCII character, such as ;",
+    LINE_PATTERN: "words in one line",
     SPAN_PATTERN: "a month like 2013-01, a day like 2013-01-31, or all",
 }
 

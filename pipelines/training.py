@@ -42,6 +42,7 @@ def training(
     evaluate: dict,  # type: ignore[type-arg]
     champion: dict,  # type: ignore[type-arg]
     policy: dict,  # type: ignore[type-arg]
+    governance: dict,  # type: ignore[type-arg]
     registry: dict,  # type: ignore[type-arg]
 ) -> None:
     """Wire the ten stages."""
@@ -109,6 +110,7 @@ def training(
         decision = decide_release(
             run=run,
             policy=policy,
+            governance=governance,
             evaluation=evaluation.outputs["evaluation"],
             measurements=measurements.outputs["measurements"],
             pytorch_training=pytorch.outputs["pytorch_training"],
@@ -142,6 +144,7 @@ def importing(
     evaluate: dict,  # type: ignore[type-arg]
     champion: dict,  # type: ignore[type-arg]
     policy: dict,  # type: ignore[type-arg]
+    governance: dict,  # type: ignore[type-arg]
     registry: dict,  # type: ignore[type-arg]
 ) -> None:
     """Wire the eight stages."""
@@ -184,6 +187,7 @@ def importing(
         decision = decide_release(
             run=run,
             policy=policy,
+            governance=governance,
             evaluation=evaluation.outputs["evaluation"],
             measurements=measurements.outputs["measurements"],
         )

@@ -28,7 +28,7 @@ from pydantic import ValidationError
 from components.core.artifacts import read_json, write_json
 from components.core.data_settings import Span
 from components.core.errors import DataError
-from components.core.settings import Section
+from components.core.settings import Digest, Section
 from components.core.task import Task
 
 MANIFEST_NAME = "manifest.json"
@@ -94,7 +94,7 @@ class ExamplesManifest(Section):
     source: SourceRows
     dropped: tuple[Dropped, ...]
     rows: int
-    card_sha256: str
+    card_sha256: Digest
 
     @classmethod
     def read(cls, folder: Path) -> ExamplesManifest:

@@ -12,6 +12,7 @@ pipelines/settings.py. Paths and secrets do not belong here: they come from the 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -25,10 +26,12 @@ from pydantic import (
 from components.core.stock_metrics import StockName
 from components.core.task import Task
 
+LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*\S[^\x00-\x1f\x7f-\x9f]*$"
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.-]*$"
 DIGEST_PATTERN = r"^[0-9a-f]{64}$"
 FUNCTION_PATTERN = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=100)]
+Line = Annotated[str, Field(pattern=LINE_PATTERN, max_length=2000)]
 Digest = Annotated[str, Field(pattern=DIGEST_PATTERN)]
 ModelFunction = Annotated[str, Field(pattern=FUNCTION_PATTERN)]
 
@@ -149,6 +152,26 @@ class Approvals(Section):
 
     review: Annotated[int, Field(ge=0, le=100), BeforeValidator(no_truth)] = 0
     approval: Annotated[int, Field(ge=0, le=100), BeforeValidator(no_truth)] = 1
+
+
+class Governance(Section):
+    """What an organisation says of the model before it is used (SR 26-2, NIST AI RMF MANAGE 1.1).
+
+    It stands in the record of the decision, whatever that is; it changes no decision.
+    """
+
+    owner: Line | None = Field(
+        default=None, description="the role or pseudonym of who answers for the model"
+    )
+    intended_use: Line | None = Field(
+        default=None, description="what the model is for, and the decisions that it is used in"
+    )
+    materiality: Literal["low", "medium", "high"] | None = Field(
+        default=None, description="how much depends on it, by its purpose and the exposure to it"
+    )
+    next_review: date | None = Field(
+        default=None, description="the day by which somebody looks at it again, YYYY-MM-DD"
+    )
 
 
 class Registry(Section):

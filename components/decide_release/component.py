@@ -9,6 +9,7 @@ from components.core.image import BASE_IMAGE
 def decide_release(
     run: dict,  # type: ignore[type-arg]
     policy: dict,  # type: ignore[type-arg]
+    governance: dict,  # type: ignore[type-arg]
     evaluation: dsl.Input[dsl.Artifact],
     measurements: dsl.Input[dsl.Artifact],
     decision: dsl.Output[dsl.Artifact],
@@ -22,7 +23,7 @@ def decide_release(
     run_stage(
         step,
         run=run,
-        parameters={"policy": policy},
+        parameters={"policy": policy, "governance": governance},
         inputs={
             "evaluation": evaluation,
             "measurements": measurements,

@@ -15,16 +15,17 @@ from components.core.candidates import TRAINED
 from components.core.measures import task_of
 from components.core.outcome import Outcome
 from components.core.policy import Policy
-from components.core.settings import Section
+from components.core.settings import Governance, Section
 from components.decide_release.choice import Evidence
 from components.decide_release.decision import decide, refusal
 from components.decide_release.tfma_validation import write_validation
 
 
 class DecideSettings(Section):
-    """What decide_release depends on."""
+    """What decide_release depends on, and what the organisation says of the model."""
 
     policy: Policy
+    governance: Governance = Governance()
 
 
 def decide_release(

@@ -179,6 +179,7 @@ def _outcome(manifest: ExamplesManifest, shape: Shape, subjects_root: str | None
         "rows": manifest.rows,
         "rows_by_split": {split: manifest.rows_of(split) for split in SPLITS},
         "source": manifest.source.model_dump(mode="json"),
+        "shards": [shard.model_dump(mode="json") for shard in manifest.shards],
         "dropped": [drop.model_dump(mode="json") for drop in manifest.dropped],
         "splits": {split: list(spans) for split, spans in manifest.splits.items()},
         "columns_left_out": shape.left_out,

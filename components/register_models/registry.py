@@ -32,7 +32,7 @@ from components.register_models.taken_name import require_free
 from components.register_models.training_log import TrainingLog, write_training
 
 RUN_VARIABLE = "MLFLOW_RUN_ID"
-CHALLENGER = "challenger"
+CANDIDATE, CHALLENGER = "candidate", "challenger"
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,11 @@ class ModelRegistry:
             role: self._version(mlflow_run, log.run_id, entry) for role, entry in entries.items()
         }
         return mlflow_run.info.run_id, versions
+
+    def pointed(self, alias: str) -> str | None:
+        """Return the version that an alias names now, None where it names none."""
+        found = self._client.get_registered_model(self._name).aliases.get(alias)
+        return None if found is None else str(found)
 
     def publish(self, mlflow_run_id: str, aliases: Mapping[str, str | None]) -> None:
         """Have each alias name its version or none, and end the run unless the platform gave it."""

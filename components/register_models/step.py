@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from components.audit.answers import DONE_EVENTS
 from components.audit.client import connect
 from components.core.artifacts import read_json, write_json, write_text
 from components.core.bundle import Bundle
@@ -23,7 +24,13 @@ from components.core.settings import Registry, Section
 from components.register_models.dossier import CARD, Dossier
 from components.register_models.entry import Entry
 from components.register_models.evidence import Proven, input_digests, proven_records, roles
-from components.register_models.registry import CHALLENGER, ModelRegistry, RunLog, Version
+from components.register_models.registry import (
+    CANDIDATE,
+    CHALLENGER,
+    ModelRegistry,
+    RunLog,
+    Version,
+)
 from components.register_models.store import BUNDLE_TAG, RECORD_TAG, RUN_TAG, opened_store
 from components.register_models.training_log import training_log
 
@@ -69,6 +76,7 @@ def register_models(
         registry = ModelRegistry(client, name, settings.registry.experiment)
         log = _run_log(settings.run, entries, measured, proven)
         run_id, versions = registry.register(log, entries)
+        before = _superseded(str(settings.run["id"]), registry)
 
     aliases = _aliases(versions, len(models))
 
@@ -77,7 +85,21 @@ def register_models(
             ModelRegistry(client, name, settings.registry.experiment).publish(run_id, aliases)
 
     outcome = _outcome(registration, name, run_id, versions, entries)
-    return replace(outcome, facts={**outcome.facts, "aliases": aliases}, publish=publish)
+    facts = {**outcome.facts, "aliases": aliases, "supersedes": before}
+    return replace(outcome, facts=facts, publish=publish)
+
+
+def _superseded(run_id: str, registry: ModelRegistry) -> str | None:
+    """Return the candidate that the run's own takes the place of.
+
+    Once a registration is recorded, its aliases may have moved: then its record says it.
+    """
+    notary = connect()
+    for view in notary.records(run_id) if notary else ():
+        if view.stage == "register_models" and view.event in DONE_EVENTS:
+            before = view.facts.get("supersedes")
+            return None if before is None else str(before)
+    return registry.pointed(CANDIDATE)
 
 
 def _aliases(versions: Mapping[str, Version], candidates: int) -> dict[str, str | None]:

@@ -17,7 +17,7 @@ from pipelines.cli.audit_report_parser import TEMPLATES
 SCHEMA = json.loads((FOLDER / "requirements.schema.json").read_text())
 ORGANISATION = {
     "annex-iv": ("1(b)", "1(f)", "1(g)", "1(h)", "2(e)", "5", "7", "8", "9"),
-    "sr26-2": ("materiality", "tailoring", "policies and internal audit"),
+    "sr26-2": ("tailoring", "policies and internal audit"),
     "part11": ("11.10(i)", "11.10(j)", "11.100(b)", "11.100(c)", "11.200(a)", "11.300"),
 }
 

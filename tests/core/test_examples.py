@@ -66,6 +66,19 @@ def write_examples(folder: Path) -> ExamplesManifest:
     return manifest
 
 
+@pytest.mark.parametrize("card", [None, "", "unknown"])
+def test_examples_without_the_digest_of_a_data_card_are_refused(
+    tmp_path: Path, card: str | None
+) -> None:
+    write_examples(tmp_path)
+    path = tmp_path / "manifest.json"
+    values = json.loads(path.read_text())
+    values["card_sha256"] = card
+    path.write_text(json.dumps(values))
+    with pytest.raises(DataError, match="card_sha256"):
+        ExamplesManifest.read(tmp_path)
+
+
 def test_a_manifest_reads_what_it_wrote(tmp_path: Path) -> None:
     written = write_examples(tmp_path)
 

@@ -129,6 +129,20 @@ def test_the_data_card_is_recorded_by_digest(make_settings: Make, tmp_path: Path
     assert manifest.card_sha256 == sha256_value(settings.card.model_dump(mode="json"))
 
 
+def test_every_shard_is_in_the_record_with_its_digest_span_and_rows(
+    make_settings: Make, tmp_path: Path
+) -> None:
+    (tmp_path / "examples").mkdir()
+    outcome = ingest_examples(settings=make_settings(), examples=tmp_path / "examples")
+    shards = outcome.facts["shards"]
+    assert sum(shard["rows"] for shard in shards) == outcome.facts["rows"]
+    spans = {split: list(found) for split, found in outcome.facts["splits"].items()}
+    for split in spans:
+        assert [shard["span"] for shard in shards if shard["split"] == split] == spans[split]
+    for shard in shards:
+        assert shard["sha256"] == sha256_file(tmp_path / "examples" / shard["path"])
+
+
 def test_rows_keep_the_order_of_the_source(make_settings: Make, tmp_path: Path) -> None:
     manifest = ingest(make_settings(), tmp_path / "examples")
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from components.core.data_settings.source import Target
 from components.core.errors import SettingsError
+from components.decide_release.step import DecideSettings
 from pipelines.loaded_settings import load_settings, parse_settings
 from pipelines.settings import SCHEMA_FILES, json_schema
 from pipelines.settings_errors import PATTERNS
@@ -613,6 +614,50 @@ def test_schema_and_card_reach_the_arguments_by_content(
     assert arguments["schema"].startswith('feature { name: "distance" }\n')
     assert arguments["card"]["licence"] == "CC0-1.0"
     assert "name" not in arguments
+
+
+def test_what_an_organisation_says_of_the_model_reaches_the_decision_as_it_was_written(
+    values: dict[str, Any], write_settings: Write
+) -> None:
+    said = {
+        "owner": "credit risk",
+        "intended_use": "order the queue of cases",
+        "materiality": "high",
+        "next_review": "2027-06-30",
+    }
+    assert load_settings(write_settings(values)).arguments()["governance"] == {}
+    loaded = load_settings(write_settings(values | {"governance": said}))
+    assert loaded.arguments()["governance"] == said
+    settings = DecideSettings.model_validate({"policy": values["policy"], "governance": said})
+    assert settings.model_dump(mode="json")["governance"] == said
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"materiality": "enormous"},
+        {"next_review": "soon"},
+        {"owner": "one\ntwo"},
+        {"approver": "x"},
+    ],
+)
+def test_what_no_organisation_says_of_a_model_is_refused(
+    values: dict[str, Any], write_settings: Write, said: dict[str, str]
+) -> None:
+    with pytest.raises(SettingsError, match=f"governance.{next(iter(said))}"):
+        load_settings(write_settings(values | {"governance": said}))
+
+
+def test_a_card_says_where_the_records_of_processing_hold_the_use_only_where_it_does(
+    values: dict[str, Any], write_settings: Write
+) -> None:
+    path = write_settings(values)
+    before = load_settings(path).arguments()["card"]
+    assert "processing" not in before
+    card = path.parent / "card.yaml"
+    card.write_text(card.read_text() + "processing: register entry 17\n")
+    after = load_settings(path).arguments()["card"]
+    assert after == before | {"processing": "register entry 17"}
 
 
 def test_a_changed_card_changes_the_digest_of_the_settings(

@@ -304,11 +304,20 @@ def test_no_alias_is_set_before_the_registration_is_recorded(chain, store, monke
         assert _aliases(client) == {"candidate": "1", "challenger": "2"}
 
 
+def _superseded(run):
+    done = [v for v in connect().records(run) if v.event == "COMPLETE"]
+    return [v.facts["supersedes"] for v in done if v.stage == "register_models"]
+
+
 def test_a_new_run_moves_the_aliases_and_an_old_challenger_loses_its_own(chain, tmp_path):
     chain.register()
     alone = Chain(tmp_path, "run-2").until_decision(tensorflow_auc=0.5)
     found = alone.register()
     assert found["challenger"] is None
+    assert _superseded("run-1") == [None]
+    assert _superseded("run-2") == ["1"]
+    alone.register()
+    assert _superseded("run-2") == ["1", "1"]  # whose alias names a version of its own by then
     with opened_store() as client:
         assert _versions(client) == {"1": "pytorch", "2": "tensorflow", "3": "pytorch"}
         assert _aliases(client) == {"candidate": "3"}

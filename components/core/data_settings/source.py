@@ -225,4 +225,9 @@ class DataCard(Section):
     licence: Text
     purpose: Text
     personal_data: CardField
+    processing: Text | None = Field(
+        default=None,
+        exclude_if=lambda reference: reference is None,
+        description="where the records of processing activities (GDPR Art. 30) hold this use",
+    )
     known_gaps: tuple[str, ...] = ()
