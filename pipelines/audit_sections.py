@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from components.audit.answers import gate_in_numbers
 from components.audit.version_records import REGISTERING, TRAINING, CitedRecord, VersionRecords
 from components.core.slice_keys import OVERALL
 from pipelines.dag_picture import Picture, place
@@ -77,7 +78,7 @@ def gates(records: VersionRecords) -> list[dict[str, Any]]:
     """Return every gate that the records of work hold."""
     nothing = {"interval": None, "slice": OVERALL, "n": None, "baseline": None, "waived_by": None}
     return [
-        {**nothing, **gate, "stage": cited.stage, "index": cited.index}
+        {**nothing, **gate_in_numbers(gate), "stage": cited.stage, "index": cited.index}
         for cited in records.works
         for gate in cited.audit["gates"]
     ]

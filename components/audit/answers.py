@@ -71,7 +71,7 @@ class RecordView:
             subjects=subjects,
             parents=tuple(audit["parents"]),
             start=audit["start"],
-            gates=tuple(audit["gates"]),
+            gates=tuple(map(gate_in_numbers, audit["gates"])),
             facts=_facts(statement["predicate"]),
             cause=audit["cause"],
             resources=audit["resources"] or {},
@@ -86,6 +86,19 @@ class RecordView:
         """Return the view that `to_dict` wrote."""
         parts = dict(value)
         return cls(**parts | {"parents": tuple(parts["parents"]), "gates": tuple(parts["gates"])})
+
+
+def gate_in_numbers(gate: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a gate whose numbers are numbers, large ones too, which a record holds as texts."""
+    numbers = {name: gate[name] for name in ("value", "threshold", "baseline") if name in gate}
+    found = {**gate, **{name: _number(value) for name, value in numbers.items()}}
+    if "interval" in gate:
+        found["interval"] = [_number(value) for value in gate["interval"]]
+    return found
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, str) else value
 
 
 def _facts(predicate: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -98,8 +98,13 @@ def pattern_in(text: str) -> str | None:
 def _texts_of(draft: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     run = draft["run"]
     yield from _texts("run", {name: run[name] for name in OF_RUN if name in run})
+    if isinstance(run.get("code"), Mapping):
+        yield from _texts("run.code", run["code"])
     for field in CHOSEN:
         yield from _texts(field, draft[field])
+    for field in ("inputs", "outputs"):
+        for number, item in enumerate(draft[field]):
+            yield f"{field}[{number}].name", item["name"]
 
 
 def _texts(where: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -55,10 +55,14 @@ Draft = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Moment:
-    """When the notary stamped the record, and the START it closes, if any; ISO-8601 UTC."""
+    """When the notary stamped the record, and the START it closes, if any; ISO-8601 UTC.
+
+    `authenticated` says whether somebody vouched for who handed it in.
+    """
 
     now: str
     started: str | None = None
+    authenticated: bool = False
 
 
 def predicate(draft: Draft, moment: Moment) -> tuple[str, dict[str, Any]]:
@@ -76,7 +80,7 @@ def predicate(draft: Draft, moment: Moment) -> tuple[str, dict[str, Any]]:
 
 
 def _provenance(draft: Draft, moment: Moment) -> dict[str, Any]:
-    run = draft["run"]
+    run, by = draft["run"], "authenticated" if moment.authenticated else "self-asserted"
     metadata = {
         "invocationId": f"{run['id']}/{draft['stage']}/{draft['attempt']}",
         "startedOn": moment.started,
@@ -90,7 +94,7 @@ def _provenance(draft: Draft, moment: Moment) -> dict[str, Any]:
             "resolvedDependencies": _dependencies(draft),
         },
         "runDetails": {
-            "builder": {"id": f"{NAMESPACE}/builder/self-asserted/v1"},
+            "builder": {"id": f"{NAMESPACE}/builder/{by}/v1"},
             "metadata": {key: value for key, value in metadata.items() if value},
         },
     }

@@ -81,7 +81,7 @@ def idempotency_key(draft: Mapping[str, Any]) -> str:
 def statement(draft: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
     """Return the statement of an accepted draft; raise DataError if it breaks its schema."""
     now = timestamp(stamp.now)
-    kind, fields = predicate(draft, Moment(now, stamp.started))
+    kind, fields = predicate(draft, Moment(now, stamp.started, stamp.account is not None))
     value = {
         "_type": STATEMENT_TYPE,
         "subject": _subjects(draft),

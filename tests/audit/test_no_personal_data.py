@@ -174,6 +174,18 @@ def test_the_runs_own_words_are_looked_at_too(draft: Draft, field: str) -> None:
         accept(draft("START", run=run | {field: EMAIL}))
 
 
+def test_names_of_artifacts_and_of_the_commit_are_looked_at_too(draft: Draft) -> None:
+    made = {"name": EMAIL, "sha256": "1" * 64}
+    run = draft("START")["run"]
+    for where, parts in (
+        (r"inputs\[0\].name", {"inputs": [made | {"record": ""}]}),
+        (r"outputs\[0\].name", {"outputs": [made | {"path": "anywhere"}]}),
+        ("run.code.commit", {"run": run | {"code": {"commit": EMAIL, "dirty": True}}}),
+    ):
+        with pytest.raises(DataError, match=f"{where} of the record"):
+            accept(draft("COMPLETE", **parts))
+
+
 def test_numbers_that_are_numbers_are_data_and_no_text(draft: Draft) -> None:
     facts = {"rows": 123_456_789_012, "bytes": 2**60, "seed": 4_111_111_111_111_111}
     schema = "int_domain { min: 1234567890 max: 99999999999 }"

@@ -37,6 +37,7 @@ GOLDEN_ENTRIES = {
 """One record of each predicate: its schema's name, and its index in the told run."""
 
 Draft = Callable[..., dict[str, Any]]
+CAUSE = {"kind": "GateError", "message": "too much", "remedy": "train longer"}
 
 
 def entry(told: Path, index: int) -> bytes:
@@ -55,6 +56,21 @@ def test_a_record_of_an_authenticated_stage_has_the_bytes_that_version_2_froze(
     index = notary.submit(draft("START"), "tandem/pipeline").index
     leaf = (home / f"audit/log/entries/000000/{index:09d}.json").read_bytes()
     assert leaf == (GOLDEN / "stage-event-v2.json").read_bytes()
+
+
+def test_what_an_authenticated_stage_made_names_the_builder_that_vouched_for_it(
+    notary: LocalNotary, home: Path, draft: Draft, tmp_path: Path, key: SigningKey
+) -> None:
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "rows.txt").write_text("rows")
+    outputs = [{"name": "examples", "sha256": tree_digest(tmp_path / "rows")}]
+    outputs[0]["path"] = str(tmp_path / "rows")
+    notary.submit(draft("START"), "tandem/pipeline")
+    index = notary.submit(draft("COMPLETE", outputs=outputs), "tandem/pipeline").index
+    leaf = (home / f"audit/log/entries/000000/{index:09d}.json").read_bytes()
+    details = Envelope.from_bytes(leaf).statement(key.public)["predicate"]["runDetails"]
+    assert details["builder"] == {"id": "https://tandem.invalid/builder/authenticated/v1"}
+    assert leaf == (GOLDEN / "provenance-v2.json").read_bytes()
 
 
 @pytest.mark.parametrize("name", GOLDEN_ENTRIES)
@@ -161,6 +177,32 @@ def test_a_number_survives_signing_exactly(number: float) -> None:
     else:
         assert isinstance(kept, str)
         assert (int(kept) if isinstance(number, int) else float(kept)) == number
+
+
+LARGE = {"value": 1.5e16, "threshold": 2**60, "baseline": -1e300, "interval": [1e16, None]}
+
+
+def test_a_gate_of_large_numbers_is_recorded_as_texts_and_read_as_numbers(
+    notary: LocalNotary, home: Path, draft: Draft, key: SigningKey
+) -> None:
+    gate = {"name": "g", "metric": "mean_squared_error", "operator": "<=", "passed": True, **LARGE}
+    receipt = notary.submit(draft("FAIL", "validate_examples", gates=[gate], cause=CAUSE))
+    (view,) = notary.records("run-1")
+    assert {name: view.gates[0][name] for name in LARGE} == LARGE
+    leaf = (home / f"audit/log/entries/000000/{receipt.index:09d}.json").read_bytes()
+    (written,) = Envelope.from_bytes(leaf).statement(key.public)["predicate"][AUDIT]["gates"]
+    assert (written["value"], written["threshold"]) == ("1.5e+16", str(2**60))
+    assert (written["baseline"], written["interval"]) == ("-1e+300", ["1e+16", None])
+    check_statement(Envelope.from_bytes(leaf).statement(key.public))
+
+
+@pytest.mark.parametrize("value", ["", "much", "1e", "0x10", "1 000", "1\n"])
+def test_a_text_that_is_no_number_is_no_value_of_a_gate(
+    notary: LocalNotary, draft: Draft, value: str
+) -> None:
+    gate = {"name": "g", "metric": "auc", "operator": "<=", "passed": True, "threshold": 1}
+    with pytest.raises(DataError, match=r"gates\[0\]"):
+        notary.submit(draft("FAIL", gates=[gate | {"value": value}], cause=CAUSE))
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
