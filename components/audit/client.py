@@ -6,8 +6,7 @@ could not be computed (NaN, infinity) is sent as null, which never passes, so th
 still gets its record; any other such number is refused. A token is read anew for each request,
 because a cluster renews it, and is sent over TLS or to the loopback address alone. Where no notary
 answers, TANDEM_NOTARY_DOWN says whether the stage stops (the default) or puts its drafts into the
-spool, from which the next notary records them; what stands on such a record is not registered
-before.
+spool, from which the notary records them; what stands on such a record is not registered before.
 """
 
 from __future__ import annotations

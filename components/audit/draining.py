@@ -8,12 +8,12 @@ that draft's digest, which is replaced here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from components.audit.batches import Ticket
 from components.audit.sequencer import MAX_BATCH
-from components.audit.spool import Spool
+from components.audit.spool import SPOOLED, Spool
 from components.core.canonical import parse_json
 from components.core.errors import DataError, PlatformError, TandemError
 
@@ -22,9 +22,12 @@ Admit = Callable[[Sequence[Draft]], Sequence[Ticket]]
 _Waiting = tuple[str, Draft]
 
 
-def drain(spool: Spool, admit: Admit) -> None:
-    """Have every draft that waits recorded, or set aside; raise PlatformError for the machine's."""
-    left = sorted(_readable(spool), key=_order)
+def drain(spool: Spool, admit: Admit, passing: Container[str] = ()) -> None:
+    """Have every draft that waits recorded, or set aside; raise PlatformError for the machine's.
+
+    Those of the names `passing` are left to whoever submits them.
+    """
+    left = sorted((item for item in _readable(spool) if item[0] not in passing), key=_order)
     while left:
         refused = [item for batch in _batches(left) for item in _settle(spool, batch, admit)]
         if len(refused) == len(left):
@@ -70,6 +73,16 @@ def _readable(spool: Spool) -> list[_Waiting]:
 def _order(waiting: _Waiting) -> tuple[str, bool, str]:
     name, draft = waiting
     return str(draft["claimed_time"]), draft["event"] != "START", name
+
+
+def names_a_waiting_one(draft: Draft, spool: Spool) -> bool:
+    """Say whether a draft names one that waited by what it waited under, and has no record yet."""
+    value = with_records(draft, spool)
+    inputs, facts = value.get("inputs"), value.get("facts")
+    named = [item.get("record") for item in inputs or () if isinstance(item, Mapping)]
+    if isinstance(facts, Mapping) and isinstance(origin := facts.get("origin"), Mapping):
+        named += origin.values()
+    return any(isinstance(record, str) and record.startswith(SPOOLED) for record in named)
 
 
 def with_records(draft: Draft, spool: Spool) -> dict[str, Any]:

@@ -8,8 +8,9 @@ Rules:
 4. the same draft gives the same record, however often it is submitted;
 5. an act is recorded only where it may be (standing.py);
 6. time never runs backwards in the log: a clock that was set back stops the notary;
-7. a draft lies in the spool until it is in the log: what a crash leaves there, and what a stage put
-   there while no notary answered, the next notary records first, by the same rules.
+7. a draft lies in the spool until it is in the log: what a crash or a stage without an answer left
+   there is recorded first, by the same rules, by the next notary, and by one at work before what
+   stands on it and before it closes a run.
 
 Where somebody vouches for who hands in a draft (authentication.py), the record names the account;
 elsewhere it says self-asserted. The same notary serves as a process of its own (served_notary.py).
@@ -35,7 +36,7 @@ from components.audit.answers import (
 )
 from components.audit.batches import Batches, Ticket, independent
 from components.audit.claims import check_outputs
-from components.audit.draining import drain, with_records
+from components.audit.draining import drain, names_a_waiting_one, with_records
 from components.audit.envelope import Envelope, vouched_statement
 from components.audit.folder import AuditFolder
 from components.audit.key_changes import KeyOrder, change_draft
@@ -50,7 +51,7 @@ from components.audit.spool import Spool
 from components.audit.stamps import Stamps
 from components.audit.standing import standing_of
 from components.audit.storage import Storage
-from components.core.canonical import canonical_json
+from components.core.canonical import canonical_json, sha256_bytes
 from components.core.errors import IntegrityError, TandemError
 
 
@@ -70,7 +71,9 @@ class LocalNotary:
         self._sequencer = Sequencer(self._log, keyring, self._ledger.add)
         self._mutex = threading.Lock()
         self._batches = Batches(self._write, self._mutex)
-        drain(drafts, self._admit)
+        self._draining = threading.Lock()
+        self._passing: set[str] = set()
+        self._take_up()
 
     def submit(self, draft: Mapping[str, Any], account: str | None = None) -> Receipt:
         """Make a record of a draft and return where it went.
@@ -80,12 +83,23 @@ class LocalNotary:
         Raises DataError for a draft that breaks its schema, IntegrityError for a claim that is not
         so, PlatformError where the log cannot be written.
         """
+        if names_a_waiting_one(draft, self._spool):
+            self._take_up()
         accepted = self._accept(draft)
-        name = self._spool.put(canonical_json(accepted))
+        data = canonical_json(accepted)
+        name = sha256_bytes(data)
+        self._passing.add(name)
         try:
+            self._spool.put(data)
             return self._batches.submit(accepted, account)
         finally:
             self._spool.take(name)
+            self._passing.discard(name)
+
+    def _take_up(self) -> None:
+        """Record the drafts that wait, but for those on their way that an account may stand for."""
+        with self._draining:
+            drain(self._spool, self._admit, self._passing)
 
     def _admit(self, drafts: Sequence[Mapping[str, Any]]) -> list[Ticket]:
         """Record drafts that the spool holds, under one checkpoint; return their tickets."""
@@ -115,6 +129,7 @@ class LocalNotary:
 
         The newest START of seal_run, which asks for this, stays open: its own COMPLETE closes it.
         """
+        self._take_up()
         with self._mutex:
             left = open_starts(self._ledger.of_run(run))
             asking = [view for view in left if view.stage == "seal_run"][-1:]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from components.audit.client import Notary, connect
+from components.audit.draining import drain
 from components.audit.folder import AuditFolder
 from components.audit.keys import Keyring
 from components.audit.log import Log
@@ -168,6 +169,51 @@ def test_what_was_spooled_is_recorded_later_and_named_by_what_stands_on_it(
         assert views[2].parents == views[3].parents == (views[1].record,)
         assert views[3].record == cached
     assert refused(home) == waiting(home) == []
+
+
+def test_a_notary_at_work_takes_up_what_was_spooled_once_something_stands_on_it(
+    notary: LocalNotary,
+    home: Path,
+    nobody: None,
+    draft: Draft,
+    artifact: Callable[[Path, Any], str],
+    tmp_path: Path,
+) -> None:
+    spooling = connect()
+    assert spooling is not None
+    claim = {"name": "examples", "sha256": artifact(tmp_path / "a", "rows")}
+    claim["path"] = str(tmp_path / "a")
+    notary.submit(draft("START"))
+    made = spooling.submit(draft("COMPLETE", outputs=[claim])).record
+    examples = {"name": "examples", "sha256": claim["sha256"], "record": made}
+    notary.submit(draft("START", "validate_examples", inputs=[examples]))
+    views = notary.records("run-1")
+    assert [view.event for view in views] == ["START", "COMPLETE", "START"]
+    assert views[2].parents == (views[1].record,)
+    assert refused(home) == waiting(home) == []
+
+
+def test_what_an_account_is_handing_in_is_left_to_it(
+    notary: LocalNotary, home: Path, spool: Spool, draft: Draft
+) -> None:
+    put_all(home, [draft("START")])
+    drain(spool, notary._admit, waiting(home))
+    assert notary.records("run-1") == []
+    assert len(waiting(home)) == 1
+    drain(spool, notary._admit)
+    assert len(notary.records("run-1")) == 1
+
+
+def test_closing_a_run_takes_up_how_its_stages_ended_before_it_aborts_any(
+    notary: LocalNotary, home: Path, nobody: None, draft: Draft
+) -> None:
+    spooling = connect()
+    assert spooling is not None
+    notary.submit(draft("START"))
+    spooling.submit(draft("FAIL", cause=CAUSE))
+    assert notary.close_run("run-1", "FAILED") == []
+    assert [view.event for view in notary.records("run-1")] == ["START", "FAIL"]
+    assert waiting(home) == []
 
 
 def test_a_draft_that_names_one_still_waiting_is_refused(notary: LocalNotary, draft: Draft) -> None:
