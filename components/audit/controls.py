@@ -7,10 +7,15 @@ to its evidence; naming one is not a claim that it is met.
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 
+from components.core.errors import SettingsError
+
+RETAIN_VARIABLE = "TANDEM_AUDIT_RETAIN_YEARS"
 RETAIN_YEARS = 10
 """EU AI Act Art. 18: ten years after the system was placed on the market."""
+_MOST_YEARS = 100
 
 _EVERY_RECORD = ("21-CFR-11.10(e)", "EU-AI-Act-Art.18", "GDPR-Art.30")
 _TRAINING = ("EU-AI-Act-AnnexIV.2",)
@@ -46,8 +51,21 @@ def controls_of(stage: str) -> list[str]:
 
 
 def retain_until(moment: datetime) -> str:
-    """Return the first day, as YYYY-MM-DD, on which a record of that moment may be given up."""
-    year = moment.year + RETAIN_YEARS
+    """Return the first day, as YYYY-MM-DD, on which a record of that moment may be given up.
+
+    Raises SettingsError where the notary's TANDEM_AUDIT_RETAIN_YEARS is no number of years.
+    """
+    year = moment.year + _retain_years()
     leap_day = (moment.month, moment.day) == (2, 29)
     day = moment.replace(year=year, day=28) if leap_day else moment.replace(year=year)
     return day.date().isoformat()
+
+
+def _retain_years() -> int:
+    said = os.environ.get(RETAIN_VARIABLE) or str(RETAIN_YEARS)
+    if not (said.isascii() and said.isdigit() and 1 <= int(said) <= _MOST_YEARS):
+        raise SettingsError(
+            f"{RETAIN_VARIABLE} is {said}",
+            remedy=f"give whole years, 1 to {_MOST_YEARS}, or unset it for {RETAIN_YEARS}",
+        )
+    return int(said)

@@ -23,7 +23,7 @@ from components.audit.records import Stamp, accept, statement
 from components.audit.schema import FOLDER, check_statement
 from components.core.artifacts import tree_digest
 from components.core.canonical import canonical_json, parse_json, sha256_bytes
-from components.core.errors import DataError
+from components.core.errors import DataError, SettingsError
 
 GOLDEN = Path(__file__).parent / "golden"
 GOLDEN_ENTRIES = {
@@ -256,6 +256,18 @@ def test_no_part_of_a_record_tells_where_the_artifact_lay(
         payload = Envelope.from_bytes(file.read_bytes()).payload
         assert b"somewhere" not in payload
         assert str(tmp_path).encode() not in payload
+
+
+def test_an_organisation_may_keep_its_records_longer_or_shorter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moment = datetime(2026, 5, 4, tzinfo=UTC)
+    monkeypatch.setenv("TANDEM_AUDIT_RETAIN_YEARS", "30")
+    assert retain_until(moment) == "2056-05-04"
+    for wrong in ("0", "-1", "ten", "101", "1.5"):
+        monkeypatch.setenv("TANDEM_AUDIT_RETAIN_YEARS", wrong)
+        with pytest.raises(SettingsError, match="TANDEM_AUDIT_RETAIN_YEARS"):
+            retain_until(moment)
 
 
 def test_a_record_is_kept_ten_years_leap_days_included() -> None:
