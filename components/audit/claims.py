@@ -17,6 +17,7 @@ from components.audit.answers import DONE_EVENTS
 from components.core.artifacts import tree_digest
 from components.core.errors import DataError, IntegrityError
 
+FAILED_EVENTS = frozenset({"FAIL", "ABORT"})
 _LARGEST = 2**53
 _ABSOLUTE_PATH = re.compile(
     r"(?<![\w:/.~-])(?:file://)?/(?:[^\s/:'\"()\[\],]+/)+([^\s/:'\"()\[\],]*)"
@@ -61,6 +62,15 @@ def without_paths(value: Any) -> Any:
     if isinstance(value, list):
         return [without_paths(item) for item in value]
     return _ABSOLUTE_PATH.sub(r".../\1", value) if isinstance(value, str) else value
+
+
+def check_cause(draft: Mapping[str, Any]) -> None:
+    """Raise DataError for a failure that does not say why, and for a cause of anything else."""
+    if (draft["event"] in FAILED_EVENTS) != (draft["cause"] is not None):
+        raise DataError(
+            f"{draft['event']} of {draft['stage']} has {'a' if draft['cause'] else 'no'} cause",
+            remedy="FAIL and ABORT say why, other events have no cause",
+        )
 
 
 def check_outputs(draft: Mapping[str, Any]) -> None:

@@ -35,7 +35,7 @@ from components.audit.answers import (
     RecordView,
 )
 from components.audit.batches import Batches, Ticket, independent
-from components.audit.claims import check_outputs
+from components.audit.claims import check_cause, check_outputs
 from components.audit.draining import drain, names_a_waiting_one, with_records
 from components.audit.envelope import Envelope, vouched_statement
 from components.audit.folder import AuditFolder
@@ -116,6 +116,7 @@ class LocalNotary:
 
     def _accept(self, draft: Mapping[str, Any]) -> dict[str, Any]:
         accepted = accept(with_records(draft, self._spool))
+        check_cause(accepted)
         check_outputs(accepted)
         return accepted
 

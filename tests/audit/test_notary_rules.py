@@ -91,6 +91,17 @@ def test_done_without_outputs_and_start_with_outputs_are_refused(
             notary.submit(draft(event, outputs=outputs))
 
 
+def test_a_failure_says_why_and_nothing_else_has_a_cause(notary: LocalNotary, draft: Draft) -> None:
+    cause = {"kind": "DataError", "message": "no rows", "remedy": "look"}
+    for event in ("FAIL", "ABORT"):
+        with pytest.raises(DataError, match=f"{event} of ingest_examples has no cause"):
+            notary.submit(draft(event))
+    with pytest.raises(DataError, match="START of ingest_examples has a cause"):
+        notary.submit(draft("START", cause=cause))
+    notary.submit(draft("FAIL", cause=cause))
+    assert [view.event for view in notary.records("run-1")] == ["FAIL"]
+
+
 def test_complete_without_an_open_start_is_refused(
     notary: LocalNotary, draft: Draft, artifact: Artifact, tmp_path: Path
 ) -> None:
@@ -198,7 +209,9 @@ def test_a_gate_that_fails_gives_a_failed_test_result(
     assert payload["predicate"]["result"] == "FAILED"
     assert payload["predicate"]["failedTests"] == ["rows"]
     with pytest.raises(DataError):
-        notary.submit(draft("FAIL", "validate_examples", gates=[gate | {"passed": True}]))
+        notary.submit(
+            draft("FAIL", "validate_examples", cause=cause, gates=[gate | {"passed": True}])
+        )
 
 
 @pytest.mark.parametrize(
