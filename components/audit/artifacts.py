@@ -9,6 +9,7 @@ over: artifacts may be kept shorter than records.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from components.core.errors import TandemError
 
 RUN_FILE = "run.json"
 ENDED_WELL = frozenset({"SUCCEEDED", "CACHED"})
+_UNREADABLE = (TandemError, KeyError, TypeError, AttributeError)
 Problem = tuple[str, str]
 """Where, and what is wrong."""
 
@@ -34,12 +36,21 @@ class _Stored:
     sha256: str
 
 
+def runs_on_disk(runs: Path) -> set[str]:
+    """Return the ids of the runs below a folder, but for those whose run.json cannot be read."""
+    found = set()
+    for file in runs.glob(f"*/{RUN_FILE}"):
+        with contextlib.suppress(*_UNREADABLE):
+            found.add(_read(file)[0])
+    return found
+
+
 def artifact_problems(runs: Path, views: Sequence[RecordView]) -> Iterator[Problem]:
     """Yield (where, what) for every output below `runs` that is not what the log recorded."""
     for file in sorted(runs.glob(f"*/{RUN_FILE}")):
         try:
             run, unfinished, stored = _read(file)
-        except (TandemError, KeyError, TypeError, AttributeError) as error:
+        except _UNREADABLE as error:
             yield file.parent.name, f"{RUN_FILE} cannot be read: {error}"
             continue
         of_run = [view for view in views if view.run == run]

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from components.audit.answers import ACT, KEY, RecordView
+from components.audit.findings import Finding, never_closed
 from components.audit.folder import AuditFolder
 from components.audit.left_open import left_open, sealed_runs
 from components.audit.log import Log
 from components.audit.sequencer import is_being_written
 from components.audit.verified_log import VerifiedLog
-from components.audit.verify import Finding, never_closed
 from components.core.errors import IntegrityError
 
 

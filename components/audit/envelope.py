@@ -13,7 +13,7 @@ from typing import Any
 
 from components.audit import base64_strict
 from components.audit.keys import PublicKey, SigningKey
-from components.core.canonical import canonical_json, parse_canonical, parse_json
+from components.core.canonical import canonical_json, parse_canonical
 from components.core.errors import IntegrityError
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -111,8 +111,8 @@ def vouched_statement(data: bytes) -> dict[str, Any]:
     them. Raises IntegrityError for what is no envelope.
     """
     try:
-        payload = base64_strict.decode(parse_json(data)["payload"])
-        statement: dict[str, Any] = parse_json(payload)
+        payload = base64_strict.decode(parse_canonical(data)["payload"])
+        statement: dict[str, Any] = parse_canonical(payload)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _refused(f"not an envelope: {error}") from error
     return statement

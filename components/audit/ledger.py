@@ -15,15 +15,30 @@ from components.audit.log import Entry
 from components.core.errors import IntegrityError
 
 
+class OpenStarts:
+    """The STARTs that no later record closes."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, RecordView] = {}
+
+    def take(self, view: RecordView) -> None:
+        """Go on with a record."""
+        if view.event == "START":
+            self._waiting[view.record] = view
+        elif view.event in CLOSING_EVENTS and view.start is not None:
+            self._waiting.pop(view.start, None)
+
+    def all(self) -> list[RecordView]:
+        """Return them in order."""
+        return list(self._waiting.values())
+
+
 def open_starts(views: Iterable[RecordView]) -> list[RecordView]:
     """Return the STARTs that no later record closes, in order."""
-    waiting: dict[str, RecordView] = {}
+    found = OpenStarts()
     for view in views:
-        if view.event == "START":
-            waiting[view.record] = view
-        elif view.event in CLOSING_EVENTS and view.start is not None:
-            waiting.pop(view.start, None)
-    return list(waiting.values())
+        found.take(view)
+    return found.all()
 
 
 def viewed(statement: Mapping[str, Any], entry: Entry) -> RecordView:

@@ -20,9 +20,14 @@ _NO_CODE: dict[str, Any] = {
 }
 
 
+def seals(view: RecordView) -> bool:
+    """Say whether a record closes its run."""
+    return view.stage == "seal_run" and view.event in CLOSING_EVENTS
+
+
 def sealed_runs(views: Sequence[RecordView]) -> set[str]:
     """Return the runs whose closing record is there."""
-    return {view.run for view in views if view.stage == "seal_run" and view.event in CLOSING_EVENTS}
+    return {view.run for view in views if seals(view)}
 
 
 def left_open(views: Sequence[RecordView], *, served: bool) -> list[RecordView]:

@@ -8,6 +8,7 @@ This module knows nothing of records, files or signatures.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
 
@@ -102,6 +103,28 @@ class Tree:
             left = self._subproof(first, start, middle, complete=complete)
             return [*left, self._hash(middle, end)]
         return [*self._subproof(first, middle, end, complete=False), self._hash(start, middle)]
+
+
+class Frontier:
+    """A growing tree of which only what its root needs is kept: O(log n) hashes."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._peaks: list[bytes] = []
+
+    def append(self, leaf: bytes) -> None:
+        """Add a leaf by its hash."""
+        node, complete = leaf, self.size
+        while complete & 1:
+            node, complete = node_hash(self._peaks.pop(), node), complete >> 1
+        self._peaks.append(node)
+        self.size += 1
+
+    def root(self) -> bytes:
+        """Return the root over all leaves so far."""
+        if not self._peaks:
+            return EMPTY_ROOT
+        return functools.reduce(lambda right, left: node_hash(left, right), reversed(self._peaks))
 
 
 def _split(width: int) -> int:

@@ -72,7 +72,7 @@ class PosixStorage:
     def read(self, key: str) -> bytes | None:
         """Return a file's bytes, None where there is none."""
         try:
-            with open(f"{self.folder}/{key}", "rb") as file:  # noqa: PTH123 - as in `keys`
+            with open(f"{self.folder}/{key}", "rb", buffering=0) as file:  # noqa: PTH123 - as in `keys`
                 return file.read()
         except FileNotFoundError:
             return None

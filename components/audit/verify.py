@@ -11,22 +11,26 @@ elsewhere.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from components.audit.acts import Act, Statement
-from components.audit.answers import ACT, KEY, RecordView
-from components.audit.artifacts import artifact_problems
+from components.audit.answers import ACT, DONE_EVENTS, KEY, RecordView
+from components.audit.artifacts import artifact_problems, runs_on_disk
 from components.audit.envelope import Envelope, vouched_statement
+from components.audit.findings import Finding, never_closed
 from components.audit.folder import AuditFolder
 from components.audit.key_history import KeyHistory, follow, is_change
 from components.audit.keys import PublicKey, read_public_key
-from components.audit.left_open import left_open, named
-from components.audit.log import Log
-from components.audit.merkle import Tree, leaf_hash
+from components.audit.ledger import OpenStarts
+from components.audit.left_open import seals
+from components.audit.log import Entry, Log
+from components.audit.merkle import Frontier, leaf_hash
 from components.audit.schema import check_statement
+from components.audit.seen import Seen, nothing_seen
 from components.audit.sequencer import MAX_BATCH, is_being_written
 from components.audit.standing import Standing
 from components.core.errors import (
@@ -37,7 +41,6 @@ from components.core.errors import (
 
 LARGEST_LEAF = 16 * 2**20
 """Bytes: what the notary takes (service.MAX_REQUEST_BYTES), in base 64 and with what it adds."""
-WAY_OUT = "resume the run, or have `tandem audit reconcile` close it"
 _NOT_KEPT: dict[str, Any] = {
     "subjects": {},
     "facts": {},
@@ -46,30 +49,6 @@ _NOT_KEPT: dict[str, Any] = {
     "cause": None,
 }
 """What no check looks at again: most of a record, of which there may be many."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that is not as it should be: which check, where, and what was seen."""
-
-    check: str
-    where: str
-    message: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the finding as a JSON object."""
-        return asdict(self)
-
-
-def never_closed(start: RecordView) -> Finding:
-    """Return the finding that a START has no end, and what to do about it."""
-    message = f"{named(start)} was started, never closed; {WAY_OUT}"
-    return Finding("open", f"entry {start.index}", message)
-
-
-def exit_code(findings: list[Finding]) -> int:
-    """Return 0 for none, 4 otherwise; what cannot be verified is an UnverifiableError, 5."""
-    return IntegrityError.exit_code if findings else 0
 
 
 @dataclass(frozen=True)
@@ -93,147 +72,178 @@ def verify_log(home: Path, runs: Path | None = None) -> list[Finding]:
 def verify(home: Path, runs: Path | None = None) -> Verified:
     """Return what is wrong with a home's log, and with the artifacts of the runs below `runs`.
 
-    Raises UnverifiableError where there is no log, no checkpoint or no key.
+    Of a log to which a notary writes, what its newest checkpoint covers is looked at. Memory does
+    not grow with the log: what must be known of every entry lies on disk (seen.py). Raises
+    UnverifiableError where there is no log, no checkpoint or no key.
     """
     folder = AuditFolder(home)
-    verification = _Verification(Log.at(folder), read_public_key(folder))
-    findings = list(verification.run(served=is_being_written(folder)))
+    served = is_being_written(folder)
+    with_folder = runs_on_disk(runs) if runs is not None else set()
+    with nothing_seen() as seen:
+        verification = _Verification(Log.at(folder), read_public_key(folder), seen, with_folder)
+        findings = list(verification.run(served=served))
+        known = list(seen.runs())
     if runs is not None:
-        problems = artifact_problems(runs, verification.views)
+        problems = artifact_problems(runs, verification.outputs)
         findings += [Finding("artifact", where, message) for where, message in problems]
-    known = {view.run for view in verification.views if view.event != KEY}
-    gone = sorted(run for run in known if runs is None or not (runs / run).is_dir())
-    return Verified(findings, len(verification.views), len(known), gone)
+    gone = [run for run in known if runs is None or not (runs / run).is_dir()]
+    return Verified(findings, verification.records, len(known), gone)
 
 
 class _Verification:
-    """One pass over a log; `views` holds what the checks ask of the records that could be read."""
+    """One pass over a log; `outputs` are the records of what the runs with a folder made."""
 
-    def __init__(self, log: Log, key: PublicKey) -> None:
+    def __init__(self, log: Log, key: PublicKey, seen: Seen, with_folder: set[str]) -> None:
         self._log = log
-        self._histories = [(-1, KeyHistory.of(key))]
-        self._tree = Tree()
-        self._seen: set[str] = set()
-        self._keys: dict[str, int] = {}
+        self._history = KeyHistory.of(key)
+        self._seen = seen
+        self._with_folder = with_folder
+        self._tree = Frontier()
+        self._next = 0
+        self._is_as_signed = True
+        self._uncovered: list[RecordView] = []
         self._time = ""
-        self._indexes: dict[str, int] = {}
-        self.views: list[RecordView] = []
+        self._starts = OpenStarts()
+        self._standing = Standing(self._statement)
+        self.records = 0
+        self.outputs: list[RecordView] = []
 
     def run(self, *, served: bool) -> Iterator[Finding]:
         """Yield every finding."""
         try:
-            yield from self._entries()
-            yield from self._checkpoints()
+            newest = self._newest()
+            yield from self._all(newest, served=served)
+            yield from self._unsigned(newest)
         except UnverifiableError:
             raise
         except IntegrityError as error:
             yield Finding("log", "log", error.message)
         yield from self._revoked()
-        yield from self._left_open(served=served)
-        yield from self._acts()
+        for start in self._starts.all():
+            # While a notary works, the rest may be going on.
+            if not served or self._seen.is_sealed(start.run):
+                yield never_closed(start)
 
-    def _entries(self) -> Iterator[Finding]:
-        expected = 0
-        for index in self._log.indexes():
-            if index != expected:
-                missing = f"{index - expected} entries are missing before entry {index}"
-                yield Finding("log", f"entry {expected}", missing)
-            expected = index + 1
-            entry = self._log.entry(index)
-            self._tree.append(leaf_hash(entry.leaf))
-            where = f"entry {index}"
-            if len(entry.leaf) > LARGEST_LEAF:
-                yield Finding("size", where, f"it has {len(entry.leaf)} bytes")
-            try:
-                envelope = Envelope.from_bytes(entry.leaf)
-                statement = envelope.statement(self._history.holder(index))
-                check_statement(statement)
-                if is_change(statement):
-                    self._histories.append((index, follow(self._history, envelope, index)))
-            except IntegrityError as error:
-                yield Finding("signature", where, error.message)
-            except DataError as error:
-                yield Finding("schema", where, error.message)
-            else:
-                view = RecordView.from_statement(statement, index, entry.record)
-                yield from self._record(view, where)
-            self._seen.add(entry.record)
-
-    def _record(self, view: RecordView, where: str) -> Iterator[Finding]:
-        self.views.append(replace(view, **_NOT_KEPT))
-        self._indexes[view.record] = view.index
-        sources = [*view.parents, *([view.start] if view.start else [])]
-        for source in sources:
-            if source not in self._seen:
-                yield Finding("parents", where, f"record {source[:12]} is not before it in the log")
-        twin = self._keys.setdefault(view.idempotency_key, view.index)
-        if twin != view.index:
-            yield Finding("idempotency", where, f"it repeats entry {twin}")
-        if view.time < self._time:
-            yield Finding("clock", where, f"its time {view.time} is before {self._time}")
-        self._time = max(self._time, view.time)
-
-    def _checkpoints(self) -> Iterator[Finding]:
-        newest = None
-        for size in self._log.sizes():
-            where = f"checkpoint {size}"
-            newest = size
-            try:
-                keys = next(keys for last, keys in reversed(self._histories) if last < size)
-                checkpoint = self._log.checkpoint(size, keys)
-            except IntegrityError as error:
-                yield Finding("checkpoint", where, error.message)
-                continue
-            if size > self._tree.size:
-                message = f"it covers {size} entries, the log holds {self._tree.size}"
-                yield Finding("checkpoint", where, message)
-            elif self._tree.root(size) != checkpoint.root:
-                yield Finding("tree", where, "the entries are not those that were signed")
-                return
+    def _newest(self) -> int:
+        newest = max(self._log.sizes(), default=None)
         if newest is None:
             raise UnverifiableError(
                 "the log has no checkpoint", remedy="restore the log's folder from a copy"
             )
-        yield from self._unsigned(newest)
+        return newest
+
+    def _all(self, newest: int, *, served: bool) -> Iterator[Finding]:
+        """Read the entries, and each checkpoint after those that it covers."""
+        sizes = ((size, False) for size in self._log.sizes() if size <= newest)
+        indexes = ((index, True) for index in self._log.indexes() if not served or index < newest)
+        for number, is_entry in heapq.merge(sizes, indexes):
+            yield from self._entry(number) if is_entry else self._checkpoint(number)
+
+    def _entry(self, index: int) -> Iterator[Finding]:
+        if index != self._next:
+            missing = f"{index - self._next} entries are missing before entry {index}"
+            yield Finding("log", f"entry {self._next}", missing)
+        self._next = index + 1
+        entry = self._log.entry(index)
+        self._tree.append(leaf_hash(entry.leaf))
+        where = f"entry {index}"
+        if len(entry.leaf) > LARGEST_LEAF:
+            yield Finding("size", where, f"it has {len(entry.leaf)} bytes")
+        statement, record = None, entry.record
+        try:
+            statement = self._statement_of(entry)
+        except IntegrityError as error:
+            yield Finding("signature", where, error.message)
+        except DataError as error:
+            yield Finding("schema", where, error.message)
+        else:
+            yield from self._record(RecordView.from_statement(statement, index, record), statement)
+        self._seen.add(record, index, verified=statement is not None)
+
+    def _statement_of(self, entry: Entry) -> Statement:
+        """Return what an entry says; IntegrityError or DataError for what is no record."""
+        envelope = Envelope.from_bytes(entry.leaf)
+        statement = envelope.statement(self._history.holder(entry.index))
+        check_statement(statement)
+        if is_change(statement):
+            self._history = follow(self._history, envelope, entry.index)
+        return statement
+
+    def _record(self, view: RecordView, statement: Statement) -> Iterator[Finding]:
+        where = f"entry {view.index}"
+        for source in (*view.parents, *([view.start] if view.start else [])):
+            if not self._seen.has(source):
+                yield Finding("parents", where, f"record {source[:12]} is not before it in the log")
+        twin = self._seen.twin(view.idempotency_key, view.index)
+        if twin is not None:
+            yield Finding("idempotency", where, f"it repeats entry {twin}")
+        if view.time < self._time:
+            yield Finding("clock", where, f"its time {view.time} is before {self._time}")
+        if view.event == ACT:
+            yield from self._act(Act.from_statement(statement, view.record), where)
+        self._take(view)
+
+    def _act(self, act: Act, where: str) -> Iterator[Finding]:
+        """Hold an act against the rules, at its place among the others."""
+        for problem in self._standing.problems(act):
+            yield Finding("act", where, problem)
+        self._standing.take(act)
+
+    def _take(self, view: RecordView) -> None:
+        self.records += 1
+        self._time = max(self._time, view.time)
+        self._starts.take(view)
+        if len(self._uncovered) <= MAX_BATCH:
+            self._uncovered.append(view)
+        if view.event != KEY:
+            self._seen.add_run(view.run)
+        if seals(view):
+            self._seen.seal(view.run)
+        if view.event in DONE_EVENTS and view.run in self._with_folder:
+            self.outputs.append(replace(view, **_NOT_KEPT))
+
+    def _checkpoint(self, size: int) -> Iterator[Finding]:
+        self._uncovered.clear()
+        if not self._is_as_signed:
+            return
+        where = f"checkpoint {size}"
+        try:
+            checkpoint = self._log.checkpoint(size, self._history)
+        except IntegrityError as error:
+            yield Finding("checkpoint", where, error.message)
+            return
+        if size > self._next:
+            message = f"it covers {size} entries, the log holds {self._tree.size}"
+            yield Finding("checkpoint", where, message)
+        elif self._tree.size != size or self._tree.root() != checkpoint.root:
+            self._is_as_signed = False
+            yield Finding("tree", where, "the entries are not those that were signed")
 
     def _unsigned(self, newest: int) -> Iterator[Finding]:
-        """A crash leaves one batch unsigned, in which no record was answered and stood upon."""
-        count = self._tree.size - newest
-        tail = {view.record: view for view in self.views if view.index >= newest}
-        stood_upon = any({*view.parents, view.start} & tail.keys() for view in tail.values())
-        if count > MAX_BATCH or stood_upon:
-            yield Finding("tree", f"entry {newest}", f"{count} entries are under no checkpoint")
+        """A crash leaves one batch unsigned, in which no record was answered and stood upon.
 
-    @property
-    def _history(self) -> KeyHistory:
-        return self._histories[-1][1]
+        A log that was signed further since goes on, in a bucket say: its tail is not looked at.
+        """
+        if self._newest() > newest:
+            return
+        count = self._tree.size - newest
+        tail = {view.record: view for view in self._uncovered}
+        stood_upon = any({*view.parents, view.start} & tail.keys() for view in tail.values())
+        if self._is_as_signed and (count > MAX_BATCH or stood_upon):
+            yield Finding("tree", f"entry {newest}", f"{count} entries are under no checkpoint")
 
     def _revoked(self) -> Iterator[Finding]:
         """Yield the records that a revoked key signed, which a later record says not to count."""
-        for view in self.views:
-            try:
-                self._history.require_valid(view.index)
-            except IntegrityError as error:
-                yield Finding("key", f"entry {view.index}", error.message)
-
-    def _left_open(self, *, served: bool) -> Iterator[Finding]:
-        """While a notary works, only what a sealed run left open is a finding."""
-        for start in left_open(self.views, served=served):
-            yield never_closed(start)
-
-    def _acts(self) -> Iterator[Finding]:
-        """Hold every act against the rules, at its place among the others."""
-        standing = Standing(self._statement)
-        for view in self.views:
-            if view.event == ACT:
-                act = Act.from_statement(self._statement(view.record), view.record)
-                for problem in standing.problems(act):
-                    yield Finding("act", f"entry {view.index}", problem)
-                standing.take(act)
+        for tenure in self._history.tenures:
+            if tenure.revoked_from is not None and tenure.end is not None:
+                places = range(max(tenure.first, tenure.revoked_from), tenure.end)
+                for index in self._seen.drafts(places):
+                    message = f"it is signed by a key that is revoked from {tenure.revoked_from} on"
+                    yield Finding("key", f"entry {index}", message)
 
     def _statement(self, record: str) -> Statement:
         """Return what a record says that this pass has verified."""
-        index = self._indexes.get(record)
+        index = self._seen.verified_place(record)
         if index is None:
             raise IntegrityError(
                 f"record {record[:12]} is not in the log", remedy="restore the log from a copy"

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from components.audit.answers import ProofBundle
+from components.audit.findings import Finding
 from components.audit.keys import PublicKey
 from components.audit.proof import verify_bundle
-from components.audit.verify import Finding
 from components.core.errors import IntegrityError
 from components.register_models.catalogue import Catalogue, Key, Stored
 from components.register_models.logbook import Logbook, Release

@@ -16,7 +16,7 @@ def verify(arguments: Namespace) -> int:
     """Say everything that is wrong with the log and with the runs' artifacts; 4 if anything is."""
     from dataclasses import asdict
 
-    from components.audit.verify import exit_code
+    from components.audit.findings import exit_code
     from components.audit.verify import verify as verify_home
 
     home = Home.at(arguments.home)

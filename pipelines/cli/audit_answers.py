@@ -34,7 +34,7 @@ class Answer(Protocol):
 
 def impact(arguments: Namespace) -> int:
     """Say which registered models saw a dataset or a span."""
-    from components.audit.verify import exit_code
+    from components.audit.findings import exit_code
     from components.register_models.impact import impact as find
     from components.register_models.impact import impact_of_subject
 
@@ -79,9 +79,9 @@ def _subjects_key(arguments: Namespace) -> bytes:
 
 def gates(arguments: Namespace) -> int:
     """List the gates that were judged, or those that failed."""
+    from components.audit.findings import exit_code
     from components.audit.gates import Period
     from components.audit.gates import gates as find
-    from components.audit.verify import exit_code
 
     period = Period(
         since=arguments.since and moment("--since", arguments.since, at_end=False),
@@ -121,7 +121,7 @@ def release_named(book: Logbook, what: str) -> Release:
 
 def inventory(arguments: Namespace) -> int:
     """Say which versions were in use at a moment, and who had approved them."""
-    from components.audit.verify import exit_code
+    from components.audit.findings import exit_code
     from components.register_models.inventory import inventory as find
 
     at = moment("--at", arguments.at, at_end=True)

@@ -16,7 +16,7 @@ _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._@-]")
 def report(arguments: Namespace) -> int:
     """Write the report of a version; 4 where the log has findings, which the page shows first."""
     from components.approvals.trail import Trail
-    from components.audit.verify import exit_code
+    from components.audit.findings import exit_code
     from pipelines.audit_report import audit_report, page, verdict
     from pipelines.cli.registry_session import registered_version
     from pipelines.page import write_page

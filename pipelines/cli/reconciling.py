@@ -14,9 +14,9 @@ from argparse import Namespace
 from components.audit.answers import RecordView
 from components.audit.client import ADDRESS_VARIABLE
 from components.audit.closing import Closed, close
+from components.audit.findings import exit_code
 from components.audit.ledger import open_starts
 from components.audit.verified_log import VerifiedLog
-from components.audit.verify import exit_code
 from pipelines.cli.output import print_json
 from pipelines.cli.registered import compared
 from pipelines.home import Home

@@ -10,7 +10,7 @@ from argparse import Namespace
 from dataclasses import dataclass
 from typing import Any
 
-from components.audit.verify import Finding
+from components.audit.findings import Finding
 from components.core.errors import (
     IntegrityError,
     PlatformError,
@@ -217,7 +217,7 @@ def compared(home: Home) -> Comparison:
 
 def reconcile(arguments: Namespace) -> int:
     """Say everything in which MLflow and the log differ; 4 if anything does."""
-    from components.audit.verify import exit_code
+    from components.audit.findings import exit_code
 
     comparison = compared(Home.at(arguments.home))
     if arguments.json:

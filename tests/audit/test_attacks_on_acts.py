@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -31,8 +32,16 @@ from components.core.canonical import canonical_json, sha256_bytes, sha256_value
 # Attacks with the notary's stolen key; rewritten without a change the log gives no finding.
 
 
-def rewritten(home: Path, key: SigningKey, edit: Callable[[list[dict[str, Any]]], None]) -> None:
-    """Sign every record and checkpoint again, with changed statements and their new digests."""
+def rewritten(
+    home: Path,
+    key: SigningKey,
+    edit: Callable[[list[dict[str, Any]]], None],
+    others: Mapping[int, SigningKey] = MappingProxyType({}),
+) -> None:
+    """Sign every record and checkpoint again, with changed statements and their new digests.
+
+    `others` sign the entries that are named.
+    """
     count = len(list((AuditFolder(home).log / "entries").rglob("*.json")))
     leaves = [entry(home, index).read_bytes() for index in range(count)]
     statements = [json.loads(Envelope.from_bytes(leaf).payload) for leaf in leaves]
@@ -42,7 +51,7 @@ def rewritten(home: Path, key: SigningKey, edit: Callable[[list[dict[str, Any]]]
         text = json.dumps(statement)
         for old, new in renamed.items():
             text = text.replace(old, new)
-        leaf = Envelope.sign(json.loads(text), key).to_bytes()
+        leaf = Envelope.sign(json.loads(text), others.get(index, key)).to_bytes()
         renamed[sha256_bytes(leaves[index])] = sha256_bytes(leaf)
         entry(home, index).write_bytes(leaf)
         tree.append(leaf_hash(leaf))
@@ -185,6 +194,13 @@ def test_an_attack_on_acts_with_the_stolen_key_is_found(
     found = findings(promoted.home)
     assert {check for check, _ in found} == {"act"}
     assert any(ATTACKS[attack] in message for _, message in found), found
+
+
+def test_a_registration_that_another_key_signed_registers_nothing(promoted: People) -> None:
+    rewritten(promoted.home, KEY, lambda statements: None, {15: ANN})
+    found = findings(promoted.home)
+    assert found[0][0] == "signature"
+    assert "is not in the log" in {check: message for check, message in found}["act"]
 
 
 def test_an_envelope_changed_in_place_is_found_by_the_notarys_signature(promoted: People) -> None:

@@ -135,7 +135,7 @@ def test_a_signed_leaf_that_is_no_record_is_found_and_named(
 
 @pytest.mark.parametrize(
     "change",
-    [change for change in ATTACKS if change not in (other_order, huge)],
+    [change for change in ATTACKS if change is not huge],
     ids=lambda change: change.__name__,
 )
 def test_no_reader_takes_a_signed_leaf_that_is_no_record(

@@ -9,6 +9,7 @@ import pytest
 
 from components.audit.merkle import (
     EMPTY_ROOT,
+    Frontier,
     Tree,
     leaf_hash,
     verify_consistency,
@@ -124,6 +125,14 @@ def test_the_roots_of_certificate_transparencys_test_vectors_come_out() -> None:
 
 def test_the_empty_tree_has_the_root_of_the_rfc() -> None:
     assert Tree().root() == EMPTY_ROOT == sha256(b"")
+
+
+def test_the_edge_of_a_tree_has_the_root_of_every_size() -> None:
+    frontier = Frontier()
+    for size, data in enumerate(DATA):
+        assert (frontier.size, frontier.root()) == (size, naive_root(DATA[:size]))
+        frontier.append(leaf_hash(data))
+    assert (frontier.size, frontier.root()) == (LARGEST, naive_root(DATA))
 
 
 @pytest.mark.parametrize("size", range(1, LARGEST + 1))

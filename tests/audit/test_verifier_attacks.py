@@ -14,11 +14,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from components.audit import base64_strict
 from components.audit.checkpoint import Checkpoint, origin_of
 from components.audit.envelope import PAYLOAD_TYPE, Envelope, pre_authentication_encoding
+from components.audit.findings import exit_code
 from components.audit.folder import AuditFolder
 from components.audit.keys import PublicKey, SigningKey
 from components.audit.log import entry_key
 from components.audit.merkle import Tree, leaf_hash
-from components.audit.verify import exit_code, verify_log
+from components.audit.verify import verify_log
 from components.core.artifacts import read_json, tree_digest, write_json
 from components.core.canonical import canonical_json
 from components.core.errors import UnverifiableError

@@ -1,0 +1,99 @@
+"""What a verification has seen of a log, on disk: a longer log takes no more memory.
+
+Rules: it is a database that SQLite makes for one connection and removes with it (an empty file
+name, https://sqlite.org/inmemorydb.html), filled as the entries are read. It holds what they are
+looked up by, nothing of what they say.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_TABLES = """
+PRAGMA journal_mode = OFF;
+CREATE TABLE entries (record BLOB PRIMARY KEY, place INTEGER NOT NULL, is_verified INTEGER)
+    WITHOUT ROWID;
+CREATE TABLE drafts (idempotency_key BLOB PRIMARY KEY, place INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE runs (run TEXT PRIMARY KEY, is_sealed INTEGER NOT NULL) WITHOUT ROWID;
+"""
+_RECENT = 1000
+"""Runs that are not asked for again: the records of those that go on stand among each other."""
+
+
+class Seen:
+    """The entries so far: by record, by idempotency key, and the runs that they are of.
+
+    Records and idempotency keys are digests in hexadecimal, as the schemas of records ask.
+    """
+
+    def __init__(self, store: sqlite3.Connection) -> None:
+        self._store = store
+        self._recent: set[str] = set()
+
+    def add(self, record: str, place: int, *, verified: bool) -> None:
+        """Take in an entry, and whether it is a record that was verified."""
+        row = (bytes.fromhex(record), place, verified)
+        self._store.execute("INSERT OR IGNORE INTO entries VALUES (?, ?, ?)", row)
+
+    def has(self, record: str) -> bool:
+        """Say whether an entry of that digest was seen."""
+        question = "SELECT 1 FROM entries WHERE record = ?"
+        return self._store.execute(question, (bytes.fromhex(record),)).fetchone() is not None
+
+    def verified_place(self, record: str) -> int | None:
+        """Return where a verified record stands, None where none of that digest was seen."""
+        question = "SELECT place FROM entries WHERE record = ? AND is_verified"
+        found = self._store.execute(question, (bytes.fromhex(record),)).fetchone()
+        return None if found is None else int(found[0])
+
+    def twin(self, idempotency_key: str, place: int) -> int | None:
+        """Take in the key of the draft that became an entry; return which entry it became first."""
+        row = (bytes.fromhex(idempotency_key), place)
+        added = self._store.execute("INSERT OR IGNORE INTO drafts VALUES (?, ?)", row)
+        if added.rowcount:
+            return None
+        question = "SELECT place FROM drafts WHERE idempotency_key = ?"
+        return int(self._store.execute(question, row[:1]).fetchone()[0])
+
+    def drafts(self, places: range) -> list[int]:
+        """Return where, in a part of the log, a draft became a record, in order."""
+        question = "SELECT place FROM drafts WHERE place >= ? AND place < ? ORDER BY place"
+        found = self._store.execute(question, (places.start, places.stop))
+        return [int(row[0]) for row in found]
+
+    def add_run(self, run: str) -> None:
+        """Take in the run of an entry."""
+        if run in self._recent:
+            return
+        if len(self._recent) == _RECENT:
+            self._recent.clear()
+        self._recent.add(run)
+        self._store.execute("INSERT OR IGNORE INTO runs VALUES (?, 0)", (run,))
+
+    def seal(self, run: str) -> None:
+        """Note that a run, taken in before, has its closing record."""
+        self._store.execute("UPDATE runs SET is_sealed = 1 WHERE run = ?", (run,))
+
+    def is_sealed(self, run: str) -> bool:
+        """Say whether a run has its closing record."""
+        question = "SELECT is_sealed FROM runs WHERE run = ?"
+        found = self._store.execute(question, (run,)).fetchone()
+        return found is not None and bool(found[0])
+
+    def runs(self) -> Iterator[str]:
+        """Yield the runs, sorted."""
+        for row in self._store.execute("SELECT run FROM runs ORDER BY run"):
+            yield str(row[0])
+
+
+@contextmanager
+def nothing_seen() -> Iterator[Seen]:
+    """Give an empty one, which is gone afterwards."""
+    with contextlib.closing(sqlite3.connect("")) as store:
+        store.isolation_level = None
+        store.executescript(_TABLES)
+        store.execute("BEGIN")
+        yield Seen(store)
