@@ -12,7 +12,7 @@ from tried_examples import tries
 
 from components.core.errors import DataError
 from components.core.examples import ExamplesManifest, InputType, read_split
-from components.core.examples import raw_inputs
+from components.core.raw_inputs import raw_inputs
 from components.transform_features.rows import iter_rows, require_values
 
 INPUTS: dict[str, InputType] = {"hour": "float32", "origin": "string", "weather_temp": "float32"}

@@ -21,7 +21,7 @@ from components.core.bundle import Bundle
 from components.core.canonical import sha256_file
 from components.core.errors import DataError
 from components.core.features import FeatureArrays, FeatureSpec, write_split
-from components.core.examples import raw_inputs
+from components.core.raw_inputs import raw_inputs
 from components.train_pytorch.step import TrainPytorchSettings, train_pytorch
 from components.train_tensorflow.step import TrainTensorflowSettings, train_tensorflow
 from components.training.composition import compose_raw, write_onnx

@@ -27,7 +27,7 @@ from components.core.canonical import sha256_bytes
 from components.core.errors import IntegrityError
 from components.core.examples import ARROW_TYPES, ExamplesManifest, Shard, SourceRows
 from components.core.features import FeatureSpec, load_split
-from components.core.examples import raw_inputs
+from components.core.raw_inputs import raw_inputs
 from components.core.sources import SOURCES_VARIABLE
 from components.transform_features import rows as raw_rows
 from components.transform_features.application import SavedTransform, Transformed
