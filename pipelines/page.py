@@ -6,6 +6,7 @@ sizes and durations are written as they are in the tables on the terminal.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ MILLION = 1_000_000
 
 def render_page(template: str, context: Mapping[str, Any]) -> str:
     """Return a page."""
+    return _environment().get_template(template).render(context)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    """Return what keeps each template once it has been compiled."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -29,7 +36,7 @@ def render_page(template: str, context: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"seconds": seconds_text, "size": size_text, "number": _number}
-    return environment.get_template(template).render(context)
+    return environment
 
 
 def write_page(path: Path, page: str, remedy: str) -> Path:

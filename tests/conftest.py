@@ -4,10 +4,13 @@ Property tests try fewer examples in the inner loop: `make test-fast` takes the 
 """
 
 import os
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 
+import pytest
 from handmade_bundles import (
+    sealed_bundle,
     small_bundle,
     small_features,
     small_model,
@@ -27,6 +30,7 @@ settings.register_profile("fast", deadline=None, max_examples=15)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "thorough"))
 
 __all__ = [
+    "sealed_bundle",
     "small_bundle",
     "small_features",
     "small_model",
@@ -34,3 +38,15 @@ __all__ = [
     "small_spec",
     "small_transform_graph",
 ]
+
+_LOADED = pytest.StashKey[frozenset[str]]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    session.config.stash[_LOADED] = frozenset(sys.modules)
+
+
+@pytest.fixture
+def loaded_by_collecting(pytestconfig: pytest.Config) -> frozenset[str]:
+    """The names of the modules that were loaded when the tests had been collected."""
+    return pytestconfig.stash[_LOADED]

@@ -157,8 +157,16 @@ def small_model() -> Callable[..., Any]:
 
 
 @pytest.fixture
-def small_bundle(tmp_path: Path, small_spec: FeatureSpec, small_transform_graph: Path) -> Path:
-    """A sealed bundle around the handmade model; its weights are none."""
+def small_bundle(tmp_path: Path, sealed_bundle: Path) -> Path:
+    """A copy of the sealed bundle, to change as a test likes."""
+    return shutil.copytree(sealed_bundle, tmp_path / "bundle")
+
+
+@pytest.fixture(scope="session")
+def sealed_bundle(
+    tmp_path_factory: pytest.TempPathFactory, small_spec: FeatureSpec, small_transform_graph: Path
+) -> Path:
+    """A sealed bundle around the handmade model; its weights are none, and no test changes it."""
     from components.training.fit import Fit
     from components.training.parity import Evaluated
     from components.training.proof import Prover
@@ -169,7 +177,7 @@ def small_bundle(tmp_path: Path, small_spec: FeatureSpec, small_transform_graph:
         with np.errstate(over="ignore"):
             return (1 / (1 + np.exp(-total.astype(np.float64)))).astype(np.float32)
 
-    folder = tmp_path / "bundle"
+    folder = tmp_path_factory.mktemp("sealed") / "bundle"
     folder.mkdir()
     preprocessing = Preprocessing.read(small_transform_graph)
     rows = ROWS["eval"]

@@ -23,7 +23,7 @@ import pyarrow as pa
 from components.core.artifacts import manifest, same_files, tree_digest
 from components.core.contract import CONTRACT_NAME, Contract
 from components.core.errors import IntegrityError
-from components.core.examples import batches, raw_inputs
+from components.core.raw_inputs import batches, raw_inputs
 
 PROBABILITY = "probability"
 ROWS_AT_ONCE = 65_536

@@ -1,14 +1,12 @@
 """Examples: labelled rows in Parquet shards, one for each span, and the manifest that names them.
 
-Why: every stage that looks at rows reads them here, so that a column has one type, a missing value
-one form, and a raw row one convention, whichever framework or runtime takes it.
+Why: every stage that looks at rows reads them here, so that a column has one type and a
+missing value one form. How a row enters a model is said in raw_inputs.py.
 
 Rules:
 1. a shard is `Split-<split>/<span>.parquet`; rows keep the source's order, spans are in order; a
    span has rows in one split, or in both where rows are split by a hash or a column;
-2. a column is int64, float64 or string; a missing value is null, of whatever type;
-3. as a model's raw input every column is rank 1, [rows]: float32 with NaN for a missing number,
-   or string with "" for a missing text (`raw_inputs`); every ONNX and SavedModel form takes these.
+2. a column is int64, float64 or string; a missing value is null, of whatever type.
 
 It does not re-hash shards: the stage's wrapper has hashed the whole artifact before.
 """
@@ -20,7 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
@@ -186,7 +183,7 @@ def iter_shard(
 def _schema(manifest: ExamplesManifest, columns: Sequence[str] | None) -> pa.Schema:
     names = list(manifest.columns if columns is None else columns)
     for name in names:
-        _require(name, manifest.columns)
+        require_column(name, manifest.columns)
     return pa.schema([(name, ARROW_TYPES[manifest.columns[name]]) for name in names])
 
 
@@ -217,20 +214,8 @@ def _require_schema(table: pa.Table, schema: pa.Schema, path: Path) -> pa.Table:
     return table
 
 
-def raw_inputs(table: pa.Table, inputs: Mapping[str, str]) -> dict[str, np.ndarray[Any, Any]]:
-    """Return rows as a model's raw inputs: {name: [rows]}, in the order of `inputs`.
-
-    "float32": NaN for null. "string": objects of str, "" for null; integers as their decimal
-    digits. Raises DataError for a column that is missing or is not of the type asked for.
-    """
-    arrays: dict[str, np.ndarray[Any, Any]] = {}
-    for name, kind in inputs.items():
-        _require(name, table.column_names)
-        arrays[name] = _texts(name, table[name]) if kind == "string" else _floats(name, table[name])
-    return arrays
-
-
-def _require(name: str, known: Sequence[str] | Mapping[str, Any]) -> None:
+def require_column(name: str, known: Sequence[str] | Mapping[str, Any]) -> None:
+    """Raise DataError for a column that is not among those known."""
     if name not in known:
         raise DataError(
             f"column {name} is missing",
@@ -238,35 +223,3 @@ def _require(name: str, known: Sequence[str] | Mapping[str, Any]) -> None:
             expected=name,
             actual=list(known),
         )
-
-
-def _floats(name: str, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
-    """Return float32 with NaN for null; what float32 cannot hold becomes an infinity."""
-    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
-        raise DataError(
-            f"column {name} holds {column.type}, not numbers", remedy="declare it as a vocabulary"
-        )
-    wide = column.cast(pa.float64(), safe=False).to_numpy()
-    with np.errstate(over="ignore"):
-        return np.asarray(wide, dtype=np.float32)
-
-
-def _texts(name: str, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
-    """Return str objects; equal texts share one object, so a million rows stay small."""
-    if not (pa.types.is_string(column.type) or pa.types.is_integer(column.type)):
-        raise DataError(
-            f"column {name} holds {column.type}, which is neither text nor whole numbers",
-            remedy="declare it as a zscore, log_zscore or cyclic feature",
-        )
-    encoded = column.cast(pa.string()).fill_null("").combine_chunks().dictionary_encode()
-    words = np.asarray(encoded.dictionary.to_pylist(), dtype=object)
-    return np.asarray(words[encoded.indices.to_numpy()])
-
-
-def batches(
-    arrays: Mapping[str, np.ndarray[Any, Any]], rows: int
-) -> Iterator[dict[str, np.ndarray[Any, Any]]]:
-    """Yield the same arrays in slices of at most `rows` rows, in order, without copying."""
-    total = len(next(iter(arrays.values()))) if arrays else 0
-    for start in range(0, total, rows):
-        yield {name: array[start : start + rows] for name, array in arrays.items()}

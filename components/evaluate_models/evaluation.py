@@ -8,7 +8,7 @@ This module computes; it reads and writes no file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from components.evaluate_models import multi_class, regression
 from components.evaluate_models.calibration import calibration_errors
 from components.evaluate_models.intervals import Floats, Measured, paired, to_dicts, z_quantile
 from components.evaluate_models.metrics import measure, row_log_loss
-from components.evaluate_models.ranking import auc_difference
+from components.evaluate_models.ranking import minus_auc
 from components.evaluate_models.slices import Partition
 from components.evaluate_models.slices import Rows as Numbers
 
@@ -120,9 +120,10 @@ def _comparison(rows: Rows, z: float) -> dict[str, Any]:
     names = candidates(rows.scores)
     found: dict[str, Any] = {f"{name}_difference": None for name in MEASURES[rows.task].compared}
     if len(names) == 2:
-        found = _differences(rows, *names, z)
+        found = _minus(rows, names[1], z)(names[0])
     if CHAMPION in rows.scores:
-        found[CHAMPION] = {name: _differences(rows, name, CHAMPION, z) for name in names}
+        over = _minus(rows, CHAMPION, z)
+        found[CHAMPION] = {name: over(name) for name in names}
     return found
 
 
@@ -132,22 +133,29 @@ def _compare_slices(
     """Put to each candidate's slices how far it lies from the champion there."""
     for partition in (part for part in partitions if part.columns):
         for key, chosen in zip(partition.keys(), partition.rows(), strict=True):
-            of_slice = rows.of(chosen)
+            over = _minus(rows.of(chosen), CHAMPION, z)
             for name in candidates(rows.scores):
-                found = _differences(of_slice, name, CHAMPION, z)
-                models[name][key][OVER_CHAMPION] = found
+                models[name][key][OVER_CHAMPION] = over(name)
 
 
-def _differences(rows: Rows, first: str, second: str, z: float) -> dict[str, Any]:
-    """Return first minus second of the metrics that are compared, with paired intervals."""
-    one, two = rows.scores[first], rows.scores[second]
+def _minus(rows: Rows, other: str, z: float) -> Callable[[str], dict[str, Any]]:
+    """Return what tells by how much a model differs from the other, with paired intervals.
+
+    What depends on the other model alone is computed once.
+    """
+    labels, two = rows.labels, rows.scores[other]
     if rows.task == "regression":
-        return regression.differences(rows.labels, one, two, z)
+        return lambda name: regression.differences(labels, rows.scores[name], two, z)
     if rows.task == "multi_class":
-        return multi_class.differences(rows.numbers, one, two, z)
-    losses = (row_log_loss(rows.labels, one), row_log_loss(rows.labels, two))
-    found = {
-        "auc_difference": auc_difference(rows.labels == 1, one, two, z),
-        "log_loss_difference": paired(*losses, z),
-    }
-    return to_dicts(found)
+        return lambda name: multi_class.differences(rows.numbers, rows.scores[name], two, z)
+    minus, losses = minus_auc(labels == 1, two, z), row_log_loss(labels, two)
+
+    def differences(name: str) -> dict[str, Any]:
+        one = rows.scores[name]
+        found = {
+            "auc_difference": minus(one),
+            "log_loss_difference": paired(row_log_loss(labels, one), losses, z),
+        }
+        return to_dicts(found)
+
+    return differences

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from components.core.artifacts import write_json
 from components.core.errors import SettingsError
-from components.core.examples import raw_inputs
+from components.core.raw_inputs import raw_inputs
 from components.core.settings import Evaluate, StockMetric
 from components.evaluate_models.candidates import Measurable
 from components.evaluate_models.curves import curves_of

@@ -15,6 +15,7 @@ Eng and Page, ECML PKDD (2013).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,13 +92,23 @@ def _over_smaller(found: Placements, z: float) -> Measured:
 
 def auc_difference(positive: Flags, first: Floats, second: Floats, z: float) -> Measured | None:
     """Return first AUC minus second AUC on the same rows, with its interval; None as for `auc`."""
-    one, two = placements(positive, first), placements(positive, second)
-    if one is None or two is None:
-        return None
-    if one.degenerate and two.degenerate and not np.array_equal(first, second):
-        return mover(_over_smaller(one, z), _over_smaller(two, z))
-    error = _error(one.positives - two.positives, one.negatives - two.negatives)
-    return normal(one.auc - two.auc, error, z, "delong_paired", -1.0, 1.0)
+    return minus_auc(positive, second, z)(first)
+
+
+def minus_auc(positive: Flags, second: Floats, z: float) -> Callable[[Floats], Measured | None]:
+    """Return the difference to one model, of any other's scores; its rows are ordered once."""
+    two = placements(positive, second)
+
+    def difference(first: Floats) -> Measured | None:
+        one = placements(positive, first)
+        if one is None or two is None:
+            return None
+        if one.degenerate and two.degenerate and not np.array_equal(first, second):
+            return mover(_over_smaller(one, z), _over_smaller(two, z))
+        error = _error(one.positives - two.positives, one.negatives - two.negatives)
+        return normal(one.auc - two.auc, error, z, "delong_paired", -1.0, 1.0)
+
+    return difference
 
 
 def mover(one: Measured, two: Measured) -> Measured:

@@ -26,9 +26,9 @@ from components.core.artifacts import read_json, write_json
 from components.core.bundle import open_onnx
 from components.core.contract import Output
 from components.core.errors import SettingsError, TandemError
-from components.core.examples import batches, raw_inputs
 from components.core.form_proof import Parity
 from components.core.operators import operators_of
+from components.core.raw_inputs import batches, raw_inputs
 from components.core.runtimes import onnx_score
 from components.core.words import nearest
 from components.import_model.originals import Original, open_original

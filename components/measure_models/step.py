@@ -17,8 +17,9 @@ from pydantic import BeforeValidator
 from components.core.artifacts import write_json
 from components.core.bundle import Bundle
 from components.core.candidates import IMPORTED, TRAINED
-from components.core.examples import ExamplesManifest, Split, raw_inputs
+from components.core.examples import ExamplesManifest, Split
 from components.core.outcome import Outcome
+from components.core.raw_inputs import raw_inputs
 from components.core.row_groups import take_rows
 from components.core.settings import Evaluate, Section
 from components.measure_models.forms import beside, time_forms

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from components.core.examples import batches
 from components.core.quantiles import ranks
+from components.core.raw_inputs import batches
 from components.core.runtimes import RUNTIMES, Inputs, Score, open_form
 
 THREADS = 1

@@ -41,7 +41,7 @@ from components.register_models.store import (
     sqlite_file,
     tracking_uri,
 )
-from components.register_models.taken_name import require_free, require_free_locally
+from components.register_models.taken_name import require_free
 
 LOCAL = ("", "file")
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -103,13 +103,13 @@ def resolve_champion(model_name: str) -> dict[str, str]:
 def champion_here(uri: str, model_name: str, folder: Path) -> dict[str, str] | None:
     """Return the same of a home whose store and files lie on this machine, without MLflow.
 
-    None means: ask MLflow. Raises what `resolve_champion` raises.
+    None means: ask MLflow. Raises what `resolve_champion` raises; whether the name is free, a run
+    asks before (pipelines/champion.py).
     """
     version = _stored_here(uri, model_name)
     if version is None:
         return None
     sha256 = version.bundle_sha256(model_name, recorded_champion(folder, model_name))
-    require_free_locally(uri, model_name)
     path = Path(url2pathname(urlsplit(version.source).path), BUNDLE_FOLDER)
     return {"version": version.version, "bundle_sha256": sha256, "path": str(path)}
 

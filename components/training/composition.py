@@ -5,8 +5,8 @@ model drifts away from it.
 
 Rules: the part with the older opset is converted to the newer one; names of the parts
 are prefixed, so they cannot collide; ids are cast from the preprocessing's int64 to the model's
-int32; what a tool leaves of the machine (paths, stack traces, its own name) and of the process
-(names of dimensions) is removed, so that equal models have equal bytes.
+int32; every part and what is made of them is in plain form (plain_onnx.py), so that equal models
+have equal bytes.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from components.core.errors import IntegrityError, SettingsError
 from components.core.examples import InputType
 from components.core.operators import inner_graphs
 from components.core.runtimes import Score, onnx_score
+from components.training.plain_onnx import BATCH, plain_form
 
 DTYPES: dict[int, InputType] = {
     onnx.TensorProto.FLOAT: "float32",
     onnx.TensorProto.STRING: "string",
 }
-BATCH = "batch"
 _CAST_IDS = "preprocessing/ids_int32"
 
 
@@ -60,7 +60,7 @@ def compose_raw(preprocessing: Any, model: Any) -> Any:
     `preprocessing` gives dense float32 [batch, D], ids int64 [batch, K] or both; `model` takes what
     it needs of them, ids as int32, and has one output.
     """
-    first, second = _aligned(_plain(preprocessing), _plain(model))
+    first, second = _aligned(plain_form(preprocessing), plain_form(model))
     first = compose.add_prefix(first, "preprocessing/", rename_inputs=False, rename_outputs=False)
     second = compose.add_prefix(second, "model/", rename_outputs=False)
     _cast_ids(first)
@@ -74,7 +74,7 @@ def compose_raw(preprocessing: Any, model: Any) -> Any:
         outputs=[output],
         name=f"raw_rows_to_{output}",
     )
-    return _plain(merged)
+    return plain_form(merged)
 
 
 def features_part(model: Any) -> Any:
@@ -146,7 +146,7 @@ def _output_of(model: Any) -> str:
 
 def feature_model(model: Any, output: str = OUTPUTS["binary"]) -> Any:
     """Return a framework's exported features model in plain form, its output named as asked."""
-    plain = _plain(model)
+    plain = plain_form(model)
     if len(plain.graph.output) != 1:
         raise SettingsError(
             f"the exported model has {len(plain.graph.output)} outputs, not one",
@@ -203,56 +203,3 @@ def _rename(graph: Any, old: str, new: str) -> None:
         node.input[:] = [new if name == old else name for name in node.input]
     for value in graph.output:
         value.name = new if value.name == old else value.name
-
-
-def _plain(model: Any) -> Any:
-    """Return a copy without descriptions, the tool's name and names of dimensions."""
-    plain = onnx.ModelProto()
-    plain.CopyFrom(model)
-    plain.producer_name, plain.producer_version = "tandem", ""
-    plain.domain, plain.doc_string, plain.model_version = "", "", 0
-    del plain.metadata_props[:]
-    for function in plain.functions:
-        function.doc_string = ""
-        del function.metadata_props[:]
-        del function.value_info[:]
-        _strip_nodes(function.node)
-    _strip_graph(plain.graph)
-    _drop_unused_domains(plain)
-    for value in [*plain.graph.input, *plain.graph.output]:
-        value.type.tensor_type.shape.dim[0].dim_param = BATCH
-    return plain
-
-
-def _drop_unused_domains(model: Any) -> None:
-    """Drop operator sets that a tool declares and no node needs, or declares a second time.
-
-    Of two parts that are put together each brings its own, and onnxruntime's tools refuse a model
-    that names a set twice.
-    """
-    bodies = [model.graph.node, *(function.node for function in model.functions)]
-    used = {"", *(node.domain for body in bodies for node in body)}
-    once = {entry.domain: entry for entry in model.opset_import}
-    kept = [entry for domain, entry in once.items() if domain in used]
-    del model.opset_import[:]
-    model.opset_import.extend(kept)
-
-
-def _strip_graph(graph: Any) -> None:
-    graph.doc_string = ""
-    del graph.metadata_props[:]
-    del graph.value_info[:]
-    for part in [*graph.input, *graph.output, *graph.initializer]:
-        part.doc_string = ""
-        del part.metadata_props[:]
-    _strip_nodes(graph.node)
-
-
-def _strip_nodes(nodes: Any) -> None:
-    for node in nodes:
-        node.doc_string = ""
-        del node.metadata_props[:]
-        for attribute in node.attribute:
-            attribute.doc_string = ""
-        for graph in inner_graphs(node):
-            _strip_graph(graph)

@@ -12,7 +12,7 @@ from typing import Any
 
 from components.core.bundle import Bundle
 from components.core.errors import SettingsError
-from components.core.examples import raw_inputs
+from components.core.raw_inputs import raw_inputs
 from components.core.runtimes import open_form
 from components.core.words import nearest
 from components.reading.model_rows import rows_of

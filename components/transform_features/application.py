@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from components.core.batches import BATCH_ROWS
-from components.core.examples import batches
+from components.core.raw_inputs import batches
 from components.transform_features.rows import RawRows
 
 Raw = Mapping[str, np.ndarray[Any, Any]]

@@ -17,7 +17,8 @@ import pyarrow as pa
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.tfxio.tensor_adapter import TensorAdapterConfig
 
-from components.core.examples import InputType, raw_inputs
+from components.core.examples import InputType
+from components.core.raw_inputs import raw_inputs
 from components.core.row_groups import RowGroup
 
 POSITION = "tandem.position"

@@ -18,7 +18,7 @@ import numpy as np
 
 from components.core.batches import BATCH_ROWS
 from components.core.errors import IntegrityError, SettingsError
-from components.core.examples import batches
+from components.core.raw_inputs import batches
 from components.transform_features.application import Transformed
 from components.transform_features.civil_dates import LIMIT
 from components.transform_features.fitted_columns import (

@@ -17,7 +17,8 @@ import pyarrow as pa
 
 from components.core.batches import BATCH_ROWS, evenly
 from components.core.errors import DataError
-from components.core.examples import ExamplesManifest, InputType, iter_shard, raw_inputs
+from components.core.examples import ExamplesManifest, InputType, iter_shard
+from components.core.raw_inputs import raw_inputs
 
 SOME_SHARDS, ROWS_OF_A_SHARD = 16, 512
 

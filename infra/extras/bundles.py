@@ -17,9 +17,10 @@ import numpy as np
 from components.core.bundle import Bundle, OnnxScorer, open_onnx
 from components.core.contract import CONTRACT_NAME
 from components.core.errors import IntegrityError, SettingsError
-from components.core.examples import MANIFEST_NAME, raw_inputs, read_split
+from components.core.examples import MANIFEST_NAME, read_split
 from components.core.features import FeatureArrays
 from components.core.form_proof import Parity
+from components.core.raw_inputs import raw_inputs
 from components.training.parity import edge_rows, features_of, scale_of
 from pipelines.home import home_folder
 

@@ -7,6 +7,7 @@ What cannot be understood is a WrongUsage, so that the command line says it as i
 from __future__ import annotations
 
 import argparse
+import functools
 from typing import Any, NoReturn
 
 from components.core.errors import WrongUsage
@@ -72,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@functools.cache
 def _common(default: str | None = None) -> argparse.ArgumentParser:
     """Return the options that all commands have.
 

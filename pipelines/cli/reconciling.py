@@ -17,8 +17,8 @@ from components.audit.closing import Closed, close
 from components.audit.findings import exit_code
 from components.audit.ledger import open_starts
 from components.audit.verified_log import VerifiedLog
+from pipelines.cli.comparison import compared
 from pipelines.cli.output import print_json
-from pipelines.cli.registered import compared
 from pipelines.home import Home
 from pipelines.launch import answering_notary
 from pipelines.runners.run_folder import is_live

@@ -7,16 +7,9 @@ the checkpoint that covers it; MLflow is asked for aliases and stored bytes, and
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import dataclass
 from typing import Any
 
-from components.audit.findings import Finding
-from components.core.errors import (
-    IntegrityError,
-    PlatformError,
-    SettingsError,
-    UnverifiableError,
-)
+from components.core.errors import IntegrityError, SettingsError
 from components.register_models.catalogue import Catalogue, Key, opened_catalogue
 from components.register_models.description import PARTS, description, difference
 from components.register_models.dossier import CARD
@@ -171,53 +164,10 @@ def _change_line(change: AliasChange) -> str:
     return f"{place}  ({change.event} of run {change.run}{who}){why}"
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """In what MLflow and the log differ, and of how much that speaks."""
-
-    findings: list[Finding]
-    counts: dict[str, int]
-    book: Logbook
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as a JSON object."""
-        said = [finding.to_dict() for finding in self.findings]
-        return {"findings": said, **self.counts, "checkpoint": self.book.checkpoint}
-
-    def to_text(self) -> str:
-        """Return it for people."""
-        found, counts = len(self.findings), self.counts
-        lines = [f"{item.check}: {item.where}: {item.message}" for item in self.findings]
-        result = f"findings: {found}" if found else "MLflow agrees with the log: no finding"
-        looked = f"{counts['versions']} versions and {counts['aliases']} aliases in MLflow"
-        spoken = f"{counts['releases']} releases in {counts['records']} records"
-        return "\n".join([*lines, f"{result}; {looked}, {spoken}"])
-
-
-def compared(home: Home) -> Comparison:
-    """Hold MLflow against a home's log; UnverifiableError where it does not answer."""
-    from components.audit.folder import AuditFolder
-    from components.audit.keys import read_public_key
-    from components.register_models.reconcile import reconcile as compare
-
-    book = Logbook.read(home.folder)
-    try:
-        with opened_catalogue(home.tracking_uri) as catalogue:
-            findings = compare(book, catalogue, read_public_key(AuditFolder(home.folder)))
-    except PlatformError as error:
-        raise UnverifiableError(error.message, remedy=error.remedy) from error
-    counts = {
-        "versions": len(catalogue.versions),
-        "aliases": len(catalogue.aliases),
-        "releases": len(book.releases),
-        "records": len(book.statements),
-    }
-    return Comparison(findings, counts, book)
-
-
 def reconcile(arguments: Namespace) -> int:
     """Say everything in which MLflow and the log differ; 4 if anything does."""
     from components.audit.findings import exit_code
+    from pipelines.cli.comparison import compared
 
     comparison = compared(Home.at(arguments.home))
     if arguments.json:

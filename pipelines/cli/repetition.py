@@ -22,7 +22,8 @@ from components.core.artifacts import manifest
 from components.core.bundle import Bundle
 from components.core.contract import Form
 from components.core.errors import TandemError
-from components.core.examples import raw_inputs, read_split
+from components.core.examples import read_split
+from components.core.raw_inputs import raw_inputs
 from components.core.sources import use_sources
 from pipelines.cli.recorded_here import Kept, Recorded
 from pipelines.home import Home

@@ -20,7 +20,8 @@ from pipelines.runners.preload import LIGHT, server_of
 from pipelines.runners.results import OutputRef, RunResult, TaskResult, TaskState, utc_now
 from pipelines.runners.run_folder import clear_task, disk_error
 from pipelines.runners.schedule import blocked, ready, threads
-from pipelines.runners.servers import THREAD_VARIABLES, Ended, ForkServers, Lost
+from pipelines.runners.server_environment import THREAD_VARIABLES
+from pipelines.runners.servers import Ended, ForkServers, Lost
 from pipelines.runners.stop_signals import Ending, StopSignals
 from pipelines.runners.task_outcome import task_outcome
 from pipelines.runners.task_process import PROGRAM

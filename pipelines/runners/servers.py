@@ -32,26 +32,8 @@ from components.core.errors import PlatformError
 from components.core.quiet import QUIET
 from pipelines.runners.fork_server import MESSAGE_BYTES
 from pipelines.runners.preload import LIGHT
+from pipelines.runners.server_environment import SERVER_ENVIRONMENT
 
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS",
-)
-# Libraries read these once, when loaded, and a pool of threads that an import made would not
-# survive the fork. A step that may use more threads tells its library so itself (TANDEM_THREADS).
-SERVER_ENVIRONMENT: Mapping[str, str] = {
-    **dict.fromkeys(THREAD_VARIABLES, "1"),
-    "_KFP_RUNTIME": "true",
-    # Waiting threads that spin would take the core from the sibling branch.
-    "OMP_WAIT_POLICY": "PASSIVE",
-    "KMP_BLOCKTIME": "0",
-    # pyarrow's allocator starts a thread when it is loaded.
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
-}
 _STOP_SECONDS = 5.0
 _LOG = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from run import ROOT, machine, tandem_run
 
 from components.core.artifacts import read_json
 from components.core.quiet import QUIET
-from pipelines.runners.servers import SERVER_ENVIRONMENT
+from pipelines.runners.server_environment import SERVER_ENVIRONMENT
 
 RUNS = 3
 REPORT = ROOT / "docs" / "benchmarks-training.md"

@@ -8,8 +8,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tried_examples import tries
 
 from components.core.errors import IntegrityError
 from components.core.feature_writer import SplitWriter
@@ -35,7 +36,7 @@ def write(folder: Path, whole: FeatureArrays, counts: Sequence[int], rows: int) 
             start += count
 
 
-@settings(deadline=None, max_examples=50)
+@tries(50)
 @given(
     counts=st.lists(st.integers(0, 40), max_size=6),
     dense=st.integers(0, 5),

@@ -12,12 +12,10 @@ import tarfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from components.evaluate_models.evaluation import Rows
 from components.evaluate_models.target import Target
@@ -50,8 +48,7 @@ def late_flights(number: int = 1500) -> Sample:
     frame["late"] = (frame["arr_delay"] > 15).astype(np.int64)
     features = ["sched_dep_time", "distance", "day", "sched_arr_time"]
     known = frame[frame["month"] == 1]
-    model = make_pipeline(StandardScaler(), LogisticRegression())
-    model.fit(known[features], known["late"])
+    model = _classifier().fit(known[features], known["late"])
     found = frame[frame["month"] == 12].iloc[::11].head(number).reset_index(drop=True)
     given = model.predict_proba(found[features])[:, 1]
     kept = found[["origin", "carrier", "late"]]
@@ -73,8 +70,7 @@ def cuts_of_diamonds(number: int = 1500) -> Sample:
     """Return diamonds with a probability of each cut."""
     known, found = _diamonds(number)
     numbers = {name: position for position, name in enumerate(CUTS)}
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
-    model.fit(known[[*MEASURES, "price"]], known["cut"].map(numbers))
+    model = _classifier().fit(known[[*MEASURES, "price"]], known["cut"].map(numbers))
     given = model.predict_proba(found[[*MEASURES, "price"]])
     kept = found[["color", "clarity"]].assign(cut=found["cut"].map(numbers).astype(np.int64))
     rows = Rows(_labels(kept["cut"]), _twice(given), "multi_class", CUTS)
@@ -85,11 +81,21 @@ def cuts_of_diamonds(number: int = 1500) -> Sample:
 @functools.cache
 def prices_of_diamonds(number: int = 1500) -> Sample:
     """Return diamonds with a price that a model of their measures gives."""
+    from sklearn.linear_model import LinearRegression
+
     known, found = _diamonds(number)
     given = LinearRegression().fit(known[MEASURES], known["price"]).predict(found[MEASURES])
     kept = found[["color", "clarity", "price"]]
     rows = Rows(_labels(kept["price"]), _twice(given), "regression")
     return Sample(kept, rows, Target("price", "regression"), (("color",), ("clarity", "color")))
+
+
+def _classifier() -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
 
 
 def _labels(column: pd.Series) -> np.ndarray:

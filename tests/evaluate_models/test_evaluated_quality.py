@@ -11,8 +11,8 @@ from components.core.artifacts import manifest, read_json
 from components.core.bundle import Bundle
 from components.core.candidates import TRAINED
 from components.core.errors import SettingsError
-from components.core.examples import raw_inputs
 from components.core.measures import MEASURES, measures_of
+from components.core.raw_inputs import raw_inputs
 from components.core.settings import Evaluate
 from components.evaluate_models.candidates import Measurable
 from components.evaluate_models.eval_rows import rows_here

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tiny_bundles
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tried_examples import tries
 
 from components.core.artifacts import read_json
 from components.core.bundle import Bundle
@@ -63,7 +64,7 @@ def _merged(batches, draw):
     return parts[0]
 
 
-@settings(deadline=None, max_examples=25)
+@tries(25)
 @given(st.data())
 def test_merging_any_split_of_the_rows_in_any_order_gives_the_same_numbers(data):
     cuts = sorted(data.draw(st.lists(st.integers(0, ROWS), max_size=6)))

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from small_source import Make, ingest
+from tried_examples import tries
 
 from components.core import batches
 from components.core.artifacts import tree_digest
@@ -39,9 +40,7 @@ splits = st.sampled_from(
 )
 # Every month and every split has both classes, whatever else there is.
 SURE = [(2020, m, d, "1", tag) for m in (1, 2) for d in (0, 30) for tag in ("sure", "x") * 8]
-generated = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
-)
+generated = tries(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def rows_of(bodies: list[Row]) -> list[Row]:

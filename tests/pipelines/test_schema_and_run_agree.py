@@ -10,9 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from schema_of_rows import examples_of, failing_gates, schema_of, stopping_differences
+from tried_examples import tries
 
 from pipelines.cli import main
 
@@ -169,7 +170,7 @@ def splits(draw: st.DrawFn) -> dict[str, pa.Table]:
     return {split: table() for split in ("train", "eval")}
 
 
-@settings(deadline=None, max_examples=25)
+@tries(25)
 @given(first=splits(), second=splits())
 def test_what_a_review_says_would_stop_a_run_is_what_stops_it(
     tmp_path_factory: pytest.TempPathFactory,

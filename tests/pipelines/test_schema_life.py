@@ -325,6 +325,7 @@ def test_of_many_new_values_ten_are_shown() -> None:
     assert (found.number, found.exact, found.share, len(found.shown)) == (30, True, 1.0, 10)
 
 
+@slow
 def test_a_terminal_shows_new_values_and_reads_none_as_markup(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from schema_of_rows import window_of
+from tried_examples import tries
 
 from components.core.data_settings import Checks
 from components.validate_examples.schema import parse_schema
@@ -55,7 +56,7 @@ def _data(tables: Splits, listed: int | None = None) -> Any:
     return window_of({"eval": next(iter(made.values())).slice(0, 0)} | made, "a", listed)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@tries(60, suppress_health_check=[HealthCheck.too_slow])
 @given(splits(), splits())
 def test_nothing_differs_after_infer_and_after_update(before: Splits, after: Splits) -> None:
     from pipelines.schema_life import change

@@ -263,6 +263,38 @@ def test_a_column_known_only_afterwards_is_refused_by_name(
     assert refusal(values) == f"{place} uses what is known only after the prediction: {column}"
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "label"),
+    [
+        ("leakage", ["arrived", "delay"], "delay"),
+        ("leakage", ["arrived", "delay"], "arrived"),
+        ("leave_out", ["row"], "row"),
+        ("dates", ["ordered"], "ordered"),
+        ("dates", ["ordered"], "ordered_day"),
+        ("weekday", "day_of_week", "day_of_week"),
+        ("subject", "customer", "customer"),
+        ("spans", {"columns": ["year", "month"]}, "month"),
+        ("spans", {"column": "ordered"}, "ordered"),
+        ("splits", {"by": "hash", "column": "order"}, "order"),
+        ("drop_where_null", [{"column": "price", "reason": "no price"}], "price"),
+        ("joins", {"w": {"location": "w.csv", "on": ["place"], "columns": ["rain"]}}, "place"),
+        (
+            "joins",
+            {"w": {"location": "w.csv", "on": ["a"], "columns": ["rain"], "prefix": "w_"}},
+            "w_rain",
+        ),
+    ],
+)
+def test_a_label_named_as_a_column_is_refused_before_anything_is_read(
+    values: dict[str, Any], key: str, value: Any, label: str
+) -> None:
+    values["source"] |= {key: value}
+    values["source"]["target"]["name"] = label
+    assert f"target.name: {label} is a column of the source" in refusal(values)
+    values["source"]["target"]["name"] = "worth_it"
+    assert parse_settings(values, "settings.yaml").source.target.name == "worth_it"
+
+
 def test_a_date_that_is_known_only_afterwards_is_not_kept(values: dict[str, Any]) -> None:
     values["source"]["dates"] = ["arrived"]
     assert refusal(values) == ("source.dates uses what is known only after the prediction: arrived")

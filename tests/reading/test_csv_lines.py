@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from tried_examples import tries
 from written_tables import opened, read
 
 from components.core.errors import DataError
@@ -31,7 +32,7 @@ def quoted(text: str) -> str:
     return '"{}"'.format(text.replace('"', '""'))
 
 
-@settings(deadline=None, max_examples=150)
+@tries(150)
 @given(
     kind=st.sampled_from(sorted(FAULTS)),
     before=ROWS,
@@ -98,7 +99,7 @@ def test_quotes_that_end_no_value_are_part_of_it(
     assert found["b"].to_pylist() == values
 
 
-@settings(deadline=None, max_examples=500)
+@tries(500)
 @given(text=st.text(st.sampled_from('"",;x \n\r'), max_size=20))
 @example('"x\\"y"')
 @example('x"y,"z"')

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tried_examples import tries
 from written_tables import opened, read
 
 from components.core.errors import DataError, SettingsError
@@ -26,7 +27,7 @@ FAULTS = {
 }
 
 
-@settings(deadline=None, max_examples=150)
+@tries(150)
 @given(
     fault=st.sampled_from(sorted(FAULTS)),
     rows=st.lists(st.tuples(st.sampled_from(["", "{e}", " {e}{e}"]), st.booleans()), max_size=6),

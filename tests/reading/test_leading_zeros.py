@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from tried_examples import tries
 from written_tables import csv_bytes, read
 
 from components.core.errors import DataError
@@ -22,7 +23,7 @@ BLOCKS = 2 * BLOCK_BYTES // len(FILLER)
 NUMBERS = st.from_regex(r" {0,2}[+-]?(0|00|0x)?[0-9]{1,4}(\.[0-9]{1,2})?(e1)?", fullmatch=True)
 
 
-@settings(deadline=None, max_examples=300)
+@tries(300)
 @given(
     files=st.lists(st.lists(NUMBERS, min_size=1, max_size=4), min_size=1, max_size=3),
     delimiter=st.sampled_from(",; \t"),
@@ -91,7 +92,7 @@ def may_have(text: str) -> bool:
     return signs_of(pa.BufferReader(text.encode()), ",", "utf-8").leading_zero
 
 
-@settings(deadline=None, max_examples=500)
+@tries(500)
 @given(text=st.text(st.sampled_from('0 1x-+,.:T\n"'), max_size=30))
 def test_the_bytes_show_every_value_with_a_leading_zero(text: str) -> None:
     assert may_have(text) or not re.search(r'(?:^|[,\n"]) *[+-]?0[\dxX]', text)

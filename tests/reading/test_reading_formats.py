@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import feather
+from tried_examples import tries
 from written_tables import PACKERS, WRITERS, csv_bytes, opened, read, rows_of, write_tfrecord
 
 from components.core.errors import DataError, SettingsError
@@ -170,11 +171,7 @@ def tables(draw: st.DrawFn) -> pa.Table:
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "arrow", "ipc"])
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@tries(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(table=tables())
 def test_what_is_written_is_read(tmp_path: Path, suffix: str, table: pa.Table) -> None:
     WRITERS[suffix](tmp_path / f"t.{suffix}", table)

@@ -19,7 +19,7 @@ from components.audit.client import connect
 from components.core.artifacts import tree_digest
 from components.core.bundle import Bundle, OnnxScorer
 from components.core.errors import IntegrityError, PlatformError, SettingsError
-from components.core.examples import raw_inputs
+from components.core.raw_inputs import raw_inputs
 from components.register_models.champion import resolve_champion
 from components.register_models.entry import Entry
 from components.register_models.logbook import Logbook

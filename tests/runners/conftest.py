@@ -13,9 +13,14 @@ import pytest
 from kfp import compiler
 
 from pipelines.runners.local import execute
+from pipelines.runners.preload import LIGHT, SERVERS
 from pipelines.runners.results import RunResult, TaskEvent
+from pipelines.runners.servers import ForkServers
 
 ROOT = Path(__file__).parents[2]
+# The toy faces need none of what the stages do, which takes ten times as long to load. `start`
+# and the runs of the command line load it.
+TOY_SERVERS = {**SERVERS, LIGHT: ("kfp.dsl.executor",)}
 
 
 @pytest.fixture
@@ -41,7 +46,12 @@ class Bench:
     started: list[subprocess.Popen] = field(default_factory=list)
 
     def execute(self, pipeline: Any, arguments: dict[str, Any], **options: Any) -> RunResult:
-        options = {"environment": {}, "listener": self.events.append, **options}
+        options = {
+            "environment": {},
+            "listener": self.events.append,
+            "servers": ForkServers(TOY_SERVERS),
+            **options,
+        }
         return execute(self.compile(pipeline), self.folder, arguments, **options)
 
     def start(self, pipeline: Any, arguments: dict[str, Any], grace: float) -> subprocess.Popen:

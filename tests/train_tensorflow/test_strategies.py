@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from components.core.errors import SettingsError
-from components.train_tensorflow.parallel import kind_of
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
@@ -27,10 +28,14 @@ from components.train_tensorflow.parallel import kind_of
 def test_the_strategy_is_what_the_machine_has_for_the_settings(
     device: Any, processes: int, gpus: int, tpus: int, kind: str
 ) -> None:
+    from components.train_tensorflow.parallel import kind_of
+
     assert kind_of(device, processes, gpus, tpus) == kind
 
 
 @pytest.mark.parametrize(("device", "said"), [("cuda", "a GPU each, of 1"), ("tpu", "an image")])
 def test_a_device_that_is_absent_is_refused(device: Any, said: str) -> None:
+    from components.train_tensorflow.parallel import kind_of
+
     with pytest.raises(SettingsError, match=said):
         kind_of(device, 2, 1, 0)

@@ -10,13 +10,14 @@ from every_family import FAMILIES, SPECS, on, rows_of
 
 from components.core.features import load_split
 from components.core.training_settings import Train
-from components.train_tensorflow.training import fit_model, weight_arrays
 from components.training.sealing import weights_sha256
 
 pytestmark = pytest.mark.slow
 
 
 def test_drawing_random_numbers_changes_no_weight() -> None:
+    from components.train_tensorflow.training import weight_arrays
+
     family = FAMILIES["wide_and_deep layer"].model_copy(update={"dropout": 0.5})
     spec = SPECS["ids only"]
     model = on("tensorflow", family)[0](spec, family, 3)
@@ -29,6 +30,8 @@ def test_drawing_random_numbers_changes_no_weight() -> None:
 
 def test_weights_of_one_path_are_all_in_the_digest() -> None:
     import keras
+
+    from components.train_tensorflow.training import weight_arrays
 
     def block(name: str) -> keras.Model:
         inputs = keras.Input((2,))
@@ -47,6 +50,8 @@ def test_weights_of_one_path_are_all_in_the_digest() -> None:
 
 def test_a_weight_that_the_loss_does_not_depend_on_is_left_alone(small_features: Path) -> None:
     import keras
+
+    from components.train_tensorflow.training import fit_model
 
     dense = keras.Input((2,), name="dense")
     ids = keras.Input((2,), dtype="int32", name="ids")

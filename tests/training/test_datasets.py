@@ -13,6 +13,8 @@ from components.training.parts import Parts
 
 TRAIN = Train(batch_size=100, validation_share=0.1, class_weights="balanced", shuffle_window=256)
 
+pytestmark = pytest.mark.slow
+
 
 def expected(features: Path, epoch: int) -> list[dict[str, np.ndarray]]:
     parts = Parts.of(load_split(features, "train"), TRAIN)
@@ -48,7 +50,6 @@ def test_the_workers_of_a_data_loader_yield_each_batch_once(small_features: Path
     assert_same(found, expected(small_features, 0))  # a DataLoader takes from workers in turn
 
 
-@pytest.mark.slow
 def test_a_tensorflow_dataset_yields_the_trainers_batches(small_features: Path) -> None:
     from components.train_tensorflow.dataset import feature_batches
 

@@ -15,9 +15,10 @@ from diamonds import CUTS, TRAIN, Prepared
 from mlflow_processes import answering, asked, free_port
 
 from components.core.bundle import Bundle, OnnxScorer
-from components.core.examples import ExamplesManifest, raw_inputs, read_split
+from components.core.examples import ExamplesManifest, read_split
 from components.core.features import FeatureSpec, load_split
 from components.core.form_proof import ClassQuality, ValueQuality
+from components.core.raw_inputs import raw_inputs
 from components.training.scoring import scorer
 from pipelines.cli import main
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from tried_examples import tries
 
 from components.core.errors import DataError
-from components.core.examples import ExamplesManifest, InputType, raw_inputs, read_split
+from components.core.examples import ExamplesManifest, InputType, read_split
+from components.core.raw_inputs import raw_inputs
 from components.transform_features.rows import iter_rows, require_values
 
 INPUTS: dict[str, InputType] = {"hour": "float32", "origin": "string", "weather_temp": "float32"}
@@ -31,9 +33,7 @@ def both_in_train(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
-@settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@tries(10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at_once=st.integers(700, 60_000))
 def test_batches_are_of_one_size_and_lose_no_row(both_in_train: Path, at_once: int) -> None:
     manifest = ExamplesManifest.read(both_in_train)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from kinds_run import COLUMNS, EVERY_KIND, SOURCE
+from tried_examples import tries
 
 from components.core.data_settings import Source, Transform
 from components.core.errors import SettingsError
@@ -33,7 +34,7 @@ def declared(features: dict[str, Any], source: Source = SOURCE) -> DeclaredFeatu
     return declare(Transform.model_validate({"features": features}), source, manifest)
 
 
-@settings(deadline=None, max_examples=20)
+@tries(20)
 @given(st.permutations(list(EVERY_KIND)))
 def test_the_order_in_the_settings_changes_nothing(names: list[str]) -> None:
     found = declared({name: EVERY_KIND[name] for name in names})

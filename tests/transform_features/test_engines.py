@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from job_service import local_job_service
 from transform_run import FEATURES, Run
+from tried_examples import tries
 
 from components.core.errors import IntegrityError
 from components.core.examples import ExamplesManifest
@@ -100,7 +101,7 @@ def write_parts(folder: Path, parts: dict[int, int]) -> Path:
     return folder
 
 
-@settings(max_examples=25, deadline=None)
+@tries(25)
 @given(lengths=st.lists(st.integers(1, 50), min_size=1, max_size=8), data=st.data())
 def test_parts_are_put_in_order(lengths: list[int], data: st.DataObject) -> None:
     firsts = np.cumsum([0, *lengths[:-1]]).tolist()

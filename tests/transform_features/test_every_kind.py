@@ -12,15 +12,16 @@ import onnx
 import onnxruntime
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from kinds_run import EVERY_KIND, PARTS, ROWS, Kinds, fit, made_rows
+from tried_examples import tries
 
 from components.core.bundle import Bundle
 from components.core.canonical import sha256_file
 from components.core.errors import DataError
-from components.core.examples import raw_inputs
 from components.core.features import FeatureArrays, FeatureSpec, write_split
+from components.core.raw_inputs import raw_inputs
 from components.train_pytorch.step import TrainPytorchSettings, train_pytorch
 from components.train_tensorflow.step import TrainTensorflowSettings, train_tensorflow
 from components.training.composition import compose_raw, write_onnx
@@ -258,9 +259,7 @@ number = st.floats(width=32)
 text = st.one_of(st.sampled_from(["x", "b", "", "\0", "a\nb", "12"]), st.text(max_size=4))
 
 
-@settings(
-    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@tries(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(number, number, text, text), min_size=1, max_size=6))
 def test_a_row_does_not_depend_on_its_batch_in_either_form(
     kinds: Kinds,

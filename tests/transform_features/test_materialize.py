@@ -16,27 +16,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from kinds_run import COLUMNS, EVERY_KIND, SOURCE, Kinds, made_rows
 from transform_run import Run
+from tried_examples import tries
 
 from components.core.artifacts import read_json, tree_digest, write_json
 from components.core.canonical import sha256_bytes
 from components.core.errors import IntegrityError
-from components.core.examples import (
-    ARROW_TYPES,
-    ExamplesManifest,
-    Shard,
-    SourceRows,
-    raw_inputs,
-)
+from components.core.examples import ARROW_TYPES, ExamplesManifest, Shard, SourceRows
 from components.core.features import FeatureSpec, load_split
+from components.core.raw_inputs import raw_inputs
 from components.core.sources import SOURCES_VARIABLE
 from components.transform_features import rows as raw_rows
 from components.transform_features.application import SavedTransform, Transformed
 from components.transform_features.fitted_columns import VocabularyColumn
-from components.transform_features.function_fitted import FittedFunction
 from components.transform_features.materialize import Agreement, Materializer
 from components.transform_features.onnx_form import FILE_NAME, build
 from components.transform_features.parity import require_same
@@ -93,6 +88,8 @@ def of_every_kind(kinds: Kinds) -> Made:
 def of_a_function(
     tmp_path_factory: pytest.TempPathFactory, transform: Callable[..., Run], examples: Path
 ) -> Iterator[Made]:
+    from components.transform_features.function_fitted import FittedFunction
+
     folder = tmp_path_factory.mktemp("users")
     (folder / f"{MODULE}.py").write_text(USERS)
     with pytest.MonkeyPatch.context() as patch:
@@ -181,9 +178,7 @@ def write_features(made: Made, examples: Path, features: Path) -> Agreement:
     return agreement
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@tries(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), cuts=sizes, at_once=st.integers(1, 20))
 def test_every_row_of_any_table_has_its_own_features_in_its_place(
     made: Made, data: st.DataObject, cuts: list[tuple[str, int, int]], at_once: int

@@ -17,8 +17,9 @@ from transform_run import Run
 from components.core.canonical import sha256_file
 from components.core.data_settings import Source
 from components.core.errors import DataError, SettingsError
-from components.core.examples import ExamplesManifest, raw_inputs, read_split
+from components.core.examples import ExamplesManifest, read_split
 from components.core.features import FeatureSpec, load_split
+from components.core.raw_inputs import raw_inputs
 from components.core.sources import SOURCES_VARIABLE
 from components.core.stage_identity import step_modules
 from components.training.composition import raw_input_types

@@ -21,8 +21,9 @@ from components.core.artifacts import tree_digest
 from components.core.canonical import sha256_file
 from components.core.data_settings import Source, Transform
 from components.core.errors import DataError, IntegrityError
-from components.core.examples import ExamplesManifest, raw_inputs, read_split
+from components.core.examples import ExamplesManifest, read_split
 from components.core.features import FeatureSpec, load_split
+from components.core.raw_inputs import raw_inputs
 from components.transform_features.application import SavedTransform, Transformed
 from components.transform_features.declared import DeclaredFeatures, declare
 from components.transform_features.fitted import FittedTransform

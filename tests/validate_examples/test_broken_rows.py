@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import schema_pb2
+from tried_examples import tries
 
 from components.core.data_settings import Table
 from components.reading.tables import open_table
@@ -21,7 +22,7 @@ def is_broken(text: str, wanted: int) -> bool:
     return bool(mask(pa.chunked_array([[text]]))[0].as_py())
 
 
-@settings(deadline=None, max_examples=300)
+@tries(300)
 @given(text=TEXTS | st.sampled_from(["nan", "Inf", "-inf", "abc", "0x1F", "007", "1_0"]))
 @example("+7")
 @example("-0")

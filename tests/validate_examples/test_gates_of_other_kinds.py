@@ -9,9 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from computed_statistics import compute_statistics
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from small_examples import SMALL_SCHEMA, small_rows, write_examples
+from tried_examples import tries
 
 from components.core.errors import GateError
 from components.validate_examples.step import ValidateSettings, validate_examples
@@ -170,7 +171,7 @@ def test_what_no_row_alone_is_at_fault_for_says_what_it_is_about(
 TEXTS = st.from_regex(r" ?[+-]?[0-9]{0,3}\.?[0-9]{0,2}([eE][+-]?[0-9])?[x_]? ?", fullmatch=True)
 
 
-@settings(deadline=None, max_examples=150)
+@tries(150)
 @given(text=TEXTS | st.sampled_from(["nan", "-Inf", "infinity", "0x1F", "1e", "", "é", "1e400"]))
 @example("+7")
 @example("007")

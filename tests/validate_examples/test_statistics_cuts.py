@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from statistics_comparison import assert_same
+from tried_examples import tries
 
 from components.core.data_settings import Beam
 from components.core.errors import DataError
@@ -56,7 +57,7 @@ EMPTY: dict[str, Any] = dict.fromkeys(FULL) | {"flag": 0}
 @example([("2024-01", "train", [EMPTY]), ("2024-01", "eval", [EMPTY])])
 @example([("2024-02", "train", [FULL | {"size": float("inf")}]), ("2024-02", "train", [FULL])])
 @example([("2024-02", "eval", [FULL | {"size": float("nan")}]), ("2024-01", "eval", [EMPTY])])
-@settings(max_examples=80, deadline=None)
+@tries(80)
 def test_any_cut_gives_what_tfdv_gives_for_all_rows_at_once(
     tmp_path_factory: pytest.TempPathFactory,
     groups: list[tuple[str, str, list[dict[str, Any]]]],
@@ -234,7 +235,7 @@ def _whole_batch(rows: pa.Table) -> Any:
 @example(values=[1e308, -1e308], repeats=1)
 @example(values=[float("inf"), float("-inf")], repeats=2)
 @example(values=[0.0], repeats=1)
-@settings(max_examples=200, deadline=None)
+@tries(200)
 def test_the_equal_width_histogram_is_that_of_tfdv_to_the_last_bit(
     values: list[float], repeats: int
 ) -> None:

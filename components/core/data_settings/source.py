@@ -203,6 +203,27 @@ class Source(Section):
             raise ValueError("spans.from_location and {span} in table.location belong together")
         return self
 
+    @model_validator(mode="after")
+    def _label_is_new(self) -> Source:
+        if self.target.name in self.named:
+            raise ValueError(
+                f"target.name: {self.target.name} is a column of the source; give the label "
+                "another name"
+            )
+        return self
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The columns that the settings say the source has, a join's and a date's parts too."""
+        named = {self.target.column, *self.leakage, *self.leave_out, *self.dates}
+        named |= {*self.table.types, *self.spans.columns}
+        named |= {rule.column for rule in self.drop_where_null}
+        single = (self.spans.column, self.splits.column, self.subject, self.weekday)
+        named |= {name for name in single if name is not None}
+        for join in self.joins.values():
+            named.update(join.on, (join.prefix + name for name in join.columns))
+        return frozenset(named.union(*map(date_columns, self.dates)))
+
     @property
     def known_later(self) -> frozenset[str]:
         """The columns known only after the prediction, a date's parts too; the label is not one."""

@@ -1,0 +1,37 @@
+"""What keeps `make test-fast` fast."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+from tried_examples import tries
+
+# Seconds each; a test module imports them inside of what needs them.
+HEAVY = {
+    "apache_beam",
+    "keras",
+    "mlflow",
+    "sklearn",
+    "tensorflow",
+    "tensorflow_data_validation",
+    "tensorflow_transform",
+    "tfx",
+    "torch",
+}
+
+
+def test_collecting_the_tests_loads_no_heavy_library(loaded_by_collecting: frozenset[str]) -> None:
+    assert loaded_by_collecting & HEAVY == set()
+
+
+@pytest.mark.parametrize(("profile", "tried"), [("fast", [15, 10]), ("thorough", [500, 10])])
+def test_a_test_that_asks_for_many_examples_tries_few_in_the_inner_loop(
+    profile: str, tried: list[int]
+) -> None:
+    before = settings.get_current_profile_name()
+    settings.load_profile(profile)
+    try:
+        assert [tries(500).max_examples, tries(10).max_examples] == tried
+        assert tries(500).deadline is None
+    finally:
+        settings.load_profile(before)
