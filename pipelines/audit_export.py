@@ -3,7 +3,8 @@
     export.json            which version, which bundle, the registration's record
     records/N.json         the envelope of record N, its exact bytes
     records/N.tlog-proof   its place under `checkpoint`
-    checkpoint, log.pub    the signed note over the log, and the key that verifies it
+    checkpoint, log.pub    the signed note over the log, with the lines of the witnesses that
+                           cosigned it, and the key that verifies it
     artifacts/NAME         the manifest of an artifact (each file's sha256), and files of it
     policies, data-card.json, schemas, report.html
     verify.py, VERIFY.md   the verifier, a file by itself, and how to use it
@@ -29,6 +30,7 @@ from typing import Any
 import schemas
 from components.approvals.trail import Trail
 from components.audit import export as verifier
+from components.audit.anchors.cosignatures import Cosigned, cosigned
 from components.audit.answers import ACT, AUDIT, RecordView
 from components.audit.tlog_proof import SUFFIX, TlogProof
 from components.audit.verified_log import VerifiedLog
@@ -53,6 +55,7 @@ PACKED: Mapping[str, tuple[str, str]] = {
 CONTRACT = "contract.json"
 TEMPLATE = "annex-iv"
 MAKERS = {"pytorch": "train-pytorch", "tensorflow": "train-tensorflow", "imported": "import-model"}
+UNASKED = "it did not cosign this checkpoint; `tandem audit monitor` asks it to"
 # The first moment that a zip can name: a file's time says nothing here.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -64,7 +67,7 @@ class Exported:
     data: bytes
     release: Release
     records: int
-    checkpoint: str
+    checkpoint: Cosigned
     absent: Mapping[str, str]
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,7 +80,8 @@ class Exported:
             "registration": {"index": self.release.index, "record": self.release.record},
             "records": self.records,
             "absent": dict(self.absent),
-            "checkpoint": self.checkpoint,
+            "cosigned_by": dict(self.checkpoint.by),
+            "checkpoint": self.checkpoint.note,
         }
 
 
@@ -112,10 +116,12 @@ def export(home: Home, log: VerifiedLog, release: Release) -> Exported:
     """
     views = _records(log, release)
     log.require_signed(views)
-    package = _Package()
+    package, checkpoint = _Package(), cosigned(home.folder, log.checkpoint)
     for view in views:
-        _add_record(package, log, view)
-    package.files["checkpoint"] = log.checkpoint.encode()
+        _add_record(package, log, view, checkpoint.note)
+    package.files["checkpoint"] = checkpoint.note.encode()
+    for name in checkpoint.not_by:
+        package.absent[f"cosignature of {name}"] = UNASKED
     package.files["log.pub"] = log.key.to_pem()
     _add_settings(package, log, views)
     _add_artifacts(package, home, release)
@@ -124,8 +130,9 @@ def export(home: Home, log: VerifiedLog, release: Release) -> Exported:
         package.files[f"schemas/{name}"] = data
     package.add_json("export.json", _said(release))
     package.files["verify.py"] = (files(verifier) / "verify.py").read_bytes()
-    package.files["VERIFY.md"] = _manual(log, release, len(views), package.absent).encode()
-    return Exported(package.to_zip(), release, len(views), log.checkpoint, package.absent)
+    manual = _manual(log, release, len(views), package.absent, checkpoint)
+    package.files["VERIFY.md"] = manual.encode()
+    return Exported(package.to_zip(), release, len(views), checkpoint, package.absent)
 
 
 def _records(log: VerifiedLog, release: Release) -> list[RecordView]:
@@ -138,11 +145,11 @@ def _records(log: VerifiedLog, release: Release) -> list[RecordView]:
     return sorted(found.values(), key=lambda view: view.index)
 
 
-def _add_record(package: _Package, log: VerifiedLog, view: RecordView) -> None:
+def _add_record(package: _Package, log: VerifiedLog, view: RecordView, note: str) -> None:
     proof = log.inclusion(view)
     name = f"records/{view.index:09d}"
     package.files[f"{name}.json"] = proof.envelope
-    text = TlogProof(proof.index, proof.hashes, log.checkpoint).to_text()
+    text = TlogProof(proof.index, proof.hashes, note).to_text()
     package.files[f"{name}{SUFFIX}"] = text.encode()
 
 
@@ -201,7 +208,13 @@ def _said(release: Release) -> dict[str, Any]:
     }
 
 
-def _manual(log: VerifiedLog, release: Release, count: int, absent: Mapping[str, str]) -> str:
+def _manual(
+    log: VerifiedLog,
+    release: Release,
+    count: int,
+    absent: Mapping[str, str],
+    checkpoint: Cosigned,
+) -> str:
     lines = [f"- {name}: {why}" for name, why in absent.items()]
     text = (files(verifier) / "VERIFY.md").read_text(encoding="utf-8")
     return text.format(
@@ -210,5 +223,6 @@ def _manual(log: VerifiedLog, release: Release, count: int, absent: Mapping[str,
         keyid=log.key.keyid,
         count=count,
         size=log.snapshot.size,
+        witnesses=", ".join(checkpoint.by) or "nobody",
         absent="\n".join(["", "Not in here:", "", *lines, ""]) if lines else "",
     )

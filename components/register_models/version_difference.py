@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from components.audit.acts import PROMOTE, ROLL_BACK
 from components.audit.answers import AUDIT, RecordView
+from components.audit.completeness import Completeness, completeness
 from components.audit.standing import standing_of
 from components.audit.verified_log import VerifiedLog
 from components.core.candidates import IMPORTED, TRAINED
@@ -32,6 +34,7 @@ class VersionDifference:
     versions: tuple[Release, Release]
     differences: Mapping[str, list[dict[str, Any]]]
     records: tuple[tuple[RecordView, ...], tuple[RecordView, ...]]
+    complete: Completeness
     checkpoint: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -52,6 +55,8 @@ class VersionDifference:
                 for release, views in zip(self.versions, self.records, strict=True)
             ],
             "differences": dict(self.differences),
+            "completeness": self.complete.to_dict(),
+            "findings": [finding.to_dict() for finding in self.complete.findings],
             "checkpoint": self.checkpoint,
         }
 
@@ -69,17 +74,20 @@ class VersionDifference:
             places = " ".join(f"#{view.index}" for view in views)
             lines.append(f"{release.model}@{release.version} by {places}")
             lines.append(f"    #{release.index} record  {release.record}")
+        lines += [finding.message for finding in self.complete.findings]
+        lines.append(f"no act on either omitted: {self.complete.to_text()}")
         return "\n".join([*lines, "", "covered by checkpoint:", self.checkpoint])
 
 
 def version_difference(
-    log: VerifiedLog, book: Logbook, one: Release, two: Release
+    home: Path, log: VerifiedLog, book: Logbook, one: Release, two: Release
 ) -> VersionDifference:
     """Return what differs between two versions; IntegrityError where a record does not verify."""
     described = [_described(log, book, release) for release in (one, two)]
     found = {part: differences_of(described[0][part], described[1][part]) for part in PARTS}
     behind = [log.proven([release.record]).records for release in (one, two)]
-    return VersionDifference((one, two), found, (behind[0], behind[1]), log.checkpoint)
+    complete = completeness(home, log)
+    return VersionDifference((one, two), found, (behind[0], behind[1]), complete, log.checkpoint)
 
 
 def _described(log: VerifiedLog, book: Logbook, release: Release) -> dict[str, Any]:

@@ -7,7 +7,7 @@ An approval counts only where its key is trusted here and its signer did not sub
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,10 @@ from pipelines.cli.waive import key_file, own_key, trusting, until_day
 from pipelines.home import Home
 
 if TYPE_CHECKING:
-    from components.approvals.trail import Judged
+    from components.approvals.trail import Judged, Trail
     from components.audit.acts import Registered
     from components.audit.approval import Approval
+    from components.audit.completeness import Completeness
 
 DAYS = 30
 LONGEST_NAME = 200
@@ -60,6 +61,8 @@ def approve(arguments: Namespace) -> int:
 def approvals(arguments: Namespace) -> int:
     """Show every approval of a version from the log, offline, and whether it counts today."""
     from components.approvals.trail import Trail
+    from components.audit.completeness import completeness
+    from components.audit.findings import exit_code
     from pipelines.cli.registry_session import registered_version
 
     home = Home.at(arguments.home)
@@ -68,18 +71,32 @@ def approvals(arguments: Namespace) -> int:
     judged = trail.judged(version, datetime.now(UTC).date())
     lacking = trail.lacking(version, judged)
     is_champion = trail.standing.of(version.model).champion == version.version
+    complete = completeness(home.folder, trail.log)
+    answer = _answer(version, judged, lacking, trail, is_champion=is_champion)
     if arguments.json:
-        print_json(_answer(version, judged, lacking, trail.checkpoint, is_champion=is_champion))
-        return 0
+        found = [finding.to_dict() for finding in complete.findings]
+        print_json({**answer, "completeness": complete.to_dict(), "findings": found})
+    else:
+        print("\n".join(_lines(version, judged, answer, complete)))
+    return exit_code(complete.findings)
+
+
+def _lines(
+    version: Registered,
+    judged: Sequence[Judged],
+    answer: Mapping[str, Any],
+    complete: Completeness,
+) -> Iterator[str]:
+    """Yield the answer for people."""
     asked = ", ".join(f"{meaning} by {number}" for meaning, number in version.required.items())
-    print(f"{version.model}@{version.version}, submitted by {version.submitter}; asked: {asked}")
-    for item in judged:
-        print(_line(item))
-    print("by the records it is the champion" if is_champion else "it is not the champion")
-    for words in lacking:
-        print(f"lacking: {words}")
-    print(f"\ncovered by checkpoint:\n{trail.checkpoint}")
-    return 0
+    yield f"{version.model}@{version.version}, submitted by {version.submitter}; asked: {asked}"
+    yield f"    #{answer['index']} record  {answer['record']}"
+    yield from map(_line, judged)
+    yield "by the records it is the champion" if answer["is_champion"] else "it is not the champion"
+    yield from (f"lacking: {words}" for words in answer["lacking"])
+    yield from (finding.message for finding in complete.findings)
+    yield f"no approval omitted: {complete.to_text()}"
+    yield f"\ncovered by checkpoint:\n{answer['checkpoint']}"
 
 
 def _approval(arguments: Namespace, version: Registered, now: datetime) -> Approval:
@@ -133,20 +150,25 @@ def _answer(
     version: Registered,
     judged: Sequence[Judged],
     lacking: Sequence[str],
-    checkpoint: str,
+    trail: Trail,
     *,
     is_champion: bool,
 ) -> dict[str, Any]:
+    from components.audit.acts import REGISTRATION
+
+    record = version.inputs[REGISTRATION].record
     return {
         "model": version.model,
         "version": version.version,
+        "index": trail.index(record),
+        "record": record,
         "run": version.run,
         "submitter": version.submitter,
         "required": dict(version.required),
         "approvals": [_said(item) for item in judged],
         "lacking": list(lacking),
         "is_champion": is_champion,
-        "checkpoint": checkpoint,
+        "checkpoint": trail.checkpoint,
     }
 
 

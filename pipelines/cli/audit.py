@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from pipelines.cli.output import print_json
+from pipelines.cli.remedies import REMEDIES, ways_on
 from pipelines.home import Home
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from components.audit.findings import Finding
+    from components.audit.log import Log
     from components.audit.verify import Verified
 
 
@@ -21,24 +27,78 @@ def verify(arguments: Namespace) -> int:
 
     home = Home.at(arguments.home)
     verified = verify_home(home.folder, home.runs if home.runs.is_dir() else None)
+    covered = _Covered.of(home.folder)
+    findings = [covered.cited(finding) for finding in verified.findings]
     if arguments.json:
-        print_json({"home": str(home.folder), **asdict(verified)})
+        said = {**asdict(verified), "findings": findings}
+        print_json({"home": str(home.folder), **said, **covered.to_dict()})
         return exit_code(verified.findings)
-    for finding in verified.findings:
-        print(f"{finding.check}: {finding.where}: {finding.message}")
-    print(_verdict(verified))
+    for item in findings:
+        print(f"{item['check']}: {item['where']}: {item['message']}")
+        if "record" in item:
+            print(f"    record  {item['record'] or 'missing'}")
+    for line in ways_on(item["check"] for item in findings):
+        print(line)
+    print(_verdict(verified, covered))
+    print(f"\ncovered by checkpoint:\n{covered.note or 'none that can be read'}")
     return exit_code(verified.findings)
 
 
-def _verdict(verified: Verified) -> str:
+def _verdict(verified: Verified, covered: _Covered) -> str:
     """Say the result, and of how much it speaks."""
     found = len(verified.findings)
     result = f"findings: {found}" if found else "the log verifies: no finding"
     there = verified.runs - len(verified.runs_without_folder)
+    spoken = "log with checkpoints" if found else "log consistent"
     return (
-        f"{result} in {verified.records} records; artifacts of {there} of {verified.runs} runs "
+        f"{result} in {verified.records} records of {verified.runs} runs, {spoken} from "
+        f"{covered.first} to {covered.last} entries; artifacts of {there} of {verified.runs} runs "
         "re-hashed, the registry's copies are not part of this check"
     )
+
+
+@dataclass(frozen=True)
+class _Covered:
+    """The oldest and the newest size that have a checkpoint, and the newest note as it lies there.
+
+    Nothing is verified here: what is wrong with either is among the findings.
+    """
+
+    log: Log
+    first: int
+    last: int
+    note: str | None
+
+    @classmethod
+    def of(cls, home: Path) -> _Covered:
+        """Look at a home's log, which was just verified."""
+        from components.audit.folder import AuditFolder
+        from components.audit.log import Log
+        from components.core.errors import IntegrityError
+
+        log = Log.at(AuditFolder(home))
+        try:
+            sizes = [size for size in log.sizes() if size] or [0]
+            return cls(log, sizes[0], sizes[-1], log.note(sizes[-1]))
+        except IntegrityError:
+            return cls(log, 0, 0, None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as parts of a JSON object."""
+        sizes = {"first": self.first, "last": self.last}
+        return {"checkpoints": sizes, "checkpoint": self.note}
+
+    def cited(self, finding: Finding) -> dict[str, Any]:
+        """Return a finding with its remedy, and of an entry the digest that its bytes have now."""
+        from components.audit.log import entry_key
+        from components.core.canonical import sha256_bytes
+
+        found = finding.to_dict() | {"remedy": REMEDIES[finding.check]}
+        kind, _, number = finding.where.partition(" ")
+        if kind != "entry":
+            return found
+        leaf = self.log.storage.read(entry_key(int(number)))
+        return found | {"index": int(number), "record": sha256_bytes(leaf) if leaf else None}
 
 
 def trace(arguments: Namespace) -> int:

@@ -94,15 +94,18 @@ def gates(arguments: Namespace) -> int:
 
 def diff(arguments: Namespace) -> int:
     """Say what differs between two versions, gates and people too."""
+    from components.audit.findings import exit_code
     from components.audit.verified_log import VerifiedLog
     from components.register_models.logbook import Logbook
     from components.register_models.version_difference import version_difference
 
-    log = VerifiedLog.of(Home.at(arguments.home).folder)
+    home = Home.at(arguments.home).folder
+    log = VerifiedLog.of(home)
     book = Logbook.of(log)
     one, two = (release_named(book, what) for what in (arguments.one, arguments.two))
-    _print(version_difference(log, book, one, two), arguments)
-    return 0
+    answer = version_difference(home, log, book, one, two)
+    _print(answer, arguments)
+    return exit_code(answer.complete.findings)
 
 
 def release_named(book: Logbook, what: str) -> Release:

@@ -22,11 +22,17 @@ def list_keys(arguments: Namespace) -> int:
 
     snapshot = VerifiedLog.of(Home.at(arguments.home).folder).snapshot
     keys = [item.to_dict() for item in snapshot.keys.tenures]
+    for item in keys[1:]:  # the entry before a key's first is the rotation that named it
+        item["index"] = item["first"] - 1
+        item["record"] = snapshot.entries[item["index"]].record
     if arguments.json:
         print_json({"log": snapshot.keys.origin, "keys": keys, "checkpoint": snapshot.note})
         return 0
     for item in keys:
         print(_line(item))
+        if "record" in item:
+            print(f"    #{item['index']} record  {item['record']}")
+    print(f"\ncovered by checkpoint:\n{snapshot.note}")
     return 0
 
 

@@ -12,6 +12,11 @@ from components.core.errors import SettingsError
 from pipelines.cli.output import print_json
 from pipelines.home import Home
 
+REMEDY = (
+    "where an anchor could not be asked, see that it answers; where it says otherwise, the log or "
+    "the anchor was rewritten: compare both with other copies, and ask who had the log's key"
+)
+
 if TYPE_CHECKING:
     from components.audit.keys import PublicKey
 
@@ -30,6 +35,9 @@ def monitor(arguments: Namespace) -> int:
     notes = ", ".join(f"{name} {count}" for name, count in sorted(found.compared.items()))
     verdict = f"trouble: {len(found.trouble)}" if found.trouble else "the log agrees"
     print(f"{verdict}; {found.size} entries, checkpoints compared: {notes or 'none, no anchor'}")
+    if found.trouble:
+        print(f"remedy: {REMEDY}")
+    print(f"\ncovered by checkpoint:\n{found.checkpoint}")
     return code
 
 

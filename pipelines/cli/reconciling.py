@@ -14,11 +14,13 @@ from argparse import Namespace
 from components.audit.answers import RecordView
 from components.audit.client import ADDRESS_VARIABLE
 from components.audit.closing import Closed, close
+from components.audit.completeness import completeness
 from components.audit.findings import exit_code
 from components.audit.ledger import open_starts
 from components.audit.verified_log import VerifiedLog
 from pipelines.cli.comparison import compared
 from pipelines.cli.output import print_json
+from pipelines.cli.remedies import ways_on
 from pipelines.home import Home
 from pipelines.launch import answering_notary
 from pipelines.runners.run_folder import is_live
@@ -29,9 +31,10 @@ def reconcile(arguments: Namespace) -> int:
     home = Home.at(arguments.home)
     closed, going_on = _close(home)
     comparison = compared(home)
+    complete = completeness(home.folder, VerifiedLog.of(home.folder))
     if arguments.json:
-        said = [item.to_dict() for item in closed]
-        print_json({"closed": said, "going_on": going_on, **comparison.to_dict()})
+        said = {"closed": [item.to_dict() for item in closed], "going_on": going_on}
+        print_json({**said, **comparison.to_dict(), "completeness": complete.to_dict()})
         return exit_code(comparison.findings)
     for item in closed:
         print(item.to_text())
@@ -39,6 +42,9 @@ def reconcile(arguments: Namespace) -> int:
         print(f"run {run} may be going on: left as it is")
     print(f"{len(closed)} left open and closed")
     print(comparison.to_text())
+    for line in ways_on(finding.check for finding in comparison.findings):
+        print(line)
+    print(f"no version omitted: {complete.to_text()}")
     print(f"\ncovered by checkpoint:\n{comparison.book.checkpoint}")
     return exit_code(comparison.findings)
 

@@ -1,8 +1,9 @@
 """`tandem audit reproduce`: what a version was made from, whether it is here, and what comes again.
 
 Rules: without --run nothing is run and nothing written; with it, the run is made again only where
-code, data, environment and settings are as recorded, because anything else proves nothing. 0 where
-all that must repeat did, 4 where something did not, 5 where it could not be tried.
+code, data, environment and settings are as recorded, because anything else proves nothing; a
+champion that is not here keeps nothing else from being tried. 0 where all that must repeat did, 4
+where something did not, 5 where it could not be tried, or not all of it compared.
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.audit.verified_log import VerifiedLog
 from components.core.errors import IntegrityError, SettingsError, UnverifiableError
 from components.register_models.logbook import Logbook
 from pipelines.cli.audit_answers import release_named
+from pipelines.cli.champion_bundle import ChampionBundle, champion_bundle
 from pipelines.cli.output import print_json
 from pipelines.cli.recorded_here import Check, Recorded, checks, kept
 from pipelines.home import Home
+
+if TYPE_CHECKING:
+    from pipelines.cli.verdicts import Verdict
 
 SCHEMA = "https://tandem.invalid/reproduction/v1"
 
@@ -35,12 +40,15 @@ def reproduce(arguments: Namespace) -> int:
     book = Logbook.of(log)
     recorded = Recorded.of(book, release_named(book, arguments.version))
     log.proven([recorded.release.record])
+    champion = champion_bundle(recorded, home)
     found = checks(recorded, home)
-    answer = _answer(recorded, log, found)
     lacking = [check for check in found if not check.same]
+    if champion is not None:
+        found.append(champion.to_check())
+    answer = _answer(recorded, log, found)
     if not arguments.run:
         _print(answer, found, arguments)
-        return UnverifiableError.exit_code if lacking else 0
+        return 0 if all(check.same for check in found) else UnverifiableError.exit_code
     if lacking:
         raise UnverifiableError(
             f"the run of {arguments.version} cannot be made again here: "
@@ -48,31 +56,41 @@ def reproduce(arguments: Namespace) -> int:
             remedy=f"check out {recorded.run['code']['commit'] or 'its code'}, run `make setup`, "
             "and restore the data and the run's folder",
         )
-    return _run(recorded, home, answer, found, arguments)
+    return _run(recorded, champion, home, answer, found, arguments)
 
 
 def _run(
     recorded: Recorded,
+    champion: ChampionBundle | None,
     home: Home,
     answer: dict[str, Any],
     found: Sequence[Check],
     arguments: Namespace,
 ) -> int:
-    from pipelines.cli.repetition import repeat, verdicts
+    from pipelines.cli.repetition import repeat
+    from pipelines.cli.verdicts import verdicts
     from pipelines.recorded import RecordedArtifacts
     from pipelines.runs import find_run
 
     before = find_run(home, recorded.release.run)
     with _fresh_home(arguments.into) as fresh:
-        again = repeat(recorded, kept(recorded, home), home, fresh, sys.stderr)
+        again = repeat(recorded, kept(recorded, home), champion, (home, fresh), sys.stderr)
         of_both = RecordedArtifacts.of(before, home), RecordedArtifacts.of(again, fresh)
-        judged = list(verdicts(*of_both))
+        is_here = champion is None or champion.path is not None
+        judged = list(verdicts(*of_both, champion=is_here))
     answer |= {
         "run_again": {"id": again.id, "state": again.state, "home": arguments.into},
         "artifacts": [verdict.to_dict() for verdict in judged],
     }
     _print(answer, found, arguments, [verdict.to_text() for verdict in judged])
-    return IntegrityError.exit_code if any(verdict.is_finding for verdict in judged) else 0
+    return exit_code(judged)
+
+
+def exit_code(judged: Sequence[Verdict]) -> int:
+    """Return 4 where something must repeat and did not, 5 where that is not known, else 0."""
+    if any(verdict.is_finding for verdict in judged):
+        return IntegrityError.exit_code
+    return UnverifiableError.exit_code if any(verdict.is_open for verdict in judged) else 0
 
 
 @contextmanager

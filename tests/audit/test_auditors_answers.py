@@ -30,6 +30,7 @@ COMMANDS = (
     ("gates",),
     ("diff", "3", "4"),
     ("inventory", "--at", "2026-05-04"),
+    ("approvals", "flight-delay@3"),
 )
 
 
@@ -241,7 +242,7 @@ def test_a_waived_gate_failed_and_says_by_what_it_was_let_through(
     assert "auc waived: 0.6 >= 0.7" in found.to_text()
 
 
-@pytest.mark.parametrize("words", [("impact", "flights"), ("gates", "--failed"), COMMANDS[3]])
+@pytest.mark.parametrize("words", [("impact", "flights"), ("gates", "--failed"), *COMMANDS[2:]])
 def test_an_answer_over_a_log_with_something_left_open_is_not_whole(
     told: Path,
     tmp_path: Path,
@@ -259,6 +260,10 @@ def test_an_answer_over_a_log_with_something_left_open_is_not_whole(
     assert "train_pytorch of run run-2, attempt 1 was started, never closed" in finding["message"]
     assert "tandem audit reconcile" in finding["message"]
     assert answer["completeness"]["unclosed"] == ["run-2"]
+    assert main(["audit", *words, "--home", str(home)]) == 4
+    printed = capsys.readouterr().out
+    assert finding["message"] in printed
+    assert "2 runs started, 1 closed (not: run-2)" in printed
 
 
 def test_the_inventory_is_that_of_the_moment(promoted: Any, key: SigningKey) -> None:

@@ -75,6 +75,9 @@ def test_closing_again_closes_nothing(left: Path, capsys: pytest.CaptureFixture[
     size = VerifiedLog.of(left).snapshot.size
     code, answer = ask(capsys, left, "reconcile")
     assert (code, answer["closed"]) == (0, [])
+    complete = answer["completeness"]
+    assert (complete["runs_started"], complete["runs_closed"], complete["open"]) == (1, 1, [])
+    assert complete["consistent_to"] == size
     assert VerifiedLog.of(left).snapshot.size == size
 
 

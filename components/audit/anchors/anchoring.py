@@ -42,11 +42,15 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The log against its anchors: notes compared, by anchor, and the trouble found."""
+    """The log against its anchors: notes compared, by anchor, and the trouble found.
+
+    `checkpoint` is the note of the log that they were compared with.
+    """
 
     size: int
     compared: dict[str, int]
     trouble: tuple[Trouble, ...]
+    checkpoint: str
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as a JSON object."""
@@ -54,6 +58,7 @@ class Comparison:
             "size": self.size,
             "compared": dict(self.compared),
             "trouble": [vars(item) for item in self.trouble],
+            "checkpoint": self.checkpoint,
         }
 
 
@@ -96,7 +101,7 @@ def compare(home: Path) -> Comparison:
                 anchor.keep(snapshot.note)
         except TandemError as error:
             trouble.append(Trouble(anchor.name, "", error.message))
-    return Comparison(snapshot.size, compared, tuple(trouble))
+    return Comparison(snapshot.size, compared, tuple(trouble), snapshot.note)
 
 
 def _contradictions(anchor: Anchor, kept: Kept, snapshot: Snapshot) -> Iterator[Trouble]:

@@ -71,6 +71,17 @@ class WitnessAnchor:
             cosigned_at(note, self.witness, self.key)
             yield Kept(f"{self.name} {path.name}", note)
 
+    def cosignature(self, note: str) -> tuple[str, int] | None:
+        """Return the line that the witness wrote beneath a note, and when; None where it has none.
+
+        Raises IntegrityError for a kept note that the witness did not sign.
+        """
+        path = self.folder / note_path(note)
+        kept = path.read_text("utf-8") if path.is_file() else ""
+        if not kept.startswith(note):
+            return None
+        return kept.removeprefix(note), cosigned_at(kept, self.witness, self.key)
+
     def _ask(self, old: int, size: int, note: str) -> tuple[int, str, str]:
         hashes = self.prove(old, size) if 0 < old < size else []
         lines = [f"old {old}", *map(base64_strict.encode, hashes), "", note]

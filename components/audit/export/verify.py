@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Verify an export of Tandem's audit log: who needs neither Tandem nor a network nor trust in it.
 
-    python verify.py [FOLDER_OR_ZIP] [--key log.pub] [--json]
+    python verify.py [FOLDER_OR_ZIP] [--key log.pub] [--witness NAME=KEY] [--json]
 
 Needs Python 3.11 or newer and `cryptography`. Exit codes: 0 it verifies, 4 findings, 5 it could not
 be verified, 2 wrong usage. What is checked, in this order:
@@ -18,7 +18,8 @@ be verified, 2 wrong usage. What is checked, in this order:
    decision's gates of the other candidate;
 5. each exported artifact, the release policy and the data card are those of the records; what no
    record speaks of (a page for people, the schemas, this program) is named as unproven;
-6. each approval is signed by the key that its record names, for this evaluation and this bundle; a
+6. each witness that is named by --witness cosigned the checkpoint (C2SP tlog-cosignature, v1);
+7. each approval is signed by the key that its record names, for this evaluation and this bundle; a
    promotion has as many as it asks for, signed after the decision, by others than who submitted
    the run. That two keys are one person's can only be seen in the whole log.
 
@@ -36,6 +37,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -48,6 +50,7 @@ DONE = ("COMPLETE", "CACHED")
 BEHIND = ("ingest_examples", "validate_examples", "evaluate_models", "decide_release")
 CANDIDATES = {"pytorch", "tensorflow", "imported"}
 LEAST_LINES = 3
+COSIGNATURE_BYTES = 4 + 8 + 64
 READ = ("records", "checkpoint", "log.pub", "export.json")
 # Nothing is concluded from these, and no record has their digest.
 UNPROVEN = ("VERIFY.md", "verify.py", "report.html", "schemas")
@@ -295,6 +298,21 @@ def check_inclusion(leaf: bytes, index: int, path: list[bytes], under: Checkpoin
         raise Refused("the inclusion proof does not lead to the checkpoint's root")
 
 
+def cosigned_at(note: str, name: str, key: Key) -> int:
+    """Return when a witness cosigned a note, as POSIX seconds (C2SP tlog-cosignature, v1)."""
+    text, _, block = note.rpartition("\n\n")
+    own = hashlib.sha256(name.encode() + b"\n\x04" + key.raw).digest()[:4]
+    for line in block[:-1].split("\n"):
+        _, signer, signature = line.split(" ", 2)
+        data = decoded(signature)
+        if (signer, data[:4], len(data)) == (name, own, COSIGNATURE_BYTES):
+            time = int.from_bytes(data[4:12])
+            message = f"cosignature/v1\ntime {time}\n{text}\n".encode()
+            key.check(data[12:], message, f"the witness {name}")
+            return time
+    raise Refused(f"the witness {name} did not cosign it with this key")
+
+
 def statement_of(envelope: bytes, key: Key, what: str) -> dict[str, Any]:
     """Return what the key, and no other, signed in a DSSE envelope."""
     value = parsed(envelope)
@@ -356,6 +374,7 @@ class Verification:
         self.records: dict[str, Record] = {}
         self.approvals: dict[str, dict[str, Any]] = {}
         self.files = 0
+        self.witnesses: dict[str, int] = {}
         self.unproven: list[str] = []
         self.said = parsed(export.read("export.json"))
         if not isinstance(self.said, dict) or self.said.get("schema") != SCHEMA:
@@ -392,6 +411,15 @@ class Verification:
             if record.audit["event"] == "ACT":
                 where = f"record {record.number}"
                 self._try(where, lambda record=record: self._act(record, registration))
+
+    def witnessed(self, name: str, key: Key) -> None:
+        """Check that a witness cosigned the checkpoint; a finding where it did not."""
+        note = self.export.read("checkpoint").decode()
+
+        def check() -> None:
+            self.witnesses[name] = cosigned_at(note, name, key)
+
+        self._try("checkpoint", check)
 
     def _try(self, where: str, check: Any) -> None:
         try:
@@ -568,6 +596,7 @@ class Verification:
             "unproven": self.unproven,
             "approvals": list(self.approvals.values()),
             "checkpoint": {"size": self.checkpoint.size, "root": self.checkpoint.root.hex()},
+            "witnesses": self.witnesses,
             "keyid": self.keys.tenures[0][1].keyid,
             "keys": len(self.keys.tenures),
         }
@@ -587,11 +616,22 @@ def told(answer: dict[str, Any], *, given: bool) -> str:
         f"{answer['records']} records under a checkpoint of {size} entries, "
         f"{answer['files']} files: {result}"
     )
+    for name, time in answer["witnesses"].items():
+        lines.append(f"cosigned by {name} at {datetime.fromtimestamp(time, UTC).isoformat()}")
     if answer["unproven"]:
         pages = [name for name in answer["unproven"] if not name.startswith("schemas/")]
         lines.append(f"unproven, for people: {', '.join(pages)}, schemas")
     whose = "given" if given else "from the export itself: compare its fingerprint with its owner"
     return "\n".join([*lines, f"key {answer['keyid']}, {whose}"])
+
+
+def witness(text: str) -> tuple[str, bytes]:
+    """Return a witness's name and public key, of an option."""
+    name, _, key = text.partition("=")
+    raw = bytes.fromhex(key)
+    if len(raw) != 32:
+        raise ValueError("not 32 bytes")
+    return name, raw
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -601,6 +641,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("export", nargs="?", default=here, help="the zip or its unpacked folder")
     parser.add_argument("--key", help="the log's public key, a PEM file that you trust")
     parser.add_argument("--json", action="store_true", help="answer with one JSON object")
+    parser.add_argument(
+        "--witness",
+        type=witness,
+        action="append",
+        default=[],
+        metavar="NAME=KEY",
+        help="who must have cosigned the checkpoint, and its key of 64 hexadecimal digits",
+    )
     options = parser.parse_args(arguments)
     try:
         export = Export(Path(options.export))
@@ -613,6 +661,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"cannot be verified: {error}", file=sys.stderr)
         return 5
     verification.run()
+    for name, raw in options.witness:
+        verification.witnessed(name, Key(raw))
     answer = verification.answer()
     print(json.dumps(answer, indent=2) if options.json else told(answer, given=bool(options.key)))
     return 4 if verification.findings else 0

@@ -1,0 +1,200 @@
+"""A second verifier of a whole log, written from docs/audit-format.md alone: nothing of ours in it.
+
+It stops at the first thing that is wrong. It judges no acts and reads no artifacts.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import rfc8785
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+TYPE = "application/vnd.in-toto+json"
+CLOSING = ("COMPLETE", "FAIL", "ABORT", "CACHED")
+MOST_UNSIGNED, LARGEST = 64, 16 * 2**20
+
+
+class Wrong(Exception):
+    """The first thing that is not as the document says."""
+
+
+def need(holds: Any, what: str) -> None:
+    if not holds:
+        raise Wrong(what)
+
+
+def parsed(data: bytes, what: str) -> Any:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        need(len(dict(pairs)) == len(pairs), f"{what}: a key twice")
+        return dict(pairs)
+
+    try:
+        value = json.loads(data, object_pairs_hook=unique)
+        canonical = rfc8785.dumps(value) == data  # NaN and infinities have no canonical form
+    except (ValueError, RecursionError) as error:
+        raise Wrong(f"{what}: {error}") from error
+    need(canonical, f"{what}: it is not canonical")
+    return value
+
+
+def unbase64(text: str, what: str) -> bytes:
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise Wrong(f"{what}: {error}") from error
+    need(base64.b64encode(data).decode() == text, f"{what}: base 64 in another spelling")
+    return data
+
+
+def check(key: bytes, signature: bytes, message: bytes, what: str) -> None:
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+    except InvalidSignature as error:
+        raise Wrong(f"{what}: the signature is wrong") from error
+
+
+def key_id(key: bytes) -> str:
+    named = {"keytype": "ed25519", "scheme": "ed25519", "keyval": {"public": key.hex()}}
+    return sha256(rfc8785.dumps(named)).hexdigest()
+
+
+def root(leaves: list[bytes]) -> bytes:
+    """RFC 6962, 2.1."""
+    if len(leaves) < 2:
+        return leaves[0] if leaves else sha256(b"").digest()
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    return sha256(b"\x01" + root(leaves[:split]) + root(leaves[split:])).digest()
+
+
+def place(number: int) -> str:
+    return f"{number // 1000:06d}/{number:09d}"
+
+
+class Verifier:
+    def __init__(self, log: Path, pem: bytes, schemas: Path) -> None:
+        self.log, first = log, load_pem_public_key(pem).public_bytes_raw()  # type: ignore[union-attr]
+        self.origin = f"tandem.invalid/log-{key_id(first)[:16]}"
+        self.keys, self.revoked = [(0, first)], dict[bytes, int]()
+        self.changes: list[dict[str, Any]] = []
+        self.leaves, self.seen, self.named = list[bytes](), dict[str, int](), set[str]()
+        self.once, self.open, self.time = set[str](), dict[str, int](), ""
+        files = {path.name: json.loads(path.read_bytes()) for path in schemas.glob("*.json")}
+        known = Registry().with_resources(
+            (name, Resource.from_contents(schema)) for name, schema in files.items()
+        )
+        types = {n: s.get("properties", {}).get("predicateType", {}) for n, s in files.items()}
+        self.forms = {
+            kind["const"]: Draft202012Validator(files[name], registry=known)
+            for name, kind in types.items()
+            if "const" in kind
+        }
+
+    def files(self, below: str) -> list[str]:
+        paths = (path for path in (self.log / below).rglob("*") if path.is_file())
+        return sorted(path.relative_to(self.log / below).as_posix() for path in paths)
+
+    def holder(self, index: int) -> bytes:
+        return next(key for first, key in reversed(self.keys) if first <= index)
+
+    def entry(self, index: int) -> None:
+        what = f"entry {index}"
+        leaf = (self.log / "entries" / f"{place(index)}.json").read_bytes()
+        need(len(leaf) <= LARGEST, f"{what}: too large")
+        envelope = parsed(leaf, what)
+        need(sorted(envelope) == ["payload", "payloadType", "signatures"], f"{what}: no envelope")
+        payload, kind = unbase64(envelope["payload"], what), envelope["payloadType"]
+        need(kind == TYPE and len(envelope["signatures"]) == 1, f"{what}: no envelope of ours")
+        (line,), key = envelope["signatures"], self.holder(index)
+        need(line["keyid"] == key_id(key), f"{what}: of another key")
+        message = b"DSSEv1 %d %b %d %b" % (len(kind), kind.encode(), len(payload), payload)
+        check(key, unbase64(line["sig"], what), message, what)
+        statement, record = parsed(payload, what), sha256(leaf).hexdigest()
+        form = self.forms.get(statement.get("predicateType"))
+        need(form is not None and form.is_valid(statement), f"{what}: it breaks its schema")
+        self.record(index, record, statement["predicate"]["tandem_audit"])
+        if statement["predicateType"] == "https://tandem.invalid/key-change/v1":
+            self.change(index, record, statement["predicate"])
+        self.leaves.append(sha256(b"\x00" + leaf).digest())
+        self.seen[record] = index
+
+    def record(self, index: int, record: str, audit: dict[str, Any]) -> None:
+        stands_on = [*audit["parents"], *([audit["start"]] if audit["start"] else [])]
+        need(all(item in self.seen for item in stands_on), f"entry {index}: what it names is gone")
+        self.named |= set(stands_on)
+        need(audit["idempotency_key"] not in self.once, f"entry {index}: it is there twice")
+        self.once.add(audit["idempotency_key"])
+        need(audit["clocks"]["notary"] >= self.time, f"entry {index}: time runs backwards")
+        self.time = audit["clocks"]["notary"]
+        if audit["event"] == "START":
+            self.open[record] = index
+        elif audit["event"] in CLOSING:
+            self.open.pop(audit["start"], None)
+
+    def change(self, index: int, record: str, said: dict[str, Any]) -> None:
+        what, key = f"entry {index}", bytes.fromhex(said["key"]["public"])
+        before = self.changes[-1] if self.changes else None
+        need(
+            said["previous"] == before and said["key"]["keyid"] == key_id(key), f"{what}: no change"
+        )
+        known = [item for _, item in self.keys]
+        if said["change"] == "rotate":
+            need(key not in known, f"{what}: a key that was there before")
+            message = f"tandem key of {self.origin}\n{key.hex()}\n".encode()
+            check(key, unbase64(said["possession"], what), message, what)
+            self.keys.append((index + 1, key))
+        else:
+            need(key in known[:-1] and said["from"] <= index, f"{what}: it revokes no former key")
+            self.revoked[key] = min(said["from"], self.revoked.get(key, said["from"]))
+        self.changes.append({"index": index, "record": record})
+
+    def checkpoint(self, size: int) -> None:
+        what = f"checkpoint {size}"
+        text, _, lines = (self.log / "checkpoints" / place(size)).read_text().rpartition("\n\n")
+        origin, count, tree, *extensions = text.split("\n")
+        need((origin, count) == (self.origin, str(size)), f"{what}: of another log or size")
+        need(size <= len(self.leaves), f"{what}: entries are missing")
+        need(unbase64(tree, what) == root(self.leaves[:size]), f"{what}: another root")
+        last = [item["index"] for item in self.changes if item["index"] < size][-1:]
+        need(extensions == [f"tandem-keys {index}" for index in last], f"{what}: other keys")
+        key, signed = self.holder(max(size - 1, 0)), False
+        for line in lines.removesuffix("\n").split("\n"):
+            dash, name, data = line.split(" ")
+            need(dash == "\u2014", f"{what}: a line that is no signature")
+            raw = unbase64(data, what)
+            if (name, raw[:4]) == (origin, sha256(f"{origin}\n\x01".encode() + key).digest()[:4]):
+                check(key, raw[4:], f"{text}\n".encode(), what)
+                signed = True
+        need(signed, f"{what}: not signed by the key of its size")
+
+    def run(self) -> str:
+        names = self.files("entries")
+        need(
+            names == [f"{place(i)}.json" for i in range(len(names))], "entries: a gap or a stranger"
+        )
+        for index in range(len(names)):
+            self.entry(index)
+        sizes = [int(name[-9:]) for name in self.files("checkpoints") if name[-9:].isdigit()]
+        need(
+            self.files("checkpoints") == [place(size) for size in sizes], "checkpoints: a stranger"
+        )
+        need(sizes, "no checkpoint: it cannot be verified")
+        for size in sizes:
+            self.checkpoint(size)
+        tail = [record for record, index in self.seen.items() if index >= sizes[-1]]
+        need(
+            len(tail) <= MOST_UNSIGNED and not self.named & set(tail), "entries without checkpoint"
+        )
+        for index in self.seen.values():
+            since = self.revoked.get(self.holder(index))
+            need(since is None or index < since, f"entry {index}: its key was revoked")
+        need(not self.open, f"never closed: {sorted(self.open.values())}")
+        return f"{len(names)} entries and {len(sizes)} checkpoints verify"
