@@ -53,6 +53,10 @@ PACKED: Mapping[str, tuple[str, str]] = {
 CONTRACT = "contract.json"
 TEMPLATE = "annex-iv"
 MAKERS = {"pytorch": "train-pytorch", "tensorflow": "train-tensorflow", "imported": "import-model"}
+_SECOND = """
+   The checkpoint has a second signature, of ML-DSA-44 (`cryptography` 48 or newer checks it). Have
+   its key's fingerprint from somebody else too, and add `--second {second}`.
+"""
 # The first moment that a zip can name: a file's time says nothing here.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -203,11 +207,13 @@ def _said(release: Release) -> dict[str, Any]:
 
 def _manual(log: VerifiedLog, release: Release, count: int, absent: Mapping[str, str]) -> str:
     lines = [f"- {name}: {why}" for name, why in absent.items()]
+    second = log.snapshot.keys.second.tenures
     text = (files(verifier) / "VERIFY.md").read_text(encoding="utf-8")
     return text.format(
         model=release.model,
         version=release.version,
         keyid=log.key.keyid,
+        second=_SECOND.format(second=second[-1].key.keyid) if second else "",
         count=count,
         size=log.snapshot.size,
         absent="\n".join(["", "Not in here:", "", *lines, ""]) if lines else "",

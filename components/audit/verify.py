@@ -181,6 +181,7 @@ class _Verification:
             try:
                 keys = next(keys for last, keys in reversed(self._histories) if last < size)
                 checkpoint = self._log.checkpoint(size, keys)
+                self._history.second.require_valid(size)
             except IntegrityError as error:
                 yield Finding("checkpoint", where, error.message)
                 continue
