@@ -56,6 +56,10 @@ CONTRACT = "contract.json"
 TEMPLATE = "annex-iv"
 MAKERS = {"pytorch": "train-pytorch", "tensorflow": "train-tensorflow", "imported": "import-model"}
 UNASKED = "it did not cosign this checkpoint; `tandem audit monitor` asks it to"
+_SECOND = """
+   The checkpoint has a second signature, of ML-DSA-44 (`cryptography` 48 or newer checks it). Have
+   its key's fingerprint from somebody else too, and add `--second {second}`.
+"""
 # The first moment that a zip can name: a file's time says nothing here.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -216,11 +220,13 @@ def _manual(
     checkpoint: Cosigned,
 ) -> str:
     lines = [f"- {name}: {why}" for name, why in absent.items()]
+    second = log.snapshot.keys.second.tenures
     text = (files(verifier) / "VERIFY.md").read_text(encoding="utf-8")
     return text.format(
         model=release.model,
         version=release.version,
         keyid=log.key.keyid,
+        second=_SECOND.format(second=second[-1].key.keyid) if second else "",
         count=count,
         size=log.snapshot.size,
         witnesses=", ".join(checkpoint.by) or "nobody",

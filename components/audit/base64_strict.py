@@ -15,6 +15,14 @@ def encode(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
+def signature(text: str | None) -> bytes:
+    """Return a signature's bytes: none, which verify nothing, of what `encode` has not written."""
+    try:
+        return decode(text or "")
+    except ValueError:
+        return b""
+
+
 def decode(text: str) -> bytes:
     """Return the bytes; raise ValueError for anything that `encode` would not have written."""
     try:

@@ -60,7 +60,7 @@ class Checkpoint:
     def sign(self, key: SigningKey) -> str:
         """Return the signed note."""
         text = self.to_text()
-        signature = _key_id(self.origin, key.public) + key.sign(text.encode())
+        signature = key_id(self.origin, key.public.raw) + key.sign(text.encode())
         return f"{text}\n— {self.origin} {base64_strict.encode(signature)}\n"
 
 
@@ -69,7 +69,7 @@ def open_checkpoint(note: str, key: PublicKey, origin: str | None = None) -> Che
 
     The origin is that of the log's first key, which `key` is unless one is given.
     """
-    text, signatures = _split(note)
+    text, signatures = split(note)
     origin = origin or origin_of(key)
     ours = [data for name, data in signatures if (name, data[:_KEY_ID_BYTES]) == _name(origin, key)]
     if not ours:
@@ -84,7 +84,7 @@ def open_checkpoint(note: str, key: PublicKey, origin: str | None = None) -> Che
 
 def unverified_checkpoint(note: str) -> Checkpoint:
     """Return what a note says without looking at who signed it."""
-    return _read(_split(note)[0])
+    return _read(split(note)[0])
 
 
 def _read(text: str) -> Checkpoint:
@@ -96,17 +96,17 @@ def _read(text: str) -> Checkpoint:
 
 def cosign(note: str, name: str, key: SigningKey, time: int) -> str:
     """Return a witness's line on a note, at a POSIX time (C2SP tlog-cosignature/v1)."""
-    signed = key.sign(_cosigned(_split(note)[0], time))
-    data = _key_id(name, key.public, _COSIGNATURE) + time.to_bytes(8) + signed
+    signed = key.sign(_cosigned(split(note)[0], time))
+    data = key_id(name, key.public.raw, _COSIGNATURE) + time.to_bytes(8) + signed
     return f"— {name} {base64_strict.encode(data)}\n"
 
 
 def cosigned_at(note: str, name: str, key: PublicKey) -> int:
     """Return when a witness signed a note; raise IntegrityError where it did not."""
-    text, signatures = _split(note)
-    key_id = _key_id(name, key, _COSIGNATURE)
+    text, signatures = split(note)
+    ours = (name, key_id(name, key.raw, _COSIGNATURE))
     for signer, data in signatures:
-        if (signer, data[:_KEY_ID_BYTES]) == (name, key_id) and len(data) == _COSIGNATURE_BYTES:
+        if (signer, data[:_KEY_ID_BYTES]) == ours and len(data) == _COSIGNATURE_BYTES:
             time = int.from_bytes(data[4:12])
             if key.verifies(data[12:], _cosigned(text, time)):
                 return time
@@ -118,16 +118,16 @@ def _cosigned(text: str, time: int) -> bytes:
 
 
 def _name(origin: str, key: PublicKey) -> tuple[str, bytes]:
-    return origin, _key_id(origin, key)
+    return origin, key_id(origin, key.raw)
 
 
-def _key_id(name: str, key: PublicKey, kind: bytes = _ED25519) -> bytes:
-    """Return the key ID of the signed-note format."""
-    preimage = name.encode() + b"\n" + kind + key.raw
+def key_id(name: str, public: bytes, kind: bytes = _ED25519) -> bytes:
+    """Return the key ID of the signed-note format, of a public key and a type of signature."""
+    preimage = name.encode() + b"\n" + kind + public
     return hashlib.sha256(preimage).digest()[:_KEY_ID_BYTES]
 
 
-def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
+def split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
     """Return the note's text and its (name, key ID and signature) pairs."""
     text, separator, block = note.rpartition("\n\n")
     if not separator or not block.endswith("\n") or re.search(r"[\x00-\x09\x0b-\x1f]", note):

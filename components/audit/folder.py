@@ -2,6 +2,7 @@
 
 <home>/audit/keys/notary.key    the private key, PEM, mode 0600; never leaves the notary
 <home>/audit/keys/notary.pub    its public key, PEM; what a verifier is given
+<home>/audit/keys/second-*.key  private keys of the second signature, PEM, mode 0600, if any
 <home>/audit/keys/waivers/      public keys, PEM, *.pub, of those who may waive a gate
 <home>/audit/keys/approvers/    public keys, PEM, *.pub, of those who may approve a version
 <home>/audit/log/               the append-only objects (log.py), where in no bucket

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from components.audit import base64_strict
@@ -25,37 +25,28 @@ from components.audit.checkpoint import (
 )
 from components.audit.envelope import Envelope, vouched_statement
 from components.audit.keys import PublicKey, SigningKey
-from components.audit.predicates import KEY_CHANGE
+from components.audit.predicates import KEY_CHANGE, SECOND_KEY_CHANGE
 from components.audit.schema import check_statement
+from components.audit.second_history import SecondHistory
+from components.audit.tenure import Tenure, revoked
 from components.core.canonical import sha256_bytes
 from components.core.errors import DataError, IntegrityError
 
 ROTATE, REVOKE = "rotate", "revoke"
+Tenures = Iterator[Tenure[PublicKey]]
 _LINE = re.compile(r"tandem-keys (0|[1-9][0-9]*)", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Tenure:
-    """The entries that a key may sign: from `first` on, before `end`; and what was revoked."""
-
-    key: PublicKey
-    first: int
-    end: int | None = None
-    revoked_from: int | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the tenure as a JSON object."""
-        return {"keyid": self.key.keyid, "public": self.key.raw.hex()} | {
-            name: getattr(self, name) for name in ("first", "end", "revoked_from")
-        }
-
-
-@dataclass(frozen=True)
 class KeyHistory:
-    """The tenures of a log's keys, in order, and its newest record of a change."""
+    """The tenures of a log's keys, in order, and its newest record of a change.
 
-    tenures: tuple[Tenure, ...]
+    `second` are those of the keys that sign checkpoints beside them, if any (second_history.py).
+    """
+
+    tenures: tuple[Tenure[PublicKey], ...]
     last: tuple[int, str] | None = None
+    second: SecondHistory = field(default_factory=SecondHistory)
 
     @classmethod
     def of(cls, first: PublicKey) -> KeyHistory:
@@ -88,8 +79,7 @@ class KeyHistory:
     def require_valid(self, index: int) -> None:
         """Raise IntegrityError for an entry whose key was revoked from there on."""
         for item in self.tenures:
-            revoked = item.revoked_from is not None and item.revoked_from <= index
-            if revoked and item.first <= index and (item.end is None or index < item.end):
+            if item.revokes(index):
                 raise _refused(
                     f"entry {index} is signed by a key that is revoked from {item.revoked_from} on"
                 )
@@ -97,9 +87,15 @@ class KeyHistory:
     def after(self, statement: Mapping[str, Any], index: int, record: str) -> KeyHistory:
         """Return the history after the change that an entry records, verified by its holder."""
         said = statement["predicate"]
-        key = PublicKey(bytes.fromhex(said["key"]["public"]))
-        if said["previous"] != self.previous or said["key"]["keyid"] != key.keyid:
+        if said["previous"] != self.previous:
             raise _refused(f"entry {index} does not follow the change of keys before it")
+        if statement["predicateType"] == SECOND_KEY_CHANGE:
+            before = self.last[1] if self.last else ""
+            second = self.second.after(said, index, self.origin, before)
+            return replace(self, second=second, last=(index, record))
+        key = PublicKey(bytes.fromhex(said["key"]["public"]))
+        if said["key"]["keyid"] != key.keyid:
+            raise _refused(f"entry {index} names a key by another's id")
         tenures = (
             self._rotated(said, key, index)
             if said["change"] == ROTATE
@@ -107,8 +103,8 @@ class KeyHistory:
         )
         return replace(self, tenures=tuple(tenures), last=(index, record))
 
-    def _rotated(self, said: Mapping[str, Any], key: PublicKey, index: int) -> Iterator[Tenure]:
-        signature = base64_strict.decode(said["possession"] or "")
+    def _rotated(self, said: Mapping[str, Any], key: PublicKey, index: int) -> Tenures:
+        signature = base64_strict.signature(said["possession"])
         if not key.verifies(signature, possession_message(self.origin, key)):
             raise _refused(f"the key that entry {index} names has not signed for itself")
         if any(item.key == key for item in self.tenures):
@@ -117,14 +113,11 @@ class KeyHistory:
         yield replace(self.tenures[-1], end=index + 1)
         yield Tenure(key, index + 1)
 
-    def _revoked(self, said: Mapping[str, Any], key: PublicKey, index: int) -> Iterator[Tenure]:
+    def _revoked(self, said: Mapping[str, Any], key: PublicKey, index: int) -> Tenures:
         former = [item.key for item in self.tenures[:-1]]
         if key not in former or said["from"] is None or said["from"] > index:
             raise _refused(f"entry {index} revokes no former key of the log, from no entry before")
-        for item in self.tenures:
-            before = said["from"] if item.revoked_from is None else item.revoked_from
-            revoked = replace(item, revoked_from=min(said["from"], before))
-            yield revoked if item.key == key else item
+        yield from revoked(self.tenures, key, said["from"])
 
 
 def possession_message(origin: str, key: PublicKey) -> bytes:
@@ -153,7 +146,7 @@ def possession(history: KeyHistory, key: SigningKey) -> str:
 
 def is_change(statement: Mapping[str, Any]) -> bool:
     """Say whether a statement changes the log's keys."""
-    return bool(statement["predicateType"] == KEY_CHANGE)
+    return statement["predicateType"] in (KEY_CHANGE, SECOND_KEY_CHANGE)
 
 
 def read_history(note: str, leaf: Callable[[int], bytes], first: PublicKey) -> KeyHistory:
@@ -181,11 +174,12 @@ def follow(history: KeyHistory, envelope: Envelope, index: int) -> KeyHistory:
 
 
 def open_note(note: str, history: KeyHistory) -> Checkpoint:
-    """Return what a note says; IntegrityError unless the key of its size signed it."""
+    """Return what a note says; IntegrityError unless the keys of its size signed it."""
     size = unverified_checkpoint(note).size
     checkpoint = open_checkpoint(note, history.of_size(size), history.origin)
     if checkpoint.extensions != history.extensions:
         raise _refused("the checkpoint speaks of other changes of keys than the log")
+    history.second.require_signed(note, checkpoint)
     return checkpoint
 
 

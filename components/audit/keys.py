@@ -5,7 +5,8 @@ but no private key gets no new one, because records signed by the lost key would
 key identifiers are those of securesystemslib, so its verifiers find our key by name. A key in a
 cloud's key store would be a further class with the two members of SigningKey. notary.pub is the
 log's first public key for good, which is what verifiers are given; key_history.py says what comes
-after it. A private key that a rotation made lies beside, under its key's id.
+after it. A private key that a rotation made lies beside, under its key's id, and so does a second
+key (second_key.py).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
@@ -30,9 +32,12 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
 from components.audit.folder import AuditFolder
+from components.audit.second_key import SecondPublicKey, SecondSigningKey, is_second
 from components.audit.storage import create_file
 from components.core.canonical import sha256_value
 from components.core.errors import IntegrityError, PlatformError, UnverifiableError
+
+_FROM_BACKUP = "restore it from a backup"
 
 
 @dataclass(frozen=True)
@@ -146,19 +151,30 @@ class Keyring:
         """Return a private key; raise IntegrityError where it is gone, as `open_key` does."""
         if public == self.first():
             return open_key(self.folder)
-        path = self._path(public)
-        if not path.exists():
-            raise IntegrityError(
-                f"the private key {path.name} of the log is gone",
-                remedy="restore the private key, or start a new home",
-            )
-        return _load(path)
+        return _load(_existing(self._path(public)))
+
+    def second_key(self, public: SecondPublicKey) -> SecondSigningKey:
+        """Return a second private key; raise IntegrityError where it is gone."""
+        path = _existing(self._second_path(public))
+        key = _read(path)
+        if not is_second(key) or SecondSigningKey(key).public != public:
+            raise IntegrityError(f"{path} is not that ML-DSA-44 key", remedy=_FROM_BACKUP)
+        return SecondSigningKey(key)
 
     def make(self) -> SigningKey:
         """Make a new key, on disk before any record names it."""
         made = SigningKey(Ed25519PrivateKey.generate())
         create_file(self._path(made.public), made.to_pem(), mode=0o600)
         return made
+
+    def make_second(self) -> SecondSigningKey:
+        """Make a new second key, on disk before any record names it."""
+        made = SecondSigningKey.generate()
+        create_file(self._second_path(made.public), made.to_pem(), mode=0o600)
+        return made
+
+    def _second_path(self, public: SecondPublicKey) -> Path:
+        return self.folder.private_key.with_name(f"second-{public.keyid[:16]}.key")
 
     def _path(self, public: PublicKey) -> Path:
         return self.folder.private_key.with_name(f"notary-{public.keyid[:16]}.key")
@@ -190,7 +206,24 @@ def read_public_key(folder: AuditFolder) -> PublicKey:
         ) from error
 
 
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise IntegrityError(
+            f"the private key {path.name} of the log is gone",
+            remedy="restore the private key, or start a new home",
+        )
+    return path
+
+
 def _load(path: Path) -> SigningKey:
+    key = _read(path)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise IntegrityError(f"{path} is not an Ed25519 key", remedy=_FROM_BACKUP)
+    return SigningKey(key)
+
+
+def _read(path: Path) -> Any:
+    """Return a private key of whatever kind; PlatformError for a file that others may read."""
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
         raise PlatformError(
@@ -200,11 +233,8 @@ def _load(path: Path) -> SigningKey:
             actual=f"{mode:04o}",
         )
     try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
+        return load_pem_private_key(path.read_bytes(), password=None)
     except ValueError as error:
         raise IntegrityError(
-            f"{path} is not a private key: {error}", remedy="restore it from a backup"
+            f"{path} is not a private key: {error}", remedy=_FROM_BACKUP
         ) from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise IntegrityError(f"{path} is not an Ed25519 key", remedy="restore it from a backup")
-    return SigningKey(key)

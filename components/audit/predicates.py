@@ -10,6 +10,7 @@
     ACT of approve_model                           our approval-record v1
     ACT of what moves or takes away an alias       our registry-change v2
     KEY of what changes the log's keys             our key-change v1
+    KEY of what changes its second key             our second-key-change v1
     START and ABORT of any stage, FAIL without gates, a stage not named here: our stage-event v1
 
 A waiver (components/waivers.py) is no record: a person signs it, with a predicate type of our own.
@@ -46,7 +47,10 @@ REGISTRY_CHANGE_1 = f"{NAMESPACE}/registry-change/v1"
 """As before promotions named keys: read and verified, written no more."""
 REGISTRY_CHANGE = f"{NAMESPACE}/registry-change/v2"
 KEY_CHANGE = f"{NAMESPACE}/key-change/v1"
+SECOND_KEY_CHANGE = f"{NAMESPACE}/second-key-change/v1"
 APPROVE = "approve_model"
+SECOND_KEY = "_second_key"
+"""What the name of a stage that changes the second key ends in."""
 SLSA_VERSION = "1.0"
 
 _GIT_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -68,7 +72,8 @@ class Moment:
 def predicate(draft: Draft, moment: Moment) -> tuple[str, dict[str, Any]]:
     """Return the predicate's type and its standard fields."""
     if draft["event"] == KEY:
-        return KEY_CHANGE, dict(draft["facts"])
+        second = draft["stage"].endswith(SECOND_KEY)
+        return SECOND_KEY_CHANGE if second else KEY_CHANGE, dict(draft["facts"])
     if draft["event"] == ACT:
         kind = APPROVAL_RECORD if draft["stage"] == APPROVE else REGISTRY_CHANGE
         return kind, dict(draft["facts"])

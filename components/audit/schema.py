@@ -22,6 +22,7 @@ from components.audit.predicates import (
     REGISTRY_CHANGE_1,
     RELEASE,
     RUN_CLOSING,
+    SECOND_KEY_CHANGE,
     STAGE_EVENT,
     TEST_RESULT,
     VERIFICATION_SUMMARY,
@@ -45,6 +46,7 @@ _FILES = {
     REGISTRY_CHANGE_1: "registry-change.json",
     REGISTRY_CHANGE: "registry-change-v2.json",
     KEY_CHANGE: "key-change.json",
+    SECOND_KEY_CHANGE: "second-key-change.json",
 }
 
 

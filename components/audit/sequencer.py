@@ -17,13 +17,14 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-from components.audit.checkpoint import Checkpoint
+from components.audit.checkpoint import unverified_checkpoint
 from components.audit.envelope import Envelope, vouched_statement
 from components.audit.folder import AuditFolder
-from components.audit.key_history import KeyHistory, follow, is_change
-from components.audit.keys import Keyring, PublicKey, SigningKey
+from components.audit.key_history import KeyHistory, follow, is_change, open_note
+from components.audit.keys import Keyring, SigningKey
 from components.audit.log import Entry, Log, checkpoint_key, entry_key
 from components.audit.merkle import Tree, leaf_hash
+from components.audit.signers import Signers
 from components.audit.storage import ObjectExists
 from components.core.errors import IntegrityError, PlatformError, TandemError
 
@@ -103,7 +104,7 @@ class Sequencer:
         self._log = log
         self._keyring = keyring
         self._keys = KeyHistory.of(keyring.first())
-        self._signers: dict[PublicKey, SigningKey] = {}
+        self._signers = Signers(keyring)
         self._listener = listener
         self._tree = Tree()
         self._note = ""
@@ -124,12 +125,7 @@ class Sequencer:
     @property
     def key(self) -> SigningKey:
         """The key that signs the next entry."""
-        return self._signer(self._keys.holder(self.size))
-
-    def _signer(self, public: PublicKey) -> SigningKey:
-        if public not in self._signers:
-            self._signers[public] = self._keyring.signing_key(public)
-        return self._signers[public]
+        return self._signers.of_entry(self._keys, self.size)
 
     def append(self, envelopes: Sequence[Envelope]) -> list[Entry]:
         """Store up to MAX_BATCH envelopes as the next entries; one `seal` covers them.
@@ -188,20 +184,32 @@ class Sequencer:
     def seal(self) -> str:
         """Return the signed note over all entries, signing it if there is none yet."""
         if self._signed != self.size:
-            keys = self._keys
-            note = Checkpoint(keys.origin, self.size, self._tree.root(), keys.extensions)
-            self._note = note.sign(self._signer(keys.of_size(self.size)))
-            self._store(self._note)
+            note = self._signers.note(self._keys, self.size, self._tree.root())
+            self._note = self._stored(note)
             self._signed = self.size
         return self._note
 
-    def _store(self, note: str) -> None:
-        """Ed25519 is deterministic: a note that was stored before a failure is the same note."""
+    def _stored(self, note: str) -> str:
+        """Store a note and return it, or the one that was stored before a failure.
+
+        Ed25519 is deterministic, so that it is the same; a second signature is another each time.
+        """
         try:
             self._log.storage.create(checkpoint_key(self.size), note.encode())
         except ObjectExists:
-            if self._log.note(self.size) != note:
+            stored = self._log.note(self.size)
+            if stored != note and not self._is_ours(stored, note):
                 raise _not_alone(self.size) from None
+            return stored
+        return note
+
+    def _is_ours(self, stored: str, note: str) -> bool:
+        """Say whether a stored note has the second signature and says what ours does."""
+        try:
+            same = open_note(stored, self._keys) == unverified_checkpoint(note)
+        except IntegrityError:
+            return False
+        return same and self._keys.second.of_size(self.size) is not None
 
     def inclusion(self, index: int) -> list[bytes]:
         """Return the proof that an entry is under the newest checkpoint."""
@@ -223,7 +231,7 @@ class Sequencer:
             self._check_signed(signed, known)
         for entry in entries:
             self._listener(entry)
-        self._signer(self._keys.holder(self.size))  # one that is gone stops the notary now
+        self._signers.require(self._keys, self.size)  # one that is gone stops the notary now
         self.seal()
 
     def _check_signed(self, size: int, keys: KeyHistory) -> None:

@@ -114,6 +114,7 @@ class _Verification:
             newest = self._newest()
             yield from self._all(newest, served=served)
             yield from self._unsigned(newest)
+            yield from self._revoked_checkpoints()
         except UnverifiableError:
             raise
         except IntegrityError as error:
@@ -240,6 +241,14 @@ class _Verification:
                 for index in self._seen.drafts(places):
                     message = f"it is signed by a key that is revoked from {tenure.revoked_from} on"
                     yield Finding("key", f"entry {index}", message)
+
+    def _revoked_checkpoints(self) -> Iterator[Finding]:
+        """Yield the checkpoints of a second key that a later record revokes."""
+        for size in self._log.sizes():
+            try:
+                self._history.second.require_valid(size)
+            except IntegrityError as error:
+                yield Finding("checkpoint", f"checkpoint {size}", error.message)
 
     def _statement(self, record: str) -> Statement:
         """Return what a record says that this pass has verified."""

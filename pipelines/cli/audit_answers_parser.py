@@ -14,7 +14,21 @@ DAY_HELP = "a day (UTC) as 2027-01-31, or a moment as 2027-01-31T12:00:00Z"
 
 
 def add_answers(below: Any, add: Callable[..., Any]) -> None:
-    """Add the commands that answer an auditor's questions."""
+    """Add the commands that answer an auditor's questions, in the order in which help has them."""
+    _add_impact(below, add)
+    _add_forget(below, add)
+    _add_gates(below, add)
+    _add_diff(below, add)
+    _add_export(below, add)
+    _add_notary(below, add)
+    _add_inventory(below, add)
+    _add_reconcile(below, add)
+    _add_reproduce(below, add)
+    _add_openlineage(below, add)
+
+
+def _add_impact(below: Any, add: Callable[..., Any]) -> None:
+    """Add `impact`: which models saw this data."""
     impact = add(
         below,
         "impact",
@@ -33,6 +47,10 @@ def add_answers(below: Any, add: Callable[..., Any]) -> None:
         "--subject", metavar="ID", help="whose rows instead, by the erasable index of subjects"
     )
     impact.add_argument("--key", metavar="FILE", help="the key of that index, for --subject")
+
+
+def _add_forget(below: Any, add: Callable[..., Any]) -> None:
+    """Add `forget`: a subject's rows are found no more."""
     forget = add(
         below,
         "forget",
@@ -42,6 +60,10 @@ def add_answers(below: Any, add: Callable[..., Any]) -> None:
     )
     forget.add_argument("--subject", metavar="ID", required=True, help="whom")
     forget.add_argument("--key", metavar="FILE", required=True, help="the key of the indexes")
+
+
+def _add_gates(below: Any, add: Callable[..., Any]) -> None:
+    """Add `gates`: what was judged, and how."""
     gates = add(
         below,
         "gates",
@@ -54,6 +76,10 @@ def add_answers(below: Any, add: Callable[..., Any]) -> None:
     )
     gates.add_argument("--since", metavar="DATE", help=f"not before {DAY_HELP}")
     gates.add_argument("--until", metavar="DATE", help=f"not after {DAY_HELP}")
+
+
+def _add_diff(below: Any, add: Callable[..., Any]) -> None:
+    """Add `diff`: what differs between two versions."""
     diff = add(
         below,
         "diff",
@@ -63,6 +89,10 @@ def add_answers(below: Any, add: Callable[..., Any]) -> None:
     )
     diff.add_argument("one", metavar="V1", help=VERSION_HELP)
     diff.add_argument("two", metavar="V2", help=VERSION_HELP)
+
+
+def _add_export(below: Any, add: Callable[..., Any]) -> None:
+    """Add `export`: a version's evidence in one file."""
     export = add(
         below,
         "export",
@@ -72,6 +102,10 @@ def add_answers(below: Any, add: Callable[..., Any]) -> None:
     )
     export.add_argument("version", metavar="MODEL@VERSION", help=VERSION_HELP)
     export.add_argument("-o", "--output", metavar="FILE", required=True, help="a zip")
+
+
+def _add_notary(below: Any, add: Callable[..., Any]) -> None:
+    """Add `notary`: the one that serves stages elsewhere."""
     notary = add(
         below,
         "notary",
@@ -99,6 +133,10 @@ def add_answers(below: Any, add: Callable[..., Any]) -> None:
         metavar="NAMESPACE/NAME",
         help="a ServiceAccount that may hand in records; may be repeated",
     )
+
+
+def _add_inventory(below: Any, add: Callable[..., Any]) -> None:
+    """Add `inventory`: what was in use at a moment."""
     inventory = add(
         below,
         "inventory",
@@ -107,6 +145,10 @@ def add_answers(below: Any, add: Callable[..., Any]) -> None:
         "tandem audit inventory --at 2026-12-31",
     )
     inventory.add_argument("--at", metavar="DATE", required=True, help=DAY_HELP)
+
+
+def _add_reconcile(below: Any, add: Callable[..., Any]) -> None:
+    """Add `reconcile`: the log against what a crash left, and against MLflow."""
     add(
         below,
         "reconcile",
@@ -114,6 +156,10 @@ def add_answers(below: Any, add: Callable[..., Any]) -> None:
         "close what a crash left open, and compare MLflow with the log",
         "tandem audit reconcile",
     )
+
+
+def _add_reproduce(below: Any, add: Callable[..., Any]) -> None:
+    """Add `reproduce`: make a version again."""
     reproduce = add(
         below,
         "reproduce",
@@ -131,6 +177,10 @@ def add_answers(below: Any, add: Callable[..., Any]) -> None:
         help="the new state folder that --run works in, which is then kept (default: a temporary "
         "one)",
     )
+
+
+def _add_openlineage(below: Any, add: Callable[..., Any]) -> None:
+    """Add `openlineage`: the lineage for other tools."""
     lineage = add(
         below,
         "openlineage",

@@ -25,13 +25,17 @@ def list_keys(arguments: Namespace) -> int:
     for item in keys[1:]:  # the entry before a key's first is the rotation that named it
         item["index"] = item["first"] - 1
         item["record"] = snapshot.entries[item["index"]].record
+    second = [item.to_dict() for item in snapshot.keys.second.tenures]
     if arguments.json:
-        print_json({"log": snapshot.keys.origin, "keys": keys, "checkpoint": snapshot.note})
+        names = {"log": snapshot.keys.origin, "keys": keys, "second_keys": second}
+        print_json(names | {"checkpoint": snapshot.note})
         return 0
     for item in keys:
         print(_line(item))
         if "record" in item:
             print(f"    #{item['index']} record  {item['record']}")
+    for item in second:
+        print(f"{_line(item)} (ML-DSA-44, checkpoints over these)")
     print(f"\ncovered by checkpoint:\n{snapshot.note}")
     return 0
 
@@ -44,11 +48,11 @@ def _line(item: dict[str, Any]) -> str:
 
 
 def rotate(arguments: Namespace) -> int:
-    """Have a new key sign from now on."""
+    """Have a new key sign from now on, or a new second key sign checkpoints beside it."""
     from components.audit.key_changes import KeyOrder
     from pipelines.identity import actor
 
-    return _change(arguments, KeyOrder(actor(), arguments.reason))
+    return _change(arguments, KeyOrder(actor(), arguments.reason, second=arguments.second))
 
 
 def revoke(arguments: Namespace) -> int:
@@ -75,8 +79,10 @@ def _change(arguments: Namespace, order: KeyOrder) -> int:
         print_json({"index": view.index, "record": view.record, "key": key, "checkpoint": note})
         return 0
     done = "signs from now on" if order.revoked is None else "is revoked"
+    if order.second:
+        done = "signs every checkpoint too from now on, by ML-DSA-44"
     print(f"{key['keyid']} {done}: record {view.index}, sha256 {view.record}")
-    if order.revoked is None:
+    if order.revoked is None and not order.second:
         print(f"the former private key is not needed any more; {folder.public_key.name} stays: ")
         print("it is the log's first key, from which verifiers follow the changes")
     return 0

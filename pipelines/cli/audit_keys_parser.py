@@ -32,6 +32,11 @@ def add_keys(below: Any, add: Callable[..., Any]) -> None:
         "have a new key sign from now on, named by a record that the old key signs",
         "tandem audit keys rotate --reason yearly",
     )
+    rotate.add_argument(
+        "--second",
+        action="store_true",
+        help="the key of a second signature (ML-DSA-44) on checkpoints: the first one, or the next",
+    )
     revoke = add(
         commands,
         "revoke",

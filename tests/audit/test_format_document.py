@@ -39,7 +39,17 @@ def golden(kind: str, name: str) -> Any:
 
 @pytest.mark.parametrize(("kind", "name", "text"), BLOCKS, ids=[" ".join(b[:2]) for b in BLOCKS])
 def test_an_example_is_the_golden_record(kind: str, name: str, text: str) -> None:
-    assert json.loads(text) == golden(kind, name)
+    shown = json.loads(text)
+    assert shown == shortened(golden(kind, name), shown)
+
+
+def shortened(value: Any, shown: Any) -> Any:
+    """Return a value with its texts cut as they are shown, where what is shown ends in dots."""
+    if isinstance(value, dict) and isinstance(shown, dict):
+        return {key: shortened(item, shown.get(key)) for key, item in value.items()}
+    if isinstance(value, str) and isinstance(shown, str) and shown.endswith("..."):
+        return f"{value[: len(shown) - 3]}..."
+    return value
 
 
 def test_every_predicate_that_is_written_has_an_example() -> None:

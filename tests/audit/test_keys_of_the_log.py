@@ -189,6 +189,7 @@ def test_a_rotation_that_another_key_signed_is_refused(rotated: Path, key: Signi
     [
         {"previous": None},
         {"possession": "A" * 86 + "=="},
+        {"possession": "A" * 85 + "B=="},
         {"key": {"keyid": "0" * 64, "public": SECOND.public.raw.hex()}},
         {"change": "revoke", "from": 0},
     ],

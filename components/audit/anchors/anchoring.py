@@ -2,7 +2,7 @@
 
 Rules: keeping never fails a run: what went wrong is said and written down beside what went right.
 Comparing (a monitor's work) trusts the log's first key and nothing else: each note must be signed
-by the key of its size, and the log, as it is now, must have had that root at that size.
+by the keys of its size, and the log, as it is now, must have had that root at that size.
 """
 
 from __future__ import annotations
@@ -109,6 +109,7 @@ def _contradictions(anchor: Anchor, kept: Kept, snapshot: Snapshot) -> Iterator[
         size = unverified_checkpoint(kept.note).size
         key = snapshot.keys.of_size(size)
         checkpoint = open_checkpoint(kept.note, key, snapshot.keys.origin)
+        snapshot.keys.second.require_signed(kept.note, checkpoint)
     except IntegrityError as error:
         yield Trouble(anchor.name, kept.where, error.message)
         return

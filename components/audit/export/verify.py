@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 """Verify an export of Tandem's audit log: who needs neither Tandem nor a network nor trust in it.
 
-    python verify.py [FOLDER_OR_ZIP] [--key log.pub] [--witness NAME=KEY] [--json]
+    python verify.py [FOLDER_OR_ZIP] [--key log.pub] [--second FINGERPRINT] [--witness NAME=KEY]
+                     [--json]
 
-Needs Python 3.11 or newer and `cryptography`. Exit codes: 0 it verifies, 4 findings, 5 it could not
-be verified, 2 wrong usage. What is checked, in this order:
+Needs Python 3.11 or newer and `cryptography`; version 48 or newer to check the second signature of
+a log that has one (ML-DSA-44, FIPS 204): with an older one it says so and checks the rest. Exit
+codes: 0 it verifies, 4 findings, 5 it could not be verified, 2 wrong usage. What is checked, in
+this order:
 
 1. the log's keys: the first, which is given, and the changes that the log records, each signed by
    the key before; a record whose key was revoked from there on is a finding;
 2. the checkpoint (C2SP tlog-checkpoint in a signed note) is signed by the key of its last entry and
    speaks of these changes; each record is a DSSE envelope over an in-toto statement, signed by the
    key of its place alone, and lies under the checkpoint (RFC 6962 inclusion proof, verified as in
-   RFC 9162, 2.1.3.2);
+   RFC 9162, 2.1.3.2); where the records name a second key, the checkpoint has its signature too;
 3. the records are one chain: each parent is there, and made what the next one says it was given;
 4. the registration names the model's version and its bundle, and a validation, an evaluation and a
    decision stand behind it, none of them with a gate that failed and nobody waived, but for the
@@ -24,7 +27,9 @@ be verified, 2 wrong usage. What is checked, in this order:
    the run. That two keys are one person's can only be seen in the whole log.
 
 It reads what is there and evaluates nothing of it. The key is the root of trust: get it, or its
-fingerprint, from somebody who is not the one that gave you the export, and name it by --key.
+fingerprint, from somebody who is not the one that gave you the export, and name it by --key. Who
+can forge its signatures can tell of a log that never had a second key: name by --second the
+fingerprint of one that it had, and such a log is refused.
 """
 
 from __future__ import annotations
@@ -46,6 +51,10 @@ AUDIT = "tandem_audit"
 DSSE_TYPE = "application/vnd.in-toto+json"
 PROOF_HEADER = "c2sp.org/tlog-proof@v1"
 KEY_CHANGE = "https://tandem.invalid/key-change/v1"
+SECOND_KEY_CHANGE = "https://tandem.invalid/second-key-change/v1"
+NO_TIME = bytes(8)
+SECOND_BYTES = 2420
+NO_MLDSA = "this Python's cryptography has no ML-DSA-44; version 48 or newer has"
 DONE = ("COMPLETE", "CACHED")
 BEHIND = ("ingest_examples", "validate_examples", "evaluate_models", "decide_release")
 CANDIDATES = {"pytorch", "tensorflow", "imported"}
@@ -208,6 +217,34 @@ class Key:
         return hashlib.sha256(origin.encode() + b"\n\x01" + self.raw).digest()[:4]
 
 
+class SecondKey:
+    """An ML-DSA-44 public key (FIPS 204), which signs checkpoints beside the first."""
+
+    def __init__(self, raw: bytes) -> None:
+        """Take the key's 1312 bytes."""
+        self.raw = raw
+        named = {"keytype": "ml-dsa", "keyval": {"public": raw.hex()}, "scheme": "ml-dsa-44"}
+        self.keyid = sha256(canonical(named))
+
+    def check(self, signature: bytes, message: bytes, what: str) -> bool:
+        """Refuse a wrong signature; return False where this cryptography knows no ML-DSA-44."""
+        from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+        try:
+            from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
+
+            MLDSA44PublicKey.from_public_bytes(self.raw).verify(signature, message)
+        except (ImportError, UnsupportedAlgorithm):
+            return False
+        except InvalidSignature:
+            raise Refused(f"the second signature of {what} is wrong") from None
+        return True
+
+    def note_id(self, origin: str) -> bytes:
+        """Return the key ID of tlog-cosignature's ML-DSA-44 lines, in the notes of that log."""
+        return hashlib.sha256(origin.encode() + b"\n\x06" + self.raw).digest()[:4]
+
+
 class Keys:
     """Which key signs which entry of the log: its place decides, never a date."""
 
@@ -217,6 +254,8 @@ class Keys:
         self.tenures = [(0, first)]
         self.revoked: dict[str, int] = {}
         self.last: tuple[int, str] | None = None
+        self.second: list[SecondKey] = []
+        self.second_unchecked = False
 
     def holder(self, index: int) -> Key:
         """Return the key that an entry needs."""
@@ -232,10 +271,19 @@ class Keys:
         """Take a change of keys, signed by the key of its place, after the one before it."""
         statement = statement_of(envelope, self.holder(index), "a change of keys")
         said = statement["predicate"]
-        named = Key(bytes.fromhex(said["key"]["public"]))
         before = {"index": self.last[0], "record": self.last[1]} if self.last else None
-        if said["previous"] != before or said["key"]["keyid"] != named.keyid:
+        if said["previous"] != before:
             raise Refused(f"entry {index} does not follow the change of keys before it")
+        if statement["predicateType"] == SECOND_KEY_CHANGE:
+            self._follow_second(said, index)
+        else:
+            self._follow_first(said, index)
+        self.last = index, sha256(envelope)
+
+    def _follow_first(self, said: dict[str, Any], index: int) -> None:
+        named = Key(bytes.fromhex(said["key"]["public"]))
+        if said["key"]["keyid"] != named.keyid:
+            raise Refused(f"entry {index} names a key by another's id")
         if said["change"] == "rotate":
             message = f"tandem key of {self.origin}\n{named.raw.hex()}\n".encode()
             named.check(decoded(said["possession"]), message, "the new key for itself")
@@ -247,7 +295,50 @@ class Keys:
                 raise Refused(f"entry {index} revokes no former key")
             since = min(said["from"], self.revoked.get(named.keyid, said["from"]))
             self.revoked[named.keyid] = since
-        self.last = index, sha256(envelope)
+
+    def _follow_second(self, said: dict[str, Any], index: int) -> None:
+        """Take a change of the second key; the one before must have handed over to a new one."""
+        named, former = SecondKey(bytes.fromhex(said["key"]["public"])), self.second[-1:]
+        known = [key.keyid for key in self.second]
+        if said["key"]["keyid"] != named.keyid:
+            raise Refused(f"entry {index} names a second key by another's id")
+        if said["change"] == "revoke":
+            if named.keyid not in known[:-1]:
+                raise Refused(f"entry {index} revokes no former second key")
+            return
+        if (said["change"] == "begin") != (not former) or named.keyid in known:
+            raise Refused(f"entry {index} begins or rotates the second key out of turn")
+        public = f"{named.raw.hex()}\n"
+        own = f"tandem second key of {self.origin}\n{public}"
+        self._check(named, decoded(said["possession"]), own.encode(), "the new key for itself")
+        for key in former:
+            after = self.last[1] if self.last else ""
+            next_one = f"tandem next second key of {self.origin}\nafter {after}\n{public}"
+            self._check(key, decoded(said["handover"]), next_one.encode(), "the key for the next")
+        self.second.append(named)
+
+    def check_second(self, size: int, root: bytes, lines: list[tuple[str, bytes]]) -> None:
+        """Refuse a checkpoint without the second key's signature, if the log has such a key."""
+        for key in self.second[-1:]:
+            mine = (self.origin, key.note_id(self.origin))
+            found = [data[4:] for name, data in lines if (name, data[:4]) == mine]
+            if not found:
+                raise Refused("it lacks the second signature, of ML-DSA-44")
+            if size >= 2**64:
+                raise Refused("its size is of no log")
+            name = len(self.origin).to_bytes(1) + self.origin.encode()
+            span = bytes(8) + size.to_bytes(8)
+            message = b"subtree/v1\n\x00" + name + NO_TIME + name + span + root
+            for data in found:
+                if data[:8] != NO_TIME:
+                    raise Refused("its second signature, of ML-DSA-44, is of another form")
+                self._check(key, data[8:], message, "the checkpoint")
+
+    def _check(self, key: SecondKey, signature: bytes, message: bytes, what: str) -> None:
+        if len(signature) != SECOND_BYTES:
+            raise Refused(f"the second signature of {what} is of another form")
+        if not key.check(signature, message, what):
+            self.second_unchecked = True
 
 
 # --- the log -----------------------------------------------------------------------------------
@@ -264,18 +355,20 @@ def checkpoint_of(note: str, keys: Keys) -> Checkpoint:
         raise Refused("it is of another log, or of no size: the log's key did not sign it")
     if extensions != ([] if keys.last is None else [f"tandem-keys {keys.last[0]}"]):
         raise Refused("it speaks of other changes of keys than the records")
-    key, signed = keys.holder(max(int(size) - 1, 0)), False
+    key, signed, signatures = keys.holder(max(int(size) - 1, 0)), False, []
     for line in block[:-1].split("\n"):
         dash, _, rest = line.partition(" ")
         name, _, signature = rest.partition(" ")
         data = decoded(signature)
         if dash != "\u2014":
             raise Refused("it has a line that is no signature")
+        signatures.append((name, data))
         if (name, data[:4]) == (origin, key.note_id(origin)):
             key.check(data[4:], f"{text}\n".encode(), "the checkpoint")
             signed = True
     if not signed:
         raise Refused("the log's key did not sign it")
+    keys.check_second(int(size), decoded(root), signatures)
     return Checkpoint(int(size), decoded(root))
 
 
@@ -388,7 +481,7 @@ class Verification:
         for name, data in self.export.files.items():
             try:
                 kind = parsed(decoded(parsed(data)["payload"]))["predicateType"]
-                if kind == KEY_CHANGE:
+                if kind in (KEY_CHANGE, SECOND_KEY_CHANGE):
                     yield int(name.removeprefix("records/").removesuffix(".json")), data
             except (Refused, KeyError, TypeError, ValueError):
                 continue
@@ -599,6 +692,8 @@ class Verification:
             "witnesses": self.witnesses,
             "keyid": self.keys.tenures[0][1].keyid,
             "keys": len(self.keys.tenures),
+            "second": [key.keyid for key in self.keys.second],
+            "second_checked": None if not self.keys.second else not self.keys.second_unchecked,
         }
 
 
@@ -621,6 +716,8 @@ def told(answer: dict[str, Any], *, given: bool) -> str:
     if answer["unproven"]:
         pages = [name for name in answer["unproven"] if not name.startswith("schemas/")]
         lines.append(f"unproven, for people: {', '.join(pages)}, schemas")
+    if answer["second"]:
+        lines.append(second_told(answer))
     whose = "given" if given else "from the export itself: compare its fingerprint with its owner"
     return "\n".join([*lines, f"key {answer['keyid']}, {whose}"])
 
@@ -634,12 +731,31 @@ def witness(text: str) -> tuple[str, bytes]:
     return name, raw
 
 
+def second_told(answer: dict[str, Any]) -> str:
+    """Return what became of the second signature, for people."""
+    if answer["second_checked"]:
+        return f"second signature (ML-DSA-44) verified; key {answer['second'][-1]}"
+    return (
+        "the second signature (ML-DSA-44) is there and COULD NOT BE CHECKED: "
+        f"{NO_MLDSA}; all else was checked without it"
+    )
+
+
+def require_second(keys: Keys, wanted: str) -> None:
+    """Refuse a log without that second key; Unverifiable where its signature cannot be checked."""
+    if wanted.lower() not in [key.keyid for key in keys.second]:
+        raise Refused("the log never had the second key that --second names")
+    if keys.second_unchecked:
+        raise Unverifiable(f"the second signature: {NO_MLDSA}")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Verify, print, and return the exit code."""
     parser = argparse.ArgumentParser(description="Verify an export of Tandem's audit log.")
     here = str(Path(__file__).resolve().parent)
     parser.add_argument("export", nargs="?", default=here, help="the zip or its unpacked folder")
     parser.add_argument("--key", help="the log's public key, a PEM file that you trust")
+    parser.add_argument("--second", help="the fingerprint of a second key (ML-DSA-44) of the log")
     parser.add_argument("--json", action="store_true", help="answer with one JSON object")
     parser.add_argument(
         "--witness",
@@ -654,6 +770,8 @@ def main(arguments: list[str] | None = None) -> int:
         export = Export(Path(options.export))
         pem = Path(options.key).read_bytes() if options.key else export.read("log.pub")
         verification = Verification(export, Key.from_pem(pem))
+        if options.second:
+            require_second(verification.keys, options.second)
     except (Refused, KeyError, TypeError, ValueError, AttributeError) as error:
         print(f"the checkpoint or export.json: {error}", file=sys.stderr)
         return 4

@@ -1,0 +1,49 @@
+"""For how long a key of the log signs: from which entry on, and up to which.
+
+Rule: a tenure says which entries are the key's (of a second key, second_history.py, the last entry
+of a checkpoint). What is revoked is revoked for good: an earlier revocation is never taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from components.audit.keys import PublicKey
+from components.audit.second_key import SecondPublicKey
+
+K = TypeVar("K", PublicKey, SecondPublicKey)
+
+
+@dataclass(frozen=True)
+class Tenure(Generic[K]):
+    """The entries that are a key's: from `first` on, before `end`; and what was revoked."""
+
+    key: K
+    first: int
+    end: int | None = None
+    revoked_from: int | None = None
+
+    @property
+    def is_former(self) -> bool:
+        """Whether another key has come after this one."""
+        return self.end is not None
+
+    def revokes(self, index: int) -> bool:
+        """Say whether an entry is this key's and revoked."""
+        revoked = self.revoked_from is not None and self.revoked_from <= index
+        return revoked and self.first <= index and (self.end is None or index < self.end)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the tenure as a JSON object."""
+        return {"keyid": self.key.keyid, "public": self.key.raw.hex()} | {
+            name: getattr(self, name) for name in ("first", "end", "revoked_from")
+        }
+
+
+def revoked(tenures: Iterable[Tenure[K]], key: K, first: int) -> Iterator[Tenure[K]]:
+    """Yield the tenures, a key's revoked from an entry on."""
+    for item in tenures:
+        before = first if item.revoked_from is None else item.revoked_from
+        yield replace(item, revoked_from=min(first, before)) if item.key == key else item
