@@ -30,10 +30,16 @@ class Tenure(Generic[K]):
         """Whether another key has come after this one."""
         return self.end is not None
 
+    @property
+    def revoked_entries(self) -> range:
+        """The entries that are this key's and revoked; only a former key can be."""
+        if self.revoked_from is None or self.end is None:
+            return range(0)
+        return range(max(self.first, self.revoked_from), self.end)
+
     def revokes(self, index: int) -> bool:
         """Say whether an entry is this key's and revoked."""
-        revoked = self.revoked_from is not None and self.revoked_from <= index
-        return revoked and self.first <= index and (self.end is None or index < self.end)
+        return index in self.revoked_entries
 
     def to_dict(self) -> dict[str, Any]:
         """Return the tenure as a JSON object."""

@@ -236,11 +236,9 @@ class _Verification:
     def _revoked(self) -> Iterator[Finding]:
         """Yield the records that a revoked key signed, which a later record says not to count."""
         for tenure in self._history.tenures:
-            if tenure.revoked_from is not None and tenure.end is not None:
-                places = range(max(tenure.first, tenure.revoked_from), tenure.end)
-                for index in self._seen.drafts(places):
-                    message = f"it is signed by a key that is revoked from {tenure.revoked_from} on"
-                    yield Finding("key", f"entry {index}", message)
+            for index in self._seen.drafts(tenure.revoked_entries):
+                message = f"it is signed by a key that is revoked from {tenure.revoked_from} on"
+                yield Finding("key", f"entry {index}", message)
 
     def _revoked_checkpoints(self) -> Iterator[Finding]:
         """Yield the checkpoints of a second key that a later record revokes."""
