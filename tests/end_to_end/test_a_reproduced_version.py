@@ -38,12 +38,14 @@ pytestmark = pytest.mark.slow
 REPEATS = {"examples", "validation", "transform_graph", "features", "pytorch_model"}
 JUDGEMENTS = {"evaluation", "decision"}
 ALONE = ("--set", "registry.approvals={review: 0, approval: 0}")
+# Chosen by size: latencies, measured anew, may choose otherwise (docs/reproducibility.md).
+BY_SIZE = ("--set", "policy.weights={size: 1}")
 NOT_WORSE = ("--set", "policy.champion_gates=[{margin: -0.5}]")
 
 
 def made(home: Path, *words: str) -> PreparedRun:
     before = set((home / "runs").iterdir()) if (home / "runs").is_dir() else set()
-    code, stdout = run_tandem("run", "mortgage", "--home", str(home), "--json", *ALONE, *words)
+    code, stdout = run_tandem("run", "mortgage", "--home", str(home), "--json", *ALONE, *BY_SIZE, *words)
     assert code == 0, stdout
     (folder,) = set((home / "runs").iterdir()) - before
     return PreparedRun(home, folder, stdout)
