@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 _TABLES = """
@@ -17,6 +17,7 @@ PRAGMA journal_mode = OFF;
 CREATE TABLE entries (record BLOB PRIMARY KEY, place INTEGER NOT NULL, is_verified INTEGER)
     WITHOUT ROWID;
 CREATE TABLE drafts (idempotency_key BLOB PRIMARY KEY, place INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE made (record BLOB, sha256 BLOB, PRIMARY KEY (record, sha256)) WITHOUT ROWID;
 CREATE TABLE runs (run TEXT PRIMARY KEY, is_sealed INTEGER NOT NULL) WITHOUT ROWID;
 """
 _RECENT = 1000
@@ -24,7 +25,7 @@ _RECENT = 1000
 
 
 class Seen:
-    """The entries so far: by record, by idempotency key, and the runs that they are of.
+    """The entries so far: by record, by idempotency key, what they made, and the runs they are of.
 
     Records and idempotency keys are digests in hexadecimal, as the schemas of records ask.
     """
@@ -63,6 +64,17 @@ class Seen:
         question = "SELECT place FROM drafts WHERE place >= ? AND place < ? ORDER BY place"
         found = self._store.execute(question, (places.start, places.stop))
         return [int(row[0]) for row in found]
+
+    def add_made(self, record: str, outputs: Iterable[str]) -> None:
+        """Take in the digests of what a record says was made."""
+        rows = [(bytes.fromhex(record), bytes.fromhex(sha256)) for sha256 in outputs]
+        self._store.executemany("INSERT OR IGNORE INTO made VALUES (?, ?)", rows)
+
+    def has_made(self, record: str, sha256: str) -> bool:
+        """Say whether a record was seen that made what has that digest."""
+        question = "SELECT 1 FROM made WHERE record = ? AND sha256 = ?"
+        row = (bytes.fromhex(record), bytes.fromhex(sha256))
+        return self._store.execute(question, row).fetchone() is not None
 
     def add_run(self, run: str) -> None:
         """Take in the run of an entry."""

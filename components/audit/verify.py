@@ -3,22 +3,22 @@
 Rules: it needs the log and its public key and trusts nothing else, no notary and no index; it goes
 on after a finding, so that one edited byte does not hide another; no finding means that all it
 checks is right: names and numbering, every signature, the tree under every checkpoint, the form of
-every record, its parents, the order of time, what was left open, what people did to registered
-versions (standing.py), and (artifacts.py) the bytes of the runs that are there. It cannot see a log
-that was cut or rewritten together with its checkpoints: that takes a copy of a checkpoint kept
-elsewhere.
+every record, that its parents made what it stood on, the order of time, what was left open,
+what people did to registered versions (standing.py), and (artifacts.py) the bytes of the runs that
+are there. It cannot see a log that was cut or rewritten together with its checkpoints: that takes a
+copy of a checkpoint kept elsewhere.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from components.audit.acts import Act, Statement
-from components.audit.answers import ACT, DONE_EVENTS, KEY, RecordView
+from components.audit.answers import ACT, AUDIT, DONE_EVENTS, KEY, RecordView
 from components.audit.artifacts import artifact_problems, runs_on_disk
 from components.audit.envelope import Envelope, vouched_statement
 from components.audit.findings import Finding, never_closed
@@ -175,6 +175,8 @@ class _Verification:
         for source in (*view.parents, *([view.start] if view.start else [])):
             if not self._seen.has(source):
                 yield Finding("parents", where, f"record {source[:12]} is not before it in the log")
+        for name in self._not_made(view, statement):
+            yield Finding("parents", where, f"no parent of it made its {name}")
         twin = self._seen.twin(view.idempotency_key, view.index)
         if twin is not None:
             yield Finding("idempotency", where, f"it repeats entry {twin}")
@@ -183,6 +185,23 @@ class _Verification:
         if view.event == ACT:
             yield from self._act(Act.from_statement(statement, view.record), where)
         self._take(view)
+
+    def _not_made(self, view: RecordView, statement: Statement) -> Iterator[str]:
+        """Yield the inputs, and what came from the cache, that no parent made as the record says.
+
+        A stage that failed may have done so over a wrong input: its record stands all the same.
+        """
+        if view.event in ("FAIL", ACT, KEY):
+            return
+        inputs = statement["predicate"][AUDIT]["inputs"]
+        made = [(item["name"], item["record"], item["sha256"]) for item in inputs if item["record"]]
+        if view.event == "CACHED":
+            stated = view.facts.get("origin")
+            origin = stated if isinstance(stated, Mapping) else {}
+            made += [(name, origin.get(name), sha256) for name, sha256 in view.outputs.items()]
+        for name, record, sha256 in made:
+            if record not in view.parents or not self._seen.has_made(record, sha256):
+                yield name
 
     def _act(self, act: Act, where: str) -> Iterator[Finding]:
         """Hold an act against the rules, at its place among the others."""
@@ -198,6 +217,8 @@ class _Verification:
             self._uncovered.append(view)
         if view.event != KEY:
             self._seen.add_run(view.run)
+        if view.event in DONE_EVENTS:
+            self._seen.add_made(view.record, view.outputs.values())
         if seals(view):
             self._seen.seal(view.run)
         if view.event in DONE_EVENTS and view.run in self._with_folder:

@@ -87,6 +87,7 @@ class Verifier:
         self.changes: list[dict[str, Any]] = []
         self.leaves, self.seen, self.named = list[bytes](), dict[str, int](), set[str]()
         self.once, self.open, self.time = set[str](), dict[str, int](), ""
+        self.outputs: dict[str, set[str]] = {}
         files = {path.name: json.loads(path.read_bytes()) for path in schemas.glob("*.json")}
         known = Registry().with_resources(
             (name, Resource.from_contents(schema)) for name, schema in files.items()
@@ -120,16 +121,26 @@ class Verifier:
         statement, record = parsed(payload, what), sha256(leaf).hexdigest()
         form = self.forms.get(statement.get("predicateType"))
         need(form is not None and form.is_valid(statement), f"{what}: it breaks its schema")
-        self.record(index, record, statement["predicate"]["tandem_audit"])
+        made = {item["name"]: item["digest"]["sha256"] for item in statement["subject"]}
+        self.record(index, record, statement["predicate"]["tandem_audit"], made)
         if statement["predicateType"] == "https://tandem.invalid/key-change/v1":
             self.change(index, record, statement["predicate"])
         self.leaves.append(sha256(b"\x00" + leaf).digest())
         self.seen[record] = index
 
-    def record(self, index: int, record: str, audit: dict[str, Any]) -> None:
+    def record(self, index: int, record: str, audit: dict[str, Any], made: dict[str, str]) -> None:
         stands_on = [*audit["parents"], *([audit["start"]] if audit["start"] else [])]
         need(all(item in self.seen for item in stands_on), f"entry {index}: what it names is gone")
         self.named |= set(stands_on)
+        if audit["event"] not in ("FAIL", "ACT", "KEY"):
+            fed = [(item["record"], item["sha256"]) for item in audit["inputs"] if item["record"]]
+            if audit["event"] == "CACHED":
+                fed += [(audit["facts"]["origin"][name], made[name]) for name in audit["outputs"]]
+            for maker, digest in fed:
+                known = maker in audit["parents"] and digest in self.outputs[maker]
+                need(known, f"entry {index}: no parent made what it stands on")
+        if audit["event"] in ("COMPLETE", "CACHED"):
+            self.outputs[record] = {made[name] for name in audit["outputs"]}
         need(audit["idempotency_key"] not in self.once, f"entry {index}: it is there twice")
         self.once.add(audit["idempotency_key"])
         need(audit["clocks"]["notary"] >= self.time, f"entry {index}: time runs backwards")

@@ -73,9 +73,7 @@ def test_it_finds_every_attack_that_the_first_one_finds(
         second(copy / "home")
 
 
-@pytest.mark.parametrize(
-    "change", [attacks.turn_the_clock_back, attacks.leave_the_schema, attacks.change_a_digest]
-)
+@pytest.mark.parametrize("change", attacks.THEFTS, ids=lambda change: change.__name__)
 def test_it_finds_what_a_thief_of_the_key_contradicts(
     copy: Path, key: SigningKey, change: Callable[[list[dict[str, object]]], None]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ from components.audit.log import entry_key
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.verify import verify_log
 from components.core.artifacts import read_json, tree_digest, write_json
-from components.core.canonical import canonical_json
+from components.core.canonical import canonical_json, sha256_bytes
 from components.core.errors import UnverifiableError
 
 ENTRIES = 18
@@ -178,15 +179,21 @@ def test_an_attack_on_the_log_is_found(copy: Path, attack: Callable[[Path], None
 def with_records(
     root: Path, key: SigningKey, change: Callable[[list[dict[str, Any]]], None]
 ) -> None:
-    """Rewrite the log with the stolen key: change statements, sign records and checkpoints."""
-    statements = [
-        json.loads(Envelope.from_bytes(entry(root, index).read_bytes()).payload)
-        for index in range(ENTRIES)
-    ]
+    """Rewrite the log with the stolen key: change statements, sign records and checkpoints.
+
+    What names a record by its old digest names it by its new one afterwards.
+    """
+    leaves = [entry(root, index).read_bytes() for index in range(ENTRIES)]
+    statements = [json.loads(Envelope.from_bytes(leaf).payload) for leaf in leaves]
     change(statements)
     tree = Tree()
-    for index, statement in enumerate(statements):
-        leaf = Envelope.sign(statement, key).to_bytes()
+    renamed: dict[str, str] = {}
+    for index, (old, statement) in enumerate(zip(leaves, statements, strict=True)):
+        text = re.sub(
+            "[0-9a-f]{64}", lambda found: renamed.get(found[0], found[0]), json.dumps(statement)
+        )
+        leaf = Envelope.sign(json.loads(text), key).to_bytes()
+        renamed[sha256_bytes(old)] = sha256_bytes(leaf)
         entry(root, index).write_bytes(leaf)
         tree.append(leaf_hash(leaf))
         note = Checkpoint(origin_of(key.public), index + 1, tree.root()).sign(key)
@@ -205,10 +212,29 @@ def change_a_digest(statements: list[dict[str, Any]]) -> None:
     statements[1]["subject"][0]["digest"]["sha256"] = "0" * 64
 
 
-@pytest.mark.parametrize(
-    ("change", "check"),
-    [(turn_the_clock_back, "clock"), (leave_the_schema, "schema"), (change_a_digest, "parents")],
-)
+def change_an_input(statements: list[dict[str, Any]]) -> None:
+    statements[3]["predicate"]["tandem_audit"]["inputs"][0]["sha256"] = "0" * 64
+
+
+def leave_out_a_parent(statements: list[dict[str, Any]]) -> None:
+    statements[3]["predicate"]["tandem_audit"]["parents"] = []
+
+
+def name_another_start(statements: list[dict[str, Any]]) -> None:
+    statements[3]["predicate"]["tandem_audit"]["start"] = "0" * 64
+
+
+THEFTS = {
+    turn_the_clock_back: "clock",
+    leave_the_schema: "schema",
+    change_a_digest: "parents",
+    change_an_input: "parents",
+    leave_out_a_parent: "parents",
+    name_another_start: "parents",
+}
+
+
+@pytest.mark.parametrize(("change", "check"), THEFTS.items())
 def test_a_rewrite_with_the_stolen_key_is_found_where_it_contradicts_itself(
     copy: Path, key: SigningKey, change: Callable[[list[dict[str, Any]]], None], check: str
 ) -> None:

@@ -45,7 +45,8 @@ NOT_WORSE = ("--set", "policy.champion_gates=[{margin: -0.5}]")
 
 def made(home: Path, *words: str) -> PreparedRun:
     before = set((home / "runs").iterdir()) if (home / "runs").is_dir() else set()
-    code, stdout = run_tandem("run", "mortgage", "--home", str(home), "--json", *ALONE, *BY_SIZE, *words)
+    words = ("--home", str(home), "--json", *ALONE, *BY_SIZE, *words)
+    code, stdout = run_tandem("run", "mortgage", *words)
     assert code == 0, stdout
     (folder,) = set((home / "runs").iterdir()) - before
     return PreparedRun(home, folder, stdout)
