@@ -80,6 +80,10 @@ class Envelope:
 
     def statement(self, key: PublicKey) -> dict[str, Any]:
         """Return what the key signed; raise IntegrityError for anything it did not sign."""
+        return self.signed_by(key).unsigned_statement()
+
+    def signed_by(self, key: PublicKey) -> Envelope:
+        """Return the envelope itself; raise IntegrityError where the key did not sign it alone."""
         if self.payload_type != PAYLOAD_TYPE:
             raise _refused("the payload type is not in-toto's", PAYLOAD_TYPE, self.payload_type)
         if [item.keyid for item in self.signatures] != [key.keyid]:
@@ -87,6 +91,10 @@ class Envelope:
         signed = pre_authentication_encoding(self.payload_type, self.payload)
         if not key.verifies(self.signatures[0].sig, signed):
             raise _refused("the envelope's signature is wrong")
+        return self
+
+    def unsigned_statement(self) -> dict[str, Any]:
+        """Return what the payload says, whoever signed it; IntegrityError for no JSON object."""
         try:
             value = parse_canonical(self.payload)
         except (ValueError, RecursionError) as error:

@@ -12,7 +12,7 @@ copy of a checkpoint kept elsewhere.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 from components.audit.acts import Act, Statement
 from components.audit.answers import ACT, AUDIT, DONE_EVENTS, KEY, RecordView
 from components.audit.artifacts import artifact_problems, runs_on_disk
-from components.audit.envelope import Envelope, vouched_statement
+from components.audit.envelope import vouched_statement
 from components.audit.findings import Finding, never_closed
 from components.audit.folder import AuditFolder
 from components.audit.key_history import KeyHistory, follow, is_change
@@ -28,16 +28,12 @@ from components.audit.keys import PublicKey, read_public_key
 from components.audit.ledger import OpenStarts
 from components.audit.left_open import seals
 from components.audit.log import Entry, Log
-from components.audit.merkle import Frontier, leaf_hash
-from components.audit.schema import check_statement
+from components.audit.merkle import Frontier
+from components.audit.opening import Batch, Opened, Refused, opened
 from components.audit.seen import Seen, nothing_seen
 from components.audit.sequencer import MAX_BATCH, is_being_written
 from components.audit.standing import Standing
-from components.core.errors import (
-    DataError,
-    IntegrityError,
-    UnverifiableError,
-)
+from components.core.errors import DataError, IntegrityError, UnverifiableError
 
 LARGEST_LEAF = 16 * 2**20
 """Bytes: what the notary takes (service.MAX_REQUEST_BYTES), in base 64 and with what it adds."""
@@ -137,38 +133,56 @@ class _Verification:
         """Read the entries, and each checkpoint after those that it covers."""
         sizes = ((size, False) for size in self._log.sizes() if size <= newest)
         indexes = ((index, True) for index in self._log.indexes() if not served or index < newest)
-        for number, is_entry in heapq.merge(sizes, indexes):
-            yield from self._entry(number) if is_entry else self._checkpoint(number)
+        batch, broken = Batch(), None
+        try:
+            for number, is_entry in heapq.merge(sizes, indexes):
+                if is_entry:
+                    batch.add(self._log.entry(number))
+                if not is_entry or batch.is_full:
+                    yield from self._entries(batch.taken())
+                if not is_entry:
+                    yield from self._checkpoint(number)
+        except IntegrityError as error:
+            broken = error
+        yield from self._entries(batch.taken())
+        if broken is not None:
+            raise broken
 
-    def _entry(self, index: int) -> Iterator[Finding]:
+    def _entries(self, entries: Sequence[Entry]) -> Iterator[Finding]:
+        """Look at entries in order; after one that changes the keys the rest is opened anew."""
+        keys = self._history
+        for number, item in enumerate(opened(entries, keys)):
+            yield from self._entry(item)
+            if self._history is not keys:
+                yield from self._entries(entries[number + 1 :])
+                return
+
+    def _entry(self, item: Opened | Refused) -> Iterator[Finding]:
+        index, where = item.entry.index, f"entry {item.entry.index}"
         if index != self._next:
             missing = f"{index - self._next} entries are missing before entry {index}"
             yield Finding("log", f"entry {self._next}", missing)
         self._next = index + 1
-        entry = self._log.entry(index)
-        self._tree.append(leaf_hash(entry.leaf))
-        where = f"entry {index}"
-        if len(entry.leaf) > LARGEST_LEAF:
-            yield Finding("size", where, f"it has {len(entry.leaf)} bytes")
-        statement, record = None, entry.record
-        try:
-            statement = self._statement_of(entry)
-        except IntegrityError as error:
-            yield Finding("signature", where, error.message)
-        except DataError as error:
-            yield Finding("schema", where, error.message)
+        self._tree.append(item.hash)
+        if len(item.entry.leaf) > LARGEST_LEAF:
+            yield Finding("size", where, f"it has {len(item.entry.leaf)} bytes")
+        item = self._followed(item)
+        if isinstance(item, Opened):
+            yield from self._record(item.view, item.statement)
+        elif isinstance(item.why, DataError):
+            yield Finding("schema", where, item.why.message)
         else:
-            yield from self._record(RecordView.from_statement(statement, index, record), statement)
-        self._seen.add(record, index, verified=statement is not None)
+            yield Finding("signature", where, item.why.message)
+        self._seen.add(item.record, index, verified=isinstance(item, Opened))
 
-    def _statement_of(self, entry: Entry) -> Statement:
-        """Return what an entry says; IntegrityError or DataError for what is no record."""
-        envelope = Envelope.from_bytes(entry.leaf)
-        statement = envelope.statement(self._history.holder(entry.index))
-        check_statement(statement)
-        if is_change(statement):
-            self._history = follow(self._history, envelope, entry.index)
-        return statement
+    def _followed(self, item: Opened | Refused) -> Opened | Refused:
+        """Go on with the keys after an entry that changes them; refuse a change that is wrong."""
+        if isinstance(item, Opened) and is_change(item.statement):
+            try:
+                self._history = follow(self._history, item.envelope, item.entry.index)
+            except IntegrityError as error:
+                return Refused(item.entry, item.record, item.hash, error)
+        return item
 
     def _record(self, view: RecordView, statement: Statement) -> Iterator[Finding]:
         where = f"entry {view.index}"

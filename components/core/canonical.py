@@ -64,18 +64,21 @@ def _small_int(text: str) -> int:
 
 
 _PLAIN = json.JSONDecoder(parse_float=_plain_float, parse_int=_small_int)
+_PLAIN_FLOATS = json.JSONDecoder(parse_float=_plain_float)
+_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
 
 def parse_canonical(data: bytes) -> Any:
     """Return the value of bytes that are its canonical form; ValueError for any other bytes.
 
     A key that stands twice, NaN and every other spelling show in the bytes: the value, written
-    again, has others. orjson writes ASCII and plain numbers as the RFC does; it is a tenth of the
-    standard encoder's time, and whatever it writes otherwise is looked at by the library.
+    again, has others. orjson writes ASCII, plain floats and integers below 2**53 as the RFC does,
+    and refuses larger ones; it is a tenth of the standard encoder's time, and whatever it writes
+    otherwise is looked at by the library.
     """
     with contextlib.suppress(_OtherForm, TypeError):
-        value = _PLAIN.decode(data.decode())
-        if data.isascii() and orjson.dumps(value, option=orjson.OPT_SORT_KEYS) == data:
+        value = _PLAIN_FLOATS.decode(data.decode())
+        if data.isascii() and orjson.dumps(value, option=_SORTED) == data:
             return value
     value = parse_json(data)
     if canonical_json(value) != data:

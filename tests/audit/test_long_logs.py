@@ -64,3 +64,15 @@ def test_what_a_notary_at_work_has_not_signed_yet_is_not_looked_at(
     finally:
         lock.release()
     assert "entry 3" in {finding.where for finding in verify_log(home)}
+
+
+def test_what_ends_the_reading_hides_nothing_of_the_entries_before_it(
+    home: Path, draft: Draft
+) -> None:
+    fill(home, draft, 0, 10)
+    assert verify_log(home) == []
+    entries = AuditFolder(home).log / entry_key(0)
+    (entries.parent / "notes.txt").write_text("mine")
+    third = AuditFolder(home).log / entry_key(3)
+    third.write_bytes(third.read_bytes().replace(b'"sig":"', b'"sig":"A'))
+    assert [finding.check for finding in verify_log(home)] == ["signature", "log"]

@@ -1,0 +1,109 @@
+"""Entries opened together: each step is taken for all of them before the next.
+
+Why: an entry goes through the code of six libraries, which push each other's out of the processor's
+cache; sixty entries that take each step together need two thirds of the time.
+
+Rules: an entry that fails a step takes no further one and keeps the error; a signature is held
+against the keys as they are before the first entry, so after one that changes them the rest must be
+opened again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from components.audit.answers import RecordView
+from components.audit.envelope import Envelope
+from components.audit.key_history import KeyHistory
+from components.audit.log import Entry
+from components.audit.merkle import leaf_hash
+from components.audit.schema import check_statement
+from components.core.errors import DataError, IntegrityError
+
+_MOST, _MOST_BYTES = 64, 2**20
+Refusal = IntegrityError | DataError
+
+
+class Batch:
+    """Entries that wait to be opened: few enough, and of few bytes."""
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+        self._bytes = 0
+
+    def add(self, entry: Entry) -> None:
+        """Take in an entry."""
+        self._entries.append(entry)
+        self._bytes += len(entry.leaf)
+
+    @property
+    def is_full(self) -> bool:
+        """Say whether it should take no more."""
+        return len(self._entries) >= _MOST or self._bytes >= _MOST_BYTES
+
+    def taken(self) -> list[Entry]:
+        """Return what waits, and hold nothing."""
+        entries, self._entries, self._bytes = self._entries, [], 0
+        return entries
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A record: an entry's hash in the tree, and what its key signed and its schema takes."""
+
+    entry: Entry
+    record: str
+    hash: bytes
+    envelope: Envelope
+    statement: dict[str, Any]
+    view: RecordView
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What is no record: IntegrityError for bytes or a signature, DataError for the schema's."""
+
+    entry: Entry
+    record: str
+    hash: bytes
+    why: Refusal
+
+
+def opened(entries: Sequence[Entry], keys: KeyHistory) -> list[Opened | Refused]:
+    """Return each entry opened, or why it was refused."""
+    records = [entry.record for entry in entries]
+    hashes = [leaf_hash(entry.leaf) for entry in entries]
+    indexes = [entry.index for entry in entries]
+    envelopes = _each(Envelope.from_bytes, [entry.leaf for entry in entries])
+    signed = _each(Envelope.signed_by, envelopes, [keys.holder(index) for index in indexes])
+    statements = _each(_checked, _each(Envelope.unsigned_statement, signed))
+    views = _each(RecordView.from_statement, statements, indexes, records)
+    return [
+        Refused(entry, record, leaf, view)
+        if isinstance(view, Refusal)
+        else Opened(entry, record, leaf, envelope, statement, view)
+        for entry, record, leaf, envelope, statement, view in zip(
+            entries, records, hashes, envelopes, statements, views, strict=True
+        )
+    ]
+
+
+def _each(step: Callable[..., Any], values: Sequence[Any], *more: Sequence[Any]) -> list[Any]:
+    """Return what a step makes of each value; a refusal stays one."""
+    found: list[Any] = []
+    for value, *others in zip(values, *more, strict=True):
+        if isinstance(value, Refusal):
+            found.append(value)
+            continue
+        try:
+            found.append(step(value, *others))
+        except (IntegrityError, DataError) as error:
+            found.append(error)
+    return found
+
+
+def _checked(statement: dict[str, Any]) -> dict[str, Any]:
+    check_statement(statement)
+    return statement
