@@ -17,8 +17,9 @@ import pytest
 import rfc8785
 from acts_of_people import ANN, MODEL, SUBMITTER, People
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tried_examples import tries
 
 from components.audit.checkpoint import Checkpoint, origin_of
 from components.audit.envelope import Envelope
@@ -498,7 +499,7 @@ values = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=500)
+@tries(500)
 @given(values)
 def test_the_verifiers_canonical_json_is_rfc_8785(value: Any) -> None:
     assert verify.canonical(value) == rfc8785.dumps(value)
