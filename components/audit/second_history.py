@@ -68,7 +68,7 @@ class SecondHistory:
         if said["key"]["keyid"] != key.keyid:
             raise _refused(f"entry {index} names a second key by another's id")
         if said["change"] == REVOKE:
-            return self._revoked(said, key, index)
+            return SecondHistory(tuple(revoked(self.tenures, key, said["from"], index)))
         if not key.verifies(
             base64_strict.signature(said["possession"]), possession_message(origin, key)
         ):
@@ -88,12 +88,6 @@ class SecondHistory:
             base64_strict.signature(said["handover"]), message
         ):
             raise _refused(f"the second key before it did not hand over to that of entry {index}")
-
-    def _revoked(self, said: Mapping[str, Any], key: SecondPublicKey, index: int) -> SecondHistory:
-        former = [item.key for item in self.tenures if item.is_former]
-        if key not in former or said["from"] is None or said["from"] > index:
-            raise _refused(f"entry {index} revokes no former second key, from no entry before")
-        return SecondHistory(tuple(revoked(self.tenures, key, said["from"])))
 
 
 def second_line(checkpoint: Checkpoint, key: SecondSigningKey) -> str:
