@@ -74,7 +74,8 @@ def verify(home: Path, runs: Path | None = None) -> Verified:
 
     Of a log to which a notary writes, what its newest checkpoint covers is looked at. Memory does
     not grow with the log: what must be known of every entry lies on disk (seen.py). Raises
-    UnverifiableError where there is no log, no checkpoint or no key.
+    UnverifiableError where there is no log, no checkpoint or no key, or where this machine cannot
+    check its second key's signatures.
     """
     folder = AuditFolder(home)
     served = is_being_written(folder)
@@ -153,6 +154,8 @@ class _Verification:
         statement, record = None, entry.record
         try:
             statement = self._statement_of(entry)
+        except UnverifiableError:  # of a second key, where nothing can check its signatures
+            raise
         except IntegrityError as error:
             yield Finding("signature", where, error.message)
         except DataError as error:
