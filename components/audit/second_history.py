@@ -51,11 +51,10 @@ class SecondHistory:
         if not all(_signs(key, data, checkpoint) for data in found):
             raise _refused("the second signature on the checkpoint, of ML-DSA-44, is wrong")
 
-    def require_valid(self, size: int) -> None:
-        """Raise IntegrityError for a checkpoint whose second key was revoked from there on."""
-        for item in self.tenures:
-            if item.revokes(size - 1):
-                raise _refused(f"its second key is revoked from entry {item.revoked_from} on")
+    @property
+    def revoked(self) -> list[Tenure[SecondPublicKey]]:
+        """The tenures some of whose checkpoints, by their last entries, do not count."""
+        return [item for item in self.tenures if item.revoked_entries]
 
     def after(
         self, said: Mapping[str, Any], index: int, origin: str, previous: str
