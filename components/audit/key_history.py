@@ -99,7 +99,7 @@ class KeyHistory:
         tenures = (
             self._rotated(said, key, index)
             if said["change"] == ROTATE
-            else self._revoked(said, key, index)
+            else revoked(self.tenures, key, said["from"], index)
         )
         return replace(self, tenures=tuple(tenures), last=(index, record))
 
@@ -112,12 +112,6 @@ class KeyHistory:
         yield from self.tenures[:-1]
         yield replace(self.tenures[-1], end=index + 1)
         yield Tenure(key, index + 1)
-
-    def _revoked(self, said: Mapping[str, Any], key: PublicKey, index: int) -> Tenures:
-        former = [item.key for item in self.tenures[:-1]]
-        if key not in former or said["from"] is None or said["from"] > index:
-            raise _refused(f"entry {index} revokes no former key of the log, from no entry before")
-        yield from revoked(self.tenures, key, said["from"])
 
 
 def possession_message(origin: str, key: PublicKey) -> bytes:
