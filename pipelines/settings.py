@@ -37,6 +37,7 @@ from components.core.data_settings import (
 )
 from components.core.model_settings import ModelFamily
 from components.core.policy import Policy
+from components.core.prices import Prices
 from components.core.settings import Evaluate, Governance, Name, Registry, Section
 from components.core.training_settings import Train
 from components.core.words import nearest
@@ -74,6 +75,9 @@ class RunSettings(Section):
     policy: Policy = Field(json_schema_extra=_or_a_file)
     governance: Governance = Governance()
     registry: Registry
+    prices: Prices | None = Field(
+        default=None, description="what an hour of a processor costs; records name each stage's"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> RunSettings:
