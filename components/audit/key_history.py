@@ -24,7 +24,7 @@ from components.audit.checkpoint import (
     unverified_checkpoint,
 )
 from components.audit.envelope import Envelope, vouched_statement
-from components.audit.keys import PublicKey, SigningKey
+from components.audit.keys import PublicKey, Signs
 from components.audit.predicates import KEY_CHANGE, SECOND_KEY_CHANGE
 from components.audit.schema import check_statement
 from components.audit.second_history import SecondHistory
@@ -133,7 +133,7 @@ def change_of_keys(
     } | parts
 
 
-def possession(history: KeyHistory, key: SigningKey) -> str:
+def possession(history: KeyHistory, key: Signs) -> str:
     """Return a new key's signature for itself."""
     return base64_strict.encode(key.sign(possession_message(history.origin, key.public)))
 

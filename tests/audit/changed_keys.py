@@ -15,7 +15,8 @@ from components.audit.envelope import Envelope
 from components.audit.folder import AuditFolder
 from components.audit.key_changes import KeyOrder
 from components.audit.key_history import KeyHistory
-from components.audit.keys import Keyring, read_public_key
+from components.audit.keyring import Keyring
+from components.audit.keys import read_public_key
 from components.audit.log import Log, read_snapshot
 from components.audit.notary import open_notary
 from components.audit.second_history import handed_over

@@ -19,7 +19,8 @@ from components.audit.export import verify
 from components.audit.export.verify import Key
 from components.audit.folder import AuditFolder
 from components.audit.key_changes import KeyOrder
-from components.audit.keys import Keyring, SigningKey
+from components.audit.keyring import Keyring
+from components.audit.keys import SigningKey
 from components.audit.log import Log
 from components.audit.second_history import handed_over
 from components.audit.verified_log import VerifiedLog

@@ -18,7 +18,8 @@ from components.audit.envelope import Envelope
 from components.audit.folder import AuditFolder
 from components.audit.key_changes import KeyOrder
 from components.audit.key_history import follow, open_note, possession, read_history
-from components.audit.keys import Keyring, SigningKey, read_public_key
+from components.audit.keyring import Keyring
+from components.audit.keys import SigningKey, read_public_key
 from components.audit.log import entry_key, read_snapshot
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.notary import open_notary

@@ -34,7 +34,8 @@ from components.audit.envelope import Envelope
 from components.audit.folder import AuditFolder
 from components.audit.key_changes import KeyOrder
 from components.audit.key_history import KeyHistory, follow, open_note, read_history
-from components.audit.keys import Keyring, SigningKey
+from components.audit.keyring import Keyring
+from components.audit.keys import SigningKey
 from components.audit.notary import open_notary
 from components.audit.schema import check_statement
 from components.audit.second_history import (

@@ -35,7 +35,8 @@ from components.audit.answers import ProofBundle
 from components.audit.checkpoint import cosigned_at, unverified_checkpoint
 from components.audit.folder import AuditFolder
 from components.audit.key_history import open_note
-from components.audit.keys import Keyring, SigningKey
+from components.audit.keyring import Keyring
+from components.audit.keys import SigningKey
 from components.audit.log_place import spool
 from components.audit.notary import LocalNotary, open_notary
 from components.audit.proof import verify_bundle
