@@ -42,9 +42,8 @@ from components.core.settings import Evaluate, Governance, Name, Registry, Secti
 from components.core.training_settings import Train
 from components.core.words import nearest
 from pipelines.settings_errors import explain
-from pipelines.settings_file import (
-    REPOSITORY,
-)
+from pipelines.settings_file import REPOSITORY
+from pipelines.target import Target
 
 AnySection = TypeVar("AnySection", bound=Section)
 
@@ -187,6 +186,7 @@ SCHEMA_FILES: Mapping[Path, type[Section]] = {
     REPOSITORY / "schemas" / "settings.schema.json": RunSettings,
     REPOSITORY / "schemas" / "data_card.schema.json": DataCard,
     REPOSITORY / "schemas" / "policy.schema.json": Policy,
+    REPOSITORY / "schemas" / "target.schema.json": Target,
 }
 
 

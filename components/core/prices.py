@@ -18,6 +18,7 @@ from components.core.settings import Section, no_truth
 
 CHIPS_VARIABLE = "TANDEM_TPU_CHIPS"
 SECONDS_OF_AN_HOUR = 3600
+CURRENCY_PATTERN = "^[A-Z]{3}$"
 _DIGITS = 9
 Price = Annotated[float, Field(ge=0), BeforeValidator(no_truth)]
 
@@ -25,7 +26,7 @@ Price = Annotated[float, Field(ge=0), BeforeValidator(no_truth)]
 class Prices(Section):
     """What an hour costs, in one currency."""
 
-    currency: str = Field(pattern="^[A-Z]{3}$", description="by its three letters (ISO 4217)")
+    currency: str = Field(pattern=CURRENCY_PATTERN, description="by its three letters (ISO 4217)")
     cpu_hour: Price = Field(description="an hour that one CPU core ran")
     gpu_hour: Price = Field(default=0.0, description="an hour that one GPU was held")
     tpu_hour: Price = Field(default=0.0, description="an hour that one TPU chip was held")
