@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from prepared_run import PreparedRun, run_tandem
+from receivers import web_server
 
 from components.audit.answers import DONE_EVENTS
 from components.audit.verified_log import VerifiedLog
@@ -18,12 +19,36 @@ PRICES = "prices={currency: EUR, cpu_hour: 36.0}"
 
 
 @pytest.fixture(scope="module")
-def mortgage(tmp_path_factory) -> PreparedRun:
+def receiver():
+    with web_server() as received:
+        yield received
+
+
+@pytest.fixture(scope="module")
+def mortgage(tmp_path_factory, receiver) -> PreparedRun:
     home = tmp_path_factory.mktemp("home")
-    code, stdout = run_tandem("run", "mortgage", "--home", str(home), "--json", "--set", PRICES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TANDEM_NOTIFY_WEBHOOK", receiver.url)
+        patch.setenv("TANDEM_NOTIFY_SLACK", "http://127.0.0.1:9/")
+        code, stdout = run_tandem("run", "mortgage", "--home", str(home), "--json", "--set", PRICES)
     assert code == 0, stdout
     (folder,) = (home / "runs").iterdir()
     return PreparedRun(home, folder, stdout)
+
+
+def test_the_runs_end_is_told_and_a_channel_that_fails_is_recorded_and_fails_nothing(
+    mortgage, receiver
+):
+    (message,) = receiver.posts
+    assert message["event"] == "released"
+    assert message["model"] == "mortgage-denied@1"
+    assert message["run"] == mortgage.folder.name
+    views = VerifiedLog.of(mortgage.home).ledger.of_run(mortgage.folder.name)
+    (closing,) = [view for view in views if (view.stage, view.event) == ("seal_run", "COMPLETE")]
+    assert closing.facts["notifications"] == [
+        {"channel": "webhook", "sent": True},
+        {"channel": "slack", "sent": False, "error": "ConnectionError"},
+    ]
 
 
 def test_the_run_ends_with_a_registered_candidate_and_records_that_verify(mortgage):
