@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _Answer = TypeVar("_Answer")
 
 SIGNER_VARIABLE = "TANDEM_AUDIT_SIGNER"
+TOKEN_VARIABLE = "VAULT_TOKEN"  # noqa: S105 - the name of a variable
 SCHEME = "hv:"
 SUFFIX = ".signer"
 
@@ -40,7 +42,7 @@ class KeptKey:
 
     def sign(self, message: bytes) -> bytes:
         """Return the store's signature, verified; PlatformError where it gives none."""
-        signature = _asked(self.uri, lambda: _signer(self.uri, self.public).sign(message))
+        signature = _asked(self.uri, lambda: self._signer.sign(message))
         raw = bytes.fromhex(signature.signature)
         if not self.public.verifies(raw, message):
             raise IntegrityError(
@@ -48,6 +50,15 @@ class KeptKey:
                 remedy="restore that version of the key in the store",
             )
         return raw
+
+    @cached_property
+    def _signer(self) -> Signer:
+        """What keeps its connection to the store."""
+        from securesystemslib.signer import Signer, SSlibKey
+
+        value = {"public": self.public.raw.hex()}
+        key = SSlibKey(self.public.keyid, "ed25519", "ed25519", value)
+        return Signer.from_priv_key_uri(self.uri, key)
 
     def keep(self, path: Path) -> None:
         """Keep the URI in a file; IntegrityError where it holds another."""
@@ -99,21 +110,22 @@ def _supported(uri: str, place: str) -> str:
     return uri
 
 
-def _signer(uri: str, public: PublicKey) -> Signer:
-    from securesystemslib.signer import Signer, SSlibKey
-
-    value = {"public": public.raw.hex()}
-    return Signer.from_priv_key_uri(uri, SSlibKey(public.keyid, "ed25519", "ed25519", value))
-
-
 def _asked(uri: str, question: Callable[[], _Answer]) -> _Answer:
-    """Return the store's answer; PlatformError where it gives none."""
+    """Return the store's answer; PlatformError where it gives none, or one that it never gives.
+
+    hvac takes a token from a file of the user's too, where the environment has none.
+    """
     from hvac.exceptions import VaultError
     from requests import RequestException
 
+    if not os.environ.get(TOKEN_VARIABLE):
+        raise PlatformError(
+            f"{uri}: {TOKEN_VARIABLE} is not set",
+            remedy="set it to a token that may use the key, and VAULT_ADDR to Vault's address",
+        )
     try:
         return question()
-    except (VaultError, RequestException) as error:
+    except (VaultError, RequestException, LookupError, TypeError, ValueError) as error:
         raise PlatformError(
             f"{uri}: the store of the log's key does not sign: {type(error).__name__}",
             remedy="see that Vault answers at VAULT_ADDR and that VAULT_TOKEN may use the key",

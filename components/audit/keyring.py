@@ -14,7 +14,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from components.audit.folder import AuditFolder
-from components.audit.kept_elsewhere import SUFFIX, KeptKey, newest_kept_key
+from components.audit.kept_elsewhere import SIGNER_VARIABLE, SUFFIX, KeptKey, newest_kept_key
 from components.audit.keys import (
     FROM_BACKUP,
     PublicKey,
@@ -41,10 +41,19 @@ class Keyring:
         if self.folder.public_key.exists():
             return read_public_key(self.folder)
         if self.folder.private_key.exists() or (kept := newest_kept_key()) is None:
+            self._require_not_begun()
             return open_key(self.folder).public
         kept.keep(_elsewhere(self.folder.private_key))
         create_file(self.folder.public_key, kept.public.to_pem(), mode=0o644)
         return kept.public
+
+    def _require_not_begun(self) -> None:
+        """Raise SettingsError where a crash left a home that began with a key in a store."""
+        if (place := _elsewhere(self.folder.private_key)).exists():
+            raise SettingsError(
+                f"the log's first key is to be in a store: {place.read_text().strip()}",
+                remedy=f"set {SIGNER_VARIABLE} to it, or remove {place}",
+            )
 
     def signing_key(self, public: PublicKey) -> Signs:
         """Return a private key; raise IntegrityError where it is gone, as `open_key` does."""

@@ -157,3 +157,57 @@ def test_the_command_says_that_vault_wants_a_token(
     error = json.loads(capsys.readouterr().out)["error"]
     assert "VAULT_TOKEN" in error["remedy"]
     assert "another" not in json.dumps(error)
+
+
+def test_a_checkpoint_that_vault_did_not_sign_is_signed_later(
+    begun: Path, transit: vault.Transit, draft: Draft
+) -> None:
+    with open_notary(begun) as notary:
+        transit.most = transit.signed + 1
+        with pytest.raises(PlatformError, match="does not sign"):
+            notary.submit(draft("START", "train_pytorch"))
+            notary.checkpoint()
+    transit.most = None
+    with open_notary(begun) as notary:
+        assert [view.stage for view in notary.records("run-1")][-1] == "train_pytorch"
+        assert "\n2\n" in notary.checkpoint()
+    assert {finding.check for finding in verify_log(begun)} == {"open"}
+
+
+def test_a_token_is_taken_from_the_environment_alone(
+    begun: Path,
+    transit: vault.Transit,
+    draft: Draft,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".vault-token").write_text(vault.TOKEN)
+    monkeypatch.delenv("VAULT_TOKEN")
+    with (
+        open_notary(begun) as notary,
+        pytest.raises(PlatformError, match="VAULT_TOKEN is not set"),
+    ):
+        notary.submit(draft("START", "train_pytorch"))
+
+
+def test_a_name_of_a_key_that_is_damaged_is_an_error_of_ours(
+    begun: Path, transit: vault.Transit, draft: Draft
+) -> None:
+    (begun / "audit" / "keys" / "notary.signer").write_text("hv:no-version")
+    with open_notary(begun) as notary, pytest.raises(PlatformError, match="does not sign"):
+        notary.submit(draft("START", "train_pytorch"))
+
+
+def test_a_home_that_began_in_a_store_gets_no_key_on_disk_after_a_crash(
+    begun: Path, transit: vault.Transit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = begun / "audit" / "keys"
+    (keys / "notary.pub").unlink()
+    monkeypatch.delenv(SIGNER_VARIABLE)
+    with pytest.raises(SettingsError, match="hv:tandem-log/1"), open_notary(begun):
+        pass
+    assert not (keys / "notary.key").exists()
+    monkeypatch.setenv(SIGNER_VARIABLE, f"hv:{NAME}")
+    with open_notary(begun):
+        assert (keys / "notary.pub").exists()

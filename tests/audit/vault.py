@@ -31,6 +31,7 @@ class Transit:
     keys: dict[str, list[Ed25519PrivateKey]] = field(default_factory=dict)
     foreign: set[str] = field(default_factory=set)
     signed: int = 0
+    most: int | None = None
     url: str = ""
 
     def rotate(self, name: str) -> None:
@@ -53,6 +54,8 @@ class Transit:
     def sign(self, name: str, asked: dict[str, Any]) -> dict[str, Any]:
         """Answer POST /v1/transit/sign/NAME."""
         self.signed += 1
+        if self.most is not None and self.signed > self.most:
+            raise LookupError("out of order")
         version = int(asked.get("key_version") or len(self.keys[name]))
         signature = self.keys[name][version - 1].sign(b64decode(asked["input"]))
         return {"signature": f"vault:v{version}:{b64encode(signature).decode()}"}
@@ -93,7 +96,10 @@ def _handler(transit: Transit) -> type[BaseHTTPRequestHandler]:
                 return self._send(403, {"errors": ["permission denied"]})
             if before != ["v1", "transit", what] or name not in {*transit.keys, *transit.foreign}:
                 return self._send(404, {"errors": []})
-            return self._send(200, {"data": question(name, asked)})
+            try:
+                return self._send(200, {"data": question(name, asked)})
+            except LookupError:
+                return self._send(503, {"errors": ["Vault is sealed"]})
 
         def _send(self, status: int, value: dict[str, Any]) -> None:
             body = json.dumps(value).encode()
