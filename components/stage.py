@@ -48,7 +48,7 @@ from components.core.errors import (
 from components.core.gpus import started_meter
 from components.core.imports import recall
 from components.core.outcome import Outcome
-from components.core.ports import Port, check_inputs, claimed, describe
+from components.core.ports import Port, check_inputs, claim, claimed, describe
 from components.core.quiet import be_quiet
 from components.core.resources import Stopwatch
 from components.core.stage_identity import (
@@ -204,10 +204,7 @@ def _from_cache(
     if entry is None:
         return False
     cache.point(stage.run, stage.name, stage.key)
-    claims = [
-        {"name": name, "sha256": entry[name]["sha256"], "path": port.path}
-        for name, port in outputs.items()
-    ]
+    claims = [claim(name, entry[name]["sha256"], port) for name, port in outputs.items()]
     facts = {"origin": {name: entry[name].get("record", "") for name in outputs}}
     draft = stage.draft("CACHED", outputs=claims, facts=facts, resources=watch.read())
     try:

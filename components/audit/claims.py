@@ -15,6 +15,7 @@ from typing import Any
 
 from components.audit.answers import DONE_EVENTS
 from components.core.artifacts import tree_digest
+from components.core.buckets import require_allowed, stored_digest
 from components.core.errors import DataError, IntegrityError
 
 FAILED_EVENTS = frozenset({"FAIL", "ABORT"})
@@ -74,7 +75,7 @@ def check_cause(draft: Mapping[str, Any]) -> None:
 
 
 def check_outputs(draft: Mapping[str, Any]) -> None:
-    """Re-hash the outputs where the stage says they lie.
+    """Re-hash the outputs where the stage says they lie: in their bucket, where they have one.
 
     Raises IntegrityError where the bytes are not what the stage claims, DataError where an event
     has outputs that has none, or none that has some.
@@ -86,7 +87,7 @@ def check_outputs(draft: Mapping[str, Any]) -> None:
             remedy="COMPLETE and CACHED have outputs, other events have none",
         )
     for output in draft["outputs"]:
-        actual = tree_digest(Path(output["path"]))
+        actual = _actual(output)
         if actual != output["sha256"]:
             raise IntegrityError(
                 f"output {output['name']} of {draft['stage']} is not what the stage claims",
@@ -94,3 +95,10 @@ def check_outputs(draft: Mapping[str, Any]) -> None:
                 expected=output["sha256"],
                 actual=actual,
             )
+
+
+def _actual(output: Mapping[str, str]) -> str:
+    if (uri := output.get("uri")) is None:
+        return tree_digest(Path(output["path"]))
+    require_allowed(uri)
+    return stored_digest(uri)

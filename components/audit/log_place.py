@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 
 from components.audit.folder import AuditFolder
-from components.audit.s3_storage import SCHEME, S3Storage
+from components.audit.s3_storage import S3Storage
 from components.audit.spool import Spool, folder_spool
 from components.audit.storage import PosixStorage, Storage
+from components.core.buckets import SCHEME
 from components.core.errors import SettingsError, UnverifiableError
 
 PLACE_VARIABLE = "TANDEM_AUDIT_LOG"

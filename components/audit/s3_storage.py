@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from components.audit.storage import ObjectExists
+from components.core.buckets import SCHEME, client
 from components.core.errors import PlatformError, SettingsError
 
 Answer = TypeVar("Answer")
-SCHEME = "s3://"
 _MARK = "tandem-writer"
 _CONFLICTS = 8
 _PROBE = "conditional-writes"
@@ -43,7 +43,7 @@ class S3Storage:
         if url.scheme != "s3" or not url.netloc or url.query or url.fragment:
             raise SettingsError(f"not an address of a bucket: {address}", remedy="give s3://BUCKET")
         path = url.path.strip("/")
-        return cls(url.netloc, f"{path}/" if path else "", _client())
+        return cls(url.netloc, f"{path}/" if path else "", client())
 
     def create(self, key: str, data: bytes) -> None:
         """Create an object; raise PlatformError where the server does not answer."""
@@ -149,10 +149,3 @@ class S3Storage:
 
     def _name(self, key: str) -> str:
         return f"{SCHEME}{self.bucket}/{self.prefix}{key}"
-
-
-def _client() -> Any:
-    import boto3  # type: ignore[import-untyped]
-    from botocore.config import Config  # type: ignore[import-untyped]
-
-    return boto3.client("s3", config=Config(retries={"mode": "standard", "max_attempts": 5}))

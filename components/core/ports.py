@@ -1,7 +1,8 @@
 """The ports of a stage: where its artifacts lie, and what is said of them from stage to stage.
 
 Rules: what comes in is what its producer recorded, by its digest; an output is claimed by the
-digest of its folder, and its metadata names the record that claimed it.
+digest of its folder, and its metadata names the record that claimed it; what KFP keeps in a bucket
+is there before the record.
 """
 
 from __future__ import annotations
@@ -11,14 +12,19 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from components.core.artifacts import tree_digest
+from components.core.buckets import is_in_bucket, put_tree
 from components.core.errors import DataError, IntegrityError
 from components.core.stage_identity import Stage
 
 
 class Port(Protocol):
-    """What run_stage needs of kfp's Artifact: a path, and metadata that travels with it."""
+    """What run_stage needs of kfp's Artifact: a path, and metadata that travels with it.
+
+    `uri` is where KFP keeps it, in a bucket on a cluster; `path` is where it lies in the task.
+    """
 
     path: str
+    uri: str
     metadata: dict[str, Any]
 
 
@@ -43,8 +49,17 @@ def claimed(outputs: Mapping[str, Port]) -> list[dict[str, str]]:
         folder = Path(port.path)
         if not any(folder.iterdir()):
             raise DataError(f"the step wrote nothing to {name}", remedy="fix the step")
-        claims.append({"name": name, "sha256": tree_digest(folder), "path": port.path})
+        claims.append(claim(name, tree_digest(folder), port))
     return claims
+
+
+def claim(name: str, sha256: str, port: Port) -> dict[str, str]:
+    """Return what a record claims of an output; one that KFP keeps in a bucket is written there."""
+    made = {"name": name, "sha256": sha256, "path": port.path}
+    if not is_in_bucket(port.uri):
+        return made
+    put_tree(Path(port.path), port.uri)
+    return made | {"uri": port.uri}
 
 
 def describe(

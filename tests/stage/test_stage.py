@@ -87,6 +87,10 @@ class FolderPort:
     path: str
     metadata: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def uri(self) -> str:
+        return self.path
+
 
 @pytest.fixture
 def features(tmp_path):
