@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from components.core.image import IMAGE_OF_STAGE
+from components.core.machine import IMAGE_VARIABLE
 from components.core.prices import CHIPS_VARIABLE
 from pipelines.target import TPU, Accelerator, Target
 
@@ -74,7 +75,7 @@ def _container(task: PipelineTask, target: Target, stage: str) -> None:
     given = target.of_stage(stage)
     image = str(getattr(target.images, IMAGE_OF_STAGE[stage]))
     task.set_container_image(image)
-    task.set_env_variable("TANDEM_IMAGE", image)
+    task.set_env_variable(IMAGE_VARIABLE, image)
     task.set_cpu_request(str(given.cpu_request)).set_cpu_limit(str(given.cpu_limit))
     task.set_memory_request(str(given.memory_request)).set_memory_limit(str(given.memory_limit))
 

@@ -9,9 +9,8 @@ form that `tandem run` executes.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -20,30 +19,37 @@ from components.core.errors import SettingsError
 from components.core.image import IMAGE_OF_STAGE
 from components.core.kubernetes_names import (
     Bucket,
-    Cpu,
     Duration,
     Folder,
     Image,
     Key,
     LabelKey,
     LabelValue,
-    Memory,
     ObjectName,
     Topology,
     Variable,
+    chips_of,
 )
+from components.core.machine import IMAGE_VARIABLE
+from components.core.prices import CHIPS_VARIABLE
 from components.core.settings import Count, Framework, Name, Section
 from components.core.words import nearest
 from pipelines.settings_errors import explain
 from pipelines.settings_file import REPOSITORY, SUFFIXES, read_yaml
+from pipelines.stage_resources import DEFAULTS, Resources, layered
 
 FOLDER = REPOSITORY / "infra" / "settings"
 NOBODY = 65532
 """The user of our images."""
+OURS = frozenset({IMAGE_VARIABLE, CHIPS_VARIABLE})
+"""Variables that records and costs are read from: a target that set them could say what is not."""
 GPU, TPU = "nvidia.com/gpu", "google.com/tpu"
 TPU_TYPE, TPU_TOPOLOGY = "cloud.google.com/gke-tpu-accelerator", "cloud.google.com/gke-tpu-topology"
-_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIAL|ACCESS_KEY|PRIVATE")
-_USER_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]*@")
+_SECRET_NAME = re.compile(
+    r"TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIAL|ACCESS_KEY|API_KEY|PRIVATE"
+    r"|NOTIFY_(WEBHOOK|SLACK|EMAIL)"
+)
+_PASSWORD_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]*@|(?i:password=)")
 
 
 class Images(Section):
@@ -53,16 +59,6 @@ class Images(Section):
     pytorch: Image
     tensorflow: Image
     registry: Image
-
-
-class Resources(Section):
-    """What a stage asks for and may use, in Kubernetes' quantities."""
-
-    cpu_request: Cpu | None = None
-    cpu_limit: Cpu | None = None
-    memory_request: Memory | None = None
-    memory_limit: Memory | None = None
-    timeout_seconds: Count | None = Field(default=None, description="after which its pod is ended")
 
 
 class Retry(Section):
@@ -98,6 +94,11 @@ class Accelerator(Section):
         tpu = self.tpu_type is not None and self.tpu_topology is not None
         if (self.resource == TPU) != tpu or (self.resource == GPU and self.tpu_type):
             raise ValueError("tpu_type and tpu_topology go with google.com/tpu, both of them")
+        if self.tpu_topology and (chips := chips_of(self.tpu_topology)) != self.count:
+            raise ValueError(
+                f"the topology {self.tpu_topology} has {chips} chips and count is {self.count}: "
+                "a trainer is one pod, which takes the slice whole"
+            )
         return self
 
     @property
@@ -180,7 +181,7 @@ class Target(Section):
     def _nothing_secret(cls, value: dict[str, str]) -> dict[str, str]:
         for name, text in value.items():
             named = _SECRET_NAME.search(name) and not name.endswith("_FILE")
-            if named or _USER_IN_URL.search(text) or pattern_in(text):
+            if named or _PASSWORD_IN_URL.search(text) or pattern_in(text):
                 raise ValueError(f"{name} looks like a secret: name it below secrets")
         return value
 
@@ -189,41 +190,20 @@ class Target(Section):
         both = [*self.environment, *self.secrets, *self.config_maps]
         if twice := sorted({name for name in both if both.count(name) > 1}):
             raise ValueError(f"{', '.join(twice)} is given twice")
+        if ours := sorted({*both} & OURS):
+            raise ValueError(f"{', '.join(ours)} is set from what the target says, for the records")
+        return self
+
+    @model_validator(mode="after")
+    def _startable(self) -> Target:
+        for stage in DEFAULTS:
+            if problem := self.of_stage(stage).problem():
+                raise ValueError(f"{stage} would ask for {problem}")
         return self
 
     def of_stage(self, stage: str) -> Resources:
         """Return what a stage gets: what is said of it, then of all, then the default."""
-        layers = (DEFAULTS[stage], self.resources, self.stages.get(stage, Resources()))
-        found: dict[str, Any] = {}
-        for layer in layers:
-            found |= layer.model_dump(exclude_none=True)
-        return Resources.model_validate(found)
-
-
-def _resources(cpu: str, memory: str, hours: int) -> Resources:
-    return Resources(
-        cpu_request=cpu,
-        cpu_limit=cpu,
-        memory_request=memory,
-        memory_limit=memory,
-        timeout_seconds=hours * 3600,
-    )
-
-
-# Requests are limits, so that a stage is not evicted for what a neighbour does (QoS Guaranteed).
-DEFAULTS: Mapping[str, Resources] = {
-    "ingest_examples": _resources("2", "8Gi", 4),
-    "validate_examples": _resources("2", "8Gi", 4),
-    "transform_features": _resources("2", "8Gi", 4),
-    "train_pytorch": _resources("4", "16Gi", 24),
-    "train_tensorflow": _resources("4", "16Gi", 24),
-    "import_model": _resources("2", "8Gi", 2),
-    "evaluate_models": _resources("2", "8Gi", 4),
-    "measure_models": _resources("2", "8Gi", 2),
-    "decide_release": _resources("1", "4Gi", 1),
-    "register_models": _resources("1", "4Gi", 1),
-    "seal_run": _resources("1", "2Gi", 1),
-}
+        return layered(DEFAULTS[stage], self.resources, self.stages.get(stage, Resources()))
 
 
 def load_target(name: str) -> Target:

@@ -6,7 +6,10 @@ https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import Field
@@ -50,3 +53,21 @@ LabelValue = Annotated[str, Field(pattern=_LABEL_VALUE, max_length=63)]
 Folder = Annotated[str, Field(pattern=_FOLDER)]
 Key = Annotated[str, Field(pattern=_KEY)]
 Topology = Annotated[str, Field(pattern=_TOPOLOGY)]
+
+_UNITS: Mapping[str, Decimal] = {
+    "": Decimal(1),
+    "m": Decimal("0.001"),
+    **{unit: Decimal(1000) ** power for power, unit in enumerate("MGT", start=2)},
+    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("MGT", start=2)},
+}
+
+
+def amount_of(quantity: str) -> Decimal:
+    """Return a Cpu in cores, or a Memory in bytes."""
+    number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", quantity).groups()  # type: ignore[union-attr]
+    return Decimal(number) * _UNITS[unit]
+
+
+def chips_of(topology: str) -> int:
+    """Return the number of chips of a Topology."""
+    return math.prod(int(side) for side in topology.split("x"))

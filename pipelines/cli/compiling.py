@@ -5,10 +5,14 @@ from __future__ import annotations
 import shlex
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.core.canonical import sha256_bytes
 from components.core.errors import SettingsError
 from pipelines.cli.output import print_json
+
+if TYPE_CHECKING:
+    from pipelines.target import Target
 
 
 def compile_dag(arguments: Namespace) -> int:
@@ -41,6 +45,7 @@ def _text(arguments: Namespace) -> str:
     from pipelines.target import load_target
 
     target = load_target(arguments.target)
+    _check_settings(arguments, target)
     if not arguments.kubernetes:
         if arguments.namespace:
             raise SettingsError("--namespace goes with --kubernetes", remedy="add it, or leave it")
@@ -51,3 +56,16 @@ def _text(arguments: Namespace) -> str:
             remedy="name a cluster's target with --target",
         )
     return manifests(TRAINING, target, arguments.namespace or "kubeflow")
+
+
+def _check_settings(arguments: Namespace, target: Target) -> None:
+    """Raise SettingsError for settings, where some are named, that do not go with the target."""
+    if arguments.settings:
+        from pipelines.loaded_settings import read_settings
+        from pipelines.preflight.on_target import check_on_target
+        from pipelines.settings_file import find_settings
+
+        settings = read_settings(find_settings(arguments.settings), arguments.overrides)
+        check_on_target(settings.train.device, target)
+    elif arguments.overrides:
+        raise SettingsError("--set goes with --settings", remedy="name settings, or leave it")

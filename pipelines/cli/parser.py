@@ -111,7 +111,7 @@ def _add(
     return parser
 
 
-def _add_settings_options(parser: argparse.ArgumentParser) -> None:
+def _add_overrides(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set",
         action="append",
@@ -120,6 +120,10 @@ def _add_settings_options(parser: argparse.ArgumentParser) -> None:
         dest="overrides",
         help="change one setting; the value is YAML; may be repeated",
     )
+
+
+def _add_settings_options(parser: argparse.ArgumentParser) -> None:
+    _add_overrides(parser)
     parser.add_argument(
         "--window", metavar="FIRST:LAST", help="the spans of the run; the last is evaluated on"
     )
@@ -184,6 +188,12 @@ def _add_compile(commands: Any) -> None:
     compiler.add_argument(
         "-o", "--output", metavar="FILE", help="where to (default: standard output)"
     )
+    compiler.add_argument(
+        "--settings",
+        metavar="NAME",
+        help=f"refuse a target without the device that these name (train.device): {NAME_HELP}",
+    )
+    _add_overrides(compiler)
 
 
 def _add_runs(commands: Any) -> None:

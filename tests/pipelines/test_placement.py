@@ -13,7 +13,8 @@ from components.core.image import IMAGE_OF_STAGE
 from pipelines.compiler import IMPORTING, TRAINING, compiled, manifests
 from pipelines.placement import placed_on
 from pipelines.shipped import shipped_sha256
-from pipelines.target import DEFAULTS, Target, load_target
+from pipelines.stage_resources import DEFAULTS
+from pipelines.target import Target, load_target
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 CLUSTERS = ("dev", "prod")
@@ -43,6 +44,11 @@ def text(target: Target) -> str:
 @pytest.fixture(scope="module")
 def documents(text: str) -> list[Any]:
     return list(yaml.safe_load_all(text))
+
+
+@pytest.fixture(scope="module")
+def of_both_dags(target: Target, documents: list[Any]) -> list[list[Any]]:
+    return [documents, list(yaml.safe_load_all(compiled(IMPORTING, target)))]
 
 
 def executors(documents: list[Any]) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
@@ -91,9 +97,11 @@ def test_another_command_or_wiring_is_no_longer_what_was_run(
     assert shipped_sha256(plain.replace(what, by, 1)) != shipped_sha256(plain)
 
 
-def test_every_task_gets_all_that_the_target_says(target: Target, documents: list[Any]) -> None:
-    found = list(executors(documents))
-    assert {stage for stage, _, _ in found} == set(IMAGE_OF_STAGE) - {"import_model"}
+def test_every_task_gets_all_that_the_target_says(
+    target: Target, of_both_dags: list[list[Any]]
+) -> None:
+    found = [executor for documents in of_both_dags for executor in executors(documents)]
+    assert {stage for stage, _, _ in found} == set(IMAGE_OF_STAGE)
     for stage, container, pod in found:
         given = target.of_stage(stage)
         image = getattr(target.images, IMAGE_OF_STAGE[stage])
@@ -108,8 +116,15 @@ def test_every_task_gets_all_that_the_target_says(target: Target, documents: lis
         assert labels["app.kubernetes.io/component"] == stage
         assert labels.get("kueue.x-k8s.io/queue-name") == target.queue
         assert labels["environment"] == target.name
-        assert pod["imagePullPolicy"] == "IfNotPresent"
-        assert pod["pvcMount"][0]["mountPath"] == "/tandem"
+        assert pod["imagePullPolicy"] == target.pull_policy
+        (volume,) = pod["pvcMount"]
+        assert target.workspace is not None
+        assert volume["pvcNameParameter"]["runtimeValue"]["constant"] == target.workspace.claim
+        assert volume["mountPath"] == target.workspace.path
+        mounts = [(item["configMapName"], item["mountPath"]) for item in pod["configMapAsVolume"]]
+        assert mounts == [(mount.config_map, mount.path) for mount in target.mounts]
+        settled = variables(container)
+        assert {name: settled[name] for name in target.environment} == target.environment
 
 
 def tasks(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,6 +143,8 @@ def test_what_the_platform_gets_wrong_is_tried_again_and_kfps_cache_is_off(
         if name != "seal-run":
             assert task["retryPolicy"]["maxRetryCount"] == target.retry.number, name
             assert task["retryPolicy"]["backoffFactor"] == target.retry.factor, name
+            seconds = int(task["retryPolicy"]["backoffDuration"].removesuffix("s"))
+            assert target.retry.backoff == f"{seconds}s", name
 
 
 def test_the_closing_record_is_the_exit_task_and_neither_trainer_waits_for_the_other(
@@ -168,8 +185,11 @@ def test_the_trainers_alone_get_accelerators(documents: list[Any], target: Targe
             assert variables(container)["TANDEM_TPU_CHIPS"] == "4"
 
 
-def test_secrets_are_named_and_nowhere_written(target: Target, documents: list[Any]) -> None:
-    for _, container, pod in executors(documents):
+def test_secrets_and_config_maps_are_named_and_nowhere_written(
+    target: Target, of_both_dags: list[list[Any]]
+) -> None:
+    found = [executor for documents in of_both_dags for executor in executors(documents)]
+    for _, container, pod in found:
         given = variables(container)
         named = {
             key["envVar"]: (secret["secretName"], key["secretKey"])
@@ -177,7 +197,13 @@ def test_secrets_are_named_and_nowhere_written(target: Target, documents: list[A
             for key in secret["keyToEnv"]
         }
         assert named == {name: (at.secret, at.key) for name, at in target.secrets.items()}
-        assert not set(named) & set(given)
+        maps = {
+            key["envVar"]: (entry["configMapName"], key["configMapKey"])
+            for entry in pod["configMapAsEnv"]
+            for key in entry["keyToEnv"]
+        }
+        assert maps == {name: (at.config_map, at.key) for name, at in target.config_maps.items()}
+        assert not {*named, *maps} & set(given)
         assert given["TANDEM_NOTARY"].startswith("https://")
         assert given["TANDEM_CACHE"] == "/tandem/cache"
 
@@ -205,10 +231,10 @@ def test_a_target_ends_with_the_block_that_it_is_for(plain: str) -> None:
 def test_of_a_stage_what_is_said_last_counts() -> None:
     said = {
         "name": "x",
-        "resources": {"cpu_limit": "3"},
+        "resources": {"cpu_limit": "4", "cpu_request": "500m"},
         "stages": {"train_pytorch": {"cpu_limit": "7"}},
     }
     target = Target.model_validate(said)
     assert target.of_stage("train_pytorch").cpu_limit == "7"
-    assert target.of_stage("seal_run").cpu_limit == "3"
+    assert target.of_stage("seal_run").cpu_limit == "4"
     assert target.of_stage("seal_run").memory_limit == DEFAULTS["seal_run"].memory_limit

@@ -11,12 +11,14 @@ import yaml
 
 from components.core.errors import SettingsError
 from pipelines.cli import main
-from pipelines.target import DEFAULTS, FOLDER, Target, load_target
+from pipelines.stage_resources import DEFAULTS, Resources
+from pipelines.target import FOLDER, Target, load_target
 from pipelines.training import training
 
 DIGEST = "sha256:" + "a" * 64
 IMAGES = {part: f"registry.example/{part}@{DIGEST}" for part in ("data", "pytorch", "tensorflow")}
 IMAGES["registry"] = f"localhost:5000/registry@{DIGEST}"
+SLICE = {"resource": "google.com/tpu", "tpu_type": "tpu-v5-lite-podslice", "tpu_topology": "4x4"}
 GOOD: dict[str, Any] = {"name": "mine", "images": IMAGES}
 
 
@@ -60,10 +62,17 @@ def test_every_stage_has_resources_and_an_end() -> None:
             {"accelerators": {"pytorch": {"resource": "nvidia.com/gpu", "tpu_type": "v5"}}},
             "google.com/tpu",
         ),
+        ({"accelerators": {"tensorflow": SLICE | {"count": 4}}}, "4x4 has 16 chips"),
+        ({"resources": {"memory_request": "4Gi"}}, "seal_run would ask for more memory (4Gi)"),
+        ({"resources": {"cpu_limit": "1500m"}}, "more CPU (2) than it may use (1500m)"),
         ({"security": {"user": 0}}, "security.user"),
         ({"environment": {"AWS_SECRET_ACCESS_KEY": "x"}}, "looks like a secret"),
         ({"environment": {"MLFLOW_TRACKING_URI": "http://u:p@mlflow"}}, "looks like a secret"),
         ({"environment": {"NOTE": "ghp_" + "a1B2" * 9}}, "looks like a secret"),
+        ({"environment": {"TANDEM_NOTIFY_SLACK": "https://hooks"}}, "looks like a secret"),
+        ({"environment": {"DB": "postgresql://h/d?password=x"}}, "looks like a secret"),
+        ({"environment": {"TANDEM_IMAGE": "another"}}, "TANDEM_IMAGE is set from what"),
+        ({"config_maps": {"TANDEM_TPU_CHIPS": {"config_map": "c", "key": "k"}}}, "TPU_CHIPS"),
         ({"environment": {"X": "1"}, "secrets": {"X": {"secret": "s", "key": "k"}}}, "twice"),
         ({"secrets": {"TOKEN": "the-value-itself"}}, "secrets.TOKEN"),
         ({"labels": {"team": "a b"}}, "labels"),
@@ -76,6 +85,17 @@ def test_what_cannot_be_is_named_with_its_key(
         load_target(written(tmp_path, **said))
     assert why in raised.value.message
     assert "mine.yaml" in raised.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [("500m", "0.6"), ("1900m", "2"), ("1000M", "1Gi"), ("1023Mi", "1Gi"), ("1Ti", "2T")],
+)
+def test_quantities_are_compared_by_what_they_mean(less: str, more: str) -> None:
+    kind = "cpu" if less[-1] == "m" else "memory"
+    for request, limit, refused in ((less, more, False), (more, less, True), (less, less, False)):
+        said = {f"{kind}_request": request, f"{kind}_limit": limit}
+        assert bool(Resources.model_validate(said).problem()) is refused
 
 
 def test_an_unknown_target_names_the_known_ones() -> None:

@@ -1,0 +1,102 @@
+"""Targets held against the settings: the trainers' device, and what the documentation shows."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.core.errors import SettingsError
+from components.core.training_settings import Device
+from pipelines.cli import main
+from pipelines.preflight.on_target import check_on_target
+from pipelines.settings_file import REPOSITORY
+from pipelines.target import Target, load_target
+
+PAGE = (REPOSITORY / "docs" / "kubernetes.md").read_text()
+COMMAND = re.compile(r"^ {4}tandem (compile .*?)(?: \| .*)?$", re.MULTILINE)
+GPU = {"resource": "nvidia.com/gpu"}
+TPU = {"resource": "google.com/tpu", "count": 4, "tpu_type": "v5", "tpu_topology": "2x2"}
+
+
+def with_accelerators(**accelerators: Any) -> Target:
+    images = load_target("dev").images
+    return Target.model_validate({"name": "x", "images": images, "accelerators": accelerators})
+
+
+@pytest.mark.parametrize(
+    ("device", "accelerators"),
+    [
+        ("auto", {}),
+        ("auto", {"pytorch": GPU, "tensorflow": TPU}),
+        ("cpu", {}),
+        ("cuda", {"pytorch": GPU, "tensorflow": GPU}),
+        ("tpu", {"pytorch": TPU, "tensorflow": TPU}),
+    ],
+)
+def test_settings_go_with_a_target_that_gives_what_they_name(
+    device: Device, accelerators: dict[str, Any]
+) -> None:
+    check_on_target(device, with_accelerators(**accelerators))
+
+
+@pytest.mark.parametrize(
+    ("device", "accelerators", "why"),
+    [
+        ("cuda", {}, "pytorch, tensorflow would get no nvidia.com/gpu"),
+        ("cuda", {"pytorch": GPU}, "x tensorflow would get no nvidia.com/gpu"),
+        ("cuda", {"pytorch": GPU, "tensorflow": TPU}, "x tensorflow would get no nvidia.com/gpu"),
+        ("tpu", {"pytorch": GPU, "tensorflow": TPU}, "x pytorch would get no google.com/tpu"),
+        ("cpu", {"pytorch": GPU}, "x pytorch would hold an accelerator unused"),
+    ],
+)
+def test_a_device_that_a_target_lacks_or_wastes_is_refused(
+    device: Device, accelerators: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        check_on_target(device, with_accelerators(**accelerators))
+    assert why in raised.value.message
+    assert "train.device=auto" in raised.value.remedy
+
+
+def test_this_machines_devices_are_not_a_targets() -> None:
+    check_on_target("cuda", load_target("local"))
+
+
+def test_settings_that_do_not_go_with_the_target_leave_nothing_compiled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "out.yaml"
+    words = ["compile", "--target", "prod", "-o", str(file), "--settings", "flights"]
+    assert main([*words, "--set", "train.device=cpu"]) == 2
+    assert "train.device is cpu" in capsys.readouterr().err
+    assert not file.exists()
+    assert main(words) == 0
+    assert file.exists()
+    assert main(["compile", "--set", "train.device=cpu"]) == 2
+
+
+@pytest.mark.parametrize("line", COMMAND.findall(PAGE))
+def test_a_command_in_the_documentation_ends_as_it_says(
+    line: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    says = PAGE.partition(f"tandem {line}")[2].lstrip().startswith("is refused")
+    assert main(shlex.split(line)) == (2 if says else 0), capsys.readouterr().err
+
+
+def test_the_documentation_shows_commands_that_work_and_one_that_is_refused() -> None:
+    assert len(COMMAND.findall(PAGE)) >= 3
+
+
+def test_the_documentation_names_every_key_of_a_target() -> None:
+    table = PAGE.partition("## Targets")[2].partition("## What")[0]
+    rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    named = set(re.findall(r"`(\w+)`", " ".join(rows)))
+    assert named == set(Target.model_fields) - {"name"}
