@@ -52,7 +52,7 @@ sbom: setup ## Write what each image's lock pins into build/sbom, in CycloneDX
 	@$(BIN)/python infra/images/sbom.py --licences .venv --output build/sbom
 
 test-images: setup ## Build the images (IMAGES="registry-cpu pytorch-cuda" for some) and run their stages in them; needs root and buildah, minutes and GB
-	@$(BIN)/python -m pytest -s tests/infra/tried_images.py
+	@PYTHONPATH=.:infra/images $(BIN)/python -m pytest -s tests/infra/tried_images.py
 
 try-tpu-image: setup ## Build the image of tensorflow-tpu (BASE=image, or a Debian made here) and train the newest run's model in it on the CPU; needs root and buildah
 	@PYTHONPATH=. $(BIN)/python infra/images/try_tensorflow_tpu.py
