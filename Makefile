@@ -1,5 +1,5 @@
 # One command for each thing; the README, the hooks and CI use the same ones.
-.PHONY: help setup run test test-fast lint bench try-xla try-tpu-image try-executorch try-coreml lock clean
+.PHONY: help setup run test test-fast lint bench try-xla image sbom test-images try-tpu-image try-executorch try-coreml lock clean
 
 # The first of these that runs and is 3.11 to 3.13; `make PYTHON=/path/to/python` names another.
 CANDIDATES := python3.11 python3.12 python3.13 python3
@@ -44,6 +44,15 @@ try-xla: setup ## Train a PyTorch model on torch_xla's CPU device, in an environ
 	@test -d .venv-xla || $(BIN)/uv venv --quiet --python 3.11 .venv-xla
 	@$(BIN)/uv pip sync --python .venv-xla/bin/python infra/locks/xla.txt
 	@PJRT_DEVICE=CPU PYTHONPATH=. .venv-xla/bin/python tests/bench/xla_training.py
+
+image: setup ## Build an image of infra/images (IMAGE=registry VARIANT=cpu; BASE=image, or a Debian made here); needs root and buildah
+	@PYTHONPATH=. $(BIN)/python infra/images/building.py $(IMAGE) $(VARIANT)
+
+sbom: setup ## Write what each image's lock pins into build/sbom, in CycloneDX
+	@$(BIN)/python infra/images/sbom.py --licences .venv --output build/sbom
+
+test-images: setup ## Build the images (IMAGES="registry-cpu pytorch-cuda" for some) and run their stages in them; needs root and buildah, minutes and GB
+	@PYTHONPATH=.:infra/images $(BIN)/python -m pytest -s tests/infra/tried_images.py
 
 try-tpu-image: setup ## Build the image of tensorflow-tpu (BASE=image, or a Debian made here) and train the newest run's model in it on the CPU; needs root and buildah
 	@PYTHONPATH=. $(BIN)/python infra/images/try_tensorflow_tpu.py

@@ -20,7 +20,7 @@ def use_device(asked: str) -> None:
     """
     if asked == "tpu" and not tf.config.list_physical_devices("TPU"):
         raise absent(
-            asked, "TensorFlow", "TPUs need one, and tensorflow-tpu (infra/images/tensorflow-tpu)"
+            asked, "TensorFlow", "TPUs need one, and tensorflow-tpu (infra/images/tensorflow)"
         )
     gpus = tf.config.list_physical_devices("GPU")
     if asked == "cuda" and not gpus:

@@ -45,7 +45,7 @@ def kind_of(device: Device, processes: int, gpus: int, tpus: int) -> Kind:
             raise absent(
                 device,
                 "TensorFlow",
-                "tensorflow-tpu has an image of its own, infra/images/tensorflow-tpu",
+                "tensorflow-tpu has an image of its own, infra/images/tensorflow",
             )
         return "tpu"
     if processes == 1:

@@ -1,7 +1,7 @@
 """Resolve pyproject.toml into the lock files of infra/locks: one for each Python and torch build.
 
-Beside them one of each group that has an environment of its own: `xla` (`make try-xla`), `tpu` (the
-image infra/images/tensorflow-tpu), and the EXTRAS, which like the CPU locks leave out torch.
+Beside them one of each group that has an environment of its own: `xla` (`make try-xla`), the
+EXTRAS, which like the CPU locks leave out torch, and image-NAME-VARIANT for each of infra/images.
 
 Rules: every line has hashes; the platform is the newest glibc that the packages' wheels name, older
 hosts are repaired at set-up (glibc_repair.py); the CPU locks leave out torch and the CUDA packages
@@ -22,8 +22,18 @@ LOCKS = ROOT / "infra" / "locks"
 PYTHONS = ("3.11", "3.12", "3.13")
 DEFAULT = ("pyproject.toml", "--group", "dev", "--group", "setup")
 XLA_PYTHON = "3.11"
-# That of Debian 13, which the image is made from.
-TPU_PYTHON = "3.13"
+# That of Debian 13, which the images are made from.
+IMAGE_PYTHON = "3.13"
+# The group of each image's lock with everything; a lock that is WITHOUT_CUDA is made of another.
+IMAGES = {
+    "data-cuda": "image-data",
+    "pytorch-cuda": "image-pytorch",
+    "tensorflow-cpu": "image-tensorflow",
+    "tensorflow-cuda": "image-tensorflow-cuda",
+    "tensorflow-tpu": "image-tensorflow-tpu",
+    "registry-cpu": "image-registry",
+}
+WITHOUT_CUDA = {"data-cpu": "data-cuda", "pytorch-cpu": "pytorch-cuda"}
 EXTRAS = ("executorch", "coreml")
 EXTRAS_PYTHON = "3.11"
 PLATFORM = "x86_64-manylinux_2_40"
@@ -39,16 +49,27 @@ def main() -> int:
         (LOCKS / f"{name}-cpu.txt").write_text(_without_cuda(gpu))
         print(f"{name}: {gpu.count('==')} packages")
     _resolve(uv, XLA_PYTHON, LOCKS / "xla.txt", "--group", "pyproject.toml:xla")
-    # A trainer in its image reads and writes by the very versions of every other stage.
-    same = ("--constraint", LOCKS / f"py{TPU_PYTHON.replace('.', '')}-cpu.txt")
-    of_tpu = LOCKS / "tensorflow-tpu.txt"
-    _resolve(uv, TPU_PYTHON, of_tpu, "--group", "pyproject.toml:tpu", *same)
+    _lock_images(uv)
     for extra in EXTRAS:
         lock = LOCKS / f"{extra}.txt"
         found = _resolve(uv, EXTRAS_PYTHON, lock, "--group", f"pyproject.toml:{extra}")
         lock.write_text(_without_cuda(found))
     (LOCKS / "bootstrap.txt").write_text(_entry(gpu, "uv"))
     return 0
+
+
+def _lock_images(uv: Path) -> None:
+    """Lock each image at the versions of the environment: artifacts pass between all of them."""
+    same = ("--constraint", LOCKS / f"py{IMAGE_PYTHON.replace('.', '')}-gpu.txt")
+    for image, group in IMAGES.items():
+        _resolve(uv, IMAGE_PYTHON, _image_lock(image), "--group", f"pyproject.toml:{group}", *same)
+    for image, whole in WITHOUT_CUDA.items():
+        _image_lock(image).write_text(_without_cuda(_image_lock(whole).read_text()))
+    _resolve(uv, IMAGE_PYTHON, LOCKS / "sbom.txt", "--group", "pyproject.toml:sbom", *same)
+
+
+def _image_lock(image: str) -> Path:
+    return LOCKS / f"image-{image}.txt"
 
 
 def _resolve(uv: Path, python: str, lock: Path, *what: str | Path) -> str:
