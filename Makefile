@@ -25,7 +25,7 @@ test: setup ## All tests
 	@$(BIN)/python -m pytest tests
 
 test-fast: setup ## The tests that need no heavy library, for the inner loop
-	@HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest tests -m "not slow"
+	@HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest tests -m "not slow" -n 2 --dist loadfile
 
 lint: setup ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .

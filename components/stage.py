@@ -79,7 +79,7 @@ def run_stage(
     """
     be_quiet()
     notary = connect()
-    watch = Stopwatch(started_meter())
+    watch = Stopwatch(started_meter(), run.get("prices"))
     given = {name: port for name, port in inputs.items() if port is not None}
     outcome = Outcome()
     stage = _prepared(step, run, parameters, given, notary, watch)

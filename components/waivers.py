@@ -25,8 +25,7 @@ from typing import Any
 from components.audit.envelope import Envelope
 from components.audit.folder import HOME_VARIABLE, AuditFolder
 from components.audit.keys import PublicKey, SigningKey
-from components.audit.predicates import WAIVER
-from components.audit.records import STATEMENT_TYPE
+from components.audit.predicates import STATEMENT_TYPE, WAIVER
 from components.audit.schema import check_waiver
 from components.core.canonical import sha256_bytes
 from components.core.errors import DataError, IntegrityError, SettingsError

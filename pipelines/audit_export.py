@@ -32,6 +32,7 @@ from components.approvals.trail import Trail
 from components.audit import export as verifier
 from components.audit.anchors.cosignatures import Cosigned, cosigned
 from components.audit.answers import ACT, AUDIT, RecordView
+from components.audit.key_history import KeyHistory
 from components.audit.tlog_proof import SUFFIX, TlogProof
 from components.audit.verified_log import VerifiedLog
 from components.core.artifacts import manifest
@@ -59,6 +60,9 @@ UNASKED = "it did not cosign this checkpoint; `tandem audit monitor` asks it to"
 _SECOND = """
    The checkpoint has a second signature, of ML-DSA-44 (`cryptography` 48 or newer checks it). Have
    its key's fingerprint from somebody else too, and add `--second {second}`.
+"""
+_REVOKED = """
+   The key {keyid} is revoked: what it signed from entry {since} on does not count.
 """
 # The first moment that a zip can name: a file's time says nothing here.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -220,15 +224,25 @@ def _manual(
     checkpoint: Cosigned,
 ) -> str:
     lines = [f"- {name}: {why}" for name, why in absent.items()]
-    second = log.snapshot.keys.second.tenures
+    keys = log.snapshot.keys
+    second = keys.second.tenures
     text = (files(verifier) / "VERIFY.md").read_text(encoding="utf-8")
     return text.format(
         model=release.model,
         version=release.version,
         keyid=log.key.keyid,
         second=_SECOND.format(second=second[-1].key.keyid) if second else "",
+        revoked="".join(_revoked(keys)),
         count=count,
         size=log.snapshot.size,
         witnesses=", ".join(checkpoint.by) or "nobody",
         absent="\n".join(["", "Not in here:", "", *lines, ""]) if lines else "",
     )
+
+
+def _revoked(keys: KeyHistory) -> Iterator[str]:
+    """Yield what the manual says of each key that is revoked."""
+    first = (item.to_dict() for item in keys.tenures)
+    for item in (*first, *(item.to_dict() for item in keys.second.tenures)):
+        if item["revoked_from"] is not None:
+            yield _REVOKED.format(keyid=item["keyid"], since=item["revoked_from"])

@@ -80,6 +80,7 @@ class AuditReport:
             "data": audit_sections.data(self.records),
             "environment": audit_sections.environment(self.records),
             "settings": audit_sections.settings(self.records),
+            **audit_sections.keys(self.records),
             "checkpoint": {
                 "origin": checkpoint.origin,
                 "size": checkpoint.size,
@@ -228,6 +229,5 @@ def _context(report: AuditReport) -> Mapping[str, Any]:
         "box": {"width": BOX_WIDTH, "height": BOX_HEIGHT},
         "decision": [cited for cited in records.kinds.get("decide_release", ())],
         "repeats": audit_sections.repeats(records),
-        "keyid": records.key.keyid,
         "controls": report.controls,
     }

@@ -84,6 +84,15 @@ def gates(records: VersionRecords) -> list[dict[str, Any]]:
     ]
 
 
+def keys(records: VersionRecords) -> dict[str, list[dict[str, Any]]]:
+    """Return the log's keys in order, as `tandem audit keys list` shows them."""
+    history = records.keys
+    return {
+        "keys": [tenure.to_dict() for tenure in history.tenures],
+        "second_keys": [tenure.to_dict() for tenure in history.second.tenures],
+    }
+
+
 def acts(records: VersionRecords) -> list[dict[str, Any]]:
     """Return what people did to the version, approvals too, in order."""
     return [

@@ -2,7 +2,8 @@
 
 Rules: the same code gives the same bytes; KFP's own cache is off in every task, because it would
 skip the stage and its record (the wrapper in components/stage.py has the cache that writes one).
-Images, accelerators and secrets are added by the cluster's runner, not here.
+Images, accelerators and secrets are a target's (target.py), and added while the DAG is built
+(placement.py); no bucket is in what is compiled, it is given when a run is submitted.
 
 Importing kfp and compiling take half a second, so a state folder's cache keeps what was compiled
 last of each, with the digest of the code and the lock it was compiled from and one of its own
@@ -20,21 +21,21 @@ from components.core.artifacts import read_json, write_json, write_text
 from components.core.canonical import sha256_bytes, sha256_value
 from components.core.code import environment, module_digests
 from components.core.errors import DataError, SettingsError
+from pipelines.placement import placed_on
+from pipelines.target import Target
 
 KEPT_FILE = "compiled.json"
 TRAINING, IMPORTING = "training", "importing"
 
 
-def write_compiled(target: Path) -> str:
-    """Write the compiled DAG to a file, whole or not at all, and return it."""
-    text = compiled()
+def write_compiled(path: Path, text: str) -> None:
+    """Write a compiled DAG to a file, whole or not at all."""
     try:
-        write_text(target, text)
+        write_text(path, text)
     except OSError as error:
         raise SettingsError(
-            f"{target} cannot be written: {error.strerror}", remedy="name another file"
+            f"{path} cannot be written: {error.strerror}", remedy="name another file"
         ) from error
-    return text
 
 
 def kept_or_compiled(cache: Path, dag: str = TRAINING) -> str:
@@ -72,17 +73,50 @@ def _made_from() -> str:
     return sha256_value({"modules": module_digests([__name__]), "lock_sha256": lock})
 
 
-def compiled(dag: str = TRAINING) -> str:
-    """Return the compiled DAG of that name as YAML."""
-    from kfp.compiler import Compiler
+def compiled(dag: str = TRAINING, target: Target | None = None) -> str:
+    """Return the compiled DAG of that name as YAML; a cluster's has a second, Kubernetes part."""
+    return _written(_built(dag, target))
+
+
+def manifests(dag: str, target: Target, namespace: str) -> str:
+    """Return the DAG as KFP's own Kubernetes objects: a Pipeline and a PipelineVersion.
+
+    The version is named by the digest of what is compiled, so that each is another object.
+    """
+    from kfp.compiler.compiler_utils import KubernetesManifestOptions
+
+    pipeline = _built(dag, target)
+    version = f"{pipeline.name}-{sha256_bytes(_written(pipeline).encode())[:12]}"
+    options = KubernetesManifestOptions(
+        pipeline_name=pipeline.name,
+        pipeline_version_name=version,
+        namespace=namespace,
+        include_pipeline_manifest=True,
+    )
+    return _written(pipeline, kubernetes_manifest_format=True, kubernetes_manifest_options=options)
+
+
+def _built(dag: str, target: Target | None) -> Any:
+    """Return the DAG as kfp has it, built anew for a target."""
+    from kfp import dsl
 
     from pipelines import training
 
     pipeline = getattr(training, dag)
+    if target is not None and target.images is not None:
+        named = dsl.pipeline(name=pipeline.name, description=pipeline.description)
+        with placed_on(target):
+            pipeline = named(pipeline.pipeline_func)
     _turn_caching_off(pipeline.pipeline_spec)
+    return pipeline
+
+
+def _written(pipeline: Any, **form: Any) -> str:
+    from kfp.compiler import Compiler
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "pipeline.yaml")
-        Compiler().compile(pipeline, str(path))
+        Compiler().compile(pipeline, str(path), **form)
         return path.read_text(encoding="utf-8")
 
 

@@ -15,16 +15,24 @@ from pathlib import Path
 from typing import Any
 
 from components.core.canonical import sha256_bytes
+from components.core.prices import Prices
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PSEUDONYM_LENGTH = 16
 
 
 def run_identity(
-    *, run_id: str, name: str, ir_sha256: str, settings_sha256: str, cache: bool
+    *,
+    run_id: str,
+    name: str,
+    ir_sha256: str,
+    settings_sha256: str,
+    cache: bool,
+    prices: Prices | None = None,
 ) -> dict[str, Any]:
     """Return the pipeline's `run` argument, which no stage's work depends on."""
-    return {
+    priced = {} if prices is None else {"prices": prices.model_dump(mode="json")}
+    return priced | {
         "id": run_id,
         "name": name,
         "trigger": "manual",

@@ -15,6 +15,7 @@ import jinja2
 
 from components.core.artifacts import write_text
 from components.core.errors import PlatformError
+from components.core.prices import cost_text
 from pipelines.summary import seconds_text, size_text
 
 MILLION = 1_000_000
@@ -35,7 +36,12 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"seconds": seconds_text, "size": size_text, "number": _number}
+    environment.filters |= {
+        "seconds": seconds_text,
+        "size": size_text,
+        "number": _number,
+        "cost": cost_text,
+    }
     return environment
 
 

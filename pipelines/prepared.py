@@ -119,6 +119,7 @@ def _planned(
         ir_sha256=sha256_bytes(ir.encode()),
         settings_sha256=loaded.sha256,
         cache=cache,
+        prices=settings.prices,
     )
     champion = resolve(settings.registry.model_name, home)
     arguments = {**sections, "run": identity, "champion": champion}

@@ -14,10 +14,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from components.core.artifacts import read_json
 from components.core.errors import GateError
 from components.core.measures import MORE_IS_BETTER, measures_of, words
 from pipelines import commands, drift_picture, latency_picture, lineage
+from pipelines.costs import cost_of_run, costs_by_task, records_beside
 from pipelines.curve_pictures import MARGIN, SIDE, charts
 from pipelines.dag_picture import BOX_HEIGHT, BOX_WIDTH, draw
 from pipelines.evaluation_tables import (
@@ -35,7 +35,7 @@ from pipelines.report_gates import gates
 from pipelines.reproduction import reproduction
 from pipelines.runners.ir import Pipeline, read_pipeline
 from pipelines.runners.results import RunState, TaskResult, TaskState
-from pipelines.runs import RECORDS_FILE, RecordedRun
+from pipelines.runs import RecordedRun
 from pipelines.slice_pictures import BAR_WIDTH, slice_tables
 from pipelines.start import IR_FILE, read_arguments
 from pipelines.summary import (
@@ -77,7 +77,7 @@ def render(run: RecordedRun, home: Home) -> str:
 
 def _context(run: RecordedRun, home: Home) -> dict[str, Any]:
     summary = read_summary(run)
-    records = _records(run.folder)
+    records = records_beside(run.folder)
     judged = list(gates(run, summary, records))
     pipeline = read_pipeline(run.folder / IR_FILE)
     picture, arguments = draw(pipeline), read_arguments(run.folder)
@@ -106,6 +106,8 @@ def _context(run: RecordedRun, home: Home) -> dict[str, Any]:
         "box": {"width": BOX_WIDTH, "height": BOX_HEIGHT},
         "tasks": {box.task: run.tasks.get(box.task, TaskResult()) for box in picture.boxes},
         "records": records,
+        "costs": costs_by_task(run.folder),
+        "cost": cost_of_run(run.folder),
         "model_versions": _versions(summary),
         "home": shlex.quote(str(home.folder)),
         "tandem": commands.program("tandem"),
@@ -177,11 +179,6 @@ def _lineage(
     return {"links": {link.name: link for link in links}, "way": lineage.picture(links)}
 
 
-def _records(folder: Path) -> list[dict[str, Any]]:
-    path = folder / RECORDS_FILE
-    return list(read_json(path)["records"]) if path.is_file() else []
-
-
 def _versions(summary: RunSummary) -> list[str]:
     """Return MODEL@VERSION of what the run registered."""
     if not summary.registration:
@@ -199,5 +196,6 @@ def summary_dict(run: RecordedRun) -> dict[str, Any]:
         "seconds": run.seconds,
         "folder": str(run.folder),
         "tasks": {name: asdict(task) for name, task in run.tasks.items()},
+        "cost": cost_of_run(run.folder),
         **read_summary(run).to_dict(),
     }

@@ -37,13 +37,13 @@ from components.core.data_settings import (
 )
 from components.core.model_settings import ModelFamily
 from components.core.policy import Policy
+from components.core.prices import Prices
 from components.core.settings import Evaluate, Governance, Name, Registry, Section
 from components.core.training_settings import Train
 from components.core.words import nearest
 from pipelines.settings_errors import explain
-from pipelines.settings_file import (
-    REPOSITORY,
-)
+from pipelines.settings_file import REPOSITORY
+from pipelines.target import Target
 
 AnySection = TypeVar("AnySection", bound=Section)
 
@@ -74,6 +74,9 @@ class RunSettings(Section):
     policy: Policy = Field(json_schema_extra=_or_a_file)
     governance: Governance = Governance()
     registry: Registry
+    prices: Prices | None = Field(
+        default=None, description="what an hour of a processor costs; records name each stage's"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> RunSettings:
@@ -183,6 +186,7 @@ SCHEMA_FILES: Mapping[Path, type[Section]] = {
     REPOSITORY / "schemas" / "settings.schema.json": RunSettings,
     REPOSITORY / "schemas" / "data_card.schema.json": DataCard,
     REPOSITORY / "schemas" / "policy.schema.json": Policy,
+    REPOSITORY / "schemas" / "target.schema.json": Target,
 }
 
 

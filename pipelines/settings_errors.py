@@ -16,7 +16,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ValidationError
 
+from components.core import kubernetes_names
 from components.core.data_settings import DELIMITER_PATTERN, SPAN_PATTERN
+from components.core.prices import CURRENCY_PATTERN
 from components.core.settings import DIGEST_PATTERN, FUNCTION_PATTERN, LINE_PATTERN, NAME_PATTERN
 from components.core.words import nearest
 
@@ -50,6 +52,8 @@ PATTERNS: Mapping[str, str] = {
     DELIMITER_PATTERN: "one ASCII character, such as ;",
     LINE_PATTERN: "words in one line",
     SPAN_PATTERN: "a month like 2013-01, a day like 2013-01-31, or all",
+    CURRENCY_PATTERN: "a currency's three letters, such as EUR",
+    **kubernetes_names.WORDS,
 }
 
 

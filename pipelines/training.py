@@ -2,7 +2,8 @@
 
 Each call is one stage; a stage's name is its folder in components/. `run` is the run's identity,
 which no stage's work depends on. The two trainers do not wait for each other. `importing` is the
-way of a model that was trained elsewhere through the same gates.
+way of a model that was trained elsewhere through the same gates. Where and with what a task runs is
+said in placement.py.
 """
 
 from kfp import dsl
@@ -18,12 +19,7 @@ from components.train_pytorch.component import train_pytorch
 from components.train_tensorflow.component import train_tensorflow
 from components.transform_features.component import transform_features
 from components.validate_examples.component import validate_examples
-
-
-def _try_again(*stages: dsl.PipelineTask) -> None:
-    """Have what the platform got wrong tried again; other errors fail at once."""
-    for stage in stages:
-        stage.set_retry(num_retries=2, backoff_duration="5s", backoff_factor=2)
+from pipelines.placement import place, place_closing
 
 
 @dsl.pipeline(name="tandem-training", description="Train both, measure both, prove it.")
@@ -47,6 +43,7 @@ def training(
 ) -> None:
     """Wire the ten stages."""
     closing = seal_run(run=run)
+    place_closing(closing)
     with dsl.ExitHandler(closing, name="stages"):
         # Rows of the window, joined, labelled and split by span.
         examples = ingest_examples(run=run, source=source, card=card, window=window)
@@ -125,8 +122,8 @@ def training(
             evaluation=evaluation.outputs["evaluation"],
             decision=decision.outputs["decision"],
         )
-        _try_again(examples, validation, features, pytorch, tensorflow)
-        _try_again(evaluation, measurements, decision, registration)
+        place(examples, validation, features, pytorch, tensorflow)
+        place(evaluation, measurements, decision, registration)
 
 
 @dsl.pipeline(name="tandem-importing", description="Measure a model from elsewhere, prove it.")
@@ -149,6 +146,7 @@ def importing(
 ) -> None:
     """Wire the eight stages."""
     closing = seal_run(run=run)
+    place_closing(closing)
     with dsl.ExitHandler(closing, name="stages"):
         examples = ingest_examples(run=run, source=source, card=card, window=window)
         validation = validate_examples(
@@ -198,4 +196,4 @@ def importing(
             evaluation=evaluation.outputs["evaluation"],
             decision=decision.outputs["decision"],
         )
-        _try_again(examples, validation, model, evaluation, measurements, decision, registration)
+        place(examples, validation, model, evaluation, measurements, decision, registration)

@@ -50,7 +50,7 @@ class RecordView:
     gates: tuple[Mapping[str, Any], ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     cause: Mapping[str, str] | None = None
-    resources: Mapping[str, float] = field(default_factory=dict)
+    resources: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_statement(cls, statement: Mapping[str, Any], index: int, record: str) -> RecordView:

@@ -16,8 +16,8 @@ from typing import Any
 
 from components.audit.envelope import Envelope
 from components.audit.keys import PublicKey, SigningKey
-from components.audit.predicates import APPROVAL
-from components.audit.records import STATEMENT_TYPE, timestamp
+from components.audit.predicates import APPROVAL, STATEMENT_TYPE
+from components.audit.records import timestamp
 from components.audit.schema import check_approval
 from components.core.canonical import canonical_json, parse_json
 from components.core.errors import DataError, IntegrityError

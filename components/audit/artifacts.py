@@ -4,13 +4,13 @@ Rules: the log decides, not run.json, which anyone may have edited; an output is
 of its record; of a stage that ran more than once in a run the last record counts; an output that
 is gone, changed, or has no record is a problem, and so is a record whose output run.json no longer
 names, unless its stage was cut off between the two. Runs that have no folder any more are passed
-over: artifacts may be kept shorter than records.
+over: artifacts may be kept shorter than records. Each run.json is read once, before the log: a run
+that goes on meanwhile has in the log what its run.json said before.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ Problem = tuple[str, str]
 """Where, and what is wrong."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Stored:
     """An output as run.json describes it."""
 
@@ -36,28 +36,42 @@ class _Stored:
     sha256: str
 
 
-def runs_on_disk(runs: Path) -> set[str]:
-    """Return the ids of the runs below a folder, but for those whose run.json cannot be read."""
-    found = set()
-    for file in runs.glob(f"*/{RUN_FILE}"):
-        with contextlib.suppress(*_UNREADABLE):
-            found.add(_read(file)[0])
-    return found
+@dataclass(frozen=True, slots=True)
+class RunOnDisk:
+    """What a run's run.json says: `unfinished` stages did not end well.
+
+    Of one that cannot be read `unreadable` says why, and `id` is the folder's name.
+    """
+
+    folder: Path
+    id: str
+    unfinished: frozenset[str] = frozenset()
+    stored: tuple[_Stored, ...] = ()
+    unreadable: str | None = None
 
 
-def artifact_problems(runs: Path, views: Sequence[RecordView]) -> Iterator[Problem]:
-    """Yield (where, what) for every output below `runs` that is not what the log recorded."""
-    for file in sorted(runs.glob(f"*/{RUN_FILE}")):
-        try:
-            run, unfinished, stored = _read(file)
-        except _UNREADABLE as error:
-            yield file.parent.name, f"{RUN_FILE} cannot be read: {error}"
-            continue
-        of_run = [view for view in views if view.run == run]
-        recorded = _latest_outputs(of_run)
-        yield from _output_problems(run, stored, recorded)
-        for name in _unnamed(recorded, of_run, unfinished):
-            yield f"{run}/{name}", f"recorded in the log, but {RUN_FILE} does not name it"
+def runs_on_disk(runs: Path) -> list[RunOnDisk]:
+    """Return the runs below a folder that have a run.json, by the names of their folders."""
+    return [_run(file) for file in sorted(runs.glob(f"*/{RUN_FILE}"))]
+
+
+def artifact_problems(found: Iterable[RunOnDisk], views: Iterable[RecordView]) -> Iterator[Problem]:
+    """Yield (where, what) for every output of these runs that is not what the log recorded."""
+    by_run: dict[str, list[RecordView]] = {}
+    for view in views:
+        by_run.setdefault(view.run, []).append(view)
+    for run in found:
+        if run.unreadable is not None:
+            yield run.folder.name, f"{RUN_FILE} cannot be read: {run.unreadable}"
+        elif run.folder.is_dir():
+            yield from _run_problems(run, by_run.get(run.id, ()))
+
+
+def _run_problems(run: RunOnDisk, views: Sequence[RecordView]) -> Iterator[Problem]:
+    recorded = _latest_outputs(views)
+    yield from _output_problems(run, recorded)
+    for name in _unnamed(recorded, views, run.unfinished):
+        yield f"{run.id}/{name}", f"recorded in the log, but {RUN_FILE} does not name it"
 
 
 def _unnamed(
@@ -72,10 +86,16 @@ def _unnamed(
     return [name for record, name in recorded if stages[record] not in unfinished]
 
 
-def _read(file: Path) -> tuple[str, set[str], list[_Stored]]:
-    """Return a run's id, the stages that did not end well, and the outputs of all."""
+def _run(file: Path) -> RunOnDisk:
+    try:
+        return _read(file)
+    except _UNREADABLE as error:
+        return RunOnDisk(file.parent, file.parent.name, unreadable=str(error))
+
+
+def _read(file: Path) -> RunOnDisk:
     value: dict[str, Any] = read_json(file)
-    stored = [
+    stored = tuple(
         _Stored(
             name,
             file.parent / output["path"],
@@ -84,21 +104,19 @@ def _read(file: Path) -> tuple[str, set[str], list[_Stored]]:
         )
         for task in value["tasks"].values()
         for name, output in task.get("outputs", {}).items()
-    ]
-    unfinished = {
+    )
+    unfinished = frozenset(
         name.replace("-", "_")
         for name, task in value["tasks"].items()
         if task.get("state") not in ENDED_WELL
-    }
-    return str(value["run"]["id"]), unfinished, stored
+    )
+    return RunOnDisk(file.parent, str(value["run"]["id"]), unfinished, stored)
 
 
-def _output_problems(
-    run: str, stored: Sequence[_Stored], recorded: dict[tuple[str, str], str]
-) -> Iterator[Problem]:
+def _output_problems(run: RunOnDisk, recorded: dict[tuple[str, str], str]) -> Iterator[Problem]:
     """Yield what is wrong with the stored outputs, and take those seen out of `recorded`."""
-    for output in stored:
-        where = f"{run}/{output.name}"
+    for output in run.stored:
+        where = f"{run.id}/{output.name}"
         expected = recorded.pop((output.record, output.name), None)
         if expected is None:
             yield where, "no record in the log describes this artifact"

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from components.audit import base64_strict
-from components.audit.keys import PublicKey, SigningKey
+from components.audit.keys import PublicKey, SigningKey, Signs
 from components.audit.merkle import HASH_BYTES
 from components.core.errors import IntegrityError
 
@@ -57,7 +57,7 @@ class Checkpoint:
             raise ValueError("the root is not a SHA-256 hash")
         return checkpoint
 
-    def sign(self, key: SigningKey) -> str:
+    def sign(self, key: Signs) -> str:
         """Return the signed note."""
         text = self.to_text()
         signature = key_id(self.origin, key.public.raw) + key.sign(text.encode())

@@ -8,6 +8,8 @@ knows what it would have recorded. The oldest checkpoint in the log is held agai
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from components.audit.left_open import left_open, sealed_runs
 from components.audit.log import Log
 from components.audit.sequencer import is_being_written
 from components.audit.verified_log import VerifiedLog
-from components.core.errors import IntegrityError
+from components.core.errors import IntegrityError, NotRecordedError, SettingsError
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,23 @@ def completeness(home: Path, log: VerifiedLog) -> Completeness:
         last=log.snapshot.size,
         open=tuple(left_open(log.views, served=is_being_written(folder))),
     )
+
+
+@contextmanager
+def no_version_omitted(home: Path, log: VerifiedLog) -> Iterator[None]:
+    """Have a version that nobody finds in a home's log be an answer that says of how much."""
+    try:
+        yield
+    except SettingsError as error:
+        complete = completeness(home, log)
+        found = [finding.to_dict() for finding in complete.findings]
+        raise NotRecordedError(
+            error.message,
+            remedy=error.remedy,
+            said={"completeness": complete.to_dict(), "findings": found},
+            text=f"no version omitted: {complete.to_text()}",
+            checkpoint=log.checkpoint,
+        ) from error
 
 
 def _first_consistent(stored: Log, log: VerifiedLog) -> int:

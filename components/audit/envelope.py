@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.audit import base64_strict
-from components.audit.keys import PublicKey, SigningKey
+from components.audit.keys import PublicKey, Signs
 from components.core.canonical import canonical_json, parse_canonical
 from components.core.errors import IntegrityError
 
@@ -44,7 +44,7 @@ class Envelope:
     signatures: tuple[Signature, ...]
 
     @classmethod
-    def sign(cls, statement: dict[str, Any], key: SigningKey) -> Envelope:
+    def sign(cls, statement: dict[str, Any], key: Signs) -> Envelope:
         """Return a statement's envelope; raise ValueError for what has no canonical form."""
         payload = canonical_json(statement)
         signed = key.sign(pre_authentication_encoding(PAYLOAD_TYPE, payload))

@@ -1,6 +1,7 @@
 """Where the audit trail lies below Tandem's home.
 
 <home>/audit/keys/notary.key    the private key, PEM, mode 0600; never leaves the notary
+<home>/audit/keys/notary.signer its name in a store, where it is in one (kept_elsewhere.py)
 <home>/audit/keys/notary.pub    its public key, PEM; what a verifier is given
 <home>/audit/keys/second-*.key  private keys of the second signature, PEM, mode 0600, if any
 <home>/audit/keys/waivers/      public keys, PEM, *.pub, of those who may waive a gate

@@ -20,7 +20,8 @@ from components.audit.key_history import (
     change_of_keys,
     possession,
 )
-from components.audit.keys import Keyring, PublicKey
+from components.audit.keyring import Keyring
+from components.audit.keys import PublicKey
 from components.audit.predicates import SECOND_KEY
 from components.audit.second_history import BEGIN, change_of_second_key, handed_over
 from components.audit.second_key import SecondPublicKey
@@ -55,7 +56,7 @@ def change_draft(
         return _revocation(order, history, order.revoked, now)
     if order.second:
         return _second(order, history, keyring, now)
-    made = keyring.make()
+    made = keyring.make([tenure.key for tenure in history.tenures])
     said = change_of_keys(
         history, ROTATE, made.public, order.reason, possession=possession(history, made)
     )

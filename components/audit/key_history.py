@@ -24,7 +24,7 @@ from components.audit.checkpoint import (
     unverified_checkpoint,
 )
 from components.audit.envelope import Envelope, vouched_statement
-from components.audit.keys import PublicKey, SigningKey
+from components.audit.keys import PublicKey, Signs
 from components.audit.predicates import KEY_CHANGE, SECOND_KEY_CHANGE
 from components.audit.schema import check_statement
 from components.audit.second_history import SecondHistory
@@ -99,7 +99,7 @@ class KeyHistory:
         tenures = (
             self._rotated(said, key, index)
             if said["change"] == ROTATE
-            else self._revoked(said, key, index)
+            else revoked(self.tenures, key, said["from"], index)
         )
         return replace(self, tenures=tuple(tenures), last=(index, record))
 
@@ -112,12 +112,6 @@ class KeyHistory:
         yield from self.tenures[:-1]
         yield replace(self.tenures[-1], end=index + 1)
         yield Tenure(key, index + 1)
-
-    def _revoked(self, said: Mapping[str, Any], key: PublicKey, index: int) -> Tenures:
-        former = [item.key for item in self.tenures[:-1]]
-        if key not in former or said["from"] is None or said["from"] > index:
-            raise _refused(f"entry {index} revokes no former key of the log, from no entry before")
-        yield from revoked(self.tenures, key, said["from"])
 
 
 def possession_message(origin: str, key: PublicKey) -> bytes:
@@ -139,7 +133,7 @@ def change_of_keys(
     } | parts
 
 
-def possession(history: KeyHistory, key: SigningKey) -> str:
+def possession(history: KeyHistory, key: Signs) -> str:
     """Return a new key's signature for itself."""
     return base64_strict.encode(key.sign(possession_message(history.origin, key.public)))
 

@@ -2,11 +2,9 @@
 
 Rules: the private key is readable by its owner only, or it is not used; a home with a public key
 but no private key gets no new one, because records signed by the lost key would no longer verify;
-key identifiers are those of securesystemslib, so its verifiers find our key by name. A key in a
-cloud's key store would be a further class with the two members of SigningKey. notary.pub is the
-log's first public key for good, which is what verifiers are given; key_history.py says what comes
-after it. A private key that a rotation made lies beside, under its key's id, and so does a second
-key (second_key.py).
+key identifiers are those of securesystemslib, so its verifiers find our key by name. notary.pub is
+the log's first public key for good, which is what verifiers are given; key_history.py says what
+comes after it, keyring.py where the private ones are.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
@@ -32,12 +30,11 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
 from components.audit.folder import AuditFolder
-from components.audit.second_key import SecondPublicKey, SecondSigningKey, is_second
 from components.audit.storage import create_file
 from components.core.canonical import sha256_value
 from components.core.errors import IntegrityError, PlatformError, UnverifiableError
 
-_FROM_BACKUP = "restore it from a backup"
+FROM_BACKUP = "restore it from a backup"
 
 
 @dataclass(frozen=True)
@@ -90,6 +87,17 @@ def _loaded(raw: bytes) -> VerifyKey:
     return VerifyKey(raw)
 
 
+class Signs(Protocol):
+    """A private key, wherever it is."""
+
+    @property
+    def public(self) -> PublicKey:
+        """The key that verifies what this one signs."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature of a message, 64 bytes."""
+
+
 @dataclass(frozen=True)
 class SigningKey:
     """An Ed25519 private key in memory."""
@@ -124,7 +132,7 @@ def open_key(folder: AuditFolder) -> SigningKey:
             )
         made = SigningKey(Ed25519PrivateKey.generate())
         create_file(folder.private_key, made.to_pem(), mode=0o600)
-    key = _load(folder.private_key)
+    key = load_key(folder.private_key)
     if not folder.public_key.exists():
         create_file(folder.public_key, key.public.to_pem(), mode=0o644)
     if read_public_key(folder) != key.public:
@@ -135,51 +143,6 @@ def open_key(folder: AuditFolder) -> SigningKey:
     return key
 
 
-@dataclass(frozen=True)
-class Keyring:
-    """The private keys of a home's notary, and the public one that its log began with."""
-
-    folder: AuditFolder
-
-    def first(self) -> PublicKey:
-        """Return the log's first key; a new home gets one."""
-        if self.folder.public_key.exists():
-            return read_public_key(self.folder)
-        return open_key(self.folder).public
-
-    def signing_key(self, public: PublicKey) -> SigningKey:
-        """Return a private key; raise IntegrityError where it is gone, as `open_key` does."""
-        if public == self.first():
-            return open_key(self.folder)
-        return _load(_existing(self._path(public)))
-
-    def second_key(self, public: SecondPublicKey) -> SecondSigningKey:
-        """Return a second private key; raise IntegrityError where it is gone."""
-        path = _existing(self._second_path(public))
-        key = _read(path)
-        if not is_second(key) or SecondSigningKey(key).public != public:
-            raise IntegrityError(f"{path} is not that ML-DSA-44 key", remedy=_FROM_BACKUP)
-        return SecondSigningKey(key)
-
-    def make(self) -> SigningKey:
-        """Make a new key, on disk before any record names it."""
-        made = SigningKey(Ed25519PrivateKey.generate())
-        create_file(self._path(made.public), made.to_pem(), mode=0o600)
-        return made
-
-    def make_second(self) -> SecondSigningKey:
-        """Make a new second key, on disk before any record names it."""
-        made = SecondSigningKey.generate()
-        create_file(self._second_path(made.public), made.to_pem(), mode=0o600)
-        return made
-
-    def _second_path(self, public: SecondPublicKey) -> Path:
-        return self.folder.private_key.with_name(f"second-{public.keyid[:16]}.key")
-
-    def _path(self, public: PublicKey) -> Path:
-        return self.folder.private_key.with_name(f"notary-{public.keyid[:16]}.key")
-
-
 def open_personal_key(path: Path) -> SigningKey:
     """Return a person's own key, made at first use with its public half beside it (`.pub`).
 
@@ -188,7 +151,7 @@ def open_personal_key(path: Path) -> SigningKey:
     if not path.exists():
         made = SigningKey(Ed25519PrivateKey.generate())
         create_file(path, made.to_pem(), mode=0o600)
-    key = _load(path)
+    key = load_key(path)
     public = path.with_suffix(".pub")
     if not public.exists():
         create_file(public, key.public.to_pem(), mode=0o644)
@@ -206,23 +169,15 @@ def read_public_key(folder: AuditFolder) -> PublicKey:
         ) from error
 
 
-def _existing(path: Path) -> Path:
-    if not path.exists():
-        raise IntegrityError(
-            f"the private key {path.name} of the log is gone",
-            remedy="restore the private key, or start a new home",
-        )
-    return path
-
-
-def _load(path: Path) -> SigningKey:
-    key = _read(path)
+def load_key(path: Path) -> SigningKey:
+    """Return the Ed25519 key in a file; what `read_private` raises, IntegrityError for another."""
+    key = read_private(path)
     if not isinstance(key, Ed25519PrivateKey):
-        raise IntegrityError(f"{path} is not an Ed25519 key", remedy=_FROM_BACKUP)
+        raise IntegrityError(f"{path} is not an Ed25519 key", remedy=FROM_BACKUP)
     return SigningKey(key)
 
 
-def _read(path: Path) -> Any:
+def read_private(path: Path) -> Any:
     """Return a private key of whatever kind; PlatformError for a file that others may read."""
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
@@ -235,6 +190,4 @@ def _read(path: Path) -> Any:
     try:
         return load_pem_private_key(path.read_bytes(), password=None)
     except ValueError as error:
-        raise IntegrityError(
-            f"{path} is not a private key: {error}", remedy=_FROM_BACKUP
-        ) from error
+        raise IntegrityError(f"{path} is not a private key: {error}", remedy=FROM_BACKUP) from error

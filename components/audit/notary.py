@@ -40,7 +40,7 @@ from components.audit.draining import drain, names_a_waiting_one, with_records
 from components.audit.envelope import Envelope, vouched_statement
 from components.audit.folder import AuditFolder
 from components.audit.key_changes import KeyOrder, change_draft
-from components.audit.keys import Keyring
+from components.audit.keyring import Keyring
 from components.audit.ledger import Ledger, open_starts
 from components.audit.left_open import abort_draft
 from components.audit.log import Log

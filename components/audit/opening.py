@@ -10,6 +10,7 @@ opened again.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -92,6 +93,9 @@ def opened(entries: Sequence[Entry], keys: KeyHistory) -> list[Opened | Refused]
 
 def _each(step: Callable[..., Any], values: Sequence[Any], *more: Sequence[Any]) -> list[Any]:
     """Return what a step makes of each value; a refusal stays one."""
+    if not any(issubclass(kind, Refusal) for kind in set(map(type, values))):
+        with contextlib.suppress(IntegrityError, DataError):
+            return list(map(step, values, *more))
     found: list[Any] = []
     for value, *others in zip(values, *more, strict=True):
         if isinstance(value, Refusal):

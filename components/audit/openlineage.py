@@ -49,7 +49,7 @@ class RecordFacet(RunFacet):
     record: str
     event: str
     run: str
-    resources: dict[str, float]
+    resources: dict[str, Any]
 
     @staticmethod
     def _get_schema() -> str:

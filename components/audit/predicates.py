@@ -33,6 +33,7 @@ from urllib.parse import quote
 from components.audit.answers import ACT, DONE_EVENTS, KEY
 from components.core.canonical import sha256_value
 
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 NAMESPACE = "https://tandem.invalid"
 PROVENANCE = "https://slsa.dev/provenance/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"

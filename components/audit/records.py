@@ -20,6 +20,7 @@ from components.audit.claims import signable, without_paths
 from components.audit.controls import controls_of, retain_until
 from components.audit.personal_data import check_no_personal_data
 from components.audit.predicates import (
+    STATEMENT_TYPE,
     Moment,
     policy_sha256,
     predicate,
@@ -31,7 +32,6 @@ from components.core.canonical import sha256_bytes, sha256_value
 SCHEMA_VERSION = 1
 AUTHENTICATED_VERSION = 2
 """Of records that name an account that was authenticated; others are of version 1, as ever."""
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 ASSURANCE = "self-asserted"
 """Who acted is what the stage said."""
 AUTHENTICATED = "authenticated"

@@ -51,11 +51,10 @@ class SecondHistory:
         if not all(_signs(key, data, checkpoint) for data in found):
             raise _refused("the second signature on the checkpoint, of ML-DSA-44, is wrong")
 
-    def require_valid(self, size: int) -> None:
-        """Raise IntegrityError for a checkpoint whose second key was revoked from there on."""
-        for item in self.tenures:
-            if item.revokes(size - 1):
-                raise _refused(f"its second key is revoked from entry {item.revoked_from} on")
+    @property
+    def revoked(self) -> list[Tenure[SecondPublicKey]]:
+        """The tenures some of whose checkpoints, by their last entries, do not count."""
+        return [item for item in self.tenures if item.revoked_entries]
 
     def after(
         self, said: Mapping[str, Any], index: int, origin: str, previous: str
@@ -68,7 +67,7 @@ class SecondHistory:
         if said["key"]["keyid"] != key.keyid:
             raise _refused(f"entry {index} names a second key by another's id")
         if said["change"] == REVOKE:
-            return self._revoked(said, key, index)
+            return SecondHistory(tuple(revoked(self.tenures, key, said["from"], index)))
         if not key.verifies(
             base64_strict.signature(said["possession"]), possession_message(origin, key)
         ):
@@ -88,12 +87,6 @@ class SecondHistory:
             base64_strict.signature(said["handover"]), message
         ):
             raise _refused(f"the second key before it did not hand over to that of entry {index}")
-
-    def _revoked(self, said: Mapping[str, Any], key: SecondPublicKey, index: int) -> SecondHistory:
-        former = [item.key for item in self.tenures if item.is_former]
-        if key not in former or said["from"] is None or said["from"] > index:
-            raise _refused(f"entry {index} revokes no former second key, from no entry before")
-        return SecondHistory(tuple(revoked(self.tenures, key, said["from"])))
 
 
 def second_line(checkpoint: Checkpoint, key: SecondSigningKey) -> str:

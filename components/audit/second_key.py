@@ -4,6 +4,7 @@ Rules: it signs no record; its line on a note is that of C2SP tlog-cosignature f
 0x06, `subtree/v1`) under the log's own name, with a timestamp of zero: it says nothing of when.
 Signatures are hedged, so that two over the same message are not the same bytes. The library is
 asked for it where a second key is used and nowhere else: `cryptography` has it since version 48.
+Where it has none, what a second key signed is UnverifiableError, and none is made: PlatformError.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from components.core.canonical import sha256_value
-from components.core.errors import PlatformError
+from components.core.errors import PlatformError, TandemError, UnverifiableError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
@@ -36,13 +37,14 @@ class SecondPublicKey:
         return sha256_value(parts)
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
-        """Say whether the signature is this key's over the message; PlatformError: cannot say."""
+        """Say whether the signature is this key's; UnverifiableError where none can be checked."""
+        _, public = _classes(UnverifiableError)
         try:
-            _classes()[1].from_public_bytes(self.raw).verify(signature, message)
+            public.from_public_bytes(self.raw).verify(signature, message)
         except (InvalidSignature, ValueError):
             return False
         except UnsupportedAlgorithm as error:
-            raise _unknown() from error
+            raise _unknown(UnverifiableError) from error
         return True
 
 
@@ -55,10 +57,11 @@ class SecondSigningKey:
     @classmethod
     def generate(cls) -> SecondSigningKey:
         """Make a new key."""
+        private, _ = _classes(PlatformError)
         try:
-            return cls(_classes()[0].generate())
+            return cls(private.generate())
         except UnsupportedAlgorithm as error:
-            raise _unknown() from error
+            raise _unknown(PlatformError) from error
 
     @property
     def public(self) -> SecondPublicKey:
@@ -76,22 +79,24 @@ class SecondSigningKey:
 
 def is_second(key: object) -> bool:
     """Say whether a private key that was read from a file is of ML-DSA-44."""
-    return isinstance(key, _classes()[0])
+    return isinstance(key, _classes(PlatformError)[0])
 
 
-def _classes() -> tuple[type[MLDSA44PrivateKey], type[MLDSA44PublicKey]]:
+def _classes(
+    without: type[TandemError],
+) -> tuple[type[MLDSA44PrivateKey], type[MLDSA44PublicKey]]:
     try:
         from cryptography.hazmat.primitives.asymmetric.mldsa import (
             MLDSA44PrivateKey,
             MLDSA44PublicKey,
         )
     except ImportError as error:
-        raise _unknown() from error
+        raise _unknown(without) from error
     return MLDSA44PrivateKey, MLDSA44PublicKey
 
 
-def _unknown() -> PlatformError:
-    return PlatformError(
+def _unknown(kind: type[TandemError]) -> TandemError:
+    return kind(
         "the installed cryptography has no ML-DSA-44, by which this log's checkpoints are signed",
         remedy="install cryptography 48 or newer",
     )

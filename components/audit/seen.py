@@ -1,8 +1,8 @@
 """What a verification has seen of a log, on disk: a longer log takes no more memory.
 
 Rules: it is a database that SQLite makes for one connection and removes with it (an empty file
-name, https://sqlite.org/inmemorydb.html), filled as the entries are read. It holds what they are
-looked up by, nothing of what they say.
+name, https://sqlite.org/inmemorydb.html), of which 8 MB at most are in memory, filled as the
+entries are read. It holds what they are looked up by, nothing of what they say.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 _TABLES = """
 PRAGMA journal_mode = OFF;
+PRAGMA cache_size = -8000;
 CREATE TABLE entries (record BLOB PRIMARY KEY, place INTEGER NOT NULL, is_verified INTEGER)
     WITHOUT ROWID;
 CREATE TABLE drafts (idempotency_key BLOB PRIMARY KEY, place INTEGER NOT NULL) WITHOUT ROWID;

@@ -21,7 +21,8 @@ from components.audit.checkpoint import unverified_checkpoint
 from components.audit.envelope import Envelope, vouched_statement
 from components.audit.folder import AuditFolder
 from components.audit.key_history import KeyHistory, follow, is_change, open_note
-from components.audit.keys import Keyring, SigningKey
+from components.audit.keyring import Keyring
+from components.audit.keys import Signs
 from components.audit.log import Entry, Log, checkpoint_key, entry_key
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.signers import Signers
@@ -123,7 +124,7 @@ class Sequencer:
         return self._keys
 
     @property
-    def key(self) -> SigningKey:
+    def key(self) -> Signs:
         """The key that signs the next entry."""
         return self._signers.of_entry(self._keys, self.size)
 

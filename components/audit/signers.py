@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from components.audit.checkpoint import Checkpoint
 from components.audit.key_history import KeyHistory
-from components.audit.keys import Keyring, PublicKey, SigningKey
+from components.audit.keyring import Keyring
+from components.audit.keys import PublicKey, Signs
 from components.audit.second_history import second_line
 from components.audit.second_key import SecondPublicKey, SecondSigningKey
 
@@ -17,7 +18,7 @@ class Signers:
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
-        self._keys: dict[PublicKey, SigningKey] = {}
+        self._keys: dict[PublicKey, Signs] = {}
         self._second: dict[SecondPublicKey, SecondSigningKey] = {}
 
     def require(self, history: KeyHistory, size: int) -> None:
@@ -26,7 +27,7 @@ class Signers:
         if history.second.key is not None:
             self._second_key(history.second.key)
 
-    def of_entry(self, history: KeyHistory, index: int) -> SigningKey:
+    def of_entry(self, history: KeyHistory, index: int) -> Signs:
         """Return the key that signs an entry."""
         return self._key(history.holder(index))
 
@@ -37,7 +38,7 @@ class Signers:
         second = history.second.of_size(size)
         return note if second is None else note + second_line(checkpoint, self._second_key(second))
 
-    def _key(self, public: PublicKey) -> SigningKey:
+    def _key(self, public: PublicKey) -> Signs:
         if public not in self._keys:
             self._keys[public] = self._keyring.signing_key(public)
         return self._keys[public]

@@ -6,12 +6,13 @@ of a checkpoint). What is revoked is revoked for good: an earlier revocation is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from components.audit.keys import PublicKey
 from components.audit.second_key import SecondPublicKey
+from components.core.errors import IntegrityError
 
 K = TypeVar("K", PublicKey, SecondPublicKey)
 
@@ -48,8 +49,18 @@ class Tenure(Generic[K]):
         }
 
 
-def revoked(tenures: Iterable[Tenure[K]], key: K, first: int) -> Iterator[Tenure[K]]:
-    """Yield the tenures, a key's revoked from an entry on."""
+def revoked(
+    tenures: Sequence[Tenure[K]], key: K, first: int | None, index: int
+) -> Iterator[Tenure[K]]:
+    """Yield the tenures after an entry that revokes a key from another entry on.
+
+    Raises IntegrityError for what cannot be revoked: a key that signs now, an entry to come.
+    """
+    if first is None or first > index or not any(t.is_former and t.key == key for t in tenures):
+        raise IntegrityError(
+            f"entry {index} revokes no former key of the log, from no entry before",
+            remedy="compare the log with another copy of it",
+        )
     for item in tenures:
         before = first if item.revoked_from is None else item.revoked_from
         yield replace(item, revoked_from=min(first, before)) if item.key == key else item

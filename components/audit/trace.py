@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from components.audit.answers import RecordView
+from components.audit.completeness import no_version_omitted
 from components.audit.index import origin_of
+from components.audit.verified_log import VerifiedLog
 from components.core.errors import SettingsError
 
 SCHEMA = "https://tandem.invalid/trace/v1"
@@ -69,15 +71,16 @@ class Trace:
 def trace(home: Path, what: str) -> Trace:
     """Return where `MODEL@VERSION`, or the bundle of that digest, comes from.
 
-    Raises SettingsError for a model, version or bundle that no record names, IntegrityError where
-    the log does not verify, UnverifiableError where there is none.
+    Raises NotRecordedError for a model, version or bundle that no record names, IntegrityError
+    where the log does not verify, UnverifiableError where there is none.
     """
     found = origin_of(home, what)
     if found is None:
-        raise SettingsError(
-            f"no record in the log names {what}",
-            remedy="give MODEL@VERSION as registered, or a bundle's sha256",
-        )
+        with no_version_omitted(home, VerifiedLog.of(home)):
+            raise SettingsError(
+                f"no record in the log names {what}",
+                remedy="give MODEL@VERSION as registered, or a bundle's sha256",
+            )
     bundle, proof = found
     return Trace(bundle, tuple(_steps(proof.records)), proof.checkpoint)
 

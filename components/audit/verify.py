@@ -70,18 +70,19 @@ def verify(home: Path, runs: Path | None = None) -> Verified:
 
     Of a log to which a notary writes, what its newest checkpoint covers is looked at. Memory does
     not grow with the log: what must be known of every entry lies on disk (seen.py). Raises
-    UnverifiableError where there is no log, no checkpoint or no key.
+    UnverifiableError where there is no log, no checkpoint or no key, or where this machine cannot
+    check its second key's signatures.
     """
     folder = AuditFolder(home)
     served = is_being_written(folder)
-    with_folder = runs_on_disk(runs) if runs is not None else set()
+    on_disk = runs_on_disk(runs) if runs is not None else []
     with nothing_seen() as seen:
+        with_folder = {run.id for run in on_disk}
         verification = _Verification(Log.at(folder), read_public_key(folder), seen, with_folder)
         findings = list(verification.run(served=served))
         known = list(seen.runs())
-    if runs is not None:
-        problems = artifact_problems(runs, verification.outputs)
-        findings += [Finding("artifact", where, message) for where, message in problems]
+    problems = artifact_problems(on_disk, verification.outputs)
+    findings += [Finding("artifact", where, message) for where, message in problems]
     gone = [run for run in known if runs is None or not (runs / run).is_dir()]
     return Verified(findings, verification.records, len(known), gone)
 
@@ -180,6 +181,8 @@ class _Verification:
         if isinstance(item, Opened) and is_change(item.statement):
             try:
                 self._history = follow(self._history, item.envelope, item.entry.index)
+            except UnverifiableError:  # of a second key, where nothing can check its signatures
+                raise
             except IntegrityError as error:
                 return Refused(item.entry, item.record, item.hash, error)
         return item
@@ -277,11 +280,12 @@ class _Verification:
 
     def _revoked_checkpoints(self) -> Iterator[Finding]:
         """Yield the checkpoints of a second key that a later record revokes."""
-        for size in self._log.sizes():
-            try:
-                self._history.second.require_valid(size)
-            except IntegrityError as error:
-                yield Finding("checkpoint", f"checkpoint {size}", error.message)
+        revoked = self._history.second.revoked
+        for size in self._log.sizes() if revoked else ():
+            for item in revoked:
+                if item.revokes(size - 1):
+                    message = f"its second key is revoked from entry {item.revoked_from} on"
+                    yield Finding("checkpoint", f"checkpoint {size}", message)
 
     def _statement(self, record: str) -> Statement:
         """Return what a record says that this pass has verified."""

@@ -19,7 +19,7 @@ from components.audit.acts import REGISTRATION, Registered
 from components.audit.answers import ACT, AUDIT, KEY, RecordView
 from components.audit.approval import MEANINGS, open_approval
 from components.audit.checkpoint import Checkpoint
-from components.audit.keys import PublicKey
+from components.audit.key_history import KeyHistory
 from components.audit.predicates import APPROVE
 from components.audit.verified_log import VerifiedLog
 from components.core.errors import IntegrityError
@@ -72,7 +72,7 @@ class VersionRecords:
     acts: tuple[CitedRecord, ...]
     note: str
     checkpoint: Checkpoint
-    key: PublicKey
+    keys: KeyHistory
     counted: frozenset[str] = frozenset()
 
     @property
@@ -137,7 +137,7 @@ def version_records(log: VerifiedLog, version: Registered) -> VersionRecords:
         acts=tuple(_cited(log.statement(view.record), view) for view in acts),
         note=log.checkpoint,
         checkpoint=log.opened,
-        key=log.key,
+        keys=log.snapshot.keys,
     )
 
 

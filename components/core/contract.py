@@ -16,6 +16,7 @@ from components.core.canonical import parse_json
 from components.core.errors import IntegrityError
 from components.core.features import IdFeature
 from components.core.form_proof import AnyQuality, Parity
+from components.core.outcome import Gate
 from components.core.settings import FormName, Section
 from components.core.task import Task
 
@@ -87,6 +88,11 @@ class Form(Section):
         """Say whether there is a proof, and it holds."""
         proof = self.parity or self.quality
         return proof is not None and proof.holds
+
+    def gates(self, model: str) -> tuple[Gate, ...]:
+        """Return what its proof compared, in the model's name."""
+        proof = self.parity or self.quality
+        return proof.gates(f"{model} {self.name}") if proof is not None else ()
 
 
 class FeatureInputs(Section):

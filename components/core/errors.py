@@ -2,7 +2,8 @@
 
     TandemError
     ├── SettingsError     the caller: a wrong setting, argument, name or function   exit 2
-    │   └── WrongUsage          words that are no command
+    │   ├── WrongUsage          words that are no command
+    │   └── NotRecordedError    no record of the log names it: an answer, of so much
     ├── DataError         the data's owner: the input is not what it should be      exit 1
     ├── GateError         a reviewer: a declared gate did not pass                  exit 3
     ├── IntegrityError    the auditor: bytes differ from what was recorded          exit 4
@@ -54,6 +55,27 @@ class WrongUsage(SettingsError):
     def __init__(self, message: str, *, remedy: str, usage: str = "") -> None:
         super().__init__(message, remedy=remedy)
         self.usage = usage
+
+
+class NotRecordedError(SettingsError):
+    """No record of the log names what was asked about: an answer that says of how much it speaks.
+
+    `said` is that as a JSON object, `text` the same for people; `checkpoint` is the signed note.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str,
+        said: Mapping[str, Any] | None = None,
+        text: str = "",
+        checkpoint: str = "",
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.said = dict(said or {})
+        self.text = text
+        self.checkpoint = checkpoint
 
 
 class DataError(TandemError):
@@ -108,6 +130,7 @@ KINDS: Mapping[str, type[TandemError]] = {
     for kind in (
         SettingsError,
         WrongUsage,
+        NotRecordedError,
         DataError,
         GateError,
         IntegrityError,

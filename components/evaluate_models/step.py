@@ -3,7 +3,8 @@
 Reads nothing but the bundles and the untransformed rows of the eval split: quality is that of
 model.onnx, the form that is served; the trainers' own numbers are not looked at. Writes
 `evaluation` (evaluation.json, and TFMA results in a folder for each model), which repeats for the
-same bundles. It times nothing (measure_models does) and judges nothing (decide_release does).
+same bundles. It times nothing (measure_models does); of the models it judges nothing
+(decide_release does), of its own work that all rows were measured (reconciled.py).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from components.evaluate_models.candidates import (
 )
 from components.evaluate_models.eval_rows import SPLIT, eval_rows
 from components.evaluate_models.quality import evaluate_quality
+from components.evaluate_models.reconciled import reconciled
 from components.evaluate_models.target import Target
 
 
@@ -61,9 +63,11 @@ def evaluate_models(
     if settings.champion:
         output = models[0].bundle.contract.output
         models.append(open_champion(settings.champion, manifest.columns, output))
+    target = Target.of(manifest)
     rows = eval_rows(models, examples, manifest, settings.evaluate, settings.beam)
-    quality = evaluate_quality(models, rows, Target.of(manifest), settings.evaluate, evaluation)
-    return Outcome(facts=_facts(quality))
+    gates = reconciled(rows.predicted, target, manifest.rows_of(SPLIT))
+    quality = evaluate_quality(models, rows, target, settings.evaluate, evaluation)
+    return Outcome(facts=_facts(quality), gates=gates)
 
 
 def _facts(quality: Mapping[str, Any]) -> dict[str, Any]:

@@ -98,7 +98,7 @@ class Target:
                 expected=list(shape),
                 actual=list(found.shape),
             )
-        wrong = int((~self._right(found)).sum())
+        wrong = int((~self.right(found)).sum())
         if wrong:
             raise DataError(
                 f"{model} gives {wrong} of {rows} predictions that are no {WORD[self.task]}",
@@ -106,7 +106,7 @@ class Target:
             )
         return found
 
-    def _right(self, found: Floats) -> Any:
+    def right(self, found: Floats) -> Any:
         """Say of each row whether its prediction is what the task asks for."""
         if self.task == "regression":
             return np.isfinite(found)

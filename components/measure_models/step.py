@@ -8,7 +8,7 @@ cache.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from components.core.artifacts import write_json
 from components.core.bundle import Bundle
 from components.core.candidates import IMPORTED, TRAINED
 from components.core.examples import ExamplesManifest, Split
-from components.core.outcome import Outcome
+from components.core.outcome import Gate, Outcome
 from components.core.raw_inputs import raw_inputs
 from components.core.row_groups import take_rows
 from components.core.settings import Evaluate, Section
@@ -82,7 +82,14 @@ def measure_models(
         model: {name: form["size_bytes"] for name, form in forms.items()}
         for model, forms in timed.items()
     }
-    return Outcome(facts={"size_bytes": sizes})
+    return Outcome(facts={"size_bytes": sizes}, gates=tuple(_proofs(bundles)))
+
+
+def _proofs(bundles: Mapping[str, Bundle]) -> Iterator[Gate]:
+    """Yield what each form's proof compared: a bundle with one that does not hold is not opened."""
+    for model, bundle in bundles.items():
+        for form in bundle.contract.forms:
+            yield from form.gates(model)
 
 
 def _first_rows(examples: Path, wanted: int) -> Any:

@@ -69,7 +69,11 @@ def training_log(framework: str, view: RecordView) -> TrainingLog:
     params |= _texts(facts.get("trained_with", {}))
     params |= {name: str(search[name]) for name in ("best_trial",) if name in search}
     metrics = {name: float(facts[name]) for name in METRICS if name in facts}
-    resources = {f"system/{name}": float(value) for name, value in view.resources.items()}
+    taken = dict(view.resources)
+    cost = taken.pop("cost", None)
+    resources = {f"system/{name}": float(value) for name, value in taken.items()}
+    if cost is not None:
+        resources[f"cost/{cost['currency']}"] = float(cost["amount"])
     return TrainingLog(
         framework=framework,
         record=view.record,

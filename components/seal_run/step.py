@@ -1,8 +1,9 @@
-"""The work of seal_run: close what the run left open, and write down how it ended.
+"""The work of seal_run: close what the run left open, write down how it ended, and tell it.
 
 Rules: it runs whatever happened, so it relies on nothing but the run's records; the causes of
 failures come from those records, because the pipeline's backend gives none; without a notary there
-are no records, and the closing says so.
+are no records, and the closing says so. Who is told, and whether that failed, is in the record
+(channels.py); it fails no run.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from components.audit.client import connect
 from components.core.artifacts import write_json
 from components.core.outcome import Outcome
 from components.core.settings import Section
+from components.seal_run.channels import link_of, tell
+from components.seal_run.news import news
 
 STAGE = "seal_run"
 
@@ -36,7 +39,10 @@ def seal_run(*, settings: SealRunSettings, closing: Path) -> Outcome:
     if notary is not None:
         notary.close_run(run, settings.state)
         views = notary.records(run)
+    told = tell(news(settings.run, views, link_of(run))) if views else []
     facts = _facts(settings.state, views)
+    if told:
+        facts["notifications"] = [item.to_fact() for item in told]
     write_json(
         closing / "closing.json",
         {

@@ -61,13 +61,14 @@ def approve(arguments: Namespace) -> int:
 def approvals(arguments: Namespace) -> int:
     """Show every approval of a version from the log, offline, and whether it counts today."""
     from components.approvals.trail import Trail
-    from components.audit.completeness import completeness
+    from components.audit.completeness import completeness, no_version_omitted
     from components.audit.findings import exit_code
     from pipelines.cli.registry_session import registered_version
 
     home = Home.at(arguments.home)
     trail = Trail(home.folder)
-    version = registered_version(trail, home, arguments.version)
+    with no_version_omitted(home.folder, trail.log):
+        version = registered_version(trail, home, arguments.version)
     judged = trail.judged(version, datetime.now(UTC).date())
     lacking = trail.lacking(version, judged)
     is_champion = trail.standing.of(version.model).champion == version.version

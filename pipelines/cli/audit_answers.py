@@ -94,6 +94,7 @@ def gates(arguments: Namespace) -> int:
 
 def diff(arguments: Namespace) -> int:
     """Say what differs between two versions, gates and people too."""
+    from components.audit.completeness import no_version_omitted
     from components.audit.findings import exit_code
     from components.audit.verified_log import VerifiedLog
     from components.register_models.logbook import Logbook
@@ -102,7 +103,8 @@ def diff(arguments: Namespace) -> int:
     home = Home.at(arguments.home).folder
     log = VerifiedLog.of(home)
     book = Logbook.of(log)
-    one, two = (release_named(book, what) for what in (arguments.one, arguments.two))
+    with no_version_omitted(home, log):
+        one, two = (release_named(book, what) for what in (arguments.one, arguments.two))
     answer = version_difference(home, log, book, one, two)
     _print(answer, arguments)
     return exit_code(answer.complete.findings)

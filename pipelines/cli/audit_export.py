@@ -12,6 +12,7 @@ from pipelines.home import Home
 
 def export(arguments: Namespace) -> int:
     """Write a version's records, proofs and verifier into one file, beside and renamed."""
+    from components.audit.completeness import no_version_omitted
     from components.audit.verified_log import VerifiedLog
     from components.register_models.logbook import Logbook
     from pipelines.audit_export import export as make
@@ -23,7 +24,9 @@ def export(arguments: Namespace) -> int:
             f"there is no folder {path.parent}", remedy="make it, or name another file"
         )
     log = VerifiedLog.of(home.folder)
-    made = make(home, log, release_named(Logbook.of(log), arguments.version))
+    with no_version_omitted(home.folder, log):
+        release = release_named(Logbook.of(log), arguments.version)
+    made = make(home, log, release)
     beside = path.with_name(f".{path.name}.unfinished")
     try:
         beside.write_bytes(made.data)

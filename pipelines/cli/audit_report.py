@@ -16,6 +16,7 @@ _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._@-]")
 def report(arguments: Namespace) -> int:
     """Write the report of a version; 4 where the log has findings, which the page shows first."""
     from components.approvals.trail import Trail
+    from components.audit.completeness import no_version_omitted
     from components.audit.findings import exit_code
     from pipelines.audit_report import audit_report, page, verdict
     from pipelines.cli.registry_session import registered_version
@@ -23,7 +24,8 @@ def report(arguments: Namespace) -> int:
 
     home = Home.at(arguments.home)
     trail = Trail(home.folder)
-    version = registered_version(trail, home, arguments.version)
+    with no_version_omitted(home.folder, trail.log):
+        version = registered_version(trail, home, arguments.version)
     made = audit_report(home, trail, version, arguments.template, datetime.now(UTC).date())
     name = f"{version.model}@{version.version}-{arguments.template}.html"
     path = Path(arguments.output or _NOT_IN_A_NAME.sub("_", name))

@@ -10,8 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from components.core.errors import TandemError
+from components.core.prices import cost_text
 from pipelines import commands
 from pipelines.cli.output import print_json
+from pipelines.costs import cost_of_run
 from pipelines.home import Home
 from pipelines.report import summary_dict, write_report
 from pipelines.runs import RecordedRun
@@ -52,7 +54,9 @@ def print_run(run: RecordedRun, summary: RunSummary) -> None:
             console.print(Text(f"{task} failed: {result.error['message']}"), soft_wrap=True)
             console.print(Text(f"remedy: {result.error['remedy']}"), soft_wrap=True)
             console.print(Text(f"log: {run.folder / result.log}"), soft_wrap=True)
-    console.print(Text(f"{run.state.lower()} after {seconds_text(run.seconds)}"))
+    paid = cost_of_run(run.folder)
+    cost = f", {cost_text(paid)}" if paid else ""
+    console.print(Text(f"{run.state.lower()} after {seconds_text(run.seconds)}{cost}"))
 
 
 def print_way_on(run: RecordedRun, home: Home) -> None:

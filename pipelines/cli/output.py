@@ -1,8 +1,9 @@
 """How the command line speaks: one JSON object, or lines for people.
 
 Errors go to standard error as cause and remedy; with --json they are the object on standard
-output. The traceback of a bug goes to a file in the state folder, or to a temporary one where
-that folder cannot be written.
+output. That no record names something is said with the checkpoint, and of how much it speaks, in
+both. The traceback of a bug goes to a file in the state folder, or to a temporary one where that
+folder cannot be written.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from components.core.errors import PlatformError, TandemError
+from components.core.errors import NotRecordedError, PlatformError, TandemError
 from pipelines.home import home_folder
 
 
@@ -27,11 +28,15 @@ def print_error(error: TandemError, *, as_json: bool, verbose: bool) -> None:
     """Print the cause and the remedy, and the traceback where it was asked for."""
     if verbose:
         traceback.print_exception(error, file=sys.stderr)
+    cited = error if isinstance(error, NotRecordedError) else None
     if as_json:
-        print_json({"error": error.to_dict(), "exit_code": error.exit_code})
+        said = {**cited.said, "checkpoint": cited.checkpoint} if cited else {}
+        print_json({"error": error.to_dict(), "exit_code": error.exit_code, **said})
         return
     print(f"error: {_with_values(error)}", file=sys.stderr)
     print(f"remedy: {error.remedy}", file=sys.stderr)
+    if cited:
+        print(f"{cited.text}\n\ncovered by checkpoint:\n{cited.checkpoint}", file=sys.stderr)
 
 
 def _with_values(error: TandemError) -> str:

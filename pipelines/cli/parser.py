@@ -165,10 +165,22 @@ def _add_compile(commands: Any) -> None:
     compiler = _add(
         commands,
         "compile",
-        "pipelines.cli.run:compile_dag",
+        "pipelines.cli.compiling:compile_dag",
         "compile the pipeline for Kubeflow Pipelines",
-        "tandem compile -o pipeline.yaml",
+        "tandem compile --target prod -o pipeline.yaml",
     )
+    compiler.add_argument(
+        "--target",
+        metavar="NAME",
+        default="local",
+        help="where it is to run: a name in infra/settings, or a file (default: local)",
+    )
+    compiler.add_argument(
+        "--kubernetes",
+        action="store_true",
+        help="write a Pipeline and a PipelineVersion, for a KFP that keeps pipelines in Kubernetes",
+    )
+    compiler.add_argument("--namespace", metavar="NAME", help="of these (default: kubeflow)")
     compiler.add_argument(
         "-o", "--output", metavar="FILE", help="where to (default: standard output)"
     )

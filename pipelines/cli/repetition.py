@@ -14,6 +14,7 @@ from typing import TextIO
 
 from components.audit.client import ADDRESS_VARIABLE
 from components.core.sources import use_sources
+from components.seal_run.channels import PREFIX as NOTIFY
 from pipelines.cli.champion_bundle import ChampionBundle
 from pipelines.cli.recorded_here import Kept, Recorded
 from pipelines.home import Home
@@ -27,7 +28,7 @@ from pipelines.runners.servers import ForkServers
 from pipelines.runs import RecordedRun, find_run, read_run
 from pipelines.start import Start, read_start
 
-# Neither the real registry nor somebody else's notary and cache may take part.
+# Neither the real registry nor somebody else's notary and cache may take part, and nobody is told.
 ELSEWHERE = ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "TANDEM_CACHE", ADDRESS_VARIABLE)
 
 
@@ -83,7 +84,11 @@ def _prepared(
 @contextmanager
 def _nothing_from_elsewhere() -> Iterator[None]:
     """Have the stages use nothing but the fresh home."""
-    before: Mapping[str, str] = {name: os.environ[name] for name in ELSEWHERE if name in os.environ}
+    before: Mapping[str, str] = {
+        name: value
+        for name, value in os.environ.items()
+        if name in ELSEWHERE or name.startswith(NOTIFY)
+    }
     for name in before:
         del os.environ[name]
     try:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.audit.completeness import no_version_omitted
 from components.audit.verified_log import VerifiedLog
 from components.core.errors import IntegrityError, SettingsError, UnverifiableError
 from components.register_models.logbook import Logbook
@@ -38,7 +39,9 @@ def reproduce(arguments: Namespace) -> int:
     home = Home.at(arguments.home)
     log = VerifiedLog.of(home.folder)
     book = Logbook.of(log)
-    recorded = Recorded.of(book, release_named(book, arguments.version))
+    with no_version_omitted(home.folder, log):
+        release = release_named(book, arguments.version)
+    recorded = Recorded.of(book, release)
     log.proven([recorded.release.record])
     champion = champion_bundle(recorded, home)
     found = checks(recorded, home)

@@ -1,4 +1,4 @@
-"""`tandem run`, `tandem plan` and `tandem compile`.
+"""`tandem run` and `tandem plan`.
 
 The modules that do the work are imported in the functions, so that a mistake on the command line
 is told before they load.
@@ -7,7 +7,6 @@ is told before they load.
 from __future__ import annotations
 
 import gc
-import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
@@ -144,30 +143,4 @@ def plan(arguments: Namespace) -> int:
         print(f"{entry.stage:{width}}  {entry.verdict:6}  {entry.why}")
         for line in entry.changed:
             print(f"{'':{width}}          {line}")
-    return 0
-
-
-def compile_dag(arguments: Namespace) -> int:
-    """Write the compiled pipeline to a file or to standard output."""
-    from components.core.canonical import sha256_bytes
-    from pipelines.compiler import compiled, write_compiled
-
-    if not arguments.output:
-        text = compiled()
-        if arguments.json:
-            print_json({"pipeline": text, "sha256": sha256_bytes(text.encode())})
-        else:
-            print(text, end="")
-        return 0
-    path = Path(arguments.output)
-    if not path.parent.exists():
-        raise SettingsError(
-            f"there is no folder {path.parent}",
-            remedy=f"make it (mkdir -p {shlex.quote(str(path.parent))}), or name another file",
-        )
-    sha256 = sha256_bytes(write_compiled(path).encode())
-    if arguments.json:
-        print_json({"file": str(path), "sha256": sha256})
-    else:
-        print(f"{path}: sha256 {sha256}")
     return 0

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from components.core.errors import TandemError
+from components.core.prices import cost_text
 from pipelines import commands
 from pipelines.cli.output import print_json
+from pipelines.costs import cost_of_run, costs_by_task
 from pipelines.home import Home
 from pipelines.runners.run_folder import RUN_FILE
 from pipelines.runs import RecordedRun, all_runs, find_ended, find_run
@@ -31,7 +33,9 @@ def list_runs(arguments: Namespace) -> int:
     for line in lines:
         took = "-" if line["seconds"] is None else seconds_text(line["seconds"])
         said = line["cause"] or (f"released {line['winner']}" if line["winner"] else "")
-        print(f"{line['id']}  {line['name']:12}  {line['state']:11}  {took:>12}  {said}".rstrip())
+        paid = f"{cost_text(line['cost']):>14}  " if any(item["cost"] for item in lines) else ""
+        what = f"{line['id']}  {line['name']:12}  {line['state']:11}"
+        print(f"{what}  {took:>12}  {paid}{said}".rstrip())
     return 0
 
 
@@ -53,6 +57,7 @@ def _line(run: RecordedRun | tuple[Path, TandemError]) -> dict[str, Any]:
         "name": run.name,
         "state": run.state,
         "seconds": run.seconds,
+        "cost": cost_of_run(run.folder),
         "winner": decision and decision["winner"],
         "cause": failures[0] if failures else None,
     }
@@ -64,6 +69,7 @@ def _unreadable(run_id: str, name: str, error: TandemError) -> dict[str, Any]:
         "name": name,
         "state": UNREADABLE,
         "seconds": None,
+        "cost": None,
         "winner": None,
         "cause": f"{error.message}; {error.remedy}",
     }
@@ -82,8 +88,10 @@ def show(arguments: Namespace) -> int:
         print_json(summary_dict(run))
         return 0
     print(f"{run.id}  {run.name}  started {run.result.started}")
+    costs = costs_by_task(run.folder)
     for task in run.tasks:
-        print(f"  {task:20}  {run.state_of(task).lower():11}  {_took(run, task):>12}")
+        paid = f"  {cost_text(costs.get(task)):>14}" if costs else ""
+        print(f"  {task:20}  {run.state_of(task).lower():11}  {_took(run, task):>12}{paid}")
     print_run(run, read_summary(run))
     print_way_on(run, home)
     return 0

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from acts_of_people import people, promoted
+from changed_keys import seconded
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from exported_files import files
 
 from components.audit.answers import Receipt
 from components.audit.folder import AuditFolder
@@ -20,7 +22,7 @@ from components.audit.notary import LocalNotary, open_notary
 from components.core.artifacts import tree_digest, write_json
 from components.core.canonical import sha256_value
 
-__all__ = ["people", "promoted"]
+__all__ = ["files", "people", "promoted", "seconded"]
 FIXED_KEY = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 CLAIMED_TIME = "2026-05-04T03:02:01.000+00:00"
 

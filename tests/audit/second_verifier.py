@@ -14,11 +14,13 @@ from typing import Any
 import rfc8785
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 TYPE = "application/vnd.in-toto+json"
+KEYS, SECOND = (f"https://tandem.invalid/{name}-change/v1" for name in ("key", "second-key"))
 CLOSING = ("COMPLETE", "FAIL", "ABORT", "CACHED")
 MOST_UNSIGNED, LARGEST = 64, 16 * 2**20
 
@@ -56,14 +58,16 @@ def unbase64(text: str, what: str) -> bytes:
 
 
 def check(key: bytes, signature: bytes, message: bytes, what: str) -> None:
+    kind = Ed25519PublicKey if len(key) == 32 else MLDSA44PublicKey
     try:
-        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+        kind.from_public_bytes(key).verify(signature, message)
     except InvalidSignature as error:
         raise Wrong(f"{what}: the signature is wrong") from error
 
 
 def key_id(key: bytes) -> str:
-    named = {"keytype": "ed25519", "scheme": "ed25519", "keyval": {"public": key.hex()}}
+    kind, scheme = ("ed25519", "ed25519") if len(key) == 32 else ("ml-dsa", "ml-dsa-44")
+    named = {"keytype": kind, "scheme": scheme, "keyval": {"public": key.hex()}}
     return sha256(rfc8785.dumps(named)).hexdigest()
 
 
@@ -84,6 +88,7 @@ class Verifier:
         self.log, first = log, load_pem_public_key(pem).public_bytes_raw()  # type: ignore[union-attr]
         self.origin = f"tandem.invalid/log-{key_id(first)[:16]}"
         self.keys, self.revoked = [(0, first)], dict[bytes, int]()
+        self.second: list[tuple[int, bytes]] = []  # of which size on each signs
         self.changes: list[dict[str, Any]] = []
         self.leaves, self.seen, self.named = list[bytes](), dict[str, int](), set[str]()
         self.once, self.open, self.time = set[str](), dict[str, int](), ""
@@ -123,8 +128,8 @@ class Verifier:
         need(form is not None and form.is_valid(statement), f"{what}: it breaks its schema")
         made = {item["name"]: item["digest"]["sha256"] for item in statement["subject"]}
         self.record(index, record, statement["predicate"]["tandem_audit"], made)
-        if statement["predicateType"] == "https://tandem.invalid/key-change/v1":
-            self.change(index, record, statement["predicate"])
+        if statement["predicateType"] in (KEYS, SECOND):
+            self.change(index, record, statement["predicate"], statement["predicateType"] == SECOND)
         self.leaves.append(sha256(b"\x00" + leaf).digest())
         self.seen[record] = index
 
@@ -150,21 +155,27 @@ class Verifier:
         elif audit["event"] in CLOSING:
             self.open.pop(audit["start"], None)
 
-    def change(self, index: int, record: str, said: dict[str, Any]) -> None:
+    def change(self, index: int, record: str, said: dict[str, Any], second: bool) -> None:
         what, key = f"entry {index}", bytes.fromhex(said["key"]["public"])
         before = self.changes[-1] if self.changes else None
         need(
             said["previous"] == before and said["key"]["keyid"] == key_id(key), f"{what}: no change"
         )
-        known = [item for _, item in self.keys]
-        if said["change"] == "rotate":
-            need(key not in known, f"{what}: a key that was there before")
-            message = f"tandem key of {self.origin}\n{key.hex()}\n".encode()
-            check(key, unbase64(said["possession"], what), message, what)
-            self.keys.append((index + 1, key))
-        else:
+        keys = self.second if second else self.keys
+        known = [item for _, item in keys]
+        if said["change"] == "revoke":
             need(key in known[:-1] and said["from"] <= index, f"{what}: it revokes no former key")
             self.revoked[key] = min(said["from"], self.revoked.get(key, said["from"]))
+        else:
+            need(key not in known, f"{what}: a key that was there before")
+            need((said["change"] == "begin") == (not known), f"{what}: a key out of turn")
+            own, public = "second key" if second else "key", f"{key.hex()}\n"
+            message = f"tandem {own} of {self.origin}\n{public}".encode()
+            check(key, unbase64(said["possession"], what), message, what)
+            for former in known[-1:] if second else ():
+                message = f"tandem next {own} of {self.origin}\nafter {before['record']}\n{public}"
+                check(former, unbase64(said["handover"], what), message.encode(), what)
+            keys.append((index + 1, key))
         self.changes.append({"index": index, "record": record})
 
     def checkpoint(self, size: int) -> None:
@@ -176,15 +187,27 @@ class Verifier:
         need(unbase64(tree, what) == root(self.leaves[:size]), f"{what}: another root")
         last = [item["index"] for item in self.changes if item["index"] < size][-1:]
         need(extensions == [f"tandem-keys {index}" for index in last], f"{what}: other keys")
-        key, signed = self.holder(max(size - 1, 0)), False
+        signed: list[tuple[str, bytes]] = []
         for line in lines.removesuffix("\n").split("\n"):
             dash, name, data = line.split(" ")
             need(dash == "\u2014", f"{what}: a line that is no signature")
-            raw = unbase64(data, what)
-            if (name, raw[:4]) == (origin, sha256(f"{origin}\n\x01".encode() + key).digest()[:4]):
-                check(key, raw[4:], f"{text}\n".encode(), what)
-                signed = True
-        need(signed, f"{what}: not signed by the key of its size")
+            signed.append((name, unbase64(data, what)))
+        self.signed(signed, b"\x01", self.holder(max(size - 1, 0)), f"{text}\n".encode(), what)
+        for key in [key for first, key in self.second if first <= size][-1:]:
+            need(size - 1 < self.revoked.get(key, size), f"{what}: its second key was revoked")
+            log = len(origin).to_bytes(1, "big") + origin.encode() + bytes(8)
+            cosigned = b"subtree/v1\n\0" + log + log + size.to_bytes(8, "big")
+            self.signed(signed, b"\x06", key, cosigned + unbase64(tree, what), what, bytes(8))
+
+    def signed(
+        self, lines: Any, kind: bytes, key: bytes, message: bytes, what: str, time: bytes = b""
+    ) -> None:
+        line = self.origin, sha256(f"{self.origin}\n".encode() + kind + key).digest()[:4]
+        found = [data[4:] for name, data in lines if (name, data[:4]) == line]
+        need(found, f"{what}: not signed by the key of its size")
+        for data in found:
+            need(data.startswith(time), f"{what}: a signature of another form")
+            check(key, data[len(time) :], message, what)
 
     def run(self) -> str:
         names = self.files("entries")

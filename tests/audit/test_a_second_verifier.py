@@ -10,15 +10,35 @@ from pathlib import Path
 
 import pytest
 import second_verifier
+import test_second_signature as notes
 import test_verifier_attacks as attacks
 from acts_of_people import People
+from changed_keys import (
+    OTHER,
+    SECOND,
+    YEARLY,
+    Draft,
+    checkpoint,
+    failed,
+    history,
+    log,
+    second_of,
+    taken_over,
+    text,
+    where,
+)
 from second_verifier import Verifier, Wrong
 
+from components.audit.envelope import Envelope
 from components.audit.folder import AuditFolder
 from components.audit.key_changes import KeyOrder
+from components.audit.key_history import follow
 from components.audit.keys import SigningKey
+from components.audit.notary import open_notary
 from components.audit.schema import _FILES, FOLDER
 from components.audit.verify import verify_log
+from components.core.canonical import parse_json
+from components.core.errors import IntegrityError
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "audit-format.md"
 OURS = {"components", "pipelines", "schemas"}
@@ -26,8 +46,12 @@ OURS = {"components", "pipelines", "schemas"}
 
 def second(home: Path) -> str:
     """Return the second verifier's verdict, by the log's first key."""
+    return verifier_of(home).run()
+
+
+def verifier_of(home: Path) -> Verifier:
     folder = AuditFolder(home)
-    return Verifier(folder.log, folder.public_key.read_bytes(), FOLDER).run()
+    return Verifier(folder.log, folder.public_key.read_bytes(), FOLDER)
 
 
 @pytest.fixture
@@ -55,13 +79,73 @@ def test_both_take_an_untouched_log(copy: Path) -> None:
 def test_both_take_acts_and_changes_of_keys_and_both_find_what_a_revoked_key_signed(
     promoted: People, key: SigningKey
 ) -> None:
-    promoted.notary.change_keys(KeyOrder("actor-7", "yearly"))
+    promoted.notary.change_keys(YEARLY)
     promoted.approve()
     assert "checkpoints verify" in second(promoted.home)
     promoted.notary.change_keys(KeyOrder("actor-7", "stolen", revoked=key.public.keyid, first=3))
     assert {finding.check for finding in verify_log(promoted.home)} == {"key"}
     with pytest.raises(Wrong, match="entry 3: its key was revoked"):
         second(promoted.home)
+
+
+def test_both_take_a_second_key_that_is_rotated_and_revoked(seconded: Path, draft: Draft) -> None:
+    first = second_of(seconded).public.keyid
+    with open_notary(seconded) as notary:
+        for order in (SECOND, YEARLY, SECOND, KeyOrder("actor-7", "gone", revoked=first)):
+            notary.change_keys(order)
+        notary.submit(failed(draft, 4))
+    assert verify_log(seconded) == []
+    assert second(seconded) == "9 entries and 10 checkpoints verify"
+
+
+def test_both_find_the_checkpoints_of_a_revoked_second_key(seconded: Path, draft: Draft) -> None:
+    first = second_of(seconded).public.keyid
+    with open_notary(seconded) as notary:
+        notary.change_keys(SECOND)
+        notary.change_keys(KeyOrder("actor-7", "stolen", revoked=first, first=2))
+        notary.submit(failed(draft, 4))
+    assert where(seconded) == [("checkpoint", "checkpoint 3"), ("checkpoint", "checkpoint 4")]
+    with pytest.raises(Wrong, match="checkpoint 3: its second key was revoked"):
+        second(seconded)
+
+
+@pytest.mark.parametrize("attack", notes.ATTACKS.values(), ids=notes.ATTACKS)
+def test_it_finds_every_wrong_second_signature_that_the_first_one_finds(
+    seconded: Path, attack: Callable[[str, Path], str]
+) -> None:
+    assert "checkpoints verify" in second(seconded)
+    checkpoint(seconded, 4).write_text(attack(log(seconded).note(4), seconded))
+    with pytest.raises(Wrong, match="checkpoint 4"):
+        second(seconded)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"handover": text(bytes(2420))},
+        {"possession": text(bytes(2420))},
+        {"previous": None},
+        {"change": "begin"},
+        {"key": {"keyid": "0" * 64, "public": OTHER.public.raw.hex()}},
+        {"change": "revoke", "from": 0},
+    ],
+    ids=lambda said: ",".join(said),
+)
+def test_it_refuses_a_second_key_that_the_first_one_refuses(
+    seconded: Path, key: SigningKey, said: dict[str, object]
+) -> None:
+    taken = taken_over(seconded, second_of(seconded))
+    right, wrong = (
+        Envelope.sign(value, key)
+        for value in (taken, taken | {"predicate": taken["predicate"] | said})
+    )
+    verifier = verifier_of(seconded)
+    verifier.run()
+    with pytest.raises(IntegrityError):
+        follow(history(seconded), wrong, 4)
+    with pytest.raises(Wrong):
+        verifier.change(4, "0" * 64, parse_json(wrong.payload)["predicate"], second=True)
+    verifier.change(4, "0" * 64, parse_json(right.payload)["predicate"], second=True)
 
 
 @pytest.mark.parametrize("attack", attacks.ATTACKS, ids=lambda attack: attack.__name__)

@@ -385,6 +385,51 @@ def test_what_is_no_day_and_no_version_is_wrong_usage(
     assert ask(capsys, told / "home", *words)[0] == 2
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("trace", "flight-delay@9"),
+        ("trace", "no-model@3"),
+        ("trace", "0" * 64),
+        ("approvals", "flight-delay@9"),
+        ("approvals", "no-model@3"),
+        ("approvals", "flight-delay@champion"),
+        ("report", "flight-delay@9", "--template", "annex-iv"),
+        ("export", "flight-delay@9", "-o", "export.zip"),
+        ("reproduce", "flight-delay@9"),
+        ("diff", "flight-delay@3", "flight-delay@9"),
+    ],
+    ids=" ".join,
+)
+def test_that_no_record_names_a_version_is_said_with_the_checkpoint_and_of_how_much(
+    told: Path, words: tuple[str, ...], key: SigningKey, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, answer = ask(capsys, told / "home", *words)
+    assert (code, answer["exit_code"], answer["error"]["kind"]) == (2, 2, "NotRecordedError")
+    assert open_checkpoint(answer["checkpoint"], key.public).size == 18
+    of = answer["completeness"]
+    assert (of["runs_started"], of["runs_closed"], of["records"]) == (1, 1, 18)
+    assert answer["findings"] == []
+    assert main(["audit", *words, "--home", str(told / "home")]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    spoken = "1 runs started, 1 closed, log consistent from 1 to 18"
+    assert f"\nno version omitted: {spoken}" in shown.err
+    assert shown.err.endswith(f"covered by checkpoint:\n{answer['checkpoint']}\n")
+
+
+def test_what_was_left_open_is_said_beside_a_version_that_no_record_names(
+    told: Path, draft: Draft, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = told / "home"
+    with open_notary(home) as notary:
+        run = draft("START")["run"] | {"id": "run-2"}
+        notary.submit(draft("START", run=run))
+    code, answer = ask(capsys, home, "trace", "flight-delay@9")
+    assert (code, answer["completeness"]["unclosed"]) == (2, ["run-2"])
+    assert [finding["check"] for finding in answer["findings"]] == ["open"]
+
+
 def test_a_record_that_the_key_did_not_sign_is_not_cited(
     told: Path, tmp_path: Path, key: SigningKey
 ) -> None:

@@ -6,68 +6,34 @@ import json
 import subprocess
 import sys
 import zipfile
-from base64 import b64decode, b64encode
 from collections.abc import Callable
 from importlib.util import find_spec
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import rfc8785
 from acts_of_people import ANN, MODEL, SUBMITTER, People
+from changed_keys import YEARLY
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given, settings
+from exported_files import Files, envelopes, exported, unpacked, verified
+from hypothesis import given
 from hypothesis import strategies as st
+from tried_examples import tries
 
 from components.audit.checkpoint import Checkpoint, origin_of
 from components.audit.envelope import Envelope
 from components.audit.export import verify
 from components.audit.export.verify import Key
-from components.audit.folder import AuditFolder
 from components.audit.key_changes import KeyOrder
-from components.audit.keys import Keyring, SigningKey
-from components.audit.log import Log
+from components.audit.keys import SigningKey
 from components.audit.merkle import Tree, leaf_hash
-from components.audit.second_history import handed_over
 from components.audit.tlog_proof import TlogProof
 from components.audit.verified_log import VerifiedLog
 from components.core.errors import IntegrityError
-from components.register_models.logbook import Logbook
-from pipelines.audit_export import export
 from pipelines.cli import main
-from pipelines.home import Home
 
 pytestmark = pytest.mark.slow
-
-Files = dict[str, bytes]
-
-
-def exported(home: Path, version: str = "3") -> bytes:
-    """Return the export of a version, with the run's folder beside the log."""
-    log = VerifiedLog.of(home)
-    return export(Home.at(str(home)), log, Logbook.of(log).releases[MODEL, version]).data
-
-
-def unpacked(data: bytes) -> Files:
-    with zipfile.ZipFile(BytesIO(data)) as packed:
-        return {name: packed.read(name) for name in packed.namelist()}
-
-
-def verified(files: Files, folder: Path, *options: str) -> int:
-    """Write an export's files, unchecked, and return the verifier's exit code."""
-    folder = folder / "export"
-    for name, data in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    return verify.main([str(folder), *options])
-
-
-@pytest.fixture
-def files(promoted: People) -> Files:
-    """An export of a version that was approved and promoted."""
-    return unpacked(exported(promoted.home))
 
 
 def test_an_untouched_export_verifies(files: Files, tmp_path: Path, capsys) -> None:
@@ -154,19 +120,10 @@ def test_a_file_that_is_no_part_of_an_export_is_a_finding(
     assert "another.json: it is no part of an export" in capsys.readouterr().out
 
 
-def _envelopes(files: Files) -> dict[str, dict[str, Any]]:
-    """Return the statements by the names of their files."""
-    return {
-        name: json.loads(verify.decoded(json.loads(data)["payload"]))
-        for name, data in files.items()
-        if name.startswith("records/") and name.endswith(".json")
-    }
-
-
 def _without(files: Files, stage: str) -> Files:
     gone = [
         name
-        for name, statement in _envelopes(files).items()
+        for name, statement in envelopes(files).items()
         if statement["predicate"]["tandem_audit"]["stage"] == stage
     ]
     proofs = [name.removesuffix(".json") + ".tlog-proof" for name in gone]
@@ -218,7 +175,7 @@ def test_another_policy_than_the_decisions_is_a_finding(
 def _forged(files: Files, change: Callable[[dict[str, Any]], None], key: SigningKey) -> Files:
     """Sign every record again, changed, under a tree and a checkpoint of one's own."""
     tree, leaves = Tree(), []
-    for _, statement in sorted(_envelopes(files).items()):
+    for _, statement in sorted(envelopes(files).items()):
         change(statement)
         leaves.append(Envelope.sign(statement, key).to_bytes())
         tree.append(leaf_hash(leaves[-1]))
@@ -260,7 +217,7 @@ def test_a_stolen_key_does_not_make_a_chain_of_changed_records(
 @pytest.fixture
 def rotated(people: People) -> Files:
     """An export of a version that was approved by records of the log's second key."""
-    people.notary.change_keys(KeyOrder("actor-7", "yearly"))
+    people.notary.change_keys(YEARLY)
     people.promote("3", None, people.approve())
     return unpacked(exported(people.home))
 
@@ -297,147 +254,6 @@ def test_what_a_revoked_key_signed_does_not_count(
     with pytest.raises(verify.Refused, match="revoked from entry 4 on"):
         keys.require_valid(4)
     keys.require_valid(len(log.views))
-
-
-MLDSA = "cryptography.hazmat.primitives.asymmetric.mldsa"
-SECOND = KeyOrder("actor-7", "for the long run", second=True)
-
-
-@pytest.fixture
-def seconded(files: Files, promoted: People) -> Files:
-    """The export of after the log got a second key, and the next one; `files` is of before."""
-    for order in (SECOND, SECOND, KeyOrder("actor-7", "yearly")):
-        promoted.notary.change_keys(order)
-    return unpacked(exported(promoted.home))
-
-
-def _second_of(files: Files) -> list[str]:
-    """Return the fingerprints of the second keys, in order."""
-    said = [statement["predicate"] for statement in _envelopes(files).values()]
-    return [item["key"]["keyid"] for item in said if "handover" in item]
-
-
-def _noted(files: Files, note: str) -> Files:
-    """Return the files under another note, each proof too."""
-    old = files["checkpoint"]
-    return {name: data.replace(old, note.encode()) for name, data in files.items()}
-
-
-def test_a_log_with_a_second_signature_verifies_by_both(
-    seconded: Files, files: Files, tmp_path: Path, capsys
-) -> None:
-    assert verified(seconded, tmp_path / "with", "--json") == 0
-    answer = json.loads(capsys.readouterr().out)
-    assert (answer["second"], answer["second_checked"]) == (_second_of(seconded), True)
-    assert verified(seconded, tmp_path / "with") == 0
-    assert f"ML-DSA-44) verified; key {answer['second'][1]}" in capsys.readouterr().out
-    assert f"--second {answer['second'][1]}" in seconded["VERIFY.md"].decode()
-    assert verified(files, tmp_path / "without", "--json") == 0
-    answer = json.loads(capsys.readouterr().out)
-    assert (answer["second"], answer["second_checked"]) == ([], None)
-    assert "--second" not in files["VERIFY.md"].decode()
-
-
-def _second_line_changed(note: str, change: Callable[[bytes], bytes]) -> str:
-    text, _, line = note.removesuffix("\n").rpartition(" ")
-    return f"{text} {b64encode(change(b64decode(line))).decode()}\n"
-
-
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "signature of the checkpoint is wrong"),
-        (lambda data: data[:-1], "of another form"),
-        (lambda data: data[:11] + b"\1" + data[12:], "of another form"),
-        (lambda data: bytes(4) + data[4:], "lacks the second signature"),
-    ],
-    ids=["one bit", "cut", "a time", "of an unknown key"],
-)
-def test_a_wrong_second_signature_is_a_finding(
-    seconded: Files, tmp_path: Path, capsys, change: Callable[[bytes], bytes], why: str
-) -> None:
-    note = seconded["checkpoint"].decode()
-    assert verified(_noted(seconded, _second_line_changed(note, change)), tmp_path) == 4
-    assert why in capsys.readouterr().err
-
-
-def test_a_second_signature_that_is_absent_or_of_another_checkpoint_is_a_finding(
-    seconded: Files, people: People, tmp_path: Path, monkeypatch, capsys
-) -> None:
-    note = seconded["checkpoint"].decode()
-    bare = note[: note.rindex("\u2014")]
-    older = Log.at(AuditFolder(people.home)).note(int(note.split("\n")[1]) - 1)
-    moved = bare + older[older.rindex("\u2014") :]
-    assert verified(_noted(seconded, moved), tmp_path / "moved") == 4
-    assert "signature of the checkpoint is wrong" in capsys.readouterr().err
-    assert verified(_noted(seconded, bare), tmp_path / "bare") == 4
-    assert "lacks the second signature" in capsys.readouterr().err
-    monkeypatch.setitem(sys.modules, MLDSA, None)
-    assert verified(_noted(seconded, bare), tmp_path / "bare") == 4, "to see this takes no ML-DSA"
-
-
-def test_where_cryptography_has_no_ml_dsa_that_is_said_and_the_rest_is_verified(
-    seconded: Files, files: Files, tmp_path: Path, monkeypatch, capsys
-) -> None:
-    monkeypatch.setitem(sys.modules, MLDSA, None)
-    assert verified(seconded, tmp_path / "with") == 0
-    shown = capsys.readouterr().out
-    assert "is there and COULD NOT BE CHECKED: this Python's cryptography has no ML-DSA" in shown
-    assert verified(seconded, tmp_path / "with", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["second_checked"] is False
-    assert verified(seconded, tmp_path / "with", "--second", _second_of(seconded)[0]) == 5
-    assert "has no ML-DSA-44" in capsys.readouterr().err
-    broken = {name: data for name, data in seconded.items() if name != "records/000000003.json"}
-    assert verified(broken, tmp_path / "broken") == 4
-    capsys.readouterr()
-    assert verified(files, tmp_path / "without") == 0
-    assert "COULD NOT" not in capsys.readouterr().out
-
-
-def test_a_log_without_the_second_key_that_is_named_is_refused(
-    seconded: Files, files: Files, tmp_path: Path, capsys
-) -> None:
-    for keyid in _second_of(seconded):
-        assert verified(seconded, tmp_path / "with", "--second", keyid) == 0
-        assert verified(files, tmp_path / "without", "--second", keyid) == 4
-        assert "never had the second key" in capsys.readouterr().err
-    assert verified(seconded, tmp_path / "with", "--second", "0" * 64) == 4
-
-
-def test_the_key_before_must_have_handed_over_to_the_next(people: People) -> None:
-    """Whoever has the Ed25519 key alone signs the record, and not the handover in it."""
-    people.notary.change_keys(SECOND)
-    people.notary.change_keys(SECOND)
-    log = VerifiedLog.of(people.home)
-    begun, rotated = (log.inclusion(view) for view in log.views[-2:])
-    first = Keyring(AuditFolder(people.home)).signing_key(log.key)
-
-    def followed(**said: Any) -> verify.Keys:
-        keys = verify.Keys(Key(log.key.raw))
-        keys.follow(begun.envelope, begun.index)
-        statement = json.loads(Envelope.from_bytes(rotated.envelope).payload)
-        statement["predicate"] |= said
-        keys.follow(Envelope.sign(statement, first).to_bytes(), rotated.index)
-        return keys
-
-    assert len(followed().second) == 2
-    foreign = b64encode(bytes(2420)).decode()
-    begins, rotates = (log.statement(item.record)["predicate"] for item in (begun, rotated))
-    history = log.snapshot.keys
-    itself = Keyring(AuditFolder(people.home)).second_key(history.second.tenures[0].key)
-    again = handed_over(history.origin, rotates["previous"], itself, itself)
-    for said in (
-        {"handover": None},
-        {"handover": foreign},
-        {"possession": foreign},
-        {"change": "begin"},
-        {"previous": None},
-        {"key": begins["key"], **again},
-        {"key": rotates["key"] | {"keyid": begins["key"]["keyid"]}},
-        {"key": begins["key"], "change": "revoke", "from": 0},
-    ):
-        with pytest.raises(verify.Refused):
-            followed(**said)
 
 
 def test_an_approval_of_who_submitted_the_run_is_shown_not_to_count(
@@ -498,7 +314,7 @@ values = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=500)
+@tries(500)
 @given(values)
 def test_the_verifiers_canonical_json_is_rfc_8785(value: Any) -> None:
     assert verify.canonical(value) == rfc8785.dumps(value)

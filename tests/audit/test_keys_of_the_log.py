@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from changed_keys import YEARLY, Draft, failed, history, log
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from components.audit.answers import AUDIT, InclusionProof, ProofBundle
@@ -18,8 +18,9 @@ from components.audit.envelope import Envelope
 from components.audit.folder import AuditFolder
 from components.audit.key_changes import KeyOrder
 from components.audit.key_history import follow, open_note, possession, read_history
-from components.audit.keys import Keyring, SigningKey, read_public_key
-from components.audit.log import Log, entry_key, read_snapshot
+from components.audit.keyring import Keyring
+from components.audit.keys import SigningKey, read_public_key
+from components.audit.log import entry_key, read_snapshot
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.notary import open_notary
 from components.audit.proof import verify_bundle
@@ -35,14 +36,8 @@ from components.core.errors import (
 )
 from pipelines.cli import main
 
-Draft = Callable[..., dict[str, Any]]
 GOLDEN = Path(__file__).parent / "golden" / "key-change.json"
 SECOND = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(3, 35))))
-CAUSE = {"kind": "DataError", "message": "no rows", "remedy": "look"}
-
-
-def failed(draft: Draft, attempt: int) -> dict[str, Any]:
-    return draft("FAIL", attempt=attempt, cause=CAUSE)
 
 
 @pytest.fixture
@@ -50,20 +45,15 @@ def rotated(home: Path, draft: Draft, clock: Any) -> Path:
     """Entry 0 by the first key, 1 is the rotation, 2 and 3 are by the second."""
     with open_notary(home, clock) as notary:
         notary.submit(failed(draft, 1))
-        notary.change_keys(KeyOrder("actor-7", "yearly"))
+        notary.change_keys(YEARLY)
         notary.submit(failed(draft, 2))
     with open_notary(home, clock) as notary:
         notary.submit(failed(draft, 3))
     return home
 
 
-def log(home: Path) -> Log:
-    return Log(PosixStorage(AuditFolder(home).log))
-
-
 def second_key(home: Path) -> SigningKey:
-    tenures = read_snapshot(log(home), read_public_key(AuditFolder(home))).keys.tenures
-    return Keyring(AuditFolder(home)).signing_key(tenures[-1].key)
+    return Keyring(AuditFolder(home)).signing_key(history(home).tenures[-1].key)
 
 
 def append(home: Path, leaf: bytes, key: SigningKey) -> None:
@@ -272,7 +262,7 @@ def test_the_record_of_a_rotation_has_the_bytes_that_version_1_froze(
     monkeypatch.setattr(Ed25519PrivateKey, "generate", classmethod(lambda cls: SECOND.private))
     with open_notary(home, clock) as notary:
         notary.submit(failed(draft, 1))
-        notary.change_keys(KeyOrder("actor-7", "yearly"))
+        notary.change_keys(YEARLY)
     leaf = log(home).entry(1).leaf
     assert leaf == GOLDEN.read_bytes()
     value = Envelope.from_bytes(leaf).statement(key.public)

@@ -16,7 +16,7 @@ import pytest
 
 from components.audit.client import Notary
 from components.audit.folder import AuditFolder
-from components.audit.keys import Keyring
+from components.audit.keyring import Keyring
 from components.audit.log import Log
 from components.audit.notary import LocalNotary, open_notary, utc_now
 from components.audit.process import NotaryProcess

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from components.audit.artifacts import artifact_problems, runs_on_disk
 from components.audit.folder import AuditFolder
 from components.audit.log import entry_key
 from components.audit.notary import open_notary
 from components.audit.sequencer import WriterLock
 from components.audit.spool import folder_spool
+from components.audit.verified_log import VerifiedLog
 from components.audit.verify import verify, verify_log
+from components.core.artifacts import read_json, write_json
 from components.core.canonical import canonical_json
 
 Draft = Callable[..., dict[str, Any]]
@@ -76,3 +80,21 @@ def test_what_ends_the_reading_hides_nothing_of_the_entries_before_it(
     third = AuditFolder(home).log / entry_key(3)
     third.write_bytes(third.read_bytes().replace(b'"sig":"', b'"sig":"A'))
     assert [finding.check for finding in verify_log(home)] == ["signature", "log"]
+
+
+def test_a_stage_that_ends_while_its_log_is_read_is_no_finding(told: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(told, tmp_path / "copy"))
+    file = root / "runs/run-1/run.json"
+    ended = file.read_bytes()
+    value = read_json(file)
+    value["tasks"]["seal_run"] = {"state": "RUNNING"}
+    write_json(file, value)
+    found = runs_on_disk(root / "runs")
+    file.write_bytes(ended)
+    views = VerifiedLog.of(root / "home").views
+    before = [view for view in views if view.stage != "seal_run"]
+    for known in (before, views):
+        assert list(artifact_problems(found, known)) == []
+    assert len(list(artifact_problems(runs_on_disk(root / "runs"), before))) == 1
+    shutil.rmtree(root / "runs/run-1")
+    assert list(artifact_problems(found, views)) == [], "it was removed meanwhile"

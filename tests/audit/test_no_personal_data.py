@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tried_examples import tries
 
 from components.audit.notary import LocalNotary
 from components.audit.personal_data import pattern_in
@@ -102,7 +103,7 @@ ORDINARY = st.one_of(
 
 
 @given(st.one_of(EMAILS, PHONES, LONG, SECRETS), WORDS, WORDS)
-@settings(deadline=None, max_examples=1500)
+@tries(1500)
 def test_a_pattern_is_found_wherever_it_stands_in_a_text(
     pattern: str, before: str, after: str
 ) -> None:
@@ -112,7 +113,7 @@ def test_a_pattern_is_found_wherever_it_stands_in_a_text(
 
 
 @given(ORDINARY, WORDS, WORDS)
-@settings(deadline=None, max_examples=3000)
+@tries(3000)
 def test_digests_identifiers_versions_dates_and_numbers_are_none(
     text: str, before: str, after: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""The second signature on checkpoints, of ML-DSA-44: who asks for it, and what an attacker cannot.
+"""The second signature on checkpoints, of ML-DSA-44: what it is, and what an attacker cannot.
 
 The attacker of these tests has the log's Ed25519 key, which the second signature is to outlast.
 """
@@ -7,101 +7,43 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
+from changed_keys import (
+    OTHER,
+    YEARLY,
+    Draft,
+    checkpoint,
+    failed,
+    history,
+    lines,
+    log,
+    second_of,
+    where,
+    with_second,
+    without_second,
+)
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 from components.audit.anchors.anchoring import anchor, compare
 from components.audit.anchors.witness import Witness
-from components.audit.answers import AUDIT, ProofBundle
+from components.audit.answers import ProofBundle
 from components.audit.checkpoint import cosigned_at, unverified_checkpoint
-from components.audit.envelope import Envelope
 from components.audit.folder import AuditFolder
-from components.audit.key_changes import KeyOrder
-from components.audit.key_history import KeyHistory, follow, open_note, read_history
-from components.audit.keys import Keyring, SigningKey, read_public_key
-from components.audit.log import Log, read_snapshot
+from components.audit.key_history import open_note
+from components.audit.keyring import Keyring
+from components.audit.keys import SigningKey
 from components.audit.log_place import spool
 from components.audit.notary import LocalNotary, open_notary
 from components.audit.proof import verify_bundle
-from components.audit.schema import check_statement
-from components.audit.second_history import (
-    handed_over,
-    handover_message,
-    possession_message,
-    second_line,
-)
-from components.audit.second_key import SecondSigningKey
+from components.audit.second_history import second_line
 from components.audit.storage import PosixStorage
 from components.audit.verify import verify_log
-from components.core.canonical import parse_json
-from components.core.errors import DataError, IntegrityError, PlatformError, SettingsError
-from pipelines.cli import main
-
-Draft = Callable[..., dict[str, Any]]
-GOLDEN = Path(__file__).parent / "golden" / "second-key-change.json"
-MLDSA = "cryptography.hazmat.primitives.asymmetric.mldsa"
-OTHER = SecondSigningKey(MLDSA44PrivateKey.from_seed_bytes(bytes(range(32))))
-CAUSE = {"kind": "DataError", "message": "no rows", "remedy": "look"}
-ASKED = KeyOrder("actor-7", "for the long run", second=True)
-
-
-def failed(draft: Draft, attempt: int) -> dict[str, Any]:
-    return draft("FAIL", attempt=attempt, cause=CAUSE)
-
-
-@pytest.fixture
-def seconded(home: Path, draft: Draft, clock: Any) -> Path:
-    """Entry 1 begins the second key, of the checkpoints over two, three and four entries."""
-    with open_notary(home, clock) as notary:
-        notary.submit(failed(draft, 1))
-        notary.change_keys(ASKED)
-        notary.submit(failed(draft, 2))
-        notary.submit(failed(draft, 3))
-    return home
-
-
-def log(home: Path) -> Log:
-    return Log(PosixStorage(AuditFolder(home).log))
-
-
-def history(home: Path) -> KeyHistory:
-    return read_snapshot(log(home), read_public_key(AuditFolder(home))).keys
-
-
-def second_of(home: Path) -> SecondSigningKey:
-    key = history(home).second.key
-    assert key is not None
-    return Keyring(AuditFolder(home)).second_key(key)
-
-
-def checkpoint(home: Path, size: int) -> Path:
-    return AuditFolder(home).log / f"checkpoints/000000/{size:09d}"
-
-
-def lines(note: str) -> list[str]:
-    return note.rpartition("\n\n")[2].splitlines()
-
-
-def without_second(note: str) -> str:
-    return note.removesuffix(lines(note)[1] + "\n")
-
-
-def with_second(note: str, change: Callable[[bytes], bytes]) -> str:
-    """Return a note with the bytes of its second signature's line changed."""
-    dash, name, text = lines(note)[1].split(" ")
-    data = base64.b64encode(change(base64.b64decode(text))).decode()
-    return f"{without_second(note)}{dash} {name} {data}\n"
-
-
-def where(home: Path) -> list[tuple[str, str]]:
-    return [(finding.check, finding.where) for finding in verify_log(home)]
+from components.core.errors import IntegrityError, PlatformError
 
 
 def test_a_log_has_a_second_signature_from_the_checkpoint_over_its_second_key_on(
@@ -117,7 +59,7 @@ def test_a_log_that_never_asked_for_one_has_none_and_none_is_missing(
 ) -> None:
     with open_notary(home, clock) as notary:
         notary.submit(failed(draft, 1))
-        notary.change_keys(KeyOrder("actor-7", "yearly"))
+        notary.change_keys(YEARLY)
     assert verify_log(home) == []
     assert [len(lines(log(home).note(size))) for size in range(3)] == [1, 1, 1]
     assert not list(AuditFolder(home).private_key.parent.glob("second-*"))
@@ -204,128 +146,12 @@ def test_a_bundle_of_proofs_needs_the_second_signature(
         verify_bundle(bare, [record], key.public)
 
 
-def test_each_second_key_signs_from_the_checkpoint_over_its_record_on(
-    seconded: Path, draft: Draft
-) -> None:
-    with open_notary(seconded) as notary:
-        notary.change_keys(ASKED)
-        notary.change_keys(KeyOrder("actor-7", "yearly"))
-        notary.submit(failed(draft, 4))
-    assert verify_log(seconded) == []
-    keys = history(seconded)
-    assert [(item.first, item.end) for item in keys.second.tenures] == [(1, 4), (4, None)]
-    assert len(keys.tenures) == 2
-    old = Keyring(AuditFolder(seconded)).second_key(keys.second.tenures[0].key)
-    note = log(seconded).note(6)
-    forged = without_second(note) + second_line(unverified_checkpoint(note), old)
-    checkpoint(seconded, 6).write_text(forged)
-    assert where(seconded) == [("checkpoint", "checkpoint 6")]
-
-
-def second_change(home: Path, **said: Any) -> dict[str, Any]:
-    """Return the statement of entry 1, once more and with other fields."""
-    value: dict[str, Any] = parse_json(Envelope.from_bytes(log(home).entry(1).leaf).payload)
-    value["predicate"][AUDIT] |= {"idempotency_key": "e" * 64}
-    value["predicate"] |= {"previous": history(home).previous} | said
-    return value
-
-
-def taken_over(home: Path, former: SecondSigningKey, **said: Any) -> dict[str, Any]:
-    """Return a rotation to another second key."""
-    keys = history(home)
-    named = {"keyid": OTHER.public.keyid, "public": OTHER.public.raw.hex()}
-    signed = handed_over(keys.origin, keys.previous, OTHER, former)
-    return second_change(home, **{"change": "rotate", "key": named} | signed | said)
-
-
-def text(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def test_a_right_handover_is_followed(seconded: Path, key: SigningKey) -> None:
-    value = taken_over(seconded, second_of(seconded))
-    keys = follow(history(seconded), Envelope.sign(value, key), 4)
-    assert keys.second.of_size(5) == OTHER.public
-    assert keys.second.of_size(4) == second_of(seconded).public
-
-
-def test_who_has_the_ed25519_key_alone_cannot_take_over_the_second(
-    seconded: Path, key: SigningKey
-) -> None:
-    keys, mine = history(seconded), second_of(seconded)
-    of_another_place = handover_message(keys.origin, OTHER.public, "0" * 64)
-    itself = {"keyid": mine.public.keyid, "public": mine.public.raw.hex()}
-    for value in (
-        taken_over(seconded, OTHER),
-        taken_over(seconded, mine, handover=None),
-        taken_over(seconded, mine, handover=text(bytes(2420))),
-        taken_over(seconded, mine, handover=text(mine.sign(of_another_place))),
-        taken_over(seconded, mine, change="begin"),
-        taken_over(seconded, mine, change="begin", handover=None),
-        taken_over(seconded, mine, possession=None),
-        taken_over(seconded, mine, possession="A" * 3226 + "B="),
-        taken_over(seconded, mine, previous=None),
-        taken_over(seconded, mine, key={"keyid": "0" * 64, "public": OTHER.public.raw.hex()}),
-        second_change(
-            seconded,
-            change="rotate",
-            key=itself,
-            **handed_over(keys.origin, keys.previous, mine, mine),
-        ),
-        second_change(seconded, change="revoke", key=itself, **{"from": 0}),
-    ):
-        with pytest.raises(IntegrityError):
-            follow(keys, Envelope.sign(value, key), 4)
-
-
-def test_a_second_key_is_not_rotated_before_it_began(home: Path, key: SigningKey) -> None:
-    with open_notary(home) as notary:
-        notary.change_keys(KeyOrder("actor-7", "yearly"))
-        notary.change_keys(ASKED)
-    value = second_change(home, previous=None, change="rotate")
-    with pytest.raises(IntegrityError, match="rotates none"):
-        follow(KeyHistory.of(key.public), Envelope.sign(value, key), 0)
-
-
-def test_checkpoints_of_a_revoked_second_key_are_findings_from_there_on(
-    seconded: Path, draft: Draft
-) -> None:
-    first = second_of(seconded).public.keyid
-    with open_notary(seconded) as notary:
-        with pytest.raises(SettingsError, match="still signs") as refused:
-            notary.change_keys(KeyOrder("actor-7", "stolen", revoked=first))
-        assert refused.value.remedy.endswith("rotate --second`")
-        notary.change_keys(ASKED)
-        notary.change_keys(KeyOrder("actor-7", "gone", revoked=first))
-        assert verify_log(seconded) == []
-        notary.change_keys(KeyOrder("actor-7", "stolen", revoked=first, first=2))
-        notary.submit(failed(draft, 4))
-    assert where(seconded) == [("checkpoint", "checkpoint 3"), ("checkpoint", "checkpoint 4")]
-    assert history(seconded).second.tenures[0].revoked_from == 2
-
-
-def test_a_change_of_the_second_key_cannot_be_left_out(seconded: Path, key: SigningKey) -> None:
-    held = log(seconded)
-    note = held.note(4).replace("tandem-keys 1\n", "")
-    leaves = {entry.index: entry.leaf for entry in held.entries()}
-    with pytest.raises(IntegrityError, match="signature on the checkpoint is wrong"):
-        open_note(note, read_history(note, leaves.__getitem__, key.public))
-
-
-def test_a_lost_second_key_stops_the_notary_and_no_other_is_made(seconded: Path) -> None:
-    (path,) = AuditFolder(seconded).private_key.parent.glob("second-*.key")
-    kept = path.read_bytes()
-    path.write_bytes(OTHER.to_pem())
-    with pytest.raises(IntegrityError, match="not that ML-DSA-44 key"), open_notary(seconded):
+def on(storage: type[PosixStorage], home: Path, clock: Any) -> LocalNotary:
+    """Return a notary that writes to a storage of another kind."""
+    with open_notary(home, clock):
         pass
-    path.write_bytes(kept)
-    path.chmod(0o644)
-    with pytest.raises(PlatformError, match="may be read by others"), open_notary(seconded):
-        pass
-    path.unlink()
-    with pytest.raises(IntegrityError, match="is gone"), open_notary(seconded):
-        pass
-    assert not path.exists()
+    folder = AuditFolder(home)
+    return LocalNotary(storage(folder.log), spool(folder), Keyring(folder), clock)
 
 
 @dataclass(frozen=True)
@@ -345,10 +171,7 @@ def test_a_note_that_a_failure_left_stored_is_the_one_that_is_answered(
     seconded: Path, draft: Draft, clock: Any
 ) -> None:
     """Signatures are hedged: the note that is made again is another, and only one is stored."""
-    folder = AuditFolder(seconded)
-    with open_notary(seconded, clock):
-        pass
-    notary = LocalNotary(Failing(folder.log), spool(folder), Keyring(folder), clock)
+    notary = on(Failing, seconded, clock)
     with pytest.raises(PlatformError):
         notary.submit(failed(draft, 4))
     assert notary.checkpoint() == log(seconded).note(5)
@@ -368,12 +191,8 @@ class Meddling(PosixStorage):
 def test_a_note_in_the_way_that_lacks_the_second_signature_is_not_taken_for_ours(
     seconded: Path, draft: Draft, clock: Any
 ) -> None:
-    folder = AuditFolder(seconded)
-    with open_notary(seconded, clock):
-        pass
-    notary = LocalNotary(Meddling(folder.log), spool(folder), Keyring(folder), clock)
     with pytest.raises(IntegrityError, match="something else wrote number 5"):
-        notary.submit(failed(draft, 4))
+        on(Meddling, seconded, clock).submit(failed(draft, 4))
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
@@ -408,107 +227,3 @@ def test_a_witness_cosigns_a_checkpoint_of_both_signatures(
     assert cosigned_at(note + answer.body, "witness.example/w1", key.public) == 1777777777
     checkpoint(seconded, 4).write_text(note + answer.body)
     assert verify_log(seconded) == []
-
-
-def test_where_cryptography_has_no_ml_dsa_that_is_what_is_said(
-    seconded: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, MLDSA, None)
-    assert main(["audit", "verify", "--home", str(seconded)]) == 1
-    assert "install cryptography 48 or newer" in capsys.readouterr().err
-    with pytest.raises(PlatformError, match="no ML-DSA-44"), open_notary(seconded):
-        pass
-
-
-def test_a_log_without_a_second_key_needs_no_ml_dsa(
-    home: Path, draft: Draft, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, MLDSA, None)
-    with open_notary(home) as notary:
-        notary.submit(failed(draft, 1))
-        with pytest.raises(PlatformError, match="no ML-DSA-44"):
-            notary.change_keys(ASKED)
-    assert verify_log(home) == []
-
-
-def test_the_commands_begin_rotate_revoke_and_show_a_second_key(
-    seconded: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    place = ["--home", str(seconded), "--json"]
-    first = second_of(seconded).public.keyid
-    rotate = ["audit", "keys", "rotate", "--second", "--reason", "yearly"]
-    assert main([*rotate, *place]) == 0
-    made = json.loads(capsys.readouterr().out)
-    assert made["index"] == 4
-    assert main(["audit", "keys", "revoke", first[:8], "--reason", "old", *place]) == 0
-    capsys.readouterr()
-    assert main(["audit", "keys", "list", *place]) == 0
-    answer = json.loads(capsys.readouterr().out)
-    assert len(answer["keys"]) == 1
-    assert [
-        (item["keyid"], item["first"], item["end"], item["revoked_from"])
-        for item in answer["second_keys"]
-    ] == [(first, 1, 4, 4), (made["key"]["keyid"], 4, None, None)]
-    assert main(["audit", "keys", "list", "--home", str(seconded)]) == 0
-    shown = capsys.readouterr().out.splitlines()
-    seconds = [line for line in shown if line.endswith("(ML-DSA-44, checkpoints over these)")]
-    assert [first[:16] in line for line in seconds] == [True, False]
-    assert main([*rotate, "--home", str(seconded)]) == 0
-    assert "signs every checkpoint too from now on" in capsys.readouterr().out
-    assert verify_log(seconded) == []
-
-
-class Repeating:
-    """A private key whose signature for itself is that of the golden record."""
-
-    def __init__(self, said: dict[str, Any]) -> None:
-        self._key = OTHER.private
-        self._signature = base64.b64decode(said["possession"])
-
-    def sign(self, message: bytes) -> bytes:
-        self._key.public_key().verify(self._signature, message)
-        return self._signature
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._key, name)
-
-
-def test_the_record_of_a_second_key_has_the_bytes_that_version_1_froze(
-    home: Path, draft: Draft, clock: Any, key: SigningKey, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    value = Envelope.from_bytes(GOLDEN.read_bytes()).statement(key.public)
-    made = Repeating(value["predicate"])
-    monkeypatch.setattr(MLDSA44PrivateKey, "generate", classmethod(lambda cls: made))
-    with open_notary(home, clock) as notary:
-        notary.submit(failed(draft, 1))
-        notary.change_keys(ASKED)
-    assert log(home).entry(1).leaf == GOLDEN.read_bytes()
-    assert verify_log(home) == []
-
-
-def test_an_unknown_or_missing_field_of_the_record_is_refused(key: SigningKey) -> None:
-    value = Envelope.from_bytes(GOLDEN.read_bytes()).statement(key.public)
-    check_statement(value)
-    said = value["predicate"]
-    for name in said:
-        fewer = {other: item for other, item in said.items() if other != name}
-        with pytest.raises(DataError):
-            check_statement(value | {"predicate": fewer})
-    for unknown in ({"unknown": 1}, {"key": said["key"] | {"unknown": 1}}):
-        with pytest.raises(DataError):
-            check_statement(value | {"predicate": said | unknown})
-
-
-def test_a_stage_cannot_hand_in_a_second_key(seconded: Path, draft: Draft) -> None:
-    with open_notary(seconded) as notary, pytest.raises(DataError, match=r"draft\.json"):
-        notary.submit(draft("KEY", "begin_second_key"))
-
-
-def test_what_a_second_key_signs_for_itself_is_no_checkpoint_and_no_handover() -> None:
-    """Three messages, and none begins as another does: no signature can be moved between them."""
-    beginnings = {
-        possession_message("log", OTHER.public)[:12],
-        handover_message("log", OTHER.public, "")[:12],
-        b"subtree/v1\n\0",
-    }
-    assert len(beginnings) == 3

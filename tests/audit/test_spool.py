@@ -13,7 +13,7 @@ import pytest
 from components.audit.client import Notary, connect
 from components.audit.draining import drain
 from components.audit.folder import AuditFolder
-from components.audit.keys import Keyring
+from components.audit.keyring import Keyring
 from components.audit.log import Log
 from components.audit.notary import LocalNotary, open_notary, utc_now
 from components.audit.process import NotaryProcess
@@ -147,16 +147,23 @@ def test_a_stage_whose_notary_is_down_stops_unless_it_is_told_to_spool(
         connect()
 
 
+def put_rows_aside(
+    spooling: Notary, draft: Draft, artifact: Callable[[Path, Any], str], folder: Path
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Spool that rows were made; return what is claimed of them, and the input that they are."""
+    claim = {"name": "examples", "sha256": artifact(folder, "rows"), "path": str(folder)}
+    made = spooling.submit(draft("COMPLETE", outputs=[claim])).record
+    return claim, {"name": "examples", "sha256": claim["sha256"], "record": made}
+
+
 def test_what_was_spooled_is_recorded_later_and_named_by_what_stands_on_it(
     home: Path, nobody: None, draft: Draft, artifact: Callable[[Path, Any], str], tmp_path: Path
 ) -> None:
     spooling = connect()
     assert spooling is not None
-    claim = {"name": "examples", "sha256": artifact(tmp_path / "a", "rows")}
-    claim["path"] = str(tmp_path / "a")
     spooling.submit(draft("START"))
-    made = spooling.submit(draft("COMPLETE", outputs=[claim])).record
-    examples = {"name": "examples", "sha256": claim["sha256"], "record": made}
+    claim, examples = put_rows_aside(spooling, draft, artifact, tmp_path / "a")
+    made = examples["record"]
     spooling.submit(draft("START", "validate_examples", inputs=[examples]))
     origin = {"origin": {"examples": made}}
     with NotaryProcess(home) as process:
@@ -181,11 +188,8 @@ def test_a_notary_at_work_takes_up_what_was_spooled_once_something_stands_on_it(
 ) -> None:
     spooling = connect()
     assert spooling is not None
-    claim = {"name": "examples", "sha256": artifact(tmp_path / "a", "rows")}
-    claim["path"] = str(tmp_path / "a")
     notary.submit(draft("START"))
-    made = spooling.submit(draft("COMPLETE", outputs=[claim])).record
-    examples = {"name": "examples", "sha256": claim["sha256"], "record": made}
+    _, examples = put_rows_aside(spooling, draft, artifact, tmp_path / "a")
     notary.submit(draft("START", "validate_examples", inputs=[examples]))
     views = notary.records("run-1")
     assert [view.event for view in views] == ["START", "COMPLETE", "START"]

@@ -17,7 +17,7 @@ from components.core.bundle import Bundle, OnnxScorer
 from components.core.canonical import canonical_json, parse_json
 from components.core.contract import Contract, Form, Input, Output
 from components.core.errors import IntegrityError
-from components.core.form_proof import ClassQuality, Parity, Quality, ValueQuality
+from components.core.form_proof import AnyQuality, ClassQuality, Parity, Quality, ValueQuality
 
 CONTRACTS = Path(__file__).parent / "contracts"
 REASONS = {
@@ -136,6 +136,52 @@ def contracts(draw: st.DrawFn) -> Contract:
         parameters=draw(st.integers(0, 10**9)),
         preprocessing=draw(st.sampled_from([None, path])),
     )
+
+
+PARITY = Parity(rows=9, max_abs_difference=1e-6, tolerance=1e-5)
+OF_CLASSES = {"rows": 9, "batch_sizes": (1,), "agreement": 0.99, "least_agreement": 0.98}
+QUALITY = Quality(auc=0.75, framework_auc=0.875, auc_tolerance=0.125, **OF_CLASSES)
+CLASS_QUALITY = ClassQuality(
+    accuracy=0.75, framework_accuracy=0.875, accuracy_tolerance=0.125, **OF_CLASSES
+)
+VALUE_QUALITY = ValueQuality(rows=9, batch_sizes=(1,), error=0.05, error_tolerance=0.05)
+
+
+@pytest.mark.parametrize(
+    ("proof", "compared"),
+    [
+        (PARITY, {"max_abs_difference": (1e-6, "<=", 1e-5)}),
+        (QUALITY, {"auc_loss": (0.125, "<=", 0.125), "agreement": (0.99, ">=", 0.98)}),
+        (CLASS_QUALITY, {"accuracy_loss": (0.125, "<=", 0.125), "agreement": (0.99, ">=", 0.98)}),
+        (VALUE_QUALITY, {"error": (0.05, "<=", 0.05)}),
+    ],
+)
+def test_a_proof_says_what_it_compared(
+    proof: AnyQuality | Parity, compared: dict[str, tuple[float, str, float]]
+) -> None:
+    gates = proof.gates("onnx")
+    assert {g.metric: (g.value, g.operator, g.threshold) for g in gates} == compared
+    assert {(g.name, g.n) for g in gates} == {(f"onnx {metric}", 9) for metric in compared}
+    assert proof.holds
+
+
+@pytest.mark.parametrize(
+    ("proof", "worse"),
+    [
+        (PARITY, {"max_abs_difference": 2e-5}),
+        (PARITY, {"max_abs_difference": float("nan")}),
+        (QUALITY, {"auc": 0.74}),
+        (QUALITY, {"agreement": 0.97}),
+        (CLASS_QUALITY, {"accuracy": 0.74}),
+        (CLASS_QUALITY, {"agreement": 0.97}),
+        (VALUE_QUALITY, {"error": 0.06}),
+        (VALUE_QUALITY, {"error": float("nan")}),
+    ],
+)
+def test_a_proof_with_a_worse_number_does_not_hold(
+    proof: AnyQuality | Parity, worse: dict[str, float]
+) -> None:
+    assert not proof.model_copy(update=worse).holds
 
 
 @given(contracts())

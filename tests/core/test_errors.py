@@ -17,6 +17,7 @@ def test_exit_codes_are_the_documented_ones():
     assert {kind: error.exit_code for kind, error in KINDS.items()} == {
         "SettingsError": 2,
         "WrongUsage": 2,
+        "NotRecordedError": 2,
         "DataError": 1,
         "GateError": 3,
         "IntegrityError": 4,

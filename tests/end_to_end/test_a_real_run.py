@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from prepared_run import SMALL, run_tandem
 
+from components.audit.answers import AUDIT
+from components.audit.verified_log import VerifiedLog
 from components.core.artifacts import manifest, tree_digest
 from components.core.bundle import Bundle
 from components.core.canonical import sha256_file
@@ -27,6 +29,7 @@ REPRODUCIBLE = {
 }
 
 
+TESTING = ("validate_examples", "evaluate_models", "measure_models")
 FLIGHTS = Path(__file__).resolve().parents[2] / "pipelines" / "examples" / "flights"
 BUILT_IN = "model: {family: wide_and_deep}"
 DRAWN = ["drift.json", "statistics.html"]
@@ -113,6 +116,16 @@ def test_tfma_opens_the_results_of_both_models(small_run, framework):
     folder = small_run.output("evaluate_models", "evaluation") / framework
     result = tfma.load_eval_result(str(folder))
     assert len(result.slicing_metrics) > 5
+
+
+def test_the_record_of_every_test_says_which_gates_were_passed(small_run):
+    log = VerifiedLog.of(small_run.home)
+    done = [view for view in log.views if view.event == "COMPLETE" and view.stage in TESTING]
+    assert {view.stage for view in done} == set(TESTING)
+    for view in done:
+        predicate = log.signed(view)["predicate"]
+        assert predicate["result"] == "PASSED"
+        assert len(predicate["passedTests"]) == len(predicate[AUDIT]["gates"]) > 0
 
 
 def test_the_log_and_every_artifact_verify(small_run):

@@ -65,6 +65,22 @@ def test_the_evaluation_names_the_bundles_that_it_measured(evaluated, artifacts)
     assert 0.7 < overall["auc"]["value"] < 0.9
 
 
+def test_the_evaluation_says_by_gates_that_it_measured_every_row(evaluated):
+    assert [gate.to_dict() for gate in evaluated[1].gates[:2]] == [
+        {
+            "name": f"{name} predicted_rows",
+            "metric": "predicted_rows",
+            "slice": "overall",
+            "value": 3000,
+            "operator": "==",
+            "threshold": 3000,
+            "n": 3000,
+            "passed": True,
+        }
+        for name in ("pytorch", "tensorflow")
+    ]
+
+
 def test_each_model_has_the_thresholds_of_the_settings_and_its_curves(artifacts, tmp_path):
     import tensorflow_model_analysis as tfma
 
@@ -278,7 +294,8 @@ def _ours(tfma, frame, folder):
 def test_the_champion_is_measured_on_the_same_rows(artifacts, tmp_path):
     folder = artifacts["tensorflow_model"]
     champion = {"version": "3", "bundle_sha256": tree_digest(folder), "path": str(folder)}
-    _, found = _run(tmp_path, artifacts, champion)
+    outcome, found = _run(tmp_path, artifacts, champion)
+    assert "champion predicted_rows" in [gate.name for gate in outcome.gates]
     models = found["models"]
     same = {key: dict(of_slice) for key, of_slice in models["tensorflow"]["slices"].items()}
     against = {key: of_slice.pop("over_champion", None) for key, of_slice in same.items()}

@@ -43,6 +43,10 @@ def test_measurements_hold_speed_and_size_of_each_model(given, tmp_path):
     assert measured["models"].keys() == {"pytorch", "tensorflow"}
     assert measured["machine"]["cpu"]
     assert outcome.facts["size_bytes"]["pytorch"] == {"onnx": size}
+    assert [(g.name, g.value, g.operator, g.threshold, g.n) for g in outcome.gates] == [
+        ("pytorch onnx max_abs_difference", 0.0, "<=", 1e-5, 10),
+        ("tensorflow onnx max_abs_difference", 0.0, "<=", 1e-5, 10),
+    ]
 
 
 def test_a_batch_has_no_more_rows_than_there_are(given, tmp_path):

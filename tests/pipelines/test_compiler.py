@@ -27,7 +27,7 @@ def pipeline(text: str, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
 
 
 def test_compiling_twice_gives_the_same_bytes(text: str, tmp_path: Path) -> None:
-    assert write_compiled(tmp_path / "again.yaml") == text
+    write_compiled(tmp_path / "again.yaml", compiled())
     assert (tmp_path / "again.yaml").read_text() == text
 
 

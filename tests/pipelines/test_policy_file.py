@@ -18,7 +18,7 @@ from pipelines.schema_life.use_case import find_use_case
 from pipelines.settings import SCHEMA_FILES
 
 Write = Callable[[dict[str, Any]], Path]
-SETTINGS_SCHEMA, _, POLICY_SCHEMA = (json.loads(path.read_text()) for path in SCHEMA_FILES)
+SETTINGS_SCHEMA, _, POLICY_SCHEMA, _ = (json.loads(path.read_text()) for path in SCHEMA_FILES)
 
 
 @pytest.fixture
@@ -93,8 +93,8 @@ FAIR = {"column": "black", "metric": "calibration", "compare": "ratio"}
     [
         ({"champion_auc_margin": 0}, "policy.champion_auc_margin: unknown; did you mean policy.ch"),
         (
-            {"weights": {"price": 1}},
-            "policy.weights.price: unknown; policy.weights",
+            {"weights": {"colour": 1}},
+            "policy.weights.colour: unknown; policy.weights",
         ),
         ({"fairness_gates": [FAIR | {"compare": "ration"}]}, "did you mean ratio?"),
         ({"forms": ["litrt"]}, "did you mean litert?"),

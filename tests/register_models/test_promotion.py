@@ -18,7 +18,7 @@ from components.audit.folder import AuditFolder
 from components.audit.keys import PublicKey, SigningKey
 from components.audit.verify import verify_log
 from components.core.canonical import sha256_value
-from components.core.errors import IntegrityError, PlatformError
+from components.core.errors import IntegrityError, PlatformError, SettingsError
 from components.register_models.aliases import Aliases
 from components.register_models.champion import resolve_champion
 from components.register_models.store import opened_store
@@ -477,6 +477,17 @@ def test_a_run_refuses_a_champion_that_is_not_the_one_of_the_log(trusted, tandem
     refused("is version 1 (bundle", "and none by record")
     (home / "mlflow.db").unlink()
     assert resolve("flights", Home.at(home)) == {}
+
+
+def test_a_run_refuses_a_name_that_others_have_taken_where_its_champion_lies_here(
+    trusted, tandem, home
+):
+    act(tandem, "promote", "1")
+    assert resolve("flights", Home.at(home))["version"] == "1"
+    with opened_store() as client:
+        client.create_model_version("flights", stored("1").as_uri())
+    with pytest.raises(SettingsError, match="name flights is taken: version 3"):
+        resolve("flights", Home.at(home))
 
 
 @pytest.mark.parametrize("name", ["archive", "withdraw"])

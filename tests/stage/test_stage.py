@@ -342,6 +342,16 @@ def test_every_record_that_ends_an_attempt_says_what_it_took_and_which_attempt_i
     assert views[-1].resources["peak_memory_bytes"] > 0
 
 
+def test_with_prices_a_failed_attempt_has_its_cost_too(tmp_path, features, notary):
+    prices = {"currency": "EUR", "cpu_hour": 3600.0, "gpu_hour": 0.0, "tpu_hour": 0.0}
+    with pytest.raises(PlatformError):
+        call(tmp_path, features, run={**RUN, "prices": prices}, fail="disk")
+    start, failed = notary.records(RUN["id"])
+    assert "cost" not in start.resources
+    spent = failed.resources["cpu_seconds"]
+    assert failed.resources["cost"] == {"amount": pytest.approx(spent), "currency": "EUR"}
+
+
 def test_a_stage_that_fails_before_its_work_can_begin_is_recorded_too(tmp_path, features, notary):
     with pytest.raises(SettingsError, match="cannot use its parameter factor"):
         call(tmp_path, features, factor="many")

@@ -2,7 +2,7 @@
 """Verify an export of Tandem's audit log: who needs neither Tandem nor a network nor trust in it.
 
     python verify.py [FOLDER_OR_ZIP] [--key log.pub] [--second FINGERPRINT] [--witness NAME=KEY]
-                     [--json]
+                     [--revoked FINGERPRINT=ENTRY] [--json]
 
 Needs Python 3.11 or newer and `cryptography`; version 48 or newer to check the second signature of
 a log that has one (ML-DSA-44, FIPS 204): with an older one it says so and checks the rest. Exit
@@ -29,7 +29,9 @@ this order:
 It reads what is there and evaluates nothing of it. The key is the root of trust: get it, or its
 fingerprint, from somebody who is not the one that gave you the export, and name it by --key. Who
 can forge its signatures can tell of a log that never had a second key: name by --second the
-fingerprint of one that it had, and such a log is refused.
+fingerprint of one that it had, and such a log is refused. An export knows of no key that was
+revoked after it was made: what you know of (`tandem audit keys list` of the log says it) name by
+--revoked, and what that key signed from that entry on is refused, the checkpoint no less.
 """
 
 from __future__ import annotations
@@ -255,6 +257,7 @@ class Keys:
         self.revoked: dict[str, int] = {}
         self.last: tuple[int, str] | None = None
         self.second: list[SecondKey] = []
+        self.second_ends: dict[str, int] = {}
         self.second_unchecked = False
 
     def holder(self, index: int) -> Key:
@@ -293,8 +296,7 @@ class Keys:
         else:
             if named.keyid not in [key.keyid for _, key in self.tenures[:-1]]:
                 raise Refused(f"entry {index} revokes no former key")
-            since = min(said["from"], self.revoked.get(named.keyid, said["from"]))
-            self.revoked[named.keyid] = since
+            self.revoke(named.keyid, said["from"])
 
     def _follow_second(self, said: dict[str, Any], index: int) -> None:
         """Take a change of the second key; the one before must have handed over to a new one."""
@@ -305,6 +307,7 @@ class Keys:
         if said["change"] == "revoke":
             if named.keyid not in known[:-1]:
                 raise Refused(f"entry {index} revokes no former second key")
+            self.revoke(named.keyid, said["from"])
             return
         if (said["change"] == "begin") != (not former) or named.keyid in known:
             raise Refused(f"entry {index} begins or rotates the second key out of turn")
@@ -315,7 +318,32 @@ class Keys:
             after = self.last[1] if self.last else ""
             next_one = f"tandem next second key of {self.origin}\nafter {after}\n{public}"
             self._check(key, decoded(said["handover"]), next_one.encode(), "the key for the next")
+            self.second_ends[key.keyid] = index
         self.second.append(named)
+
+    def revoke(self, keyid: str, since: int) -> None:
+        """Have nothing count that a key signs from an entry on; of two such entries the lower."""
+        self.revoked[keyid] = min(since, self.revoked.get(keyid, since))
+
+    def require_known(self, keyid: str) -> None:
+        """Refuse the name of a key that the log never had."""
+        first = [key.keyid for _, key in self.tenures]
+        if keyid not in [*first, *(key.keyid for key in self.second)]:
+            raise Refused(f"the log never had the key {keyid[:16]} that --revoked names")
+
+    def require_handed_over(self, keyid: str) -> None:
+        """Refuse a second key that was revoked before it handed over to the next, or a later one.
+
+        Whoever has its fingerprint knows nothing by it of the key that signs now.
+        """
+        names = [key.keyid for key in self.second]
+        for name in names[names.index(keyid) : -1]:
+            since = self.revoked.get(name, self.second_ends[name])
+            if since < self.second_ends[name]:
+                raise Refused(
+                    f"the second key {name[:16]} was revoked from entry {since} on, and handed "
+                    f"over to the next in entry {self.second_ends[name]}: name a later one"
+                )
 
     def check_second(self, size: int, root: bytes, lines: list[tuple[str, bytes]]) -> None:
         """Refuse a checkpoint without the second key's signature, if the log has such a key."""
@@ -324,6 +352,9 @@ class Keys:
             found = [data[4:] for name, data in lines if (name, data[:4]) == mine]
             if not found:
                 raise Refused("it lacks the second signature, of ML-DSA-44")
+            since = self.revoked.get(key.keyid, size)
+            if since < size:
+                raise Refused(f"its second key was revoked from entry {since} on")
             if size >= 2**64:
                 raise Refused("its size is of no log")
             name = len(self.origin).to_bytes(1) + self.origin.encode()
@@ -355,7 +386,9 @@ def checkpoint_of(note: str, keys: Keys) -> Checkpoint:
         raise Refused("it is of another log, or of no size: the log's key did not sign it")
     if extensions != ([] if keys.last is None else [f"tandem-keys {keys.last[0]}"]):
         raise Refused("it speaks of other changes of keys than the records")
-    key, signed, signatures = keys.holder(max(int(size) - 1, 0)), False, []
+    last = max(int(size) - 1, 0)
+    keys.require_valid(last)
+    key, signed, signatures = keys.holder(last), False, []
     for line in block[:-1].split("\n"):
         dash, _, rest = line.partition(" ")
         name, _, signature = rest.partition(" ")
@@ -461,7 +494,7 @@ class Export:
 class Verification:
     """One pass over an export; `findings` are all that is wrong, as (where, what)."""
 
-    def __init__(self, export: Export, key: Key) -> None:
+    def __init__(self, export: Export, key: Key, revoked: list[tuple[str, int]]) -> None:
         self.export, self.keys = export, Keys(key)
         self.findings: list[tuple[str, str]] = []
         self.records: dict[str, Record] = {}
@@ -474,6 +507,9 @@ class Verification:
             raise Unverifiable("export.json is not of a form that this verifier knows")
         for index, envelope in sorted(self._changes()):
             self.keys.follow(envelope, index)
+        for keyid, since in revoked:
+            self.keys.require_known(keyid)
+            self.keys.revoke(keyid, since)
         self.checkpoint = checkpoint_of(export.read("checkpoint").decode(), self.keys)
 
     def _changes(self) -> Iterator[tuple[int, bytes]]:
@@ -692,6 +728,7 @@ class Verification:
             "witnesses": self.witnesses,
             "keyid": self.keys.tenures[0][1].keyid,
             "keys": len(self.keys.tenures),
+            "revoked": self.keys.revoked,
             "second": [key.keyid for key in self.keys.second],
             "second_checked": None if not self.keys.second else not self.keys.second_unchecked,
         }
@@ -718,6 +755,8 @@ def told(answer: dict[str, Any], *, given: bool) -> str:
         lines.append(f"unproven, for people: {', '.join(pages)}, schemas")
     if answer["second"]:
         lines.append(second_told(answer))
+    for keyid, since in answer["revoked"].items():
+        lines.append(f"key {keyid} is revoked: what it signed from entry {since} on does not count")
     whose = "given" if given else "from the export itself: compare its fingerprint with its owner"
     return "\n".join([*lines, f"key {answer['keyid']}, {whose}"])
 
@@ -731,6 +770,12 @@ def witness(text: str) -> tuple[str, bytes]:
     return name, raw
 
 
+def revocation(text: str) -> tuple[str, int]:
+    """Return a key's fingerprint and the first entry that does not count, of an option."""
+    keyid, _, since = text.partition("=")
+    return keyid.lower(), int(since)
+
+
 def second_told(answer: dict[str, Any]) -> str:
     """Return what became of the second signature, for people."""
     if answer["second_checked"]:
@@ -742,22 +787,33 @@ def second_told(answer: dict[str, Any]) -> str:
 
 
 def require_second(keys: Keys, wanted: str) -> None:
-    """Refuse a log without that second key; Unverifiable where its signature cannot be checked."""
-    if wanted.lower() not in [key.keyid for key in keys.second]:
+    """Refuse a log that this second key says nothing of; Unverifiable where nothing checks it."""
+    if wanted not in [key.keyid for key in keys.second]:
         raise Refused("the log never had the second key that --second names")
+    keys.require_handed_over(wanted)
     if keys.second_unchecked:
         raise Unverifiable(f"the second signature: {NO_MLDSA}")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Verify, print, and return the exit code."""
-    parser = argparse.ArgumentParser(description="Verify an export of Tandem's audit log.")
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    words = argparse.ArgumentParser(description="Verify an export of Tandem's audit log.")
     here = str(Path(__file__).resolve().parent)
-    parser.add_argument("export", nargs="?", default=here, help="the zip or its unpacked folder")
-    parser.add_argument("--key", help="the log's public key, a PEM file that you trust")
-    parser.add_argument("--second", help="the fingerprint of a second key (ML-DSA-44) of the log")
-    parser.add_argument("--json", action="store_true", help="answer with one JSON object")
-    parser.add_argument(
+    words.add_argument("export", nargs="?", default=here, help="the zip or its unpacked folder")
+    words.add_argument("--key", help="the log's public key, a PEM file that you trust")
+    words.add_argument(
+        "--second", type=str.lower, help="the fingerprint of a second key (ML-DSA-44) of the log"
+    )
+    words.add_argument(
+        "--revoked",
+        type=revocation,
+        action="append",
+        default=[],
+        metavar="FINGERPRINT=ENTRY",
+        help="a key that you know to be revoked, and the first entry that does not count",
+    )
+    words.add_argument("--json", action="store_true", help="answer with one JSON object")
+    words.add_argument(
         "--witness",
         type=witness,
         action="append",
@@ -765,11 +821,16 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="NAME=KEY",
         help="who must have cosigned the checkpoint, and its key of 64 hexadecimal digits",
     )
-    options = parser.parse_args(arguments)
+    return words
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Verify, print, and return the exit code."""
+    options = parser().parse_args(arguments)
     try:
         export = Export(Path(options.export))
         pem = Path(options.key).read_bytes() if options.key else export.read("log.pub")
-        verification = Verification(export, Key.from_pem(pem))
+        verification = Verification(export, Key.from_pem(pem), options.revoked)
         if options.second:
             require_second(verification.keys, options.second)
     except (Refused, KeyError, TypeError, ValueError, AttributeError) as error:

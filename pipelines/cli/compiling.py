@@ -1,0 +1,53 @@
+"""`tandem compile`: the pipeline as Kubeflow Pipelines takes it, for a target."""
+
+from __future__ import annotations
+
+import shlex
+from argparse import Namespace
+from pathlib import Path
+
+from components.core.canonical import sha256_bytes
+from components.core.errors import SettingsError
+from pipelines.cli.output import print_json
+
+
+def compile_dag(arguments: Namespace) -> int:
+    """Write the compiled pipeline to a file or to standard output."""
+    from pipelines.compiler import write_compiled
+    from pipelines.shipped import shipped_sha256
+
+    path = Path(arguments.output) if arguments.output else None
+    if path is not None and not path.parent.exists():
+        raise SettingsError(
+            f"there is no folder {path.parent}",
+            remedy=f"make it (mkdir -p {shlex.quote(str(path.parent))}), or name another file",
+        )
+    text = _text(arguments)
+    if path is not None:
+        write_compiled(path, text)
+    sha256 = sha256_bytes(text.encode())
+    if arguments.json:
+        place = {"pipeline": text} if path is None else {"file": str(path)}
+        print_json({**place, "sha256": sha256, "shipped_sha256": shipped_sha256(text)})
+    elif path is None:
+        print(text, end="")
+    else:
+        print(f"{path}: sha256 {sha256}")
+    return 0
+
+
+def _text(arguments: Namespace) -> str:
+    from pipelines.compiler import TRAINING, compiled, manifests
+    from pipelines.target import load_target
+
+    target = load_target(arguments.target)
+    if not arguments.kubernetes:
+        if arguments.namespace:
+            raise SettingsError("--namespace goes with --kubernetes", remedy="add it, or leave it")
+        return compiled(TRAINING, target)
+    if target.images is None:
+        raise SettingsError(
+            f"the target {target.name} is this machine, which takes no Kubernetes objects",
+            remedy="name a cluster's target with --target",
+        )
+    return manifests(TRAINING, target, arguments.namespace or "kubeflow")

@@ -1,0 +1,138 @@
+"""Tasks placed on a target, while a DAG is built, by kfp's and kfp-kubernetes' own calls.
+
+Rules: without a target a task gets nothing but its retries, which is the plain form that this
+machine runs; on a target every task gets all of it, the exit task too, but for retries, which KFP
+does not give to one. Nothing here changes what a task does or what it waits for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from components.core.image import IMAGE_OF_STAGE
+from components.core.prices import CHIPS_VARIABLE
+from pipelines.target import TPU, Accelerator, Target
+
+if TYPE_CHECKING:
+    from kfp.dsl import PipelineTask
+
+_TARGET: ContextVar[Target | None] = ContextVar("target", default=None)
+PLAIN_RETRIES, PLAIN_BACKOFF = 2, "5s"
+
+
+@contextmanager
+def placed_on(target: Target) -> Iterator[None]:
+    """Have the DAGs that are built meanwhile placed on a target."""
+    token = _TARGET.set(target)
+    try:
+        yield
+    finally:
+        _TARGET.reset(token)
+
+
+def place(*stages: PipelineTask) -> None:
+    """Place tasks that may be tried again, over what the platform got wrong."""
+    target = _TARGET.get()
+    for stage in stages:
+        if target is None or target.images is None:
+            stage.set_retry(
+                num_retries=PLAIN_RETRIES, backoff_duration=PLAIN_BACKOFF, backoff_factor=2
+            )
+            continue
+        retry = target.retry
+        stage.set_retry(
+            num_retries=retry.number,
+            backoff_duration=retry.backoff,
+            backoff_factor=retry.factor,
+            backoff_max_duration=retry.longest,
+        )
+        _on_cluster(stage, target)
+
+
+def place_closing(stage: PipelineTask) -> None:
+    """Place the exit task."""
+    target = _TARGET.get()
+    if target is not None and target.images is not None:
+        _on_cluster(stage, target)
+
+
+def _on_cluster(task: PipelineTask, target: Target) -> None:
+    stage = task.component_spec.name.replace("-", "_")
+    _container(task, target, stage)
+    _pod(task, target, stage)
+    _environment(task, target)
+    framework = stage.removeprefix("train_")
+    for name, accelerator in target.accelerators.items():
+        if name == framework:
+            _accelerated(task, accelerator)
+
+
+def _container(task: PipelineTask, target: Target, stage: str) -> None:
+    given = target.of_stage(stage)
+    image = str(getattr(target.images, IMAGE_OF_STAGE[stage]))
+    task.set_container_image(image)
+    task.set_env_variable("TANDEM_IMAGE", image)
+    task.set_cpu_request(str(given.cpu_request)).set_cpu_limit(str(given.cpu_limit))
+    task.set_memory_request(str(given.memory_request)).set_memory_limit(str(given.memory_limit))
+
+
+def _pod(task: PipelineTask, target: Target, stage: str) -> None:
+    from kfp import kubernetes
+
+    seconds = target.of_stage(stage).timeout_seconds
+    kubernetes.set_timeout(task, seconds or 0)
+    kubernetes.set_image_pull_policy(task, target.pull_policy)
+    kubernetes.set_security_context(
+        task,
+        run_as_user=target.security.user,
+        run_as_group=target.security.group,
+        run_as_non_root=True,
+    )
+    for key, value in sorted(_labels(target, stage).items()):
+        kubernetes.add_pod_label(task, key, value)
+    if target.workspace is not None:
+        kubernetes.mount_pvc(task, target.workspace.claim, target.workspace.path)
+    for mount in target.mounts:
+        kubernetes.use_config_map_as_volume(task, mount.config_map, mount.path)
+
+
+def _labels(target: Target, stage: str) -> dict[str, str]:
+    ours = {"app.kubernetes.io/part-of": "tandem", "app.kubernetes.io/component": stage}
+    queue = {} if target.queue is None else {"kueue.x-k8s.io/queue-name": target.queue}
+    return {**ours, **target.labels, **queue}
+
+
+def _environment(task: PipelineTask, target: Target) -> None:
+    from kfp import kubernetes
+
+    shared = {}
+    if (workspace := target.workspace) is not None:
+        shared = {
+            "TANDEM_CACHE": "cache",
+            "TANDEM_CHECKPOINTS": "checkpoints",
+            "TANDEM_HOME": "home",
+        }
+        shared = {name: f"{workspace.path}/{folder}" for name, folder in shared.items()}
+    for name, value in sorted({**shared, **target.environment}.items()):
+        task.set_env_variable(name, value)
+    for name, secret in sorted(target.secrets.items()):
+        kubernetes.use_secret_as_env(task, secret.secret, {secret.key: name})
+    for name, entry in sorted(target.config_maps.items()):
+        kubernetes.use_config_map_as_env(task, entry.config_map, {entry.key: name})
+
+
+def _accelerated(task: PipelineTask, accelerator: Accelerator) -> None:
+    from kfp import kubernetes
+
+    task.set_accelerator_type(accelerator.resource).set_accelerator_limit(accelerator.count)
+    if accelerator.resource == TPU:
+        task.set_env_variable(CHIPS_VARIABLE, str(accelerator.count))
+    for key, value in sorted(accelerator.selector.items()):
+        kubernetes.add_node_selector(task, key, value)
+    for toleration in accelerator.tolerated:
+        kubernetes.add_toleration(
+            task, toleration.key, toleration.operator, toleration.value or None, toleration.effect
+        )

@@ -1,0 +1,243 @@
+"""A target: where the compiled pipeline runs, one YAML file in infra/settings or anywhere else.
+
+Rules: a target says where and with what a stage runs, never what it does: two targets give the same
+results. A secret is named, by its Secret and key, and never written; what looks like one in a plain
+value is refused. Images are pinned by digest. A target without images is this machine: the plain
+form that `tandem run` executes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from components.audit.personal_data import pattern_in
+from components.core.errors import SettingsError
+from components.core.image import IMAGE_OF_STAGE
+from components.core.kubernetes_names import (
+    Bucket,
+    Cpu,
+    Duration,
+    Folder,
+    Image,
+    Key,
+    LabelKey,
+    LabelValue,
+    Memory,
+    ObjectName,
+    Topology,
+    Variable,
+)
+from components.core.settings import Count, Framework, Name, Section
+from components.core.words import nearest
+from pipelines.settings_errors import explain
+from pipelines.settings_file import REPOSITORY, SUFFIXES, read_yaml
+
+FOLDER = REPOSITORY / "infra" / "settings"
+NOBODY = 65532
+"""The user of our images."""
+GPU, TPU = "nvidia.com/gpu", "google.com/tpu"
+TPU_TYPE, TPU_TOPOLOGY = "cloud.google.com/gke-tpu-accelerator", "cloud.google.com/gke-tpu-topology"
+_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIAL|ACCESS_KEY|PRIVATE")
+_USER_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]*@")
+
+
+class Images(Section):
+    """The image of each part (infra/images), by digest."""
+
+    data: Image
+    pytorch: Image
+    tensorflow: Image
+    registry: Image
+
+
+class Resources(Section):
+    """What a stage asks for and may use, in Kubernetes' quantities."""
+
+    cpu_request: Cpu | None = None
+    cpu_limit: Cpu | None = None
+    memory_request: Memory | None = None
+    memory_limit: Memory | None = None
+    timeout_seconds: Count | None = Field(default=None, description="after which its pod is ended")
+
+
+class Retry(Section):
+    """How often what the platform got wrong is tried again, and after how long."""
+
+    number: Annotated[int, Field(ge=0, le=10)] = 3
+    backoff: Duration = "30s"
+    factor: Annotated[float, Field(ge=1, le=10)] = 2.0
+    longest: Duration = "10m"
+
+
+class Toleration(Section):
+    """A taint that a pod puts up with."""
+
+    key: LabelKey
+    operator: Literal["Equal", "Exists"] = "Exists"
+    value: LabelValue = ""
+    effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule"] = "NoSchedule"
+
+
+class Accelerator(Section):
+    """What a trainer gets besides CPUs; the run's settings say that it is used (train.device)."""
+
+    resource: Literal["nvidia.com/gpu", "google.com/tpu"]
+    count: Count = 1
+    tpu_type: LabelValue | None = Field(default=None, description="such as tpu-v5-lite-podslice")
+    tpu_topology: Topology | None = None
+    node_selector: dict[LabelKey, LabelValue] = Field(default={})
+    tolerations: tuple[Toleration, ...] = ()
+
+    @model_validator(mode="after")
+    def _named(self) -> Accelerator:
+        tpu = self.tpu_type is not None and self.tpu_topology is not None
+        if (self.resource == TPU) != tpu or (self.resource == GPU and self.tpu_type):
+            raise ValueError("tpu_type and tpu_topology go with google.com/tpu, both of them")
+        return self
+
+    @property
+    def selector(self) -> dict[str, str]:
+        """The labels of the nodes that have it."""
+        tpu = {TPU_TYPE: self.tpu_type, TPU_TOPOLOGY: self.tpu_topology}
+        return {**self.node_selector, **{key: value for key, value in tpu.items() if value}}
+
+    @property
+    def tolerated(self) -> tuple[Toleration, ...]:
+        """What is written, or the taint that clusters put on such nodes."""
+        return self.tolerations or (Toleration(key=self.resource),)
+
+
+class SecretKey(Section):
+    """One key of a Secret."""
+
+    secret: ObjectName
+    key: Key
+
+
+class ConfigKey(Section):
+    """One key of a ConfigMap."""
+
+    config_map: ObjectName
+    key: Key
+
+
+class Mount(Section):
+    """A ConfigMap as files."""
+
+    config_map: ObjectName
+    path: Folder
+
+
+class Workspace(Section):
+    """A volume that the stages share: the cache and the trainers' checkpoints."""
+
+    claim: ObjectName
+    path: Folder = "/tandem"
+
+
+class Security(Section):
+    """Whom a container runs as; KFP adds the rest of the restricted profile itself."""
+
+    user: Annotated[int, Field(gt=0)] = NOBODY
+    group: Annotated[int, Field(gt=0)] = NOBODY
+
+
+class Target(Section):
+    """Where the pipeline runs."""
+
+    name: Name
+    images: Images | None = Field(default=None, description="none of this machine's target")
+    root: Bucket | None = Field(default=None, description="the bucket of the artifacts")
+    workspace: Workspace | None = None
+    resources: Resources = Resources()
+    stages: dict[str, Resources] = Field(default={}, description="of single stages")
+    retry: Retry = Retry()
+    labels: dict[LabelKey, LabelValue] = Field(default={})
+    queue: LabelValue | None = Field(default=None, description="Kueue's LocalQueue")
+    security: Security = Security()
+    pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
+    accelerators: dict[Framework, Accelerator] = Field(default={}, description="of the trainers")
+    environment: dict[Variable, str] = Field(default={}, description="plain values")
+    secrets: dict[Variable, SecretKey] = Field(default={}, description="variables from Secrets")
+    config_maps: dict[Variable, ConfigKey] = Field(default={}, description="from ConfigMaps")
+    mounts: tuple[Mount, ...] = ()
+
+    @field_validator("stages")
+    @classmethod
+    def _known_stages(cls, value: dict[str, Resources]) -> dict[str, Resources]:
+        for name in value:
+            if name not in IMAGE_OF_STAGE:
+                raise ValueError(f"{name} is no stage{nearest(name, IMAGE_OF_STAGE)}")
+        return value
+
+    @field_validator("environment")
+    @classmethod
+    def _nothing_secret(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            named = _SECRET_NAME.search(name) and not name.endswith("_FILE")
+            if named or _USER_IN_URL.search(text) or pattern_in(text):
+                raise ValueError(f"{name} looks like a secret: name it below secrets")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Target:
+        both = [*self.environment, *self.secrets, *self.config_maps]
+        if twice := sorted({name for name in both if both.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)} is given twice")
+        return self
+
+    def of_stage(self, stage: str) -> Resources:
+        """Return what a stage gets: what is said of it, then of all, then the default."""
+        layers = (DEFAULTS[stage], self.resources, self.stages.get(stage, Resources()))
+        found: dict[str, Any] = {}
+        for layer in layers:
+            found |= layer.model_dump(exclude_none=True)
+        return Resources.model_validate(found)
+
+
+def _resources(cpu: str, memory: str, hours: int) -> Resources:
+    return Resources(
+        cpu_request=cpu,
+        cpu_limit=cpu,
+        memory_request=memory,
+        memory_limit=memory,
+        timeout_seconds=hours * 3600,
+    )
+
+
+# Requests are limits, so that a stage is not evicted for what a neighbour does (QoS Guaranteed).
+DEFAULTS: Mapping[str, Resources] = {
+    "ingest_examples": _resources("2", "8Gi", 4),
+    "validate_examples": _resources("2", "8Gi", 4),
+    "transform_features": _resources("2", "8Gi", 4),
+    "train_pytorch": _resources("4", "16Gi", 24),
+    "train_tensorflow": _resources("4", "16Gi", 24),
+    "import_model": _resources("2", "8Gi", 2),
+    "evaluate_models": _resources("2", "8Gi", 4),
+    "measure_models": _resources("2", "8Gi", 2),
+    "decide_release": _resources("1", "4Gi", 1),
+    "register_models": _resources("1", "4Gi", 1),
+    "seal_run": _resources("1", "2Gi", 1),
+}
+
+
+def load_target(name: str) -> Target:
+    """Return the target of a name in infra/settings, or of a file.
+
+    Raises SettingsError for an unknown one, and for one that cannot be.
+    """
+    path = Path(name) if name.endswith(tuple(SUFFIXES)) else FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(item.stem for item in FOLDER.glob("*.yaml")))
+        raise SettingsError(
+            f"there is no target {name}", remedy=f"name one of {known}, or a YAML file"
+        )
+    try:
+        return Target.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise SettingsError(explain(Target, error), remedy=f"correct it in {path}") from None

@@ -1,0 +1,214 @@
+"""The DAG on targets: what every task gets there, and that what it does is what runs here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.core.image import IMAGE_OF_STAGE
+from pipelines.compiler import IMPORTING, TRAINING, compiled, manifests
+from pipelines.placement import placed_on
+from pipelines.shipped import shipped_sha256
+from pipelines.target import DEFAULTS, Target, load_target
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+CLUSTERS = ("dev", "prod")
+QUANTITIES = (
+    "resourceCpuRequest",
+    "resourceCpuLimit",
+    "resourceMemoryRequest",
+    "resourceMemoryLimit",
+)
+
+
+@pytest.fixture(scope="module")
+def plain() -> str:
+    return compiled()
+
+
+@pytest.fixture(scope="module", params=CLUSTERS)
+def target(request: pytest.FixtureRequest) -> Target:
+    return load_target(request.param)
+
+
+@pytest.fixture(scope="module")
+def text(target: Target) -> str:
+    return compiled(TRAINING, target)
+
+
+@pytest.fixture(scope="module")
+def documents(text: str) -> list[Any]:
+    return list(yaml.safe_load_all(text))
+
+
+def executors(documents: list[Any]) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
+    """Yield (stage, container, its Kubernetes part)."""
+    spec, platform = documents
+    parts = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    for name, executor in spec["deploymentSpec"]["executors"].items():
+        stage = name.removeprefix("exec-").replace("-", "_")
+        yield stage, executor["container"], parts[name]
+
+
+def variables(container: Mapping[str, Any]) -> dict[str, str]:
+    return {item["name"]: item["value"] for item in container["env"]}
+
+
+def test_what_is_compiled_for_a_target_is_the_golden_one(target: Target, text: str) -> None:
+    golden = GOLDEN / f"training.{target.name}.yaml"
+    renew = f"tandem compile --target {target.name} -o tests/golden/{golden.name}"
+    assert text == golden.read_text(), f"if it was to change: {renew}"
+    assert compiled(TRAINING, target) == text
+
+
+def test_this_machines_target_is_the_plain_form(plain: str) -> None:
+    assert compiled(TRAINING, load_target("local")) == plain
+
+
+@pytest.mark.parametrize("dag", [TRAINING, IMPORTING])
+def test_what_runs_here_is_what_is_shipped(target: Target, dag: str) -> None:
+    assert compiled(dag, target) != compiled(dag)
+    assert shipped_sha256(compiled(dag, target)) == shipped_sha256(compiled(dag))
+    assert shipped_sha256(manifests(dag, target, "x")) == shipped_sha256(compiled(dag))
+
+
+@pytest.mark.parametrize(
+    ("what", "by"),
+    [
+        ("import train_pytorch as step", "import train_tensorflow as step"),
+        ("        - --function_to_execute\n", "        - --function\n"),
+        ("          - train-pytorch\n", ""),
+    ],
+)
+def test_another_command_or_wiring_is_no_longer_what_was_run(
+    plain: str, what: str, by: str
+) -> None:
+    assert what in plain
+    assert shipped_sha256(plain.replace(what, by, 1)) != shipped_sha256(plain)
+
+
+def test_every_task_gets_all_that_the_target_says(target: Target, documents: list[Any]) -> None:
+    found = list(executors(documents))
+    assert {stage for stage, _, _ in found} == set(IMAGE_OF_STAGE) - {"import_model"}
+    for stage, container, pod in found:
+        given = target.of_stage(stage)
+        image = getattr(target.images, IMAGE_OF_STAGE[stage])
+        assert container["image"] == image
+        assert variables(container)["TANDEM_IMAGE"] == image, "records name it"
+        expected = [given.cpu_request, given.cpu_limit, given.memory_request, given.memory_limit]
+        assert [container["resources"][name] for name in QUANTITIES] == expected
+        assert int(pod["activeDeadlineSeconds"]) == given.timeout_seconds
+        context = {"runAsUser": "65532", "runAsGroup": "65532", "runAsNonRoot": True}
+        assert pod["securityContext"] == context
+        labels = pod["podMetadata"]["labels"]
+        assert labels["app.kubernetes.io/component"] == stage
+        assert labels.get("kueue.x-k8s.io/queue-name") == target.queue
+        assert labels["environment"] == target.name
+        assert pod["imagePullPolicy"] == "IfNotPresent"
+        assert pod["pvcMount"][0]["mountPath"] == "/tandem"
+
+
+def tasks(spec: Mapping[str, Any]) -> dict[str, Any]:
+    (stages,) = (part["dag"] for part in spec["components"].values() if "dag" in part)
+    return {**stages["tasks"], **spec["root"]["dag"]["tasks"]}
+
+
+def test_what_the_platform_gets_wrong_is_tried_again_and_kfps_cache_is_off(
+    target: Target, documents: list[Any]
+) -> None:
+    found = tasks(documents[0])
+    stages = {name: task for name, task in found.items() if name != "exit-handler-1"}
+    assert len(stages) == 10
+    for name, task in stages.items():
+        assert task.get("cachingOptions", {}) == {}, name
+        if name != "seal-run":
+            assert task["retryPolicy"]["maxRetryCount"] == target.retry.number, name
+            assert task["retryPolicy"]["backoffFactor"] == target.retry.factor, name
+
+
+def test_the_closing_record_is_the_exit_task_and_neither_trainer_waits_for_the_other(
+    documents: list[Any],
+) -> None:
+    found = tasks(documents[0])
+    closing = found["seal-run"]
+    assert closing["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED"
+    assert closing["dependentTasks"] == ["exit-handler-1"]
+    trainers = {"train-pytorch", "train-tensorflow"}
+    for trainer in trainers:
+        reached, waiting = set(), [trainer]
+        while waiting:
+            before = found[waiting.pop()].get("dependentTasks", [])
+            waiting += [name for name in before if name not in reached]
+            reached |= set(before)
+        assert not reached & trainers
+
+
+def test_the_trainers_alone_get_accelerators(documents: list[Any], target: Target) -> None:
+    for stage, container, pod in executors(documents):
+        accelerator = container["resources"].get("accelerator", {})
+        kind = accelerator.get("resourceType")
+        if target.name == "dev" or not stage.startswith("train_"):
+            assert (kind, pod.get("nodeSelector"), pod.get("tolerations")) == (None, None, None)
+            continue
+        (toleration,) = pod["tolerations"]
+        assert toleration == {"key": kind, "operator": "Exists", "effect": "NoSchedule"}
+        labels, count = pod["nodeSelector"]["labels"], accelerator["resourceCount"]
+        if stage == "train_pytorch":
+            assert (kind, count) == ("nvidia.com/gpu", "1")
+            assert labels == {"cloud.google.com/gke-accelerator": "nvidia-l4"}
+            assert "TANDEM_TPU_CHIPS" not in variables(container)
+        else:
+            assert (kind, count) == ("google.com/tpu", "4")
+            assert labels["cloud.google.com/gke-tpu-accelerator"] == "tpu-v5-lite-podslice"
+            assert labels["cloud.google.com/gke-tpu-topology"] == "2x2"
+            assert variables(container)["TANDEM_TPU_CHIPS"] == "4"
+
+
+def test_secrets_are_named_and_nowhere_written(target: Target, documents: list[Any]) -> None:
+    for _, container, pod in executors(documents):
+        given = variables(container)
+        named = {
+            key["envVar"]: (secret["secretName"], key["secretKey"])
+            for secret in pod["secretAsEnv"]
+            for key in secret["keyToEnv"]
+        }
+        assert named == {name: (at.secret, at.key) for name, at in target.secrets.items()}
+        assert not set(named) & set(given)
+        assert given["TANDEM_NOTARY"].startswith("https://")
+        assert given["TANDEM_CACHE"] == "/tandem/cache"
+
+
+def test_the_form_for_kubernetes_holds_the_same_and_is_named_by_its_digest(target: Target) -> None:
+    text = manifests(TRAINING, target, "team")
+    assert manifests(TRAINING, target, "team") == text
+    pipeline, version = yaml.safe_load_all(text)
+    assert (pipeline["kind"], version["kind"]) == ("Pipeline", "PipelineVersion")
+    assert {item["metadata"]["namespace"] for item in (pipeline, version)} == {"team"}
+    spec, platform = yaml.safe_load_all(compiled(TRAINING, target))
+    assert version["spec"]["pipelineSpec"] == spec
+    assert version["spec"]["platformSpec"] == platform
+    other = target.model_copy(update={"queue": "another"})
+    changed = list(yaml.safe_load_all(manifests(TRAINING, other, "team")))[1]
+    assert changed["metadata"]["name"] != version["metadata"]["name"]
+
+
+def test_a_target_ends_with_the_block_that_it_is_for(plain: str) -> None:
+    with pytest.raises(KeyError), placed_on(load_target("dev")):
+        raise KeyError
+    assert compiled() == plain
+
+
+def test_of_a_stage_what_is_said_last_counts() -> None:
+    said = {
+        "name": "x",
+        "resources": {"cpu_limit": "3"},
+        "stages": {"train_pytorch": {"cpu_limit": "7"}},
+    }
+    target = Target.model_validate(said)
+    assert target.of_stage("train_pytorch").cpu_limit == "7"
+    assert target.of_stage("seal_run").cpu_limit == "3"
+    assert target.of_stage("seal_run").memory_limit == DEFAULTS["seal_run"].memory_limit

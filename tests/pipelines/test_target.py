@@ -1,0 +1,131 @@
+"""Targets: what one may say, what is refused, and the command that compiles for one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.core.errors import SettingsError
+from pipelines.cli import main
+from pipelines.target import DEFAULTS, FOLDER, Target, load_target
+from pipelines.training import training
+
+DIGEST = "sha256:" + "a" * 64
+IMAGES = {part: f"registry.example/{part}@{DIGEST}" for part in ("data", "pytorch", "tensorflow")}
+IMAGES["registry"] = f"localhost:5000/registry@{DIGEST}"
+GOOD: dict[str, Any] = {"name": "mine", "images": IMAGES}
+
+
+def written(folder: Path, **said: Any) -> str:
+    path = folder / "mine.yaml"
+    path.write_text(yaml.safe_dump({**GOOD, **said}))
+    return str(path)
+
+
+def test_a_target_is_a_name_or_a_file(tmp_path: Path) -> None:
+    assert {path.stem for path in FOLDER.glob("*.yaml")} == {"local", "dev", "prod"}
+    assert load_target("prod").queue == "tandem"
+    assert load_target(written(tmp_path)).images is not None
+
+
+def test_every_stage_has_resources_and_an_end() -> None:
+    stages = {
+        task.replace("-", "_") for task in training.pipeline_spec.deployment_spec["executors"]
+    }
+    assert {stage.removeprefix("exec_") for stage in stages} <= set(DEFAULTS)
+    for given in DEFAULTS.values():
+        assert None not in given.model_dump().values()
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"images": {**IMAGES, "data": "registry.example/data:latest"}}, "images.data"),
+        ({"images": {k: v for k, v in IMAGES.items() if k != "registry"}}, "images.registry"),
+        ({"resources": {"cpu_limit": "2x"}}, "resources.cpu_limit"),
+        ({"resources": {"cpu_limit": "0"}}, "resources.cpu_limit"),
+        ({"resources": {"memory_limit": "8"}}, "resources.memory_limit"),
+        ({"stages": {"train_pytorsh": {}}}, "did you mean train_pytorch"),
+        ({"retries": 3}, "did you mean retry"),
+        ({"retry": {"backoff": "soon"}}, "retry.backoff"),
+        ({"root": "/mnt/artifacts"}, "root"),
+        ({"accelerators": {"pytorch": {"resource": "amd.com/gpu"}}}, "accelerators.pytorch"),
+        ({"accelerators": {"jax": {"resource": "nvidia.com/gpu"}}}, "accelerators"),
+        ({"accelerators": {"pytorch": {"resource": "google.com/tpu"}}}, "tpu_topology"),
+        (
+            {"accelerators": {"pytorch": {"resource": "nvidia.com/gpu", "tpu_type": "v5"}}},
+            "google.com/tpu",
+        ),
+        ({"security": {"user": 0}}, "security.user"),
+        ({"environment": {"AWS_SECRET_ACCESS_KEY": "x"}}, "looks like a secret"),
+        ({"environment": {"MLFLOW_TRACKING_URI": "http://u:p@mlflow"}}, "looks like a secret"),
+        ({"environment": {"NOTE": "ghp_" + "a1B2" * 9}}, "looks like a secret"),
+        ({"environment": {"X": "1"}, "secrets": {"X": {"secret": "s", "key": "k"}}}, "twice"),
+        ({"secrets": {"TOKEN": "the-value-itself"}}, "secrets.TOKEN"),
+        ({"labels": {"team": "a b"}}, "labels"),
+    ],
+)
+def test_what_cannot_be_is_named_with_its_key(
+    tmp_path: Path, said: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load_target(written(tmp_path, **said))
+    assert why in raised.value.message
+    assert "mine.yaml" in raised.value.remedy
+
+
+def test_an_unknown_target_names_the_known_ones() -> None:
+    with pytest.raises(SettingsError, match="no target staging") as raised:
+        load_target("staging")
+    assert "dev, local, prod" in raised.value.remedy
+
+
+def test_the_command_compiles_for_a_target(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "prod.yaml"
+    assert main(["compile", "--target", "prod", "-o", str(file), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert main(["compile", "--json"]) == 0
+    here = json.loads(capsys.readouterr().out)
+    assert said["sha256"] != here["sha256"]
+    assert said["shipped_sha256"] == here["shipped_sha256"]
+    assert "accelerator" in file.read_text()
+
+
+def test_the_command_writes_kubernetes_objects(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["compile", "--target", "dev", "--kubernetes", "--namespace", "team"]
+    assert main(words) == 0
+    kinds = [item["kind"] for item in yaml.safe_load_all(capsys.readouterr().out)]
+    assert kinds == ["Pipeline", "PipelineVersion"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--kubernetes"],
+        ["--target", "dev", "--namespace", "team"],
+        ["--target", "nowhere"],
+        ["--target", "nowhere.yaml"],
+    ],
+)
+def test_the_command_refuses_what_makes_no_sense(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "out.yaml"
+    assert main(["compile", *words, "-o", str(file)]) == 2
+    assert "remedy" in capsys.readouterr().err
+    assert not file.exists()
+
+
+def test_what_looks_like_a_secret_is_not_repeated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, environment={"NOTE": "ghp_" + "a1B2" * 9})
+    assert main(["compile", "--target", path]) == 2
+    assert "a1B2" not in capsys.readouterr().err
+    assert Target.model_validate(GOOD).secrets == {}
