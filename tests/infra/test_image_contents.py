@@ -21,6 +21,8 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from components.core.image import IMAGE_OF_STAGE
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = sorted((ROOT / "infra" / "locks").glob("image-*.txt"))
 OURS = {"components", "pipelines", "schemas"}
