@@ -22,10 +22,16 @@ if TYPE_CHECKING:
 
 
 def monitor(arguments: Namespace) -> int:
-    """Compare the log with its anchors; 1 where one says otherwise or cannot be asked."""
-    from components.audit.anchors.anchoring import compare
+    """Compare the log with its anchors; 1 where one says otherwise or cannot be asked.
 
-    found = compare(Home.at(arguments.home).folder)
+    With --keep they get its checkpoint after that, unless one says otherwise.
+    """
+    from components.audit.anchors.anchoring import compare, with_newest_kept
+
+    home = Home.at(arguments.home).folder
+    found = compare(home)
+    if arguments.keep and not found.trouble:
+        found = with_newest_kept(home, found)
     code = 1 if found.trouble else 0
     if arguments.json:
         print_json(found.to_dict())

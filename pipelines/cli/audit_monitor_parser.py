@@ -9,12 +9,17 @@ from typing import Any
 def add_monitor(below: Any, add: Callable[..., Any]) -> None:
     """Add both commands; `add` is the parser's way to add one."""
     module = "pipelines.cli.audit_monitor"
-    add(
+    monitor = add(
         below,
         "monitor",
         f"{module}:monitor",
         "compare the log with the checkpoints that are kept outside of it",
         "tandem audit monitor",
+    )
+    monitor.add_argument(
+        "--keep",
+        action="store_true",
+        help="have every anchor keep the newest checkpoint too, where none says otherwise",
     )
     witness = add(
         below,

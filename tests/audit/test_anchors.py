@@ -354,3 +354,30 @@ def test_a_told_run_is_anchored_whole(
         assert keep(home, notary.checkpoint()) == []
     snapshot = read_snapshot(Log(PosixStorage(AuditFolder(home).log)), FIXED.public)
     assert (compare(home).size, troubles(home)) == (snapshot.size, [])
+
+
+def test_monitor_gives_the_newest_checkpoint_to_the_anchors_if_told_to_and_none_says_otherwise(
+    home: Path, draft: Draft, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["audit", "monitor", "--home", str(home)]
+    record(home, draft, 1, 2)
+    assert main(command) == 0
+    assert compare(home).compared == {"git": 0}
+    for _ in range(2):
+        assert main([*command, "--keep"]) == 0
+        assert compare(home).compared == {"git": 1}
+    capsys.readouterr()
+    rewrite(home, draft, 7, 8, 9)
+    assert main([*command, "--keep"]) == 1
+    assert "are not those that were anchored" in capsys.readouterr().out
+    assert compare(home).compared == {"git": 1}  # no note of the other log is beside it
+
+
+def test_monitor_says_which_anchor_did_not_keep_the_checkpoint(
+    home: Path, draft: Draft, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(home, draft, 1)
+    (home / "anchors").write_text("in the way of its folder")
+    assert main(["audit", "monitor", "--home", str(home), "--keep", "--json"]) == 1
+    (trouble,) = json.loads(capsys.readouterr().out)["trouble"]
+    assert trouble["anchor"] == "git"

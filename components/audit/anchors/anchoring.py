@@ -8,7 +8,7 @@ by the keys of its size, and the log, as it is now, must have had that root at t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from components.audit.anchors.settings import anchors_of
 from components.audit.checkpoint import open_checkpoint, unverified_checkpoint
 from components.audit.log import Snapshot
 from components.audit.verified_log import VerifiedLog
-from components.core.errors import IntegrityError, TandemError
+from components.core.errors import IntegrityError, PlatformError, TandemError
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,9 @@ def _keep(anchor: Anchor, note: str) -> Anchored:
         return Anchored(anchor.name, size, anchor.keep(note))
     except TandemError as error:
         return Anchored(anchor.name, size, error=error.to_dict())
+    except OSError as error:
+        failure = PlatformError(f"its folder: {error}", remedy="look at disk and permissions")
+        return Anchored(anchor.name, size, error=failure.to_dict())
 
 
 def compare(home: Path) -> Comparison:
@@ -102,6 +105,13 @@ def compare(home: Path) -> Comparison:
         except TandemError as error:
             trouble.append(Trouble(anchor.name, "", error.message))
     return Comparison(snapshot.size, compared, tuple(trouble), snapshot.note)
+
+
+def with_newest_kept(home: Path, found: Comparison) -> Comparison:
+    """Have every anchor keep the checkpoint that was compared; trouble for each that does not."""
+    kept = anchor(home, found.checkpoint)
+    failed = [Trouble(item.anchor, "", item.error["message"]) for item in kept if item.error]
+    return replace(found, trouble=(*found.trouble, *failed))
 
 
 def _contradictions(anchor: Anchor, kept: Kept, snapshot: Snapshot) -> Iterator[Trouble]:
