@@ -1,0 +1,69 @@
+"""The page for operators names what is there: objects of the manifests, and commands of ours."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines.cli import main
+from pipelines.settings_file import REPOSITORY
+
+PAGE = (REPOSITORY / "docs" / "operations.md").read_text()
+MANIFESTS = REPOSITORY / "infra" / "kubernetes"
+
+
+def objects() -> set[tuple[str, str]]:
+    """Return (kind in small letters, name) of every object that the base makes."""
+    files = [path for path in MANIFESTS.rglob("*.yaml") if path.name != "kustomization.yaml"]
+    documents = [item for path in files for item in yaml.safe_load_all(path.read_text()) if item]
+    return {
+        (item["kind"].lower(), item["metadata"]["name"]) for item in documents if "kind" in item
+    }
+
+
+def test_what_is_scaled_and_run_by_hand_is_in_the_manifests() -> None:
+    scaled = re.findall(r"scale (deployment) (\S+)", PAGE)
+    started = re.findall(r"--from=(cronjob)/(\S+)", PAGE)
+    assert len(scaled) == 4
+    assert len(started) == 2
+    assert {*scaled, *started} <= objects()
+
+
+def test_every_secret_that_the_manifests_name_is_made_on_the_page() -> None:
+    made = set(re.findall(r"create (?:secret \w+|configmap) (\S+)", PAGE))
+    text = "".join(path.read_text() for path in MANIFESTS.rglob("*.yaml"))
+    named = set(
+        re.findall(
+            r"secretName: ([\w-]+)|secretRef: {name: ([\w-]+)|secretKeyRef: {name: ([\w-]+)", text
+        )
+    )
+    secrets = {name for names in named for name in names if name}
+    assert secrets
+    assert secrets | {"tandem-notary-public"} == made
+
+
+def test_the_replicas_that_come_back_are_those_of_the_manifests() -> None:
+    for name, count in re.findall(r"scale deployment (\S+) --replicas=([1-9])", PAGE):
+        found = [
+            item["spec"]["replicas"]
+            for path in (MANIFESTS / "base").rglob("*.yaml")
+            for item in yaml.safe_load_all(path.read_text())
+            if item and item.get("kind") == "Deployment" and item["metadata"]["name"] == name
+        ]
+        assert found == [int(count)]
+
+
+@pytest.mark.parametrize("words", sorted(set(re.findall(r"`tandem ((?:audit|models) \w+)", PAGE))))
+def test_the_commands_of_the_page_are_commands(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words.split(), "--help"]) == 0
+    assert words in capsys.readouterr().out
+
+
+def test_the_page_and_its_links_are_there() -> None:
+    for link in re.findall(r"\]\(([^)#]+)", PAGE):
+        assert Path(REPOSITORY / "docs" / link).exists(), link
