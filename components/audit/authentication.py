@@ -4,7 +4,8 @@ Rules: behind a socket in a private folder nobody vouches, and records say self-
 Kubernetes a stage shows a projected ServiceAccount token, which the cluster itself reviews
 (TokenReview, authentication.k8s.io/v1) for the notary's own audience, so that a token for anything
 else is worth nothing here; an account that was not allowed is refused although the cluster knows
-it. A token is never kept, logged or recorded.
+it. Where nothing can mount such a token (kfp-kubernetes 2.17 cannot), the audience is "", the
+cluster's own, which every pod's token has. A token is never kept, logged or recorded.
 """
 
 from __future__ import annotations
@@ -36,7 +37,10 @@ class SelfAsserted:
 
 @dataclass(frozen=True)
 class TokenReviews:
-    """The cluster's own review of ServiceAccount tokens; `accounts` are NAMESPACE/NAME."""
+    """The cluster's own review of ServiceAccount tokens; `accounts` are NAMESPACE/NAME.
+
+    `audience` is "" for the cluster's own.
+    """
 
     api: Any
     audience: str
@@ -69,7 +73,8 @@ class TokenReviews:
         if not token:
             raise _refused("no token was shown")
         status = self._review(token)
-        if not status.authenticated or self.audience not in (status.audiences or ()):
+        is_ours = not self.audience or self.audience in (status.audiences or ())
+        if not status.authenticated or not is_ours:
             raise _refused("the cluster does not know the token, or it is for another audience")
         namespace, _, name = str(status.user.username).removeprefix(PREFIX).partition(":")
         account = f"{namespace}/{name}"
@@ -81,7 +86,8 @@ class TokenReviews:
         from kubernetes.client import ApiException, V1TokenReview, V1TokenReviewSpec
         from urllib3.exceptions import HTTPError
 
-        asked = V1TokenReview(spec=V1TokenReviewSpec(token=token, audiences=[self.audience]))
+        audiences = {"audiences": [self.audience]} if self.audience else {}
+        asked = V1TokenReview(spec=V1TokenReviewSpec(token=token, **audiences))
         try:
             return self.api.create_token_review(asked, _request_timeout=10).status
         except ApiException as error:

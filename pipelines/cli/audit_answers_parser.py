@@ -124,7 +124,7 @@ def _add_notary(below: Any, add: Callable[..., Any]) -> None:
     notary.add_argument(
         "--audience",
         default="tandem-notary",
-        help="the audience of the tokens (default: %(default)s)",
+        help="the audience of the tokens; empty: the cluster's own (default: %(default)s)",
     )
     notary.add_argument(
         "--allow",

@@ -17,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+OWN_AUDIENCE = "https://kubernetes.default.svc"
+"""What a review without audiences is for: the API server itself."""
 PATH = "/apis/authentication.k8s.io/v1/tokenreviews"
 REVIEWER = "token-of-the-notary-itself"
 
@@ -51,7 +53,8 @@ class TokenApi:
         if known is None:
             return {"authenticated": False, "error": "invalid bearer token"}
         user, audiences = known
-        shared = [audience for audience in asked["audiences"] if audience in audiences]
+        wanted = asked.get("audiences") or [OWN_AUDIENCE]
+        shared = [audience for audience in wanted if audience in audiences]
         if not shared:
             return {"authenticated": False, "error": "token audiences are not these"}
         return {"authenticated": True, "user": {"username": user}, "audiences": shared}

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 
 __all__ = ["certificate"]
 Draft = Callable[..., dict[str, Any]]
-AUDIENCE = ("tandem-notary",)
+AUDIENCE = ("https://kubernetes.default.svc",)
 
 
 @dataclass

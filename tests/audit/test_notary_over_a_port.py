@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from kubernetes_api import TokenApi, token_api
+from kubernetes_api import OWN_AUDIENCE, TokenApi, token_api
 
 from components.audit.answers import AUDIT
 from components.audit.client import CA_VARIABLE, TOKEN_VARIABLE, Notary
@@ -39,7 +39,7 @@ ALLOWED = ("--kubernetes", "--allow", "tandem/pipeline")
 def api() -> Iterator[TokenApi]:
     with token_api() as api:
         api.tokens[TOKEN] = (PIPELINE, ("tandem-notary",))
-        api.tokens["of.another-audience"] = (PIPELINE, ("https://kubernetes.default.svc",))
+        api.tokens["of.another-audience"] = (PIPELINE, (OWN_AUDIENCE,))
         api.tokens["of.another-account"] = (
             "system:serviceaccount:other:pipeline",
             ("tandem-notary",),
@@ -101,6 +101,18 @@ def test_a_record_names_the_account_that_the_cluster_vouched_for(
     assert [finding.check for finding in verify_log(home)] == ["open"]
     written = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
     assert TOKEN.encode() not in written
+
+
+def test_with_no_audience_of_its_own_the_token_of_every_pod_is_enough(
+    home: Path, api: TokenApi, draft: Draft, shown: Callable[[str], None], tmp_path: Path
+) -> None:
+    options = (*ALLOWED, "--audience", "")
+    shown("of.another-audience")
+    with served(home, *options, kubeconfig=api.kubeconfig(tmp_path / "config")) as address:
+        assert Notary(address).submit(draft("START")).index == 0
+        shown(TOKEN)
+        with pytest.raises(SettingsError, match="another audience"):
+            Notary(address).submit(draft("START", "train_pytorch"))
 
 
 @pytest.mark.parametrize(
