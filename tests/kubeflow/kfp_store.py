@@ -3,10 +3,10 @@
 It stands at the far side of kfp's own client. Each refusal is the one of kubeflow/pipelines,
 backend/src/apiserver: unknown ids 404 (storage/*_store.go), a second pipeline, version or
 experiment of one name 409 (storage/pipeline_store.go, experiment_store.go), a run without a name,
-pipeline or parameter 400 (server/run_server.go, template/v2_template.go), a cron that robfig/cron 1.2 does not
-parse, or a concurrency outside 1 to 10, 400 (server/job_server.go), a run retried that has not
-failed 400 (common/util/workflow.go, GenerateRetryExecution), one terminated that has ended 400
-(storage/run_store.go). Names of runs and of recurring runs are not unique, as there.
+pipeline or parameter 400 (server/run_server.go, template/v2_template.go), a cron that robfig/cron
+1.2 does not parse, or a concurrency outside 1 to 10, 400 (server/job_server.go), a run retried that
+has not failed 400 (common/util/workflow.go, GenerateRetryExecution), one terminated that has ended
+400 (storage/run_store.go). Names of runs and of recurring runs are not unique, as there.
 
 No run is executed: `executor` is called with the id of each run that starts, in a thread of its
 own, and says by `KfpStore.task` and `KfpStore.end` what becomes of it.
