@@ -22,6 +22,7 @@ NAME_HELP = "an example's name, or the path of a settings file or its folder"
 BEAM_RUNNERS = (
     "FnApiRunner", "PortableRunner", "FlinkRunner", "SparkRunner", "DataflowRunner"
 )  # fmt: skip
+CLUSTER_HELP = "of Kubeflow Pipelines at KF_PIPELINES_ENDPOINT, not of the state folder"
 RUN_HELP = "a run's id, the beginning of one, or `latest`"
 
 
@@ -63,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_plan(commands)
     _add_compile(commands)
     _add_runs(commands)
+    _add_cluster(commands)
     _add_report(commands)
     _add_export(commands)
     add_decide(commands, _add, RUN_HELP)
@@ -204,6 +206,7 @@ def _add_runs(commands: Any) -> None:
         "list the runs in the state folder",
         "tandem runs show latest",
     )
+    runs.add_argument("--cluster", action="store_true", help=CLUSTER_HELP)
     below = runs.add_subparsers(metavar="COMMAND")
     show = _add(
         below,
@@ -214,6 +217,29 @@ def _add_runs(commands: Any) -> None:
         argparse.SUPPRESS,
     )
     show.add_argument("run", metavar="RUN", help=RUN_HELP)
+    show.add_argument(
+        "--cluster", action="store_true", default=argparse.SUPPRESS, help=CLUSTER_HELP
+    )
+
+
+def _add_cluster(commands: Any) -> None:
+    logs = _add(
+        commands,
+        "logs",
+        "pipelines.cli.cluster:logs",
+        "print what the stages of a run in Kubeflow Pipelines wrote",
+        "tandem logs latest train-pytorch",
+    )
+    logs.add_argument("run", metavar="RUN", help=RUN_HELP)
+    logs.add_argument("stage", metavar="STAGE", nargs="?", help="one of them (default: all)")
+    retry = _add(
+        commands,
+        "retry",
+        "pipelines.cli.cluster:retry",
+        "go on with a failed run in Kubeflow Pipelines, from what failed",
+        "tandem retry latest",
+    )
+    retry.add_argument("run", metavar="RUN", help=RUN_HELP)
 
 
 def _add_report(commands: Any) -> None:

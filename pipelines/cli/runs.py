@@ -22,6 +22,10 @@ UNREADABLE, NOT_STARTED = "UNREADABLE", "NOT STARTED"
 
 def list_runs(arguments: Namespace) -> int:
     """List the runs, oldest first; one that cannot be read is listed with its cause."""
+    if arguments.cluster:
+        from pipelines.cli.cluster import list_runs as on_cluster
+
+        return on_cluster(arguments)
     home = Home.at(arguments.home)
     lines = [_line(run) for run in all_runs(home)]
     if arguments.json:
@@ -77,6 +81,10 @@ def _unreadable(run_id: str, name: str, error: TandemError) -> dict[str, Any]:
 
 def show(arguments: Namespace) -> int:
     """Show one run's stages, models and decision."""
+    if arguments.cluster:
+        from pipelines.cli.cluster import show as on_cluster
+
+        return on_cluster(arguments)
     from pipelines.cli.ending import print_run, print_tracebacks, print_way_on
     from pipelines.report import summary_dict
 

@@ -96,7 +96,7 @@ def test_the_documentation_shows_commands_that_work_and_one_that_is_refused() ->
 
 
 def test_the_documentation_names_every_key_of_a_target() -> None:
-    table = PAGE.partition("## Targets")[2].partition("## What")[0]
+    table = PAGE.partition("## Targets")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
     named = set(re.findall(r"`(\w+)`", " ".join(rows)))
     assert named == set(Target.model_fields) - {"name"}

@@ -1,0 +1,75 @@
+"""`tandem runs --cluster`, `tandem logs` and `tandem retry`: runs in Kubeflow Pipelines."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from pipelines.cli.output import print_json
+
+
+def list_runs(arguments: Namespace) -> int:
+    """List the runs of the namespace, oldest first."""
+    from pipelines.kubeflow.runs import list_runs as on_cluster
+    from pipelines.kubeflow.session import Session
+
+    session = Session.open()
+    runs = on_cluster(session)
+    if arguments.json:
+        print_json({"server": session.address.host, "runs": [run.to_dict() for run in runs]})
+        return 0
+    if not runs:
+        print(f"no runs at {session.address.host}", file=sys.stderr)
+    for run in runs:
+        print(f"{run.id}  {run.state.lower():10}  {run.started or '-':25}  {run.name}")
+    return 0
+
+
+def show(arguments: Namespace) -> int:
+    """Show one run's stages."""
+    from pipelines.kubeflow.runs import find
+    from pipelines.kubeflow.session import Session
+
+    run = find(Session.open(), arguments.run)
+    if arguments.json:
+        print_json(run.to_dict())
+        return 0
+    print(f"{run.id}  {run.name}  {run.state.lower()}  started {run.started or '-'}")
+    for name, stage in run.stages.items():
+        print(f"  {name:20}  {stage.state.lower():10}  {stage.pod}")
+    return 0
+
+
+def logs(arguments: Namespace) -> int:
+    """Print what a stage wrote, or each stage that has a pod."""
+    from pipelines.kubeflow.runs import find, log_of
+    from pipelines.kubeflow.session import Session
+
+    session = Session.open()
+    run = find(session, arguments.run)
+    stages = [arguments.stage] if arguments.stage else [n for n, s in run.stages.items() if s.pod]
+    texts = {stage: log_of(session, run, stage) for stage in stages}
+    if arguments.json:
+        print_json({"run": run.id, "logs": texts})
+        return 0
+    for stage, text in texts.items():
+        if len(texts) > 1:
+            print(f"== {stage}")
+        print(text, end="" if text.endswith("\n") else "\n")
+    return 0
+
+
+def retry(arguments: Namespace) -> int:
+    """Go on with a failed run from the stage that failed."""
+    from pipelines.kubeflow.runs import find
+    from pipelines.kubeflow.runs import retry as again
+    from pipelines.kubeflow.session import Session
+
+    session = Session.open()
+    run = find(session, arguments.run)
+    again(session, run)
+    if arguments.json:
+        print_json({"run": run.id, "name": run.name, "retried": True})
+    else:
+        print(f"{run.name} goes on: tandem runs show {run.id} --cluster")
+    return 0

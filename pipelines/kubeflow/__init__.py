@@ -1,0 +1,1 @@
+"""Runs on a cluster, watched through Kubeflow Pipelines' own client."""

@@ -1,0 +1,134 @@
+"""Runs as KFP has them: listed, shown stage by stage, their logs read, tried again.
+
+Rules: RUN is a run's id or name, the beginning of one, or `latest`; what fits several is refused. A
+cause is in the log of records, not here: KFP's own error texts are empty. Logs are read at the path
+that KFP's page reads them from, which is in no model of its API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from components.core.errors import SettingsError
+from components.core.words import nearest
+from pipelines.kubeflow.session import Session
+
+LATEST = "latest"
+FAILED, ENDED = ("FAILED", "CANCELED"), ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
+_LOG = "/apis/v1alpha1/runs/{run}/nodes/{pod}/log"
+
+
+@dataclass(frozen=True)
+class StageOnCluster:
+    """A task of a run: its state in KFP's words, and the pod that it ran in."""
+
+    state: str
+    pod: str
+    started: str | None
+    ended: str | None
+
+
+@dataclass(frozen=True)
+class ClusterRun:
+    """A run; times are ISO-8601, `stages` are known of a run that was asked for by itself."""
+
+    id: str
+    name: str
+    state: str
+    started: str | None
+    ended: str | None
+    stages: Mapping[str, StageOnCluster]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        return asdict(self)
+
+
+def list_runs(session: Session) -> list[ClusterRun]:
+    """Return the runs of the namespace, oldest first."""
+    api = session.client.runs
+    scope = {**session.scope(), "sort_by": "created_at asc"}
+    found = session.all_of("the list of runs", api.run_service_list_runs, "runs", **scope)
+    return [_run(item) for item in found]
+
+
+def find(session: Session, name: str) -> ClusterRun:
+    """Return the run of an id, a name, the beginning of one, or `latest`, with its stages.
+
+    Raises SettingsError where none or several fit.
+    """
+    runs = list_runs(session)
+    if not runs:
+        raise SettingsError("there is no run in this namespace", remedy="submit one")
+    exact = [run for run in runs if name in (run.id, run.name)]
+    near = [run for run in runs if run.id.startswith(name) or run.name.startswith(name)]
+    fits = runs[-1:] if name == LATEST else exact or near
+    if len(fits) != 1:
+        known = nearest(name, [run.name for run in runs])
+        raise SettingsError(
+            f"{len(fits)} runs are called {name}{known}",
+            remedy="see their ids with `tandem runs --cluster`",
+        )
+    (run,) = fits
+    return _run(
+        session.ask(f"run {run.id}", session.client.runs.run_service_get_run, run_id=run.id)
+    )
+
+
+def log_of(session: Session, run: ClusterRun, stage: str) -> str:
+    """Return what a stage's pod has written; SettingsError for a stage that has none."""
+    found = run.stages.get(stage)
+    if found is None or not found.pod:
+        raise SettingsError(
+            f"the run {run.name} has no pod of {stage}{nearest(stage, run.stages)}",
+            remedy=f"name one of {', '.join(run.stages) or 'none so far'}",
+        )
+    client = session.client.runs.api_client
+
+    def read(**more: Any) -> Any:
+        place = _LOG.format(run=run.id, pod=found.pod)
+        return client.call_api(
+            place, "GET", response_type="str", auth_settings=["Bearer"],
+            _return_http_data_only=True, **more,
+        )  # fmt: skip
+
+    return str(session.ask(f"the log of {stage}", read))
+
+
+def retry(session: Session, run: ClusterRun) -> None:
+    """Have KFP go on with a run from what failed; SettingsError for one that has not failed."""
+    if run.state not in FAILED:
+        raise SettingsError(
+            f"the run {run.name} is {run.state.lower()}: there is nothing to try again",
+            remedy="wait for its end, or start a new run",
+        )
+    api = session.client.runs
+    session.order(f"run {run.id}", api.run_service_retry_run, run_id=run.id)
+
+
+def _run(item: Any) -> ClusterRun:
+    details = (item.run_details and item.run_details.task_details) or []
+    stages = {
+        str(one.display_name): StageOnCluster(
+            str(one.state), str(one.pod_name or ""), _time(one.start_time), _time(one.end_time)
+        )
+        for one in details
+        if one.display_name
+    }
+    return ClusterRun(
+        id=str(item.run_id),
+        name=str(item.display_name),
+        state=str(item.state),
+        started=_time(item.created_at),
+        ended=_time(item.finished_at),
+        stages=stages,
+    )
+
+
+def _time(moment: Any) -> str | None:
+    """Return a time as text; KFP gives the year 1 or 1970 for none."""
+    if moment is None or moment.year <= 1970:
+        return None
+    return str(moment.isoformat(timespec="seconds"))

@@ -1,0 +1,45 @@
+"""What goes wrong between a client and the API server, by the kind of fault.
+
+503      not handled, answered with 503
+reset    not handled, the connection is closed
+lost     handled, and the connection is closed before the answer: a time-out whose work was done
+late     handled, and answered only after `seconds`
+twice    handled two times, as by a proxy that sends a request again; the second answer is given
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Fault:
+    """A fault of the next `times` requests of a method to paths that a pattern matches."""
+
+    kind: str
+    method: str
+    path: str
+    times: int = 1
+    seconds: float = 0.0
+
+
+@dataclass
+class Faults:
+    """The faults to come."""
+
+    coming: list[Fault] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, kind: str, method: str, path: str, times: int = 1, seconds: float = 0.0) -> None:
+        self.coming.append(Fault(kind, method, path, times, seconds))
+
+    def next(self, method: str, path: str) -> Fault | None:
+        """Return the fault of this request, None for none, and count it."""
+        with self._lock:
+            for fault in self.coming:
+                if fault.times and fault.method == method and re.search(fault.path, path):
+                    fault.times -= 1
+                    return fault
+        return None
