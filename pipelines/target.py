@@ -46,10 +46,10 @@ OURS = frozenset({IMAGE_VARIABLE, CHIPS_VARIABLE})
 GPU, TPU = "nvidia.com/gpu", "google.com/tpu"
 TPU_TYPE, TPU_TOPOLOGY = "cloud.google.com/gke-tpu-accelerator", "cloud.google.com/gke-tpu-topology"
 _SECRET_NAME = re.compile(
-    r"TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIAL|ACCESS_KEY|API_KEY|PRIVATE"
+    r"TOKEN|SECRET|PASSWORD|PASSPHRASE|PASSWD|_PWD|CREDENTIAL|ACCESS_KEY|API_?KEY|PRIVATE"
     r"|NOTIFY_(WEBHOOK|SLACK|EMAIL)"
 )
-_PASSWORD_IN_URL = re.compile(r"://[^/@\s]*:[^/@\s]*@|(?i:password=)")
+_PASSWORD_IN_URL = re.compile(r"://[^/@\s]+@|(?i:password=)")
 
 
 class Images(Section):
@@ -180,7 +180,8 @@ class Target(Section):
     @classmethod
     def _nothing_secret(cls, value: dict[str, str]) -> dict[str, str]:
         for name, text in value.items():
-            named = _SECRET_NAME.search(name) and not name.endswith("_FILE")
+            is_path = name.endswith("_FILE") and text.startswith("/")
+            named = _SECRET_NAME.search(name) and not is_path
             if named or _PASSWORD_IN_URL.search(text) or pattern_in(text):
                 raise ValueError(f"{name} looks like a secret: name it below secrets")
         return value
