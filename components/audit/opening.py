@@ -80,7 +80,7 @@ def opened(entries: Sequence[Entry], keys: KeyHistory) -> list[Opened | Refused]
     envelopes = _each(Envelope.from_bytes, [entry.leaf for entry in entries])
     signed = _each(Envelope.signed_by, envelopes, [keys.holder(index) for index in indexes])
     statements = _each(_checked, _each(Envelope.unsigned_statement, signed))
-    views = _each(RecordView.from_statement, statements, indexes, records)
+    views = _each(_viewed, statements, indexes, records)
     return [
         Refused(entry, record, leaf, view)
         if isinstance(view, Refusal)
@@ -106,6 +106,17 @@ def _each(step: Callable[..., Any], values: Sequence[Any], *more: Sequence[Any])
         except (IntegrityError, DataError) as error:
             found.append(error)
     return found
+
+
+def _viewed(statement: dict[str, Any], index: int, record: str) -> RecordView:
+    """Return the view; DataError for what no schema can say, an output that is no subject, say."""
+    try:
+        return RecordView.from_statement(statement, index, record)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"the record contradicts itself: {type(error).__name__} {error}",
+            remedy="compare the record with another copy of the log",
+        ) from error
 
 
 def _checked(statement: dict[str, Any]) -> dict[str, Any]:

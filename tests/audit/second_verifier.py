@@ -127,6 +127,8 @@ class Verifier:
         form = self.forms.get(statement.get("predicateType"))
         need(form is not None and form.is_valid(statement), f"{what}: it breaks its schema")
         made = {item["name"]: item["digest"]["sha256"] for item in statement["subject"]}
+        outputs = statement["predicate"]["tandem_audit"]["outputs"]
+        need(set(outputs) <= set(made), f"{what}: an output that is no subject")
         self.record(index, record, statement["predicate"]["tandem_audit"], made)
         if statement["predicateType"] in (KEYS, SECOND):
             self.change(index, record, statement["predicate"], statement["predicateType"] == SECOND)
@@ -142,7 +144,7 @@ class Verifier:
             if audit["event"] == "CACHED":
                 fed += [(audit["facts"]["origin"][name], made[name]) for name in audit["outputs"]]
             for maker, digest in fed:
-                known = maker in audit["parents"] and digest in self.outputs[maker]
+                known = maker in audit["parents"] and digest in self.outputs.get(maker, ())
                 need(known, f"entry {index}: no parent made what it stands on")
         if audit["event"] in ("COMPLETE", "CACHED"):
             self.outputs[record] = {made[name] for name in audit["outputs"]}

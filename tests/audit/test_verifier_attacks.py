@@ -224,6 +224,10 @@ def name_another_start(statements: list[dict[str, Any]]) -> None:
     statements[3]["predicate"]["tandem_audit"]["start"] = "0" * 64
 
 
+def claim_an_output_that_is_no_subject(statements: list[dict[str, Any]]) -> None:
+    statements[3]["predicate"]["tandem_audit"]["outputs"] = ["another"]
+
+
 THEFTS = {
     turn_the_clock_back: "clock",
     leave_the_schema: "schema",
@@ -231,6 +235,7 @@ THEFTS = {
     change_an_input: "parents",
     leave_out_a_parent: "parents",
     name_another_start: "parents",
+    claim_an_output_that_is_no_subject: "schema",
 }
 
 
