@@ -199,6 +199,10 @@ class FolderPort:
     path: str
     metadata: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def uri(self) -> str:
+        return self.path
+
 
 def test_what_a_stage_really_stored_is_what_the_plan_finds(
     pipeline: Pipeline,

@@ -83,6 +83,10 @@ class Port:
     path: str
     metadata: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def uri(self) -> str:
+        return self.path
+
 
 def ingest_examples(*, settings: Ingested, examples: Path) -> Outcome:
     write_json(examples / "rows.json", [1, 2, 3])

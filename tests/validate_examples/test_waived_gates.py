@@ -184,6 +184,7 @@ class Port:
     def __init__(self, path: Path, **metadata: Any) -> None:
         self.path = str(path)
         self.metadata: dict[str, Any] = metadata
+        self.uri = self.path
 
 
 def stage(
