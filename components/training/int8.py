@@ -5,6 +5,8 @@ range of the batch at hand, so that a row's result depends on the rows beside it
 range of all but a ten-thousandth of what calibration rows had, beyond which numbers are cut off
 (the whole range, with its few extremes, cost the flights' models three times the AUC). Embeddings,
 sums and the probability stay float32. Calibration rows are spread evenly over those that train.
+Both factors are unsigned: of a signed and an unsigned one, processors without VNNI cut off the sum
+of two products, and results turn on the processor (ONNX Runtime, "Quantize ONNX models").
 The model is rounded before its preprocessing is put in front, which no rounding may touch.
 """
 
@@ -84,7 +86,6 @@ def _quantised(model: Any, quantise: Quantise, arrays: FeatureArrays) -> Any:
 def _dynamic(given: Path, made: Path, arrays: FeatureArrays) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    # Of a signed and an unsigned factor, processors without VNNI cut off the sum of two products.
     unsigned = QuantType.QUInt8
     quantize_dynamic(given, made, op_types_to_quantize=_PRODUCTS, weight_type=unsigned)
 
@@ -92,6 +93,7 @@ def _dynamic(given: Path, made: Path, arrays: FeatureArrays) -> None:
 def _static(given: Path, made: Path, arrays: FeatureArrays) -> None:
     from onnxruntime import quantization
 
+    unsigned = quantization.QuantType.QUInt8
     taken = {value.name for value in onnx.load(str(given)).graph.input}
     batches = calibration_batches(arrays)
 
@@ -107,6 +109,8 @@ def _static(given: Path, made: Path, arrays: FeatureArrays) -> None:
             Rows(),
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=_PRODUCTS,
+            activation_type=unsigned,
+            weight_type=unsigned,
             calibrate_method=quantization.CalibrationMethod.Percentile,
             extra_options={"CalibPercentile": PERCENTILE},
         )

@@ -103,8 +103,8 @@ def test_no_form_of_8_bits_is_made_unless_it_is_asked_for(
 
 def with_other_weights(model: Any) -> None:
     for weight in model.graph.initializer:
-        if weight.data_type == onnx.TensorProto.INT8 and len(weight.dims) == 2:
-            values = -onnx.numpy_helper.to_array(weight)
+        if weight.data_type == onnx.TensorProto.UINT8 and len(weight.dims) == 2:
+            values = 255 - onnx.numpy_helper.to_array(weight)
             weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
 
 
