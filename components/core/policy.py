@@ -12,20 +12,19 @@ A policy is a section of the settings or a file of its own. Rules:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from components.core.measures import MEASURES
 from components.core.policy_gates import ChampionGate, Compared, FairnessGate, FormGate, MetricGate
 from components.core.policy_of_task import of_other_tasks
 from components.core.quantiles import least_count
-from components.core.settings import FormName, Section, no_truth
+from components.core.settings import FormName, NotNegative, Section
 from components.core.slice_keys import OVERALL, key_columns, key_parts
 from components.core.task import Task
 from components.core.words import nearest
 
-NotNegative = Annotated[float, Field(ge=0), BeforeValidator(no_truth)]
 Preferred = Literal[Compared, "latency"]
 
 

@@ -10,26 +10,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from components.core.settings import Section, no_truth
+from components.core.settings import NotNegative, Section
 
 CHIPS_VARIABLE = "TANDEM_TPU_CHIPS"
 SECONDS_OF_AN_HOUR = 3600
 CURRENCY_PATTERN = "^[A-Z]{3}$"
 _DIGITS = 9
-Price = Annotated[float, Field(ge=0), BeforeValidator(no_truth)]
 
 
 class Prices(Section):
     """What an hour costs, in one currency."""
 
     currency: str = Field(pattern=CURRENCY_PATTERN, description="by its three letters (ISO 4217)")
-    cpu_hour: Price = Field(description="an hour that one CPU core ran")
-    gpu_hour: Price = Field(default=0.0, description="an hour that one GPU was held")
-    tpu_hour: Price = Field(default=0.0, description="an hour that one TPU chip was held")
+    cpu_hour: NotNegative = Field(description="an hour that one CPU core ran")
+    gpu_hour: NotNegative = Field(default=0.0, description="an hour that one GPU was held")
+    tpu_hour: NotNegative = Field(default=0.0, description="an hour that one TPU chip was held")
 
 
 def cost(

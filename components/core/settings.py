@@ -48,6 +48,7 @@ Integer = Annotated[int, BeforeValidator(no_truth)]
 Count = Annotated[int, Field(ge=1), BeforeValidator(no_truth)]
 Number = Annotated[float, BeforeValidator(no_truth)]
 Positive = Annotated[float, Field(gt=0), BeforeValidator(no_truth)]
+NotNegative = Annotated[float, Field(ge=0), BeforeValidator(no_truth)]
 Flag = Annotated[bool, Field(strict=True)]  # 1 and "yes" are none
 Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(no_truth)]
 
