@@ -5,7 +5,7 @@ A run whose settings name no prices has no cost, nor has one whose records are n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,10 @@ def records_beside(folder: Path) -> list[dict[str, Any]]:
     return list(read_json(path)["records"]) if path.is_file() else []
 
 
-def costs_by_task(folder: Path) -> dict[str, Cost]:
-    """Return {task: {amount, currency}} of the tasks that have a cost."""
+def costs_by_task(records: Iterable[Mapping[str, Any]]) -> dict[str, Cost]:
+    """Return {task: {amount, currency}} of the tasks whose records have a cost."""
     found: dict[str, list[Cost]] = {}
-    for view in records_beside(folder):
+    for view in records:
         if cost := (view.get("resources") or {}).get("cost"):
             found.setdefault(view["stage"].replace("_", "-"), []).append(cost)
     return {task: summed for task, costs in found.items() if (summed := total(costs))}
@@ -33,4 +33,4 @@ def costs_by_task(folder: Path) -> dict[str, Cost]:
 
 def cost_of_run(folder: Path) -> Cost | None:
     """Return the sum over a run's tasks, None where nothing has a cost."""
-    return total(costs_by_task(folder).values())
+    return total(costs_by_task(records_beside(folder)).values())

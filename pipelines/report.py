@@ -16,6 +16,7 @@ from typing import Any
 
 from components.core.errors import GateError
 from components.core.measures import MORE_IS_BETTER, measures_of, words
+from components.core.prices import total
 from pipelines import commands, drift_picture, latency_picture, lineage
 from pipelines.costs import cost_of_run, costs_by_task, records_beside
 from pipelines.curve_pictures import MARGIN, SIDE, charts
@@ -78,6 +79,7 @@ def render(run: RecordedRun, home: Home) -> str:
 def _context(run: RecordedRun, home: Home) -> dict[str, Any]:
     summary = read_summary(run)
     records = records_beside(run.folder)
+    costs = costs_by_task(records)
     judged = list(gates(run, summary, records))
     pipeline = read_pipeline(run.folder / IR_FILE)
     picture, arguments = draw(pipeline), read_arguments(run.folder)
@@ -106,8 +108,8 @@ def _context(run: RecordedRun, home: Home) -> dict[str, Any]:
         "box": {"width": BOX_WIDTH, "height": BOX_HEIGHT},
         "tasks": {box.task: run.tasks.get(box.task, TaskResult()) for box in picture.boxes},
         "records": records,
-        "costs": costs_by_task(run.folder),
-        "cost": cost_of_run(run.folder),
+        "costs": costs,
+        "cost": total(costs.values()),
         "model_versions": _versions(summary),
         "home": shlex.quote(str(home.folder)),
         "tandem": commands.program("tandem"),

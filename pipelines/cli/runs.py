@@ -11,7 +11,7 @@ from components.core.errors import TandemError
 from components.core.prices import cost_text
 from pipelines import commands
 from pipelines.cli.output import print_json
-from pipelines.costs import cost_of_run, costs_by_task
+from pipelines.costs import cost_of_run, costs_by_task, records_beside
 from pipelines.home import Home
 from pipelines.runners.run_folder import RUN_FILE
 from pipelines.runs import RecordedRun, all_runs, find_ended, find_run
@@ -34,10 +34,11 @@ def list_runs(arguments: Namespace) -> int:
     if not lines:
         start = commands.tandem(home, "run", "flights")
         print(f"no runs in {home.folder}; start one: {start}", file=sys.stderr)
+    priced = any(line["cost"] for line in lines)
     for line in lines:
         took = "-" if line["seconds"] is None else seconds_text(line["seconds"])
         said = line["cause"] or (f"released {line['winner']}" if line["winner"] else "")
-        paid = f"{cost_text(line['cost']):>14}  " if any(item["cost"] for item in lines) else ""
+        paid = f"{cost_text(line['cost']):>14}  " if priced else ""
         what = f"{line['id']}  {line['name']:12}  {line['state']:11}"
         print(f"{what}  {took:>12}  {paid}{said}".rstrip())
     return 0
@@ -96,7 +97,7 @@ def show(arguments: Namespace) -> int:
         print_json(summary_dict(run))
         return 0
     print(f"{run.id}  {run.name}  started {run.result.started}")
-    costs = costs_by_task(run.folder)
+    costs = costs_by_task(records_beside(run.folder))
     for task in run.tasks:
         paid = f"  {cost_text(costs.get(task)):>14}" if costs else ""
         print(f"  {task:20}  {run.state_of(task).lower():11}  {_took(run, task):>12}{paid}")
