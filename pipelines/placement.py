@@ -26,7 +26,7 @@ PLAIN_RETRIES, PLAIN_BACKOFF = 2, "5s"
 
 @contextmanager
 def placed_on(target: Target) -> Iterator[None]:
-    """Have the DAGs that are built meanwhile placed on a target."""
+    """Have the DAGs that are built meanwhile placed on a target that has images."""
     token = _TARGET.set(target)
     try:
         yield
@@ -38,7 +38,7 @@ def place(*stages: PipelineTask) -> None:
     """Place tasks that may be tried again, over what the platform got wrong."""
     target = _TARGET.get()
     for stage in stages:
-        if target is None or target.images is None:
+        if target is None:
             stage.set_retry(
                 num_retries=PLAIN_RETRIES, backoff_duration=PLAIN_BACKOFF, backoff_factor=2
             )
@@ -56,7 +56,7 @@ def place(*stages: PipelineTask) -> None:
 def place_closing(stage: PipelineTask) -> None:
     """Place the exit task."""
     target = _TARGET.get()
-    if target is not None and target.images is not None:
+    if target is not None:
         _on_cluster(stage, target)
 
 

@@ -130,7 +130,6 @@ class Session:
 
     def _too_old(self) -> PlatformError:
         api = self.client.healthzs.healthz_service_get_healthz.__self__.api_client
-        version = "it is no KFP server"
         try:
             said = api.call_api(
                 "/apis/v1beta1/healthz", "GET", response_type="object", auth_settings=["Bearer"],

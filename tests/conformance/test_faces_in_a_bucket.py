@@ -38,7 +38,7 @@ class Launcher:
     """Runs the tasks of one run, in order; `results` are their outputs as KFP would know them."""
 
     def __init__(self, root: str, pipeline: Pipeline, arguments: Mapping[str, Any]) -> None:
-        self._root, self._pipeline, self._arguments = root, pipeline, arguments
+        self._root, self.pipeline, self._arguments = root, pipeline, arguments
         self.results: dict[str, TaskResult] = {}
 
     def run(self, task: Task, state: str = "SUCCEEDED") -> subprocess.CompletedProcess[str]:
@@ -177,7 +177,7 @@ def test_an_artifact_swapped_in_the_bucket_stops_the_next_stage(cluster):
     before = client().get_object(Bucket=BUCKET, Key=key)["Body"].read()
     client().put_object(Bucket=BUCKET, Key=key, Body=before + b" ")
     try:
-        done = launcher.run(launcher._pipeline.tasks["validate-examples"])
+        done = launcher.run(launcher.pipeline.tasks["validate-examples"])
     finally:
         client().put_object(Bucket=BUCKET, Key=key, Body=before)
     assert done.returncode != 0
