@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from components.audit.storage import ObjectExists
-from components.core.buckets import SCHEME, client
+from components.core.buckets import SCHEME, asked, client, keys_below
 from components.core.errors import PlatformError, SettingsError
 
-Answer = TypeVar("Answer")
 _MARK = "tandem-writer"
 _CONFLICTS = 8
 _PROBE = "conditional-writes"
@@ -78,21 +77,18 @@ class S3Storage:
                     return None
                 raise
 
-        return self._asked(get)
+        return asked(self._what, get)
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys below a prefix, sorted, however many pages the server makes of them."""
-        pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket, Prefix=f"{self.prefix}{prefix}/"
-        )
-        turning = iter(pages)
-        while (page := self._asked(lambda: next(turning, None))) is not None:
-            for item in page.get("Contents", ()):
-                yield str(item["Key"])[len(self.prefix) :]
+        for key in keys_below(self.client, self.bucket, f"{self.prefix}{prefix}/", self._what):
+            yield key[len(self.prefix) :]
 
     def remove(self, key: str) -> None:
         """Remove an object; a spool's are, a log's never."""
-        self._asked(lambda: self.client.delete_object(Bucket=self.bucket, Key=self.prefix + key))
+        asked(
+            self._what, lambda: self.client.delete_object(Bucket=self.bucket, Key=self.prefix + key)
+        )
 
     def sweep(self) -> None:
         """Refuse a server that would replace an object; nothing is ever half-written here."""
@@ -127,25 +123,17 @@ class S3Storage:
                 raise
             return None
 
-        return self._asked(put)
+        return asked(self._what, put)
 
     def _mark(self, key: str) -> str | None:
-        head = self._asked(
-            lambda: self.client.head_object(Bucket=self.bucket, Key=self.prefix + key)
+        head = asked(
+            self._what, lambda: self.client.head_object(Bucket=self.bucket, Key=self.prefix + key)
         )
         return head["Metadata"].get(_MARK) if head else None
 
-    def _asked(self, ask: Callable[[], Answer]) -> Answer:
-        """Return an answer; raise PlatformError for what is none."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            return ask()
-        except (BotoCoreError, ClientError) as error:
-            raise PlatformError(
-                f"the bucket of {self._name('')} cannot be used: {error}",
-                remedy="see that it exists and that the AWS variables name its server and keys",
-            ) from error
+    @property
+    def _what(self) -> str:
+        return f"the bucket of {self._name('')}"
 
     def _name(self, key: str) -> str:
         return f"{SCHEME}{self.bucket}/{self.prefix}{key}"

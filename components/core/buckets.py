@@ -23,7 +23,7 @@ from components.core.errors import IntegrityError, PlatformError
 SCHEME = "s3://"
 PLACE_VARIABLE = "TANDEM_ARTIFACTS"
 _CHUNK = 2**20
-_Answer = TypeVar("_Answer")
+Answer = TypeVar("Answer")
 
 
 def client() -> Any:
@@ -44,7 +44,7 @@ def put_tree(folder: Path, uri: str) -> None:
     bucket, prefix = _parts(uri)
     store = client()
     for name in manifest(folder):
-        _asked(uri, partial(store.upload_file, str(folder / name), bucket, prefix + name))
+        asked(uri, partial(store.upload_file, str(folder / name), bucket, prefix + name))
 
 
 def stored_digest(uri: str) -> str:
@@ -54,7 +54,10 @@ def stored_digest(uri: str) -> str:
     """
     bucket, prefix = _parts(uri)
     store = client()
-    found = {name: _sha256(store, uri, bucket, prefix + name) for name in _names(store, uri)}
+    found = {
+        key[len(prefix) :]: _sha256(store, uri, bucket, key)
+        for key in keys_below(store, bucket, prefix, uri)
+    }
     if not found:
         raise IntegrityError(
             f"nothing is stored at {uri}", remedy="run the stage that writes it again"
@@ -75,30 +78,19 @@ def require_allowed(uri: str) -> None:
         )
 
 
-def _names(store: Any, uri: str) -> Iterator[str]:
-    bucket, prefix = _parts(uri)
+def keys_below(store: Any, bucket: str, prefix: str, what: str) -> Iterator[str]:
+    """Yield the keys that begin with a prefix, sorted, however many pages the server makes of them.
+
+    `what` is for messages.
+    """
     pages = iter(store.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
-    while (page := _asked(uri, lambda: next(pages, None))) is not None:
+    while (page := asked(what, lambda: next(pages, None))) is not None:
         for item in page.get("Contents", ()):
-            yield str(item["Key"])[len(prefix) :]
+            yield str(item["Key"])
 
 
-def _sha256(store: Any, uri: str, bucket: str, key: str) -> str:
-    def digest() -> str:
-        found = hashlib.sha256()
-        for chunk in store.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(_CHUNK):
-            found.update(chunk)
-        return found.hexdigest()
-
-    return _asked(uri, digest)
-
-
-def _parts(uri: str) -> tuple[str, str]:
-    url = urlsplit(uri)
-    return url.netloc, f"{url.path.strip('/')}/"
-
-
-def _asked(uri: str, ask: Callable[[], _Answer]) -> _Answer:
+def asked(what: str, ask: Callable[[], Answer]) -> Answer:
+    """Return a store's answer; raise PlatformError for what is none."""
     from boto3.exceptions import S3UploadFailedError  # type: ignore[import-untyped]
     from botocore.exceptions import (  # type: ignore[import-untyped]
         BotoCoreError,
@@ -109,6 +101,21 @@ def _asked(uri: str, ask: Callable[[], _Answer]) -> _Answer:
         return ask()
     except (BotoCoreError, ClientError, S3UploadFailedError) as error:
         raise PlatformError(
-            f"{uri} cannot be used: {error}",
+            f"{what} cannot be used: {error}",
             remedy="see that the bucket exists and that the AWS variables name its server and keys",
         ) from error
+
+
+def _sha256(store: Any, uri: str, bucket: str, key: str) -> str:
+    def digest() -> str:
+        found = hashlib.sha256()
+        for chunk in store.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(_CHUNK):
+            found.update(chunk)
+        return found.hexdigest()
+
+    return asked(uri, digest)
+
+
+def _parts(uri: str) -> tuple[str, str]:
+    url = urlsplit(uri)
+    return url.netloc, f"{url.path.strip('/')}/"

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import served_bucket
+
 BUCKET = "audit"
 _XML = [("Content-Type", "application/xml")]
 _ERROR = b"<Error><Code>%s</Code><Message>told by the tests</Message></Error>"
@@ -70,10 +72,4 @@ def strict_s3() -> Iterator[StrictS3]:
 
 def variables(strict: StrictS3) -> dict[str, str]:
     """Return the address and the credentials as the environment holds them."""
-    return {
-        "AWS_ENDPOINT_URL": strict.address,
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
+    return served_bucket.variables(strict.address, "secret")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import local_s3
 import pytest
-from local_postgresql import running
+import served_bucket
+from local_postgresql import PASSWORD, running
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +20,7 @@ def postgresql() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
     """The address of moto's server: a fake of S3, over HTTP."""
-    with local_s3.serving() as address:
+    with served_bucket.serving() as address:
         yield address
 
 
@@ -29,7 +29,7 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A client of the fake S3, whose address and credentials are in the environment."""
     import boto3
 
-    for name, value in local_s3.variables(s3_server).items():
+    for name, value in served_bucket.variables(s3_server, PASSWORD).items():
         monkeypatch.setenv(name, value)
     client = boto3.client("s3", endpoint_url=s3_server)
     client.create_bucket(Bucket="shop")

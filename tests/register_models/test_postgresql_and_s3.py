@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 
 import boto3
-import local_s3
 import pytest
+import served_bucket
 from local_postgresql import PASSWORD, running
 from prepared_run import run_tandem
 from release_chain import Chain
@@ -23,7 +23,7 @@ BUCKET = "registry"
 @pytest.fixture(scope="module")
 def servers() -> Iterator[tuple[str, str]]:
     """The addresses of a PostgreSQL and of an S3 server."""
-    with local_s3.serving() as s3, running() as database:
+    with served_bucket.serving() as s3, running() as database:
         yield database, s3
 
 
@@ -35,7 +35,7 @@ def bucket(servers, notary, monkeypatch):
         "MLFLOW_TRACKING_URI": database.replace("postgresql://", "postgresql+pg8000://"),
         "MLFLOW_DEFAULT_ARTIFACT_ROOT": f"s3://{BUCKET}/models",
     }
-    for name, value in (store | local_s3.variables(endpoint)).items():
+    for name, value in (store | served_bucket.variables(endpoint, PASSWORD)).items():
         monkeypatch.setenv(name, value)
     client = boto3.client("s3", endpoint_url=endpoint)
     client.create_bucket(Bucket=BUCKET)
