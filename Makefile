@@ -10,6 +10,9 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do \
 # Byte code of our own packages is kept, whatever the shell's setting.
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
+# Two processes for the tests; tests/conftest.py says which stay together. In the files' order, so
+# that the long ones come first.
+TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -22,10 +25,10 @@ run: setup ## Train, analyse and register the flights models
 	@$(BIN)/tandem run flights
 
 test: setup ## All tests
-	@$(BIN)/python -m pytest tests
+	@$(BIN)/python -m pytest tests $(TWO)
 
 test-fast: setup ## The tests that need no heavy library, for the inner loop
-	@HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest tests -m "not slow" -n 2 --dist loadfile
+	@HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest tests -m "not slow" $(TWO)
 
 lint: setup ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .

@@ -39,6 +39,19 @@ __all__ = [
     "small_transform_graph",
 ]
 
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process, and all files that use the small run in the same one.
+
+    The run is made once a process, and its home is the tests' common ground.
+    """
+    shared = {item.path for item in items if "small_run" in getattr(item, "fixturenames", ())}
+    for item in items:
+        group = "small_run" if item.path in shared else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 _LOADED = pytest.StashKey[frozenset[str]]()
 
 
