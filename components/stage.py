@@ -155,8 +155,8 @@ def _submit_failure(notary: Notary | None, draft: dict[str, Any]) -> None:
     try:
         _submit(notary, draft)
     except DataError as refused:
-        nothing: dict[str, Any] = {"settings": {}, "facts": {}, "gates": []}
-        _submit(notary, {**draft, **nothing, "cause": refused.to_dict()})
+        nothing: dict[str, Any] = {"settings": {}, "settings_sha256": sha256_value({})}
+        _submit(notary, {**draft, **nothing, "facts": {}, "gates": [], "cause": refused.to_dict()})
 
 
 def _prepared(

@@ -10,7 +10,7 @@ files: a change of one byte is a new version, with a reader for the old ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,6 +28,7 @@ from components.audit.predicates import (
 )
 from components.audit.schema import check_draft, check_statement
 from components.core.canonical import sha256_bytes, sha256_value
+from components.core.errors import DataError
 
 SCHEMA_VERSION = 1
 AUTHENTICATED_VERSION = 2
@@ -62,10 +63,27 @@ def accept(draft: Mapping[str, Any]) -> dict[str, Any]:
     value: dict[str, Any] = signable(draft)
     check_draft(value)
     check_no_personal_data(draft)  # whose numbers are still numbers, large ones too
+    _check_settings_digest(draft, value)
     for field in ("facts", "cause"):
         if value["event"] != ACT:  # an act's facts hold bytes that a person signed
             value[field] = without_paths(value[field])
     return value
+
+
+def _check_settings_digest(draft: Mapping[str, Any], value: dict[str, Any]) -> None:
+    """Hold the claimed digest to the settings; of those with a large number give the digest anew.
+
+    Such a number is a text in the record, whose reader digests what the record has.
+    """
+    digest = sha256_value(value["settings"])
+    if value["settings"] == draft["settings"] and digest != value["settings_sha256"]:
+        raise DataError(
+            f"settings_sha256 of {value['stage']} is not the digest of its settings",
+            remedy="submit the settings that the stage had, with their digest",
+            expected=digest,
+            actual=str(value["settings_sha256"]),
+        )
+    value["settings_sha256"] = digest
 
 
 def idempotency_key(draft: Mapping[str, Any]) -> str:
@@ -84,7 +102,7 @@ def statement(draft: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
     kind, fields = predicate(draft, Moment(now, stamp.started, stamp.account is not None))
     value = {
         "_type": STATEMENT_TYPE,
-        "subject": _subjects(draft),
+        "subject": subjects(draft),
         "predicateType": kind,
         "predicate": fields | {AUDIT: _audit(draft, stamp)},
     }
@@ -103,7 +121,8 @@ def attempt_subject(run: str, stage: str, attempt: int) -> dict[str, Any]:
     return _subject(f"attempt/{run}/{stage}/{attempt}", sha256_value(identity))
 
 
-def _subjects(draft: Mapping[str, Any]) -> list[dict[str, Any]]:
+def subjects(draft: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what a draft's record is about: what was made, whose name a key is, or the attempt."""
     if draft["event"] == KEY:
         key = draft["facts"]["key"]
         return [_subject(f"key/{key['keyid']}", sha256_bytes(bytes.fromhex(key["public"])))]
@@ -129,10 +148,9 @@ def _audit(draft: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
     run = dict(draft["run"])
     outputs = [item["name"] for item in draft["outputs"]] if draft["event"] in DONE_EVENTS else []
     actor, version = {"id": run.pop("actor", None), "assurance": ASSURANCE}, SCHEMA_VERSION
-    observed = ["clocks.notary", "parents", "start", *(f"subject.{name}" for name in outputs)]
     if stamp.account is not None:
         actor |= {"assurance": AUTHENTICATED, "account": stamp.account}
-        version, observed = AUTHENTICATED_VERSION, ["actor.account", *observed]
+        version = AUTHENTICATED_VERSION
     return {
         "schema_version": version,
         "record_id": stamp.record_id,
@@ -160,5 +178,11 @@ def _audit(draft: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
         "resources": draft["resources"],
         "controls": controls_of(draft["stage"]),
         "retain_until": retain_until(stamp.now),
-        "observed": observed,
+        "observed": observed(outputs, stamp.account is not None),
     }
+
+
+def observed(outputs: Sequence[str], has_account: bool) -> list[str]:
+    """Return the fields that the notary found out for itself."""
+    account = ["actor.account"] if has_account else []
+    return [*account, "clocks.notary", "parents", "start", *(f"subject.{name}" for name in outputs)]

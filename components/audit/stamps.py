@@ -1,7 +1,8 @@
 """What the notary adds to a draft: its clock, a name, what fed the stage, which START it ends.
 
 Rules: time never runs backwards in the log: a clock that was set back by more than a tolerance
-stops the notary; a COMPLETE needs its START, and an attempt ends once.
+stops the notary; a COMPLETE needs its START, what closes a START says what it said
+(coherence.py), and an attempt ends once.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from components.audit.answers import RecordView
+from components.audit.coherence import Begun, Statement
 from components.audit.ledger import Ledger
 from components.audit.parents import parents
 from components.audit.records import Stamp, timestamp
@@ -22,17 +24,19 @@ _CLOCK_TOLERANCE = timedelta(seconds=2)
 class Stamps:
     """Makes the stamps of one log's records; called under the notary's mutex."""
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        statement: Callable[[str], Statement],
+        clock: Callable[[], datetime],
+    ) -> None:
         self._ledger = ledger
+        self._statement = statement
         self._clock = clock
         self._last = ""
 
     def stamp(self, draft: Mapping[str, Any], account: str | None) -> Stamp:
-        """Return the stamp of a draft that an account handed in.
-
-        Raises IntegrityError for parents or a START that are not there, PlatformError for a clock
-        that was set back.
-        """
+        """Return the stamp of a draft that an account handed in."""
         event, stage, attempt = draft["event"], draft["stage"], draft["attempt"]
         run = draft["run"]["id"]
         start = None if event in ("START", "CACHED") else self._opened(draft)
@@ -53,7 +57,17 @@ class Stamps:
                 f"{stage} of {run} claims to be done but attempt {attempt} is not open",
                 remedy="write START before the work; an attempt ends once",
             )
+        if start is not None:
+            self._require_as_begun(draft, start)
         return start
+
+    def _require_as_begun(self, draft: Mapping[str, Any], start: RecordView) -> None:
+        begun = Begun.of(self._statement(start.record))
+        for name in begun.differences(draft):
+            raise IntegrityError(
+                f"{draft['event']} of {draft['stage']} has other {name} than its START",
+                remedy="run the stage again: it ends with what it began with",
+            )
 
     def _now(self) -> datetime:
         now = self._clock()

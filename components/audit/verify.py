@@ -3,48 +3,36 @@
 Rules: it needs the log and its public key and trusts nothing else, no notary and no index; it goes
 on after a finding, so that one edited byte does not hide another; no finding means that all it
 checks is right: names and numbering, every signature, the tree under every checkpoint, the form of
-every record, that its parents made what it stood on, the order of time, what was left open,
-what people did to registered versions (standing.py), and (artifacts.py) the bytes of the runs that
-are there. It cannot see a log that was cut or rewritten together with its checkpoints: that takes a
-copy of a checkpoint kept elsewhere.
+every record and what it says (record_checks.py), what was left open, and (artifacts.py) the bytes
+of the runs that are there. It cannot see a log that was cut or rewritten together with its
+checkpoints: that takes a copy of a checkpoint kept elsewhere.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from components.audit.acts import Act, Statement
-from components.audit.answers import ACT, AUDIT, DONE_EVENTS, KEY, RecordView
+from components.audit.acts import Statement
+from components.audit.answers import RecordView
 from components.audit.artifacts import artifact_problems, runs_on_disk
 from components.audit.envelope import vouched_statement
 from components.audit.findings import Finding, never_closed
 from components.audit.folder import AuditFolder
 from components.audit.key_history import KeyHistory, follow, is_change
 from components.audit.keys import PublicKey, read_public_key
-from components.audit.ledger import OpenStarts
-from components.audit.left_open import seals
 from components.audit.log import Entry, Log
 from components.audit.merkle import Frontier
 from components.audit.opening import Batch, Opened, Refused, opened
+from components.audit.record_checks import RecordChecks
 from components.audit.seen import Seen, nothing_seen
 from components.audit.sequencer import MAX_BATCH, is_being_written
-from components.audit.standing import Standing
 from components.core.errors import DataError, IntegrityError, UnverifiableError
 
 LARGEST_LEAF = 16 * 2**20
 """Bytes: what the notary takes (service.MAX_REQUEST_BYTES), in base 64 and with what it adds."""
-_NOT_KEPT: dict[str, Any] = {
-    "subjects": {},
-    "facts": {},
-    "gates": (),
-    "resources": {},
-    "cause": None,
-}
-"""What no check looks at again: most of a record, of which there may be many."""
 
 
 @dataclass(frozen=True)
@@ -81,29 +69,24 @@ def verify(home: Path, runs: Path | None = None) -> Verified:
         verification = _Verification(Log.at(folder), read_public_key(folder), seen, with_folder)
         findings = list(verification.run(served=served))
         known = list(seen.runs())
-    problems = artifact_problems(on_disk, verification.outputs)
+    problems = artifact_problems(on_disk, verification.records.outputs)
     findings += [Finding("artifact", where, message) for where, message in problems]
     gone = [run for run in known if runs is None or not (runs / run).is_dir()]
-    return Verified(findings, verification.records, len(known), gone)
+    return Verified(findings, verification.records.count, len(known), gone)
 
 
 class _Verification:
-    """One pass over a log; `outputs` are the records of what the runs with a folder made."""
+    """One pass over a log."""
 
     def __init__(self, log: Log, key: PublicKey, seen: Seen, with_folder: set[str]) -> None:
         self._log = log
         self._history = KeyHistory.of(key)
         self._seen = seen
-        self._with_folder = with_folder
         self._tree = Frontier()
         self._next = 0
         self._is_as_signed = True
         self._uncovered: list[RecordView] = []
-        self._time = ""
-        self._starts = OpenStarts()
-        self._standing = Standing(self._statement)
-        self.records = 0
-        self.outputs: list[RecordView] = []
+        self.records = RecordChecks(seen, self._statement, with_folder)
 
     def run(self, *, served: bool) -> Iterator[Finding]:
         """Yield every finding."""
@@ -117,7 +100,7 @@ class _Verification:
         except IntegrityError as error:
             yield Finding("log", "log", error.message)
         yield from self._revoked()
-        for start in self._starts.all():
+        for start in self.records.starts.all():
             # While a notary works, the rest may be going on.
             if not served or self._seen.is_sealed(start.run):
                 yield never_closed(start)
@@ -169,7 +152,7 @@ class _Verification:
             yield Finding("size", where, f"it has {len(item.entry.leaf)} bytes")
         item = self._followed(item)
         if isinstance(item, Opened):
-            yield from self._record(item.view, item.statement)
+            yield from self._record(item)
         elif isinstance(item.why, DataError):
             yield Finding("schema", where, item.why.message)
         else:
@@ -187,59 +170,10 @@ class _Verification:
                 return Refused(item.entry, item.record, item.hash, error)
         return item
 
-    def _record(self, view: RecordView, statement: Statement) -> Iterator[Finding]:
-        where = f"entry {view.index}"
-        for source in (*view.parents, *([view.start] if view.start else [])):
-            if not self._seen.has(source):
-                yield Finding("parents", where, f"record {source[:12]} is not before it in the log")
-        for name in self._not_made(view, statement):
-            yield Finding("parents", where, f"no parent of it made its {name}")
-        twin = self._seen.twin(view.idempotency_key, view.index)
-        if twin is not None:
-            yield Finding("idempotency", where, f"it repeats entry {twin}")
-        if view.time < self._time:
-            yield Finding("clock", where, f"its time {view.time} is before {self._time}")
-        if view.event == ACT:
-            yield from self._act(Act.from_statement(statement, view.record), where)
-        self._take(view)
-
-    def _not_made(self, view: RecordView, statement: Statement) -> Iterator[str]:
-        """Yield the inputs, and what came from the cache, that no parent made as the record says.
-
-        A stage that failed may have done so over a wrong input: its record stands all the same.
-        """
-        if view.event in ("FAIL", ACT, KEY):
-            return
-        inputs = statement["predicate"][AUDIT]["inputs"]
-        made = [(item["name"], item["record"], item["sha256"]) for item in inputs if item["record"]]
-        if view.event == "CACHED":
-            stated = view.facts.get("origin")
-            origin = stated if isinstance(stated, Mapping) else {}
-            made += [(name, origin.get(name), sha256) for name, sha256 in view.outputs.items()]
-        for name, record, sha256 in made:
-            if record not in view.parents or not self._seen.has_made(record, sha256):
-                yield name
-
-    def _act(self, act: Act, where: str) -> Iterator[Finding]:
-        """Hold an act against the rules, at its place among the others."""
-        for problem in self._standing.problems(act):
-            yield Finding("act", where, problem)
-        self._standing.take(act)
-
-    def _take(self, view: RecordView) -> None:
-        self.records += 1
-        self._time = max(self._time, view.time)
-        self._starts.take(view)
+    def _record(self, item: Opened) -> Iterator[Finding]:
         if len(self._uncovered) <= MAX_BATCH:
-            self._uncovered.append(view)
-        if view.event != KEY:
-            self._seen.add_run(view.run)
-        if view.event in DONE_EVENTS:
-            self._seen.add_made(view.record, view.outputs.values())
-        if seals(view):
-            self._seen.seal(view.run)
-        if view.event in DONE_EVENTS and view.run in self._with_folder:
-            self.outputs.append(replace(view, **_NOT_KEPT))
+            self._uncovered.append(item.view)
+        yield from self.records.look_at(item)
 
     def _checkpoint(self, size: int) -> Iterator[Finding]:
         self._uncovered.clear()

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from components.audit.claims import signable
 from components.core.artifacts import read_json
 from components.core.canonical import sha256_value
 from components.core.code import environment, module_digests
@@ -200,5 +201,5 @@ def _other_settings(recorded: Recorded, found: Kept) -> Iterator[str]:
         work = recorded.work.get(task.stage)
         if work is not None and task.stage not in UNCACHED:
             settings = prospective_stage(task, found.arguments, {}).settings.model_dump(mode="json")
-            if sha256_value(settings) != work.audit["settings_sha256"]:
+            if sha256_value(signable(settings)) != work.audit["settings_sha256"]:
                 yield task.stage

@@ -17,6 +17,8 @@ REMEDIES: Mapping[str, str] = {
     "key, and compare the log with its anchors (`tandem audit monitor`)",
     "size": "an entry of this size was never handed in by a stage: see who had the log's key",
     "parents": f"a record was taken out, moved or put in: {_COPY}",
+    "coherence": "one copy of what the record says was changed with the log's key: compare the log "
+    "with its anchors (`tandem audit monitor`)",
     "idempotency": f"a record was put in twice: {_COPY}",
     "clock": "records were reordered, or made with the log's key and an old date: compare the log "
     "with its anchors (`tandem audit monitor`)",

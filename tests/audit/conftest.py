@@ -36,7 +36,7 @@ def ticking_clock() -> Callable[[], datetime]:
 
 def make_draft(event: str, stage: str = "ingest_examples", **parts: Any) -> dict[str, Any]:
     """Return a draft as components/stage.py makes it."""
-    settings = {"seed": 13, "learning_rate": 0.001}
+    settings = parts.get("settings", {"seed": 13, "learning_rate": 0.001})
     return {
         "event": event,
         "run": {
@@ -131,7 +131,6 @@ class Story:
         parts: dict[str, Any] = {"inputs": refs}
         if stage == "decide_release":
             parts["settings"] = {"policy": {"prefer": "auc"}}
-            parts["settings_sha256"] = sha256_value(parts["settings"])
         self.notary.submit(make_draft("START", stage, **parts))
         claims = [self.output(stage, name) for name in outputs]
         receipt = self.notary.submit(

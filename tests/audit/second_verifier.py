@@ -10,6 +10,7 @@ import json
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import rfc8785
 from cryptography.exceptions import InvalidSignature
@@ -22,6 +23,9 @@ from referencing import Registry, Resource
 TYPE = "application/vnd.in-toto+json"
 KEYS, SECOND = (f"https://tandem.invalid/{name}-change/v1" for name in ("key", "second-key"))
 CLOSING = ("COMPLETE", "FAIL", "ABORT", "CACHED")
+PROVENANCE = ("ingest_examples", "transform_features", "import_model")
+PROVENANCE += ("train_pytorch", "train_tensorflow")
+TESTS = ("validate_examples", "evaluate_models", "measure_models")
 MOST_UNSIGNED, LARGEST = 64, 16 * 2**20
 
 
@@ -83,6 +87,140 @@ def place(number: int) -> str:
     return f"{number // 1000:06d}/{number:09d}"
 
 
+def digest(value: Any) -> str:
+    return sha256(rfc8785.dumps(value)).hexdigest()
+
+
+def named(name: str, value: str) -> dict[str, Any]:
+    return {"name": name, "digest": {"sha256": value}}
+
+
+def once(items: Any) -> list[Any]:
+    return list(dict.fromkeys(items))
+
+
+def coherent(
+    said: dict[str, Any], audit: dict[str, Any], made: dict[str, str], open_: Any, what: str
+) -> None:
+    """What the document says under "What a record says twice"."""
+    run, event, stage = audit["run"]["id"], audit["event"], audit["stage"]
+    attempt = {"attempt": audit["attempt"], "run": run, "stage": stage}
+    path = f"{run}/{stage}/{audit['attempt']}"
+    done, inputs, facts = event in ("COMPLETE", "CACHED"), audit["inputs"], audit["facts"]
+    about = [named(f"attempt/{path}", digest(attempt))]
+    if event == "ACT":
+        about = [named(item["name"], item["sha256"]) for item in inputs]
+    elif done:
+        about = [named(name, made[name]) for name in audit["outputs"]]
+        roles = facts.get("versions", {}) if stage == "register_models" else {}
+        about += [named(f"model/{role}", roles[role]["bundle_sha256"]) for role in sorted(roles)]
+    need(event == "KEY" or said["subject"] == about, f"{what}: other subjects")
+    need(audit["settings_sha256"] == digest(audit["settings"]), f"{what}: other settings")
+    fed = once(item["record"] for item in inputs)
+    if event == "CACHED":
+        fed = once([*fed, *(facts["origin"][name] for name in audit["outputs"])])
+    known = [item for item in fed if event != "FAIL" or item in audit["parents"]]
+    need(audit["parents"] == known, f"{what}: other parents")
+    name, _, number = audit["record_id"].partition("~")
+    need(name == f"{path}/{event}" and int(number or 2) > 1, f"{what}: another name")
+    account = ["actor.account"] if "account" in audit["actor"] else []
+    saw = [
+        *account,
+        "clocks.notary",
+        "parents",
+        "start",
+        *(f"subject.{n}" for n in audit["outputs"]),
+    ]
+    need(audit["observed"] == saw, f"{what}: other things observed")
+    begun = open_.get(audit["start"])
+    need((begun is not None) == (audit["start"] is not None), f"{what}: its START is not open")
+    need(begun or event != "COMPLETE", f"{what}: it has no START")
+    if begun:
+        same = {"COMPLETE": ("settings_sha256", "code_sha256"), "ABORT": ("settings_sha256",)}
+        for field in ("stage", "attempt", "inputs", *same.get(event, ())):
+            need(audit[field] == begun[field], f"{what}: another {field} than its START")
+        need(run == begun["run"]["id"] and event in CLOSING[:3], f"{what}: it closes no START")
+    if event not in ("ACT", "KEY"):
+        policy = audit["settings"].get("policy")
+        need(
+            audit["policy_sha256"] == (digest(policy) if policy is not None else None),
+            f"{what}: another policy",
+        )
+        kind, fields = standard(audit, begun, path)
+        rest = {key: value for key, value in said["predicate"].items() if key != "tandem_audit"}
+        need((said["predicateType"], rest) == (kind, fields), f"{what}: other standard fields")
+
+
+def standard(audit: dict[str, Any], begun: Any, path: str) -> tuple[str, dict[str, Any]]:
+    """The type of a stage's predicate, and its fields, by the block."""
+    ours, run, stage, now = "https://tandem.invalid", audit["run"], audit["stage"], audit["clocks"]
+    made_by = audit["environment"]
+    listed = [(f"input/{item['name']}", item["sha256"]) for item in audit["inputs"]]
+    listed += [("code/modules", audit["code_sha256"]), ("pipeline", run.get("ir_sha256"))]
+    listed += [("lock", made_by.get("lock_sha256"))]
+    listed += [("image", made_by.get("image", "").partition("@sha256:")[2])]
+    needed = [named(name, value) for name, value in listed if value]
+    commit = (run.get("code") or {}).get("commit") or ""
+    if len(commit) in (40, 64):
+        needed.append({"name": "code/repository", "digest": {"gitCommit": commit}})
+    failed, gates = audit["event"] == "FAIL", audit["gates"]
+    done = audit["event"] in ("COMPLETE", "CACHED")
+    if done and stage in PROVENANCE:
+        metadata = {"invocationId": path, "finishedOn": now["notary"]}
+        metadata |= {"startedOn": begun["clocks"]["notary"]} if begun else {}
+        builder = f"{ours}/builder/{audit['actor']['assurance']}/v1"
+        return "https://slsa.dev/provenance/v1", {
+            "buildDefinition": {
+                "buildType": f"{ours}/stage/v1",
+                "externalParameters": {"stage": stage, "settings": audit["settings"]},
+                "internalParameters": {"environment": made_by},
+                "resolvedDependencies": needed,
+            },
+            "runDetails": {"builder": {"id": builder}, "metadata": metadata},
+        }
+    if (done or (failed and gates)) and stage in TESTS:
+        tests: dict[str, list[str]] = {"passed": [], "warned": [], "failed": []}
+        for gate in gates:
+            how = "passed" if gate["passed"] else "warned" if gate.get("waived_by") else "failed"
+            part = f" ({gate['slice']})" if gate.get("slice") else ""
+            tests[how].append(f"{gate['name']}{part}")
+        bad = failed or tests["failed"]
+        return "https://in-toto.io/attestation/test-result/v0.1", {
+            "result": "FAILED" if bad else "WARNED" if tests["warned"] else "PASSED",
+            "configuration": [named("settings", audit["settings_sha256"])],
+            **{f"{how}Tests": names for how, names in tests.items()},
+        }
+    if (done or (failed and gates)) and stage == "decide_release":
+        fed = once(item["record"] for item in audit["inputs"] if item["record"])
+        use_case, policy = run.get("name") or run["id"], audit["policy_sha256"]
+        return "https://slsa.dev/verification_summary/v1", {
+            "verifier": {"id": f"{ours}/stage/decide_release/v1"},
+            "timeVerified": now["notary"],
+            "resourceUri": f"pkg:generic/{quote(use_case, safe='')}@{quote(run['id'], safe='')}",
+            "policy": {
+                "uri": f"{ours}/policy/v1",
+                "digest": {"sha256": policy or audit["settings_sha256"]},
+            },
+            "inputAttestations": [{"digest": {"sha256": item}} for item in fed],
+            "verificationResult": "FAILED" if failed else "PASSED",
+            "verifiedLevels": ["FAILED" if failed else "TANDEM_RELEASE_POLICY"],
+            "slsaVersion": "1.0",
+        }
+    if done and stage == "register_models":
+        facts = audit["facts"]
+        version = facts.get("versions", {}).get("candidate", {}).get("version", "")
+        model, number = (
+            quote(str(value), safe="") for value in (facts.get("model_name", ""), version)
+        )
+        purl = f"pkg:mlflow/{model}@{number}"
+        return "https://in-toto.io/attestation/release/v0.1", {"purl": purl}
+    if done and stage == "seal_run":
+        names = ("state", "records", "events", "stages")
+        known = {name: audit["facts"][name] for name in names if name in audit["facts"]}
+        return f"{ours}/run-closing/v1", known
+    return f"{ours}/stage-event/v1", {"dependencies": needed}
+
+
 class Verifier:
     def __init__(self, log: Path, pem: bytes, schemas: Path) -> None:
         self.log, first = log, load_pem_public_key(pem).public_bytes_raw()  # type: ignore[union-attr]
@@ -92,7 +230,7 @@ class Verifier:
         self.changes: list[dict[str, Any]] = []
         self.leaves, self.seen, self.named = list[bytes](), dict[str, int](), set[str]()
         self.once, self.open, self.time = set[str](), dict[str, int](), ""
-        self.outputs: dict[str, set[str]] = {}
+        self.outputs, self.begun = dict[str, set[str]](), dict[str, dict[str, Any]]()
         files = {path.name: json.loads(path.read_bytes()) for path in schemas.glob("*.json")}
         known = Registry().with_resources(
             (name, Resource.from_contents(schema)) for name, schema in files.items()
@@ -129,6 +267,7 @@ class Verifier:
         made = {item["name"]: item["digest"]["sha256"] for item in statement["subject"]}
         outputs = statement["predicate"]["tandem_audit"]["outputs"]
         need(set(outputs) <= set(made), f"{what}: an output that is no subject")
+        coherent(statement, statement["predicate"]["tandem_audit"], made, self.begun, what)
         self.record(index, record, statement["predicate"]["tandem_audit"], made)
         if statement["predicateType"] in (KEYS, SECOND):
             self.change(index, record, statement["predicate"], statement["predicateType"] == SECOND)
@@ -140,7 +279,7 @@ class Verifier:
         need(all(item in self.seen for item in stands_on), f"entry {index}: what it names is gone")
         self.named |= set(stands_on)
         if audit["event"] not in ("FAIL", "ACT", "KEY"):
-            fed = [(item["record"], item["sha256"]) for item in audit["inputs"] if item["record"]]
+            fed = [(item["record"], item["sha256"]) for item in audit["inputs"]]
             if audit["event"] == "CACHED":
                 fed += [(audit["facts"]["origin"][name], made[name]) for name in audit["outputs"]]
             for maker, digest in fed:
@@ -153,9 +292,10 @@ class Verifier:
         need(audit["clocks"]["notary"] >= self.time, f"entry {index}: time runs backwards")
         self.time = audit["clocks"]["notary"]
         if audit["event"] == "START":
-            self.open[record] = index
+            self.open[record], self.begun[record] = index, audit
         elif audit["event"] in CLOSING:
             self.open.pop(audit["start"], None)
+            self.begun.pop(audit["start"], None)
 
     def change(self, index: int, record: str, said: dict[str, Any], second: bool) -> None:
         what, key = f"entry {index}", bytes.fromhex(said["key"]["public"])

@@ -59,6 +59,23 @@ def rewritten(
         (AuditFolder(home).log / f"checkpoints/000000/{index + 1:09d}").write_text(note)
 
 
+def everywhere(
+    attack: Callable[[list[dict[str, Any]]], None],
+) -> Callable[[list[dict[str, Any]]], None]:
+    """Return the attack of a thief who changes every copy of what was changed."""
+
+    def edit(statements: list[dict[str, Any]]) -> None:
+        attack(statements)
+        audits = [statement["predicate"][AUDIT] for statement in statements]
+        audits[14]["settings"] = audits[15]["settings"]
+        statements[13]["predicate"]["timeVerified"] = audits[13]["clocks"]["notary"]
+        for audit in audits:
+            audit["settings_sha256"] = sha256_value(audit["settings"])
+            audit["parents"] = list(dict.fromkeys(item["record"] for item in audit["inputs"]))
+
+    return edit
+
+
 def change_the_envelope(statements: list[dict[str, Any]]) -> None:
     held = statements[18]["predicate"]["approval"]
     payload = held["payload"]
@@ -171,7 +188,7 @@ def test_the_log_signed_again_without_a_change_gives_no_finding(promoted: People
 def test_a_promotion_with_settings_of_zero_and_no_trusted_key_gives_no_finding(
     promoted: People,
 ) -> None:
-    rewritten(promoted.home, KEY, work_alone)
+    rewritten(promoted.home, KEY, everywhere(work_alone))
     assert findings(promoted.home) == []
 
 
@@ -190,7 +207,7 @@ def test_a_promotion_of_version_1_which_names_no_keys_is_verified_as_it_was(
 def test_an_attack_on_acts_with_the_stolen_key_is_found(
     promoted: People, attack: Callable[[list[dict[str, Any]]], None]
 ) -> None:
-    rewritten(promoted.home, KEY, attack)
+    rewritten(promoted.home, KEY, everywhere(attack))
     found = findings(promoted.home)
     assert {check for check, _ in found} == {"act"}
     assert any(ATTACKS[attack] in message for _, message in found), found

@@ -14,6 +14,7 @@ from acts_of_people import ANN, MODEL, People, entry
 from test_attacks_on_acts import (
     approve_as_the_submitter,
     decide_after_the_approval,
+    everywhere,
     expire_the_approval,
     rewritten,
     work_alone,
@@ -114,7 +115,7 @@ def test_a_promoted_version_is_told_as_champion_and_what_it_took_the_place_of(
 def test_that_nobody_was_asked_to_sign_is_told_as_that(
     promoted: People, report: Report, key: SigningKey
 ) -> None:
-    rewritten(promoted.home, key, work_alone)
+    rewritten(promoted.home, key, everywhere(work_alone))
     code, said = report(promoted.home, "--template", "sr26-2")
     assert code == 0
     assert "0 of 2 signed approvals count; none was asked for." in said["verdict"]

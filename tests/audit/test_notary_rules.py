@@ -24,6 +24,7 @@ from components.core.errors import (
 )
 
 Draft = Callable[..., dict[str, Any]]
+AS_STARTED = {"settings": {"seed": 13, "learning_rate": 0.001}, "code_sha256": "56" * 32}
 Artifact = Callable[[Path, Any], str]
 
 
@@ -111,6 +112,52 @@ def test_complete_without_an_open_start_is_refused(
     made(notary, draft, artifact, tmp_path / "examples")
     with pytest.raises(IntegrityError, match="is not open"):
         notary.submit(draft("COMPLETE", outputs=outputs, facts={"rows": 2}))
+
+
+@pytest.mark.parametrize(
+    ("event", "parts", "what"),
+    [
+        ("COMPLETE", {"settings": {"seed": 14}}, "settings_sha256"),
+        ("COMPLETE", {"code_sha256": "00" * 32}, "code_sha256"),
+        ("COMPLETE", {"inputs": []}, "inputs"),
+        ("FAIL", {"inputs": []}, "inputs"),
+        ("ABORT", {"settings": {}}, "settings_sha256"),
+    ],
+)
+def test_what_closes_a_start_says_what_the_start_said(
+    notary: LocalNotary, draft: Draft, artifact: Artifact, tmp_path: Path, home: Path,
+    event: str, parts: dict[str, Any], what: str,
+) -> None:  # fmt: skip
+    ref = made(notary, draft, artifact, tmp_path / "examples")
+    notary.submit(draft("START", "train_pytorch", inputs=[ref]))
+    rest: dict[str, Any] = {"cause": {"kind": "DataError", "message": "m", "remedy": "r"}}
+    if event == "COMPLETE":
+        rest = {"outputs": claim(artifact, tmp_path / "model")}
+    rest |= {"inputs": [ref]} | parts
+    with pytest.raises(IntegrityError, match=f"has other {what} than its START"):
+        notary.submit(draft(event, "train_pytorch", **rest))
+    notary.submit(draft(event, "train_pytorch", **rest | {"inputs": [ref]} | AS_STARTED))
+    assert verify_log(home) == []
+
+
+def test_a_failure_may_leave_out_the_settings_that_could_not_be_recorded(
+    notary: LocalNotary, draft: Draft
+) -> None:
+    notary.submit(draft("START"))
+    cause = {"kind": "DataError", "message": "m", "remedy": "r"}
+    notary.submit(draft("FAIL", settings={}, cause=cause))
+    assert [view.start is not None for view in notary.records("run-1")] == [False, True]
+
+
+def test_a_claimed_digest_of_settings_is_held_to_them(
+    notary: LocalNotary, draft: Draft, home: Path
+) -> None:
+    with pytest.raises(DataError, match="settings_sha256 of ingest_examples is not the digest"):
+        notary.submit(draft("START", settings_sha256="00" * 32))
+    cause = {"kind": "DataError", "message": "m", "remedy": "r"}
+    notary.submit(draft("FAIL", settings={"rows": 2.0**60}, cause=cause))
+    assert audit_block(home, 0)["settings"] == {"rows": str(2.0**60)}
+    assert verify_log(home) == []
 
 
 def test_a_record_names_its_start_and_its_parents(

@@ -22,7 +22,7 @@ from components.audit.log import entry_key
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.verify import verify_log
 from components.core.artifacts import read_json, tree_digest, write_json
-from components.core.canonical import canonical_json, sha256_bytes
+from components.core.canonical import canonical_json, sha256_bytes, sha256_value
 from components.core.errors import UnverifiableError
 
 ENTRIES = 18
@@ -200,12 +200,17 @@ def with_records(
         checkpoint(root, index + 1).write_text(note)
 
 
+def block(statement: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = statement["predicate"]["tandem_audit"]
+    return found
+
+
 def turn_the_clock_back(statements: list[dict[str, Any]]) -> None:
-    statements[9]["predicate"]["tandem_audit"]["clocks"]["notary"] = "2020-01-01T00:00:00.000Z"
+    block(statements[9])["clocks"]["notary"] = "2020-01-01T00:00:00.000Z"
 
 
 def leave_the_schema(statements: list[dict[str, Any]]) -> None:
-    statements[9]["predicate"]["tandem_audit"]["note"] = "trust me"
+    block(statements[9])["note"] = "trust me"
 
 
 def change_a_digest(statements: list[dict[str, Any]]) -> None:
@@ -213,19 +218,130 @@ def change_a_digest(statements: list[dict[str, Any]]) -> None:
 
 
 def change_an_input(statements: list[dict[str, Any]]) -> None:
-    statements[3]["predicate"]["tandem_audit"]["inputs"][0]["sha256"] = "0" * 64
+    block(statements[3])["inputs"][0]["sha256"] = "0" * 64
 
 
 def leave_out_a_parent(statements: list[dict[str, Any]]) -> None:
-    statements[3]["predicate"]["tandem_audit"]["parents"] = []
+    block(statements[3])["parents"] = []
 
 
 def name_another_start(statements: list[dict[str, Any]]) -> None:
-    statements[3]["predicate"]["tandem_audit"]["start"] = "0" * 64
+    block(statements[3])["start"] = "0" * 64
 
 
 def claim_an_output_that_is_no_subject(statements: list[dict[str, Any]]) -> None:
-    statements[3]["predicate"]["tandem_audit"]["outputs"] = ["another"]
+    block(statements[3])["outputs"] = ["another"]
+
+
+def leave_out_an_inputs_record(statements: list[dict[str, Any]]) -> None:
+    """In START, which has them too, and in the record that closes it."""
+    for index in (2, 3):
+        block(statements[index])["inputs"][0]["record"] = ""
+        block(statements[index])["parents"] = []
+
+
+def change_the_settings(statements: list[dict[str, Any]]) -> None:
+    block(statements[5])["settings"]["seed"] = 14
+
+
+def change_the_settings_and_their_digest(statements: list[dict[str, Any]]) -> None:
+    block(statements[5])["settings"]["seed"] = 14
+    block(statements[5])["settings_sha256"] = sha256_value(block(statements[5])["settings"])
+
+
+def change_the_digest_of_the_settings(statements: list[dict[str, Any]]) -> None:
+    block(statements[5])["settings_sha256"] = "0" * 64
+
+
+def change_the_policy_s_digest(statements: list[dict[str, Any]]) -> None:
+    block(statements[13])["policy_sha256"] = "0" * 64
+
+
+def change_the_external_parameters(statements: list[dict[str, Any]]) -> None:
+    parameters = statements[1]["predicate"]["buildDefinition"]["externalParameters"]
+    parameters["settings"]["seed"] = 14
+
+
+def change_a_resolved_dependency(statements: list[dict[str, Any]]) -> None:
+    found = statements[5]["predicate"]["buildDefinition"]["resolvedDependencies"]
+    found[0]["digest"]["sha256"] = "0" * 64
+
+
+def change_a_dependency_of_a_start(statements: list[dict[str, Any]]) -> None:
+    statements[4]["predicate"]["dependencies"][0]["digest"]["sha256"] = "0" * 64
+
+
+def empty_the_inputs(statements: list[dict[str, Any]]) -> None:
+    """All of a record's copies of them, but not its START's, and not its parents."""
+    block(statements[5])["inputs"] = []
+    found = statements[5]["predicate"]["buildDefinition"]["resolvedDependencies"]
+    found[:] = [item for item in found if not item["name"].startswith("input/")]
+
+
+def empty_the_inputs_and_parents(statements: list[dict[str, Any]]) -> None:
+    empty_the_inputs(statements)
+    block(statements[5])["parents"] = []
+
+
+def add_a_parent(statements: list[dict[str, Any]]) -> None:
+    block(statements[13])["parents"] += block(statements[3])["parents"]
+
+
+def pass_a_gate_in_the_test_result_alone(statements: list[dict[str, Any]]) -> None:
+    block(statements[11])["gates"][0]["passed"] = False
+
+
+def verify_at_another_time(statements: list[dict[str, Any]]) -> None:
+    statements[13]["predicate"]["timeVerified"] = "2026-05-04T03:00:00.000Z"
+
+
+def release_another_version(statements: list[dict[str, Any]]) -> None:
+    statements[15]["predicate"]["purl"] = "pkg:mlflow/flight-delay@9"
+
+
+def release_another_bundle(statements: list[dict[str, Any]]) -> None:
+    statements[15]["subject"][-1]["digest"]["sha256"] = "0" * 64
+
+
+def count_other_stages(statements: list[dict[str, Any]]) -> None:
+    statements[17]["predicate"]["records"] = 3
+
+
+def make_a_decision_a_mere_event(statements: list[dict[str, Any]]) -> None:
+    statements[13]["predicateType"] = "https://tandem.invalid/stage-event/v1"
+    said = {"dependencies": [], "tandem_audit": block(statements[13])}
+    statements[13]["predicate"] = said
+
+
+def name_a_subject_twice(statements: list[dict[str, Any]]) -> None:
+    first = statements[3]["subject"][0]
+    statements[3]["subject"].insert(0, first | {"digest": {"sha256": "0" * 64}})
+
+
+def start_another_attempt(statements: list[dict[str, Any]]) -> None:
+    statements[2]["subject"][0]["name"] = "attempt/run-1/validate_examples/2"
+
+
+def begin_earlier(statements: list[dict[str, Any]]) -> None:
+    metadata = statements[5]["predicate"]["runDetails"]["metadata"]
+    metadata["startedOn"] = "2026-05-04T03:00:00.000Z"
+
+
+def close_the_start_of_another(statements: list[dict[str, Any]]) -> None:
+    """Of one that was closed before, which has the same time in the record."""
+    block(statements[7])["start"] = block(statements[5])["start"]
+
+
+def run_other_code_than_was_started(statements: list[dict[str, Any]]) -> None:
+    block(statements[11])["code_sha256"] = "0" * 64
+
+
+def observe_nothing(statements: list[dict[str, Any]]) -> None:
+    block(statements[11])["observed"] = ["clocks.notary"]
+
+
+def call_it_another_attempt(statements: list[dict[str, Any]]) -> None:
+    block(statements[11])["record_id"] = "run-1/evaluate_models/2/COMPLETE"
 
 
 THEFTS = {
@@ -234,9 +350,37 @@ THEFTS = {
     change_a_digest: "parents",
     change_an_input: "parents",
     leave_out_a_parent: "parents",
+    leave_out_an_inputs_record: "parents",
     name_another_start: "parents",
     claim_an_output_that_is_no_subject: "schema",
-}
+} | dict.fromkeys(
+    (
+        change_the_settings,
+        change_the_settings_and_their_digest,
+        change_the_digest_of_the_settings,
+        change_the_policy_s_digest,
+        change_the_external_parameters,
+        change_a_resolved_dependency,
+        change_a_dependency_of_a_start,
+        empty_the_inputs,
+        empty_the_inputs_and_parents,
+        add_a_parent,
+        pass_a_gate_in_the_test_result_alone,
+        verify_at_another_time,
+        release_another_version,
+        release_another_bundle,
+        count_other_stages,
+        make_a_decision_a_mere_event,
+        name_a_subject_twice,
+        start_another_attempt,
+        begin_earlier,
+        close_the_start_of_another,
+        run_other_code_than_was_started,
+        observe_nothing,
+        call_it_another_attempt,
+    ),
+    "coherence",
+)
 
 
 @pytest.mark.parametrize(("change", "check"), THEFTS.items())

@@ -23,7 +23,12 @@ from pipelines.cli.remedies import REMEDIES
 
 CAUSE = {"kind": "DataError", "message": "no rows", "remedy": "look"}
 COMMANDS = (("verify",), ("monitor",), ("keys", "list"))
-PRODUCERS = ("audit/verify.py", "audit/findings.py", "register_models/reconcile.py")
+PRODUCERS = (
+    "audit/verify.py",
+    "audit/record_checks.py",
+    "audit/findings.py",
+    "register_models/reconcile.py",
+)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from components.core.canonical import (
@@ -12,6 +12,7 @@ from components.core.canonical import (
     parse_canonical,
     parse_json,
     sha256_bytes,
+    sha256_parsed,
     sha256_value,
 )
 
@@ -39,6 +40,20 @@ values = st.recursive(
 @given(values)
 def test_canonical_json_reads_back_as_the_same_value(value):
     assert parse_json(canonical_json(value)) == json.loads(json.dumps(value))
+
+
+@given(values)
+@example({"rate": 1e300, "least": [5e-324, 1e-7, -0.5], "text": ":1e5,", "\U00010000": 1, "é": 2})
+@example(1e-7)
+@example("a:1.0,")
+def test_the_digest_of_what_was_parsed_is_that_of_the_value(value):
+    parsed = parse_canonical(canonical_json(value))
+    assert sha256_parsed(parsed) == sha256_value(value)
+
+
+@pytest.mark.parametrize("value", [1.0, [2.0], {"a": -0.0}, [1e16], {"b": [1e21, 1]}])
+def test_a_number_that_is_written_otherwise_has_its_own_form_in_the_digest_too(value):
+    assert sha256_parsed(value) == sha256_value(value)
 
 
 @given(st.dictionaries(st.text(alphabet="abcxyz", max_size=4), st.integers(-5, 5), max_size=6))

@@ -1,0 +1,108 @@
+"""What is checked of each record whose signature and form are right, in the order of the log.
+
+Rules: what it names comes before it; each of its inputs, and what came from the cache, was made by
+a parent as it says; it does not contradict itself or the START that it closes (coherence.py); no
+draft is a record twice; time does not run backwards; an act is allowed where it stands
+(standing.py). A stage that failed may have done so over a wrong input: its record stands all the
+same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from components.audit.acts import Act, Statement
+from components.audit.answers import ACT, AUDIT, CLOSING_EVENTS, DONE_EVENTS, KEY, RecordView
+from components.audit.coherence import Begun, contradictions, origins
+from components.audit.findings import Finding
+from components.audit.ledger import OpenStarts
+from components.audit.left_open import seals
+from components.audit.opening import Opened
+from components.audit.seen import Seen
+from components.audit.standing import Standing
+
+_NOT_KEPT: dict[str, Any] = {
+    "subjects": {},
+    "facts": {},
+    "gates": (),
+    "resources": {},
+    "cause": None,
+}
+"""What no check looks at again: most of a record, of which there may be many."""
+
+
+class RecordChecks:
+    """Looks at one record after the other; `starts` are those that none has closed so far.
+
+    `outputs` are the records of what the runs with a folder made, `count` is of all looked at.
+    """
+
+    def __init__(
+        self, seen: Seen, statement: Callable[[str], Statement], with_folder: set[str]
+    ) -> None:
+        self._seen = seen
+        self._with_folder = with_folder
+        self._time = ""
+        self._begun: dict[str, Begun] = {}
+        self._standing = Standing(statement)
+        self.starts = OpenStarts()
+        self.count = 0
+        self.outputs: list[RecordView] = []
+
+    def look_at(self, item: Opened) -> Iterator[Finding]:
+        """Yield what is wrong with a record, and go on with it."""
+        view, statement = item.view, item.statement
+        where = f"entry {view.index}"
+        for source in (*view.parents, *([view.start] if view.start else [])):
+            if not self._seen.has(source):
+                yield Finding("parents", where, f"record {source[:12]} is not before it in the log")
+        for name in self._not_made(view, statement):
+            yield Finding("parents", where, f"no parent of it made its {name}")
+        begun = self._begun.get(view.start) if view.start else None
+        for message in contradictions(statement, view, begun):
+            yield Finding("coherence", where, message)
+        twin = self._seen.twin(view.idempotency_key, view.index)
+        if twin is not None:
+            yield Finding("idempotency", where, f"it repeats entry {twin}")
+        if view.time < self._time:
+            yield Finding("clock", where, f"its time {view.time} is before {self._time}")
+        if view.event == ACT:
+            yield from self._act(Act.from_statement(statement, view.record), where)
+        self._take(view, statement)
+
+    def _not_made(self, view: RecordView, statement: Statement) -> Iterator[str]:
+        """Yield the inputs, and what came from the cache, that no parent made as it says."""
+        if view.event in ("FAIL", ACT, KEY):
+            return
+        audit = statement["predicate"][AUDIT]
+        made = [(item["name"], item["record"], item["sha256"]) for item in audit["inputs"]]
+        if view.event == "CACHED":
+            made += [(name, record, view.outputs[name]) for name, record in origins(audit).items()]
+        for name, record, sha256 in made:
+            if record not in view.parents or not self._seen.has_made(record, sha256):
+                yield name
+
+    def _act(self, act: Act, where: str) -> Iterator[Finding]:
+        """Hold an act against the rules, at its place among the others."""
+        for problem in self._standing.problems(act):
+            yield Finding("act", where, problem)
+        self._standing.take(act)
+
+    def _take(self, view: RecordView, statement: Statement) -> None:
+        self.count += 1
+        self._time = max(self._time, view.time)
+        self.starts.take(view)
+        if view.event == "START":
+            self._begun[view.record] = Begun.of(statement)
+        elif view.event in CLOSING_EVENTS and view.start is not None:
+            self._begun.pop(view.start, None)
+        if view.event != KEY:
+            self._seen.add_run(view.run)
+        if view.event in DONE_EVENTS:
+            self._seen.add_made(view.record, view.outputs.values())
+        if seals(view):
+            self._seen.seal(view.run)
+        if view.event in DONE_EVENTS and view.run in self._with_folder:
+            self.outputs.append(replace(view, **_NOT_KEPT))
