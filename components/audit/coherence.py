@@ -57,11 +57,12 @@ def _attempt(said: Mapping[str, Any]) -> tuple[str, str, int]:
     return said["run"]["id"], said["stage"], said["attempt"]
 
 
-def contradictions(statement: Statement, view: RecordView, begun: Begun | None) -> Iterator[str]:
-    """Yield, in words, what a record that its schema accepts says in two ways.
+def contradictions(view: RecordView, statement: Statement) -> list[str]:
+    """Return, in words, what a record that its schema accepts says in two ways."""
+    return list(_contradictions(statement, view))
 
-    `begun` is the START that it closes, None where it names none, or none that is open.
-    """
+
+def _contradictions(statement: Statement, view: RecordView) -> Iterator[str]:
     audit = statement["predicate"][AUDIT]
     if audit["settings_sha256"] != sha256_parsed(audit["settings"]):
         yield "settings_sha256 is not the digest of its settings"
@@ -74,20 +75,26 @@ def contradictions(statement: Statement, view: RecordView, begun: Begun | None) 
     if audit["event"] != KEY and statement["subject"] != subjects(_with_digests(audit, view)):
         yield "its subjects are not what it made, or is about"
     if audit["event"] not in (ACT, KEY):
-        yield from _other_fields(statement, begun)
-    yield from _against_start(audit, view, begun)
+        yield from _other_fields(statement)
 
 
-def _against_start(
-    audit: Mapping[str, Any], view: RecordView, begun: Begun | None
-) -> Iterator[str]:
-    if view.start is not None and audit["event"] not in _SHARED:
-        yield f"a {audit['event']} closes no START"
+def contradicted_start(statement: Statement, begun: Begun | None) -> Iterator[str]:
+    """Yield, in words, how a record contradicts the START that it closes.
+
+    `begun` is that START, None where the record names none, or none that is open.
+    """
+    audit = statement["predicate"][AUDIT]
+    event, names_one = audit["event"], audit["start"] is not None
+    if names_one and event not in _SHARED:
+        yield f"a {event} closes no START"
     elif begun is not None:
         for name in begun.differences(audit):
             yield f"its {name} is not that of its START"
-    elif view.start is not None or audit["event"] == "COMPLETE":
+    elif names_one or event == "COMPLETE":
         yield "the START that it closes is not open"
+    details = statement["predicate"].get("runDetails")
+    if details and details["metadata"].get("startedOn") != (begun.time if begun else None):
+        yield "startedOn is not the time of its START"
 
 
 def _is_named(audit: Mapping[str, Any]) -> bool:
@@ -120,13 +127,13 @@ def _with_digests(audit: Mapping[str, Any], view: RecordView) -> dict[str, Any]:
     return {**audit, "outputs": outputs}
 
 
-def _other_fields(statement: Statement, begun: Begun | None) -> Iterator[str]:
+def _other_fields(statement: Statement) -> Iterator[str]:
     """Yield the standard fields that do not say what the block says."""
     said = statement["predicate"]
     audit = said[AUDIT]
     if audit["policy_sha256"] != policy_sha256(audit):
         yield "policy_sha256 is not the digest of its policy"
-    started = begun.time if begun is not None else None
+    started = said.get("runDetails", {}).get("metadata", {}).get("startedOn")
     moment = Moment(audit["clocks"]["notary"], started, "account" in audit["actor"])
     kind, fields = predicate(audit, moment)
     if statement["predicateType"] != kind:

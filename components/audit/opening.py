@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.audit.answers import RecordView
+from components.audit.coherence import contradictions
 from components.audit.envelope import Envelope
 from components.audit.key_history import KeyHistory
 from components.audit.log import Entry
@@ -52,7 +53,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class Opened:
-    """A record: an entry's hash in the tree, and what its key signed and its schema takes."""
+    """A record: an entry's hash in the tree, and what its key signed and its schema takes.
+
+    `contradictions` are what it says in two ways (coherence.py).
+    """
 
     entry: Entry
     record: str
@@ -60,6 +64,7 @@ class Opened:
     envelope: Envelope
     statement: dict[str, Any]
     view: RecordView
+    contradictions: list[str]
 
 
 @dataclass(frozen=True)
@@ -81,12 +86,13 @@ def opened(entries: Sequence[Entry], keys: KeyHistory) -> list[Opened | Refused]
     signed = _each(Envelope.signed_by, envelopes, [keys.holder(index) for index in indexes])
     statements = _each(_checked, _each(Envelope.unsigned_statement, signed))
     views = _each(_viewed, statements, indexes, records)
+    contradicted = _each(contradictions, views, statements)
     return [
         Refused(entry, record, leaf, view)
         if isinstance(view, Refusal)
-        else Opened(entry, record, leaf, envelope, statement, view)
-        for entry, record, leaf, envelope, statement, view in zip(
-            entries, records, hashes, envelopes, statements, views, strict=True
+        else Opened(entry, record, leaf, envelope, statement, view, wrong)
+        for entry, record, leaf, envelope, statement, view, wrong in zip(
+            entries, records, hashes, envelopes, statements, views, contradicted, strict=True
         )
     ]
 

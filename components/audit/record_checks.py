@@ -15,7 +15,7 @@ from typing import Any
 
 from components.audit.acts import Act, Statement
 from components.audit.answers import ACT, AUDIT, CLOSING_EVENTS, DONE_EVENTS, KEY, RecordView
-from components.audit.coherence import Begun, contradictions, origins
+from components.audit.coherence import Begun, contradicted_start, origins
 from components.audit.findings import Finding
 from components.audit.ledger import OpenStarts
 from components.audit.left_open import seals
@@ -61,7 +61,7 @@ class RecordChecks:
         for name in self._not_made(view, statement):
             yield Finding("parents", where, f"no parent of it made its {name}")
         begun = self._begun.get(view.start) if view.start else None
-        for message in contradictions(statement, view, begun):
+        for message in (*item.contradictions, *contradicted_start(statement, begun)):
             yield Finding("coherence", where, message)
         twin = self._seen.twin(view.idempotency_key, view.index)
         if twin is not None:

@@ -27,7 +27,7 @@ from components.audit.predicates import (
     released_versions,
 )
 from components.audit.schema import check_draft, check_statement
-from components.core.canonical import sha256_bytes, sha256_value
+from components.core.canonical import sha256_bytes, sha256_parsed, sha256_value
 from components.core.errors import DataError
 
 SCHEMA_VERSION = 1
@@ -118,7 +118,7 @@ def timestamp(moment: datetime) -> str:
 def attempt_subject(run: str, stage: str, attempt: int) -> dict[str, Any]:
     """Return the subject of an event that has no output: the attempt, by name and digest."""
     identity = {"run": run, "stage": stage, "attempt": attempt}
-    return _subject(f"attempt/{run}/{stage}/{attempt}", sha256_value(identity))
+    return _subject(f"attempt/{run}/{stage}/{attempt}", sha256_parsed(identity))
 
 
 def subjects(draft: Mapping[str, Any]) -> list[dict[str, Any]]:
