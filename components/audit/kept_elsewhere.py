@@ -42,8 +42,7 @@ class KeptKey:
 
     def sign(self, message: bytes) -> bytes:
         """Return the store's signature, verified; PlatformError where it gives none."""
-        signature = _asked(self.uri, lambda: self._signer.sign(message))
-        raw = bytes.fromhex(signature.signature)
+        raw = _asked(self.uri, lambda: bytes.fromhex(self._signer.sign(message).signature))
         if not self.public.verifies(raw, message):
             raise IntegrityError(
                 f"{self.uri} signs with another key than {self.public.keyid[:16]}",
@@ -72,8 +71,13 @@ class KeptKey:
 
     @classmethod
     def read(cls, path: Path, public: PublicKey) -> KeptKey:
-        """Read what `keep` wrote."""
-        return cls(_supported(path.read_text().strip(), str(path)), public)
+        """Read what `keep` wrote; SettingsError for anything else."""
+        return cls(_supported(kept_uri(path), str(path)), public)
+
+
+def kept_uri(path: Path) -> str:
+    """Return the text of a file that `keep` wrote, whatever stands there now."""
+    return path.read_text(errors="backslashreplace").strip()
 
 
 def newest_kept_key() -> KeptKey | None:

@@ -14,7 +14,13 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from components.audit.folder import AuditFolder
-from components.audit.kept_elsewhere import SIGNER_VARIABLE, SUFFIX, KeptKey, newest_kept_key
+from components.audit.kept_elsewhere import (
+    SIGNER_VARIABLE,
+    SUFFIX,
+    KeptKey,
+    kept_uri,
+    newest_kept_key,
+)
 from components.audit.keys import (
     FROM_BACKUP,
     PublicKey,
@@ -51,7 +57,7 @@ class Keyring:
         """Raise SettingsError where a crash left a home that began with a key in a store."""
         if (place := _elsewhere(self.folder.private_key)).exists():
             raise SettingsError(
-                f"the log's first key is to be in a store: {place.read_text().strip()}",
+                f"the log's first key is to be in a store: {kept_uri(place)}",
                 remedy=f"set {SIGNER_VARIABLE} to it, or remove {place}",
             )
 

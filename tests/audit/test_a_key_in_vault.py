@@ -16,7 +16,7 @@ from components.audit.key_changes import KeyOrder
 from components.audit.keys import read_public_key
 from components.audit.notary import open_notary
 from components.audit.verify import verify_log
-from components.core.errors import IntegrityError, PlatformError, SettingsError
+from components.core.errors import IntegrityError, PlatformError, SettingsError, TandemError
 from pipelines.cli import main
 
 Draft = Callable[..., dict[str, Any]]
@@ -191,12 +191,42 @@ def test_a_token_is_taken_from_the_environment_alone(
         notary.submit(draft("START", "train_pytorch"))
 
 
+@pytest.mark.parametrize(
+    ("stored", "error"),
+    [
+        (b"hv:no-version", PlatformError),
+        (b"hv:\xff\xfe/1", PlatformError),
+        (b"\xff\xfe", SettingsError),
+        (b"", SettingsError),
+    ],
+)
 def test_a_name_of_a_key_that_is_damaged_is_an_error_of_ours(
-    begun: Path, transit: vault.Transit, draft: Draft
+    begun: Path, transit: vault.Transit, draft: Draft, stored: bytes, error: type[TandemError]
 ) -> None:
-    (begun / "audit" / "keys" / "notary.signer").write_text("hv:no-version")
-    with open_notary(begun) as notary, pytest.raises(PlatformError, match="does not sign"):
+    (begun / "audit" / "keys" / "notary.signer").write_bytes(stored)
+    with pytest.raises(error), open_notary(begun) as notary:
         notary.submit(draft("START", "train_pytorch"))
+
+
+def test_a_damaged_name_is_told_where_a_crash_left_no_public_key(
+    begun: Path, transit: vault.Transit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = begun / "audit" / "keys"
+    (keys / "notary.pub").unlink()
+    (keys / "notary.signer").write_bytes(b"\xff\xfe")
+    monkeypatch.delenv(SIGNER_VARIABLE)
+    with pytest.raises(SettingsError, match=r"\\xff\\xfe"), open_notary(begun):
+        pass
+
+
+@pytest.mark.parametrize("broken", ["%%%", "AAAA"])
+def test_what_is_no_signature_spoils_nothing(
+    begun: Path, transit: vault.Transit, draft: Draft, broken: str
+) -> None:
+    transit.broken = broken
+    with open_notary(begun) as notary, pytest.raises((PlatformError, IntegrityError)):
+        notary.submit(draft("START", "train_pytorch"))
+    assert {finding.check for finding in verify_log(begun)} == {"open"}
 
 
 def test_a_home_that_began_in_a_store_gets_no_key_on_disk_after_a_crash(

@@ -26,12 +26,16 @@ TOKEN = "token-of-the-notary"
 
 @dataclass
 class Transit:
-    """Keys by name, oldest version first; those of `foreign` are of another type."""
+    """Keys by name, oldest version first; those of `foreign` are of another type.
+
+    `broken` is what stands in the place of each signature.
+    """
 
     keys: dict[str, list[Ed25519PrivateKey]] = field(default_factory=dict)
     foreign: set[str] = field(default_factory=set)
     signed: int = 0
     most: int | None = None
+    broken: str | None = None
     url: str = ""
 
     def rotate(self, name: str) -> None:
@@ -58,7 +62,8 @@ class Transit:
             raise LookupError("out of order")
         version = int(asked.get("key_version") or len(self.keys[name]))
         signature = self.keys[name][version - 1].sign(b64decode(asked["input"]))
-        return {"signature": f"vault:v{version}:{b64encode(signature).decode()}"}
+        text = self.broken or b64encode(signature).decode()
+        return {"signature": f"vault:v{version}:{text}"}
 
 
 @contextmanager
