@@ -4,29 +4,45 @@ Why: whoever changes one copy and signs anew, with the log's key, has made a rec
 itself, which an auditor sees without any other copy of the log.
 
 Rules: the standard fields of in-toto and SLSA are filled from the `tandem_audit` block
-(predicates.py), so they are filled again and compared; so are the subjects, the digest of the
-settings, the parents, and what a record shares with the START that it closes. The fields of an act
-and of a change of keys stand once, and are judged elsewhere (standing.py, key_history.py).
+(predicates.py), so they are filled again and compared; so are the subjects, the digests of the
+settings and of the whole draft, the parents, what a gate's numbers say, and what a record shares
+with the START that it closes. The fields of an act and of a change of keys stand once, and are
+judged elsewhere (standing.py, key_history.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from components.audit.answers import ACT, AUDIT, KEY, RecordView
-from components.audit.predicates import Moment, policy_sha256, predicate
-from components.audit.records import observed, subjects
-from components.core.canonical import sha256_parsed
+from components.audit.predicates import (
+    SECOND_KEY,
+    SECOND_KEY_CHANGE,
+    Moment,
+    predicate,
+)
+from components.audit.records import idempotency_key, observed, subjects
+from components.core.canonical import digest_of_parts, is_same
+from components.core.outcome import OPERATORS
 
 Statement = Mapping[str, Any]
+Digest = Callable[[Any], str]
+_ALWAYS = ("run", "actor", "trigger", "inputs")
 _SHARED = {
-    "COMPLETE": ("inputs", "settings_sha256", "code_sha256"),
-    "ABORT": ("inputs", "settings_sha256"),
-    "FAIL": ("inputs",),
+    "COMPLETE": (*_ALWAYS, "settings_sha256", "code_sha256", "environment", "cache_key"),
+    "ABORT": (*_ALWAYS, "settings_sha256"),
+    "FAIL": _ALWAYS,
 }
 """What a closing record has as its START has it. A FAIL may come before settings are known."""
+_DRAFT = (
+    *("event", "stage", "attempt", "inputs", "settings", "settings_sha256", "code_sha256"),
+    *("environment", "cache_key", "facts", "gates", "cause", "resources"),
+)
+_NEXT_NUMBER = re.compile(r"[2-9]|[1-9][0-9]{1,8}")
+_STAGE_OF_KEYS = {"rotate": "rotate_key", "revoke": "revoke_key"}
 
 
 @dataclass(frozen=True)
@@ -41,41 +57,72 @@ class Begun:
     def of(cls, statement: Statement) -> Begun:
         """Return that of a START's statement."""
         audit = statement["predicate"][AUDIT]
-        parts = {name: audit[name] for name in _SHARED["COMPLETE"]}
+        parts = {name: _said(audit)[name] for name in _SHARED["COMPLETE"]}
         return cls(_attempt(audit), audit["clocks"]["notary"], parts)
 
-    def differences(self, closing: Mapping[str, Any]) -> Iterator[str]:
-        """Yield the fields of what closes the attempt, a draft say, that are not the START's."""
-        if _attempt(closing) != self.attempt:
+    def differences(self, audit: Mapping[str, Any]) -> Iterator[str]:
+        """Yield what the block of a record that closes the attempt has other than the START."""
+        if _attempt(audit) != self.attempt:
             yield "attempt"
-        for name in _SHARED.get(closing["event"], ()):
-            if closing[name] != self.parts[name]:
+        said = _said(audit)
+        for name in _SHARED.get(audit["event"], ()):
+            if said[name] != self.parts[name]:
                 yield name
+
+    def contradicted_by(self, draft: Mapping[str, Any]) -> Iterator[str]:
+        """Yield the same of a draft, in whose run actor and trigger stand."""
+        run = dict(draft["run"])
+        actor, trigger = run.pop("actor", None), run.pop("trigger", None)
+        yield from self.differences(
+            {**draft, "run": run, "actor": {"id": actor}, "trigger": trigger}
+        )
+
+
+def _said(audit: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a block with the actor by itself: whose process it was may differ, an ABORT's say."""
+    return {**audit, "actor": audit["actor"]["id"]}
 
 
 def _attempt(said: Mapping[str, Any]) -> tuple[str, str, int]:
     return said["run"]["id"], said["stage"], said["attempt"]
 
 
-def contradictions(view: RecordView, statement: Statement) -> list[str]:
-    """Return, in words, what a record that its schema accepts says in two ways."""
-    return list(_contradictions(statement, view))
+def contradictions(view: RecordView, statement: Statement, payload: bytes) -> list[str]:
+    """Return, in words, what a record that its schema accepts says in two ways.
+
+    `payload` are the canonical bytes that the statement was parsed from.
+    """
+    return list(_contradictions(view, statement, digest_of_parts(statement, payload)))
 
 
-def _contradictions(statement: Statement, view: RecordView) -> Iterator[str]:
+def _contradictions(view: RecordView, statement: Statement, digest: Digest) -> Iterator[str]:
     audit = statement["predicate"][AUDIT]
-    if audit["settings_sha256"] != sha256_parsed(audit["settings"]):
-        yield "settings_sha256 is not the digest of its settings"
+    yield from _of_digests(audit, view, digest)
     if not _is_named(audit):
         yield "its record_id is not of its run, stage, attempt and event"
     if audit["observed"] != observed(audit["outputs"], "account" in audit["actor"]):
         yield "observed does not name its outputs"
-    if list(view.parents) != _parents(audit, view):
+    if view.event != "FAIL" and list(view.parents) != _parents(audit):
         yield "its parents are not the records of its inputs"
-    if audit["event"] != KEY and statement["subject"] != subjects(_with_digests(audit, view)):
+    for gate in view.gates:
+        if gate["passed"] != _holds(gate):
+            yield f"its gate {gate['name']} says otherwise than its numbers"
+    if statement["subject"] != subjects(_draft(audit, view), digest):
         yield "its subjects are not what it made, or is about"
-    if audit["event"] not in (ACT, KEY):
-        yield from _other_fields(statement)
+    if view.event == KEY:
+        yield from _of_keys(statement, audit)
+    elif view.event != ACT:
+        yield from _other_fields(statement, digest)
+
+
+def _of_digests(audit: Mapping[str, Any], view: RecordView, digest: Digest) -> Iterator[str]:
+    if audit["settings_sha256"] != digest(audit["settings"]):
+        yield "settings_sha256 is not the digest of its settings"
+    policy = audit["settings"].get("policy")
+    if audit["policy_sha256"] != (None if policy is None else digest(policy)):
+        yield "policy_sha256 is not the digest of its policy"
+    if view.idempotency_key not in _keys(_draft(audit, view), audit, digest):
+        yield "idempotency_key is not the digest of what it says"
 
 
 def contradicted_start(statement: Statement, begun: Begun | None) -> Iterator[str]:
@@ -99,19 +146,17 @@ def contradicted_start(statement: Statement, begun: Begun | None) -> Iterator[st
 
 def _is_named(audit: Mapping[str, Any]) -> bool:
     run, stage, attempt = _attempt(audit)
-    name, _, number = audit["record_id"].partition("~")
+    name, tilde, number = audit["record_id"].partition("~")
     return name == f"{run}/{stage}/{attempt}/{audit['event']}" and (
-        not number or (number.isdigit() and int(number) > 1)
+        not tilde or _NEXT_NUMBER.fullmatch(number) is not None
     )
 
 
-def _parents(audit: Mapping[str, Any], view: RecordView) -> list[str]:
-    """Return the records that fed it, each once; of a FAIL those of them that are its parents."""
+def _parents(audit: Mapping[str, Any]) -> list[str]:
+    """Return the records that fed what did not fail, each once."""
     found = [item["record"] for item in audit["inputs"]]
     if audit["event"] == "CACHED":
         found += origins(audit).values()
-    if audit["event"] == "FAIL":
-        found = [record for record in found if record in view.parents]
     return list(dict.fromkeys(found))
 
 
@@ -122,23 +167,55 @@ def origins(audit: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(origin.get(name, "")) for name in audit["outputs"]}
 
 
-def _with_digests(audit: Mapping[str, Any], view: RecordView) -> dict[str, Any]:
-    outputs = [{"name": name, "sha256": view.outputs[name]} for name in audit["outputs"]]
-    return {**audit, "outputs": outputs}
+def _draft(audit: Mapping[str, Any], view: RecordView) -> dict[str, Any]:
+    """Return what was handed in, but for an actor or trigger that was not named."""
+    return {
+        **{name: audit[name] for name in _DRAFT},
+        "run": audit["run"],
+        "outputs": [{"name": name, "sha256": sha256} for name, sha256 in view.outputs.items()],
+        "facts": view.facts,
+        "claimed_time": audit["clocks"]["claimed"],
+    }
 
 
-def _other_fields(statement: Statement) -> Iterator[str]:
+def _keys(draft: dict[str, Any], audit: Mapping[str, Any], digest: Digest) -> Iterator[str]:
+    """Yield the digest of the draft; where actor or trigger is null, that of one without too."""
+    named = {"actor": audit["actor"]["id"], "trigger": audit["trigger"]}
+    null = [name for name, value in named.items() if value is None]
+    for left_out in [(), *((name,) for name in null), *([null] if len(null) > 1 else [])]:
+        said = {name: value for name, value in named.items() if name not in left_out}
+        yield idempotency_key({**draft, "run": {**audit["run"], **said}}, digest)
+
+
+def _holds(gate: Mapping[str, Any]) -> bool:
+    """Say whether a gate's value meets its threshold; one without a value meets none."""
+    value = gate["value"]
+    return value is not None and bool(OPERATORS[gate["operator"]](value, gate["threshold"]))
+
+
+def _of_keys(statement: Statement, audit: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what of a change of keys does not go with the change."""
+    said = statement["predicate"]
+    change, is_second = said["change"], statement["predicateType"] == SECOND_KEY_CHANGE
+    stage = f"{change}{SECOND_KEY}" if is_second else _STAGE_OF_KEYS.get(change)
+    if audit["stage"] != stage:
+        yield f"its stage is not {stage}"
+    if ("from" in said and said["from"] is not None) != (change == "revoke"):
+        yield "a revocation, and nothing else, says from where"
+
+
+def _other_fields(statement: Statement, digest: Digest) -> Iterator[str]:
     """Yield the standard fields that do not say what the block says."""
     said = statement["predicate"]
     audit = said[AUDIT]
-    if audit["policy_sha256"] != policy_sha256(audit):
-        yield "policy_sha256 is not the digest of its policy"
     started = said.get("runDetails", {}).get("metadata", {}).get("startedOn")
     moment = Moment(audit["clocks"]["notary"], started, "account" in audit["actor"])
     kind, fields = predicate(audit, moment)
     if statement["predicateType"] != kind:
         yield f"its predicate is not {kind}"
-    elif {**fields, AUDIT: audit} != said:
-        names = sorted({*fields, *said} - {AUDIT})
-        other = [name for name in names if fields.get(name) != said.get(name)]
+        return
+    there = {name: value for name, value in said.items() if name != AUDIT}
+    if not is_same(fields, there):
+        names = sorted({*fields, *there})
+        other = [name for name in names if not is_same(fields.get(name), there.get(name))]
         yield f"{', '.join(other)} and its audit block do not say the same"

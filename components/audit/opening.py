@@ -13,14 +13,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from components.audit.answers import RecordView
+from components.audit.answers import AUDIT, RecordView
 from components.audit.coherence import contradictions
 from components.audit.envelope import Envelope
 from components.audit.key_history import KeyHistory
 from components.audit.log import Entry
 from components.audit.merkle import leaf_hash
+from components.audit.records import timestamp
 from components.audit.schema import check_statement
 from components.core.errors import DataError, IntegrityError
 
@@ -85,8 +87,9 @@ def opened(entries: Sequence[Entry], keys: KeyHistory) -> list[Opened | Refused]
     envelopes = _each(Envelope.from_bytes, [entry.leaf for entry in entries])
     signed = _each(Envelope.signed_by, envelopes, [keys.holder(index) for index in indexes])
     statements = _each(_checked, _each(Envelope.unsigned_statement, signed))
+    payloads = [_payload(item) for item in signed]
     views = _each(_viewed, statements, indexes, records)
-    contradicted = _each(contradictions, views, statements)
+    contradicted = _each(contradictions, views, statements, payloads)
     return [
         Refused(entry, record, leaf, view)
         if isinstance(view, Refusal)
@@ -117,12 +120,24 @@ def _each(step: Callable[..., Any], values: Sequence[Any], *more: Sequence[Any])
 def _viewed(statement: dict[str, Any], index: int, record: str) -> RecordView:
     """Return the view; DataError for what no schema can say, an output that is no subject, say."""
     try:
+        _check_time(statement["predicate"][AUDIT]["clocks"]["notary"])
         return RecordView.from_statement(statement, index, record)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"the record contradicts itself: {type(error).__name__} {error}",
             remedy="compare the record with another copy of the log",
         ) from error
+
+
+def _payload(envelope: Envelope | Refusal) -> bytes:
+    return envelope.payload if isinstance(envelope, Envelope) else b""
+
+
+def _check_time(text: str) -> None:
+    """Raise ValueError for a time that no calendar has, or that is not written as records are."""
+    moment = datetime.fromisoformat(text)
+    if timestamp(moment) != text or moment.year == datetime.max.year:
+        raise ValueError(f"{text} is no time of a record")
 
 
 def _checked(statement: dict[str, Any]) -> dict[str, Any]:

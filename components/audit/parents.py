@@ -33,7 +33,8 @@ def _of_inputs(draft: Mapping[str, Any], ledger: Ledger) -> Iterator[str]:
 def _of_cached(draft: Mapping[str, Any], ledger: Ledger) -> Iterator[str]:
     """Yield the records of those who made the outputs that came from the cache."""
     if draft["event"] == "CACHED":
-        origin = draft["facts"].get("origin", {})
+        stated = draft["facts"].get("origin")
+        origin = stated if isinstance(stated, Mapping) else {}
         for output in draft["outputs"]:
             record = str(origin.get(output["name"], ""))
             yield _maker(ledger, record, output["name"], output["sha256"])

@@ -1,10 +1,9 @@
 """What is checked of each record whose signature and form are right, in the order of the log.
 
 Rules: what it names comes before it; each of its inputs, and what came from the cache, was made by
-a parent as it says; it does not contradict itself or the START that it closes (coherence.py); no
-draft is a record twice; time does not run backwards; an act is allowed where it stands
-(standing.py). A stage that failed may have done so over a wrong input: its record stands all the
-same.
+a parent as it says, and a FAIL's parents are those that did, since a stage may have failed over a
+wrong input; it does not contradict itself or the START that it closes (coherence.py); no draft is a
+record twice; time does not run backwards; an act is allowed where it stands (standing.py).
 """
 
 from __future__ import annotations
@@ -60,6 +59,8 @@ class RecordChecks:
                 yield Finding("parents", where, f"record {source[:12]} is not before it in the log")
         for name in self._not_made(view, statement):
             yield Finding("parents", where, f"no parent of it made its {name}")
+        if view.event == "FAIL" and list(view.parents) != self._makers(statement):
+            yield Finding("parents", where, "its parents are not those that made its inputs")
         begun = self._begun.get(view.start) if view.start else None
         for message in (*item.contradictions, *contradicted_start(statement, begun)):
             yield Finding("coherence", where, message)
@@ -83,6 +84,18 @@ class RecordChecks:
         for name, record, sha256 in made:
             if record not in view.parents or not self._seen.has_made(record, sha256):
                 yield name
+
+    def _makers(self, statement: Statement) -> list[str]:
+        """Return the records of inputs that made them as it says, each once."""
+        inputs = statement["predicate"][AUDIT]["inputs"]
+        made = (
+            item["record"]
+            for item in inputs
+            if item["record"]
+            and item["sha256"]
+            and self._seen.has_made(item["record"], item["sha256"])
+        )
+        return list(dict.fromkeys(made))
 
     def _act(self, act: Act, where: str) -> Iterator[Finding]:
         """Hold an act against the rules, at its place among the others."""

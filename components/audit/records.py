@@ -10,7 +10,7 @@ files: a change of one byte is a new version, with a reader for the old ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,9 +27,10 @@ from components.audit.predicates import (
     released_versions,
 )
 from components.audit.schema import check_draft, check_statement
-from components.core.canonical import sha256_bytes, sha256_parsed, sha256_value
+from components.core.canonical import sha256_bytes, sha256_value
 from components.core.errors import DataError
 
+Digest = Callable[[Any], str]
 SCHEMA_VERSION = 1
 AUTHENTICATED_VERSION = 2
 """Of records that name an account that was authenticated; others are of version 1, as ever."""
@@ -86,14 +87,14 @@ def _check_settings_digest(draft: Mapping[str, Any], value: dict[str, Any]) -> N
     value["settings_sha256"] = digest
 
 
-def idempotency_key(draft: Mapping[str, Any]) -> str:
+def idempotency_key(draft: Mapping[str, Any], digest: Digest = sha256_value) -> str:
     """Return the same key for the same draft: a stage that asks again is told of its record.
 
     The claimed time is part of a draft, so a stage that runs again has records of its own; where
     the outputs lie is not.
     """
     outputs = [{"name": item["name"], "sha256": item["sha256"]} for item in draft["outputs"]]
-    return sha256_value({**draft, "outputs": outputs})
+    return digest({**draft, "outputs": outputs})
 
 
 def statement(draft: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
@@ -115,13 +116,15 @@ def timestamp(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def attempt_subject(run: str, stage: str, attempt: int) -> dict[str, Any]:
+def attempt_subject(
+    run: str, stage: str, attempt: int, digest: Digest = sha256_value
+) -> dict[str, Any]:
     """Return the subject of an event that has no output: the attempt, by name and digest."""
     identity = {"run": run, "stage": stage, "attempt": attempt}
-    return _subject(f"attempt/{run}/{stage}/{attempt}", sha256_parsed(identity))
+    return _subject(f"attempt/{run}/{stage}/{attempt}", digest(identity))
 
 
-def subjects(draft: Mapping[str, Any]) -> list[dict[str, Any]]:
+def subjects(draft: Mapping[str, Any], digest: Digest = sha256_value) -> list[dict[str, Any]]:
     """Return what a draft's record is about: what was made, whose name a key is, or the attempt."""
     if draft["event"] == KEY:
         key = draft["facts"]["key"]
@@ -129,7 +132,7 @@ def subjects(draft: Mapping[str, Any]) -> list[dict[str, Any]]:
     if draft["event"] == ACT:
         return [_subject(item["name"], item["sha256"]) for item in draft["inputs"]]
     if draft["event"] not in DONE_EVENTS:
-        return [attempt_subject(draft["run"]["id"], draft["stage"], draft["attempt"])]
+        return [attempt_subject(draft["run"]["id"], draft["stage"], draft["attempt"], digest)]
     outputs = [_subject(item["name"], item["sha256"]) for item in draft["outputs"]]
     if draft["stage"] != "register_models":
         return outputs

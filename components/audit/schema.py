@@ -88,11 +88,10 @@ def _check(value: Mapping[str, Any], name: str, what: str) -> None:
     from jsonschema.exceptions import best_match
 
     error = best_match(telling_validator(name).iter_errors(value))
-    if error is not None:
-        raise DataError(
-            f"{what} breaks {name} at {error.json_path}: {error.message[:200]}",
-            remedy="let the stage give what the schema asks for",
-        )
+    why = f" at {error.json_path}: {error.message[:200]}" if error is not None else ""
+    raise DataError(
+        f"{what} breaks {name}{why}", remedy="let the stage give what the schema asks for"
+    )
 
 
 @functools.cache

@@ -22,7 +22,8 @@ CREATE TABLE made (record BLOB, sha256 BLOB, PRIMARY KEY (record, sha256)) WITHO
 CREATE TABLE runs (run TEXT PRIMARY KEY, is_sealed INTEGER NOT NULL) WITHOUT ROWID;
 """
 _RECENT = 1000
-"""Runs that are not asked for again: the records of those that go on stand among each other."""
+"""Entries that are written together, and runs that are not asked for again: the records of those
+that go on stand among each other."""
 
 
 class Seen:
@@ -34,22 +35,30 @@ class Seen:
     def __init__(self, store: sqlite3.Connection) -> None:
         self._store = store
         self._recent: set[str] = set()
+        self._newest: dict[bytes, tuple[int, bool]] = {}
 
     def add(self, record: str, place: int, *, verified: bool) -> None:
         """Take in an entry, and whether it is a record that was verified."""
-        row = (bytes.fromhex(record), place, verified)
-        self._store.execute("INSERT OR IGNORE INTO entries VALUES (?, ?, ?)", row)
+        self._newest.setdefault(bytes.fromhex(record), (place, verified))
+        if len(self._newest) == _RECENT:
+            rows = [(key, *rest) for key, rest in self._newest.items()]
+            self._store.executemany("INSERT OR IGNORE INTO entries VALUES (?, ?, ?)", rows)
+            self._newest.clear()
 
     def has(self, record: str) -> bool:
         """Say whether an entry of that digest was seen."""
-        question = "SELECT 1 FROM entries WHERE record = ?"
-        return self._store.execute(question, (bytes.fromhex(record),)).fetchone() is not None
+        return self._entry(bytes.fromhex(record)) is not None
 
     def verified_place(self, record: str) -> int | None:
         """Return where a verified record stands, None where none of that digest was seen."""
-        question = "SELECT place FROM entries WHERE record = ? AND is_verified"
-        found = self._store.execute(question, (bytes.fromhex(record),)).fetchone()
-        return None if found is None else int(found[0])
+        place, verified = self._entry(bytes.fromhex(record)) or (None, False)
+        return place if verified else None
+
+    def _entry(self, key: bytes) -> tuple[int, bool] | None:
+        """Return an entry's place and whether it was verified; the first of those of a digest."""
+        question = "SELECT place, is_verified FROM entries WHERE record = ?"
+        found = self._store.execute(question, (key,)).fetchone()
+        return self._newest.get(key) if found is None else (int(found[0]), bool(found[1]))
 
     def twin(self, idempotency_key: str, place: int) -> int | None:
         """Take in the key of the draft that became an entry; return which entry it became first."""

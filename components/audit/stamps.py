@@ -63,7 +63,7 @@ class Stamps:
 
     def _require_as_begun(self, draft: Mapping[str, Any], start: RecordView) -> None:
         begun = Begun.of(self._statement(start.record))
-        for name in begun.differences(draft):
+        for name in begun.contradicted_by(draft):
             raise IntegrityError(
                 f"{draft['event']} of {draft['stage']} has other {name} than its START",
                 remedy="run the stage again: it ends with what it began with",

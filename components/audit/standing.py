@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from components.audit.acts import (
     ARCHIVE,
@@ -218,8 +217,9 @@ def _alias_problems(act: Act, champion: str | None) -> Iterator[str]:
             yield f"it does not say that the version loses the alias {CHAMPION}"
 
 
-def _digests(inputs: Mapping[str, Made]) -> tuple[Any, Any]:
-    return inputs[EVALUATION].sha256, inputs[BUNDLE].sha256
+def _digests(inputs: Mapping[str, Made]) -> tuple[str | None, ...]:
+    found = (inputs.get(name) for name in (EVALUATION, BUNDLE))
+    return tuple(made.sha256 if made else None for made in found)
 
 
 def _made(act: Act, name: str) -> Made:

@@ -37,7 +37,8 @@ def reconciled(table: pa.Table, target: Target, rows: int) -> tuple[Gate, ...]:
     failed = [gate for gate in gates if not gate.passed]
     if failed:
         raise GateError(
-            f"{failed[0].name}: {failed[0].value} of {rows} rows can be measured",
+            f"{failed[0].name}: {failed[0].value:g} is not {failed[0].operator} "
+            f"{failed[0].threshold:g}",
             remedy="start a new run; where it stays, look at the engine that predicted",
             gates=[gate.to_dict() for gate in gates],
             expected=failed[0].threshold,

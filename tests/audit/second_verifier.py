@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import base64
 import json
+import operator
+import re
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,8 @@ CLOSING = ("COMPLETE", "FAIL", "ABORT", "CACHED")
 PROVENANCE = ("ingest_examples", "transform_features", "import_model")
 PROVENANCE += ("train_pytorch", "train_tensorflow")
 TESTS = ("validate_examples", "evaluate_models", "measure_models")
+COMPARED = {">=": operator.ge, ">": operator.gt, "==": operator.eq}
+COMPARED |= {"<=": operator.le, "<": operator.lt}
 MOST_UNSIGNED, LARGEST = 64, 16 * 2**20
 
 
@@ -87,6 +92,14 @@ def place(number: int) -> str:
     return f"{number // 1000:06d}/{number:09d}"
 
 
+def is_time(text: str) -> bool:
+    try:
+        moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ")
+    except ValueError:
+        return False
+    return moment.year < 9999 and f"{moment.isoformat(timespec='milliseconds')}Z" == text
+
+
 def digest(value: Any) -> str:
     return sha256(rfc8785.dumps(value)).hexdigest()
 
@@ -114,15 +127,18 @@ def coherent(
         about = [named(name, made[name]) for name in audit["outputs"]]
         roles = facts.get("versions", {}) if stage == "register_models" else {}
         about += [named(f"model/{role}", roles[role]["bundle_sha256"]) for role in sorted(roles)]
-    need(event == "KEY" or said["subject"] == about, f"{what}: other subjects")
+    if event == "KEY":
+        key = said["predicate"]["key"]
+        about = [named(f"key/{key['keyid']}", sha256(bytes.fromhex(key["public"])).hexdigest())]
+    need(said["subject"] == about, f"{what}: other subjects")
     need(audit["settings_sha256"] == digest(audit["settings"]), f"{what}: other settings")
     fed = once(item["record"] for item in inputs)
     if event == "CACHED":
         fed = once([*fed, *(facts["origin"][name] for name in audit["outputs"])])
-    known = [item for item in fed if event != "FAIL" or item in audit["parents"]]
-    need(audit["parents"] == known, f"{what}: other parents")
+    need(event == "FAIL" or audit["parents"] == fed, f"{what}: other parents")
     name, _, number = audit["record_id"].partition("~")
-    need(name == f"{path}/{event}" and int(number or 2) > 1, f"{what}: another name")
+    counted = re.fullmatch("[2-9]|[1-9][0-9]{1,8}", number) or audit["record_id"] == name
+    need(name == f"{path}/{event}" and counted, f"{what}: another name")
     account = ["actor.account"] if "account" in audit["actor"] else []
     saw = [
         *account,
@@ -136,19 +152,47 @@ def coherent(
     need((begun is not None) == (audit["start"] is not None), f"{what}: its START is not open")
     need(begun or event != "COMPLETE", f"{what}: it has no START")
     if begun:
-        same = {"COMPLETE": ("settings_sha256", "code_sha256"), "ABORT": ("settings_sha256",)}
-        for field in ("stage", "attempt", "inputs", *same.get(event, ())):
+        same = {"ABORT": ("settings_sha256",)}
+        same["COMPLETE"] = ("settings_sha256", "code_sha256", "environment", "cache_key")
+        for field in ("stage", "attempt", "inputs", "run", "trigger", *same.get(event, ())):
             need(audit[field] == begun[field], f"{what}: another {field} than its START")
-        need(run == begun["run"]["id"] and event in CLOSING[:3], f"{what}: it closes no START")
-    if event not in ("ACT", "KEY"):
-        policy = audit["settings"].get("policy")
-        need(
-            audit["policy_sha256"] == (digest(policy) if policy is not None else None),
-            f"{what}: another policy",
+        need(audit["actor"]["id"] == begun["actor"]["id"], f"{what}: another actor")
+        need(event in CLOSING[:3], f"{what}: it closes no START")
+    policy = audit["settings"].get("policy")
+    of_policy = digest(policy) if policy is not None else None
+    need(audit["policy_sha256"] == of_policy, f"{what}: another policy")
+    need(handed_in(said, audit, made), f"{what}: another idempotency key")
+    for gate in audit["gates"]:
+        value, threshold = (
+            float(item) if isinstance(item, str) else item
+            for item in (gate["value"], gate["threshold"])
         )
+        met = value is not None and COMPARED[gate["operator"]](value, threshold)
+        need(gate["passed"] == met, f"{what}: a gate that its numbers do not bear out")
+    if event not in ("ACT", "KEY"):
         kind, fields = standard(audit, begun, path)
         rest = {key: value for key, value in said["predicate"].items() if key != "tandem_audit"}
-        need((said["predicateType"], rest) == (kind, fields), f"{what}: other standard fields")
+        same_json = rfc8785.dumps(rest) == rfc8785.dumps(fields)
+        need(said["predicateType"] == kind and same_json, f"{what}: other standard fields")
+
+
+def handed_in(said: dict[str, Any], audit: dict[str, Any], made: dict[str, str]) -> bool:
+    """Whether the idempotency key is that of the draft; a null actor or trigger may be left out."""
+    names = ("event", "stage", "attempt", "inputs", "settings", "settings_sha256", "code_sha256")
+    names += ("environment", "cache_key", "facts", "gates", "cause", "resources")
+    draft = {name: audit[name] for name in names}
+    draft["outputs"] = [{"name": name, "sha256": made[name]} for name in audit["outputs"]]
+    draft["claimed_time"] = audit["clocks"]["claimed"]
+    if audit["event"] in ("ACT", "KEY"):
+        fields = said["predicate"].items()
+        draft["facts"] = {name: value for name, value in fields if name != "tandem_audit"}
+    both = {"actor": audit["actor"]["id"], "trigger": audit["trigger"]}
+    for left_out in ((), ("actor",), ("trigger",), ("actor", "trigger")):
+        if all(both[name] is None for name in left_out):
+            named = {name: value for name, value in both.items() if name not in left_out}
+            if audit["idempotency_key"] == digest({**draft, "run": {**audit["run"], **named}}):
+                return True
+    return False
 
 
 def standard(audit: dict[str, Any], begun: Any, path: str) -> tuple[str, dict[str, Any]]:
@@ -270,6 +314,11 @@ class Verifier:
         coherent(statement, statement["predicate"]["tandem_audit"], made, self.begun, what)
         self.record(index, record, statement["predicate"]["tandem_audit"], made)
         if statement["predicateType"] in (KEYS, SECOND):
+            stage = statement["predicate"]["tandem_audit"]["stage"]
+            change = statement["predicate"]["change"]
+            of_second = f"{change}_second_key"
+            second = statement["predicateType"] == SECOND
+            need(stage == (of_second if second else f"{change}_key"), f"{what}: another stage")
             self.change(index, record, statement["predicate"], statement["predicateType"] == SECOND)
         self.leaves.append(sha256(b"\x00" + leaf).digest())
         self.seen[record] = index
@@ -285,10 +334,17 @@ class Verifier:
             for maker, digest in fed:
                 known = maker in audit["parents"] and digest in self.outputs.get(maker, ())
                 need(known, f"entry {index}: no parent made what it stands on")
+        if audit["event"] == "FAIL":
+            inputs = audit["inputs"]
+            makers = [
+                i["record"] for i in inputs if i["sha256"] in self.outputs.get(i["record"], ())
+            ]
+            need(audit["parents"] == once(makers), f"entry {index}: other parents")
         if audit["event"] in ("COMPLETE", "CACHED"):
             self.outputs[record] = {made[name] for name in audit["outputs"]}
         need(audit["idempotency_key"] not in self.once, f"entry {index}: it is there twice")
         self.once.add(audit["idempotency_key"])
+        need(is_time(audit["clocks"]["notary"]), f"entry {index}: no time")
         need(audit["clocks"]["notary"] >= self.time, f"entry {index}: time runs backwards")
         self.time = audit["clocks"]["notary"]
         if audit["event"] == "START":
@@ -299,6 +355,8 @@ class Verifier:
 
     def change(self, index: int, record: str, said: dict[str, Any], second: bool) -> None:
         what, key = f"entry {index}", bytes.fromhex(said["key"]["public"])
+        is_from = said.get("from") is not None
+        need(is_from == (said["change"] == "revoke"), f"{what}: it revokes from nowhere")
         before = self.changes[-1] if self.changes else None
         need(
             said["previous"] == before and said["key"]["keyid"] == key_id(key), f"{what}: no change"

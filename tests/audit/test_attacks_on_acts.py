@@ -17,6 +17,7 @@ from acts_of_people import (
     entry,
     findings,
 )
+from careful_thief import keyed
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from components.audit.answers import AUDIT
@@ -51,7 +52,7 @@ def rewritten(
         text = json.dumps(statement)
         for old, new in renamed.items():
             text = text.replace(old, new)
-        leaf = Envelope.sign(json.loads(text), others.get(index, key)).to_bytes()
+        leaf = Envelope.sign(keyed(json.loads(text)), others.get(index, key)).to_bytes()
         renamed[sha256_bytes(leaves[index])] = sha256_bytes(leaf)
         entry(home, index).write_bytes(leaf)
         tree.append(leaf_hash(leaf))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from careful_thief import keyed
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from components.audit import base64_strict
@@ -20,6 +21,7 @@ from components.audit.folder import AuditFolder
 from components.audit.keys import PublicKey, SigningKey
 from components.audit.log import entry_key
 from components.audit.merkle import Tree, leaf_hash
+from components.audit.notary import open_notary
 from components.audit.verify import verify_log
 from components.core.artifacts import read_json, tree_digest, write_json
 from components.core.canonical import canonical_json, sha256_bytes, sha256_value
@@ -177,13 +179,16 @@ def test_an_attack_on_the_log_is_found(copy: Path, attack: Callable[[Path], None
 
 
 def with_records(
-    root: Path, key: SigningKey, change: Callable[[list[dict[str, Any]]], None]
+    root: Path,
+    key: SigningKey,
+    change: Callable[[list[dict[str, Any]]], None],
+    entries: int = ENTRIES,
 ) -> None:
     """Rewrite the log with the stolen key: change statements, sign records and checkpoints.
 
     What names a record by its old digest names it by its new one afterwards.
     """
-    leaves = [entry(root, index).read_bytes() for index in range(ENTRIES)]
+    leaves = [entry(root, index).read_bytes() for index in range(entries)]
     statements = [json.loads(Envelope.from_bytes(leaf).payload) for leaf in leaves]
     change(statements)
     tree = Tree()
@@ -192,7 +197,10 @@ def with_records(
         text = re.sub(
             "[0-9a-f]{64}", lambda found: renamed.get(found[0], found[0]), json.dumps(statement)
         )
-        leaf = Envelope.sign(json.loads(text), key).to_bytes()
+        said = json.loads(text)
+        if block(said)["idempotency_key"] != "0" * 64:
+            said = keyed(said)
+        leaf = Envelope.sign(said, key).to_bytes()
         renamed[sha256_bytes(old)] = sha256_bytes(leaf)
         entry(root, index).write_bytes(leaf)
         tree.append(leaf_hash(leaf))
@@ -340,6 +348,47 @@ def observe_nothing(statements: list[dict[str, Any]]) -> None:
     block(statements[11])["observed"] = ["clocks.notary"]
 
 
+def forget_what_was_handed_in(statements: list[dict[str, Any]]) -> None:
+    block(statements[11])["idempotency_key"] = "0" * 64
+
+
+def submit_as_another(statements: list[dict[str, Any]]) -> None:
+    block(statements[15])["actor"]["id"] = "actor-8"
+
+
+def complete_another_pipeline(statements: list[dict[str, Any]]) -> None:
+    block(statements[15])["run"]["ir_sha256"] = "0" * 64
+
+
+def use_another_entry_of_the_cache(statements: list[dict[str, Any]]) -> None:
+    block(statements[15])["cache_key"] = "0" * 64
+
+
+def run_elsewhere(statements: list[dict[str, Any]]) -> None:
+    block(statements[15])["environment"]["python"] = "2.7"
+
+
+def lower_a_measured_value(statements: list[dict[str, Any]]) -> None:
+    block(statements[11])["gates"][0]["value"] = 0.1
+
+
+def number_a_record_oddly(statements: list[dict[str, Any]]) -> None:
+    block(statements[11])["record_id"] += "~\u00b2"
+
+
+def record_at_no_time(statements: list[dict[str, Any]]) -> None:
+    block(statements[17])["clocks"]["notary"] = "2026-13-45T99:99:99.000Z"
+
+
+def write_the_time_otherwise(statements: list[dict[str, Any]]) -> None:
+    clocks = block(statements[17])["clocks"]
+    clocks["notary"] = clocks["notary"].replace("Z", "+00:00")
+
+
+def record_at_the_end_of_time(statements: list[dict[str, Any]]) -> None:
+    block(statements[17])["clocks"]["notary"] = "9999-12-31T23:59:59.999Z"
+
+
 def call_it_another_attempt(statements: list[dict[str, Any]]) -> None:
     block(statements[11])["record_id"] = "run-1/evaluate_models/2/COMPLETE"
 
@@ -353,6 +402,9 @@ THEFTS = {
     leave_out_an_inputs_record: "parents",
     name_another_start: "parents",
     claim_an_output_that_is_no_subject: "schema",
+    record_at_no_time: "schema",
+    write_the_time_otherwise: "schema",
+    record_at_the_end_of_time: "schema",
 } | dict.fromkeys(
     (
         change_the_settings,
@@ -378,6 +430,13 @@ THEFTS = {
         run_other_code_than_was_started,
         observe_nothing,
         call_it_another_attempt,
+        forget_what_was_handed_in,
+        submit_as_another,
+        complete_another_pipeline,
+        use_another_entry_of_the_cache,
+        run_elsewhere,
+        lower_a_measured_value,
+        number_a_record_oddly,
     ),
     "coherence",
 )
@@ -393,11 +452,35 @@ def test_a_rewrite_with_the_stolen_key_is_found_where_it_contradicts_itself(
     assert check in checks(copy)
 
 
+@pytest.mark.parametrize("parents", [[], ["made", "other"]])
+def test_the_parents_of_a_failure_are_those_that_made_its_inputs(
+    copy: Path, key: SigningKey, draft: Callable[..., dict[str, Any]], parents: list[str]
+) -> None:
+    made, other = (sha256_bytes(entry(copy, index).read_bytes()) for index in (1, 5))
+    said = json.loads(Envelope.from_bytes(entry(copy, 1).read_bytes()).payload)
+    inputs = [
+        {"name": "examples", "sha256": said["subject"][0]["digest"]["sha256"], "record": made},
+        {"name": "features", "sha256": "0" * 64, "record": other},
+    ]
+    cause = {"kind": "DataError", "message": "no rows", "remedy": "look at the source"}
+    with open_notary(copy / "home") as notary:
+        notary.submit(draft("FAIL", "train_pytorch", attempt=2, inputs=inputs, cause=cause))
+    assert verify_log(copy / "home") == []
+    name = {"made": made, "other": other}
+
+    def change(statements: list[dict[str, Any]]) -> None:
+        assert block(statements[ENTRIES])["parents"] == [made]
+        block(statements[ENTRIES])["parents"] = [name[parent] for parent in parents]
+
+    with_records(copy, key, change, ENTRIES + 1)
+    assert [(f.check, f.where) for f in verify_log(copy / "home")] == [
+        ("parents", f"entry {ENTRIES}")
+    ]
+
+
 def test_a_start_that_nobody_closed_is_found_once_no_notary_is_at_work(
     copy: Path, draft: Callable[..., dict[str, Any]]
 ) -> None:
-    from components.audit.notary import open_notary
-
     with open_notary(copy / "home") as notary:
         other = draft("START")["run"] | {"id": "run-2"}
         notary.submit(draft("START", "train_pytorch", run=other))
