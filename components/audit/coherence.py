@@ -97,7 +97,8 @@ def contradictions(view: RecordView, statement: Statement, payload: bytes) -> li
 
 def _contradictions(view: RecordView, statement: Statement, digest: Digest) -> Iterator[str]:
     audit = statement["predicate"][AUDIT]
-    yield from _of_digests(audit, view, digest)
+    draft = _draft(audit, view)
+    yield from _of_digests(audit, draft, digest)
     if not _is_named(audit):
         yield "its record_id is not of its run, stage, attempt and event"
     if audit["observed"] != observed(audit["outputs"], "account" in audit["actor"]):
@@ -107,7 +108,7 @@ def _contradictions(view: RecordView, statement: Statement, digest: Digest) -> I
     for gate in view.gates:
         if gate["passed"] != _holds(gate):
             yield f"its gate {gate['name']} says otherwise than its numbers"
-    if statement["subject"] != subjects(_draft(audit, view), digest):
+    if statement["subject"] != subjects(draft, digest):
         yield "its subjects are not what it made, or is about"
     if view.event == KEY:
         yield from _of_keys(statement, audit)
@@ -115,13 +116,13 @@ def _contradictions(view: RecordView, statement: Statement, digest: Digest) -> I
         yield from _other_fields(statement, digest)
 
 
-def _of_digests(audit: Mapping[str, Any], view: RecordView, digest: Digest) -> Iterator[str]:
+def _of_digests(audit: Mapping[str, Any], draft: dict[str, Any], digest: Digest) -> Iterator[str]:
     if audit["settings_sha256"] != digest(audit["settings"]):
         yield "settings_sha256 is not the digest of its settings"
     policy = audit["settings"].get("policy")
     if audit["policy_sha256"] != (None if policy is None else digest(policy)):
         yield "policy_sha256 is not the digest of its policy"
-    if view.idempotency_key not in _keys(_draft(audit, view), audit, digest):
+    if audit["idempotency_key"] not in _keys(draft, audit, digest):
         yield "idempotency_key is not the digest of what it says"
 
 
