@@ -37,7 +37,7 @@ def reconciled(table: pa.Table, target: Target, rows: int) -> tuple[Gate, ...]:
     failed = [gate for gate in gates if not gate.passed]
     if failed:
         raise GateError(
-            f"{failed[0].name}: {failed[0].value:g} is not {failed[0].operator} "
+            f"{failed[0].name}: {failed[0].value:g}, and it must be {failed[0].operator} "
             f"{failed[0].threshold:g}",
             remedy="start a new run; where it stays, look at the engine that predicted",
             gates=[gate.to_dict() for gate in gates],
