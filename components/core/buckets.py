@@ -47,6 +47,18 @@ def put_tree(folder: Path, uri: str) -> None:
         asked(uri, partial(store.upload_file, str(folder / name), bucket, prefix + name))
 
 
+def get_tree(uri: str, folder: Path) -> None:
+    """Put what lies below a URI into a folder; PlatformError where the bucket does not answer."""
+    bucket, prefix = _parts(uri)
+    store = client()
+    for key in keys_below(store, bucket, prefix, uri):
+        path = folder / key[len(prefix) :]
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise IntegrityError(f"{uri} has the key {key}", remedy="find out who wrote it")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        asked(uri, partial(store.download_file, bucket, key, str(path)))
+
+
 def stored_digest(uri: str) -> str:
     """Return the digest of an artifact as it is stored: what `tree_digest` gives of the folder.
 

@@ -7,13 +7,16 @@ what a model gives must be what is predicted (target.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 from pydantic import Field
 
+from components.core.buckets import get_tree, is_in_bucket
 from components.core.bundle import Bundle, OnnxScorer
 from components.core.candidates import CHAMPION
 from components.core.contract import Output
@@ -28,8 +31,22 @@ class Champion(Section):
 
     version: str
     bundle_sha256: Digest
-    # Where this machine keeps the bundle: neither recorded nor part of the cache key.
+    # Where this machine, or a bucket, keeps the bundle: neither recorded nor part of the cache key.
     path: str = Field(exclude=True)
+
+
+@contextmanager
+def at_hand(champion: Champion | None) -> Iterator[Champion | None]:
+    """Give the champion with its bundle on this machine, fetched where it lies in a bucket.
+
+    Raises PlatformError where the bucket does not answer; `open_champion` says what it is worth.
+    """
+    if champion is None or not is_in_bucket(champion.path):
+        yield champion
+        return
+    with tempfile.TemporaryDirectory(prefix="tandem-champion-") as folder:
+        get_tree(champion.path, Path(folder))
+        yield champion.model_copy(update={"path": folder})
 
 
 _AWAY = (

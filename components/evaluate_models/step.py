@@ -24,6 +24,8 @@ from components.core.settings import Evaluate, Section
 from components.core.slice_keys import OVERALL
 from components.evaluate_models.candidates import (
     Champion,
+    Measurable,
+    at_hand,
     open_candidate,
     open_champion,
 )
@@ -59,10 +61,22 @@ def evaluate_models(
         (*TRAINED, IMPORTED), (pytorch_model, tensorflow_model, imported_model), strict=True
     )
     models = [open_candidate(name, folder) for name, folder in given if folder]
+    with at_hand(settings.champion) as champion:
+        return _evaluated(settings, models, champion, examples, evaluation)
+
+
+def _evaluated(
+    settings: EvaluateSettings,
+    models: list[Measurable],
+    champion: Champion | None,
+    examples: Path,
+    evaluation: Path,
+) -> Outcome:
+    """Measure the candidates, and the champion where there is one."""
     manifest = ExamplesManifest.read(examples)
-    if settings.champion:
+    if champion:
         output = models[0].bundle.contract.output
-        models.append(open_champion(settings.champion, manifest.columns, output))
+        models.append(open_champion(champion, manifest.columns, output))
     target = Target.of(manifest)
     rows = eval_rows(models, examples, manifest, settings.evaluate, settings.beam)
     gates = reconciled(rows.predicted, target, manifest.rows_of(SPLIT))
