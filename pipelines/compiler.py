@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ from pipelines.placement import placed_on
 from pipelines.target import Target
 
 KEPT_FILE = "compiled.json"
-TRAINING, IMPORTING = "training", "importing"
+_BUILDING = threading.Lock()
+"""kfp builds one DAG at a time in a process."""
+TRAINING, IMPORTING, LAUNCHING = "training", "importing", "launching"
 
 
 def write_compiled(path: Path, text: str) -> None:
@@ -100,12 +103,12 @@ def _built(dag: str, target: Target | None) -> Any:
     """Return the DAG as kfp has it, built anew for a target."""
     from kfp import dsl
 
-    from pipelines import training
+    from pipelines import launching, training
 
-    pipeline = getattr(training, dag)
+    pipeline = getattr(launching if dag == LAUNCHING else training, dag)
     if target is not None and target.images is not None:
         named = dsl.pipeline(name=pipeline.name, description=pipeline.description)
-        with placed_on(target):
+        with _BUILDING, placed_on(target):
             pipeline = named(pipeline.pipeline_func)
     _turn_caching_off(pipeline.pipeline_spec)
     return pipeline

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from components.core.image import IMAGE_OF_STAGE
 from components.core.machine import IMAGE_VARIABLE
 from components.core.prices import CHIPS_VARIABLE
+from pipelines.stage_resources import LAUNCHER, Resources
 from pipelines.target import TPU, Accelerator, Target
 
 if TYPE_CHECKING:
@@ -60,31 +61,44 @@ def place_closing(stage: PipelineTask) -> None:
         _on_cluster(stage, target)
 
 
+def place_launcher(task: PipelineTask) -> None:
+    """Place the task that a schedule runs: it asks KFP's API and waits, and is tried once.
+
+    The label has Kubeflow mount a token for that API, where it has users
+    (kubeflow.org, "Connect the SDK to the API": PodDefault access-ml-pipeline).
+    """
+    from kfp import kubernetes
+
+    target = _TARGET.get()
+    if target is None or target.images is None:
+        return
+    _placed(task, target, "launch_run", target.images.registry, LAUNCHER)
+    kubernetes.add_pod_label(task, "access-ml-pipeline", "true")
+
+
 def _on_cluster(task: PipelineTask, target: Target) -> None:
     stage = task.component_spec.name.replace("-", "_")
-    _container(task, target, stage)
-    _pod(task, target, stage)
-    _environment(task, target)
+    image = str(getattr(target.images, IMAGE_OF_STAGE[stage]))
+    _placed(task, target, stage, image, target.of_stage(stage))
     framework = stage.removeprefix("train_")
     for name, accelerator in target.accelerators.items():
         if name == framework:
             _accelerated(task, accelerator)
 
 
-def _container(task: PipelineTask, target: Target, stage: str) -> None:
-    given = target.of_stage(stage)
-    image = str(getattr(target.images, IMAGE_OF_STAGE[stage]))
+def _placed(task: PipelineTask, target: Target, stage: str, image: str, given: Resources) -> None:
     task.set_container_image(image)
     task.set_env_variable(IMAGE_VARIABLE, image)
     task.set_cpu_request(str(given.cpu_request)).set_cpu_limit(str(given.cpu_limit))
     task.set_memory_request(str(given.memory_request)).set_memory_limit(str(given.memory_limit))
+    _pod(task, target, stage, given.timeout_seconds or 0)
+    _environment(task, target)
 
 
-def _pod(task: PipelineTask, target: Target, stage: str) -> None:
+def _pod(task: PipelineTask, target: Target, stage: str, seconds: int) -> None:
     from kfp import kubernetes
 
-    seconds = target.of_stage(stage).timeout_seconds
-    kubernetes.set_timeout(task, seconds or 0)
+    kubernetes.set_timeout(task, seconds)
     kubernetes.set_image_pull_policy(task, target.pull_policy)
     kubernetes.set_security_context(
         task,

@@ -31,6 +31,7 @@ from components.core.data_settings import (
     Beam,
     Checks,
     DataCard,
+    Schedule,
     Source,
     Transform,
     Window,
@@ -60,6 +61,7 @@ class RunSettings(Section):
     name: Name = Field(description="the use case's name")
     source: Source
     window: Window = WHOLE
+    schedule: Schedule = Schedule()
     schema_file: str = Field(alias="schema", description="path of the TFMD schema (text proto)")
     card: str = Field(description="path of the data card (YAML)")
     checks: Checks = Checks()

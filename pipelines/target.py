@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -167,6 +168,22 @@ class Target(Section):
     secrets: dict[Variable, SecretKey] = Field(default={}, description="variables from Secrets")
     config_maps: dict[Variable, ConfigKey] = Field(default={}, description="from ConfigMaps")
     mounts: tuple[Mount, ...] = ()
+    service_account: ObjectName | None = Field(
+        default=None, description="of the runs' pods; KFP's own where none is named"
+    )
+    time_zone: str = Field(
+        default="UTC",
+        description="in which schedules are read: CRON_SCHEDULE_TIMEZONE of KFP's controller",
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+            raise ValueError(f"{value} is no time zone, such as Europe/Berlin") from error
+        return value
 
     @field_validator("stages")
     @classmethod

@@ -10,11 +10,11 @@ from pipelines.cli.output import print_json
 
 def list_runs(arguments: Namespace) -> int:
     """List the runs of the namespace, oldest first."""
-    from pipelines.kubeflow.runs import list_runs as on_cluster
+    from pipelines.kubeflow.runs import listed
     from pipelines.kubeflow.session import Session
 
     session = Session.open()
-    runs = on_cluster(session)
+    runs = listed(session)
     if arguments.json:
         print_json({"server": session.address.host, "runs": [run.to_dict() for run in runs]})
         return 0

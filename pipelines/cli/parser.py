@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from components.core.errors import WrongUsage
 from pipelines.cli.audit_parser import add_audit
+from pipelines.cli.cluster_parser import add_cluster, add_overrides
 from pipelines.cli.decide_parser import add_decide
 from pipelines.cli.models_parser import add_models
 from pipelines.cli.schema_parser import add_schema
@@ -64,7 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_plan(commands)
     _add_compile(commands)
     _add_runs(commands)
-    _add_cluster(commands)
+    add_cluster(commands, _add, NAME_HELP, RUN_HELP)
     _add_report(commands)
     _add_export(commands)
     add_decide(commands, _add, RUN_HELP)
@@ -113,19 +114,8 @@ def _add(
     return parser
 
 
-def _add_overrides(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="change one setting; the value is YAML; may be repeated",
-    )
-
-
 def _add_settings_options(parser: argparse.ArgumentParser) -> None:
-    _add_overrides(parser)
+    add_overrides(parser)
     parser.add_argument(
         "--window", metavar="FIRST:LAST", help="the spans of the run; the last is evaluated on"
     )
@@ -195,7 +185,7 @@ def _add_compile(commands: Any) -> None:
         metavar="NAME",
         help=f"refuse a target without the device that these name (train.device): {NAME_HELP}",
     )
-    _add_overrides(compiler)
+    add_overrides(compiler)
 
 
 def _add_runs(commands: Any) -> None:
@@ -220,26 +210,6 @@ def _add_runs(commands: Any) -> None:
     show.add_argument(
         "--cluster", action="store_true", default=argparse.SUPPRESS, help=CLUSTER_HELP
     )
-
-
-def _add_cluster(commands: Any) -> None:
-    logs = _add(
-        commands,
-        "logs",
-        "pipelines.cli.cluster:logs",
-        "print what the stages of a run in Kubeflow Pipelines wrote",
-        "tandem logs latest train-pytorch",
-    )
-    logs.add_argument("run", metavar="RUN", help=RUN_HELP)
-    logs.add_argument("stage", metavar="STAGE", nargs="?", help="one of them (default: all)")
-    retry = _add(
-        commands,
-        "retry",
-        "pipelines.cli.cluster:retry",
-        "go on with a failed run in Kubeflow Pipelines, from what failed",
-        "tandem retry latest",
-    )
-    retry.add_argument("run", metavar="RUN", help=RUN_HELP)
 
 
 def _add_report(commands: Any) -> None:

@@ -7,6 +7,7 @@ that KFP's page reads them from, which is in no model of its API.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -41,17 +42,57 @@ class ClusterRun:
     ended: str | None
     stages: Mapping[str, StageOnCluster]
 
+    @classmethod
+    def of(cls, item: Any) -> ClusterRun:
+        """Return KFP's own object as one."""
+        details = (item.run_details and item.run_details.task_details) or []
+        stages = {
+            str(one.display_name): StageOnCluster(
+                str(one.state), str(one.pod_name or ""), _time(one.start_time), _time(one.end_time)
+            )
+            for one in details
+            if one.display_name
+        }
+        return cls(
+            id=str(item.run_id),
+            name=str(item.display_name),
+            state=str(item.state),
+            started=_time(item.created_at),
+            ended=_time(item.finished_at),
+            stages=stages,
+        )
+
+    @property
+    def is_active(self) -> bool:
+        """Say whether it has not ended."""
+        return self.state not in ENDED
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as a JSON object."""
         return asdict(self)
 
 
-def list_runs(session: Session) -> list[ClusterRun]:
-    """Return the runs of the namespace, oldest first."""
-    api = session.client.runs
+def listed(session: Session, named: str = "") -> list[ClusterRun]:
+    """Return the runs of the namespace, or those whose names hold a text, oldest first."""
     scope = {**session.scope(), "sort_by": "created_at asc"}
-    found = session.all_of("the list of runs", api.run_service_list_runs, "runs", **scope)
-    return [_run(item) for item in found]
+    if named:
+        scope["filter"] = filtered("IS_SUBSTRING", named)
+    call = session.client.runs.run_service_list_runs
+    return [
+        ClusterRun.of(item) for item in session.all_of("the list of runs", call, "runs", **scope)
+    ]
+
+
+def filtered(operation: str, name: str) -> str:
+    """Return a filter of KFP's lists by name."""
+    predicate = {"operation": operation, "key": "display_name", "string_value": name}
+    return json.dumps({"predicates": [predicate]})
+
+
+def get(session: Session, run_id: str) -> ClusterRun:
+    """Return a run by its id, with its stages."""
+    call = session.client.runs.run_service_get_run
+    return ClusterRun.of(session.ask(f"run {run_id}", call, run_id=run_id))
 
 
 def find(session: Session, name: str) -> ClusterRun:
@@ -59,7 +100,7 @@ def find(session: Session, name: str) -> ClusterRun:
 
     Raises SettingsError where none or several fit.
     """
-    runs = list_runs(session)
+    runs = listed(session)
     if not runs:
         raise SettingsError("there is no run in this namespace", remedy="submit one")
     exact = [run for run in runs if name in (run.id, run.name)]
@@ -72,9 +113,7 @@ def find(session: Session, name: str) -> ClusterRun:
             remedy="see their ids with `tandem runs --cluster`",
         )
     (run,) = fits
-    return _run(
-        session.ask(f"run {run.id}", session.client.runs.run_service_get_run, run_id=run.id)
-    )
+    return get(session, run.id)
 
 
 def log_of(session: Session, run: ClusterRun, stage: str) -> str:
@@ -106,25 +145,6 @@ def retry(session: Session, run: ClusterRun) -> None:
         )
     api = session.client.runs
     session.order(f"run {run.id}", api.run_service_retry_run, run_id=run.id)
-
-
-def _run(item: Any) -> ClusterRun:
-    details = (item.run_details and item.run_details.task_details) or []
-    stages = {
-        str(one.display_name): StageOnCluster(
-            str(one.state), str(one.pod_name or ""), _time(one.start_time), _time(one.end_time)
-        )
-        for one in details
-        if one.display_name
-    }
-    return ClusterRun(
-        id=str(item.run_id),
-        name=str(item.display_name),
-        state=str(item.state),
-        started=_time(item.created_at),
-        ended=_time(item.finished_at),
-        stages=stages,
-    )
 
 
 def _time(moment: Any) -> str | None:

@@ -123,7 +123,7 @@ def _recurring_runs(call: Call) -> Any:
         return store.create_recurring(asked)
     found = _in_namespace(call, store.recurring)
     answer = api.V2beta1ListRecurringRunsResponse
-    return call.page(found, lists.JOB_KEYS, answer, "recurringRuns")
+    return call.page(found, lists.JOB_KEYS, answer, "recurring_runs")
 
 
 def _recurring_run(call: Call, key: str) -> Any:

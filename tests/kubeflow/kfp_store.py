@@ -224,6 +224,7 @@ class KfpStore:
             api.V2beta1Run(
                 display_name=f"{job.display_name}-{len(mine) + 1}",
                 experiment_id=job.experiment_id,
+                pipeline_spec=job.pipeline_spec,
                 pipeline_version_reference=job.pipeline_version_reference,
                 runtime_config=api.V2beta1RuntimeConfig(parameters=parameters),
                 service_account=job.service_account,

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import kfp_server_api as api
 import pytest
-from kfp_server import TOKEN, KfpServer, kfp_server
+from asked import named, said
+from kfp_server import KfpServer, kfp_server
 
 from pipelines.cli import main
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "training.yaml"
 SCOPE = {"KF_PIPELINES_ENDPOINT", "TANDEM_KFP_NAMESPACE", "TANDEM_KFP_TOKEN"}
-
-
-@pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[KfpServer]:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    with kfp_server() as server:
-        named(monkeypatch, server.url)
-        yield server
-
-
-def named(monkeypatch: pytest.MonkeyPatch, url: str, token: str = TOKEN) -> None:
-    monkeypatch.setenv("KF_PIPELINES_ENDPOINT", url)
-    monkeypatch.setenv("TANDEM_KFP_NAMESPACE", "team-a")
-    monkeypatch.setenv("TANDEM_KFP_TOKEN", token)
 
 
 @pytest.fixture
@@ -47,11 +31,6 @@ def run_id(served: KfpServer) -> str:
 def start(served: KfpServer, experiment: str, name: str) -> str:
     asked = api.V2beta1Run(display_name=name, experiment_id=experiment, pipeline_spec={"root": {}})
     return str(served.store.create_run(asked).run_id)
-
-
-def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, Any]]:
-    code = main([*words, "--json"])
-    return code, json.loads(capsys.readouterr().out)
 
 
 def test_the_runs_of_the_namespace_are_listed(

@@ -17,7 +17,15 @@ from components.core.data_settings.source import (
     Target,
     date_columns,
 )
-from components.core.data_settings.spans import ONLY_SPAN, SPAN_PATTERN, WHOLE, Span, Spans, Window
+from components.core.data_settings.spans import (
+    ONLY_SPAN,
+    SPAN_PATTERN,
+    WHOLE,
+    Schedule,
+    Span,
+    Spans,
+    Window,
+)
 from components.core.data_settings.transform import (
     Beam,
     DatePart,
@@ -40,6 +48,7 @@ __all__ = [
     "Feature",
     "Format",
     "Join",
+    "Schedule",
     "Severity",
     "Source",
     "Span",

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from components.core.settings import Flag, Name, Section
+from components.core.settings import Count, Flag, Name, Section
 
 ONLY_SPAN = "all"
 _MONTH = r"\d{4}-(0[1-9]|1[0-2])"
@@ -69,6 +69,17 @@ class Window(Section):
             year, month = (year + 1, 1) if month == 12 else (year, month + 1)
             found.append(f"{year:04d}-{month:02d}")
         return tuple(found)
+
+
+class Schedule(Section):
+    """Which spans a scheduled run takes: `spans` of them, up to `lag` before that of its time."""
+
+    lag: Count = Field(
+        default=1, description="1 is the month or day before the scheduled one, the last that ended"
+    )
+    spans: Count | None = Field(
+        default=None, description="how many; by default as many as the window has"
+    )
 
 
 def span_before(span: str) -> str:

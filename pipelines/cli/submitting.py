@@ -1,0 +1,53 @@
+"""`tandem submit`: one run in Kubeflow Pipelines."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from pipelines.cli.output import print_json
+
+if TYPE_CHECKING:
+    from pipelines.kubeflow.once import Submitted
+    from pipelines.loaded_settings import LoadedSettings
+
+
+def submit(arguments: Namespace) -> int:
+    """Check, send and name the run; the same command finds the same run."""
+    from pipelines.kubeflow.once import submit as once
+    from pipelines.kubeflow.session import Session
+    from pipelines.kubeflow.submission import check_run, prepare
+    from pipelines.target import load_target
+
+    target, loaded = load_target(arguments.target), load(arguments)
+    check_run(loaded, target)
+    session = Session.open()
+    submission = prepare(loaded, target, cache=arguments.cache)
+    told = once(session, submission)
+    if arguments.json:
+        print_json(as_json(told) | {"server": session.address.host})
+    else:
+        print(as_text(told))
+    return 0
+
+
+def load(arguments: Namespace) -> LoadedSettings:
+    """Return the settings that the command line names and changes."""
+    from pipelines.loaded_settings import load_settings
+    from pipelines.settings_file import find_settings, window_overrides
+
+    window = window_overrides(arguments.window) if arguments.window else []
+    return load_settings(find_settings(arguments.name), [*arguments.overrides, *window])
+
+
+def as_json(told: Submitted) -> dict[str, object]:
+    """Return what came of a submission as a JSON object."""
+    run = told.run
+    return {"run": run.id, "name": run.name, "state": run.state, "submitted": told.is_new}
+
+
+def as_text(told: Submitted) -> str:
+    """Return it for people."""
+    run = told.run
+    how = "submitted" if told.is_new else f"was there, {run.state.lower()}"
+    return f"{run.name} {how}: tandem runs show {run.id} --cluster"

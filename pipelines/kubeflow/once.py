@@ -1,0 +1,150 @@
+"""One run for one name, whatever the network does: found before it is made, and one kept of many.
+
+KFP gives runs any name, as often as it is given, so exactly once is made here:
+1. a run of the name that is under way or has succeeded is the answer, and none is made;
+2. a run of the same use case and span under another name (other settings, say) that is under way
+   is refused, since two would train on one span;
+3. after a call whose answer was lost the run is looked for before it is made again;
+4. afterwards the name is looked for once more: of several, made by others or by a proxy that sent
+   the call twice, the oldest stays, and the others are ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import kfp_server_api
+
+from components.core.errors import SettingsError
+from pipelines.kubeflow.runs import FAILED, ClusterRun, filtered, listed
+from pipelines.kubeflow.session import Session, Unanswered
+from pipelines.kubeflow.submission import Submission
+
+EXPERIMENT = "tandem"
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """The run of a submission; `is_new` says whether this call made it."""
+
+    run: ClusterRun
+    is_new: bool
+
+
+def submit(session: Session, submission: Submission, *, again: bool = True) -> Submitted:
+    """Return the one run of a submission, made if there is none (the module's rules).
+
+    One that failed is made `again`, or is the answer.
+
+    Raises SettingsError for a span that another run is at work on, PlatformError where the server
+    does not answer.
+    """
+    if (run := _found(session, submission, again=again)) is not None:
+        return Submitted(run, is_new=False)
+    made = _made(session, submission, experiment_id(session), again=again)
+    kept = _settled(session, submission, made)
+    return Submitted(kept, is_new=kept.id == made.id)
+
+
+def runs_like(session: Session, beginning: str) -> list[ClusterRun]:
+    """Return the runs whose names begin so, the oldest first."""
+    return [run for run in listed(session, named=beginning) if run.name.startswith(beginning)]
+
+
+def counts(run: ClusterRun) -> bool:
+    """Say whether a run stands for its span: it is under way or has succeeded."""
+    return run.state not in FAILED and run.state != "CANCELING"
+
+
+def _found(session: Session, submission: Submission, *, again: bool) -> ClusterRun | None:
+    """Return the run of the name; SettingsError for another that works on the span (rule 2)."""
+    runs = runs_like(session, submission.same_span)
+    mine = [run for run in runs if run.name == submission.name and (counts(run) or not again)]
+    if mine:
+        return _settle(session, mine)
+    if others := [run for run in runs if run.is_active and _same_span(run, submission)]:
+        raise SettingsError(
+            f"the run {others[0].name} works on {submission.span} of {submission.use_case}, with "
+            "other settings or another pipeline",
+            remedy=f"wait for its end (`tandem runs show {others[0].id} --cluster`), or "
+            "terminate it on KFP's page",
+        )
+    return None
+
+
+def _same_span(run: ClusterRun, submission: Submission) -> bool:
+    """Say whether a name is of that use case and span: what follows is a key."""
+    return len(run.name.removeprefix(submission.same_span)) == len(submission.key)
+
+
+def experiment_id(session: Session) -> str:
+    """Return the id of the experiment that runs belong to, made where there is none."""
+    api = session.client.experiments
+    body = kfp_server_api.V2beta1Experiment(
+        display_name=EXPERIMENT, namespace=session.namespace or None
+    )
+    if (known := _known_experiment(session)) is not None:
+        return known
+    try:
+        create = api.experiment_service_create_experiment
+        return str(session.order("the experiment", create, experiment=body).experiment_id)
+    except (Unanswered, SettingsError):  # others made it in this moment, or the answer was lost
+        if (known := _known_experiment(session)) is None:
+            raise
+        return known
+
+
+def _known_experiment(session: Session) -> str | None:
+    call = session.client.experiments.experiment_service_list_experiments
+    found = session.all_of(
+        "the experiments", call, "experiments", filter=filtered("EQUALS", EXPERIMENT),
+        **session.scope(),
+    )  # fmt: skip
+    return str(found[0].experiment_id) if found else None
+
+
+def _made(session: Session, submission: Submission, experiment: str, *, again: bool) -> ClusterRun:
+    """Make the run; after a lost answer look for it first (rule 3)."""
+    body = kfp_server_api.V2beta1Run(
+        experiment_id=experiment,
+        display_name=submission.name,
+        pipeline_spec=submission.spec,
+        runtime_config=kfp_server_api.V2beta1RuntimeConfig(
+            parameters=dict(submission.parameters), pipeline_root=submission.target.root
+        ),
+        service_account=submission.target.service_account,
+    )
+    create = session.client.runs.run_service_create_run
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return ClusterRun.of(session.order(f"the run {submission.name}", create, run=body))
+        except Unanswered:
+            if (run := _found(session, submission, again=again)) is not None:
+                return run
+    return ClusterRun.of(session.order(f"the run {submission.name}", create, run=body))
+
+
+def _settled(session: Session, submission: Submission, made: ClusterRun) -> ClusterRun:
+    """Return the run that stays: the one made, if no older one stands for the span."""
+    runs = runs_like(session, submission.name)
+    return _settle(session, [run for run in runs if counts(run) or run.id == made.id] or [made])
+
+
+def _settle(session: Session, runs: Sequence[ClusterRun]) -> ClusterRun:
+    """Keep the oldest of runs of one name and end the others (rule 4)."""
+    kept, *others = sorted(runs, key=lambda run: (run.state != "SUCCEEDED", run.started, run.id))
+    api = session.client.runs
+    for run in others:
+        if run.is_active:
+            _end(session, api.run_service_terminate_run, run)
+    return kept
+
+
+def _end(session: Session, call: Any, run: ClusterRun) -> None:
+    try:
+        session.ask(f"run {run.id}", call, run_id=run.id)
+    except SettingsError:  # it has ended by itself meanwhile
+        return

@@ -1,0 +1,65 @@
+"""What a schedule is asked for: settings with all files that they name, and the target, as values.
+
+Rules: whoever has it needs no file of the machine where it was written; nothing secret is in it,
+since a target names secrets and holds none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from components.core.data_settings import DataCard, Window
+from components.core.errors import SettingsError
+from pipelines.loaded_settings import LoadedSettings
+from pipelines.settings import RunSettings
+from pipelines.target import Target
+
+
+@dataclass(frozen=True)
+class Request:
+    """Runs of one use case on one target."""
+
+    loaded: LoadedSettings
+    target: Target
+    cache: bool
+
+    def of(self, window: Window) -> LoadedSettings:
+        """Return the settings for the spans of one run; SettingsError where they do not fit."""
+        values = self.loaded.settings.model_dump(mode="json", by_alias=True, exclude_none=True)
+        values["window"] = window.model_dump(mode="json")
+        return replace(self.loaded, settings=RunSettings.model_validate(values))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a JSON object without null, which kfp takes in no parameter."""
+        loaded = self.loaded
+        return {
+            "settings": loaded.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
+            "card": loaded.card.model_dump(mode="json", exclude_none=True),
+            "schema": loaded.schema,
+            "waivers": list(loaded.waivers),
+            "overrides": list(loaded.overrides),
+            "target": self.target.model_dump(mode="json", by_alias=True, exclude_none=True),
+            "cache": self.cache,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Request:
+        """Read what `to_dict` wrote; SettingsError for anything else."""
+        try:
+            loaded = LoadedSettings(
+                settings=RunSettings.model_validate(value["settings"]),
+                card=DataCard.model_validate(value["card"]),
+                schema=str(value["schema"]),
+                waivers=tuple(value["waivers"]),
+                overrides=tuple(value["overrides"]),
+            )
+            return cls(loaded, Target.model_validate(value["target"]), bool(value["cache"]))
+        except (ValidationError, KeyError, TypeError) as error:
+            raise SettingsError(
+                "what the schedule asks for is of another version of Tandem",
+                remedy="delete the schedule and create it again",
+            ) from error

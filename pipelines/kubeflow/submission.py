@@ -1,0 +1,230 @@
+"""A run for a cluster: all that KFP is given, made and checked before anything is sent.
+
+Rules:
+1. nothing of this machine goes along: sources are read by the stages' pods, so they lie where pods
+   can reach them; the champion's bundle is put below the target's root, under its digest;
+2. the run's name is USECASE-SPAN-KEY, KEY the digest of what was compiled, of the settings with
+   their window, and of whether the cache is used: the same command gives the same name, by which
+   a run is found again (once.py);
+3. images are by a real digest, and spans have ended.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import yaml
+
+from components.core.buckets import SCHEME, put_tree, stored_digest
+from components.core.canonical import sha256_bytes, sha256_value
+from components.core.errors import IntegrityError, SettingsError
+from pipelines.champion import resolve
+from pipelines.compiler import TRAINING, compiled
+from pipelines.home import Home
+from pipelines.identity import run_identity
+from pipelines.kubeflow.windows import require_ended
+from pipelines.loaded_settings import LoadedSettings
+from pipelines.preflight.against_schema import check_against_schema
+from pipelines.preflight.against_source import check_against_source
+from pipelines.preflight.checks import check_signature_names
+from pipelines.preflight.on_target import check_on_target
+from pipelines.runners.run_folder import new_run_id
+from pipelines.sources import MAIN, pin_sources, require_table, source_tables
+from pipelines.target import Target
+
+REACHABLE = ("s3://", "gs://", "package://", "http://", "https://")
+REGISTRY = "MLFLOW_TRACKING_URI"
+NO_DIGEST = "0" * 64
+NO_FOLDER = Path("/")
+"""Where relative sources start: there are none (rule 1)."""
+KEY_LENGTH = 12
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A run that can be sent: `parameters` are the pipeline's, `spec` what KFP runs."""
+
+    use_case: str
+    span: str
+    key: str
+    target: Target
+    ir: str
+    parameters: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The run's name in KFP (rule 2)."""
+        return f"{self.same_span}{self.key}"
+
+    @property
+    def same_span(self) -> str:
+        """What the names of all runs of this use case and span begin with."""
+        return f"{self.use_case}-{self.span}-"
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """The compiled pipeline with its Kubernetes part, as a run carries both."""
+        return as_spec(self.ir)
+
+
+def as_spec(ir: str) -> dict[str, Any]:
+    """Return a compiled pipeline of two documents as the API takes it inside a run."""
+    pipeline, platform = yaml.load_all(ir, Loader=yaml.CSafeLoader)
+    return {"pipeline_spec": pipeline, "platform_spec": platform}
+
+
+def prepare(
+    loaded: LoadedSettings,
+    target: Target,
+    *,
+    cache: bool,
+    trigger: str = "manual",
+    now: datetime.datetime | None = None,
+) -> Submission:
+    """Check what can be checked wherever kfp is, a pod of the launcher too; return what to send.
+
+    Raises SettingsError for what a cluster could not use, PlatformError where the registry or the
+    bucket does not answer.
+    """
+    settings = loaded.settings
+    require_placeable(target)
+    require_ended(settings.window, ZoneInfo(target.time_zone), now or utc_now())
+    require_reachable(loaded)
+    ir, run_id = _compiled(target.model_dump_json(by_alias=True)), new_run_id()
+    pipeline = next(yaml.load_all(ir, Loader=yaml.CSafeLoader))
+    taken = pipeline["root"]["inputDefinitions"]["parameters"]
+    sections = {key: value for key, value in loaded.arguments().items() if key in taken}
+    spans = settings.window.spans()
+    pinned = pin_sources(settings.source, NO_FOLDER, spans=spans, run_id=run_id)
+    sections["source"] = pinned.model_dump(mode="json", exclude_none=True)
+    identity = run_identity(
+        run_id=run_id,
+        name=settings.name,
+        ir_sha256=sha256_bytes(ir.encode()),
+        settings_sha256=loaded.sha256,
+        cache=cache,
+        prices=settings.prices,
+    )
+    champion = _champion(settings.registry.model_name, target)
+    parameters = {**sections, "run": identity | {"trigger": trigger}, "champion": champion}
+    key = sha256_value({"ir": identity["ir_sha256"], "settings": loaded.sha256, "cache": cache})
+    return Submission(settings.name, settings.window.last, key[:KEY_LENGTH], target, ir, parameters)
+
+
+@functools.cache
+def _compiled(target: str) -> str:
+    """Return the pipeline for a target, given as JSON: for many runs it is compiled once."""
+    return compiled(TRAINING, Target.model_validate_json(target))
+
+
+def check_run(loaded: LoadedSettings, target: Target) -> None:
+    """Raise SettingsError for one run that would fail there, before anybody is asked."""
+    check_settings(loaded, target)
+    require_ended(loaded.settings.window, ZoneInfo(target.time_zone), utc_now())
+
+
+def check_settings(loaded: LoadedSettings, target: Target) -> None:
+    """Raise SettingsError for settings that would fail there, as they do here before a run."""
+    settings = loaded.settings
+    require_placeable(target)
+    require_reachable(loaded)
+    check_on_target(settings.train.device, target)
+    check_signature_names(settings)
+    check_against_schema(settings, loaded.schema)
+    spans = settings.window.spans()
+    if files := require_table(MAIN, settings.source.table, NO_FOLDER, spans):
+        check_against_source(settings.source, files[0])
+
+
+def utc_now() -> datetime.datetime:
+    """Return the moment."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+def require_placeable(target: Target) -> None:
+    """Raise SettingsError for a target that is no cluster's, or whose images are not there."""
+    if target.images is None or target.root is None:
+        raise SettingsError(
+            f"the target {target.name} is no cluster's: it has no images or no root",
+            remedy="name another with --target, or run it here with `tandem run`",
+        )
+    images = target.images.model_dump()
+    if missing := sorted(name for name, image in images.items() if image.endswith(NO_DIGEST)):
+        raise SettingsError(
+            f"the target {target.name} has digests of zeros for {', '.join(missing)}",
+            remedy="put in those of your own images (docs/images.md)",
+        )
+
+
+def require_reachable(loaded: LoadedSettings) -> None:
+    """Raise SettingsError for a source that only this machine can read (rule 1)."""
+    for key, table in source_tables(loaded.settings.source):
+        place = table.location or table.database or ""
+        file = place.rpartition("::")[2]  # of an archive, where that lies
+        is_here = not file.startswith(REACHABLE) if table.location else "duckdb" in place
+        if is_here:
+            raise SettingsError(
+                f"{key} is at {place}, which the pods of a cluster do not have",
+                remedy="put it into a bucket, and name it as s3://BUCKET/KEY or gs://BUCKET/KEY",
+            )
+
+
+def _champion(model_name: str, target: Target) -> dict[str, str]:
+    """Return the champion, its bundle below the target's root (rule 1); {} for none."""
+    with _registry(model_name, target), tempfile.TemporaryDirectory(prefix="tandem-") as folder:
+        found = resolve(model_name, Home(Path(folder)))
+        if not found:
+            return {}
+        uri = f"{target.root}/champions/{found['bundle_sha256']}"
+        _put_once(Path(found["path"]), uri, found["bundle_sha256"])
+    return {**found, "path": uri}
+
+
+@contextmanager
+def _registry(model_name: str, target: Target) -> Iterator[None]:
+    """Have the target's registry asked where the environment names none."""
+    if os.environ.get(REGISTRY):
+        yield
+        return
+    if (named := target.environment.get(REGISTRY)) is None:
+        raise SettingsError(
+            f"no registry is named, so that nobody knows the champion of {model_name}",
+            remedy=f"export {REGISTRY}=http://HOST:PORT, the registry of the cluster's runs",
+        )
+    os.environ[REGISTRY] = named
+    try:
+        yield
+    finally:
+        del os.environ[REGISTRY]
+
+
+def _put_once(bundle: Path, uri: str, sha256: str) -> None:
+    """Put a bundle where pods read it, unless it is there; SettingsError for no such bucket."""
+    if not uri.startswith(SCHEME):
+        raise SettingsError(
+            f"the champion's bundle cannot be put at {uri}: only s3:// is written from here",
+            remedy="give the target a root of s3://, or withdraw the champion",
+        )
+    try:
+        if stored_digest(uri) == sha256:
+            return
+    except IntegrityError:  # nothing is there yet
+        pass
+    put_tree(bundle, uri)
+    if (stored := stored_digest(uri)) != sha256:
+        raise IntegrityError(
+            f"the champion's bundle at {uri} is not the one that was registered",
+            remedy=f"find out who writes below {uri}",
+            expected=sha256,
+            actual=stored,
+        )

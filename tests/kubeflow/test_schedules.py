@@ -1,0 +1,327 @@
+"""`tandem schedule` and what its times start, against the API server of the tests."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import kfp_server_api
+import pytest
+from asked import said
+from kfp_server import KfpServer
+from kfp_store import KfpStore
+
+from components.core.data_settings import Window
+from components.core.errors import PlatformError, SettingsError, TandemError
+from pipelines.kubeflow.cron import check_cron
+from pipelines.kubeflow.launcher import launch
+from pipelines.kubeflow.windows import window_of
+from pipelines.loaded_settings import load_settings
+from pipelines.settings_file import find_settings
+
+pytestmark = pytest.mark.slow
+NIGHTLY = "0 3 2 * *"
+TIME = datetime.datetime(2013, 4, 2, 3, tzinfo=datetime.UTC)
+SPEC = {"components": {}, "root": {"dag": {"tasks": {}}}}
+
+
+def create(target: str, *more: str) -> tuple[str, ...]:
+    words = ("--cron", NIGHTLY, "--time-zone", "UTC", "--window", "2013-01:2013-02")
+    return ("schedule", "create", "flights", "--target", target, *words, *more)
+
+
+@pytest.fixture
+def schedule(served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the id of a schedule of the flights."""
+    code, answer = said(capsys, *create(target))
+    assert (code, answer["created_now"]) == (0, True)
+    return str(answer["id"])
+
+
+def is_launcher(store: KfpStore, run_id: str) -> bool:
+    return store.runs[run_id].recurring_run_id is not None
+
+
+def trainings(store: KfpStore) -> list[Any]:
+    return [run for run in store.runs.values() if run.recurring_run_id is None]
+
+
+class Cluster:
+    """Runs what the server starts: the launcher's own code in a thread, trainings as told.
+
+    It stands where the cluster would, behind the API; `ends` says how trainings end, in order.
+    """
+
+    def __init__(self, store: KfpStore, ends: Iterator[str]) -> None:
+        self.store, self.ends = store, ends
+        self.done = threading.Semaphore(0)
+        store.executor = self.run
+
+    def run(self, run_id: str) -> None:
+        if not is_launcher(self.store, run_id):
+            self.store.task(run_id, "ingest-examples", "RUNNING")
+            threading.Event().wait(0.5)  # a training takes longer than two calls of the API
+            if self.store.runs[run_id].state == "RUNNING":
+                self.store.end(run_id, next(self.ends))
+            return
+        parameters = self.store.runs[run_id].runtime_config.parameters
+        try:
+            launch(**parameters, poll=0.01)
+            self.store.end(run_id, "SUCCEEDED")
+        except TandemError:
+            self.store.end(run_id, "FAILED")
+        finally:
+            self.done.release()
+
+    def wait(self, launchers: int) -> None:
+        for _ in range(launchers):
+            assert self.done.acquire(timeout=60)
+
+
+def test_a_schedule_is_created_and_the_same_words_find_it(
+    served: KfpServer, schedule: str, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (job,) = served.store.recurring.values()
+    assert job.trigger.cron_schedule.cron == f"0 {NIGHTLY}"
+    assert (job.no_catchup, job.max_concurrency, job.status) == (True, "1", "ENABLED")
+    assert job.runtime_config.parameters["scheduled"] == "[[ScheduledTime]]"
+    (task,) = job.pipeline_spec["pipeline_spec"]["root"]["dag"]["tasks"]
+    assert task == "launch-run"
+    again = said(capsys, *create(target))[1]
+    assert (again["id"], again["created_now"]) == (schedule, False)
+    code, answer = said(capsys, *create(target, "--set", "train.epochs=2"))
+    assert (code, "with other settings or target" in answer["error"]["message"]) == (2, True)
+    other = said(capsys, *create(target, "--set", "train.epochs=2", "--name", "other"))[1]
+    assert other["id"] != schedule
+
+
+def test_a_schedule_is_listed_shown_paused_resumed_and_deleted(
+    served: KfpServer, schedule: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = said(capsys, "schedule", "list")[1]["schedules"]
+    assert [one["id"] for one in listed] == [schedule]
+    shown = said(capsys, "schedule", "show", "flights")[1]
+    assert (shown["cron"], shown["time_zone"], shown["use_case"]) == (NIGHTLY, "UTC", "flights")
+    assert shown["rule"] == {"lag": 1}
+    for word, enabled in (("pause", False), ("resume", True), ("pause", False)):
+        assert said(capsys, "schedule", word, "flights")[1]["enabled"] is enabled
+        assert said(capsys, "schedule", "show", schedule)[1]["enabled"] is enabled
+    assert served.store.fire(schedule, TIME) is None
+    assert said(capsys, "schedule", "delete", "flights")[1]["deleted"]
+    code, answer = said(capsys, "schedule", "show", "flights")
+    assert (code, "there is no schedule flights" in answer["error"]["message"]) == (2, True)
+
+
+@pytest.mark.parametrize(("fault", "times"), [("503", 2), ("lost", 1), ("twice", 1)])
+def test_whatever_the_network_does_one_schedule_is_left(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str], fault: str, times: int
+) -> None:
+    served.faults.add(fault, "POST", "/recurringruns$", times=times)
+    code, answer = said(capsys, *create(target))
+    assert (code, list(served.store.recurring)) == (0, [answer["id"]])
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        (("--cron", "0 3 2 *"), "it has 4 fields"),
+        (("--cron", "0 0 3 2 * *"), "it has 6 fields"),
+        (("--cron", "61 3 2 * *"), "Bad minute"),
+        (("--cron", "0 3 * * 7"), "Sunday is 0"),
+        (("--cron", "0 3 L * *"), "KFP does not know"),
+        (("--cron", "0 0 31 2 *"), "Bad day-of-month"),
+        (("--time-zone", "Europe/Berlin"), "are read in UTC, not in Europe/Berlin"),
+        (("--max-concurrency", "11"), "11 runs at once cannot be"),
+        (("--set", "schedule.lag=0"), "schedule.lag"),
+        (("--set", "source.table.location=x.csv"), "which the pods of a cluster do not have"),
+    ],
+)
+def test_a_schedule_that_cannot_be_leaves_nothing(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...], cause: str,
+) -> None:  # fmt: skip
+    code, answer = said(capsys, *create(target, *words))
+    assert (code, cause in answer["error"]["message"]) == (2, True), answer
+    assert not served.store.recurring
+    assert not served.store.experiments
+
+
+@pytest.mark.parametrize("cron", ["0 3 2 * *", "*/5 * * * MON-FRI", "30 6 1,15 jan-jun 0"])
+def test_what_is_taken_here_is_taken_by_kfp(cron: str) -> None:
+    from kfp_cron import check_cron as kfps
+
+    check_cron(cron)
+    kfps(f"0 {cron}")
+
+
+@pytest.mark.parametrize(
+    ("time", "zone", "rule", "expected"),
+    [
+        ("2013-04-02T03:00Z", "UTC", {}, ("2013-02", "2013-03")),
+        ("2013-04-01T03:00Z", "America/New_York", {}, ("2013-01", "2013-02")),
+        ("2013-03-31T23:30Z", "Europe/Berlin", {}, ("2013-02", "2013-03")),
+        ("2013-04-02T03:00Z", "UTC", {"lag": 2, "spans": 3}, ("2012-12", "2013-02")),
+    ],
+)
+def test_a_time_gives_its_window_by_the_rule(
+    time: str, zone: str, rule: dict[str, int], expected: tuple[str, str]
+) -> None:
+    from zoneinfo import ZoneInfo
+
+    words = ["window={first: 2013-01, last: 2013-02}", f"schedule={rule}"]
+    settings = load_settings(find_settings("flights"), words).settings
+    moment = datetime.datetime.fromisoformat(time)
+    first, last = expected
+    assert window_of(moment, settings, ZoneInfo(zone)) == Window(first=first, last=last)
+
+
+def test_rows_without_spans_have_no_schedule(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("schedule", "create", "mortgage", "--target", target)
+    code, answer = said(capsys, *words, "--cron", NIGHTLY, "--time-zone", "UTC")
+    assert (code, "have no spans of time" in answer["error"]["message"]) == (2, True)
+
+
+def test_a_scheduled_time_starts_the_run_of_its_span_and_waits_for_it(
+    served: KfpServer, schedule: str
+) -> None:
+    cluster = Cluster(served.store, iter(["SUCCEEDED"]))
+    launcher = served.store.fire(schedule, TIME)
+    cluster.wait(1)
+    (run,) = trainings(served.store)
+    assert run.display_name.startswith("flights-2013-03-")
+    assert run.runtime_config.parameters["window"] == {"first": "2013-02", "last": "2013-03"}
+    trigger = run.runtime_config.parameters["run"]["trigger"]
+    assert trigger == "schedule flights at 2013-04-02T03:00:00Z, for 2013-02 to 2013-03"
+    assert served.store.runs[launcher.run_id].state == "SUCCEEDED"
+
+
+def test_a_time_that_is_delivered_twice_trains_once(served: KfpServer, schedule: str) -> None:
+    served.store.recurring[schedule].max_concurrency = "10"
+    cluster = Cluster(served.store, iter(["SUCCEEDED"] * 3))
+    for _ in range(3):
+        served.store.fire(schedule, TIME)
+    cluster.wait(3)
+    assert [run.state for run in trainings(served.store)].count("SUCCEEDED") == 1
+    assert {run.state for run in trainings(served.store)} <= {"SUCCEEDED", "CANCELED"}
+
+
+def test_a_failed_run_fails_its_launcher_and_is_not_made_again(
+    served: KfpServer, schedule: str
+) -> None:
+    cluster = Cluster(served.store, iter(["FAILED"]))
+    first = served.store.fire(schedule, TIME)
+    cluster.wait(1)
+    second = served.store.fire(schedule, TIME)
+    cluster.wait(1)
+    states = [served.store.runs[one.run_id].state for one in (first, second)]
+    assert states == ["FAILED", "FAILED"]
+    assert len(trainings(served.store)) == 1
+
+
+def test_as_many_run_at_once_as_the_schedule_says(served: KfpServer, schedule: str) -> None:
+    served.store.executor = None
+    assert served.store.fire(schedule, TIME) is not None
+    assert served.store.fire(schedule, TIME + datetime.timedelta(31)) is None
+
+
+def test_a_schedule_of_another_version_is_said(served: KfpServer, schedule: str) -> None:
+    with pytest.raises(SettingsError, match="of another version"):
+        launch({"settings": {}}, "flights", "20130402030000")
+
+
+def test_a_run_that_fails_says_how_to_go_on(served: KfpServer, schedule: str) -> None:
+    job = served.store.recurring[schedule]
+    Cluster(served.store, iter(["FAILED"]))
+    request = job.runtime_config.parameters["request"]
+    with pytest.raises(PlatformError, match="ended failed") as raised:
+        launch(request, "flights", "20130402030000", poll=0.01)
+    assert "tandem retry" in raised.value.remedy
+
+
+def test_a_schedule_that_others_made_is_listed_too(
+    served: KfpServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = served.store
+    experiment = store.create_experiment(
+        "team-a", kfp_server_api.V2beta1Experiment(display_name="theirs")
+    )
+    trigger = kfp_server_api.V2beta1Trigger(
+        periodic_schedule=kfp_server_api.V2beta1PeriodicSchedule(interval_second="60")
+    )
+    store.create_recurring(
+        kfp_server_api.V2beta1RecurringRun(
+            display_name="theirs", experiment_id=experiment.experiment_id, pipeline_spec=SPEC,
+            max_concurrency="1", mode="ENABLE", trigger=trigger,
+        )
+    )  # fmt: skip
+    (one,) = said(capsys, "schedule", "list")[1]["schedules"]
+    assert (one["name"], one["cron"], one["use_case"]) == ("theirs", None, None)
+
+
+# Backfill.
+
+
+def backfill(target: str, *more: str) -> tuple[str, ...]:
+    words = ("--from", "2013-03", "--to", "2013-06", "--window", "2013-01:2013-02")
+    return ("backfill", "flights", "--target", target, "--every", "0.01", *words, *more)
+
+
+def test_each_span_gets_a_run_once_and_what_failed_one_more(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends = ["SUCCEEDED", "FAILED", "SUCCEEDED", "SUCCEEDED", "SUCCEEDED"]
+    Cluster(served.store, iter(ends))
+    code, answer = said(capsys, *backfill(target))
+    assert code == 1
+    assert [(one["span"], one["state"]) for one in answer["spans"]] == [
+        ("2013-03", "SUCCEEDED"),
+        ("2013-04", "FAILED"),
+        ("2013-05", "SUCCEEDED"),
+        ("2013-06", "SUCCEEDED"),
+    ]
+    code, answer = said(capsys, *backfill(target))
+    assert code == 0
+    assert {one["state"] for one in answer["spans"]} == {"SUCCEEDED"}
+    assert len(served.store.runs) == 5
+    triggers = {
+        run.runtime_config.parameters["run"]["trigger"] for run in served.store.runs.values()
+    }
+    assert "backfill 2013-03 to 2013-06, for 2013-04" in triggers
+
+
+def test_no_more_run_at_once_than_asked_for(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, most = served.store, []
+
+    def run(run_id: str) -> None:
+        active = [one for one in store.runs.values() if one.state in ("PENDING", "RUNNING")]
+        most.append(len(active))
+        threading.Event().wait(1.0)
+        store.end(run_id, "SUCCEEDED")
+
+    store.executor = run
+    assert said(capsys, *backfill(target, "--parallel", "2"))[0] == 0
+    assert (max(most), len(most)) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        (("--to", "2099-01"), "has not ended"),
+        (("--to", "2012-12"), "are no spans in order"),
+        (("--from", "2013-03-01", "--to", "2013-03-02"), "is no month"),
+        (("--parallel", "0"), "0 runs at once cannot be"),
+    ],
+)
+def test_spans_that_cannot_be_are_refused(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...], cause: str,
+) -> None:  # fmt: skip
+    code, answer = said(capsys, *backfill(target, *words))
+    assert (code, cause in answer["error"]["message"]) == (2, True), answer
+    assert served.calls == []
