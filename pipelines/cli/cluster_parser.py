@@ -62,6 +62,12 @@ def _add_request(parser: argparse.ArgumentParser, name_help: str) -> None:
     parser.add_argument(
         "--no-cache", action="store_false", dest="cache", help="do every stage's work again"
     )
+    parser.add_argument(
+        "--no-node-check",
+        action="store_false",
+        dest="node_check",
+        help="do not look for nodes with the target's accelerators: an autoscaler makes them",
+    )
 
 
 def _add_submit(commands: Any, add: Add, name_help: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from pipelines.cli.output import print_json
 if TYPE_CHECKING:
     from pipelines.kubeflow.once import Submitted
     from pipelines.loaded_settings import LoadedSettings
+    from pipelines.target import Target
 
 
 def submit(arguments: Namespace) -> int:
@@ -21,6 +23,7 @@ def submit(arguments: Namespace) -> int:
 
     target, loaded = load_target(arguments.target), load(arguments)
     check_run(loaded, target)
+    look_for_nodes(target, arguments)
     session = Session.open()
     submission = prepare(loaded, target, cache=arguments.cache)
     told = once(session, submission)
@@ -29,6 +32,15 @@ def submit(arguments: Namespace) -> int:
     else:
         print(as_text(told))
     return 0
+
+
+def look_for_nodes(target: Target, arguments: Namespace) -> None:
+    """Raise SettingsError for an accelerator that the cluster lacks; tell what was not seen."""
+    if arguments.node_check:
+        from pipelines.kubeflow.nodes import check_nodes
+
+        if (why := check_nodes(target)) is not None:
+            print(f"the nodes for the target's accelerators: not seen, {why}", file=sys.stderr)
 
 
 def load(arguments: Namespace) -> LoadedSettings:

@@ -1,0 +1,98 @@
+"""Whether the cluster has a node for each accelerator of a target, before anything is sent.
+
+Rules: asked of Kubernetes itself, by the kubeconfig of whoever asks or the pod's own account; a
+node counts if it may be scheduled on, has the labels, has no taint that is not tolerated, and can
+give as many at once. Where Kubernetes cannot be asked, or not by this account, that is said, and
+refuses nothing. Nodes that an autoscaler would make are not there to be seen.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from components.core.errors import SettingsError
+from pipelines.target import Accelerator, Target, Toleration
+
+SECONDS = 15
+_PAGE = 500
+_KEEPS_OFF = ("NoSchedule", "NoExecute")
+
+
+def check_nodes(target: Target) -> str | None:
+    """Return why the nodes could not be looked at, None where they were, or need not be.
+
+    Raises SettingsError for an accelerator that no node gives.
+    """
+    from kubernetes.client import ApiException
+    from kubernetes.config import ConfigException
+    from urllib3.exceptions import HTTPError
+
+    for framework, accelerator in sorted(target.accelerators.items()):
+        try:
+            if any(_gives(node, accelerator) for node in _nodes(accelerator)):
+                continue
+        except ConfigException:
+            return "no kubeconfig names a cluster"
+        except ApiException as error:
+            return f"Kubernetes answers {error.status} to a list of nodes"
+        except HTTPError as error:
+            return f"Kubernetes cannot be reached ({type(error).__name__})"
+        raise SettingsError(
+            f"no node of the cluster gives {accelerator.count} {accelerator.resource} to the "
+            f"{framework} trainer: {_wanted(accelerator)}",
+            remedy="change the target's accelerators; where an autoscaler makes such nodes when "
+            "they are needed, give --no-node-check",
+        )
+    return None
+
+
+def _nodes(accelerator: Accelerator) -> Iterator[Any]:
+    """Yield the nodes with the labels that an accelerator selects by."""
+    from kubernetes import client
+
+    _find_cluster()
+    api, token = client.CoreV1Api(), ""
+    selector = ",".join(f"{key}={value}" for key, value in sorted(accelerator.selector.items()))
+    while True:
+        page = api.list_node(
+            label_selector=selector, limit=_PAGE, _continue=token, _request_timeout=SECONDS
+        )
+        yield from page.items
+        token = page.metadata._continue or ""
+        if not token:
+            return
+
+
+def _find_cluster() -> None:
+    """Read the kubeconfig, else the pod's account; ConfigException where there is neither.
+
+    The client's own `load_config` does the same, and prints about it.
+    """
+    from kubernetes import config
+
+    try:
+        config.load_kube_config(os.environ.get("KUBECONFIG") or None)
+    except config.ConfigException:
+        config.load_incluster_config()
+
+
+def _gives(node: Any, accelerator: Accelerator) -> bool:
+    allocatable = int((node.status.allocatable or {}).get(accelerator.resource, "0"))
+    taints = [taint for taint in node.spec.taints or () if taint.effect in _KEEPS_OFF]
+    return (
+        not node.spec.unschedulable
+        and allocatable >= accelerator.count
+        and all(any(_takes(one, taint) for one in accelerator.tolerated) for taint in taints)
+    )
+
+
+def _takes(toleration: Toleration, taint: Any) -> bool:
+    same_value = toleration.operator == "Exists" or toleration.value == (taint.value or "")
+    return (toleration.key, toleration.effect) == (taint.key, taint.effect) and same_value
+
+
+def _wanted(accelerator: Accelerator) -> str:
+    labels = ", ".join(f"{key}={value}" for key, value in sorted(accelerator.selector.items()))
+    return f"it would have {labels or 'any labels'} and only taints that the target tolerates"

@@ -1,0 +1,101 @@
+"""The nodes of a Kubernetes API server: a fake at the far side of the cluster's own client.
+
+As the real one does it wants a bearer token (401), refuses one that may not list (403), filters by
+labels and gives pages (https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+TOKEN = "token-of-a-user"
+PATH = "/api/v1/nodes"
+
+
+@dataclass
+class NodesApi:
+    """Nodes as Kubernetes writes them; `may_list` says whether the user may see them."""
+
+    nodes: list[dict[str, Any]] = field(default_factory=list)
+    may_list: bool = True
+    url: str = ""
+
+    def add(
+        self, name: str, labels: dict[str, str], allocatable: dict[str, str], **spec: Any
+    ) -> None:
+        metadata = {"name": name, "labels": labels}
+        status = {"allocatable": allocatable}
+        self.nodes.append({"metadata": metadata, "spec": spec, "status": status})
+
+    def kubeconfig(self, place: Path) -> Path:
+        """Write a kubeconfig for the server."""
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "x",
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [{"name": "c", "cluster": {"server": self.url}}],
+            "users": [{"name": "u", "user": {"token": TOKEN}}],
+        }
+        place.write_text(json.dumps(config))
+        return place
+
+    def page(self, query: dict[str, list[str]]) -> dict[str, Any]:
+        """Return a page of the nodes that have the labels."""
+        wanted = dict(
+            pair.split("=", 1) for pair in query.get("labelSelector", [""])[0].split(",") if pair
+        )
+        found = [one for one in self.nodes if wanted.items() <= one["metadata"]["labels"].items()]
+        start, size = int(query.get("continue", ["0"])[0] or 0), int(query["limit"][0])
+        more = str(start + size) if start + size < len(found) else ""
+        return {
+            "kind": "NodeList",
+            "apiVersion": "v1",
+            "metadata": {"continue": more},
+            "items": found[start : start + size],
+        }
+
+
+@contextmanager
+def nodes_api() -> Iterator[NodesApi]:
+    """Serve on the loopback address."""
+    api = NodesApi()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            url = urlsplit(self.path)
+            if url.path != PATH:
+                self._send(404, {"kind": "Status", "code": 404})
+            elif self.headers["Authorization"] != f"Bearer {TOKEN}":
+                self._send(401, {"kind": "Status", "code": 401})
+            elif not api.may_list:
+                self._send(403, {"kind": "Status", "code": 403, "reason": "Forbidden"})
+            else:
+                self._send(200, api.page(parse_qs(url.query)))
+
+        def _send(self, status: int, value: dict[str, Any]) -> None:
+            data = json.dumps(value).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        api.url = f"http://127.0.0.1:{server.server_address[1]}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield api
+        finally:
+            server.shutdown()

@@ -1,0 +1,100 @@
+"""An accelerator that the cluster lacks is said before anything is submitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asked import said
+from kfp_server import KfpServer
+from nodes_api import NodesApi, nodes_api
+
+from components.core.errors import SettingsError
+from pipelines.kubeflow.nodes import check_nodes
+from pipelines.target import Target, load_target
+
+GPU, LABEL = "nvidia.com/gpu", {"cloud.google.com/gke-accelerator": "nvidia-l4"}
+TAINT = {"key": GPU, "value": "present", "effect": "NoSchedule"}
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[NodesApi]:
+    with nodes_api() as api:
+        monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path / "kubeconfig")))
+        yield api
+
+
+def target_of(**accelerator: Any) -> Target:
+    dev = load_target("dev").model_dump(exclude_unset=True)
+    given = {"resource": GPU, "node_selector": LABEL} | accelerator
+    return Target.model_validate(dev | {"accelerators": {"pytorch": given}})
+
+
+def test_a_node_that_gives_it_is_enough(cluster: NodesApi) -> None:
+    cluster.add("small", LABEL, {GPU: "1"})
+    cluster.add("large", LABEL, {GPU: "4"}, taints=[TAINT])
+    assert check_nodes(target_of(count=4)) is None
+
+
+def test_the_last_page_is_looked_at_too(cluster: NodesApi) -> None:
+    for number in range(600):
+        cluster.add(f"cpu-{number}", LABEL, {})
+    cluster.add("gpu", LABEL, {GPU: "1"})
+    assert check_nodes(target_of()) is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "allocatable", "spec"),
+    [
+        ({}, {GPU: "1"}, {}),
+        (LABEL, {GPU: "0"}, {}),
+        (LABEL, {}, {}),
+        (LABEL, {GPU: "1"}, {"unschedulable": True}),
+        (LABEL, {GPU: "1"}, {"taints": [TAINT, {"key": "team", "effect": "NoExecute"}]}),
+    ],
+)
+def test_a_cluster_without_such_a_node_is_said(
+    cluster: NodesApi, labels: dict[str, str], allocatable: dict[str, str], spec: dict[str, Any]
+) -> None:
+    cluster.add("node", labels, allocatable, **spec)
+    with pytest.raises(SettingsError, match=f"no node of the cluster gives 1 {GPU}") as raised:
+        check_nodes(target_of())
+    assert "--no-node-check" in raised.value.remedy
+
+
+def test_a_taint_that_only_prefers_other_pods_keeps_none_off(cluster: NodesApi) -> None:
+    cluster.add("gpu", LABEL, {GPU: "1"}, taints=[{"key": "x", "effect": "PreferNoSchedule"}])
+    assert check_nodes(target_of()) is None
+
+
+def test_who_may_not_see_nodes_is_told_so(cluster: NodesApi) -> None:
+    cluster.may_list = False
+    assert check_nodes(target_of()) == "Kubernetes answers 403 to a list of nodes"
+
+
+def test_without_a_cluster_nothing_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    assert check_nodes(target_of()) == "no kubeconfig names a cluster"
+
+
+def test_a_target_without_accelerators_asks_nobody(cluster: NodesApi) -> None:
+    cluster.may_list = False
+    assert check_nodes(load_target("dev")) is None
+
+
+@pytest.mark.slow
+def test_nothing_is_submitted_to_a_cluster_that_lacks_it(
+    cluster: NodesApi, served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(target)
+    path.write_text(path.read_text() + f"accelerators: {{pytorch: {{resource: {GPU}}}}}\n")
+    words = ("submit", "flights", "--target", target, "--window", "2013-01:2013-02")
+    code, answer = said(capsys, *words)
+    assert (code, "no node of the cluster" in answer["error"]["message"]) == (2, True)
+    assert served.calls == []
+    assert said(capsys, *words, "--no-node-check")[1]["submitted"]
