@@ -1,5 +1,5 @@
 # One command for each thing; the README, the hooks and CI use the same ones.
-.PHONY: help setup run test test-fast lint bench try-xla image sbom test-images try-tpu-image try-executorch try-coreml lock clean
+.PHONY: help setup run test test-fast test-day lint bench try-xla image sbom test-images try-tpu-image try-executorch try-coreml lock clean
 
 # The first of these that runs and is 3.11 to 3.13; `make PYTHON=/path/to/python` names another.
 CANDIDATES := python3.11 python3.12 python3.13 python3
@@ -29,6 +29,9 @@ test: setup ## All tests
 
 test-fast: setup ## The tests that need no heavy library, for the inner loop
 	@HYPOTHESIS_PROFILE=fast $(BIN)/python -m pytest tests -m "not slow" $(TWO)
+
+test-day: setup ## A cluster's day: 500 scheduled runs while pods fail, calls are lost and times come twice
+	@TANDEM_SIMULATED_DAYS=250 $(BIN)/python -m pytest tests/kubeflow/test_a_simulated_day.py
 
 lint: setup ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .

@@ -52,8 +52,10 @@ from components.core.ports import Port, check_inputs, claim, claimed, describe
 from components.core.quiet import be_quiet
 from components.core.resources import Stopwatch
 from components.core.stage_identity import (
+    PLATFORM_RUN_VARIABLE,
     Stage,
     Step,
+    of_platform,
     parse_parameters,
     step_modules,
     unprepared_draft,
@@ -78,6 +80,9 @@ def run_stage(
     `settings` argument. Raises what the step raises, as a TandemError.
     """
     be_quiet()
+    run = of_platform(run, os.environ.get(PLATFORM_RUN_VARIABLE))
+    if "run" in parameters:
+        parameters = {**parameters, "run": run}
     notary = connect()
     watch = Stopwatch(started_meter(), run.get("prices"))
     given = {name: port for name, port in inputs.items() if port is not None}

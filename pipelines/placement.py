@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from components.core.image import IMAGE_OF_STAGE
 from components.core.machine import IMAGE_VARIABLE
 from components.core.prices import CHIPS_VARIABLE
+from components.core.stage_identity import PLATFORM_RUN_VARIABLE
 from pipelines.stage_resources import LAUNCHER, Resources
 from pipelines.target import TPU, Accelerator, Target
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _TARGET: ContextVar[Target | None] = ContextVar("target", default=None)
 PLAIN_RETRIES, PLAIN_BACKOFF = 2, "5s"
+RUN_LABEL = "metadata.labels['pipeline/runid']"
+"""Where KFP writes a run's id on each of its pods."""
 
 
 @contextmanager
@@ -44,13 +47,7 @@ def place(*stages: PipelineTask) -> None:
                 num_retries=PLAIN_RETRIES, backoff_duration=PLAIN_BACKOFF, backoff_factor=2
             )
             continue
-        retry = target.retry
-        stage.set_retry(
-            num_retries=retry.number,
-            backoff_duration=retry.backoff,
-            backoff_factor=retry.factor,
-            backoff_max_duration=retry.longest,
-        )
+        _retried(stage, target)
         _on_cluster(stage, target)
 
 
@@ -61,8 +58,18 @@ def place_closing(stage: PipelineTask) -> None:
         _on_cluster(stage, target)
 
 
+def _retried(task: PipelineTask, target: Target) -> None:
+    retry = target.retry
+    task.set_retry(
+        num_retries=retry.number,
+        backoff_duration=retry.backoff,
+        backoff_factor=retry.factor,
+        backoff_max_duration=retry.longest,
+    )
+
+
 def place_launcher(task: PipelineTask) -> None:
-    """Place the task that a schedule runs: it asks KFP's API and waits, and is tried once.
+    """Place the task that a schedule runs: tried again, it finds the run that it submitted.
 
     The label has Kubeflow mount a token for that API, where it has users
     (kubeflow.org, "Connect the SDK to the API": PodDefault access-ml-pipeline).
@@ -72,6 +79,7 @@ def place_launcher(task: PipelineTask) -> None:
     target = _TARGET.get()
     if target is None or target.images is None:
         return
+    _retried(task, target)
     _placed(task, target, "launch_run", target.images.registry, LAUNCHER)
     kubernetes.add_pod_label(task, "access-ml-pipeline", "true")
 
@@ -133,6 +141,7 @@ def _environment(task: PipelineTask, target: Target) -> None:
         shared = {name: f"{workspace.path}/{folder}" for name, folder in shared.items()}
     for name, value in sorted({**shared, **target.environment}.items()):
         task.set_env_variable(name, value)
+    kubernetes.use_field_path_as_env(task, PLATFORM_RUN_VARIABLE, RUN_LABEL)
     for name, secret in sorted(target.secrets.items()):
         kubernetes.use_secret_as_env(task, secret.secret, {secret.key: name})
     for name, entry in sorted(target.config_maps.items()):

@@ -34,6 +34,7 @@ from components.core.kubernetes_names import (
 from components.core.machine import IMAGE_VARIABLE
 from components.core.prices import CHIPS_VARIABLE
 from components.core.settings import Count, Framework, Name, Section
+from components.core.stage_identity import PLATFORM_RUN_VARIABLE
 from components.core.words import nearest
 from pipelines.settings_errors import explain
 from pipelines.settings_file import REPOSITORY, SUFFIXES, read_yaml
@@ -42,7 +43,7 @@ from pipelines.stage_resources import DEFAULTS, Resources, layered
 FOLDER = REPOSITORY / "infra" / "settings"
 NOBODY = 65532
 """The user of our images."""
-OURS = frozenset({IMAGE_VARIABLE, CHIPS_VARIABLE})
+OURS = frozenset({IMAGE_VARIABLE, CHIPS_VARIABLE, PLATFORM_RUN_VARIABLE})
 """Variables that records and costs are read from: a target that set them could say what is not."""
 GPU, TPU = "nvidia.com/gpu", "google.com/tpu"
 TPU_TYPE, TPU_TOPOLOGY = "cloud.google.com/gke-tpu-accelerator", "cloud.google.com/gke-tpu-topology"

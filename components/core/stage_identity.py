@@ -27,7 +27,17 @@ from components.core.settings import Section
 
 # Their work lies outside the run's folder (a registry, the log), so it is always done.
 UNCACHED = frozenset({"register_models", "seal_run"})
+PLATFORM_RUN_VARIABLE = "TANDEM_PLATFORM_RUN"
 Step = Callable[..., Outcome]
+
+
+def of_platform(run: Mapping[str, Any], platform_run: str | None) -> dict[str, Any]:
+    """Return a run's identity with the beginning of the platform's own id of it behind its id.
+
+    A call that is repeated on its way starts one submission twice, as two runs of the platform:
+    what the one records must not close what the other began.
+    """
+    return {**run, "id": f"{run['id']}-{platform_run[:8]}"} if platform_run else dict(run)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from pipelines.kubeflow.submission import Submission
 
 EXPERIMENT = "tandem"
 ATTEMPTS = 5
+_RANKS = {"SUCCEEDED": 0, "FAILED": 2, "CANCELING": 3, "CANCELED": 3}
 
 
 @dataclass(frozen=True)
@@ -134,13 +135,18 @@ def _settled(session: Session, submission: Submission, made: ClusterRun) -> Clus
 
 
 def _settle(session: Session, runs: Sequence[ClusterRun]) -> ClusterRun:
-    """Keep the oldest of runs of one name and end the others (rule 4)."""
-    kept, *others = sorted(runs, key=lambda run: (run.state != "SUCCEEDED", run.started, run.id))
+    """Keep the oldest of runs of one name that came furthest, and end the others (rule 4)."""
+    kept, *others = sorted(runs, key=lambda run: (_rank(run), run.started, run.id))
     api = session.client.runs
     for run in others:
         if run.is_active:
             _end(session, api.run_service_terminate_run, run)
     return kept
+
+
+def _rank(run: ClusterRun) -> int:
+    """Return 0 for one that has succeeded, then those under way, that failed, and were ended."""
+    return _RANKS.get(run.state, 1)
 
 
 def _end(session: Session, call: Any, run: ClusterRun) -> None:

@@ -148,6 +148,29 @@ def test_a_stage_leaves_its_output_a_digest_and_two_records(tmp_path, features, 
     assert port.metadata["record"] == notary.records(RUN["id"])[-1].record
 
 
+def test_two_runs_of_a_platform_by_one_submission_have_records_of_their_own(
+    tmp_path, features, notary, monkeypatch
+):
+    platforms = ("238f5fbc-4a75-464e-aeee-3798ec6036e3", "f53615aa-4a75-464e-aeee-3798ec6036e3")
+    for number, name in enumerate(platforms):
+        monkeypatch.setenv("TANDEM_PLATFORM_RUN", name)
+        call(tmp_path, features, name=f"model-{number}", run=RUN | {"cache": False})
+        found = notary.records(f"{RUN['id']}-{name[:8]}")
+        assert [view.event for view in found] == ["START", "COMPLETE"]
+    assert events(notary) == []
+
+
+def test_a_closing_stage_is_told_the_run_as_its_records_name_it(tmp_path, notary, monkeypatch):
+    from components.seal_run.step import seal_run
+
+    monkeypatch.setenv("TANDEM_PLATFORM_RUN", "238f5fbc-4a75-464e-aeee-3798ec6036e3")
+    port = FolderPort(str(tmp_path / "closing"))
+    parameters = {"run": RUN, "state": "SUCCEEDED"}
+    run_stage(seal_run, run=RUN, parameters=parameters, inputs={}, outputs={"closing": port})
+    said = json.loads(Path(port.path, "closing.json").read_text())
+    assert said["run"] == f"{RUN['id']}-238f5fbc"
+
+
 def test_a_second_run_with_everything_the_same_is_a_recorded_cache_hit(tmp_path, features, notary):
     first = call(tmp_path, features)
     second = call(tmp_path, features, "again")
