@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.audit.answers import ACT, AUDIT, KEY, RecordView
+from components.audit.parents import origins
 from components.audit.predicates import (
     SECOND_KEY,
     SECOND_KEY_CHANGE,
     Moment,
+    policy_sha256,
     predicate,
 )
 from components.audit.records import idempotency_key, observed, subjects
@@ -113,14 +115,13 @@ def _contradictions(view: RecordView, statement: Statement, digest: Digest) -> I
     if view.event == KEY:
         yield from _of_keys(statement, audit)
     elif view.event != ACT:
-        yield from _other_fields(statement, digest)
+        yield from _other_fields(statement)
 
 
 def _of_digests(audit: Mapping[str, Any], draft: dict[str, Any], digest: Digest) -> Iterator[str]:
     if audit["settings_sha256"] != digest(audit["settings"]):
         yield "settings_sha256 is not the digest of its settings"
-    policy = audit["settings"].get("policy")
-    if audit["policy_sha256"] != (None if policy is None else digest(policy)):
+    if audit["policy_sha256"] != policy_sha256(audit, digest):
         yield "policy_sha256 is not the digest of its policy"
     if audit["idempotency_key"] not in _keys(draft, audit, digest):
         yield "idempotency_key is not the digest of what it says"
@@ -157,15 +158,8 @@ def _parents(audit: Mapping[str, Any]) -> list[str]:
     """Return the records that fed what did not fail, each once."""
     found = [item["record"] for item in audit["inputs"]]
     if audit["event"] == "CACHED":
-        found += origins(audit).values()
+        found += origins(audit["facts"], audit["outputs"]).values()
     return list(dict.fromkeys(found))
-
-
-def origins(audit: Mapping[str, Any]) -> dict[str, str]:
-    """Return, for each output of a CACHED, the record that made it as its facts name it."""
-    stated = audit["facts"].get("origin")
-    origin = stated if isinstance(stated, Mapping) else {}
-    return {name: str(origin.get(name, "")) for name in audit["outputs"]}
 
 
 def _draft(audit: Mapping[str, Any], view: RecordView) -> dict[str, Any]:
@@ -205,7 +199,7 @@ def _of_keys(statement: Statement, audit: Mapping[str, Any]) -> Iterator[str]:
         yield "a revocation, and nothing else, says from where"
 
 
-def _other_fields(statement: Statement, digest: Digest) -> Iterator[str]:
+def _other_fields(statement: Statement) -> Iterator[str]:
     """Yield the standard fields that do not say what the block says."""
     said = statement["predicate"]
     audit = said[AUDIT]

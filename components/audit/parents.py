@@ -7,7 +7,7 @@ what no record stands behind would otherwise stand behind a model that is regist
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from components.audit.answers import DONE_EVENTS
@@ -33,11 +33,17 @@ def _of_inputs(draft: Mapping[str, Any], ledger: Ledger) -> Iterator[str]:
 def _of_cached(draft: Mapping[str, Any], ledger: Ledger) -> Iterator[str]:
     """Yield the records of those who made the outputs that came from the cache."""
     if draft["event"] == "CACHED":
-        stated = draft["facts"].get("origin")
-        origin = stated if isinstance(stated, Mapping) else {}
+        made_by = origins(draft["facts"], [output["name"] for output in draft["outputs"]])
         for output in draft["outputs"]:
-            record = str(origin.get(output["name"], ""))
-            yield _maker(ledger, record, output["name"], output["sha256"])
+            name = output["name"]
+            yield _maker(ledger, made_by[name], name, output["sha256"])
+
+
+def origins(facts: Mapping[str, Any], outputs: Iterable[str]) -> dict[str, str]:
+    """Return, for each output that came from the cache, the record that made it, by the facts."""
+    stated = facts.get("origin")
+    origin = stated if isinstance(stated, Mapping) else {}
+    return {name: str(origin.get(name, "")) for name in outputs}
 
 
 def _maker(ledger: Ledger, record: str, name: str, sha256: str) -> str:

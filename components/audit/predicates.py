@@ -166,10 +166,10 @@ def _parents(draft: Draft) -> list[str]:
     return list(dict.fromkeys(item["record"] for item in draft["inputs"] if item["record"]))
 
 
-def policy_sha256(draft: Draft) -> str | None:
+def policy_sha256(draft: Draft, digest: Callable[[Any], str] = sha256_value) -> str | None:
     """Return the digest of the release policy, for the stage that applies one."""
     policy = draft["settings"].get("policy")
-    return sha256_value(policy) if policy is not None else None
+    return digest(policy) if policy is not None else None
 
 
 def _release(draft: Draft, moment: Moment) -> dict[str, Any]:

@@ -14,11 +14,12 @@ from typing import Any
 
 from components.audit.acts import Act, Statement
 from components.audit.answers import ACT, AUDIT, CLOSING_EVENTS, DONE_EVENTS, KEY, RecordView
-from components.audit.coherence import Begun, contradicted_start, origins
+from components.audit.coherence import Begun, contradicted_start
 from components.audit.findings import Finding
 from components.audit.ledger import OpenStarts
 from components.audit.left_open import seals
 from components.audit.opening import Opened
+from components.audit.parents import origins
 from components.audit.seen import Seen
 from components.audit.standing import Standing
 
@@ -80,7 +81,8 @@ class RecordChecks:
         audit = statement["predicate"][AUDIT]
         made = [(item["name"], item["record"], item["sha256"]) for item in audit["inputs"]]
         if view.event == "CACHED":
-            made += [(name, record, view.outputs[name]) for name, record in origins(audit).items()]
+            came = origins(audit["facts"], view.outputs)
+            made += [(name, came[name], sha256) for name, sha256 in view.outputs.items()]
         for name, record, sha256 in made:
             if record not in view.parents or not self._seen.has_made(record, sha256):
                 yield name

@@ -36,7 +36,11 @@ class Stamps:
         self._last = ""
 
     def stamp(self, draft: Mapping[str, Any], account: str | None) -> Stamp:
-        """Return the stamp of a draft that an account handed in."""
+        """Return the stamp of a draft that an account handed in.
+
+        Raises IntegrityError for parents or a START that are not there, or that it contradicts,
+        PlatformError for a clock that was set back.
+        """
         event, stage, attempt = draft["event"], draft["stage"], draft["attempt"]
         run = draft["run"]["id"]
         start = None if event in ("START", "CACHED") else self._opened(draft)
