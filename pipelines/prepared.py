@@ -18,14 +18,13 @@ import yaml
 
 from components.core.artifacts import read_json, same_files
 from components.core.cache import StageCache
-from components.core.canonical import sha256_bytes
 from components.core.errors import SettingsError
 from components.core.imports import recall
 from components.core.sources import use_sources
+from pipelines.arguments import sections_and_identity
 from pipelines.champion import resolve
 from pipelines.compiler import IMPORTING, TRAINING, kept_or_compiled
 from pipelines.home import Home
-from pipelines.identity import run_identity
 from pipelines.loaded_settings import LoadedSettings
 from pipelines.plan import TaskPlan, Verdict, code_of_run, plan_run
 from pipelines.preflight.checks import check_before_run, check_data
@@ -33,9 +32,8 @@ from pipelines.preflight.machine import check_packages
 from pipelines.runners.ir import Pipeline, parse_pipeline
 from pipelines.runners.preload import LIGHT, server_of
 from pipelines.runners.results import RunState, TaskResult
-from pipelines.runners.run_folder import finished_tasks, new_run_id
+from pipelines.runners.run_folder import finished_tasks
 from pipelines.runs import RecordedRun
-from pipelines.sources import pin_sources
 from pipelines.start import ARGUMENTS_FILE, SETTINGS_FILE, Start, read_ir, read_start
 
 
@@ -109,18 +107,10 @@ def _planned(
     recall(home.cache)
     ir = kept_or_compiled(home.cache, dag)
     pipeline = parse_pipeline(yaml.load(ir, Loader=yaml.CSafeLoader))
-    sections = {key: v for key, v in loaded.arguments().items() if key in pipeline.inputs} | more
-    run_id, spans = new_run_id(), settings.window.spans()
-    pinned = pin_sources(settings.source, place.parent, spans=spans, run_id=run_id)
-    sections["source"] = pinned.model_dump(mode="json", exclude_none=True)
-    identity = run_identity(
-        run_id=run_id,
-        name=settings.name,
-        ir_sha256=sha256_bytes(ir.encode()),
-        settings_sha256=loaded.sha256,
-        cache=cache,
-        prices=settings.prices,
+    sections, identity = sections_and_identity(
+        loaded, ir, pipeline.inputs, place.parent, cache=cache
     )
+    sections |= more
     champion = resolve(settings.registry.model_name, home)
     arguments = {**sections, "run": identity, "champion": champion}
     return PreparedRun(

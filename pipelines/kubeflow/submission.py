@@ -26,20 +26,19 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from components.core.buckets import SCHEME, put_tree, stored_digest
-from components.core.canonical import sha256_bytes, sha256_value
+from components.core.canonical import sha256_value
 from components.core.errors import IntegrityError, SettingsError
+from pipelines.arguments import sections_and_identity
 from pipelines.champion import resolve
 from pipelines.compiler import TRAINING, compiled
 from pipelines.home import Home
-from pipelines.identity import run_identity
 from pipelines.kubeflow.windows import require_ended
 from pipelines.loaded_settings import LoadedSettings
 from pipelines.preflight.against_schema import check_against_schema
 from pipelines.preflight.against_source import check_against_source
 from pipelines.preflight.checks import check_signature_names
 from pipelines.preflight.on_target import check_on_target
-from pipelines.runners.run_folder import new_run_id
-from pipelines.sources import MAIN, pin_sources, require_table, source_tables
+from pipelines.sources import MAIN, require_table, source_tables
 from pipelines.target import Target
 
 REACHABLE = ("s3://", "gs://", "package://", "http://", "https://")
@@ -100,21 +99,10 @@ def prepare(
     require_placeable(target)
     require_ended(settings.window, ZoneInfo(target.time_zone), now or utc_now())
     require_reachable(loaded)
-    ir, run_id = _compiled(target.model_dump_json(by_alias=True)), new_run_id()
+    ir = _compiled(target.model_dump_json(by_alias=True))
     pipeline = next(yaml.load_all(ir, Loader=yaml.CSafeLoader))
     taken = pipeline["root"]["inputDefinitions"]["parameters"]
-    sections = {key: value for key, value in loaded.arguments().items() if key in taken}
-    spans = settings.window.spans()
-    pinned = pin_sources(settings.source, NO_FOLDER, spans=spans, run_id=run_id)
-    sections["source"] = pinned.model_dump(mode="json", exclude_none=True)
-    identity = run_identity(
-        run_id=run_id,
-        name=settings.name,
-        ir_sha256=sha256_bytes(ir.encode()),
-        settings_sha256=loaded.sha256,
-        cache=cache,
-        prices=settings.prices,
-    )
+    sections, identity = sections_and_identity(loaded, ir, taken, NO_FOLDER, cache=cache)
     champion = _champion(settings.registry.model_name, target)
     parameters = {**sections, "run": identity | {"trigger": trigger}, "champion": champion}
     key = sha256_value({"ir": identity["ir_sha256"], "settings": loaded.sha256, "cache": cache})
