@@ -28,7 +28,7 @@ from components.audit.predicates import (
 )
 from components.audit.records import idempotency_key, observed, subjects
 from components.core.canonical import digest_of_parts, is_same
-from components.core.outcome import OPERATORS
+from components.core.outcome import meets
 
 Statement = Mapping[str, Any]
 Digest = Callable[[Any], str]
@@ -185,7 +185,7 @@ def _keys(draft: dict[str, Any], audit: Mapping[str, Any], digest: Digest) -> It
 def _holds(gate: Mapping[str, Any]) -> bool:
     """Say whether a gate's value meets its threshold; one without a value meets none."""
     value = gate["value"]
-    return value is not None and bool(OPERATORS[gate["operator"]](value, gate["threshold"]))
+    return value is not None and meets(value, gate["operator"], gate["threshold"])
 
 
 def _of_keys(statement: Statement, audit: Mapping[str, Any]) -> Iterator[str]:

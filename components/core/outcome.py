@@ -20,6 +20,11 @@ OPERATORS = {
 }
 
 
+def meets(value: float, operator: str, threshold: float) -> bool:
+    """Say whether a value meets a threshold; NaN meets none."""
+    return bool(OPERATORS[operator](value, threshold))
+
+
 @dataclass(frozen=True)
 class Gate:
     """One measured value against one threshold.
@@ -42,7 +47,7 @@ class Gate:
     @property
     def passed(self) -> bool:
         """Say whether the value meets the threshold; NaN meets none."""
-        return bool(OPERATORS[self.operator](self.value, self.threshold))
+        return meets(self.value, self.operator, self.threshold)
 
     @property
     def accepted(self) -> bool:
