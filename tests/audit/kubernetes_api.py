@@ -9,13 +9,13 @@ not review (403), and reviews a token for the audiences that it is asked for
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from kubernetes_server import Answering, served, write_kubeconfig
 
 OWN_AUDIENCE = "https://kubernetes.default.svc"
 """What a review without audiences is for: the API server itself."""
@@ -34,17 +34,7 @@ class TokenApi:
 
     def kubeconfig(self, place: Path) -> Path:
         """Write a kubeconfig whose user is the notary."""
-        context = {"cluster": "c", "user": "u"}
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "x",
-            "contexts": [{"name": "x", "context": context}],
-            "clusters": [{"name": "c", "cluster": {"server": self.url}}],
-            "users": [{"name": "u", "user": {"token": REVIEWER}}],
-        }
-        place.write_text(json.dumps(config))
-        return place
+        return write_kubeconfig(place, self.url, REVIEWER)
 
     def review(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Return the status of a review."""
@@ -65,34 +55,18 @@ def token_api() -> Iterator[TokenApi]:
     """Serve on the loopback address."""
     api = TokenApi()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answering):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             reviewer = (self.headers["Authorization"] or "").removeprefix("Bearer ")
             if self.path != PATH or body.get("kind", "TokenReview") != "TokenReview":
-                self._send(404, {"kind": "Status", "code": 404})
+                self.send(404, {"kind": "Status", "code": 404})
             elif reviewer != REVIEWER:
-                self._send(401, {"kind": "Status", "code": 401})
+                self.send(401, {"kind": "Status", "code": 401})
             elif reviewer not in api.reviewers:
-                self._send(403, {"kind": "Status", "code": 403, "reason": "Forbidden"})
+                self.send(403, {"kind": "Status", "code": 403, "reason": "Forbidden"})
             else:
-                self._send(201, {**body, "status": api.review(body["spec"])})
+                self.send(201, {**body, "status": api.review(body["spec"])})
 
-        def _send(self, status: int, value: dict[str, Any]) -> None:
-            data = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None:
-            """Print nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        api.url = f"http://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield api
-        finally:
-            server.shutdown()
+    with served(Handler) as api.url:
+        yield api

@@ -6,15 +6,14 @@ labels and gives pages (https://kubernetes.io/docs/reference/kubernetes-api/clus
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from kubernetes_server import Answering, served, write_kubeconfig
 
 TOKEN = "token-of-a-user"
 PATH = "/api/v1/nodes"
@@ -37,16 +36,7 @@ class NodesApi:
 
     def kubeconfig(self, place: Path) -> Path:
         """Write a kubeconfig for the server."""
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "x",
-            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-            "clusters": [{"name": "c", "cluster": {"server": self.url}}],
-            "users": [{"name": "u", "user": {"token": TOKEN}}],
-        }
-        place.write_text(json.dumps(config))
-        return place
+        return write_kubeconfig(place, self.url, TOKEN)
 
     def page(self, query: dict[str, list[str]]) -> dict[str, Any]:
         """Return a page of the nodes that have the labels."""
@@ -69,33 +59,17 @@ def nodes_api() -> Iterator[NodesApi]:
     """Serve on the loopback address."""
     api = NodesApi()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answering):
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             if url.path != PATH:
-                self._send(404, {"kind": "Status", "code": 404})
+                self.send(404, {"kind": "Status", "code": 404})
             elif self.headers["Authorization"] != f"Bearer {TOKEN}":
-                self._send(401, {"kind": "Status", "code": 401})
+                self.send(401, {"kind": "Status", "code": 401})
             elif not api.may_list:
-                self._send(403, {"kind": "Status", "code": 403, "reason": "Forbidden"})
+                self.send(403, {"kind": "Status", "code": 403, "reason": "Forbidden"})
             else:
-                self._send(200, api.page(parse_qs(url.query)))
+                self.send(200, api.page(parse_qs(url.query)))
 
-        def _send(self, status: int, value: dict[str, Any]) -> None:
-            data = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None:
-            """Print nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        api.url = f"http://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield api
-        finally:
-            server.shutdown()
+    with served(Handler) as api.url:
+        yield api
