@@ -59,7 +59,7 @@ def test_each_range_is_that_of_the_subjects_rows_in_the_shard(
     named.mkdir()
     ingest_examples(settings=make_settings(), examples=named)  # the same rows, with their planes
     _, facts = ingested
-    for subject in ("P1", "P2", "P3"):
+    for subject in ("plane-1", "plane-2", "plane-3"):
         found = rows_of(tmp_path / "home", facts[FACT], KEY, subject)
         assert found is not None
         told = {
@@ -74,8 +74,8 @@ def test_each_range_is_that_of_the_subjects_rows_in_the_shard(
             if plane == subject
         }
         assert told == there
-    assert rows_of(tmp_path / "home", facts[FACT], OTHER, "P1") == []
-    assert rows_of(tmp_path / "home", facts[FACT], KEY, "P9") == []
+    assert rows_of(tmp_path / "home", facts[FACT], OTHER, "plane-1") == []
+    assert rows_of(tmp_path / "home", facts[FACT], KEY, "plane-9") == []
 
 
 def test_nobody_is_named_in_examples_facts_or_index(
@@ -84,8 +84,8 @@ def test_nobody_is_named_in_examples_facts_or_index(
     folder, facts = ingested
     (index,) = (tmp_path / "home/subjects").iterdir()
     assert index.name == f"{facts[FACT]}.jsonl"
-    assert not any(name in index.read_text() for name in ("P1", "P2", "P3"))
-    assert "P1" not in json.dumps(facts)
+    assert not any(name in index.read_text() for name in ("plane-1", "plane-2", "plane-3"))
+    assert "plane-1" not in json.dumps(facts)
     assert all("plane" not in pq.read_schema(path).names for path in folder.rglob("*.parquet"))
 
 
@@ -125,24 +125,24 @@ def test_an_index_that_was_changed_is_not_believed(
     for other in ("".join(lines[1:]), moved + "".join(lines[1:]), "[]\n", whole + lines[0]):
         index.write_text(other)
         with pytest.raises(IntegrityError, match="is not the one that the log names"):
-            rows_of(tmp_path / "home", ingested[1][FACT], KEY, "P1")
+            rows_of(tmp_path / "home", ingested[1][FACT], KEY, "plane-1")
     index.write_text(whole)
-    assert rows_of(tmp_path / "home", ingested[1][FACT], KEY, "P1")
+    assert rows_of(tmp_path / "home", ingested[1][FACT], KEY, "plane-1")
 
 
 def test_erasing_a_subject_leaves_the_others_and_the_root(
     ingested: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     home, root = tmp_path / "home", ingested[1][FACT]
-    before = {name: rows_of(home, root, KEY, name) for name in ("P1", "P2", "P3")}
-    assert erase(home, [root], OTHER, "P2") == []
-    assert erase(home, [root], KEY, "P2") == [root]
-    assert erase(home, [root], KEY, "P2") == []
-    assert erase(home, [root], KEY, "P3") == [root]
-    after = {name: rows_of(home, root, KEY, name) for name in ("P1", "P2", "P3")}
-    assert after == before | {"P2": [], "P3": []}
+    before = {name: rows_of(home, root, KEY, name) for name in ("plane-1", "plane-2", "plane-3")}
+    assert erase(home, [root], OTHER, "plane-2") == []
+    assert erase(home, [root], KEY, "plane-2") == [root]
+    assert erase(home, [root], KEY, "plane-2") == []
+    assert erase(home, [root], KEY, "plane-3") == [root]
+    after = {name: rows_of(home, root, KEY, name) for name in ("plane-1", "plane-2", "plane-3")}
+    assert after == before | {"plane-2": [], "plane-3": []}
     shutil.rmtree(home / "subjects")
-    assert rows_of(home, root, KEY, "P1") is None
+    assert rows_of(home, root, KEY, "plane-1") is None
 
 
 def test_rows_are_counted_on_from_batch_to_batch(tmp_path: Path, key_file: Path) -> None:
@@ -237,13 +237,13 @@ def test_the_models_that_saw_a_person_are_listed_until_the_person_is_erased(
     registered: tuple[Path, LocalNotary], key_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home, _ = registered
-    who = ("--subject", "P1", "--key", str(key_file), "--home", str(home))
+    who = ("--subject", "plane-1", "--key", str(key_file), "--home", str(home))
     code, answer = ask(capsys, "impact", *who)
     assert code == 0
     assert [model["version"] for model in answer["models"]] == ["1"]
     assert answer["ingestions"][0]["rows"]
-    assert "P1" not in json.dumps(answer)
-    nobody = ("--subject", "P9", "--key", str(key_file), "--home", str(home))
+    assert "plane-1" not in json.dumps(answer)
+    nobody = ("--subject", "plane-9", "--key", str(key_file), "--home", str(home))
     assert ask(capsys, "impact", *nobody)[1]["models"] == []
 
     log = tree_digest(home / "audit/log")
@@ -258,7 +258,7 @@ def test_where_an_index_is_gone_or_never_was_the_answer_is_not_whole(
     registered: tuple[Path, LocalNotary], key_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home, notary = registered
-    who = ("--subject", "P1", "--key", str(key_file), "--home", str(home))
+    who = ("--subject", "plane-1", "--key", str(key_file), "--home", str(home))
     other = home.parent / "other"
     other.mkdir()
     (other / "examples").write_text("without")
@@ -272,7 +272,7 @@ def test_where_an_index_is_gone_or_never_was_the_answer_is_not_whole(
     assert verify_log(home) == []
 
 
-@pytest.mark.parametrize("words", [(), ("flights", "--subject", "P1"), ("--subject", "P1")])
+@pytest.mark.parametrize("words", [(), ("flights", "--subject", "plane-1"), ("--subject", "plane-1")])
 def test_words_that_do_not_go_together_are_wrong_usage(
     registered: tuple[Path, LocalNotary],
     words: tuple[str, ...],
@@ -295,4 +295,4 @@ def test_ranges_that_follow_each_other_are_one(tmp_path: Path) -> None:
 
 def test_an_index_of_nobody_has_the_root_of_the_empty_tree(tmp_path: Path) -> None:
     root = SubjectIndex(KEY).store(tmp_path)
-    assert rows_of(tmp_path, root, KEY, "P1") == []
+    assert rows_of(tmp_path, root, KEY, "plane-1") == []

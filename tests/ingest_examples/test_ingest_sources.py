@@ -16,7 +16,7 @@ from components.core.examples import ExamplesManifest, read_split
 from components.ingest_examples.step import ingest_examples
 
 TEXT = f"{HEADER}\n{ROWS}"
-PLANES = "plane,seats\nP1,100\nP2,200\nP2x,7\n"
+PLANES = "plane,seats\nplane-1,100\nplane-2,200\nplane-2x,7\n"
 
 
 def join(**place: Any) -> dict[str, Any]:

@@ -156,7 +156,7 @@ def test_rows_keep_the_order_of_the_source(make_settings: Make, tmp_path: Path) 
         "day": [4, 6],
         "late": [1, 0],
         "month": [2, 2],
-        "plane": ["P3", "P2"],
+        "plane": ["plane-3", "plane-2"],
         "year": [2020, 2020],
     }
 
@@ -240,7 +240,7 @@ def test_a_target_of_text_is_refused(make_settings: Make, tmp_path: Path) -> Non
 
 
 def test_a_target_is_a_text_or_a_number_that_equals(make_settings: Make, tmp_path: Path) -> None:
-    for column, equals, labels in (("plane", "P2", [0, 1]), ("delay", "20", [1, 0])):
+    for column, equals, labels in (("plane", "plane-2", [0, 1]), ("delay", "20", [1, 0])):
         target = {"name": "hit", "column": column, "equals": equals}
         folder = tmp_path / column
         text = f"{HEADER}\n{ROWS}2020,2,6,P1,20,1,\n"
