@@ -27,7 +27,7 @@ from components.audit.predicates import (
     predicate,
 )
 from components.audit.records import idempotency_key, observed, subjects
-from components.core.canonical import digest_of_parts, is_same
+from components.core.canonical import Parsed, is_same
 from components.core.outcome import meets
 
 Statement = Mapping[str, Any]
@@ -89,12 +89,9 @@ def _attempt(said: Mapping[str, Any]) -> tuple[str, str, int]:
     return said["run"]["id"], said["stage"], said["attempt"]
 
 
-def contradictions(view: RecordView, statement: Statement, payload: bytes) -> list[str]:
-    """Return, in words, what a record that its schema accepts says in two ways.
-
-    `payload` are the canonical bytes that the statement was parsed from.
-    """
-    return list(_contradictions(view, statement, digest_of_parts(statement, payload)))
+def contradictions(view: RecordView, payload: Parsed) -> list[str]:
+    """Return, in words, what a record that its schema accepts says in two ways."""
+    return list(_contradictions(view, payload.value, payload.digest))
 
 
 def _contradictions(view: RecordView, statement: Statement, digest: Digest) -> Iterator[str]:
@@ -123,7 +120,7 @@ def _of_digests(audit: Mapping[str, Any], draft: dict[str, Any], digest: Digest)
         yield "settings_sha256 is not the digest of its settings"
     if audit["policy_sha256"] != policy_sha256(audit, digest):
         yield "policy_sha256 is not the digest of its policy"
-    if audit["idempotency_key"] not in _keys(draft, audit, digest):
+    if audit["idempotency_key"] not in _keys(draft, digest):
         yield "idempotency_key is not the digest of what it says"
 
 
@@ -163,23 +160,24 @@ def _parents(audit: Mapping[str, Any]) -> list[str]:
 
 
 def _draft(audit: Mapping[str, Any], view: RecordView) -> dict[str, Any]:
-    """Return what was handed in, but for an actor or trigger that was not named."""
+    """Return what was handed in; with an actor or trigger of null where none was named."""
     return {
         **{name: audit[name] for name in _DRAFT},
-        "run": audit["run"],
+        "run": {**audit["run"], "actor": audit["actor"]["id"], "trigger": audit["trigger"]},
         "outputs": [{"name": name, "sha256": sha256} for name, sha256 in view.outputs.items()],
         "facts": view.facts,
         "claimed_time": audit["clocks"]["claimed"],
     }
 
 
-def _keys(draft: dict[str, Any], audit: Mapping[str, Any], digest: Digest) -> Iterator[str]:
+def _keys(draft: dict[str, Any], digest: Digest) -> Iterator[str]:
     """Yield the digest of the draft; where actor or trigger is null, that of one without too."""
-    named = {"actor": audit["actor"]["id"], "trigger": audit["trigger"]}
-    null = [name for name, value in named.items() if value is None]
-    for left_out in [(), *((name,) for name in null), *([null] if len(null) > 1 else [])]:
-        said = {name: value for name, value in named.items() if name not in left_out}
-        yield idempotency_key({**draft, "run": {**audit["run"], **said}}, digest)
+    yield idempotency_key(draft, digest)
+    run = draft["run"]
+    null = [name for name in ("actor", "trigger") if run[name] is None]
+    for left_out in [*((name,) for name in null), *([null] if len(null) > 1 else [])]:
+        said = {name: value for name, value in run.items() if name not in left_out}
+        yield idempotency_key({**draft, "run": said}, digest)
 
 
 def _holds(gate: Mapping[str, Any]) -> bool:

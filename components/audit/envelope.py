@@ -13,7 +13,7 @@ from typing import Any
 
 from components.audit import base64_strict
 from components.audit.keys import PublicKey, Signs
-from components.core.canonical import canonical_json, parse_canonical
+from components.core.canonical import Parsed, canonical_json, parse_canonical, parsed
 from components.core.errors import IntegrityError
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -95,13 +95,18 @@ class Envelope:
 
     def unsigned_statement(self) -> dict[str, Any]:
         """Return what the payload says, whoever signed it; IntegrityError for no JSON object."""
+        statement: dict[str, Any] = self.parsed_payload().value
+        return statement
+
+    def parsed_payload(self) -> Parsed:
+        """Return the same with what digests its parts."""
         try:
-            value = parse_canonical(self.payload)
+            found = parsed(self.payload)
         except (ValueError, RecursionError) as error:
             raise _refused(f"the payload is not canonical JSON: {error}") from error
-        if not isinstance(value, dict):
+        if not isinstance(found.value, dict):
             raise _refused("the payload is not a JSON object")
-        return value
+        return found
 
 
 def _signature(item: Mapping[str, Any]) -> Signature:

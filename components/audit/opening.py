@@ -11,6 +11,7 @@ opened again.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,11 +23,13 @@ from components.audit.envelope import Envelope
 from components.audit.key_history import KeyHistory
 from components.audit.log import Entry
 from components.audit.merkle import leaf_hash
-from components.audit.records import timestamp
 from components.audit.schema import check_statement
+from components.core.canonical import Parsed
 from components.core.errors import DataError, IntegrityError
 
 _MOST, _MOST_BYTES = 64, 2**20
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+"""As `records.timestamp` writes it."""
 Refusal = IntegrityError | DataError
 
 
@@ -86,10 +89,10 @@ def opened(entries: Sequence[Entry], keys: KeyHistory) -> list[Opened | Refused]
     indexes = [entry.index for entry in entries]
     envelopes = _each(Envelope.from_bytes, [entry.leaf for entry in entries])
     signed = _each(Envelope.signed_by, envelopes, [keys.holder(index) for index in indexes])
-    statements = _each(_checked, _each(Envelope.unsigned_statement, signed))
-    payloads = [_payload(item) for item in signed]
+    payloads = _each(Envelope.parsed_payload, signed)
+    statements = _each(_checked, payloads)
     views = _each(_viewed, statements, indexes, records)
-    contradicted = _each(contradictions, views, statements, payloads)
+    contradicted = _each(contradictions, views, payloads)
     return [
         Refused(entry, record, leaf, view)
         if isinstance(view, Refusal)
@@ -129,17 +132,13 @@ def _viewed(statement: dict[str, Any], index: int, record: str) -> RecordView:
         ) from error
 
 
-def _payload(envelope: Envelope | Refusal) -> bytes:
-    return envelope.payload if isinstance(envelope, Envelope) else b""
-
-
 def _check_time(text: str) -> None:
     """Raise ValueError for a time that no calendar has, or that is not written as records are."""
-    moment = datetime.fromisoformat(text)
-    if timestamp(moment) != text or moment.year == datetime.max.year:
+    if datetime.fromisoformat(text).year == datetime.max.year or not _TIME.fullmatch(text):
         raise ValueError(f"{text} is no time of a record")
 
 
-def _checked(statement: dict[str, Any]) -> dict[str, Any]:
+def _checked(payload: Parsed) -> dict[str, Any]:
+    statement: dict[str, Any] = payload.value
     check_statement(statement)
     return statement

@@ -65,14 +65,16 @@ class RecordChecks:
         begun = self._begun.get(view.start) if view.start else None
         for message in (*item.contradictions, *contradicted_start(statement, begun)):
             yield Finding("coherence", where, message)
-        twin = self._seen.twin(view.idempotency_key, view.index)
-        if twin is not None:
-            yield Finding("idempotency", where, f"it repeats entry {twin}")
+        yield from _repeated(self._seen.add_draft(view.idempotency_key, view.index))
         if view.time < self._time:
             yield Finding("clock", where, f"its time {view.time} is before {self._time}")
         if view.event == ACT:
             yield from self._act(Act.from_statement(statement, view.record), where)
         self._take(view, statement)
+
+    def last(self) -> Iterator[Finding]:
+        """Yield what is known once all records were looked at."""
+        yield from _repeated(self._seen.twins())
 
     def _not_made(self, view: RecordView, statement: Statement) -> Iterator[str]:
         """Yield the inputs, and what came from the cache, that no parent made as it says."""
@@ -121,3 +123,8 @@ class RecordChecks:
             self._seen.seal(view.run)
         if view.event in DONE_EVENTS and view.run in self._with_folder:
             self.outputs.append(replace(view, **_NOT_KEPT))
+
+
+def _repeated(twins: list[tuple[int, int]]) -> Iterator[Finding]:
+    for index, first in twins:
+        yield Finding("idempotency", f"entry {index}", f"it repeats entry {first}")

@@ -36,6 +36,7 @@ class Seen:
         self._store = store
         self._recent: set[str] = set()
         self._newest: dict[bytes, tuple[int, bool]] = {}
+        self._newest_drafts: list[tuple[bytes, int]] = []
 
     def add(self, record: str, place: int, *, verified: bool) -> None:
         """Take in an entry, and whether it is a record that was verified."""
@@ -60,17 +61,23 @@ class Seen:
         found = self._store.execute(question, (key,)).fetchone()
         return self._newest.get(key) if found is None else (int(found[0]), bool(found[1]))
 
-    def twin(self, idempotency_key: str, place: int) -> int | None:
-        """Take in the key of the draft that became an entry; return which entry it became first."""
-        row = (bytes.fromhex(idempotency_key), place)
-        added = self._store.execute("INSERT OR IGNORE INTO drafts VALUES (?, ?)", row)
-        if added.rowcount:
-            return None
+    def add_draft(self, idempotency_key: str, place: int) -> list[tuple[int, int]]:
+        """Take in the key of the draft that became an entry; return `twins` now and then."""
+        self._newest_drafts.append((bytes.fromhex(idempotency_key), place))
+        return self.twins() if len(self._newest_drafts) == _RECENT else []
+
+    def twins(self) -> list[tuple[int, int]]:
+        """Return each entry whose draft was one before, and which: of those not yet looked at."""
+        rows, self._newest_drafts = sorted(self._newest_drafts), []
+        added = self._store.executemany("INSERT OR IGNORE INTO drafts VALUES (?, ?)", rows)
+        if added.rowcount == len(rows):
+            return []
         question = "SELECT place FROM drafts WHERE idempotency_key = ?"
-        return int(self._store.execute(question, row[:1]).fetchone()[0])
+        found = [(place, *self._store.execute(question, (key,)).fetchone()) for key, place in rows]
+        return sorted((place, first) for place, first in found if place != first)
 
     def drafts(self, places: range) -> list[int]:
-        """Return where, in a part of the log, a draft became a record, in order."""
+        """Return where, in a part of the log, a draft became a record, in order; after `twins`."""
         question = "SELECT place FROM drafts WHERE place >= ? AND place < ? ORDER BY place"
         found = self._store.execute(question, (places.start, places.stop))
         return [int(row[0]) for row in found]

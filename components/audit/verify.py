@@ -99,6 +99,7 @@ class _Verification:
             raise
         except IntegrityError as error:
             yield Finding("log", "log", error.message)
+        yield from self.records.last()
         yield from self._revoked()
         for start in self.records.starts.all():
             # While a notary works, the rest may be going on.

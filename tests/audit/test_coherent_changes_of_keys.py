@@ -18,7 +18,7 @@ from components.audit.key_changes import KeyOrder
 from components.audit.keys import SigningKey
 from components.audit.log import Log
 from components.audit.notary import open_notary
-from components.core.canonical import canonical_json
+from components.core.canonical import canonical_json, parsed
 
 Statement = dict[str, Any]
 KINDS = ("rotate_key", "begin_second_key", "revoke_key")
@@ -35,8 +35,8 @@ def changes(home: Path, key: SigningKey) -> dict[str, Statement]:
 
 
 def said_of(statement: Statement) -> list[str]:
-    data = canonical_json(statement)
-    return contradictions(RecordView.from_statement(statement, 0, "0" * 64), statement, data)
+    payload = parsed(canonical_json(statement))
+    return contradictions(RecordView.from_statement(payload.value, 0, "0" * 64), payload)
 
 
 def another_subject(statement: Statement) -> None:

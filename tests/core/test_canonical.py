@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from components.core.canonical import (
     canonical_json,
-    digest_of_parts,
     is_same,
     parse_canonical,
     parse_json,
+    parsed,
     sha256_bytes,
     sha256_value,
 )
@@ -49,8 +49,7 @@ def test_canonical_json_reads_back_as_the_same_value(value):
 @example("a:1.0,")
 def test_the_digest_of_a_part_of_what_was_parsed_is_that_of_the_part(value):
     data = canonical_json({"part": value, "rest": [value]})
-    whole = parse_canonical(data)
-    digest = digest_of_parts(whole, data)
+    whole, digest = parsed(data)
     assert digest(whole["part"]) == sha256_value(whole["part"])
     assert digest({"b": whole["part"], "a": 1}) == sha256_value({"a": 1, "b": whole["part"]})
 
@@ -158,11 +157,11 @@ def test_only_the_canonical_bytes_of_a_value_are_canonical(value):
     for text in texts:
         data = text.encode("utf-8", "surrogatepass")
         try:
-            parsed = parse_json(data)
+            read = parse_json(data)
         except ValueError:
             continue
-        if form_or_error(parsed, rfc8785.dumps) == data:
-            assert same(parse_canonical(data), parsed)
+        if form_or_error(read, rfc8785.dumps) == data:
+            assert same(parse_canonical(data), read)
         else:
             assert refused(data)
 

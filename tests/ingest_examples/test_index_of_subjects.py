@@ -272,7 +272,9 @@ def test_where_an_index_is_gone_or_never_was_the_answer_is_not_whole(
     assert verify_log(home) == []
 
 
-@pytest.mark.parametrize("words", [(), ("flights", "--subject", "plane-1"), ("--subject", "plane-1")])
+@pytest.mark.parametrize(
+    "words", [(), ("flights", "--subject", "plane-1"), ("--subject", "plane-1")]
+)
 def test_words_that_do_not_go_together_are_wrong_usage(
     registered: tuple[Path, LocalNotary],
     words: tuple[str, ...],
