@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.audit.answers import ACT, AUDIT, KEY, RecordView
-from components.audit.parents import origins
+from components.audit.parents import named_origins, origins
 from components.audit.predicates import (
     SECOND_KEY,
     SECOND_KEY_CHANGE,
@@ -102,6 +102,8 @@ def _contradictions(view: RecordView, statement: Statement, digest: Digest) -> I
         yield "its record_id is not of its run, stage, attempt and event"
     if audit["observed"] != observed(audit["outputs"], "account" in audit["actor"]):
         yield "observed does not name its outputs"
+    if view.event == "CACHED" and set(named_origins(view.facts)) != set(view.outputs):
+        yield "its origin does not name its outputs"
     if view.event != "FAIL" and list(view.parents) != _parents(audit):
         yield "its parents are not the records of its inputs"
     for gate in view.gates:
@@ -195,6 +197,10 @@ def _of_keys(statement: Statement, audit: Mapping[str, Any]) -> Iterator[str]:
         yield f"its stage is not {stage}"
     if ("from" in said and said["from"] is not None) != (change == "revoke"):
         yield "a revocation, and nothing else, says from where"
+    if (said["possession"] is not None) != (change != "revoke"):
+        yield "a new key, and nothing else, signs for itself"
+    if is_second and (said["handover"] is not None) != (change == "rotate"):
+        yield "a key before another, and nothing else, hands over"
 
 
 def _other_fields(statement: Statement) -> Iterator[str]:

@@ -34,6 +34,13 @@ def _of_cached(draft: Mapping[str, Any], ledger: Ledger) -> Iterator[str]:
     """Yield the records of those who made the outputs that came from the cache."""
     if draft["event"] == "CACHED":
         made_by = origins(draft["facts"], [output["name"] for output in draft["outputs"]])
+        if set(named_origins(draft["facts"])) != set(made_by):
+            raise IntegrityError(
+                f"the origin of {draft['stage']} does not name its outputs",
+                remedy="delete the cache and start a new run",
+                expected=", ".join(sorted(made_by)),
+                actual=", ".join(sorted(named_origins(draft["facts"]))),
+            )
         for output in draft["outputs"]:
             name = output["name"]
             yield _maker(ledger, made_by[name], name, output["sha256"])
@@ -41,9 +48,14 @@ def _of_cached(draft: Mapping[str, Any], ledger: Ledger) -> Iterator[str]:
 
 def origins(facts: Mapping[str, Any], outputs: Iterable[str]) -> dict[str, str]:
     """Return, for each output that came from the cache, the record that made it, by the facts."""
-    stated = facts.get("origin")
-    origin = stated if isinstance(stated, Mapping) else {}
+    origin = named_origins(facts)
     return {name: str(origin.get(name, "")) for name in outputs}
+
+
+def named_origins(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the facts of a CACHED name: by output, the record that made it."""
+    stated = facts.get("origin")
+    return stated if isinstance(stated, Mapping) else {}
 
 
 def _maker(ledger: Ledger, record: str, name: str, sha256: str) -> str:

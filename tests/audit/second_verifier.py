@@ -134,6 +134,7 @@ def coherent(
     need(audit["settings_sha256"] == digest(audit["settings"]), f"{what}: other settings")
     fed = once(item["record"] for item in inputs)
     if event == "CACHED":
+        need(sorted(facts["origin"]) == sorted(audit["outputs"]), f"{what}: origins of others")
         fed = once([*fed, *(facts["origin"][name] for name in audit["outputs"])])
     need(event == "FAIL" or audit["parents"] == fed, f"{what}: other parents")
     name, _, number = audit["record_id"].partition("~")
@@ -357,6 +358,9 @@ class Verifier:
         what, key = f"entry {index}", bytes.fromhex(said["key"]["public"])
         is_from = said.get("from") is not None
         need(is_from == (said["change"] == "revoke"), f"{what}: it revokes from nowhere")
+        need(is_from != bool(said["possession"]), f"{what}: a signature that nobody asked for")
+        handed_over = second and said["handover"] is not None
+        need(handed_over == (second and said["change"] == "rotate"), f"{what}: no handover")
         before = self.changes[-1] if self.changes else None
         need(
             said["previous"] == before and said["key"]["keyid"] == key_id(key), f"{what}: no change"

@@ -63,10 +63,31 @@ def another_from(statement: Statement) -> None:
     statement["predicate"]["from"] = None if is_revocation else 3
 
 
+def another_possession(statement: Statement) -> None:
+    said = statement["predicate"]
+    said["possession"] = None if said["possession"] else "A" * 86 + "=="
+
+
+def another_handover(statement: Statement) -> None:
+    """One that nobody asked for; of the log's first key, which has no such field, a possession."""
+    if "handover" not in statement["predicate"]:
+        another_possession(statement)
+    else:
+        statement["predicate"]["handover"] = "A" * 3227 + "="
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "change",
-    [another_subject, another_name, another_stage, a_policy, another_from],
+    [
+        another_subject,
+        another_name,
+        another_stage,
+        a_policy,
+        another_from,
+        another_possession,
+        another_handover,
+    ],
     ids=lambda change: change.__name__,
 )
 def test_a_change_of_keys_says_one_thing(

@@ -214,7 +214,8 @@ def test_what_comes_from_the_cache_needs_the_record_of_who_made_it(
     other = claim(artifact, tmp_path / "other", "other rows")
     again = draft("START")["run"] | {"id": "run-2"}
     cached = {"run": again, "outputs": outputs, "facts": {"origin": {"examples": ref["record"]}}}
-    for wrong in (cached | {"facts": {}}, cached | {"outputs": other}):
+    more = {"origin": cached["facts"]["origin"] | {"features": ref["record"]}}
+    for wrong in (cached | {"facts": {}}, cached | {"outputs": other}, cached | {"facts": more}):
         with pytest.raises(IntegrityError):
             notary.submit(draft("CACHED", **wrong))
     notary.submit(draft("CACHED", **cached))

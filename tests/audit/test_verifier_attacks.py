@@ -478,6 +478,28 @@ def test_the_parents_of_a_failure_are_those_that_made_its_inputs(
     ]
 
 
+def test_what_came_from_the_cache_names_the_origin_of_its_outputs_alone(
+    copy: Path, key: SigningKey, draft: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    maker = sha256_bytes(entry(copy, 1).read_bytes())
+    (made,) = json.loads(Envelope.from_bytes(entry(copy, 1).read_bytes()).payload)["subject"]
+    shared = copy / "runs/run-1/artifacts/ingest_examples/examples"
+    claim = {"name": "examples", "sha256": made["digest"]["sha256"], "path": str(shared)}
+    again = draft("START")["run"] | {"id": "run-2"}
+    origin = {"origin": {"examples": maker}}
+    with open_notary(copy / "home") as notary:
+        notary.submit(draft("CACHED", run=again, outputs=[claim], facts=origin))
+    assert verify_log(copy / "home") == []
+
+    def change(statements: list[dict[str, Any]]) -> None:
+        block(statements[ENTRIES])["facts"]["origin"]["features"] = maker
+
+    with_records(copy, key, change, ENTRIES + 1)
+    assert [(f.check, f.where) for f in verify_log(copy / "home")] == [
+        ("coherence", f"entry {ENTRIES}")
+    ]
+
+
 def test_a_start_that_nobody_closed_is_found_once_no_notary_is_at_work(
     copy: Path, draft: Callable[..., dict[str, Any]]
 ) -> None:
