@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from components.core.canonical import canonical_json
 from components.core.image import IMAGE_OF_STAGE
 from components.core.machine import IMAGE_VARIABLE
 from components.core.prices import CHIPS_VARIABLE
 from components.core.stage_identity import PLATFORM_RUN_VARIABLE
+from components.core.training_nodes import NODES_VARIABLE, POD_VARIABLES, TrainingNodes
 from pipelines.stage_resources import LAUNCHER, Resources
-from pipelines.target import TPU, Accelerator, Target
+from pipelines.target import TPU, Accelerator, Nodes, Target
 
 if TYPE_CHECKING:
     from kfp.dsl import PipelineTask
@@ -89,6 +91,10 @@ def _on_cluster(task: PipelineTask, target: Target) -> None:
     image = str(getattr(target.images, IMAGE_OF_STAGE[stage]))
     _placed(task, target, stage, image, target.of_stage(stage))
     framework = stage.removeprefix("train_")
+    for name, nodes in target.nodes.items():
+        if name == framework:
+            _spread(task, target, stage, nodes, target.accelerators.get(name))
+            return
     for name, accelerator in target.accelerators.items():
         if name == framework:
             _accelerated(task, accelerator)
@@ -124,8 +130,11 @@ def _pod(task: PipelineTask, target: Target, stage: str, seconds: int) -> None:
 
 def _labels(target: Target, stage: str) -> dict[str, str]:
     ours = {"app.kubernetes.io/part-of": "tandem", "app.kubernetes.io/component": stage}
-    queue = {} if target.queue is None else {"kueue.x-k8s.io/queue-name": target.queue}
-    return {**ours, **target.labels, **queue}
+    return {**ours, **target.labels, **_queue(target)}
+
+
+def _queue(target: Target) -> dict[str, str]:
+    return {} if target.queue is None else {"kueue.x-k8s.io/queue-name": target.queue}
 
 
 def _environment(task: PipelineTask, target: Target) -> None:
@@ -146,6 +155,43 @@ def _environment(task: PipelineTask, target: Target) -> None:
         kubernetes.use_secret_as_env(task, secret.secret, {secret.key: name})
     for name, entry in sorted(target.config_maps.items()):
         kubernetes.use_config_map_as_env(task, entry.config_map, {entry.key: name})
+
+
+def _spread(
+    task: PipelineTask, target: Target, stage: str, nodes: Nodes, accelerator: Accelerator | None
+) -> None:
+    """Tell a trainer what its nodes get, which is what it would get itself, and its device."""
+    from kfp import kubernetes
+
+    given, workspace = target.of_stage(stage), target.workspace
+    if workspace is None:  # which a target with nodes has
+        return
+    devices: dict[str, str] = {}
+    if accelerator is not None:
+        devices = {accelerator.resource: str(accelerator.count)}
+    told = TrainingNodes(
+        count=nodes.count,
+        runtime=nodes.runtime,
+        image=str(getattr(target.images, IMAGE_OF_STAGE[stage])),
+        claim=workspace.claim,
+        path=workspace.path,
+        requests={"cpu": str(given.cpu_request), "memory": str(given.memory_request), **devices},
+        limits={"cpu": str(given.cpu_limit), "memory": str(given.memory_limit), **devices},
+        labels=target.labels,
+        queue=_queue(target),
+        node_selector={} if accelerator is None else accelerator.selector,
+        tolerations=tuple(
+            one.model_dump(exclude_defaults=True) | {"operator": one.operator, "effect": one.effect}
+            for one in (accelerator.tolerated if accelerator else ())
+        ),
+        user=target.security.user,
+        group=target.security.group,
+        pull_policy=target.pull_policy,
+        deadline_seconds=given.timeout_seconds,
+    )
+    task.set_env_variable(NODES_VARIABLE, canonical_json(told.model_dump(mode="json")).decode())
+    for name, field in POD_VARIABLES.items():
+        kubernetes.use_field_path_as_env(task, name, field)
 
 
 def _accelerated(task: PipelineTask, accelerator: Accelerator) -> None:

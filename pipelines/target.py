@@ -35,6 +35,7 @@ from components.core.machine import IMAGE_VARIABLE
 from components.core.prices import CHIPS_VARIABLE
 from components.core.settings import Count, Framework, Name, Section
 from components.core.stage_identity import PLATFORM_RUN_VARIABLE
+from components.core.training_nodes import NODES_VARIABLE, POD_VARIABLES
 from components.core.words import nearest
 from pipelines.settings_errors import explain
 from pipelines.settings_file import REPOSITORY, SUFFIXES, read_yaml
@@ -43,7 +44,9 @@ from pipelines.stage_resources import DEFAULTS, Resources, layered
 FOLDER = REPOSITORY / "infra" / "settings"
 NOBODY = 65532
 """The user of our images."""
-OURS = frozenset({IMAGE_VARIABLE, CHIPS_VARIABLE, PLATFORM_RUN_VARIABLE})
+OURS = frozenset(
+    {IMAGE_VARIABLE, CHIPS_VARIABLE, PLATFORM_RUN_VARIABLE, NODES_VARIABLE, *POD_VARIABLES}
+)
 """Variables that records and costs are read from: a target that set them could say what is not."""
 GPU, TPU = "nvidia.com/gpu", "google.com/tpu"
 TPU_TYPE, TPU_TOPOLOGY = "cloud.google.com/gke-tpu-accelerator", "cloud.google.com/gke-tpu-topology"
@@ -115,6 +118,16 @@ class Accelerator(Section):
         return self.tolerations or (Toleration(key=self.resource),)
 
 
+class Nodes(Section):
+    """The pods that a trainer's processes (train.processes) are spread over, beside its own."""
+
+    count: Annotated[int, Field(ge=2)]
+    runtime: ObjectName = Field(
+        default="torch-distributed",
+        description="the PyTorch trainer's ClusterTrainingRuntime, of Kubeflow Trainer",
+    )
+
+
 class SecretKey(Section):
     """One key of a Secret."""
 
@@ -165,6 +178,9 @@ class Target(Section):
     security: Security = Security()
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
     accelerators: dict[Framework, Accelerator] = Field(default={}, description="of the trainers")
+    nodes: dict[Framework, Nodes] = Field(
+        default={}, description="of the trainers, which take its accelerator; needs a workspace"
+    )
     environment: dict[Variable, str] = Field(default={}, description="plain values")
     secrets: dict[Variable, SecretKey] = Field(default={}, description="variables from Secrets")
     config_maps: dict[Variable, ConfigKey] = Field(default={}, description="from ConfigMaps")
@@ -211,6 +227,17 @@ class Target(Section):
             raise ValueError(f"{', '.join(twice)} is given twice")
         if ours := sorted({*both} & OURS):
             raise ValueError(f"{', '.join(ours)} is set from what the target says, for the records")
+        return self
+
+    @model_validator(mode="after")
+    def _spreadable(self) -> Target:
+        given = {name: item.resource for name, item in self.accelerators.items()}
+        if self.nodes and self.workspace is None:
+            raise ValueError("nodes need a workspace, the volume that they share with the trainer")
+        if "pytorch" in self.nodes and given.get("pytorch") == TPU:
+            raise ValueError("nodes of the pytorch trainer have GPUs or CPUs, not google.com/tpu")
+        if "tensorflow" in self.nodes and "tensorflow" in given:
+            raise ValueError("nodes of the tensorflow trainer have CPUs, and no accelerator")
         return self
 
     @model_validator(mode="after")

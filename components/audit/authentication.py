@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from components.core.errors import PlatformError, SettingsError
+from components.core.find_cluster import find_cluster
 
 PREFIX = "system:serviceaccount:"
 AUDIENCE = "tandem-notary"
@@ -52,11 +53,11 @@ class TokenReviews:
 
         Raises PlatformError where there is none.
         """
-        from kubernetes import client, config
+        from kubernetes import client
         from kubernetes.config.config_exception import ConfigException
 
         try:
-            config.load_config()
+            find_cluster()
         except ConfigException as error:
             raise PlatformError(
                 f"there is no cluster to ask: {error}",

@@ -39,6 +39,7 @@ class GpuMeter:
     def __init__(self, gpus: Gpus) -> None:
         self._gpus = gpus
         self._last: float | None = None
+        self.since = time.monotonic()
         self.seconds = 0.0
 
     def look(self, now: float) -> None:

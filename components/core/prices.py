@@ -32,12 +32,20 @@ class Prices(Section):
 
 
 def cost(
-    prices: Mapping[str, Any], *, cpu_seconds: float, wall_seconds: float, gpus: int, chips: int
+    prices: Mapping[str, Any],
+    *,
+    cpu_seconds: float,
+    gpu_seconds: float,
+    wall_seconds: float,
+    chips: int,
 ) -> dict[str, Any]:
-    """Return {amount, currency} of one attempt; `prices` is a Prices as JSON."""
+    """Return {amount, currency} of one attempt; `prices` is a Prices as JSON.
+
+    `gpu_seconds` are those for which GPUs were held, `chips` were for `wall_seconds`.
+    """
     hourly = (
         (cpu_seconds, prices["cpu_hour"]),
-        (wall_seconds * gpus, prices["gpu_hour"]),
+        (gpu_seconds, prices["gpu_hour"]),
         (wall_seconds * chips, prices["tpu_hour"]),
     )
     amount = sum(seconds / SECONDS_OF_AN_HOUR * price for seconds, price in hourly)

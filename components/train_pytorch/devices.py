@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from components.training.devices import absent
 
 
+def processes_here() -> tuple[int, int]:
+    """Return how many of a training's processes are on this machine, and which one this is.
+
+    By torchrun's own variables; without them it is the only one.
+    """
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
+
+
 def find_device(asked: str, processes: int = 1, rank: int = 0) -> torch.device:
     """Return the device that the settings ask for; raise SettingsError where it is absent.
 
-    Each of several processes has a GPU of its own, or all are on the CPU.
+    Each of several processes on this machine has a GPU of its own, or all are on the CPU; `rank` is
+    this one's number among them.
     """
     if asked == "tpu":
         return _xla_device()

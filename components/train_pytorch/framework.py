@@ -22,7 +22,8 @@ from components.training.fit import Fit
 from components.training.functions import load_model_function
 from components.training.group import ALONE, Group
 from components.training.heads import Head
-from components.training.processes import Command
+from components.training.nodes.manifests import Manifest, Place
+from components.training.processes import Command, Request
 from components.training.sealing import Preprocessing
 
 Array = np.ndarray[Any, Any]
@@ -67,11 +68,17 @@ class PyTorch:
 
         return [torchrun(folder, train.processes)]
 
-    def join(self, folder: Path, train: Train) -> None:
+    def on_nodes(self, place: Place, train: Train) -> Sequence[Manifest]:
+        """Return the TrainJob whose nodes run torchrun."""
+        from components.train_pytorch.parallel import on_nodes
+
+        return [on_nodes(place, train.processes)]
+
+    def join(self, folder: Path, request: Request) -> None:
         """Meet the processes that torchrun started."""
         from components.train_pytorch.parallel import join
 
-        self._group = join(folder, training.fix_machine(train))
+        self._group = join(folder, training.fix_machine(request.train), request.nodes)
 
     def load(self, model: nn.Module, weights: Mapping[str, Array]) -> None:
         """Set the parameters and buffers."""

@@ -20,7 +20,9 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
+from components.core.errors import SettingsError
 from components.core.training_settings import Train
+from components.training.nodes.manifests import Manifest, Place, train_job
 from components.training.processes import Command
 
 STORE, RENDEZVOUS = "store", "rendezvous"  # files by which processes meet
@@ -54,11 +56,28 @@ def torchrun(folder: Path, processes: int) -> Command:
     )
 
 
-def join(folder: Path, device: torch.device) -> TorchGroup:
-    """Meet the other processes in that folder; return when all are there."""
+def on_nodes(place: Place, processes: int) -> Manifest:
+    """Return the TrainJob of several nodes, whose torchruns meet at its first.
+
+    Raises SettingsError for processes that nodes cannot share alike.
+    """
+    if processes % place.nodes.count:
+        raise SettingsError(
+            f"{processes} processes cannot be shared by {place.nodes.count} nodes alike",
+            remedy="set train.processes to a multiple of the target's nodes",
+        )
+    arguments = ["-m", LAUNCHER, "--max-restarts=0", "-m", WORKER, str(place.folder)]
+    return train_job(place, arguments, processes // place.nodes.count)
+
+
+def join(folder: Path, device: torch.device, nodes: int = 1) -> TorchGroup:
+    """Meet the other processes; return when all are there.
+
+    On one machine they meet in the folder, on several where torchrun says (MASTER_ADDR).
+    """
     dist.init_process_group(
         "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo",
-        init_method=(folder / STORE).resolve().as_uri(),
+        init_method=(folder / STORE).resolve().as_uri() if nodes == 1 else "env://",
         rank=int(os.environ["RANK"]),
         world_size=int(os.environ["WORLD_SIZE"]),
     )

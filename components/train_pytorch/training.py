@@ -18,7 +18,12 @@ from torch import nn
 from components.core.features import FeatureArrays
 from components.core.training_settings import Train
 from components.train_pytorch import heads
-from components.train_pytorch.devices import device_name, find_device, finish_step
+from components.train_pytorch.devices import (
+    device_name,
+    find_device,
+    finish_step,
+    processes_here,
+)
 from components.train_pytorch.precision import Mixed
 from components.train_pytorch.shards import shared_like, whole
 from components.training import adam
@@ -78,7 +83,7 @@ class TorchTrainer:
         self, model: nn.Module, train: Train, group: Group = ALONE, head: Head = BINARY
     ) -> None:
         self._head = head
-        self._device = find_device(train.device, group.count, group.rank)
+        self._device = find_device(train.device, *processes_here())
         self._model, self._train = model.to(self._device), train
         self._processes = group.count
         self._forward: nn.Module = model

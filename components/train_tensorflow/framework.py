@@ -29,7 +29,8 @@ from components.training.fit import Fit
 from components.training.functions import load_model_function
 from components.training.group import ALONE, Group
 from components.training.heads import Head
-from components.training.processes import Command
+from components.training.nodes.manifests import Manifest, Place
+from components.training.processes import Command, Request
 from components.training.sealing import Preprocessing
 
 Array = np.ndarray[Any, Any]
@@ -74,9 +75,13 @@ class TensorFlow:
             return []
         return parallel.workers(folder, train.processes)
 
-    def join(self, folder: Path, train: Train) -> None:
+    def on_nodes(self, place: Place, train: Train) -> Sequence[Manifest]:
+        """Return the Service and the Job of plain workers."""
+        return parallel.on_nodes(place, train)
+
+    def join(self, folder: Path, request: Request) -> None:
         """Meet the other workers, which are on the CPU."""
-        training.fix_machine(train.model_copy(update={"device": "cpu"}))
+        training.fix_machine(request.train.model_copy(update={"device": "cpu"}))
         self._group = group = parallel.Workers()
         self._strategy = group.strategy
 

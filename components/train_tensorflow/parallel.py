@@ -24,10 +24,12 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow as tf
 
+from components.core.errors import SettingsError
 from components.core.features import FeatureArrays
 from components.core.training_settings import Device, Train
 from components.training.devices import absent
 from components.training.group import part_of
+from components.training.nodes.manifests import Manifest, Place, plain_workers
 from components.training.processes import Command
 
 Array = np.ndarray[Any, Any]
@@ -89,6 +91,22 @@ def workers(folder: Path, processes: int) -> list[Command]:
     ]
     arguments = ["-m", WORKER, str(folder)]
     return [Command(arguments, {"TF_CONFIG": json.dumps(config)}) for config in configs]
+
+
+def on_nodes(place: Place, train: Train) -> list[Manifest]:
+    """Return what runs a worker on each of several nodes; SettingsError if it cannot be."""
+    if train.processes != place.nodes.count:
+        raise SettingsError(
+            f"TensorFlow trains in one process on each of {place.nodes.count} nodes, "
+            f"not in {train.processes}",
+            remedy="set train.processes to the number of the target's nodes",
+        )
+    if train.device == "cuda":
+        raise SettingsError(
+            "TensorFlow's workers on several nodes train on CPUs",
+            remedy="set train.device to auto or cpu, or give the trainer no nodes",
+        )
+    return plain_workers(place, ["-m", WORKER, str(place.folder)])
 
 
 def _free_ports(count: int) -> list[int]:

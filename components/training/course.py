@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -21,6 +22,7 @@ from components.core.model_settings import ModelFamily
 from components.core.outcome import Outcome
 from components.core.resources import Stopwatch
 from components.core.settings import FormName
+from components.core.training_nodes import TrainingNodes, nodes_here
 from components.core.training_settings import Train
 from components.training.checkpoints import Checkpoints
 from components.training.cost import write_cost
@@ -28,6 +30,7 @@ from components.training.fit import Fit
 from components.training.functions import MODEL_FUNCTION, family_of
 from components.training.heads import Head
 from components.training.int8 import write_int8
+from components.training.nodes.manifests import Manifest, Place
 from components.training.parity import Evaluated, Predict
 from components.training.processes import Command, Request, train_in_processes
 from components.training.proof import Prover, Written
@@ -89,7 +92,11 @@ class Framework(Protocol):
         """Return what starts the processes of a training; none where this process trains."""
         ...
 
-    def join(self, folder: Path, train: Train) -> None:
+    def on_nodes(self, place: Place, train: Train) -> Sequence[Manifest]:
+        """Return what a cluster runs the processes by, the job last; SettingsError if it cannot."""
+        ...
+
+    def join(self, folder: Path, request: Request) -> None:
         """Meet the other processes of a training, before anything else."""
         ...
 
@@ -166,7 +173,7 @@ class Course:
         fitted, done = self.trained(family, train, checkpoints)
         if cost is not None:
             write_cost(cost, framework.name, watch, done)
-        ready = framework.exporting(fitted, family, train, self.build)
+        ready = framework.exporting(fitted, family, here(train), self.build)
         with naming_the_users_line(self.function, MODEL_FUNCTION, on_rows=True):
             exported = framework.export(ready, self.spec, preprocessing, train, self.arrays)
             evaluated = Evaluated.by(exported.predict, load_split(self.features, "eval"))
@@ -206,21 +213,43 @@ class Course:
         self, family: ModelFamily, train: Train, kept: Path | None = None
     ) -> tuple[Any, Fit]:
         """Return the trained model and what its training came to, in however many processes."""
-        model = self.build(family, train)
+        model = self.build(family, here(train))
+        request = Request(
+            function=self.function,
+            model=family,
+            train=train,
+            features=str(self.features),
+            checkpoints=str(kept) if kept else None,
+        )
+        if (nodes := nodes_of(train)) is not None:
+            from components.training.nodes.training import train_on_nodes
+
+            made = partial(self.framework.on_nodes, train=train)
+            done, weights = train_on_nodes(request, nodes, made)
+            self.framework.load(model, weights)
+            return model, done
         with tempfile.TemporaryDirectory(prefix="tandem-") as name:
             commands = self.framework.commands(Path(name), train)
             if not commands:
                 return model, self.fit(model, train, kept)
-            request = Request(
-                function=self.function,
-                model=family,
-                train=train,
-                features=str(self.features),
-                checkpoints=str(kept) if kept else None,
-            )
             done, weights = train_in_processes(Path(name), request, commands)
         self.framework.load(model, weights)
         return model, done
 
     def _trial(self, family: ModelFamily, train: Train) -> Fit:
         return self.trained(family, train)[1]
+
+
+def nodes_of(train: Train) -> TrainingNodes | None:
+    """Return the nodes that a training's processes are spread over; None where they are here."""
+    return nodes_here() if train.processes > 1 else None
+
+
+def here(train: Train) -> Train:
+    """Return the settings by which this process builds and exports.
+
+    Where others train, on devices of their own, it needs a CPU alone.
+    """
+    if nodes_of(train) is None:
+        return train
+    return train.model_copy(update={"processes": 1, "parallel": "replicated", "device": "cpu"})

@@ -49,6 +49,8 @@ class Request(Section):
     train: Train
     features: str
     checkpoints: str | None = None
+    nodes: int = 1
+    """Over which the processes are spread; with more than one the task beats (worker.py)."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,12 @@ def train_in_processes(
         if interruption.received:
             raise PlatformError("training was stopped by SIGTERM", remedy="resume the run")
     if any(codes):
-        raise _cause(folder, codes)
+        raise cause(folder, codes)
+    return brought(folder)
+
+
+def brought(folder: Path) -> tuple[Fit, Weights]:
+    """Return what the first process brought."""
     fit = TypeAdapter(Fit).validate_python(read_json(folder / FIT))
     return fit, load_file(folder / WEIGHTS)
 
@@ -120,8 +127,8 @@ def _end(started: Sequence[subprocess.Popen[bytes]]) -> None:
             process.wait()
 
 
-def _cause(folder: Path, codes: Sequence[int]) -> TandemError:
-    """Return what the first process to fail said, or that it said nothing."""
+def cause(folder: Path, codes: Sequence[int]) -> TandemError:
+    """Return what the first process to fail said, or that it said nothing, by its exit code."""
     told = sorted(folder.glob("error-*.json"), key=lambda path: path.stat().st_mtime_ns)
     if told:
         return error_from_dict(read_json(told[0]))

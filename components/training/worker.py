@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,9 +18,16 @@ from safetensors.numpy import save_file
 
 from components.core.artifacts import read_json, write_json
 from components.core.errors import TandemError
+from components.core.gpus import started_meter
+from components.core.resources import used_by_this_process
 from components.training.course import Course, Framework
 from components.training.interruption import Interruption
 from components.training.processes import FIT, REQUEST, WEIGHTS, Request
+
+BEAT, USED = "beat", "used-{}.json"
+"""Of nodes: what the task that waits for them writes again and again, and what a process took."""
+BEAT_SECONDS = 5.0
+PATIENCE_SECONDS = 120.0
 
 
 def work(folder: Path, framework: Framework, rank: int) -> None:
@@ -26,10 +35,24 @@ def work(folder: Path, framework: Framework, rank: int) -> None:
 
     Raises SystemExit where it cannot, and says why in the folder.
     """
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     with _saying_why(folder, rank):
         request = Request.model_validate(read_json(folder / REQUEST))
-        framework.join(folder, request.train)
+    if request.nodes == 1:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        _obey(folder, framework, rank, request)
+        return
+    threading.Thread(target=_end_without_beat, args=[folder], daemon=True).start()
+    # The first process of a node speaks for its GPUs, which all of them see.
+    meter = started_meter() if os.environ.get("LOCAL_RANK", "0") == "0" else None
+    try:
+        _obey(folder, framework, rank, request)
+    finally:
+        write_json(folder / USED.format(rank), used_by_this_process(meter))
+
+
+def _obey(folder: Path, framework: Framework, rank: int, request: Request) -> None:
+    with _saying_why(folder, rank):
+        framework.join(folder, request)
         course = Course.on(framework, request.function, Path(request.features))
         model = course.build(request.model, request.train)
         # SIGTERM is to end this process once it has said at which step it stopped.
@@ -54,6 +77,17 @@ def _saying_why(folder: Path, rank: int) -> Iterator[None]:
     except TandemError as error:
         write_json(folder / f"error-{rank}.json", error.to_dict())
         raise SystemExit(1) from error
+
+
+def _end_without_beat(folder: Path) -> None:
+    """End this process when the task that asked for it has not been heard of for long."""
+    last, heard = "", time.monotonic()
+    while time.monotonic() - heard < PATIENCE_SECONDS:
+        time.sleep(BEAT_SECONDS)
+        with contextlib.suppress(OSError):
+            if (beat := (folder / BEAT).read_text()) != last:
+                last, heard = beat, time.monotonic()
+    os._exit(1)
 
 
 def _end_with_parent() -> None:

@@ -66,6 +66,6 @@ def _check_settings(arguments: Namespace, target: Target) -> None:
         from pipelines.settings_file import find_settings
 
         settings = read_settings(find_settings(arguments.settings), arguments.overrides)
-        check_on_target(settings.train.device, target)
+        check_on_target(settings.train, target)
     elif arguments.overrides:
         raise SettingsError("--set goes with --settings", remedy="name settings, or leave it")

@@ -8,11 +8,11 @@ refuses nothing. Nodes that an autoscaler would make are not there to be seen.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 from components.core.errors import SettingsError
+from components.core.find_cluster import find_cluster
 from pipelines.target import Accelerator, Target, Toleration
 
 SECONDS = 15
@@ -52,7 +52,7 @@ def _nodes(accelerator: Accelerator) -> Iterator[Any]:
     """Yield the nodes with the labels that an accelerator selects by."""
     from kubernetes import client
 
-    _find_cluster()
+    find_cluster()
     api, token = client.CoreV1Api(), ""
     selector = ",".join(f"{key}={value}" for key, value in sorted(accelerator.selector.items()))
     while True:
@@ -63,19 +63,6 @@ def _nodes(accelerator: Accelerator) -> Iterator[Any]:
         token = page.metadata._continue or ""
         if not token:
             return
-
-
-def _find_cluster() -> None:
-    """Read the kubeconfig, else the pod's account; ConfigException where there is neither.
-
-    The client's own `load_config` does the same, and prints about it.
-    """
-    from kubernetes import config
-
-    try:
-        config.load_kube_config(os.environ.get("KUBECONFIG") or None)
-    except config.ConfigException:
-        config.load_incluster_config()
 
 
 def _gives(node: Any, accelerator: Accelerator) -> bool:

@@ -126,7 +126,7 @@ def check_settings(loaded: LoadedSettings, target: Target) -> None:
     settings = loaded.settings
     require_placeable(target)
     require_reachable(loaded)
-    check_on_target(settings.train.device, target)
+    check_on_target(settings.train, target)
     check_signature_names(settings)
     check_against_schema(settings, loaded.schema)
     spans = settings.window.spans()

@@ -12,15 +12,36 @@ from typing import get_args
 
 from components.core.errors import SettingsError
 from components.core.settings import Framework
-from components.core.training_settings import Device
+from components.core.training_settings import Device, Train
 from pipelines.target import GPU, TPU, Target
 
 RESOURCE_OF_DEVICE: Mapping[Device, str] = {"cuda": GPU, "tpu": TPU}
 
 
-def check_on_target(device: Device, target: Target) -> None:
+def check_on_target(train: Train, target: Target) -> None:
     """Raise SettingsError where the trainers could not, or would not, use what a target gives."""
-    if target.images is None or device == "auto":  # this machine's devices: devices.py
+    if target.images is None:  # this machine's devices: devices.py
+        return
+    _check_nodes(train, target)
+    _check_device(train.device, target)
+
+
+def _check_nodes(train: Train, target: Target) -> None:
+    """Hold the processes to the nodes that they are spread over; one process needs none."""
+    for name, nodes in sorted(target.nodes.items()):
+        alike = train.processes % nodes.count == 0
+        one_each = name == "pytorch" or train.processes == nodes.count
+        if train.processes > 1 and not (alike and one_each):
+            how = "a multiple of" if name == "pytorch" else "as many as"
+            raise SettingsError(
+                f"train.processes is {train.processes}, and the target {target.name} gives the "
+                f"{name} trainer {nodes.count} nodes: its processes are {how} them",
+                remedy="change train.processes or the target's nodes",
+            )
+
+
+def _check_device(device: Device, target: Target) -> None:
+    if device == "auto":
         return
     given = {
         name: accelerator.resource for name, accelerator in sorted(target.accelerators.items())

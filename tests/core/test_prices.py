@@ -18,7 +18,7 @@ EUR = {"currency": "EUR", "cpu_hour": 0.05, "gpu_hour": 2.5, "tpu_hour": 1.2}
 def test_processors_are_paid_by_what_ran_and_accelerators_by_how_long_they_were_held(
     gpus, chips, amount
 ):
-    found = cost(EUR, cpu_seconds=3600, wall_seconds=1800, gpus=gpus, chips=chips)
+    found = cost(EUR, cpu_seconds=3600, wall_seconds=1800, gpu_seconds=1800 * gpus, chips=chips)
     assert found == {"amount": pytest.approx(amount), "currency": "EUR"}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from components.core.errors import SettingsError
-from components.core.training_settings import Device
+from components.core.training_settings import Device, Train
 from pipelines.cli import main
 from pipelines.preflight.on_target import check_on_target
 from pipelines.settings_file import REPOSITORY
@@ -40,7 +40,7 @@ def with_accelerators(**accelerators: Any) -> Target:
 def test_settings_go_with_a_target_that_gives_what_they_name(
     device: Device, accelerators: dict[str, Any]
 ) -> None:
-    check_on_target(device, with_accelerators(**accelerators))
+    check_on_target(Train(device=device), with_accelerators(**accelerators))
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,44 @@ def test_a_device_that_a_target_lacks_or_wastes_is_refused(
     device: Device, accelerators: dict[str, Any], why: str
 ) -> None:
     with pytest.raises(SettingsError) as raised:
-        check_on_target(device, with_accelerators(**accelerators))
+        check_on_target(Train(device=device), with_accelerators(**accelerators))
     assert why in raised.value.message
     assert "train.device=auto" in raised.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("framework", "processes", "fits"),
+    [
+        ("pytorch", 1, True),
+        ("pytorch", 2, True),
+        ("pytorch", 3, False),
+        ("pytorch", 4, True),
+        ("tensorflow", 1, True),
+        ("tensorflow", 2, True),
+        ("tensorflow", 4, False),
+    ],
+)
+def test_processes_are_held_to_the_nodes_before_anything_is_sent(
+    framework: str, processes: int, fits: bool
+) -> None:
+    images = load_target("dev").images
+    target = Target.model_validate(
+        {
+            "name": "x",
+            "images": images,
+            "workspace": {"claim": "shared"},
+            "nodes": {framework: {"count": 2}},
+        }
+    )
+    if fits:
+        check_on_target(Train(processes=processes), target)
+        return
+    with pytest.raises(SettingsError, match=f"gives the {framework} trainer 2 nodes"):
+        check_on_target(Train(processes=processes), target)
+
+
 def test_this_machines_devices_are_not_a_targets() -> None:
-    check_on_target("cuda", load_target("local"))
+    check_on_target(Train(device="cuda"), load_target("local"))
 
 
 def test_settings_that_do_not_go_with_the_target_leave_nothing_compiled(

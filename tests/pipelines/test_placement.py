@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from components.core.image import IMAGE_OF_STAGE
+from components.core.training_nodes import NODES_VARIABLE, POD_VARIABLES, nodes_here
 from pipelines import compiler
 from pipelines.compiler import IMPORTING, LAUNCHING, TRAINING
 from pipelines.placement import placed_on
@@ -209,6 +210,37 @@ def test_the_trainers_alone_get_accelerators(documents: list[Any], target: Targe
             assert labels["cloud.google.com/gke-tpu-accelerator"] == "tpu-v5-lite-podslice"
             assert labels["cloud.google.com/gke-tpu-topology"] == "2x2"
             assert variables(container)["TANDEM_TPU_CHIPS"] == "4"
+
+
+def test_nodes_get_what_their_trainer_would_and_the_trainer_no_accelerator() -> None:
+    prod = load_target("prod").model_dump(mode="json", exclude_none=True)
+    del prod["accelerators"]["tensorflow"]
+    nodes = {"pytorch": {"count": 4, "runtime": "torch-own"}, "tensorflow": {"count": 2}}
+    found = yaml.safe_load_all(compiled(TRAINING, Target.model_validate({**prod, "nodes": nodes})))
+    for stage, container, pod in executors(list(found)):
+        own = variables(container)
+        assert "accelerator" not in container["resources"]
+        fields = {item["name"] for item in pod.get("fieldPathAsEnv", ())}
+        if not stage.startswith("train_"):
+            assert NODES_VARIABLE not in own and not fields & set(POD_VARIABLES)
+            continue
+        told = nodes_here(own)
+        assert told is not None and fields >= set(POD_VARIABLES)
+        assert (told.image, told.claim, told.path) == (
+            container["image"],
+            "tandem-workspace",
+            "/tandem",
+        )
+        assert told.queue == {"kueue.x-k8s.io/queue-name": "tandem"}
+        assert told.requests["memory"] == container["resources"]["resourceMemoryRequest"]
+        if stage == "train_pytorch":
+            assert (told.count, told.runtime) == (4, "torch-own")
+            assert told.limits == {"cpu": "8", "memory": "32Gi", "nvidia.com/gpu": "1"}
+            assert told.node_selector == {"cloud.google.com/gke-accelerator": "nvidia-l4"}
+            taint = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+            assert told.tolerations == (taint,)
+        else:
+            assert (told.count, told.node_selector, told.tolerations) == (2, {}, ())
 
 
 def test_secrets_and_config_maps_are_named_and_nowhere_written(

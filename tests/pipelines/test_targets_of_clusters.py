@@ -19,6 +19,8 @@ DIGEST = "sha256:" + "a" * 64
 IMAGES = {part: f"registry.example/{part}@{DIGEST}" for part in ("data", "pytorch", "tensorflow")}
 IMAGES["registry"] = f"localhost:5000/registry@{DIGEST}"
 SLICE = {"resource": "google.com/tpu", "tpu_type": "tpu-v5-lite-podslice", "tpu_topology": "4x4"}
+SLICE_OF_4 = {**SLICE, "tpu_topology": "2x2", "count": 4}
+SHARED = {"workspace": {"claim": "shared"}}
 GOOD: dict[str, Any] = {"name": "mine", "images": IMAGES}
 
 
@@ -58,6 +60,21 @@ def test_every_stage_has_resources_and_an_end() -> None:
         ({"accelerators": {"pytorch": {"resource": "amd.com/gpu"}}}, "accelerators.pytorch"),
         ({"accelerators": {"jax": {"resource": "nvidia.com/gpu"}}}, "accelerators"),
         ({"accelerators": {"pytorch": {"resource": "google.com/tpu"}}}, "tpu_topology"),
+        ({"nodes": {"pytorch": {"count": 2}}}, "need a workspace"),
+        ({**SHARED, "nodes": {"pytorch": {"count": 1}}}, "nodes.pytorch.count"),
+        (
+            {**SHARED, "nodes": {"pytorch": {"count": 2}}, "accelerators": {"pytorch": SLICE_OF_4}},
+            "not google.com/tpu",
+        ),
+        (
+            {
+                **SHARED,
+                "nodes": {"tensorflow": {"count": 2}},
+                "accelerators": {"tensorflow": {"resource": "nvidia.com/gpu"}},
+            },
+            "have CPUs",
+        ),
+        ({"environment": {"TANDEM_TRAINING_NODES": "{}"}}, "TANDEM_TRAINING_NODES is set from"),
         (
             {"accelerators": {"pytorch": {"resource": "nvidia.com/gpu", "tpu_type": "v5"}}},
             "google.com/tpu",

@@ -1,0 +1,61 @@
+"""The nodes over which a target spreads a training's processes: pods beside the trainer's own.
+
+Rules: the trainer's task is told by one variable, as JSON, which placement fills from the target;
+where it is not there, processes are this machine's. It holds no secret: a node gets none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from components.core.errors import SettingsError
+from components.core.kubernetes_names import Folder, Image, ObjectName
+from components.core.settings import Count, Section
+
+NODES_VARIABLE = "TANDEM_TRAINING_NODES"
+POD_VARIABLES = {
+    "TANDEM_POD_NAME": "metadata.name",
+    "TANDEM_POD_UID": "metadata.uid",
+    "TANDEM_POD_NAMESPACE": "metadata.namespace",
+}
+"""What the task's pod is called, for its nodes belong to it; by field of the pod."""
+
+
+class TrainingNodes(Section):
+    """What each node gets, in Kubernetes' words; `claim` is the volume that all of them share."""
+
+    count: Count
+    runtime: ObjectName
+    image: Image
+    claim: ObjectName
+    path: Folder
+    requests: dict[str, str]
+    limits: dict[str, str]
+    labels: dict[str, str]
+    queue: dict[str, str]
+    node_selector: dict[str, str]
+    tolerations: tuple[dict[str, str], ...]
+    user: int
+    group: int
+    pull_policy: str
+    deadline_seconds: Count | None
+
+
+def nodes_here(environment: Mapping[str, str] = os.environ) -> TrainingNodes | None:
+    """Return the nodes that this task may start; None where it has none.
+
+    Raises SettingsError for a variable that placement has not written.
+    """
+    text = environment.get(NODES_VARIABLE)
+    if text is None:
+        return None
+    try:
+        return TrainingNodes.model_validate_json(text)
+    except ValidationError:
+        raise SettingsError(
+            f"{NODES_VARIABLE} does not say what nodes a training has",
+            remedy="name the nodes in the target, and compile and submit again",
+        ) from None

@@ -1,0 +1,200 @@
+"""The objects of a training on a cluster: made, looked at, followed and removed.
+
+Rules: what does not get through is asked again for a while, since a training is hours of work;
+an order is safe to repeat: what is there already under the name was made by an attempt before, and
+goes first. Removing takes what belongs to the object with it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from components.core.errors import PlatformError, SettingsError
+from components.training.nodes.manifests import CONTAINER, OF_TRAINING, TRAIN_JOB_API, Manifest
+
+ANSWER_SECONDS = 15
+LOST_SECONDS = 180.0
+"""How long the API may be away."""
+GONE_SECONDS = 90.0
+"""How long what is removed may take: longer than a pod's grace period."""
+_PAUSE_SECONDS = 1.0
+_PLURALS = {"TrainJob": "trainjobs", "Job": "jobs", "Service": "services"}
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A namespace of a cluster, by kubernetes' client."""
+
+    api: Any
+    namespace: str
+
+    @classmethod
+    def here(cls, namespace: str) -> Cluster:
+        """Return that of the kubeconfig or of the pod's account; PlatformError without either."""
+        from kubernetes.client import ApiClient
+        from kubernetes.config import ConfigException
+
+        from components.core.find_cluster import find_cluster
+
+        try:
+            find_cluster()
+        except ConfigException as error:
+            raise PlatformError(
+                f"there is no cluster to start a training's nodes on: {error}",
+                remedy="let the target name a service_account with a token, or a target no nodes",
+            ) from error
+        return cls(ApiClient(), namespace)
+
+    def replace(self, manifest: Manifest) -> None:
+        """Make an object; one of its name is removed before."""
+        deadline = time.monotonic() + GONE_SECONDS
+        while self._ask("POST", self._path(manifest), manifest, kind=manifest["kind"]) == _TAKEN:
+            self.remove(manifest)
+            if time.monotonic() > deadline:
+                raise PlatformError(
+                    f"{manifest['kind']} {manifest['metadata']['name']} of an attempt before does "
+                    "not go away",
+                    remedy="look at it with kubectl describe, delete it and run the stage again",
+                )
+            time.sleep(_PAUSE_SECONDS)
+
+    def remove(self, manifest: Manifest) -> None:
+        """Remove an object with what belongs to it; one that is not there is no error."""
+        options = {"propagationPolicy": "Foreground"}
+        self._ask("DELETE", self._named(manifest), options, kind=manifest["kind"])
+
+    def conditions(self, manifest: Manifest) -> Mapping[str, str] | None:
+        """Return {type: message} of the conditions that hold; None where it is not there."""
+        found = self._ask("GET", self._named(manifest), kind=manifest["kind"])
+        if found is _MISSING:
+            return None
+        listed = found.get("status", {}).get("conditions") or ()
+        holding = [item for item in listed if item["status"] == "True"]
+        return {item["type"]: item.get("message", "") for item in holding}
+
+    def pods(self, name: str) -> list[dict[str, Any]]:
+        """Return the pods of a training."""
+        query = [("labelSelector", f"{OF_TRAINING}={name}")]
+        path = f"/api/v1/namespaces/{self.namespace}/pods"
+        found: list[dict[str, Any]] = self._ask("GET", path, query=query, kind="pods")["items"]
+        return found
+
+    def lines(self, pod: str) -> Iterator[str]:
+        """Yield what a node writes, until its end; nothing more where the connection breaks."""
+        from kubernetes.client import ApiException
+        from urllib3.exceptions import HTTPError
+
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}/log"
+        query = [("container", CONTAINER), ("follow", "true")]
+        rest = b""
+        try:
+            answer = self._call("GET", path, None, query, _preload_content=False, seconds=None)
+            for part in answer.stream(decode_content=True):
+                *lines, rest = (rest + part).split(b"\n")
+                yield from (line.decode("utf-8", "replace") for line in lines)
+        except (ApiException, HTTPError) as error:
+            yield f"its log breaks off: {type(error).__name__}"
+        if rest:
+            yield rest.decode("utf-8", "replace")
+
+    def _path(self, manifest: Manifest) -> str:
+        version = manifest["apiVersion"]
+        group = f"/apis/{version}" if "/" in version else f"/api/{version}"
+        return f"{group}/namespaces/{self.namespace}/{_PLURALS[manifest['kind']]}"
+
+    def _named(self, manifest: Manifest) -> str:
+        return f"{self._path(manifest)}/{manifest['metadata']['name']}"
+
+    def _ask(self, method: str, path: str, body: Any = None, query: Any = (), *, kind: str) -> Any:
+        """Return the answer; `_MISSING` and `_TAKEN` for what is not there, or there already."""
+        from kubernetes.client import ApiException
+        from urllib3.exceptions import HTTPError
+
+        deadline = time.monotonic() + LOST_SECONDS
+        while True:
+            try:
+                return self._call(method, path, body, query)
+            except ApiException as error:
+                if error.status == _HTTP_CONFLICT and method == "POST":
+                    return _TAKEN
+                if error.status == _HTTP_NOT_FOUND and method != "POST":
+                    return _MISSING
+                if error.status not in _PASSING:
+                    _refuse(error, method, kind)
+                why = str(error.status)
+            except HTTPError as error:
+                why = type(error).__name__
+            if time.monotonic() > deadline:
+                raise PlatformError(
+                    f"the cluster's API does not answer: {why}",
+                    remedy="look at the API server and at the NetworkPolicies, then resume the run",
+                )
+            time.sleep(_PAUSE_SECONDS)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        query: Any,
+        *,
+        _preload_content: bool = True,
+        seconds: float | None = ANSWER_SECONDS,
+    ) -> Any:
+        return self.api.call_api(
+            path,
+            method,
+            query_params=list(query),
+            header_params={"Accept": "application/json", "Content-Type": "application/json"},
+            body=body,
+            response_type="object",
+            auth_settings=["BearerToken"],
+            _return_http_data_only=True,
+            _preload_content=_preload_content,
+            _request_timeout=seconds,
+        )
+
+
+class _Answer:
+    """What is no object."""
+
+
+_MISSING, _TAKEN = _Answer(), _Answer()
+_HTTP_FORBIDDEN, _HTTP_NOT_FOUND, _HTTP_CONFLICT = 403, 404, 409
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+
+
+def _refuse(error: Any, method: str, kind: str) -> NoReturn:
+    remedies: Mapping[int, Callable[[], str]] = {
+        _HTTP_FORBIDDEN: lambda: (
+            "give the pods' ServiceAccount the role tandem-training-nodes "
+            "(infra/kubernetes/components/training-nodes)"
+        ),
+        _HTTP_NOT_FOUND: lambda: (
+            f"install Kubeflow Trainer 2.2 or later, which has {TRAIN_JOB_API}"
+            if kind == "TrainJob"
+            else "see that the namespace is there"
+        ),
+    }
+    told = remedies.get(error.status, lambda: "correct the target's nodes, accelerators or labels")
+    raise SettingsError(
+        f"the cluster refuses to {_VERBS[method]} {kind}: {error.status} {_said(error)}",
+        remedy=told(),
+    ) from error
+
+
+_VERBS = {"POST": "make", "GET": "show", "DELETE": "remove"}
+
+
+def _said(error: Any) -> str:
+    """Return the message of a Kubernetes Status, else the HTTP reason."""
+    import json
+
+    try:
+        message = json.loads(error.body)["message"]
+    except (TypeError, ValueError, KeyError):
+        return str(error.reason)
+    return str(message)[:300]

@@ -1,0 +1,243 @@
+"""A training over several nodes: started, followed, and brought home through the shared volume.
+
+Rules: the folder of the training lies on the volume that the target's nodes share, with a copy of
+the features, and is the same as of processes on one machine (processes.py); a beat in it says that
+the task is alive, and nodes that miss it for long end by themselves (worker.py), however the task
+ended. SIGTERM removes the nodes, which are told by the cluster and stop at the same step. What the
+nodes used counts as the task's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from components.core.artifacts import read_json, write_json
+from components.core.errors import PlatformError, SettingsError
+from components.core.resources import count_elsewhere
+from components.core.stage_identity import PLATFORM_RUN_VARIABLE
+from components.core.training_nodes import POD_VARIABLES, TrainingNodes
+from components.training.fit import Fit
+from components.training.interruption import Interruption
+from components.training.nodes.cluster import GONE_SECONDS, Cluster
+from components.training.nodes.manifests import Manifest, Place
+from components.training.processes import REQUEST, Request, Weights, brought, cause
+from components.training.worker import BEAT, BEAT_SECONDS, USED
+
+FOLDER = "trainings"
+POLL_SECONDS = 1.0
+_KILLED = -9
+_LAST_LINES_SECONDS = 10.0
+
+Manifests = Callable[[Place], Sequence[Manifest]]
+
+
+def train_on_nodes(
+    request: Request, nodes: TrainingNodes, manifests: Manifests
+) -> tuple[Fit, Weights]:
+    """Start the nodes, wait for their end, and return what the first process brought.
+
+    Raises what the first that failed failed with; PlatformError where SIGTERM came, where a node
+    was lost or the cluster cannot be asked, SettingsError for what it refuses.
+    """
+    place, namespace = _place(nodes, request)
+    cluster = Cluster.here(namespace)
+    objects = manifests(place)
+    with _shared(place.folder), Interruption() as interruption:
+        features = place.folder / "features"
+        shutil.copytree(request.features, features)
+        sent = request.model_copy(update={"features": str(features), "nodes": nodes.count})
+        write_json(place.folder / REQUEST, sent.model_dump(mode="json"))
+        with _beating(place.folder), _made(cluster, objects, place):
+            failure = _watched(cluster, objects[-1], place, lambda: interruption.received)
+        _count_used(place.folder)
+        if interruption.received:
+            raise PlatformError("training was stopped by SIGTERM", remedy="resume the run")
+        if failure is not None:
+            raise failure
+        return brought(place.folder)
+
+
+def _place(nodes: TrainingNodes, request: Request) -> tuple[Place, str]:
+    """Return where this task's nodes are, by what its pod is called, and their namespace."""
+    try:
+        pod, uid, namespace = (os.environ[name] for name in POD_VARIABLES)
+    except KeyError as error:
+        raise SettingsError(
+            f"{error.args[0]} is not set, by which a training's nodes belong to their task",
+            remedy="compile the pipeline again for the target, and submit that",
+        ) from None
+    told = f"{os.environ.get(PLATFORM_RUN_VARIABLE) or uid}/{request.function}"
+    name = f"tandem-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+    folder = Path(nodes.path, FOLDER, name)
+    return Place(nodes, name, folder, pod, uid, request.train.threads), namespace
+
+
+@contextmanager
+def _shared(folder: Path) -> Iterator[None]:
+    """Have an empty folder on the shared volume, which is gone afterwards."""
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise PlatformError(
+            f"the volume that the nodes share cannot be written: {error.strerror}",
+            remedy=f"look at the target's workspace, which is mounted at {folder.parents[1]}",
+        ) from error
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _beating(folder: Path) -> Iterator[None]:
+    """Say in the folder, again and again, that the task is alive."""
+    over = threading.Event()
+
+    def beat() -> None:
+        count = 0
+        while not over.is_set():
+            count += 1
+            (folder / BEAT).write_text(str(count))
+            over.wait(BEAT_SECONDS)
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
+def _made(cluster: Cluster, objects: Sequence[Manifest], place: Place) -> Iterator[None]:
+    """Have the objects on the cluster; afterwards wait until their pods are gone."""
+    try:
+        for item in objects:
+            cluster.replace(item)
+        yield
+    finally:
+        for item in reversed(objects):
+            cluster.remove(item)
+        deadline = time.monotonic() + GONE_SECONDS
+        while cluster.pods(place.name) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+
+
+def _watched(
+    cluster: Cluster, job: Manifest, place: Place, stopped: Callable[[], bool]
+) -> Exception | None:
+    """Return why the nodes failed, None where they did not or SIGTERM came."""
+    log = _Log(cluster)
+    while not stopped():
+        pods = cluster.pods(place.name)
+        log.take(pods)
+        conditions = cluster.conditions(job)
+        if conditions is None:
+            return PlatformError(
+                f"the training's {job['kind']} is gone",
+                remedy="find out who deleted it, and resume the run",
+            )
+        if "Complete" in conditions:
+            log.finish()
+            return None
+        if "Failed" in conditions:
+            log.finish()
+            return _failure(place.folder, pods, conditions["Failed"])
+        time.sleep(POLL_SECONDS)
+    return None
+
+
+def _failure(folder: Path, pods: Sequence[dict[str, Any]], told: str) -> Exception:
+    """Return what a process said, else what became of the pods, else what the job says."""
+    codes = [code for pod in pods if (code := _exit_code(pod))]
+    if codes or any(folder.glob("error-*.json")):
+        return cause(folder, codes)
+    return PlatformError(
+        f"the training's nodes failed: {told or 'no pod is left to say why'}",
+        remedy="look at the cluster's events; a node that was lost is tried again by the stage",
+    )
+
+
+def _exit_code(pod: dict[str, Any]) -> int:
+    """Return that of a pod's container; of one that was evicted or lacked memory, a signal's."""
+    status = pod.get("status", {})
+    if status.get("reason") in ("Evicted", "NodeLost", "Preempting"):
+        return _KILLED
+    for container in status.get("containerStatuses") or ():
+        ended = container.get("state", {}).get("terminated")
+        if ended:
+            return _KILLED if ended.get("reason") == "OOMKilled" else int(ended["exitCode"])
+    return 0
+
+
+def _count_used(folder: Path) -> None:
+    for path in sorted(folder.glob(USED.format("*"))):
+        count_elsewhere(read_json(path))
+
+
+class _Log:
+    """What the nodes write, and what they wait for, on this task's standard output."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._said: dict[str, str] = {}
+        self._threads: dict[str, threading.Thread] = {}
+
+    def take(self, pods: Sequence[dict[str, Any]]) -> None:
+        """Say what is new of the pods, and follow those that run."""
+        for pod in pods:
+            name, status = pod["metadata"]["name"], pod.get("status", {})
+            state = _state(status)
+            if self._said.get(name) != state:
+                self._said[name] = state
+                _say(name, state)
+            if status.get("phase") in ("Running", "Succeeded", "Failed"):
+                self._follow(name)
+
+    def finish(self) -> None:
+        """Wait a while for the last lines."""
+        deadline = time.monotonic() + _LAST_LINES_SECONDS
+        for thread in self._threads.values():
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _follow(self, name: str) -> None:
+        if name in self._threads:
+            return
+
+        def follow() -> None:
+            for line in self._cluster.lines(name):
+                _say(name, line)
+
+        thread = self._threads[name] = threading.Thread(target=follow, daemon=True)
+        thread.start()
+
+
+def _state(status: dict[str, Any]) -> str:
+    """Return a pod's phase, with why it waits."""
+    waits = [
+        container["state"]["waiting"].get("reason", "")
+        for container in status.get("containerStatuses") or ()
+        if "waiting" in container.get("state", {})
+    ]
+    waits += [
+        f"{item.get('reason', '')}: {item.get('message', '')}"
+        for item in status.get("conditions") or ()
+        if item["type"] == "PodScheduled" and item["status"] == "False"
+    ]
+    return " ".join([str(status.get("phase", "Pending")), *waits]).strip()
+
+
+def _say(name: str, text: str) -> None:
+    sys.stdout.write(f"[{name}] {text}\n")
+    sys.stdout.flush()
