@@ -1,4 +1,4 @@
-"""Whether the cluster has a node for each accelerator of a target, before anything is sent.
+"""Whether the cluster has what a target's trainers need of it, before anything is sent.
 
 Rules: asked of Kubernetes itself, by the kubeconfig of whoever asks or the pod's own account; a
 node counts if it may be scheduled on, has the labels, has no taint that is not tolerated, and can
@@ -9,10 +9,12 @@ refuses nothing. Nodes that an autoscaler would make are not there to be seen.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from components.core.errors import SettingsError
 from components.core.find_cluster import find_cluster
+from components.training.nodes.manifests import TRAIN_JOB_API
 from pipelines.target import Accelerator, Target, Toleration
 
 SECONDS = 15
@@ -21,31 +23,57 @@ _KEEPS_OFF = ("NoSchedule", "NoExecute")
 
 
 def check_nodes(target: Target) -> str | None:
-    """Return why the nodes could not be looked at, None where they were, or need not be.
+    """Return why the cluster could not be looked at, None where it was, or need not be.
 
-    Raises SettingsError for an accelerator that no node gives.
+    Raises SettingsError for an accelerator that no node gives, and for a runtime of a training's
+    nodes that Kubeflow Trainer does not have.
     """
     from kubernetes.client import ApiException
     from kubernetes.config import ConfigException
     from urllib3.exceptions import HTTPError
 
-    for framework, accelerator in sorted(target.accelerators.items()):
-        try:
-            if any(_gives(node, accelerator) for node in _nodes(accelerator)):
-                continue
-        except ConfigException:
-            return "no kubeconfig names a cluster"
-        except ApiException as error:
-            return f"Kubernetes answers {error.status} to a list of nodes"
-        except HTTPError as error:
-            return f"Kubernetes cannot be reached ({type(error).__name__})"
+    asked = "a list of nodes"
+    try:
+        for framework, accelerator in sorted(target.accelerators.items()):
+            _require_node(framework, accelerator)
+        asked = "a question for Trainer's runtimes"
+        if "pytorch" in target.nodes:
+            _require_runtime(target.nodes["pytorch"].runtime)
+    except ConfigException:
+        return "no kubeconfig names a cluster"
+    except ApiException as error:
+        return f"Kubernetes answers {error.status} to {asked}"
+    except HTTPError as error:
+        return f"Kubernetes cannot be reached ({type(error).__name__})"
+    return None
+
+
+def _require_node(framework: str, accelerator: Accelerator) -> None:
+    if not any(_gives(node, accelerator) for node in _nodes(accelerator)):
         raise SettingsError(
             f"no node of the cluster gives {accelerator.count} {accelerator.resource} to the "
             f"{framework} trainer: {_wanted(accelerator)}",
             remedy="change the target's accelerators; where an autoscaler makes such nodes when "
             "they are needed, give --no-node-check",
         )
-    return None
+
+
+def _require_runtime(name: str) -> None:
+    from kubernetes import client
+
+    find_cluster()
+    group, _, version = TRAIN_JOB_API.partition("/")
+    try:
+        client.CustomObjectsApi().get_cluster_custom_object(
+            group, version, "clustertrainingruntimes", name, _request_timeout=SECONDS
+        )
+    except client.ApiException as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        raise SettingsError(
+            f"the cluster has no ClusterTrainingRuntime {name}, which the target's nodes name",
+            remedy="install Kubeflow Trainer 2.2 or later with its runtimes, or name another",
+        ) from None
 
 
 def _nodes(accelerator: Accelerator) -> Iterator[Any]:

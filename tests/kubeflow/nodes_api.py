@@ -1,4 +1,4 @@
-"""The nodes of a Kubernetes API server: a fake at the far side of the cluster's own client.
+"""Nodes and training runtimes of a Kubernetes API server: a fake behind the cluster's own client.
 
 As the real one does it wants a bearer token (401), refuses one that may not list (403), filters by
 labels and gives pages (https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/).
@@ -17,6 +17,7 @@ from kubernetes_server import Answering, served, write_kubeconfig
 
 TOKEN = "token-of-a-user"
 PATH = "/api/v1/nodes"
+RUNTIMES = "/apis/trainer.kubeflow.org/v1alpha1/clustertrainingruntimes/"
 
 
 @dataclass
@@ -25,6 +26,7 @@ class NodesApi:
 
     nodes: list[dict[str, Any]] = field(default_factory=list)
     may_list: bool = True
+    runtimes: set[str] = field(default_factory=set)
     url: str = ""
 
     def add(
@@ -62,14 +64,17 @@ def nodes_api() -> Iterator[NodesApi]:
     class Handler(Answering):
         def do_GET(self) -> None:
             url = urlsplit(self.path)
-            if url.path != PATH:
+            name = url.path.removeprefix(RUNTIMES)
+            if url.path != PATH and name not in api.runtimes:
                 self.send(404, {"kind": "Status", "code": 404})
             elif self.headers["Authorization"] != f"Bearer {TOKEN}":
                 self.send(401, {"kind": "Status", "code": 401})
             elif not api.may_list:
                 self.send(403, {"kind": "Status", "code": 403, "reason": "Forbidden"})
-            else:
+            elif url.path == PATH:
                 self.send(200, api.page(parse_qs(url.query)))
+            else:
+                self.send(200, {"kind": "ClusterTrainingRuntime", "metadata": {"name": name}})
 
     with served(Handler) as api.url:
         yield api

@@ -69,6 +69,27 @@ def test_a_taint_that_only_prefers_other_pods_keeps_none_off(cluster: NodesApi) 
     assert check_nodes(target_of()) is None
 
 
+def with_nodes(runtime: str) -> Target:
+    dev = load_target("dev").model_dump(exclude_unset=True)
+    nodes = {"pytorch": {"count": 2, "runtime": runtime}, "tensorflow": {"count": 2}}
+    return Target.model_validate(dev | {"workspace": {"claim": "shared"}, "nodes": nodes})
+
+
+def test_a_runtime_that_trainer_has_not_is_said(cluster: NodesApi) -> None:
+    cluster.runtimes.add("torch-distributed")
+    assert check_nodes(with_nodes("torch-distributed")) is None
+    with pytest.raises(SettingsError, match="no ClusterTrainingRuntime torch-of-ours") as raised:
+        check_nodes(with_nodes("torch-of-ours"))
+    assert "Kubeflow Trainer 2.2" in raised.value.remedy
+
+
+def test_who_may_not_see_runtimes_is_told_so(cluster: NodesApi) -> None:
+    cluster.runtimes.add("torch-distributed")
+    cluster.may_list = False
+    found = check_nodes(with_nodes("torch-distributed"))
+    assert found == "Kubernetes answers 403 to a question for Trainer's runtimes"
+
+
 def test_who_may_not_see_nodes_is_told_so(cluster: NodesApi) -> None:
     cluster.may_list = False
     assert check_nodes(target_of()) == "Kubernetes answers 403 to a list of nodes"
