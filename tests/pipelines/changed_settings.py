@@ -18,7 +18,7 @@ def refusal(values: dict[str, Any]) -> str:
 
 
 def put(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set the value of a key with dots, or of an item in a list."""
+    """Set the value of a key with dots."""
     *sections, last = key.split(".")
     for section in sections:
         values = values.setdefault(section, {})
