@@ -233,6 +233,17 @@ def test_gates_are_asked_for_by_the_logs_own_clock(
     assert later.judged == 1
 
 
+def test_a_day_is_a_period_from_its_beginning_to_its_end(
+    told: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def judged(since: str, until: str) -> int:
+        return ask(capsys, told / "home", "gates", "--since", since, "--until", until)[1]["judged"]
+
+    assert judged("2026-05-04", "2026-05-04") == 2
+    assert judged("2026-05-04T05:02:01+02:00", "2026-05-04") == 2
+    assert judged("2026-05-05", "2026-05-05") == judged("2026-05-03", "2026-05-03") == 0
+
+
 def test_a_waived_gate_failed_and_says_by_what_it_was_let_through(
     notary: LocalNotary, home: Path, draft: Draft
 ) -> None:
@@ -375,11 +386,14 @@ def test_a_changed_log_gives_no_answer_and_neither_does_none(
     [
         ("inventory", "--at", "yesterday"),
         ("gates", "--since", "2026-02-30"),
+        ("gates", "--since", ""),
+        ("gates", "--until", ""),
+        ("gates", "--since", "2026-05-05", "--until", "2026-05-04"),
         ("diff", "3", "9"),
         ("diff", "3", "champion"),
     ],
 )
-def test_what_is_no_day_and_no_version_is_wrong_usage(
+def test_what_is_no_day_no_period_and_no_version_is_wrong_usage(
     told: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ask(capsys, told / "home", *words)[0] == 2

@@ -237,6 +237,7 @@ def test_a_revocation_cannot_be_left_out_of_a_later_proof(
         (KeyOrder("a", "r", "0000", None), "0 keys of the log begin"),
         (KeyOrder("a", "r", "", None), "0 keys of the log begin"),
         (KeyOrder("a", "r", "63d0", 3), "signed nothing from entry 3"),
+        (KeyOrder("a", "r", "63d0", -1), "signed nothing from entry -1"),
     ],
 )
 def test_a_revocation_of_what_cannot_be_revoked_is_wrong_usage(
@@ -298,6 +299,16 @@ def test_the_commands_show_and_change_the_keys(
     assert "up to entry 1; from entry 2 on it counts for nothing" in capsys.readouterr().out
     assert main([*revoke[:3], "beef", "--reason", "old", *place]) == 2
     assert verify_log(rotated) == []
+
+
+def test_a_reason_that_is_none_is_wrong_usage_and_makes_no_key(
+    rotated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted((rotated / "audit" / "keys").iterdir())
+    for words in (["rotate"], ["rotate", "--second"], ["revoke", "63d0"]):
+        assert main(["audit", "keys", *words, "--reason", " ", "--home", str(rotated)]) == 2
+        assert "--reason must have" in capsys.readouterr().err
+    assert sorted((rotated / "audit" / "keys").iterdir()) == before
 
 
 def test_keys_of_no_log_are_not_shown_and_no_log_is_made(
