@@ -31,6 +31,13 @@ def never_closed(start: RecordView) -> Finding:
     return Finding("open", f"entry {start.index}", message)
 
 
+def not_counting(entries: range) -> Finding:
+    """Return the finding that a revoked key signed entries, which whoever reads them must know."""
+    many = f"entries {entries[0]} to {entries[-1]}" if len(entries) > 1 else f"entry {entries[0]}"
+    message = f"a key that is revoked signed {many}: what they say does not count"
+    return Finding("key", f"entry {entries[0]}", message)
+
+
 def exit_code(findings: list[Finding]) -> int:
     """Return 0 for none, 4 otherwise; what cannot be verified is an UnverifiableError, 5."""
     return IntegrityError.exit_code if findings else 0

@@ -16,6 +16,7 @@ from components.audit.acts import WITHDRAW
 from components.audit.checkpoint import open_checkpoint
 from components.audit.folder import AuditFolder
 from components.audit.gates import Period, gates
+from components.audit.key_changes import KeyOrder
 from components.audit.keys import SigningKey
 from components.audit.notary import LocalNotary, open_notary
 from components.audit.verified_log import VerifiedLog
@@ -108,6 +109,7 @@ def test_data_that_no_record_names_gives_none_and_says_of_how_much(
         "consistent_from": 1,
         "consistent_to": 18,
         "open": [],
+        "revoked": [],
     }
     main(["audit", "impact", "2014-01", "--home", str(told / "home")])
     printed = capsys.readouterr().out
@@ -275,6 +277,31 @@ def test_an_answer_over_a_log_with_something_left_open_is_not_whole(
     printed = capsys.readouterr().out
     assert finding["message"] in printed
     assert "2 runs started, 1 closed (not: run-2)" in printed
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("impact", "nothing"), ("gates", "--failed"), ("approvals", "flight-delay@3")],
+    ids=" ".join,
+)
+def test_an_answer_over_what_a_revoked_key_signed_says_so(
+    told: Path, words: tuple[str, ...], key: SigningKey, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = told / "home"
+    with open_notary(home) as notary:
+        notary.change_keys(KeyOrder("actor-7", "stolen"))
+        assert ask(capsys, home, *words)[0] == 0
+        notary.change_keys(KeyOrder("actor-7", "stolen", key.public.keyid, 17))
+    code, answer = ask(capsys, home, *words)
+    assert code == 4
+    (finding,) = answer["findings"]
+    said = "a key that is revoked signed entries 17 to 18: what they say does not count"
+    assert (finding["check"], finding["where"], finding["message"]) == ("key", "entry 17", said)
+    assert answer["completeness"]["revoked"] == [{"first": 17, "last": 18}]
+    assert main(["audit", *words, "--home", str(home)]) == 4
+    printed = capsys.readouterr().out
+    assert said in printed
+    assert "consistent from 1 to 20 entries, 2 of them of a revoked key" in printed
 
 
 def test_the_inventory_is_that_of_the_moment(promoted: Any, key: SigningKey) -> None:
