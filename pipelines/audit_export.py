@@ -32,7 +32,8 @@ from components.approvals.trail import Trail
 from components.audit import export as verifier
 from components.audit.anchors.cosignatures import Cosigned, cosigned
 from components.audit.answers import ACT, AUDIT, RecordView
-from components.audit.key_history import KeyHistory
+from components.audit.key_changes import AnyTenure
+from components.audit.log import Snapshot
 from components.audit.tlog_proof import SUFFIX, TlogProof
 from components.audit.verified_log import VerifiedLog
 from components.core.artifacts import manifest
@@ -63,6 +64,10 @@ _SECOND = """
 """
 _REVOKED = """
    The key {keyid} is revoked: what it signed from entry {since} on does not count.
+"""
+_DOUBTED = """\
+   It signed the record of its rotation too. Have the fingerprint of the key that signed the
+   checkpoint from somebody else, and add `--newest {newest}`.
 """
 # The first moment that a zip can name: a file's time says nothing here.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -232,7 +237,7 @@ def _manual(
         version=release.version,
         keyid=log.key.keyid,
         second=_SECOND.format(second=second[-1].key.keyid) if second else "",
-        revoked="".join(_revoked(keys)),
+        revoked="".join(_revoked(log.snapshot)),
         count=count,
         size=log.snapshot.size,
         witnesses=", ".join(checkpoint.by) or "nobody",
@@ -240,9 +245,17 @@ def _manual(
     )
 
 
-def _revoked(keys: KeyHistory) -> Iterator[str]:
+def _revoked(snapshot: Snapshot) -> Iterator[str]:
     """Yield what the manual says of each key that is revoked."""
-    first = (item.to_dict() for item in keys.tenures)
-    for item in (*first, *(item.to_dict() for item in keys.second.tenures)):
-        if item["revoked_from"] is not None:
-            yield _REVOKED.format(keyid=item["keyid"], since=item["revoked_from"])
+    keys = snapshot.keys
+    for item in keys.tenures:
+        yield from _said_of(item)
+        if item.revoked_entries:
+            yield _DOUBTED.format(newest=keys.of_size(snapshot.size).keyid)
+    for second in keys.second.tenures:
+        yield from _said_of(second)
+
+
+def _said_of(tenure: AnyTenure) -> Iterator[str]:
+    if tenure.revoked_from is not None:
+        yield _REVOKED.format(keyid=tenure.key.keyid, since=tenure.revoked_from)

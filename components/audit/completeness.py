@@ -30,7 +30,8 @@ class Completeness:
     """How many runs and records were looked at; `first` and `last` are sizes of checkpoints.
 
     `unclosed` are the runs without a closing record, `open` the attempts among them that nobody
-    will close, `revoked` the entries of each key that do not count.
+    will close, `revoked` the entries of each key that do not count,
+    but for changes of keys, on which no answer stands.
     """
 
     runs_started: int
@@ -39,7 +40,7 @@ class Completeness:
     first: int
     last: int
     open: tuple[RecordView, ...] = ()
-    revoked: tuple[range, ...] = ()
+    revoked: tuple[tuple[int, ...], ...] = ()
 
     @property
     def runs_closed(self) -> int:
@@ -86,7 +87,7 @@ def completeness(home: Path, log: VerifiedLog) -> Completeness:
         first=_first_consistent(Log.at(folder), log),
         last=log.snapshot.size,
         open=tuple(left_open(log.views, served=is_being_written(folder))),
-        revoked=tuple(filter(None, (item.revoked_entries for item in log.snapshot.keys.tenures))),
+        revoked=tuple(_revoked(log)),
     )
 
 
@@ -105,6 +106,13 @@ def no_version_omitted(home: Path, log: VerifiedLog) -> Iterator[None]:
             text=f"no version omitted: {complete.to_text()}",
             checkpoint=log.checkpoint,
         ) from error
+
+
+def _revoked(log: VerifiedLog) -> Iterator[tuple[int, ...]]:
+    for tenure in log.snapshot.keys.tenures:
+        entries = (log.views[index] for index in tenure.revoked_entries)
+        if found := tuple(view.index for view in entries if view.event != KEY):
+            yield found
 
 
 def _first_consistent(stored: Log, log: VerifiedLog) -> int:

@@ -290,18 +290,19 @@ def test_an_answer_over_what_a_revoked_key_signed_says_so(
     home = told / "home"
     with open_notary(home) as notary:
         notary.change_keys(KeyOrder("actor-7", "stolen"))
-        assert ask(capsys, home, *words)[0] == 0
-        notary.change_keys(KeyOrder("actor-7", "stolen", key.public.keyid, 17))
+        notary.change_keys(KeyOrder("actor-7", "stolen", key.public.keyid, 18))
+        assert ask(capsys, home, *words)[0] == 0, "it signed its rotation since, and nothing else"
+        notary.change_keys(KeyOrder("actor-7", "stolen", key.public.keyid, 16))
     code, answer = ask(capsys, home, *words)
     assert code == 4
     (finding,) = answer["findings"]
-    said = "a key that is revoked signed entries 17 to 18: what they say does not count"
-    assert (finding["check"], finding["where"], finding["message"]) == ("key", "entry 17", said)
-    assert answer["completeness"]["revoked"] == [{"first": 17, "last": 18}]
+    said = "a key that is revoked signed entries 16 to 17: what they say does not count"
+    assert (finding["check"], finding["where"], finding["message"]) == ("key", "entry 16", said)
+    assert answer["completeness"]["revoked"] == [{"first": 16, "last": 17}]
     assert main(["audit", *words, "--home", str(home)]) == 4
     printed = capsys.readouterr().out
     assert said in printed
-    assert "consistent from 1 to 20 entries, 2 of them of a revoked key" in printed
+    assert "consistent from 1 to 21 entries, 2 of them of a revoked key" in printed
 
 
 def test_the_inventory_is_that_of_the_moment(promoted: Any, key: SigningKey) -> None:

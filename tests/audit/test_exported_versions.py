@@ -256,6 +256,43 @@ def test_what_a_revoked_key_signed_does_not_count(
     keys.require_valid(len(log.views))
 
 
+def test_a_rotation_by_a_key_that_was_stolen_before_counts_by_the_checkpoints_key(
+    promoted: People, tmp_path: Path, key: SigningKey, capsys
+) -> None:
+    rotation = len(VerifiedLog.of(promoted.home).views)
+    promoted.notary.change_keys(YEARLY)
+    promoted.notary.change_keys(KeyOrder("actor-7", "stolen", key.public.keyid, rotation))
+    files = unpacked(exported(promoted.home))
+    newest = VerifiedLog.of(promoted.home).snapshot.keys.tenures[-1].key.keyid
+    assert f"add `--newest {newest}`" in files["VERIFY.md"].decode()
+    assert verified(files, tmp_path) == 4
+    found = f"records/{rotation:09d}.json: its key was revoked from entry {rotation} on: name by"
+    assert capsys.readouterr().out.startswith(found)
+    assert verified(files, tmp_path, "--newest", newest.upper()) == 0
+    assert f"is revoked: what it signed from entry {rotation} on" in capsys.readouterr().out
+    assert verified(files, tmp_path, "--newest", key.public.keyid) == 4
+    assert "not the one that --newest names" in capsys.readouterr().err
+    promoted.notary.change_keys(YEARLY)
+    again = unpacked(exported(promoted.home))
+    assert f"add `--newest {newest}`" in again["VERIFY.md"].decode(), "the next signed nothing yet"
+    assert verified(again, tmp_path / "again", "--newest", newest) == 0
+
+
+def test_who_names_the_newest_key_excuses_changes_of_keys_and_nothing_else(
+    promoted: People, tmp_path: Path, key: SigningKey, capsys
+) -> None:
+    last = len(VerifiedLog.of(promoted.home).views) - 1
+    promoted.notary.change_keys(YEARLY)
+    promoted.approve(name="Ann, of the next key")
+    files = unpacked(exported(promoted.home))
+    newest = VerifiedLog.of(promoted.home).snapshot.keys.tenures[-1].key.keyid
+    stolen = ("--revoked", f"{key.public.keyid}={last}", "--newest", newest)
+    assert verified(files, tmp_path, *stolen) == 4
+    assert f"records/{last:09d}.json: its key was revoked" in capsys.readouterr().out
+    later = ("--revoked", f"{key.public.keyid}={last + 1}", "--newest", newest)
+    assert verified(files, tmp_path, *later) == 0
+
+
 def test_an_approval_of_who_submitted_the_run_is_shown_not_to_count(
     people: People, tmp_path: Path, capsys
 ) -> None:

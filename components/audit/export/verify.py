@@ -2,7 +2,7 @@
 """Verify an export of Tandem's audit log: who needs neither Tandem nor a network nor trust in it.
 
     python verify.py [FOLDER_OR_ZIP] [--key log.pub] [--second FINGERPRINT] [--witness NAME=KEY]
-                     [--revoked FINGERPRINT=ENTRY] [--json]
+                     [--revoked FINGERPRINT=ENTRY] [--newest FINGERPRINT] [--json]
 
 Needs Python 3.11 or newer and `cryptography`; version 48 or newer to check the second signature of
 a log that has one (ML-DSA-44, FIPS 204): with an older one it says so and checks the rest. Exit
@@ -31,7 +31,10 @@ fingerprint, from somebody who is not the one that gave you the export, and name
 can forge its signatures can tell of a log that never had a second key: name by --second the
 fingerprint of one that it had, and such a log is refused. An export knows of no key that was
 revoked after it was made: what you know of (`tandem audit keys list` of the log says it) name by
---revoked, and what that key signed from that entry on is refused, the checkpoint no less.
+--revoked, and what that key signed from that entry on is refused, the checkpoint no less. A key
+that was stolen before it was rotated signed the record of its rotation too, which only the next one
+can vouch for: name by --newest the fingerprint of the key that signed the checkpoint, which you
+have from somebody else. Then the changes of keys under it count, whoever signed them.
 """
 
 from __future__ import annotations
@@ -54,6 +57,7 @@ DSSE_TYPE = "application/vnd.in-toto+json"
 PROOF_HEADER = "c2sp.org/tlog-proof@v1"
 KEY_CHANGE = "https://tandem.invalid/key-change/v1"
 SECOND_KEY_CHANGE = "https://tandem.invalid/second-key-change/v1"
+CHANGES = (KEY_CHANGE, SECOND_KEY_CHANGE)
 NO_TIME = bytes(8)
 SECOND_BYTES = 2420
 NO_MLDSA = "this Python's cryptography has no ML-DSA-44; version 48 or newer has"
@@ -325,6 +329,12 @@ class Keys:
         """Have nothing count that a key signs from an entry on; of two such entries the lower."""
         self.revoked[keyid] = min(since, self.revoked.get(keyid, since))
 
+    def require_newest(self, keyid: str, size: int) -> None:
+        """Refuse a checkpoint that another key signed than the one that is vouched for."""
+        found = self.holder(max(size - 1, 0)).keyid
+        if keyid != found:
+            raise Refused(f"the key {found[:16]} signed it, not the one that --newest names")
+
     def require_known(self, keyid: str) -> None:
         """Refuse the name of a key that the log never had."""
         first = [key.keyid for _, key in self.tenures]
@@ -494,8 +504,10 @@ class Export:
 class Verification:
     """One pass over an export; `findings` are all that is wrong, as (where, what)."""
 
-    def __init__(self, export: Export, key: Key, revoked: list[tuple[str, int]]) -> None:
-        self.export, self.keys = export, Keys(key)
+    def __init__(
+        self, export: Export, key: Key, revoked: list[tuple[str, int]], newest: str | None
+    ) -> None:
+        self.export, self.keys, self.newest = export, Keys(key), newest
         self.findings: list[tuple[str, str]] = []
         self.records: dict[str, Record] = {}
         self.approvals: dict[str, dict[str, Any]] = {}
@@ -511,13 +523,15 @@ class Verification:
             self.keys.require_known(keyid)
             self.keys.revoke(keyid, since)
         self.checkpoint = checkpoint_of(export.read("checkpoint").decode(), self.keys)
+        if newest is not None:
+            self.keys.require_newest(newest, self.checkpoint.size)
 
     def _changes(self) -> Iterator[tuple[int, bytes]]:
         """Yield what says to change the log's keys; what cannot be read is found later."""
         for name, data in self.export.files.items():
             try:
                 kind = parsed(decoded(parsed(data)["payload"]))["predicateType"]
-                if kind in (KEY_CHANGE, SECOND_KEY_CHANGE):
+                if kind in CHANGES:
                     yield int(name.removeprefix("records/").removesuffix(".json")), data
             except (Refused, KeyError, TypeError, ValueError):
                 continue
@@ -568,11 +582,23 @@ class Verification:
             raise Refused("its proof is of another place")
         check_inclusion(envelope, number, [decoded(item) for item in hashes], self.checkpoint)
         statement = statement_of(envelope, self.keys.holder(number), "the envelope")
-        self.keys.require_valid(number)
+        if statement["predicateType"] not in CHANGES:
+            self.keys.require_valid(number)
+        elif self.newest is None:
+            self._change_is_doubted(number)
         if statement["_type"] != "https://in-toto.io/Statement/v1":
             raise Refused("it is no in-toto statement")
         record = Record(sha256(envelope), number, statement)
         self.records[record.sha256] = record
+
+    def _change_is_doubted(self, number: int) -> None:
+        """Refuse a change of keys by a key that is revoked, for which nobody vouches."""
+        try:
+            self.keys.require_valid(number)
+        except Refused as error:
+            raise Refused(
+                f"{error}: name by --newest the checkpoint's key, if you know it"
+            ) from None
 
     def _proof(self, name: str) -> list[str]:
         text = self.export.read(name).decode()
@@ -812,6 +838,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="FINGERPRINT=ENTRY",
         help="a key that you know to be revoked, and the first entry that does not count",
     )
+    words.add_argument(
+        "--newest",
+        type=str.lower,
+        help="the fingerprint of the key that you know to sign the checkpoint",
+    )
     words.add_argument("--json", action="store_true", help="answer with one JSON object")
     words.add_argument(
         "--witness",
@@ -830,7 +861,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         export = Export(Path(options.export))
         pem = Path(options.key).read_bytes() if options.key else export.read("log.pub")
-        verification = Verification(export, Key.from_pem(pem), options.revoked)
+        key = Key.from_pem(pem)
+        verification = Verification(export, key, options.revoked, options.newest)
         if options.second:
             require_second(verification.keys, options.second)
     except (Refused, KeyError, TypeError, ValueError, AttributeError) as error:
