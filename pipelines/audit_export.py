@@ -32,13 +32,12 @@ from components.approvals.trail import Trail
 from components.audit import export as verifier
 from components.audit.anchors.cosignatures import Cosigned, cosigned
 from components.audit.answers import ACT, AUDIT, RecordView
-from components.audit.key_changes import AnyTenure
-from components.audit.log import Snapshot
 from components.audit.tlog_proof import SUFFIX, TlogProof
 from components.audit.verified_log import VerifiedLog
 from components.core.artifacts import manifest
 from components.core.errors import SettingsError, TandemError
 from components.register_models.logbook import Release
+from pipelines.audit_manual import manual
 from pipelines.audit_report import audit_report, page
 from pipelines.home import Home
 from pipelines.recorded import RecordedArtifacts
@@ -58,17 +57,6 @@ CONTRACT = "contract.json"
 TEMPLATE = "annex-iv"
 MAKERS = {"pytorch": "train-pytorch", "tensorflow": "train-tensorflow", "imported": "import-model"}
 UNASKED = "it did not cosign this checkpoint; `tandem audit monitor` asks it to"
-_SECOND = """
-   The checkpoint has a second signature, of ML-DSA-44 (`cryptography` 48 or newer checks it). Have
-   its key's fingerprint from somebody else too, and add `--second {second}`.
-"""
-_REVOKED = """
-   The key {keyid} is revoked: what it signed from entry {since} on does not count.
-"""
-_DOUBTED = """\
-   It signed the record of its rotation too. Have the fingerprint of the key that signed the
-   checkpoint from somebody else, and add `--newest {newest}`.
-"""
 # The first moment that a zip can name: a file's time says nothing here.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -143,8 +131,8 @@ def export(home: Home, log: VerifiedLog, release: Release) -> Exported:
         package.files[f"schemas/{name}"] = data
     package.add_json("export.json", _said(release))
     package.files["verify.py"] = (files(verifier) / "verify.py").read_bytes()
-    manual = _manual(log, release, len(views), package.absent, checkpoint)
-    package.files["VERIFY.md"] = manual.encode()
+    text = manual(log, release, len(views), package.absent, checkpoint)
+    package.files["VERIFY.md"] = text.encode()
     return Exported(package.to_zip(), release, len(views), checkpoint, package.absent)
 
 
@@ -219,43 +207,3 @@ def _said(release: Release) -> dict[str, Any]:
         "bundle_sha256": release.bundle_sha256,
         "registration": release.record,
     }
-
-
-def _manual(
-    log: VerifiedLog,
-    release: Release,
-    count: int,
-    absent: Mapping[str, str],
-    checkpoint: Cosigned,
-) -> str:
-    lines = [f"- {name}: {why}" for name, why in absent.items()]
-    keys = log.snapshot.keys
-    second = keys.second.tenures
-    text = (files(verifier) / "VERIFY.md").read_text(encoding="utf-8")
-    return text.format(
-        model=release.model,
-        version=release.version,
-        keyid=log.key.keyid,
-        second=_SECOND.format(second=second[-1].key.keyid) if second else "",
-        revoked="".join(_revoked(log.snapshot)),
-        count=count,
-        size=log.snapshot.size,
-        witnesses=", ".join(checkpoint.by) or "nobody",
-        absent="\n".join(["", "Not in here:", "", *lines, ""]) if lines else "",
-    )
-
-
-def _revoked(snapshot: Snapshot) -> Iterator[str]:
-    """Yield what the manual says of each key that is revoked."""
-    keys = snapshot.keys
-    for item in keys.tenures:
-        yield from _said_of(item)
-        if item.revoked_entries:
-            yield _DOUBTED.format(newest=keys.of_size(snapshot.size).keyid)
-    for second in keys.second.tenures:
-        yield from _said_of(second)
-
-
-def _said_of(tenure: AnyTenure) -> Iterator[str]:
-    if tenure.revoked_from is not None:
-        yield _REVOKED.format(keyid=tenure.key.keyid, since=tenure.revoked_from)
