@@ -102,9 +102,9 @@ class _Package:
         self.files[f"artifacts/{name}/files/{file}"] = (folder / file).read_bytes()
 
     def to_zip(self) -> bytes:
-        """Return a zip whose bytes depend on names and contents alone."""
+        """Return a zip whose bytes depend on names and contents alone: nothing is compressed."""
         stream = BytesIO()
-        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
+        with zipfile.ZipFile(stream, "w") as packed:
             for name in sorted(self.files):
                 packed.writestr(zipfile.ZipInfo(name, _NO_TIME), self.files[name])
         return stream.getvalue()

@@ -46,6 +46,7 @@ import hashlib
 import json
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,6 +67,7 @@ BEHIND = ("ingest_examples", "validate_examples", "evaluate_models", "decide_rel
 CANDIDATES = {"pytorch", "tensorflow", "imported"}
 LEAST_LINES = 3
 COSIGNATURE_BYTES = 4 + 8 + 64
+SAID = ("schema", "model", "version", "bundle_sha256", "registration")
 READ = ("records", "checkpoint", "log.pub", "export.json")
 # Nothing is concluded from these, and no record has their digest.
 UNPROVEN = ("VERIFY.md", "verify.py", "report.html", "schemas")
@@ -130,8 +132,11 @@ def parsed(data: bytes | str) -> Any:
 
 
 def canonical(value: Any) -> bytes:
-    """Return the RFC 8785 form of a JSON value."""
-    return _canonical(value).encode()
+    """Return the RFC 8785 form of a JSON value; refuse one too deep to be written."""
+    try:
+        return _canonical(value).encode()
+    except RecursionError as error:
+        raise Refused("its JSON is nested too deep") from error
 
 
 def _canonical(value: Any) -> str:
@@ -197,6 +202,7 @@ class Key:
     @classmethod
     def from_pem(cls, pem: bytes) -> Key:
         """Read a PEM file."""
+        from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.serialization import (
             Encoding,
             PublicFormat,
@@ -206,7 +212,7 @@ class Key:
         try:
             key = load_pem_public_key(pem)
             return cls(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
-        except ValueError as error:
+        except (ValueError, UnsupportedAlgorithm) as error:
             raise Unverifiable(f"not an Ed25519 public key: {error}") from error
 
     def check(self, signature: bytes, message: bytes, what: str) -> None:
@@ -489,7 +495,7 @@ class Export:
                     if len(set(names)) != len(names):
                         raise Unverifiable("the file holds a name twice")
                     self.files = {name: packed.read(name) for name in names}
-        except (OSError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise Unverifiable(f"{place} cannot be read: {error}") from error
         if "export.json" not in self.files or "checkpoint" not in self.files:
             raise Unverifiable(f"{place} is no export: it has no export.json or no checkpoint")
@@ -515,7 +521,8 @@ class Verification:
         self.witnesses: dict[str, int] = {}
         self.unproven: list[str] = []
         self.said = parsed(export.read("export.json"))
-        if not isinstance(self.said, dict) or self.said.get("schema") != SCHEMA:
+        texts = isinstance(self.said, dict) and [self.said.get(name) for name in SAID]
+        if not texts or self.said["schema"] != SCHEMA or not all(type(v) is str for v in texts):
             raise Unverifiable("export.json is not of a form that this verifier knows")
         for index, envelope in sorted(self._changes()):
             self.keys.follow(envelope, index)
@@ -543,7 +550,7 @@ class Verification:
             self._try(name, lambda name=name: self._record(name))
         for record in self.records.values():
             self._try(f"record {record.number}", lambda record=record: self._chain(record))
-        registration = self.records.get(str(self.said.get("registration")))
+        registration = self.records.get(self.said["registration"])
         if registration is None:
             self.findings.append(("export.json", "the registration is not among the records"))
             return
@@ -589,6 +596,8 @@ class Verification:
         if statement["_type"] != "https://in-toto.io/Statement/v1":
             raise Refused("it is no in-toto statement")
         record = Record(sha256(envelope), number, statement)
+        if not record.audit.keys() >= {"event", "stage", "parents", "inputs", "gates"}:
+            raise Refused("it is no record of Tandem's")
         self.records[record.sha256] = record
 
     def _change_is_doubted(self, number: int) -> None:
