@@ -125,6 +125,23 @@ def test_an_approval_that_does_not_count_is_recorded_and_moves_nothing(
     assert findings(people.home) == []
 
 
+def test_an_approval_counts_for_the_bytes_that_were_judged_and_where_both_people_are_known(
+    people: People,
+) -> None:
+    people.approve()
+    standing, version, day = Trail(people.home).standing, people.version(), date(2026, 5, 4)
+    (signed,) = standing.approvals(MODEL, "3")
+    assert standing.why_not(signed, version, day) is None
+    other = version.inputs | {"bundle": people.version("4").inputs["bundle"]}
+    why = standing.why_not(signed, replace(version, inputs=other), day)
+    assert why == "it is of another evaluation or bundle"
+    for item, of in (
+        (signed, replace(version, submitter=None)),
+        (replace(signed, actor=None), version),
+    ):
+        assert "does not say who" in (standing.why_not(item, of, day) or "")
+
+
 def test_the_submitter_cannot_hand_in_their_approval_under_another_name(people: People) -> None:
     people.approve(actor=SUBMITTER)
     again = people.approve(actor="actor-8")
