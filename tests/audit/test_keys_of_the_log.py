@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from dataclasses import replace
@@ -27,7 +28,7 @@ from components.audit.proof import verify_bundle
 from components.audit.schema import check_statement
 from components.audit.storage import PosixStorage
 from components.audit.verify import verify_log
-from components.core.canonical import parse_json
+from components.core.canonical import canonical_json, parse_json
 from components.core.errors import (
     DataError,
     IntegrityError,
@@ -309,6 +310,22 @@ def test_a_reason_that_is_none_is_wrong_usage_and_makes_no_key(
         assert main(["audit", "keys", *words, "--reason", " ", "--home", str(rotated)]) == 2
         assert "--reason must have" in capsys.readouterr().err
     assert sorted((rotated / "audit" / "keys").iterdir()) == before
+
+
+@pytest.mark.parametrize("payload", [b"[]", b'"text"', b"null", b'{"predicate":[]}'])
+def test_a_change_of_keys_that_is_no_statement_is_not_the_log(
+    rotated: Path, key: SigningKey, payload: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rotation = AuditFolder(rotated).log / entry_key(1)
+    said = json.loads(rotation.read_bytes()) | {"payload": base64.b64encode(payload).decode()}
+    leaf = canonical_json(said)
+    with pytest.raises(IntegrityError):
+        read_history(log(rotated).note(4), lambda index: leaf, key.public)
+    rotation.write_bytes(leaf)
+    for command in ("verify", "gates", "keys"):
+        words = ["keys", "list"] if command == "keys" else [command]
+        assert main(["audit", *words, "--home", str(rotated)]) == 4, command
+        assert "unexpected" not in capsys.readouterr().err
 
 
 def test_keys_of_no_log_are_not_shown_and_no_log_is_made(
