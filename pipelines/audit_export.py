@@ -32,12 +32,12 @@ from components.approvals.trail import Trail
 from components.audit import export as verifier
 from components.audit.anchors.cosignatures import Cosigned, cosigned
 from components.audit.answers import ACT, AUDIT, RecordView
-from components.audit.key_history import KeyHistory
 from components.audit.tlog_proof import SUFFIX, TlogProof
 from components.audit.verified_log import VerifiedLog
 from components.core.artifacts import manifest
 from components.core.errors import SettingsError, TandemError
 from components.register_models.logbook import Release
+from pipelines.audit_manual import manual
 from pipelines.audit_report import audit_report, page
 from pipelines.home import Home
 from pipelines.recorded import RecordedArtifacts
@@ -57,13 +57,6 @@ CONTRACT = "contract.json"
 TEMPLATE = "annex-iv"
 MAKERS = {"pytorch": "train-pytorch", "tensorflow": "train-tensorflow", "imported": "import-model"}
 UNASKED = "it did not cosign this checkpoint; `tandem audit monitor` asks it to"
-_SECOND = """
-   The checkpoint has a second signature, of ML-DSA-44 (`cryptography` 48 or newer checks it). Have
-   its key's fingerprint from somebody else too, and add `--second {second}`.
-"""
-_REVOKED = """
-   The key {keyid} is revoked: what it signed from entry {since} on does not count.
-"""
 # The first moment that a zip can name: a file's time says nothing here.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -109,9 +102,9 @@ class _Package:
         self.files[f"artifacts/{name}/files/{file}"] = (folder / file).read_bytes()
 
     def to_zip(self) -> bytes:
-        """Return a zip whose bytes depend on names and contents alone."""
+        """Return a zip whose bytes depend on names and contents alone: nothing is compressed."""
         stream = BytesIO()
-        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
+        with zipfile.ZipFile(stream, "w") as packed:
             for name in sorted(self.files):
                 packed.writestr(zipfile.ZipInfo(name, _NO_TIME), self.files[name])
         return stream.getvalue()
@@ -138,8 +131,8 @@ def export(home: Home, log: VerifiedLog, release: Release) -> Exported:
         package.files[f"schemas/{name}"] = data
     package.add_json("export.json", _said(release))
     package.files["verify.py"] = (files(verifier) / "verify.py").read_bytes()
-    manual = _manual(log, release, len(views), package.absent, checkpoint)
-    package.files["VERIFY.md"] = manual.encode()
+    text = manual(log, release, len(views), package.absent, checkpoint)
+    package.files["VERIFY.md"] = text.encode()
     return Exported(package.to_zip(), release, len(views), checkpoint, package.absent)
 
 
@@ -214,35 +207,3 @@ def _said(release: Release) -> dict[str, Any]:
         "bundle_sha256": release.bundle_sha256,
         "registration": release.record,
     }
-
-
-def _manual(
-    log: VerifiedLog,
-    release: Release,
-    count: int,
-    absent: Mapping[str, str],
-    checkpoint: Cosigned,
-) -> str:
-    lines = [f"- {name}: {why}" for name, why in absent.items()]
-    keys = log.snapshot.keys
-    second = keys.second.tenures
-    text = (files(verifier) / "VERIFY.md").read_text(encoding="utf-8")
-    return text.format(
-        model=release.model,
-        version=release.version,
-        keyid=log.key.keyid,
-        second=_SECOND.format(second=second[-1].key.keyid) if second else "",
-        revoked="".join(_revoked(keys)),
-        count=count,
-        size=log.snapshot.size,
-        witnesses=", ".join(checkpoint.by) or "nobody",
-        absent="\n".join(["", "Not in here:", "", *lines, ""]) if lines else "",
-    )
-
-
-def _revoked(keys: KeyHistory) -> Iterator[str]:
-    """Yield what the manual says of each key that is revoked."""
-    first = (item.to_dict() for item in keys.tenures)
-    for item in (*first, *(item.to_dict() for item in keys.second.tenures)):
-        if item["revoked_from"] is not None:
-            yield _REVOKED.format(keyid=item["keyid"], since=item["revoked_from"])

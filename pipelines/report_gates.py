@@ -1,7 +1,8 @@
 """Every gate of a run as the report shows it: what it judged, and who waived it.
 
-Rules: a stage that passed has its gates in its artifact, one that failed in its record; a waiver is
-told with its reason, its key and its last day.
+Rules: data validation and the decision have their gates in their artifacts, a stage that failed
+and the tests of the models in their records; a waiver is told with its reason, its key and its last
+day.
 """
 
 from __future__ import annotations
@@ -23,16 +24,19 @@ OF_FORMS = (
     "load_ms",
     "proven_form",
 )
+OF_PROOFS = "measure_models"
+IN_RECORDS_ALONE = ("evaluate_models", OF_PROOFS)
 
 
 def gates(
     run: RecordedRun, summary: RunSummary, records: Sequence[Mapping[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    """Yield every gate with what it judges; a stage that failed has its gates in its record."""
+    """Yield every gate with what it judges."""
     validation = run.document("validate-examples", "validation", "validation.json") or {}
     failures = [view for view in records if view["event"] == "FAIL"]
     judged = {"data": validation.get("gates", []), **(summary.decision or {}).get("gates", {})}
-    judged |= {view["stage"]: view["gates"] for view in failures}
+    tests = [v for v in records if v["stage"] in IN_RECORDS_ALONE and v["event"] == "COMPLETE"]
+    judged |= {view["stage"]: view["gates"] for view in (*tests, *failures)}
     waivers = [validation, *(view.get("facts", {}) for view in failures)]
     said = {item["sha256"]: item for place in waivers for item in place.get("waivers", ())}
     for subject, of_subject in judged.items():
@@ -41,7 +45,7 @@ def gates(
             waiver = _waiver_words(said.get(gate.get("waived_by"), {}))
             shown = {"subject": subject, "waiver": waiver, **defaults, **gate}
             shown["name"] = str(gate["name"]).removeprefix(f"{subject} ")
-            if gate["metric"] in OF_FORMS:
+            if gate["metric"] in OF_FORMS or subject == OF_PROOFS:
                 shown["slice"] = "-"
             yield shown
 

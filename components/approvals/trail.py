@@ -38,7 +38,8 @@ class Trail:
         """Read the log; IntegrityError where it does not verify, UnverifiableError for none."""
         self._home = home
         self.log = VerifiedLog.of(home)
-        self.standing: Standing = standing_of(self.log.ledger.acts(), self.log.statement)
+        acts = self.log.ledger.acts()
+        self.standing: Standing = standing_of(acts, self.log.statement, self.log.require_valid)
 
     @property
     def checkpoint(self) -> str:

@@ -2,7 +2,8 @@
 
 Rules: it counts under the same verified checkpoint as the answer; a run is closed by the record of
 its exit task; what was started and never closed is a finding beside any answer, because nobody
-knows what it would have recorded. The oldest checkpoint in the log is held against the same entries
+knows what it would have recorded, and so is what a revoked key signed, which says nothing. The
+oldest checkpoint in the log is held against the same entries
 (RFC 6962, 2.1.2: both roots are computed from them), so nothing was taken out between the two.
 """
 
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from components.audit.answers import ACT, KEY, RecordView
-from components.audit.findings import Finding, never_closed
+from components.audit.findings import Finding, never_closed, not_counting
 from components.audit.folder import AuditFolder
 from components.audit.left_open import left_open, sealed_runs
 from components.audit.log import Log
@@ -29,7 +30,8 @@ class Completeness:
     """How many runs and records were looked at; `first` and `last` are sizes of checkpoints.
 
     `unclosed` are the runs without a closing record, `open` the attempts among them that nobody
-    will close.
+    will close, `revoked` the entries of each key that do not count,
+    but for changes of keys, on which no answer stands.
     """
 
     runs_started: int
@@ -38,6 +40,7 @@ class Completeness:
     first: int
     last: int
     open: tuple[RecordView, ...] = ()
+    revoked: tuple[tuple[int, ...], ...] = ()
 
     @property
     def runs_closed(self) -> int:
@@ -54,20 +57,23 @@ class Completeness:
             "consistent_from": self.first,
             "consistent_to": self.last,
             "open": [cited(view) | {"run": view.run, "stage": view.stage} for view in self.open],
+            "revoked": [{"first": item[0], "last": item[-1]} for item in self.revoked],
         }
 
     def to_text(self) -> str:
         """Return it for people, on one line."""
         not_closed = f" (not: {', '.join(self.unclosed)})" if self.unclosed else ""
+        gone = sum(map(len, self.revoked))
+        not_counted = f", {gone} of them of a revoked key" if gone else ""
         return (
             f"{self.runs_started} runs started, {self.runs_closed} closed{not_closed}, log "
-            f"consistent from {self.first} to {self.last} entries"
+            f"consistent from {self.first} to {self.last} entries{not_counted}"
         )
 
     @property
     def findings(self) -> list[Finding]:
-        """What was started and never closed."""
-        return [never_closed(view) for view in self.open]
+        """What was started and never closed, and what does not count."""
+        return [*map(never_closed, self.open), *map(not_counting, self.revoked)]
 
 
 def completeness(home: Path, log: VerifiedLog) -> Completeness:
@@ -81,6 +87,7 @@ def completeness(home: Path, log: VerifiedLog) -> Completeness:
         first=_first_consistent(Log.at(folder), log),
         last=log.snapshot.size,
         open=tuple(left_open(log.views, served=is_being_written(folder))),
+        revoked=tuple(_revoked(log)),
     )
 
 
@@ -99,6 +106,13 @@ def no_version_omitted(home: Path, log: VerifiedLog) -> Iterator[None]:
             text=f"no version omitted: {complete.to_text()}",
             checkpoint=log.checkpoint,
         ) from error
+
+
+def _revoked(log: VerifiedLog) -> Iterator[tuple[int, ...]]:
+    for tenure in log.snapshot.keys.tenures:
+        entries = (log.views[index] for index in tenure.revoked_entries)
+        if found := tuple(view.index for view in entries if view.event != KEY):
+            yield found
 
 
 def _first_consistent(stored: Log, log: VerifiedLog) -> int:

@@ -126,6 +126,8 @@ def vouched_statement(data: bytes) -> dict[str, Any]:
     try:
         payload = base64_strict.decode(parse_canonical(data)["payload"])
         statement: dict[str, Any] = parse_canonical(payload)
+        if not isinstance(statement, dict):
+            raise ValueError("the payload is not a JSON object")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _refused(f"not an envelope: {error}") from error
     return statement

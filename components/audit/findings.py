@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -29,6 +30,13 @@ def never_closed(start: RecordView) -> Finding:
     """Return the finding that a START has no end, and what to do about it."""
     message = f"{named(start)} was started, never closed; {WAY_OUT}"
     return Finding("open", f"entry {start.index}", message)
+
+
+def not_counting(entries: Sequence[int]) -> Finding:
+    """Return the finding that a revoked key signed entries, which whoever reads them must know."""
+    many = f"entries {entries[0]} to {entries[-1]}" if len(entries) > 1 else f"entry {entries[0]}"
+    message = f"a key that is revoked signed {many}: what they say does not count"
+    return Finding("key", f"entry {entries[0]}", message)
 
 
 def exit_code(findings: list[Finding]) -> int:

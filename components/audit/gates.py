@@ -28,6 +28,11 @@ class Period:
     since: datetime | None = None
     until: datetime | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it ends before it begins, so that no record can be in it."""
+        return self.since is not None and self.until is not None and self.until < self.since
+
     def holds(self, view: RecordView) -> bool:
         """Say whether a record was made in it."""
         moment = datetime.fromisoformat(view.time)

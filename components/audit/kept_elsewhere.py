@@ -3,15 +3,17 @@
 Rules: TANDEM_AUDIT_SIGNER names the store (`hv:NAME`, a key of type ed25519 of Vault's transit
 engine) where a new home's first key and those of later rotations are; a file beside the public
 key, NAME.signer, keeps the key's own URI with its version, so that a home stays with the store it
-began with. Where Vault is and who may ask it come from its own variables (VAULT_ADDR, VAULT_TOKEN)
-and are in no file of ours. What comes back is verified before it is used: a store that signs with
-another key would spoil the log. The log's signatures are Ed25519 (C2SP tlog-checkpoint), which of
-securesystemslib's stores only this one has.
+began with: without the variable a rotation takes the next version from there, and a key on disk
+follows one of a store only where the variable says `disk`. Where Vault is and who may ask it come
+from its own variables (VAULT_ADDR, VAULT_TOKEN) and are in no file of ours. What comes back is
+verified before it is used: a store that signs with another key would spoil the log. The log's
+signatures are Ed25519 (C2SP tlog-checkpoint), which of securesystemslib's stores only this one has.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,7 +32,11 @@ _Answer = TypeVar("_Answer")
 SIGNER_VARIABLE = "TANDEM_AUDIT_SIGNER"
 TOKEN_VARIABLE = "VAULT_TOKEN"  # noqa: S105 - the name of a variable
 SCHEME = "hv:"
+DISK = "disk"
 SUFFIX = ".signer"
+_KEY = re.compile(r"hv:\w([\w.-]*\w)?", re.ASCII)  # Vault takes such names
+_TOKEN = re.compile("[!-~]+")
+_VERSION = re.compile(_KEY.pattern + "/[1-9][0-9]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,11 @@ class KeptKey:
                 remedy="restore that version of the key in the store",
             )
         return raw
+
+    @property
+    def store(self) -> str:
+        """Where its next version comes from."""
+        return self.uri.partition("/")[0]
 
     @cached_property
     def _signer(self) -> Signer:
@@ -72,7 +83,7 @@ class KeptKey:
     @classmethod
     def read(cls, path: Path, public: PublicKey) -> KeptKey:
         """Read what `keep` wrote; SettingsError for anything else."""
-        return cls(_supported(kept_uri(path), str(path)), public)
+        return cls(_supported(kept_uri(path), str(path), _VERSION), public)
 
 
 def kept_uri(path: Path) -> str:
@@ -80,15 +91,16 @@ def kept_uri(path: Path) -> str:
     return path.read_text(errors="backslashreplace").strip()
 
 
-def newest_kept_key() -> KeptKey | None:
-    """Return the newest version of the key that TANDEM_AUDIT_SIGNER names; None where unset.
+def newest_kept_key(store: str | None = None) -> KeptKey | None:
+    """Return the newest version of the key that TANDEM_AUDIT_SIGNER names, else of the store's.
 
-    Raises SettingsError for another kind of store or key, PlatformError where it does not answer.
+    None for a key on disk. Raises SettingsError for another kind of store or key, PlatformError
+    where it does not answer.
     """
-    given = os.environ.get(SIGNER_VARIABLE)
-    if not given:
+    given = os.environ.get(SIGNER_VARIABLE) or store
+    if not given or given == DISK:
         return None
-    name = _supported(given, SIGNER_VARIABLE).removeprefix(SCHEME)
+    name = _supported(given, SIGNER_VARIABLE, _KEY).removeprefix(SCHEME)
     return _asked(given, lambda: _imported(name))
 
 
@@ -98,15 +110,17 @@ def _imported(name: str) -> KeptKey:
     try:
         uri, key = VaultSigner.import_(name)
         return KeptKey(uri, PublicKey(bytes.fromhex(key.keyval["public"])))
-    except (KeyError, TypeError, ValueError) as error:
+    except OSError:  # no answer; an address that is none is a ValueError too
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SettingsError(
             f"{SCHEME}{name} is no Ed25519 key",
             remedy=f"make one: vault write -f transit/keys/{name} type=ed25519",
         ) from error
 
 
-def _supported(uri: str, place: str) -> str:
-    if not uri.startswith(SCHEME) or uri == SCHEME:
+def _supported(uri: str, place: str, form: re.Pattern[str]) -> str:
+    if not form.fullmatch(uri):
         raise SettingsError(
             f"{place}: {uri} is no store of Ed25519 keys",
             remedy=f"give {SCHEME}NAME, a key of type ed25519 of Vault's transit engine",
@@ -120,17 +134,23 @@ def _asked(uri: str, question: Callable[[], _Answer]) -> _Answer:
     hvac takes a token from a file of the user's too, where the environment has none.
     """
     from hvac.exceptions import VaultError
-    from requests import RequestException
 
-    if not os.environ.get(TOKEN_VARIABLE):
+    if not _TOKEN.fullmatch(os.environ.get(TOKEN_VARIABLE, "")):
         raise PlatformError(
-            f"{uri}: {TOKEN_VARIABLE} is not set",
+            f"{uri}: {TOKEN_VARIABLE} is not set, or is no token",
             remedy="set it to a token that may use the key, and VAULT_ADDR to Vault's address",
         )
     try:
         return question()
-    except (VaultError, RequestException, LookupError, TypeError, ValueError) as error:
+    except (VaultError, OSError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise PlatformError(
-            f"{uri}: the store of the log's key does not sign: {type(error).__name__}",
-            remedy="see that Vault answers at VAULT_ADDR and that VAULT_TOKEN may use the key",
+            f"{uri}: the store of the log's key does not sign: {_why(error)}",
+            remedy="see that Vault answers at VAULT_ADDR and has the key, and that VAULT_TOKEN may "
+            "use it",
         ) from error
+
+
+def _why(error: Exception) -> str:
+    """Return an error's kind, and its text where no token can be in it: a file that is missing."""
+    kind = type(error).__name__
+    return f"{kind}: {error}" if type(error) is OSError else kind

@@ -81,7 +81,7 @@ def _second(order: KeyOrder, history: KeyHistory, keyring: Keyring, now: str) ->
 def _revocation(order: KeyOrder, history: KeyHistory, keyid: str, now: str) -> dict[str, Any]:
     tenure = _former((*history.tenures, *history.second.tenures), keyid)
     first = tenure.end if order.first is None else order.first
-    if first is None or first > (tenure.end or 0):
+    if first is None or not 0 <= first <= (tenure.end or 0):
         raise SettingsError(
             f"the key {tenure.key.keyid[:16]} signed nothing from entry {first} on",
             remedy=f"give an entry up to {tenure.end}, from which on it is not to be trusted",

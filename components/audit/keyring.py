@@ -7,7 +7,7 @@ second-ID.key                    the second signature's (second_key.py), always 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,10 +63,10 @@ class Keyring:
 
     def signing_key(self, public: PublicKey) -> Signs:
         """Return a private key; raise IntegrityError where it is gone, as `open_key` does."""
-        is_first = public == self.first()
-        path = self.folder.private_key if is_first else self._path(public)
+        path = self._place(public)
         if _elsewhere(path).exists():
             return KeptKey.read(_elsewhere(path), public)
+        is_first = path == self.folder.private_key
         return open_key(self.folder) if is_first else load_key(_existing(path))
 
     def second_key(self, public: SecondPublicKey) -> SecondSigningKey:
@@ -77,12 +77,13 @@ class Keyring:
             raise IntegrityError(f"{path} is not that ML-DSA-44 key", remedy=FROM_BACKUP)
         return SecondSigningKey(key)
 
-    def make(self, known: Collection[PublicKey]) -> Signs:
+    def make(self, known: Sequence[PublicKey]) -> Signs:
         """Make a new key, or take the newest of the store, before any record names it.
 
-        Raises SettingsError where that one is among the known ones, which signed the log before.
+        The last of the known ones signs now. Raises SettingsError where the store's newest is
+        among them, which signed the log before.
         """
-        if (kept := newest_kept_key()) is not None:
+        if (kept := newest_kept_key(self._store_of(known[-1]))) is not None:
             if kept.public in known:
                 raise SettingsError(
                     f"the store's newest key, {kept.uri}, has signed this log before",
@@ -94,6 +95,11 @@ class Keyring:
         create_file(self._path(made.public), made.to_pem(), mode=0o600)
         return made
 
+    def _store_of(self, public: PublicKey) -> str | None:
+        """Return the store that a key is in; None for a key on disk."""
+        place = _elsewhere(self._place(public))
+        return KeptKey.read(place, public).store if place.exists() else None
+
     def make_second(self) -> SecondSigningKey:
         """Make a new second key, on disk before any record names it."""
         made = SecondSigningKey.generate()
@@ -102,6 +108,9 @@ class Keyring:
 
     def _second_path(self, public: SecondPublicKey) -> Path:
         return self.folder.private_key.with_name(f"second-{public.keyid[:16]}.key")
+
+    def _place(self, public: PublicKey) -> Path:
+        return self.folder.private_key if public == self.first() else self._path(public)
 
     def _path(self, public: PublicKey) -> Path:
         return self.folder.private_key.with_name(f"notary-{public.keyid[:16]}.key")

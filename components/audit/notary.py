@@ -220,7 +220,7 @@ class LocalNotary:
 
     def _require_allowed(self, value: Statement) -> None:
         """Raise IntegrityError for an act that must not be."""
-        standing = standing_of(self._ledger.acts(), self._statement)
+        standing = standing_of(self._ledger.acts(), self._statement, self._require_valid)
         for problem in standing.problems(Act.from_statement(value, "")):
             raise IntegrityError(
                 f"the notary does not record this act: {problem}",
@@ -229,6 +229,9 @@ class LocalNotary:
 
     def _statement(self, record: str) -> Statement:
         return vouched_statement(self._log.entry(self._ledger.find(record).index).leaf)
+
+    def _require_valid(self, record: str) -> None:
+        self._sequencer.keys.require_valid(self._ledger.find(record).index)
 
     def _abort(self, view: RecordView, state: str) -> dict[str, Any]:
         """Return the draft that closes a START."""

@@ -40,13 +40,17 @@ class RecordChecks:
     """
 
     def __init__(
-        self, seen: Seen, statement: Callable[[str], Statement], with_folder: set[str]
+        self,
+        seen: Seen,
+        statement: Callable[[str], Statement],
+        require_valid: Callable[[str], None],
+        with_folder: set[str],
     ) -> None:
         self._seen = seen
         self._with_folder = with_folder
         self._time = ""
         self._begun: dict[str, Begun] = {}
-        self._standing = Standing(statement)
+        self._standing = Standing(statement, require_valid)
         self.starts = OpenStarts()
         self.count = 0
         self.outputs: list[RecordView] = []

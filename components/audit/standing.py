@@ -8,7 +8,8 @@ rules. An act must be about a version as it was registered, and
    the version's run ask for, each meaning by so many people, and one where any key is trusted
    (trust.py); it names the keys of those approvals;
 3. a rollback goes to the champion before, by the acts; what is archived or withdrawn is passed by;
-4. the champion is not archived, and what is withdrawn stays withdrawn; both take aliases of the
+4. neither stands on a registration or an approval that a revoked key signed;
+5. the champion is not archived, and what is withdrawn stays withdrawn; both take aliases of the
    version away and move none to another.
 An approval counts for a version where it is of it, was signed after the decision to release it and
 not after its last day, and its signer is not the submitter. Keys and pseudonyms that approvals of
@@ -18,7 +19,7 @@ the log, because that changes: components/approvals asks it at the time of the p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -61,8 +62,10 @@ class SignedApproval:
 class Standing:
     """All models' standing; acts are taken in the order of the log."""
 
-    def __init__(self, read: Reader) -> None:
+    def __init__(self, read: Reader, require_valid: Callable[[str], None]) -> None:
+        """Begin; `require_valid` raises IntegrityError for a record that a revoked key signed."""
         self._read = read
+        self._require_valid = require_valid
         self._models: dict[str, ModelStanding] = {}
         self._approvals: dict[str, SignedApproval] = {}
         self._people = People()
@@ -96,15 +99,24 @@ class Standing:
     def problems(self, act: Act) -> Iterator[str]:
         """Yield why an act must not be."""
         try:
-            version = registered(
-                self._read, _made(act, REGISTRATION).record, act.model, act.version
-            )
+            registration = _made(act, REGISTRATION).record
+            version = registered(self._read, registration, act.model, act.version)
         except IntegrityError as error:
             yield error.message
             return
         if version.inputs != act.inputs or version.run != act.run:
             yield "it is not about the version as it was registered"
+        if act.kind in (PROMOTE, ROLL_BACK) and (why := self._revoked(registration)):
+            yield f"the registration does not count: {why}"
         yield from self._problems_of_kind(act, version)
+
+    def _revoked(self, record: str) -> str | None:
+        """Return why a record does not count, None unless a revoked key signed it."""
+        try:
+            self._require_valid(record)
+        except IntegrityError as error:
+            return error.message
+        return None
 
     def _problems_of_kind(self, act: Act, version: Registered) -> Iterator[str]:
         now = self.of(act.model)
@@ -156,6 +168,8 @@ class Standing:
     def why_not(self, signed: SignedApproval, version: Registered, day: date) -> str | None:
         """Return why an approval does not count for a version on a day, None where it does."""
         said = signed.approval
+        if why := self._revoked(signed.record):
+            return why
         if (said.model, said.version) != (version.model, version.version):
             return "it is of another version"
         if (said.evaluation_sha256, said.bundle_sha256) != _digests(version.inputs):
@@ -173,9 +187,11 @@ class Standing:
         return None
 
 
-def standing_of(records: Iterable[str], read: Reader) -> Standing:
+def standing_of(
+    records: Iterable[str], read: Reader, require_valid: Callable[[str], None]
+) -> Standing:
     """Return where all versions stand after the acts that are among the records, in order."""
-    standing = Standing(read)
+    standing = Standing(read, require_valid)
     for record in records:
         standing.take(Act.from_statement(read(record), record))
     return standing

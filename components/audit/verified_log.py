@@ -76,6 +76,10 @@ class VerifiedLog:
         vars(self).setdefault("ledger", ledger)  # parsing is what takes long, and was done here
         return found
 
+    def require_valid(self, record: str) -> None:
+        """Raise IntegrityError for a record that a revoked key signed, or that is none here."""
+        self.snapshot.keys.require_valid(self.ledger.find(record).index)
+
     def proven(self, records: Sequence[str]) -> Proof:
         """Return records and all their ancestors, each verified by signature and proof."""
         proofs = tuple(self.inclusion(view) for view in self.ledger.with_ancestors(records))

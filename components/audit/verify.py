@@ -86,7 +86,7 @@ class _Verification:
         self._next = 0
         self._is_as_signed = True
         self._uncovered: list[RecordView] = []
-        self.records = RecordChecks(seen, self._statement, with_folder)
+        self.records = RecordChecks(seen, self._statement, self._require_valid, with_folder)
 
     def run(self, *, served: bool) -> Iterator[Finding]:
         """Yield every finding."""
@@ -224,9 +224,16 @@ class _Verification:
 
     def _statement(self, record: str) -> Statement:
         """Return what a record says that this pass has verified."""
+        return vouched_statement(self._log.entry(self._place(record)).leaf)
+
+    def _require_valid(self, record: str) -> None:
+        """Raise IntegrityError for a record that by now a revoked key has signed."""
+        self._history.require_valid(self._place(record))
+
+    def _place(self, record: str) -> int:
         index = self._seen.verified_place(record)
         if index is None:
             raise IntegrityError(
                 f"record {record[:12]} is not in the log", remedy="restore the log from a copy"
             )
-        return vouched_statement(self._log.entry(index).leaf)
+        return index

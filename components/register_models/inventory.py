@@ -99,7 +99,7 @@ def inventory(home: Path, at: datetime) -> Inventory:
     log = VerifiedLog.of(home)
     book = Logbook.of(log).until(at)
     acts = [record for record in log.ledger.acts() if record in book.statements]
-    standing = standing_of(acts, log.statement)
+    standing = standing_of(acts, log.statement, log.require_valid)
     versions = tuple(
         Held(
             release=release,

@@ -119,9 +119,10 @@ def _people(log: VerifiedLog, book: Logbook, release: Release) -> dict[str, Any]
     """Return who submitted the run, signed for the version, and made it the champion."""
     statements = book.statements
     submitted = statements[release.record]["predicate"][AUDIT]["actor"]["id"]
+    standing = standing_of(log.ledger.acts(), log.statement, log.require_valid)
     signed = [
         f"{item.approval.meaning} by {item.approval.name}, key {item.keyid}"
-        for item in standing_of(log.ledger.acts(), log.statement).approvals(*release.key)
+        for item in standing.approvals(*release.key)
     ]
     moved = [
         f"{change.event} by {change.actor}"

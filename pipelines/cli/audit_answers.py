@@ -83,10 +83,16 @@ def gates(arguments: Namespace) -> int:
     from components.audit.gates import Period
     from components.audit.gates import gates as find
 
+    since, until = arguments.since, arguments.until
     period = Period(
-        since=arguments.since and moment("--since", arguments.since, at_end=False),
-        until=arguments.until and moment("--until", arguments.until, at_end=True),
+        since=None if since is None else moment("--since", since, at_end=False),
+        until=None if until is None else moment("--until", until, at_end=True),
     )
+    if period.is_empty:
+        raise SettingsError(
+            f"--until {until} is before --since {since}: nothing can be in between",
+            remedy="give the earlier one as --since",
+        )
     answer = find(Home.at(arguments.home).folder, failed=arguments.failed, period=period)
     _print(answer, arguments)
     return exit_code(answer.complete.findings)

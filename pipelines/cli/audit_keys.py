@@ -50,17 +50,21 @@ def _line(item: dict[str, Any]) -> str:
 def rotate(arguments: Namespace) -> int:
     """Have a new key sign from now on, or a new second key sign checkpoints beside it."""
     from components.audit.key_changes import KeyOrder
+    from pipelines.cli.registry_session import checked_text
     from pipelines.identity import actor
 
-    return _change(arguments, KeyOrder(actor(), arguments.reason, second=arguments.second))
+    reason = checked_text("--reason", arguments.reason)
+    return _change(arguments, KeyOrder(actor(), reason, second=arguments.second))
 
 
 def revoke(arguments: Namespace) -> int:
     """Have nothing count that a former key signed from an entry on."""
     from components.audit.key_changes import KeyOrder
+    from pipelines.cli.registry_session import checked_text
     from pipelines.identity import actor
 
-    order = KeyOrder(actor(), arguments.reason, arguments.keyid, arguments.first)
+    reason = checked_text("--reason", arguments.reason)
+    order = KeyOrder(actor(), reason, arguments.keyid, arguments.first)
     return _change(arguments, order)
 
 

@@ -86,6 +86,33 @@ def test_a_rotation_takes_the_stores_newest_version(
     assert {finding.check for finding in verify_log(begun)} == {"open"}
 
 
+def test_a_rotation_stays_in_the_store_where_the_variable_is_not_set(
+    begun: Path, transit: vault.Transit, draft: Draft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(SIGNER_VARIABLE)
+    with open_notary(begun) as notary:
+        with pytest.raises(SettingsError, match="has signed this log before"):
+            notary.change_keys(KeyOrder("actor-7", "yearly"))
+        for _ in range(2):
+            transit.rotate(NAME)
+            notary.change_keys(KeyOrder("actor-7", "yearly"))
+    assert not list((begun / "audit" / "keys").glob("*.key"))
+    assert {finding.check for finding in verify_log(begun)} == {"open"}
+
+
+def test_a_rotation_leaves_the_store_where_the_variable_says_so(
+    begun: Path, transit: vault.Transit, draft: Draft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SIGNER_VARIABLE, "disk")
+    with open_notary(begun) as notary:
+        notary.change_keys(KeyOrder("actor-7", "out of Vault"))
+        before = transit.signed
+        notary.submit(draft("START", "train_pytorch"))
+    assert transit.signed == before
+    assert len(list((begun / "audit" / "keys").glob("*.key"))) == 1
+    assert {finding.check for finding in verify_log(begun)} == {"open"}
+
+
 def test_a_home_with_a_key_on_disk_rotates_into_the_store(
     notary: Any, home: Path, draft: Draft, transit: vault.Transit
 ) -> None:
@@ -126,7 +153,10 @@ def test_a_store_that_signs_with_another_key_spoils_nothing(
     assert {finding.check for finding in verify_log(begun)} == {"open"}
 
 
-@pytest.mark.parametrize("store", ["awskms:alias/x", "hv:", "notary.key"])
+@pytest.mark.parametrize(
+    "store",
+    ["awskms:alias/x", "hv:", "notary.key", f"hv:{NAME}/1", f"hv://{NAME}", f"hv:{NAME}?list=1"],
+)
 def test_other_stores_are_refused_before_anything_is_written(
     transit: vault.Transit, tmp_path: Path, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +172,45 @@ def test_a_key_of_another_type_is_refused(transit: vault.Transit, tmp_path: Path
     with pytest.raises(SettingsError, match="no Ed25519 key"), open_notary(tmp_path):
         pass
     assert not (tmp_path / "audit" / "keys").exists()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:8200", "http://", "ftp://x", "http://[::1"])
+def test_an_address_that_is_none_is_no_fault_of_the_key(
+    transit: vault.Transit, tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAULT_ADDR", address)
+    with pytest.raises(PlatformError, match="does not sign") as raised, open_notary(tmp_path):
+        pass
+    assert "VAULT_ADDR" in raised.value.remedy
+
+
+@pytest.mark.parametrize("token", [f"{vault.TOKEN}\n", "t\u00f6ken"])
+def test_a_token_that_cannot_be_sent_is_not_told(
+    transit: vault.Transit, tmp_path: Path, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAULT_TOKEN", token)
+    with pytest.raises(PlatformError, match="is no token") as raised, open_notary(tmp_path):
+        pass
+    assert token.strip() not in str(raised.value)
+
+
+def test_a_certificate_that_is_not_there_is_named(
+    transit: vault.Transit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.crt"))
+    monkeypatch.setenv("VAULT_ADDR", "https://127.0.0.1:9")
+    with pytest.raises(PlatformError, match=r"ca\.crt"), open_notary(tmp_path):
+        pass
+
+
+def test_answers_that_vault_never_gives_are_errors_of_ours(
+    begun: Path, transit: vault.Transit, draft: Draft, tmp_path: Path
+) -> None:
+    transit.answers = {"signature": None, "keys": []}
+    with open_notary(begun) as notary, pytest.raises(PlatformError, match="does not sign"):
+        notary.submit(draft("START", "train_pytorch"))
+    with pytest.raises(SettingsError, match="no Ed25519 key"), open_notary(tmp_path / "new"):
+        pass
 
 
 def test_the_command_says_that_vault_wants_a_token(
@@ -194,8 +263,9 @@ def test_a_token_is_taken_from_the_environment_alone(
 @pytest.mark.parametrize(
     ("stored", "error"),
     [
-        (b"hv:no-version", PlatformError),
-        (b"hv:\xff\xfe/1", PlatformError),
+        (b"hv:no-version", SettingsError),
+        (b"hv:tandem-log/7", PlatformError),
+        (b"hv:\xff\xfe/1", SettingsError),
         (b"\xff\xfe", SettingsError),
         (b"", SettingsError),
     ],

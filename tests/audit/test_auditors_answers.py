@@ -16,6 +16,7 @@ from components.audit.acts import WITHDRAW
 from components.audit.checkpoint import open_checkpoint
 from components.audit.folder import AuditFolder
 from components.audit.gates import Period, gates
+from components.audit.key_changes import KeyOrder
 from components.audit.keys import SigningKey
 from components.audit.notary import LocalNotary, open_notary
 from components.audit.verified_log import VerifiedLog
@@ -108,6 +109,7 @@ def test_data_that_no_record_names_gives_none_and_says_of_how_much(
         "consistent_from": 1,
         "consistent_to": 18,
         "open": [],
+        "revoked": [],
     }
     main(["audit", "impact", "2014-01", "--home", str(told / "home")])
     printed = capsys.readouterr().out
@@ -233,6 +235,17 @@ def test_gates_are_asked_for_by_the_logs_own_clock(
     assert later.judged == 1
 
 
+def test_a_day_is_a_period_from_its_beginning_to_its_end(
+    told: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def judged(since: str, until: str) -> int:
+        return ask(capsys, told / "home", "gates", "--since", since, "--until", until)[1]["judged"]
+
+    assert judged("2026-05-04", "2026-05-04") == 2
+    assert judged("2026-05-04T05:02:01+02:00", "2026-05-04") == 2
+    assert judged("2026-05-05", "2026-05-05") == judged("2026-05-03", "2026-05-03") == 0
+
+
 def test_a_waived_gate_failed_and_says_by_what_it_was_let_through(
     notary: LocalNotary, home: Path, draft: Draft
 ) -> None:
@@ -264,6 +277,32 @@ def test_an_answer_over_a_log_with_something_left_open_is_not_whole(
     printed = capsys.readouterr().out
     assert finding["message"] in printed
     assert "2 runs started, 1 closed (not: run-2)" in printed
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("impact", "nothing"), ("gates", "--failed"), ("approvals", "flight-delay@3")],
+    ids=" ".join,
+)
+def test_an_answer_over_what_a_revoked_key_signed_says_so(
+    told: Path, words: tuple[str, ...], key: SigningKey, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = told / "home"
+    with open_notary(home) as notary:
+        notary.change_keys(KeyOrder("actor-7", "stolen"))
+        notary.change_keys(KeyOrder("actor-7", "stolen", key.public.keyid, 18))
+        assert ask(capsys, home, *words)[0] == 0, "it signed its rotation since, and nothing else"
+        notary.change_keys(KeyOrder("actor-7", "stolen", key.public.keyid, 16))
+    code, answer = ask(capsys, home, *words)
+    assert code == 4
+    (finding,) = answer["findings"]
+    said = "a key that is revoked signed entries 16 to 17: what they say does not count"
+    assert (finding["check"], finding["where"], finding["message"]) == ("key", "entry 16", said)
+    assert answer["completeness"]["revoked"] == [{"first": 16, "last": 17}]
+    assert main(["audit", *words, "--home", str(home)]) == 4
+    printed = capsys.readouterr().out
+    assert said in printed
+    assert "consistent from 1 to 21 entries, 2 of them of a revoked key" in printed
 
 
 def test_the_inventory_is_that_of_the_moment(promoted: Any, key: SigningKey) -> None:
@@ -375,11 +414,14 @@ def test_a_changed_log_gives_no_answer_and_neither_does_none(
     [
         ("inventory", "--at", "yesterday"),
         ("gates", "--since", "2026-02-30"),
+        ("gates", "--since", ""),
+        ("gates", "--until", ""),
+        ("gates", "--since", "2026-05-05", "--until", "2026-05-04"),
         ("diff", "3", "9"),
         ("diff", "3", "champion"),
     ],
 )
-def test_what_is_no_day_and_no_version_is_wrong_usage(
+def test_what_is_no_day_no_period_and_no_version_is_wrong_usage(
     told: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ask(capsys, told / "home", *words)[0] == 2

@@ -6,8 +6,10 @@ import json
 import subprocess
 import sys
 import zipfile
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +258,43 @@ def test_what_a_revoked_key_signed_does_not_count(
     keys.require_valid(len(log.views))
 
 
+def test_a_rotation_by_a_key_that_was_stolen_before_counts_by_the_checkpoints_key(
+    promoted: People, tmp_path: Path, key: SigningKey, capsys
+) -> None:
+    rotation = len(VerifiedLog.of(promoted.home).views)
+    promoted.notary.change_keys(YEARLY)
+    promoted.notary.change_keys(KeyOrder("actor-7", "stolen", key.public.keyid, rotation))
+    files = unpacked(exported(promoted.home))
+    newest = VerifiedLog.of(promoted.home).snapshot.keys.tenures[-1].key.keyid
+    assert f"add `--newest {newest}`" in files["VERIFY.md"].decode()
+    assert verified(files, tmp_path) == 4
+    found = f"records/{rotation:09d}.json: its key was revoked from entry {rotation} on: name by"
+    assert capsys.readouterr().out.startswith(found)
+    assert verified(files, tmp_path, "--newest", newest.upper()) == 0
+    assert f"is revoked: what it signed from entry {rotation} on" in capsys.readouterr().out
+    assert verified(files, tmp_path, "--newest", key.public.keyid) == 4
+    assert "not the one that --newest names" in capsys.readouterr().err
+    promoted.notary.change_keys(YEARLY)
+    again = unpacked(exported(promoted.home))
+    assert f"add `--newest {newest}`" in again["VERIFY.md"].decode(), "the next signed nothing yet"
+    assert verified(again, tmp_path / "again", "--newest", newest) == 0
+
+
+def test_who_names_the_newest_key_excuses_changes_of_keys_and_nothing_else(
+    promoted: People, tmp_path: Path, key: SigningKey, capsys
+) -> None:
+    last = len(VerifiedLog.of(promoted.home).views) - 1
+    promoted.notary.change_keys(YEARLY)
+    promoted.approve(name="Ann, of the next key")
+    files = unpacked(exported(promoted.home))
+    newest = VerifiedLog.of(promoted.home).snapshot.keys.tenures[-1].key.keyid
+    stolen = ("--revoked", f"{key.public.keyid}={last}", "--newest", newest)
+    assert verified(files, tmp_path, *stolen) == 4
+    assert f"records/{last:09d}.json: its key was revoked" in capsys.readouterr().out
+    later = ("--revoked", f"{key.public.keyid}={last + 1}", "--newest", newest)
+    assert verified(files, tmp_path, *later) == 0
+
+
 def test_an_approval_of_who_submitted_the_run_is_shown_not_to_count(
     people: People, tmp_path: Path, capsys
 ) -> None:
@@ -277,6 +316,83 @@ def test_a_promotion_by_approvals_that_do_not_count_is_a_finding(
     assert verified(left_out, tmp_path / "left-out") == 4
     assert "is not here, or does not count" in capsys.readouterr().out
     assert len(proofs) == 10
+
+
+@pytest.mark.parametrize("name", ["model", "version", "bundle_sha256", "registration"])
+def test_a_claim_that_lacks_a_text_cannot_be_verified(
+    files: Files, tmp_path: Path, name: str, capsys
+) -> None:
+    said = json.loads(files["export.json"])
+    for number, wrong in enumerate(({name: 3}, {name: None})):
+        folder = tmp_path / str(number)
+        assert verified({**files, "export.json": json.dumps(said | wrong).encode()}, folder) == 5
+        assert "export.json is not of a form" in capsys.readouterr().err
+
+
+def test_a_signed_record_that_is_none_of_tandems_is_a_finding(
+    files: Files, tmp_path: Path, key: SigningKey, capsys
+) -> None:
+    def emptied(statement: dict[str, Any]) -> None:
+        if statement["predicate"]["tandem_audit"]["stage"] == "seal_run":
+            return
+        statement["predicate"]["tandem_audit"] = {}
+
+    assert verified(_forged(files, emptied, key), tmp_path) == 4
+    assert "records/000000000.json: it is no record of Tandem's" in capsys.readouterr().out
+
+
+def test_json_that_is_nested_too_deep_is_a_finding(files: Files, tmp_path: Path, capsys) -> None:
+    deep = b"[" * 700 + b"]" * 700
+    assert verified({**files, "data-card.json": deep}, tmp_path) == 4
+    assert "data-card.json: its JSON is nested too deep" in capsys.readouterr().out
+
+
+def test_a_key_of_an_unknown_kind_cannot_be_verified_by(
+    files: Files, tmp_path: Path, key: SigningKey, capsys
+) -> None:
+    der = b64decode("".join(key.public.to_pem().decode().splitlines()[1:-1]))
+    unknown = b64encode(der.replace(bytes.fromhex("2b6570"), bytes.fromhex("2b6577"))).decode()
+    pem = f"-----BEGIN PUBLIC KEY-----\n{unknown}\n-----END PUBLIC KEY-----\n".encode()
+    assert verified({**files, "log.pub": pem}, tmp_path) == 5
+    assert "not an Ed25519 public key" in capsys.readouterr().err
+
+
+def _flagged(at: int, value: int) -> Callable[[bytearray], None]:
+    """Return what changes the first member's header, and its copy in the directory."""
+
+    def change(data: bytearray) -> None:
+        for header, place in ((b"PK\x03\x04", at), (b"PK\x01\x02", at + 2)):
+            data[data.index(header) + place] = value
+
+    return change
+
+
+def _damaged(data: bytearray) -> None:
+    """Have the first member's compressed bytes begin with a block of no kind."""
+    start = data.index(b"PK\x03\x04")
+    data[start + 30 + data[start + 26]] = 0xFF
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_flagged(6, 1), _flagged(8, 0x63), _damaged],
+    ids=["encrypted", "unknown method", "damaged"],
+)
+def test_a_zip_that_cannot_be_unpacked_cannot_be_verified(
+    files: Files, tmp_path: Path, change: Callable[[bytearray], None], capsys
+) -> None:
+    stream = BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    data = bytearray(stream.getvalue())
+    place = tmp_path / "export.zip"
+    place.write_bytes(data)
+    assert verify.main([str(place)]) == 0
+    change(data)
+    place.write_bytes(data)
+    assert verify.main([str(place)]) == 5
+    assert "cannot be read" in capsys.readouterr().err
 
 
 def test_what_is_no_export_cannot_be_verified(tmp_path: Path, files: Files) -> None:

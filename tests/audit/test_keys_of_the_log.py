@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from dataclasses import replace
@@ -27,7 +28,7 @@ from components.audit.proof import verify_bundle
 from components.audit.schema import check_statement
 from components.audit.storage import PosixStorage
 from components.audit.verify import verify_log
-from components.core.canonical import parse_json
+from components.core.canonical import canonical_json, parse_json
 from components.core.errors import (
     DataError,
     IntegrityError,
@@ -237,6 +238,7 @@ def test_a_revocation_cannot_be_left_out_of_a_later_proof(
         (KeyOrder("a", "r", "0000", None), "0 keys of the log begin"),
         (KeyOrder("a", "r", "", None), "0 keys of the log begin"),
         (KeyOrder("a", "r", "63d0", 3), "signed nothing from entry 3"),
+        (KeyOrder("a", "r", "63d0", -1), "signed nothing from entry -1"),
     ],
 )
 def test_a_revocation_of_what_cannot_be_revoked_is_wrong_usage(
@@ -298,6 +300,32 @@ def test_the_commands_show_and_change_the_keys(
     assert "up to entry 1; from entry 2 on it counts for nothing" in capsys.readouterr().out
     assert main([*revoke[:3], "beef", "--reason", "old", *place]) == 2
     assert verify_log(rotated) == []
+
+
+def test_a_reason_that_is_none_is_wrong_usage_and_makes_no_key(
+    rotated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted((rotated / "audit" / "keys").iterdir())
+    for words in (["rotate"], ["rotate", "--second"], ["revoke", "63d0"]):
+        assert main(["audit", "keys", *words, "--reason", " ", "--home", str(rotated)]) == 2
+        assert "--reason must have" in capsys.readouterr().err
+    assert sorted((rotated / "audit" / "keys").iterdir()) == before
+
+
+@pytest.mark.parametrize("payload", [b"[]", b'"text"', b"null", b'{"predicate":[]}'])
+def test_a_change_of_keys_that_is_no_statement_is_not_the_log(
+    rotated: Path, key: SigningKey, payload: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rotation = AuditFolder(rotated).log / entry_key(1)
+    said = json.loads(rotation.read_bytes()) | {"payload": base64.b64encode(payload).decode()}
+    leaf = canonical_json(said)
+    with pytest.raises(IntegrityError):
+        read_history(log(rotated).note(4), lambda index: leaf, key.public)
+    rotation.write_bytes(leaf)
+    for command in ("verify", "gates", "keys"):
+        words = ["keys", "list"] if command == "keys" else [command]
+        assert main(["audit", *words, "--home", str(rotated)]) == 4, command
+        assert "unexpected" not in capsys.readouterr().err
 
 
 def test_keys_of_no_log_are_not_shown_and_no_log_is_made(

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import vault
 from built_manifests import Manifest, built, containers, the
 from kubernetes_api import TokenApi, token_api
 from strict_s3 import strict_s3, variables
@@ -27,6 +28,7 @@ from test_notary_over_a_port import certificate
 from components.audit.client import CA_VARIABLE, TOKEN_VARIABLE, Notary
 from components.audit.folder import AuditFolder
 from components.audit.keys import read_public_key
+from components.audit.notary import open_notary
 from components.audit.verified_log import VerifiedLog
 from components.core.errors import SettingsError
 
@@ -220,6 +222,37 @@ def test_a_rotation_needs_the_notary_to_be_away_and_its_key_survives_the_next_st
         client(address).submit(draft("START", attempt=2))
     keys = VerifiedLog.of(pods.home).snapshot.keys.tenures
     assert [(item.first, item.end) for item in keys] == [(0, 2), (2, None)]
+
+
+def test_with_the_key_in_vault_the_secret_has_its_name_and_a_rotation_stays_there(
+    tmp_path: Path,
+    certificate: tuple[Path, Path],
+    api: TokenApi,
+    client: Callable[..., Notary],
+    draft: Draft,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with vault.serving() as transit:
+        transit.rotate("tandem-log")
+        variables = {"VAULT_ADDR": transit.url, "VAULT_TOKEN": vault.TOKEN}
+        for name, value in (variables | {"TANDEM_AUDIT_SIGNER": "hv:tandem-log"}).items():
+            monkeypatch.setenv(name, value)
+        with open_notary(tmp_path / "here") as notary:  # as docs/operations.md begins one
+            notary.checkpoint()
+        monkeypatch.delenv("TANDEM_AUDIT_SIGNER")
+        pods = Pods(built("gke"), tmp_path / "pods", certificate, variables)
+        shutil.rmtree(pods.key)
+        shutil.copytree(tmp_path / "here/audit/keys", pods.key)
+        with pods.notary(api) as address:
+            client(address).submit(draft("START"))
+        transit.rotate("tandem-log")
+        done = pods.run("CronJob", "notary-rotate-keys", "rotate")
+        assert "signs from now on" in done.stdout, done.stderr
+        with pods.notary(api) as address:
+            client(address).submit(draft("START", attempt=2))
+    public = [key.public_key().public_bytes_raw() for key in transit.keys["tandem-log"]]
+    assert [item.key.raw for item in VerifiedLog.of(pods.home).snapshot.keys.tenures] == public
+    assert not list(pods.home.rglob("*.key"))
 
 
 def test_with_the_log_in_a_bucket_notary_and_monitor_find_it_by_the_overlays_settings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -19,18 +20,27 @@ from acts_of_people import (
     People,
     approval,
     change,
+    entry,
     findings,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
 from components.approvals.trail import Trail
-from components.audit.acts import ARCHIVE, PROMOTE, ROLL_BACK, WITHDRAW, Act
+from components.audit.acts import ARCHIVE, PROMOTE, REGISTRATION, ROLL_BACK, WITHDRAW, Act
+from components.audit.envelope import Envelope
 from components.audit.folder import AuditFolder
+from components.audit.key_changes import KeyOrder
+from components.audit.keyring import Keyring
 from components.audit.keys import SigningKey
+from components.audit.log import Log
 from components.audit.model_standing import ModelStanding
 from components.audit.people import People as Joined
 from components.audit.predicates import APPROVE
+from components.audit.sequencer import Sequencer
+from components.audit.storage import PosixStorage
+from components.audit.verified_log import VerifiedLog
+from components.audit.verify import verify_log
 from components.core.errors import IntegrityError
 
 
@@ -115,6 +125,23 @@ def test_an_approval_that_does_not_count_is_recorded_and_moves_nothing(
     assert findings(people.home) == []
 
 
+def test_an_approval_counts_for_the_bytes_that_were_judged_and_where_both_people_are_known(
+    people: People,
+) -> None:
+    people.approve()
+    standing, version, day = Trail(people.home).standing, people.version(), date(2026, 5, 4)
+    (signed,) = standing.approvals(MODEL, "3")
+    assert standing.why_not(signed, version, day) is None
+    other = version.inputs | {"bundle": people.version("4").inputs["bundle"]}
+    why = standing.why_not(signed, replace(version, inputs=other), day)
+    assert why == "it is of another evaluation or bundle"
+    for item, of in (
+        (signed, replace(version, submitter=None)),
+        (replace(signed, actor=None), version),
+    ):
+        assert "does not say who" in (standing.why_not(item, of, day) or "")
+
+
 def test_the_submitter_cannot_hand_in_their_approval_under_another_name(people: People) -> None:
     people.approve(actor=SUBMITTER)
     again = people.approve(actor="actor-8")
@@ -178,6 +205,59 @@ def test_people_are_the_connected_keys_and_names(joined: list[tuple[str, str]]) 
     assert told.count(key for _, key in joined) == len(parts)
     for name, key in itertools.product("abcdef", "uvwxyz"):
         assert told.are_one(name, key) == any({name, key} <= part for part in parts)
+
+
+def revoke(people: People, first: int) -> None:
+    """Have nothing count that the log's first key signed from an entry on."""
+    people.notary.change_keys(KeyOrder("actor-7", "stolen"))
+    first_key = people.notary.checkpoint().split("\n")[0].removeprefix("tandem.invalid/log-")
+    people.notary.change_keys(KeyOrder("actor-7", "stolen", first_key, first))
+
+
+def test_no_promotion_and_no_rollback_stands_on_a_registration_of_a_revoked_key(
+    promoted: People,
+) -> None:
+    registration = Trail(promoted.home).index(promoted.version().inputs[REGISTRATION].record)
+    promoted.promote("4", "3", promoted.approve("4"))
+    revoke(promoted, registration)
+    why = (
+        f"the registration does not count: entry {registration} is signed by a key that is revoked"
+    )
+    refused(why, lambda: promoted.act(ROLL_BACK, change("4", "3"), "3"))
+    promoted.act(WITHDRAW, change("4", None), "4")
+    refused(why, lambda: promoted.promote("3", None, promoted.approve(name="Ann, again")))
+
+
+def test_an_approval_of_a_revoked_key_counts_no_more_and_a_new_one_does(people: People) -> None:
+    trust(people.home, ANN)
+    stolen = people.approve()
+    revoke(people, Trail(people.home).index(stolen))
+    refused(
+        "does not count: entry 18 is signed by a key", lambda: people.promote("3", None, stolen)
+    )
+    trail = Trail(people.home)
+    (judged,) = trail.judged(trail.version(MODEL, "3"), date(2026, 5, 4))
+    assert judged.refused == "entry 18 is signed by a key that is revoked from 18 on"
+    people.promote("3", None, people.approve(name="Ann, once more"))
+    assert {finding.check for finding in verify_log(people.home)} == {"key"}
+
+
+def test_a_promotion_that_stands_on_what_a_revoked_key_signed_is_found(promoted: People) -> None:
+    """Whoever has the log's new key writes what the notary refuses."""
+    home, trail = promoted.home, Trail(promoted.home)
+    promotion = trail.standing.of(MODEL).last
+    assert promotion is not None
+    revoke(promoted, 15)
+    assert not [message for check, message in findings(home) if check == "act"]
+    again = Envelope.from_bytes(entry(home, trail.index(promotion.record)).read_bytes()).payload
+    folder, key = AuditFolder(home), VerifiedLog.of(home).snapshot.keys.tenures[-1].key
+    storage = PosixStorage(folder.log)
+    sequencer = Sequencer(Log(storage), Keyring(folder), lambda entry: None)
+    sequencer.append([Envelope.sign(json.loads(again), Keyring(folder).signing_key(key))])
+    sequencer.seal()
+    said = [message for check, message in findings(home) if check == "act"]
+    assert "the registration does not count: entry 15 is signed by a key that is revoked" in said[0]
+    assert any("approval" in message and "entry 18 is signed by" in message for message in said)
 
 
 def test_a_key_that_is_not_trusted_here_does_not_count(people: People) -> None:

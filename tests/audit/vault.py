@@ -28,7 +28,7 @@ TOKEN = "token-of-the-notary"
 class Transit:
     """Keys by name, oldest version first; those of `foreign` are of another type.
 
-    `broken` is what stands in the place of each signature.
+    `broken` is what stands in the place of each signature, `answers` of whole fields of an answer.
     """
 
     keys: dict[str, list[Ed25519PrivateKey]] = field(default_factory=dict)
@@ -36,6 +36,7 @@ class Transit:
     signed: int = 0
     most: int | None = None
     broken: str | None = None
+    answers: dict[str, Any] = field(default_factory=dict)
     url: str = ""
 
     def rotate(self, name: str) -> None:
@@ -102,7 +103,7 @@ def _handler(transit: Transit) -> type[BaseHTTPRequestHandler]:
             if before != ["v1", "transit", what] or name not in {*transit.keys, *transit.foreign}:
                 return self._send(404, {"errors": []})
             try:
-                return self._send(200, {"data": question(name, asked)})
+                return self._send(200, {"data": question(name, asked) | transit.answers})
             except LookupError:
                 return self._send(503, {"errors": ["Vault is sealed"]})
 

@@ -166,6 +166,86 @@ def test_only_the_canonical_bytes_of_a_value_are_canonical(value):
             assert refused(data)
 
 
+SPELLED = st.from_regex(
+    r"-?([0-9]|[1-9][0-9]{1,24})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?", fullmatch=True
+)
+WRITTEN = st.floats(allow_nan=False, allow_infinity=False).map(rfc8785.dumps).map(bytes.decode)
+ODD_NUMBERS = [
+    "-0",
+    "-0.0",
+    "1.0",
+    "1e5",
+    "1E+5",
+    "1e21",
+    "1e+21",
+    "1e-6",
+    "1e-7",
+    "0.000001",
+    "0.00001",
+]
+ODD_NUMBERS += [
+    "9007199254740991",
+    "9007199254740992",
+    "9007199254740991.5",
+    "1e309",
+    "NaN",
+    "+1",
+    "01",
+]
+ODD_NUMBERS += [
+    "100000000000000000000",
+    "1000000000000000000000",
+    "5e-324",
+    "0e0",
+    ".5",
+    "true",
+    "null",
+]
+PIECES = ["a", "B", "\\u0041", "\\u001f", "\\u001F", "\\n", "\\u000a", "\\/", "/", "\x7f", "\\b"]
+PIECES += [
+    "\xe9",
+    "\\u00e9",
+    "\U0001f600",
+    "\\ud83d\\ude00",
+    "\\ud83d",
+    "\ud83d",
+    "\ue000",
+    '\\"',
+    "\x01",
+]
+QUOTED = st.lists(st.sampled_from(PIECES), max_size=3).map(lambda parts: f'"{"".join(parts)}"')
+HOSTILE = st.recursive(
+    SPELLED | WRITTEN | st.sampled_from(ODD_NUMBERS) | QUOTED,
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{','.join(items)}]")
+        | st.lists(st.tuples(QUOTED, inner), max_size=3).map(
+            lambda pairs: "{" + ",".join(f"{key}:{value}" for key, value in pairs) + "}"
+        )
+        | inner.map(lambda text: "[" * 300 + text + "]" * 300)
+        | inner.map(lambda text: f" {text}")
+    ),
+    max_leaves=6,
+)
+
+
+@given(text=HOSTILE)
+@example("9007199254740992")
+@example("1e16")
+@example('{"\ue000":1,"\U00010000":2}')
+def test_bytes_are_canonical_where_their_strict_reading_is_written_so(text):
+    data = text.encode("utf-8", "surrogatepass")
+    try:
+        read = parse_json(data)
+        is_canonical = rfc8785.dumps(read) == data
+    except ValueError:
+        is_canonical = False
+    assert refused(data) != is_canonical
+    if is_canonical:
+        found = parsed(data)
+        assert same(found.value, read)
+        assert found.digest(found.value) == sha256_bytes(data)
+
+
 @pytest.mark.parametrize(
     "text",
     [

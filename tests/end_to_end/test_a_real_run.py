@@ -128,6 +128,28 @@ def test_the_record_of_every_test_says_which_gates_were_passed(small_run):
         assert len(predicate["passedTests"]) == len(predicate[AUDIT]["gates"]) > 0
 
 
+def test_what_was_proven_of_each_form_is_a_gate_wherever_gates_are_shown(small_run, tmp_path):
+    place = ("--home", str(small_run.home))
+    proofs = [
+        f"{framework} {form.name} max_abs_difference"
+        for framework in ("pytorch", "tensorflow")
+        for form in Bundle.open(
+            small_run.output(f"train_{framework}", f"{framework}_model")
+        ).contract.forms
+        if form.parity
+    ]
+    assert "pytorch onnx max_abs_difference" in proofs
+    judged = json.loads(run_tandem("audit", "gates", "--json", *place)[1])["gates"]
+    listed = {item["gate"]["name"] for item in judged if item["stage"] == "measure_models"}
+    assert listed >= set(proofs)
+    words = ("flights-late@1", "--template", "annex-iv", "-o", str(tmp_path / "report.html"))
+    report = run_tandem("audit", "report", *words, "--json", *place)
+    of_version = {gate["name"] for gate in json.loads(report[1])["gates"]}
+    assert of_version >= set(proofs)
+    page = (small_run.folder / "report.html").read_text()
+    assert all(f"<td>{name}</td>" in page for name in proofs)
+
+
 def test_the_log_and_every_artifact_verify(small_run):
     code, answer = run_tandem("audit", "verify", "--home", str(small_run.home))
     assert code == 0, answer

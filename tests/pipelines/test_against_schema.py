@@ -107,7 +107,7 @@ def test_what_the_schema_rules_out_is_refused_by_key(
         gate("pair=b", ["pair"]),
         gate("month=-3", ["month"]),
         gate("open=x", ["open"]),
-        gate("origin=XXX", ["origin"]) | {"checks": {"new_values": 0.1}},
+        gate("origin=ATL", ["origin"]) | {"checks": {"new_values": 0.1}},
         features(origin={"kind": "zscore"})
         | {"checks": {"severities": {"UNEXPECTED_DATA_TYPE": "warning"}}},
         features(origin={"kind": "zscore"}) | {"waivers": ["signed.json"]},

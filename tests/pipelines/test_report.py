@@ -96,6 +96,24 @@ def test_a_gate_is_named_without_its_model_and_a_form_is_on_no_slice(record_run:
     assert "&lt;= 1,000,000" in shown
 
 
+def test_the_gates_of_the_models_tests_are_shown_by_their_records(record_run: Record) -> None:
+    folder = record_run()
+    rows = {"name": "pytorch predicted_rows", "metric": "predicted_rows", "slice": "overall"}
+    rows |= {"value": 900.0, "operator": ">=", "threshold": 900.0, "passed": True}
+    proof = {"name": "pytorch onnx max_abs_difference", "metric": "max_abs_difference"}
+    proof |= {"value": 2.5e-7, "operator": "<=", "threshold": 1e-4, "passed": True, "n": 512}
+    view = {"index": 3, "attempt": 1, "time": "t", "record": "6" * 64, "facts": {}}
+    views = [
+        {**view, "event": event, "stage": stage, "gates": [gate] if event == "COMPLETE" else []}
+        for stage, gate in (("evaluate_models", rows), ("measure_models", proof))
+        for event in ("START", "COMPLETE")
+    ]
+    write_json(folder / RECORDS_FILE, {"records": views})
+    shown = render_text(folder)
+    assert "<td>evaluate_models</td><td>pytorch predicted_rows</td><td>overall</td>" in shown
+    assert "<td>measure_models</td><td>pytorch onnx max_abs_difference</td><td>-</td>" in shown
+
+
 def test_what_a_form_is_judged_by_is_what_a_policy_may_ask_of_it() -> None:
     asked = typing.get_args(FormGate.model_fields["metric"].annotation)
     assert set(OF_FORMS) == {*asked, PROVEN}

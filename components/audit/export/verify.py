@@ -2,7 +2,7 @@
 """Verify an export of Tandem's audit log: who needs neither Tandem nor a network nor trust in it.
 
     python verify.py [FOLDER_OR_ZIP] [--key log.pub] [--second FINGERPRINT] [--witness NAME=KEY]
-                     [--revoked FINGERPRINT=ENTRY] [--json]
+                     [--revoked FINGERPRINT=ENTRY] [--newest FINGERPRINT] [--json]
 
 Needs Python 3.11 or newer and `cryptography`; version 48 or newer to check the second signature of
 a log that has one (ML-DSA-44, FIPS 204): with an older one it says so and checks the rest. Exit
@@ -31,7 +31,10 @@ fingerprint, from somebody who is not the one that gave you the export, and name
 can forge its signatures can tell of a log that never had a second key: name by --second the
 fingerprint of one that it had, and such a log is refused. An export knows of no key that was
 revoked after it was made: what you know of (`tandem audit keys list` of the log says it) name by
---revoked, and what that key signed from that entry on is refused, the checkpoint no less.
+--revoked, and what that key signed from that entry on is refused, the checkpoint no less. A key
+that was stolen before it was rotated signed the record of its rotation too, which only the next one
+can vouch for: name by --newest the fingerprint of the key that signed the checkpoint, which you
+have from somebody else. Then the changes of keys under it count, whoever signed them.
 """
 
 from __future__ import annotations
@@ -43,6 +46,7 @@ import hashlib
 import json
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,6 +58,7 @@ DSSE_TYPE = "application/vnd.in-toto+json"
 PROOF_HEADER = "c2sp.org/tlog-proof@v1"
 KEY_CHANGE = "https://tandem.invalid/key-change/v1"
 SECOND_KEY_CHANGE = "https://tandem.invalid/second-key-change/v1"
+CHANGES = (KEY_CHANGE, SECOND_KEY_CHANGE)
 NO_TIME = bytes(8)
 SECOND_BYTES = 2420
 NO_MLDSA = "this Python's cryptography has no ML-DSA-44; version 48 or newer has"
@@ -62,6 +67,7 @@ BEHIND = ("ingest_examples", "validate_examples", "evaluate_models", "decide_rel
 CANDIDATES = {"pytorch", "tensorflow", "imported"}
 LEAST_LINES = 3
 COSIGNATURE_BYTES = 4 + 8 + 64
+SAID = ("schema", "model", "version", "bundle_sha256", "registration")
 READ = ("records", "checkpoint", "log.pub", "export.json")
 # Nothing is concluded from these, and no record has their digest.
 UNPROVEN = ("VERIFY.md", "verify.py", "report.html", "schemas")
@@ -126,8 +132,11 @@ def parsed(data: bytes | str) -> Any:
 
 
 def canonical(value: Any) -> bytes:
-    """Return the RFC 8785 form of a JSON value."""
-    return _canonical(value).encode()
+    """Return the RFC 8785 form of a JSON value; refuse one too deep to be written."""
+    try:
+        return _canonical(value).encode()
+    except RecursionError as error:
+        raise Refused("its JSON is nested too deep") from error
 
 
 def _canonical(value: Any) -> str:
@@ -193,6 +202,7 @@ class Key:
     @classmethod
     def from_pem(cls, pem: bytes) -> Key:
         """Read a PEM file."""
+        from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.serialization import (
             Encoding,
             PublicFormat,
@@ -202,7 +212,7 @@ class Key:
         try:
             key = load_pem_public_key(pem)
             return cls(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
-        except ValueError as error:
+        except (ValueError, UnsupportedAlgorithm) as error:
             raise Unverifiable(f"not an Ed25519 public key: {error}") from error
 
     def check(self, signature: bytes, message: bytes, what: str) -> None:
@@ -324,6 +334,12 @@ class Keys:
     def revoke(self, keyid: str, since: int) -> None:
         """Have nothing count that a key signs from an entry on; of two such entries the lower."""
         self.revoked[keyid] = min(since, self.revoked.get(keyid, since))
+
+    def require_newest(self, keyid: str, size: int) -> None:
+        """Refuse a checkpoint that another key signed than the one that is vouched for."""
+        found = self.holder(max(size - 1, 0)).keyid
+        if keyid != found:
+            raise Refused(f"the key {found[:16]} signed it, not the one that --newest names")
 
     def require_known(self, keyid: str) -> None:
         """Refuse the name of a key that the log never had."""
@@ -479,7 +495,7 @@ class Export:
                     if len(set(names)) != len(names):
                         raise Unverifiable("the file holds a name twice")
                     self.files = {name: packed.read(name) for name in names}
-        except (OSError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise Unverifiable(f"{place} cannot be read: {error}") from error
         if "export.json" not in self.files or "checkpoint" not in self.files:
             raise Unverifiable(f"{place} is no export: it has no export.json or no checkpoint")
@@ -494,8 +510,10 @@ class Export:
 class Verification:
     """One pass over an export; `findings` are all that is wrong, as (where, what)."""
 
-    def __init__(self, export: Export, key: Key, revoked: list[tuple[str, int]]) -> None:
-        self.export, self.keys = export, Keys(key)
+    def __init__(
+        self, export: Export, key: Key, revoked: list[tuple[str, int]], newest: str | None
+    ) -> None:
+        self.export, self.keys, self.newest = export, Keys(key), newest
         self.findings: list[tuple[str, str]] = []
         self.records: dict[str, Record] = {}
         self.approvals: dict[str, dict[str, Any]] = {}
@@ -503,7 +521,8 @@ class Verification:
         self.witnesses: dict[str, int] = {}
         self.unproven: list[str] = []
         self.said = parsed(export.read("export.json"))
-        if not isinstance(self.said, dict) or self.said.get("schema") != SCHEMA:
+        texts = isinstance(self.said, dict) and [self.said.get(name) for name in SAID]
+        if not texts or self.said["schema"] != SCHEMA or not all(type(v) is str for v in texts):
             raise Unverifiable("export.json is not of a form that this verifier knows")
         for index, envelope in sorted(self._changes()):
             self.keys.follow(envelope, index)
@@ -511,13 +530,15 @@ class Verification:
             self.keys.require_known(keyid)
             self.keys.revoke(keyid, since)
         self.checkpoint = checkpoint_of(export.read("checkpoint").decode(), self.keys)
+        if newest is not None:
+            self.keys.require_newest(newest, self.checkpoint.size)
 
     def _changes(self) -> Iterator[tuple[int, bytes]]:
         """Yield what says to change the log's keys; what cannot be read is found later."""
         for name, data in self.export.files.items():
             try:
                 kind = parsed(decoded(parsed(data)["payload"]))["predicateType"]
-                if kind in (KEY_CHANGE, SECOND_KEY_CHANGE):
+                if kind in CHANGES:
                     yield int(name.removeprefix("records/").removesuffix(".json")), data
             except (Refused, KeyError, TypeError, ValueError):
                 continue
@@ -529,7 +550,7 @@ class Verification:
             self._try(name, lambda name=name: self._record(name))
         for record in self.records.values():
             self._try(f"record {record.number}", lambda record=record: self._chain(record))
-        registration = self.records.get(str(self.said.get("registration")))
+        registration = self.records.get(self.said["registration"])
         if registration is None:
             self.findings.append(("export.json", "the registration is not among the records"))
             return
@@ -568,11 +589,25 @@ class Verification:
             raise Refused("its proof is of another place")
         check_inclusion(envelope, number, [decoded(item) for item in hashes], self.checkpoint)
         statement = statement_of(envelope, self.keys.holder(number), "the envelope")
-        self.keys.require_valid(number)
+        if statement["predicateType"] not in CHANGES:
+            self.keys.require_valid(number)
+        elif self.newest is None:
+            self._change_is_doubted(number)
         if statement["_type"] != "https://in-toto.io/Statement/v1":
             raise Refused("it is no in-toto statement")
         record = Record(sha256(envelope), number, statement)
+        if not record.audit.keys() >= {"event", "stage", "parents", "inputs", "gates"}:
+            raise Refused("it is no record of Tandem's")
         self.records[record.sha256] = record
+
+    def _change_is_doubted(self, number: int) -> None:
+        """Refuse a change of keys by a key that is revoked, for which nobody vouches."""
+        try:
+            self.keys.require_valid(number)
+        except Refused as error:
+            raise Refused(
+                f"{error}: name by --newest the checkpoint's key, if you know it"
+            ) from None
 
     def _proof(self, name: str) -> list[str]:
         text = self.export.read(name).decode()
@@ -812,6 +847,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="FINGERPRINT=ENTRY",
         help="a key that you know to be revoked, and the first entry that does not count",
     )
+    words.add_argument(
+        "--newest",
+        type=str.lower,
+        help="the fingerprint of the key that you know to sign the checkpoint",
+    )
     words.add_argument("--json", action="store_true", help="answer with one JSON object")
     words.add_argument(
         "--witness",
@@ -830,7 +870,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         export = Export(Path(options.export))
         pem = Path(options.key).read_bytes() if options.key else export.read("log.pub")
-        verification = Verification(export, Key.from_pem(pem), options.revoked)
+        key = Key.from_pem(pem)
+        verification = Verification(export, key, options.revoked, options.newest)
         if options.second:
             require_second(verification.keys, options.second)
     except (Refused, KeyError, TypeError, ValueError, AttributeError) as error:
