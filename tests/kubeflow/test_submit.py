@@ -87,7 +87,8 @@ def test_another_run_of_a_span_that_one_works_on_is_refused(
     assert code == 2
     assert first["name"] in answer["error"]["message"]
     assert said(capsys, *asked(target, "--window", "2013-01:2013-03"))[0] == 0
-    served.store.end(first["run"], "SUCCEEDED")
+    assert f"tandem terminate {first['run']}" in answer["error"]["remedy"]
+    assert said(capsys, "terminate", first["run"])[1]["terminated"]
     assert said(capsys, *other)[1]["submitted"]
 
 
