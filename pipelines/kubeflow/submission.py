@@ -99,7 +99,7 @@ def prepare(
     require_placeable(target)
     require_ended(settings.window, ZoneInfo(target.time_zone), now or utc_now())
     require_reachable(loaded)
-    ir = _compiled(target.model_dump_json(by_alias=True))
+    ir = compiled_for(target)
     pipeline = next(yaml.load_all(ir, Loader=yaml.CSafeLoader))
     taken = pipeline["root"]["inputDefinitions"]["parameters"]
     sections, identity = sections_and_identity(loaded, ir, taken, NO_FOLDER, cache=cache)
@@ -107,6 +107,11 @@ def prepare(
     parameters = {**sections, "run": identity | {"trigger": trigger}, "champion": champion}
     key = sha256_value({"ir": identity["ir_sha256"], "settings": loaded.sha256, "cache": cache})
     return Submission(settings.name, settings.window.last, key[:KEY_LENGTH], target, ir, parameters)
+
+
+def compiled_for(target: Target) -> str:
+    """Return the pipeline as this code compiles it for a target: no other is ever submitted."""
+    return _compiled(target.model_dump_json(by_alias=True))
 
 
 @functools.cache

@@ -56,8 +56,9 @@ def test_a_run_is_submitted_with_all_that_it_needs(
 def test_what_is_submitted_is_what_runs_here(
     served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said(capsys, *asked(target))
+    _, answer = said(capsys, *asked(target))
     (run,) = runs(served)
+    assert answer["shipped_sha256"] == shipped_sha256(compiled())
     text = yaml.safe_dump(run.pipeline_spec["pipeline_spec"])
     assert shipped_sha256(text) == shipped_sha256(compiled())
     whole = compiled(TRAINING, load_target(target))
