@@ -23,7 +23,8 @@ from served_bucket import served_bucket
 from components.audit.process import NotaryProcess
 from components.audit.verified_log import VerifiedLog
 from components.audit.verify import verify_log
-from components.core.buckets import client, put_tree, stored_digest
+from components.core.buckets import put_tree, stored_digest
+from components.core.s3_objects import client
 from pipelines.compiler import TRAINING, compiled
 from pipelines.runners.executor_input import executor_input
 from pipelines.runners.ir import Pipeline, Task, read_pipeline
