@@ -126,7 +126,7 @@ def _add_schedule(commands: Any, add: Add, name_help: str) -> None:
         help="as many runs at once, 1 to 10 (default: 1)",
     )
     create.add_argument(
-        "--catch-up", action="store_true", help="make up for times that were missed"
+        "--catch-up", action="store_true", help="make up for all missed times, not the last alone"
     )
     add(
         below,

@@ -3,7 +3,7 @@
 Rules: a schedule's name is its own in the namespace, though KFP would take it twice: it is looked
 for before it is made, after an answer that was lost, and once more afterwards, where the oldest
 stays. What exists is never changed: created again with the same words it is the answer, with others
-it is refused. Missed times are not made up for unless asked.
+it is refused. Of missed times KFP makes up for the last one alone, unless asked.
 """
 
 from __future__ import annotations

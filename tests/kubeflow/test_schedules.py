@@ -9,6 +9,7 @@ from typing import Any
 
 import kfp_server_api
 import pytest
+import yaml
 from asked import said
 from kfp_server import KfpServer
 from kfp_store import KfpStore
@@ -20,12 +21,13 @@ from pipelines.kubeflow.cron import check_cron
 from pipelines.kubeflow.launcher import launch
 from pipelines.kubeflow.windows import window_of
 from pipelines.loaded_settings import load_settings
-from pipelines.settings_file import find_settings
+from pipelines.settings_file import REPOSITORY, find_settings
 from pipelines.shipped import shipped_sha256
 
 pytestmark = pytest.mark.slow
 NIGHTLY = "0 3 2 * *"
 TIME = datetime.datetime(2013, 4, 2, 3, tzinfo=datetime.UTC)
+LAUNCHER_ROLE = REPOSITORY / "infra/kubernetes/components/runs-in-tandem/pipeline/launcher.yaml"
 SPEC = {"components": {}, "root": {"dag": {"tasks": {}}}}
 
 
@@ -199,6 +201,34 @@ def test_a_scheduled_time_starts_the_run_of_its_span_and_waits_for_it(
     trigger = run.runtime_config.parameters["run"]["trigger"]
     assert trigger == "schedule flights at 2013-04-02T03:00:00Z, for 2013-02 to 2013-03"
     assert served.store.runs[launcher.run_id].state == "SUCCEEDED"
+
+
+def rights(served: KfpServer, first: int) -> set[tuple[str, str]]:
+    """Return (resource, verb) of what was asked since a call, as KFP asks the cluster for it."""
+    found = set()
+    for method, path in served.calls[first:]:
+        resource, _, rest = path.removeprefix("/apis/v2beta1/").partition("/")
+        if ":" in rest:
+            verb = rest.partition(":")[2]
+        else:
+            verb = "create" if method == "POST" else "get" if rest else "list"
+        found.add((resource, verb))
+    return found - {("healthz", "list")}  # which KFP gives everybody
+
+
+def test_a_launcher_asks_for_no_more_and_no_less_than_its_role_allows(
+    served: KfpServer, schedule: str
+) -> None:
+    (role, _) = yaml.safe_load_all(LAUNCHER_ROLE.read_text())
+    allowed = {(what, verb) for rule in role["rules"] for what in rule["resources"]
+               for verb in rule["verbs"]}  # fmt: skip
+    served.store.experiments.clear()  # so that it has to make one
+    served.faults.add("twice", "POST", "/runs$")
+    Cluster(served.store, iter(["SUCCEEDED"] * 2))
+    before = len(served.calls)
+    request = served.store.recurring[schedule].runtime_config.parameters["request"]
+    launch(request, "flights", "20130402030000", poll=0.01)
+    assert rights(served, before) == allowed
 
 
 def test_a_time_that_is_delivered_twice_trains_once(served: KfpServer, schedule: str) -> None:
