@@ -7,6 +7,7 @@ does not give to one. Nothing here changes what a task does or what it waits for
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING
 
 from components.core.canonical import canonical_json
 from components.core.image import IMAGE_OF_STAGE
+from components.core.kubernetes_names import amount_of
 from components.core.machine import IMAGE_VARIABLE
 from components.core.prices import CHIPS_VARIABLE
 from components.core.stage_identity import PLATFORM_RUN_VARIABLE
+from components.core.threads import as_variables
 from components.core.training_nodes import NODES_VARIABLE, POD_VARIABLES, TrainingNodes
 from pipelines.stage_resources import LAUNCHER, Resources
 from pipelines.target import TPU, Accelerator, Nodes, Target
@@ -105,6 +108,8 @@ def _placed(task: PipelineTask, target: Target, stage: str, image: str, given: R
     task.set_env_variable(IMAGE_VARIABLE, image)
     task.set_cpu_request(str(given.cpu_request)).set_cpu_limit(str(given.cpu_limit))
     task.set_memory_request(str(given.memory_request)).set_memory_limit(str(given.memory_limit))
+    for name, value in as_variables(math.ceil(amount_of(str(given.cpu_limit)))).items():
+        task.set_env_variable(name, value)
     _pod(task, target, stage, given.timeout_seconds or 0)
     _environment(task, target)
 

@@ -12,8 +12,8 @@ from components.audit.folder import AuditFolder
 from components.audit.s3_storage import S3Storage
 from components.audit.spool import Spool, folder_spool
 from components.audit.storage import PosixStorage, Storage
-from components.core.buckets import SCHEME
 from components.core.errors import SettingsError, UnverifiableError
+from components.core.s3_objects import SCHEME
 
 PLACE_VARIABLE = "TANDEM_AUDIT_LOG"
 SPOOL_VARIABLE = "TANDEM_AUDIT_SPOOL"

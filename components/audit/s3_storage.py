@@ -17,8 +17,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from components.audit.storage import ObjectExists
-from components.core.buckets import SCHEME, asked, client, keys_below
 from components.core.errors import PlatformError, SettingsError
+from components.core.s3_objects import SCHEME, asked, client, keys_below
 
 _MARK = "tandem-writer"
 _CONFLICTS = 8

@@ -1,62 +1,64 @@
 """Artifacts in a bucket: written there by their stage, hashed there by whoever must be sure.
 
-Rules: an artifact at s3://BUCKET/PREFIX is the objects below that prefix, and its digest is that of
-the same folder on a disk; endpoint and credentials are those of the environment. KFP's launcher
-writes the same objects again when a task has ended: the stage writes them before its record, so
-that the notary can hash what is stored.
+Rules: an artifact at s3://BUCKET/PREFIX, minio:// or gs:// is the objects below that prefix, and
+its digest is that of the same folder on a disk; server and credentials are those of the environment
+(s3_objects.py, google_objects.py). KFP's launcher writes the same objects again when a task has
+ended: the stage writes them before its record, so that the notary can hash what is stored.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Protocol
 
+from components.core import google_objects, s3_objects
 from components.core.artifacts import manifest
 from components.core.canonical import sha256_value
-from components.core.errors import IntegrityError, PlatformError
+from components.core.errors import IntegrityError, SettingsError
 
-SCHEME = "s3://"
+SCHEMES = (s3_objects.SCHEME, "minio://", google_objects.SCHEME)
 PLACE_VARIABLE = "TANDEM_ARTIFACTS"
-_CHUNK = 2**20
-Answer = TypeVar("Answer")
 
 
-def client() -> Any:
-    """Return boto3's client of S3."""
-    import boto3  # type: ignore[import-untyped]
-    from botocore.config import Config  # type: ignore[import-untyped]
+class Objects(Protocol):
+    """The objects below a URI, by the names of the files that they are."""
 
-    return boto3.client("s3", config=Config(retries={"mode": "standard", "max_attempts": 5}))
+    def names(self) -> Iterator[str]:
+        """Yield all names."""
+
+    def put(self, name: str, path: Path) -> None:
+        """Write a file's bytes."""
+
+    def get(self, name: str, path: Path) -> None:
+        """Read an object's bytes into a file."""
+
+    def sha256(self, name: str) -> str:
+        """Return the digest of an object's bytes."""
 
 
 def is_in_bucket(uri: str) -> bool:
     """Say whether an artifact's URI is of a bucket that this module reads."""
-    return uri.startswith(SCHEME)
+    return uri.startswith(SCHEMES)
 
 
 def put_tree(folder: Path, uri: str) -> None:
     """Write a folder's files below a URI; PlatformError where the bucket does not take them."""
-    bucket, prefix = _parts(uri)
-    store = client()
+    objects = _objects(uri)
     for name in manifest(folder):
-        asked(uri, partial(store.upload_file, str(folder / name), bucket, prefix + name))
+        objects.put(name, folder / name)
 
 
 def get_tree(uri: str, folder: Path) -> None:
     """Put what lies below a URI into a folder; PlatformError where the bucket does not answer."""
-    bucket, prefix = _parts(uri)
-    store = client()
-    for key in keys_below(store, bucket, prefix, uri):
-        path = folder / key[len(prefix) :]
+    objects = _objects(uri)
+    for name in objects.names():
+        path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise IntegrityError(f"{uri} has the key {key}", remedy="find out who wrote it")
+            raise IntegrityError(f"{uri} has the key {name}", remedy="find out who wrote it")
         path.parent.mkdir(parents=True, exist_ok=True)
-        asked(uri, partial(store.download_file, bucket, key, str(path)))
+        objects.get(name, path)
 
 
 def stored_digest(uri: str) -> str:
@@ -64,12 +66,8 @@ def stored_digest(uri: str) -> str:
 
     Raises IntegrityError where nothing is there, PlatformError where the bucket does not answer.
     """
-    bucket, prefix = _parts(uri)
-    store = client()
-    found = {
-        key[len(prefix) :]: _sha256(store, uri, bucket, key)
-        for key in keys_below(store, bucket, prefix, uri)
-    }
+    objects = _objects(uri)
+    found = {name: objects.sha256(name) for name in objects.names()}
     if not found:
         raise IntegrityError(
             f"nothing is stored at {uri}", remedy="run the stage that writes it again"
@@ -90,44 +88,17 @@ def require_allowed(uri: str) -> None:
         )
 
 
-def keys_below(store: Any, bucket: str, prefix: str, what: str) -> Iterator[str]:
-    """Yield the keys that begin with a prefix, sorted, however many pages the server makes of them.
-
-    `what` is for messages.
-    """
-    pages = iter(store.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
-    while (page := asked(what, lambda: next(pages, None))) is not None:
-        for item in page.get("Contents", ()):
-            yield str(item["Key"])
-
-
-def asked(what: str, ask: Callable[[], Answer]) -> Answer:
-    """Return a store's answer; raise PlatformError for what is none."""
-    from boto3.exceptions import S3UploadFailedError  # type: ignore[import-untyped]
-    from botocore.exceptions import (  # type: ignore[import-untyped]
-        BotoCoreError,
-        ClientError,
-    )
-
-    try:
-        return ask()
-    except (BotoCoreError, ClientError, S3UploadFailedError) as error:
-        raise PlatformError(
-            f"{what} cannot be used: {error}",
-            remedy="see that the bucket exists and that the AWS variables name its server and keys",
-        ) from error
+def require_readable_place() -> None:
+    """Raise SettingsError where TANDEM_ARTIFACTS names a place that nobody here can read."""
+    place = os.environ.get(PLACE_VARIABLE, "")
+    if place and not is_in_bucket(place):
+        raise SettingsError(
+            f"{PLACE_VARIABLE} is not the address of a bucket: {place}",
+            remedy="write the pipeline root of the runs, as s3://, minio:// or gs://BUCKET/PREFIX; "
+            "unset it where stages and notary share a disk",
+        )
 
 
-def _sha256(store: Any, uri: str, bucket: str, key: str) -> str:
-    def digest() -> str:
-        found = hashlib.sha256()
-        for chunk in store.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(_CHUNK):
-            found.update(chunk)
-        return found.hexdigest()
-
-    return asked(uri, digest)
-
-
-def _parts(uri: str) -> tuple[str, str]:
-    url = urlsplit(uri)
-    return url.netloc, f"{url.path.strip('/')}/"
+def _objects(uri: str) -> Objects:
+    is_google = uri.startswith(google_objects.SCHEME)
+    return google_objects.GoogleObjects(uri) if is_google else s3_objects.S3Objects(uri)

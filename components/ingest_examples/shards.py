@@ -13,7 +13,6 @@ Rules:
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,11 +28,12 @@ import pyarrow.parquet as pq
 from components.core.canonical import sha256_file
 from components.core.errors import PlatformError
 from components.core.examples import SPLITS, Shard, Split
+from components.core.threads import allowed_threads
 
 # A later stage reads one row group at a time.
 ROW_GROUP_ROWS = 131_072
 BUFFERED_BYTES = 128 * 2**20
-_THREADS = min(4, os.cpu_count() or 1)  # of writing; the bytes are the same with any number
+MOST_THREADS = 4  # of writing; the bytes are the same with any number
 Array = np.ndarray[Any, Any]
 
 
@@ -66,7 +66,7 @@ class ShardWriter:
         self._writers: dict[int, pq.ParquetWriter] = {}
         self._waiting: list[tuple[pa.Table, Array]] = []
         self._bytes = 0
-        self._pool = ThreadPoolExecutor(_THREADS)
+        self._pool = ThreadPoolExecutor(min(MOST_THREADS, allowed_threads()))
 
     def __enter__(self) -> ShardWriter:
         return self

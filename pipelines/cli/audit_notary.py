@@ -23,7 +23,9 @@ def notary(arguments: Namespace) -> int:
     """
     from components.audit.notary import open_notary
     from components.audit.service import serve_port
+    from components.core.buckets import require_readable_place
 
+    require_readable_place()
     host, port = _address(arguments.listen)
     authenticator, tls = _authenticator(arguments), _tls(arguments)
     if not _is_loopback(host) and (tls is None or not arguments.kubernetes):

@@ -1,4 +1,4 @@
-"""`tandem runs --cluster`, `tandem logs` and `tandem retry`: runs in Kubeflow Pipelines."""
+"""`tandem runs --cluster`, `logs`, `retry` and `terminate`: runs in Kubeflow Pipelines."""
 
 from __future__ import annotations
 
@@ -72,4 +72,24 @@ def retry(arguments: Namespace) -> int:
         print_json({"run": run.id, "name": run.name, "retried": True})
     else:
         print(f"{run.name} goes on: tandem runs show {run.id} --cluster")
+    return 0
+
+
+def terminate(arguments: Namespace) -> int:
+    """End a run that goes on; one that is over is said to be."""
+    from pipelines.kubeflow.runs import find
+    from pipelines.kubeflow.runs import terminate as end
+    from pipelines.kubeflow.session import Session
+
+    session = Session.open()
+    found = find(session, arguments.run)
+    run = end(session, found)
+    is_ended_now = found.is_active and run.is_ended_by_order
+    if arguments.json:
+        said = {"run": run.id, "name": run.name, "state": run.state}
+        print_json(said | {"terminated": is_ended_now})
+    elif is_ended_now:
+        print(f"{run.name} is being ended: tandem runs show {run.id} --cluster")
+    else:
+        print(f"{run.name} is over, nothing to end: {run.state.lower()}")
     return 0

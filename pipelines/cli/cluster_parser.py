@@ -32,6 +32,14 @@ def add_cluster(commands: Any, add: Add, name_help: str, run_help: str) -> None:
         "tandem retry latest",
     )
     retry.add_argument("run", metavar="RUN", help=run_help)
+    terminate = add(
+        commands,
+        "terminate",
+        "pipelines.cli.cluster:terminate",
+        "end a run in Kubeflow Pipelines that goes on; its span is free then",
+        "tandem terminate latest",
+    )
+    terminate.add_argument("run", metavar="RUN", help=run_help)
 
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:
@@ -118,7 +126,7 @@ def _add_schedule(commands: Any, add: Add, name_help: str) -> None:
         help="as many runs at once, 1 to 10 (default: 1)",
     )
     create.add_argument(
-        "--catch-up", action="store_true", help="make up for times that were missed"
+        "--catch-up", action="store_true", help="make up for all missed times, not the last alone"
     )
     add(
         below,

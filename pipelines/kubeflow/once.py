@@ -13,18 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import kfp_server_api
 
 from components.core.errors import SettingsError
-from pipelines.kubeflow.runs import FAILED, ClusterRun, filtered, listed
+from pipelines.kubeflow.runs import ENDING, FAILED, ClusterRun, filtered, listed, terminate
 from pipelines.kubeflow.session import Session, Unanswered
 from pipelines.kubeflow.submission import Submission
 
 EXPERIMENT = "tandem"
 ATTEMPTS = 5
-_RANKS = {"SUCCEEDED": 0, "FAILED": 2, "CANCELING": 3, "CANCELED": 3}
+_RANKS = {"SUCCEEDED": 0, "FAILED": 2, ENDING: 3, "CANCELED": 3}
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def runs_like(session: Session, beginning: str) -> list[ClusterRun]:
 
 def counts(run: ClusterRun) -> bool:
     """Say whether a run stands for its span: it is under way or has succeeded."""
-    return run.state not in FAILED and run.state != "CANCELING"
+    return run.state not in FAILED and run.state != ENDING
 
 
 def _found(session: Session, submission: Submission, *, again: bool) -> ClusterRun | None:
@@ -70,8 +69,8 @@ def _found(session: Session, submission: Submission, *, again: bool) -> ClusterR
         raise SettingsError(
             f"the run {others[0].name} works on {submission.span} of {submission.use_case}, with "
             "other settings or another pipeline",
-            remedy=f"wait for its end (`tandem runs show {others[0].id} --cluster`), or "
-            "terminate it on KFP's page",
+            remedy=f"wait for its end (`tandem runs show {others[0].id} --cluster`), or end it: "
+            f"`tandem terminate {others[0].id}`",
         )
     return None
 
@@ -137,20 +136,11 @@ def _settled(session: Session, submission: Submission, made: ClusterRun) -> Clus
 def _settle(session: Session, runs: Sequence[ClusterRun]) -> ClusterRun:
     """Keep the oldest of runs of one name that came furthest, and end the others (rule 4)."""
     kept, *others = sorted(runs, key=lambda run: (_rank(run), run.started, run.id))
-    api = session.client.runs
     for run in others:
-        if run.is_active:
-            _end(session, api.run_service_terminate_run, run)
+        terminate(session, run)
     return kept
 
 
 def _rank(run: ClusterRun) -> int:
     """Return 0 for one that has succeeded, then those under way, that failed, and were ended."""
     return _RANKS.get(run.state, 1)
-
-
-def _end(session: Session, call: Any, run: ClusterRun) -> None:
-    try:
-        session.ask(f"run {run.id}", call, run_id=run.id)
-    except SettingsError:  # it has ended by itself meanwhile
-        return

@@ -1,7 +1,8 @@
 """What a schedule is asked for: settings with all files that they name, and the target, as values.
 
 Rules: whoever has it needs no file of the machine where it was written; nothing secret is in it,
-since a target names secrets and holds none.
+since a target names secrets and holds none. A request says what its code compiles
+(pipelines/shipped.py): code that compiles another pipeline does not take it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ from pydantic import ValidationError
 
 from components.core.data_settings import DataCard, Window
 from components.core.errors import SettingsError
+from pipelines.kubeflow.submission import compiled_for
 from pipelines.loaded_settings import LoadedSettings
 from pipelines.settings import RunSettings
+from pipelines.shipped import shipped_sha256
 from pipelines.target import Target
+
+SHIPPED = "shipped_sha256"
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,12 @@ class Request:
             "overrides": list(loaded.overrides),
             "target": self.target.model_dump(mode="json", by_alias=True, exclude_none=True),
             "cache": self.cache,
+            SHIPPED: shipped_sha256(compiled_for(self.target)),
         }
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Request:
-        """Read what `to_dict` wrote; SettingsError for anything else."""
+        """Read what `to_dict` wrote; SettingsError for anything else, and of other code."""
         try:
             loaded = LoadedSettings(
                 settings=RunSettings.model_validate(value["settings"]),
@@ -57,9 +63,23 @@ class Request:
                 waivers=tuple(value["waivers"]),
                 overrides=tuple(value["overrides"]),
             )
-            return cls(loaded, Target.model_validate(value["target"]), bool(value["cache"]))
+            asked = cls(loaded, Target.model_validate(value["target"]), bool(value["cache"]))
+            shipped = str(value[SHIPPED])
         except (ValidationError, KeyError, TypeError) as error:
             raise SettingsError(
                 "what the schedule asks for is of another version of Tandem",
                 remedy="delete the schedule and create it again",
             ) from error
+        asked._require_shipped(shipped)
+        return asked
+
+    def _require_shipped(self, expected: str) -> None:
+        actual = shipped_sha256(compiled_for(self.target))
+        if actual != expected:
+            raise SettingsError(
+                "the schedule was created by code of another pipeline than this image has",
+                remedy="build the images from that code, name them in the target, and create the "
+                "schedule again; or create it again with the code of these images",
+                expected=expected,
+                actual=actual,
+            )

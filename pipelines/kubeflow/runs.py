@@ -1,4 +1,4 @@
-"""Runs as KFP has them: listed, shown stage by stage, their logs read, tried again.
+"""Runs as KFP has them: listed, shown stage by stage, their logs read, tried again, ended.
 
 Rules: RUN is a run's id or name, the beginning of one, or `latest`; what fits several is refused. A
 cause is in the log of records, not here: KFP's own error texts are empty. Logs are read at the path
@@ -18,6 +18,7 @@ from pipelines.kubeflow.session import Session
 
 LATEST = "latest"
 FAILED, ENDED = ("FAILED", "CANCELED"), ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
+ENDING = "CANCELING"
 _LOG = "/apis/v1alpha1/runs/{run}/nodes/{pod}/log"
 
 
@@ -66,6 +67,11 @@ class ClusterRun:
     def is_active(self) -> bool:
         """Say whether it has not ended."""
         return self.state not in ENDED
+
+    @property
+    def is_ended_by_order(self) -> bool:
+        """Say whether somebody has ended it: KFP goes on to end it, or has."""
+        return self.state in (ENDING, "CANCELED")
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as a JSON object."""
@@ -145,6 +151,25 @@ def retry(session: Session, run: ClusterRun) -> None:
         )
     api = session.client.runs
     session.order(f"run {run.id}", api.run_service_retry_run, run_id=run.id)
+
+
+def terminate(session: Session, run: ClusterRun) -> ClusterRun:
+    """Have KFP end a run and return it as it is then; one that is over stays what it is.
+
+    KFP refuses this for what has ended or is ending, by an order whose answer was lost too: so
+    after a refusal the run is looked at before that is an error.
+    """
+    if not run.is_active or run.state == ENDING:
+        return run
+    call = session.client.runs.run_service_terminate_run
+    try:
+        session.ask(f"run {run.id}", call, run_id=run.id)
+    except SettingsError:
+        now = get(session, run.id)
+        if now.is_active and now.state != ENDING:
+            raise
+        return now
+    return get(session, run.id)
 
 
 def _time(moment: Any) -> str | None:

@@ -3,7 +3,7 @@
 Rules: a schedule's name is its own in the namespace, though KFP would take it twice: it is looked
 for before it is made, after an answer that was lost, and once more afterwards, where the oldest
 stays. What exists is never changed: created again with the same words it is the answer, with others
-it is refused. Missed times are not made up for unless asked.
+it is refused. Of missed times KFP makes up for the last one alone, unless asked.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipelines.compiler import LAUNCHING, compiled
 from pipelines.kubeflow.cron import for_kfp
 from pipelines.kubeflow.launcher import MACRO
 from pipelines.kubeflow.once import ATTEMPTS, experiment_id
-from pipelines.kubeflow.request import Request
+from pipelines.kubeflow.request import SHIPPED, Request
 from pipelines.kubeflow.session import Session, Unanswered
 from pipelines.kubeflow.submission import as_spec
 
@@ -134,13 +134,16 @@ def _same(session: Session, asked: Schedule) -> Known | None:
     found = [one for one in listed(session) if one.name == asked.name]
     if not found:
         return None
+    request, known = asked.request.to_dict(), dict(found[0].request)
+    code = request.pop(SHIPPED), known.pop(SHIPPED, None)
     differing = [
         name
         for name, here, there in (
             ("cron", " ".join(asked.cron.split()), found[0].cron),
             ("max_concurrency", asked.max_concurrency, found[0].max_concurrency),
             ("catch_up", asked.catch_up, found[0].catch_up),
-            ("settings or target", asked.request.to_dict(), found[0].request),
+            ("settings or target", request, known),
+            ("code of the pipeline", *code),
         )
         if here != there
     ]

@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
-from components.core.buckets import SCHEME, put_tree, stored_digest
+from components.core.buckets import put_tree, stored_digest
 from components.core.canonical import sha256_value
 from components.core.errors import IntegrityError, SettingsError
 from pipelines.arguments import sections_and_identity
@@ -99,7 +99,7 @@ def prepare(
     require_placeable(target)
     require_ended(settings.window, ZoneInfo(target.time_zone), now or utc_now())
     require_reachable(loaded)
-    ir = _compiled(target.model_dump_json(by_alias=True))
+    ir = compiled_for(target)
     pipeline = next(yaml.load_all(ir, Loader=yaml.CSafeLoader))
     taken = pipeline["root"]["inputDefinitions"]["parameters"]
     sections, identity = sections_and_identity(loaded, ir, taken, NO_FOLDER, cache=cache)
@@ -107,6 +107,11 @@ def prepare(
     parameters = {**sections, "run": identity | {"trigger": trigger}, "champion": champion}
     key = sha256_value({"ir": identity["ir_sha256"], "settings": loaded.sha256, "cache": cache})
     return Submission(settings.name, settings.window.last, key[:KEY_LENGTH], target, ir, parameters)
+
+
+def compiled_for(target: Target) -> str:
+    """Return the pipeline as this code compiles it for a target: no other is ever submitted."""
+    return _compiled(target.model_dump_json(by_alias=True))
 
 
 @functools.cache
@@ -197,12 +202,7 @@ def _registry(model_name: str, target: Target) -> Iterator[None]:
 
 
 def _put_once(bundle: Path, uri: str, sha256: str) -> None:
-    """Put a bundle where pods read it, unless it is there; SettingsError for no such bucket."""
-    if not uri.startswith(SCHEME):
-        raise SettingsError(
-            f"the champion's bundle cannot be put at {uri}: only s3:// is written from here",
-            remedy="give the target a root of s3://, or withdraw the champion",
-        )
+    """Put a bundle where pods read it, unless it is there."""
     try:
         if stored_digest(uri) == sha256:
             return

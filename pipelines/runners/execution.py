@@ -13,6 +13,7 @@ from typing import Any
 
 from components.core.artifacts import write_json, write_text
 from components.core.errors import OutOfMemoryError, PlatformError, TandemError
+from components.core.threads import as_variables
 from pipelines.runners.executor_input import executor_input
 from pipelines.runners.ir import Pipeline
 from pipelines.runners.journal import Journal
@@ -20,7 +21,6 @@ from pipelines.runners.preload import LIGHT, server_of
 from pipelines.runners.results import OutputRef, RunResult, TaskResult, TaskState, utc_now
 from pipelines.runners.run_folder import clear_task, disk_error
 from pipelines.runners.schedule import blocked, ready, threads
-from pipelines.runners.server_environment import THREAD_VARIABLES
 from pipelines.runners.servers import Ended, ForkServers, Lost
 from pipelines.runners.stop_signals import Ending, StopSignals
 from pipelines.runners.task_outcome import task_outcome
@@ -114,7 +114,7 @@ class Execution:
             "log": str(folder / log),
             "function": task.stage,
             "environment": {
-                **dict.fromkeys((*THREAD_VARIABLES, "TANDEM_THREADS"), str(share)),
+                **as_variables(share),
                 "TANDEM_ATTEMPT": str(result.attempts + 1),
                 **task.environment,
             },

@@ -19,13 +19,13 @@ kfp, and knows nothing of records or settings.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from components.core.artifacts import write_json, write_text
+from components.core.threads import usable_cores
 from pipelines.runners.execution import Execution
 from pipelines.runners.ir import bind_arguments, read_pipeline
 from pipelines.runners.journal import Journal
@@ -80,7 +80,7 @@ def execute(
             servers=serving,
             signals=signals,
             light=light,
-            cores=cores or len(os.sched_getaffinity(0)),
+            cores=cores or usable_cores(),
             grace_seconds=grace_seconds,
         ).run(done or {})
 

@@ -8,16 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS",
-)
+from components.core.threads import LIBRARIES
+
 SERVER_ENVIRONMENT: Mapping[str, str] = {
-    **dict.fromkeys(THREAD_VARIABLES, "1"),
+    **dict.fromkeys(LIBRARIES, "1"),
     "_KFP_RUNTIME": "true",
     # Waiting threads that spin would take the core from the sibling branch.
     "OMP_WAIT_POLICY": "PASSIVE",

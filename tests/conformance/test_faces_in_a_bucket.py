@@ -23,10 +23,14 @@ from served_bucket import served_bucket
 from components.audit.process import NotaryProcess
 from components.audit.verified_log import VerifiedLog
 from components.audit.verify import verify_log
-from components.core.buckets import client, put_tree, stored_digest
+from components.core.buckets import put_tree, stored_digest
+from components.core.s3_objects import client
+from pipelines.compiler import TRAINING, compiled
 from pipelines.runners.executor_input import executor_input
 from pipelines.runners.ir import Pipeline, Task, read_pipeline
 from pipelines.runners.results import OutputRef, TaskResult, TaskState
+from pipelines.shipped import shipped_sha256
+from pipelines.target import load_target
 
 pytestmark = pytest.mark.slow
 BUCKET = f"tandem-test-{os.getpid()}"
@@ -157,6 +161,15 @@ def test_every_face_runs_and_every_record_is_of_what_is_stored(cluster):
     }
     assert stored == made
     assert verify_log(home) == []
+
+
+@pytest.mark.parametrize("target", ["dev", "prod"])
+def test_the_pipeline_that_ran_here_is_the_one_that_is_shipped(small_run, target):
+    ran = (small_run.folder / "pipeline.yaml").read_text()
+    shipped = compiled(TRAINING, load_target(target))
+    assert shipped_sha256(ran) == shipped_sha256(shipped)
+    other = ran.replace("import train_pytorch as step", "import train_tensorflow as step", 1)
+    assert shipped_sha256(other) != shipped_sha256(shipped)
 
 
 def test_what_repeats_is_what_was_made_on_a_disk(cluster, small_run):

@@ -8,6 +8,9 @@ import kubernetes_validate
 import pytest
 from built_manifests import KUBERNETES, OVERLAYS, Manifest, built, containers, pods, the
 
+from components.core.buckets import is_in_bucket
+from pipelines.target import load_target
+
 pytestmark = pytest.mark.slow
 
 VERSIONS = ("1.33", "1.34", "1.35", "1.36")
@@ -114,6 +117,25 @@ def test_where_the_log_is_on_a_volume_the_monitor_reads_that_volume() -> None:
         assert place in server["containers"][0]["volumeMounts"]
         assert place | {"readOnly": True} in monitor["containers"][0]["volumeMounts"]
         assert monitor["affinity"]["podAffinity"]
+
+
+def test_the_notary_reads_the_artifacts_where_the_stages_put_them(
+    objects: list[Manifest],
+) -> None:
+    template = the(objects, "Deployment", "notary")["spec"]["template"]["spec"]
+    (server,) = template["containers"]
+    maps = [each["configMapRef"]["name"] for each in server["envFrom"] if "configMapRef" in each]
+    (place,) = (the(objects, "ConfigMap", name)["data"]["TANDEM_ARTIFACTS"] for name in maps)
+    account = the(objects, "ServiceAccount", template["serviceAccountName"])["metadata"]
+    has_keys = any("secretRef" in each for each in server["envFrom"])
+    is_known = "iam.gke.io/gcp-service-account" in account.get("annotations", {})
+    assert is_in_bucket(place)
+    assert (has_keys, is_known) == (not place.startswith("gs://"), place.startswith("gs://"))
+
+
+def test_the_example_of_a_target_and_its_notary_have_one_root() -> None:
+    text = (KUBERNETES / "overlays" / "generic" / "audit-log.env").read_text()
+    assert f"TANDEM_ARTIFACTS={load_target('prod').root}" in text.splitlines()
 
 
 def test_every_file_of_the_manifests_is_part_of_an_overlay() -> None:

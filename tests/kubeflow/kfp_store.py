@@ -6,10 +6,12 @@ experiment of one name 409 (storage/pipeline_store.go, experiment_store.go), a r
 pipeline or parameter 400 (server/run_server.go, template/v2_template.go), a cron that robfig/cron
 1.2 does not parse, or a concurrency outside 1 to 10, 400 (server/job_server.go), a run retried that
 has not failed 400 (common/util/workflow.go, GenerateRetryExecution), one terminated that has ended
-400 (storage/run_store.go). Names of runs and of recurring runs are not unique, as there.
+or is being ended 400 (storage/run_store.go, TerminateRun). Names of runs and of recurring runs are
+not unique, as there.
 
 No run is executed: `executor` is called with the id of each run that starts, in a thread of its
-own, and says by `KfpStore.task` and `KfpStore.end` what becomes of it.
+own, and says by `KfpStore.task` and `KfpStore.end` what becomes of it. What is terminated has ended
+at once, or, where `ends_at_once` says no, by `end`, as a cluster takes its time over the pods.
 """
 
 from __future__ import annotations
@@ -50,6 +52,7 @@ class KfpStore:
     namespaces: dict[str, str] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
     executor: Callable[[str], None] | None = None
+    ends_at_once: bool = True
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def one(self, kind: dict[str, Any], key: str, what: str) -> Any:
@@ -180,10 +183,11 @@ class KfpStore:
 
     def terminate(self, run_id: str) -> None:
         run = self.one(self.runs, run_id, "Run")
-        if run.state in ENDED:
-            raise Refusal(400, f"Failed to terminate run {run_id}. Row not found.")
+        if run.state not in ("PENDING", "RUNNING", "PAUSED"):
+            raise Refusal(400, f"Failed to terminate a run {run_id}. Row not found")
         self.state(run, "CANCELING")
-        self.state(run, "CANCELED")
+        if self.ends_at_once:
+            self.state(run, "CANCELED")
 
     # Recurring runs.
 

@@ -8,6 +8,7 @@ import kfp_server_api as api
 import pytest
 from asked import named, said
 from kfp_server import KfpServer, kfp_server
+from kfp_store import KfpStore
 
 from pipelines.cli import main
 
@@ -94,6 +95,58 @@ def test_a_failed_run_goes_on_from_what_failed(
     assert "nothing to try again" in refused["error"]["message"]
 
 
+def test_a_run_that_goes_on_is_ended(
+    served: KfpServer, run_id: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served.store.ends_at_once = False
+    code, answer = said(capsys, "terminate", "flights-2")
+    assert (code, answer["state"], answer["terminated"]) == (0, "CANCELING", True)
+    ended = served.store.runs[answer["run"]]
+    assert (ended.display_name, ended.state) == ("flights-2", "CANCELING")
+    assert main(["terminate", "flights-2"]) == 0
+    assert "flights-2 is being ended" in capsys.readouterr().out
+    assert served.made("POST", ":terminate") == 1
+    served.store.end(answer["run"], "CANCELED")
+    assert said(capsys, "terminate", "flights-2")[1]["terminated"] is False
+
+
+@pytest.mark.parametrize("state", ["SUCCEEDED", "FAILED", "CANCELED"])
+def test_a_run_that_is_over_is_said_to_be_and_stays_what_it_is(
+    served: KfpServer, run_id: str, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served.store.end(run_id, state)
+    code, answer = said(capsys, "terminate", "flights-1")
+    assert (code, answer["state"], answer["terminated"]) == (0, state, False)
+    assert main(["terminate", "flights-1"]) == 0
+    assert f"is over, nothing to end: {state.lower()}" in capsys.readouterr().out
+    assert (served.made("POST", ":terminate"), served.store.runs[run_id].state) == (0, state)
+
+
+@pytest.mark.parametrize("fault", ["lost", "twice", "503", "reset"])
+def test_a_run_is_ended_whatever_becomes_of_the_answer(
+    served: KfpServer, run_id: str, fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served.faults.add(fault, "POST", ":terminate")
+    code, answer = said(capsys, "terminate", "flights-2")
+    assert (code, answer["state"], answer["terminated"]) == (0, "CANCELED", True)
+
+
+def test_a_run_that_succeeds_before_it_can_be_ended_has_succeeded(
+    served: KfpServer, run_id: str, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    store = served.store
+    terminate = type(store).terminate
+
+    def too_late(self: KfpStore, key: str) -> None:
+        self.end(key, "SUCCEEDED")
+        terminate(self, key)
+
+    monkeypatch.setattr(type(store), "terminate", too_late)
+    code, answer = said(capsys, "terminate", "flights-2")
+    assert (code, answer["state"], answer["terminated"]) == (0, "SUCCEEDED", False)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -101,6 +154,7 @@ def test_a_failed_run_goes_on_from_what_failed(
         (["runs", "show", "fligths-1", "--cluster"], "did you mean flights-1"),
         (["logs", "flights-1", "train-pytorch"], "no pod of train-pytorch"),
         (["retry", "nobody"], "0 runs are called nobody"),
+        (["terminate", "nobody"], "0 runs are called nobody"),
     ],
 )
 def test_what_is_not_there_is_said_with_what_is(

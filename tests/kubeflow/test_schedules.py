@@ -9,21 +9,25 @@ from typing import Any
 
 import kfp_server_api
 import pytest
+import yaml
 from asked import said
 from kfp_server import KfpServer
 from kfp_store import KfpStore
 
 from components.core.data_settings import Window
 from components.core.errors import PlatformError, SettingsError, TandemError
+from pipelines.compiler import compiled
 from pipelines.kubeflow.cron import check_cron
 from pipelines.kubeflow.launcher import launch
 from pipelines.kubeflow.windows import window_of
 from pipelines.loaded_settings import load_settings
-from pipelines.settings_file import find_settings
+from pipelines.settings_file import REPOSITORY, find_settings
+from pipelines.shipped import shipped_sha256
 
 pytestmark = pytest.mark.slow
 NIGHTLY = "0 3 2 * *"
 TIME = datetime.datetime(2013, 4, 2, 3, tzinfo=datetime.UTC)
+LAUNCHER_ROLE = REPOSITORY / "infra/kubernetes/components/runs-in-tandem/pipeline/launcher.yaml"
 SPEC = {"components": {}, "root": {"dag": {"tasks": {}}}}
 
 
@@ -199,6 +203,34 @@ def test_a_scheduled_time_starts_the_run_of_its_span_and_waits_for_it(
     assert served.store.runs[launcher.run_id].state == "SUCCEEDED"
 
 
+def rights(served: KfpServer, first: int) -> set[tuple[str, str]]:
+    """Return (resource, verb) of what was asked since a call, as KFP asks the cluster for it."""
+    found = set()
+    for method, path in served.calls[first:]:
+        resource, _, rest = path.removeprefix("/apis/v2beta1/").partition("/")
+        if ":" in rest:
+            verb = rest.partition(":")[2]
+        else:
+            verb = "create" if method == "POST" else "get" if rest else "list"
+        found.add((resource, verb))
+    return found - {("healthz", "list")}  # which KFP gives everybody
+
+
+def test_a_launcher_asks_for_no_more_and_no_less_than_its_role_allows(
+    served: KfpServer, schedule: str
+) -> None:
+    (role, _) = yaml.safe_load_all(LAUNCHER_ROLE.read_text())
+    allowed = {(what, verb) for rule in role["rules"] for what in rule["resources"]
+               for verb in rule["verbs"]}  # fmt: skip
+    served.store.experiments.clear()  # so that it has to make one
+    served.faults.add("twice", "POST", "/runs$")
+    Cluster(served.store, iter(["SUCCEEDED"] * 2))
+    before = len(served.calls)
+    request = served.store.recurring[schedule].runtime_config.parameters["request"]
+    launch(request, "flights", "20130402030000", poll=0.01)
+    assert rights(served, before) == allowed
+
+
 def test_a_time_that_is_delivered_twice_trains_once(served: KfpServer, schedule: str) -> None:
     served.store.recurring[schedule].max_concurrency = "10"
     cluster = Cluster(served.store, iter(["SUCCEEDED"] * 3))
@@ -231,6 +263,36 @@ def test_as_many_run_at_once_as_the_schedule_says(served: KfpServer, schedule: s
 def test_a_schedule_of_another_version_is_said(served: KfpServer, schedule: str) -> None:
     with pytest.raises(SettingsError, match="of another version"):
         launch({"settings": {}}, "flights", "20130402030000")
+
+
+@pytest.fixture
+def of_other_code(served: KfpServer, schedule: str) -> dict[str, Any]:
+    """Return the parameters of the schedule as code of other wiring would have made it."""
+    Cluster(served.store, iter(["SUCCEEDED"]))
+    parameters: dict[str, Any] = served.store.recurring[schedule].runtime_config.parameters
+    other = compiled().replace("          - train-pytorch\n", "", 1)
+    parameters["request"]["shipped_sha256"] = shipped_sha256(other)
+    return parameters
+
+
+def test_a_schedule_of_other_code_than_the_image_has_starts_nothing(
+    served: KfpServer, of_other_code: dict[str, Any]
+) -> None:
+    with pytest.raises(SettingsError, match="code of another pipeline") as raised:
+        launch(of_other_code["request"], "flights", "20130402030000", poll=0.01)
+    assert raised.value.actual == shipped_sha256(compiled())
+    assert raised.value.expected == of_other_code["request"]["shipped_sha256"]
+    assert "build the images from that code" in raised.value.remedy
+    assert trainings(served.store) == []
+
+
+def test_a_schedule_of_other_code_is_not_taken_for_the_one_asked_for(
+    of_other_code: dict[str, Any], target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, answer = said(capsys, *create(target))
+    assert code == 2
+    assert answer["error"]["message"].endswith("with other code of the pipeline")
+    assert "tandem schedule delete flights" in answer["error"]["remedy"]
 
 
 def test_a_run_that_fails_says_how_to_go_on(served: KfpServer, schedule: str) -> None:

@@ -56,8 +56,9 @@ def test_a_run_is_submitted_with_all_that_it_needs(
 def test_what_is_submitted_is_what_runs_here(
     served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said(capsys, *asked(target))
+    _, answer = said(capsys, *asked(target))
     (run,) = runs(served)
+    assert answer["shipped_sha256"] == shipped_sha256(compiled())
     text = yaml.safe_dump(run.pipeline_spec["pipeline_spec"])
     assert shipped_sha256(text) == shipped_sha256(compiled())
     whole = compiled(TRAINING, load_target(target))
@@ -87,7 +88,8 @@ def test_another_run_of_a_span_that_one_works_on_is_refused(
     assert code == 2
     assert first["name"] in answer["error"]["message"]
     assert said(capsys, *asked(target, "--window", "2013-01:2013-03"))[0] == 0
-    served.store.end(first["run"], "SUCCEEDED")
+    assert f"tandem terminate {first['run']}" in answer["error"]["remedy"]
+    assert said(capsys, "terminate", first["run"])[1]["terminated"]
     assert said(capsys, *other)[1]["submitted"]
 
 

@@ -121,6 +121,26 @@ def test_lists_are_filtered_sorted_and_in_pages(served: KfpServer) -> None:
     assert status_of(asked.list_experiments, namespace="team-a", filter=wrong) == 400
 
 
+def test_only_a_run_that_goes_on_is_ended(served: KfpServer) -> None:
+    asked = client(served)
+    experiment = asked.create_experiment("e", namespace="team-a")
+    served.store.versions["v"] = api.V2beta1PipelineVersion(pipeline_spec={"root": {}})
+    served.store.ends_at_once = False
+    run = served.store.create_run(
+        api.V2beta1Run(
+            display_name="r", experiment_id=experiment.experiment_id, pipeline_spec={"root": {}}
+        )
+    )
+    assert status_of(client(served, "another token").terminate_run, run.run_id) == 401
+    assert status_of(asked.terminate_run, "nobody") == 404
+    assert run.state == "PENDING"
+    asked.terminate_run(run.run_id)
+    assert asked.get_run(run.run_id).state == "CANCELING"
+    for state in ("CANCELING", "CANCELED", "SUCCEEDED", "FAILED"):
+        served.store.state(run, state)
+        assert status_of(asked.terminate_run, run.run_id) == 400
+
+
 def test_faults_happen_as_often_as_told(served: KfpServer) -> None:
     asked = client(served)
     served.faults.add("503", "GET", "/experiments", times=1)

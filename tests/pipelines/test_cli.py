@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -38,6 +39,8 @@ COMMANDS = [
     ["audit", "keys", "list"],
     ["audit", "keys", "rotate"],
     ["audit", "keys", "revoke"],
+    *([name] for name in ("submit", "backfill", "logs", "retry", "terminate")),
+    *(["schedule", name] for name in ("create", "list", "show", "pause", "resume", "delete")),
     ["waive"],
     ["export-features"],
     ["decide"],
@@ -73,7 +76,7 @@ def test_every_command_has_help_with_an_example_that_parses(
     assert main([*command, "--help"]) == 0
     text = capsys.readouterr().out
     assert all(option in text for option in ("--json", "--verbose", "--home"))
-    example = text.partition("example:\n")[2].split()
+    example = shlex.split(text.partition("example:\n")[2])
     assert example[0] == "tandem"
     assert build_parser().parse_args(example[1:]).command
 

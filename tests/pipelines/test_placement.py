@@ -152,6 +152,24 @@ def test_every_task_gets_all_that_the_target_says(
         assert mounts == [(mount.config_map, mount.path) for mount in target.mounts]
         settled = variables(container)
         assert {name: settled[name] for name in target.environment} == target.environment
+        threads = {"1": "1", "2": "2", "4": "4", "8": "8"}[str(given.cpu_limit)]
+        for name in ("TANDEM_THREADS", "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+            assert settled[name] == threads, "as many as it has cores"
+
+
+@pytest.mark.parametrize(
+    ("given", "threads"), [({}, "1"), ({"OMP_NUM_THREADS": "6"}, "6"), ({"OTHER": "6"}, "1")]
+)
+def test_a_part_of_a_core_is_one_thread_and_a_target_may_say_otherwise(
+    target: Target, given: dict[str, str], threads: str
+) -> None:
+    values = target.model_dump(mode="json", by_alias=True, exclude_none=True)
+    part = {"seal_run": {"cpu_request": "500m", "cpu_limit": "500m"}}
+    more = {"stages": part, "environment": {**target.environment, **given}}
+    documents = list(yaml.safe_load_all(compiled(TRAINING, Target.model_validate(values | more))))
+    (container,) = (one for stage, one, _ in executors(documents) if stage == "seal_run")
+    assert variables(container)["OMP_NUM_THREADS"] == threads
+    assert variables(container)["TANDEM_THREADS"] == "1"
 
 
 def tasks(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A fake of Google Cloud Storage: what pyarrow asks of its JSON API, at the far side of HTTP.
 
-It lists a folder's objects in pages, and gives objects whole or in ranges; it knows no credentials.
-It is a process of its own: pyarrow may wait for an answer while no Python of its process runs.
+It lists a folder's objects in pages, gives objects whole or in ranges, and takes them in resumable
+uploads, a piece at a time; it knows no credentials. It is a process of its own: pyarrow may wait
+for an answer while no Python of its process runs.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 _PAGE = 2
 _RANGES = "/ranges"
-_OBJECTS = "/storage/v1/b/shop/o"
+_TO = re.compile(r"bytes (?:\d+-(\d+)|\*)/(\d+|\*)")
 
 
 @contextmanager
-def serving(objects: dict[str, bytes]) -> Iterator[str]:
-    """Serve the objects of the bucket `shop` on the loopback; give the server's address."""
+def serving(objects: dict[str, bytes], bucket: str = "shop") -> Iterator[str]:
+    """Serve a bucket's objects on the loopback; give the server's address."""
     with subprocess.Popen(
-        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, __file__, bucket], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as server:
         assert server.stdin is not None and server.stdout is not None
         pickle.dump(objects, server.stdin)
@@ -47,9 +48,11 @@ def ranges_of(address: str) -> list[list[int]]:
 
 
 class _Server(ThreadingHTTPServer):
-    def __init__(self, objects: dict[str, bytes]) -> None:
+    def __init__(self, objects: dict[str, bytes], bucket: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.objects = objects
+        self.objects, self.bucket = objects, bucket
+        self.place = f"/storage/v1/b/{bucket}/o"
+        self.uploads: dict[str, tuple[str, bytearray]] = {}
         self.ranges: list[tuple[int, int]] = []
 
     def handle_error(self, *_: object) -> None:
@@ -62,18 +65,43 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         url, objects = urlsplit(self.path), self.server.objects
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
-        name = unquote(url.path.removeprefix(_OBJECTS).removeprefix("/"))
+        name = unquote(url.path.removeprefix(self.server.place).removeprefix("/"))
         if url.path == _RANGES:
             self._answer(json.dumps(self.server.ranges).encode())
+        elif not url.path.startswith(self.server.place):
+            self._answer(b"{}", 404)
         elif not name:
-            listing = _listing(objects, query.get("prefix", ""), query.get("delimiter"))
+            listing = _listing(self.server, query.get("prefix", ""), query.get("delimiter"))
             self._answer(json.dumps(_page(listing, query.get("pageToken"))).encode())
         elif name in objects and query.get("alt") == "media":
             self._give(objects[name])
         elif name in objects:
-            self._answer(json.dumps(_about(name, objects)).encode())
+            self._answer(json.dumps(_about(name, self.server)).encode())
         else:
             self._answer(b"{}", 404)
+
+    def do_POST(self) -> None:
+        """Begin a resumable upload: the answer says where its pieces go."""
+        url, query = urlsplit(self.path), parse_qs(urlsplit(self.path).query)
+        if url.path != f"/upload{self.server.place}" or query["uploadType"] != ["resumable"]:
+            self._answer(b"{}", 404)
+            return
+        key = str(len(self.server.uploads))
+        self.server.uploads[key] = query["name"][0], bytearray()
+        at = f"http://127.0.0.1:{self.server.server_port}{url.path}?upload_id={key}"
+        self._answer(b"", headers={"Location": at})
+
+    def do_PUT(self) -> None:
+        """Take a piece: the last one, which tells the length of all, makes the object."""
+        (key,) = parse_qs(urlsplit(self.path).query)["upload_id"]
+        name, held = self.server.uploads[key]
+        held += self.rfile.read(int(self.headers["Content-Length"]))
+        said = _TO.fullmatch(self.headers["Content-Range"])
+        if said is None or said[2] == "*":
+            self._answer(b"", 308, {"Range": f"bytes=0-{len(held) - 1}"})
+            return
+        self.server.objects[name] = bytes(held)
+        self._answer(json.dumps(_about(name, self.server)).encode())
 
     def _give(self, data: bytes) -> None:
         """Answer with the bytes that the header Range asks for (RFC 9110, 14.1.2), or all."""
@@ -103,15 +131,15 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def _listing(objects: dict[str, bytes], prefix: str, delimiter: str | None) -> dict[str, Any]:
+def _listing(server: _Server, prefix: str, delimiter: str | None) -> dict[str, Any]:
     """Return the objects whose names begin so; those with a delimiter after that as prefixes."""
     items, prefixes = [], set()
-    for name in sorted(name for name in objects if name.startswith(prefix)):
+    for name in sorted(name for name in server.objects if name.startswith(prefix)):
         folder, found, _ = name.removeprefix(prefix).partition(delimiter or "\0")
         if found:
             prefixes.add(f"{prefix}{folder}{found}")
         else:
-            items.append(_about(name, objects))
+            items.append(_about(name, server))
     return {"kind": "storage#objects", "items": items, "prefixes": sorted(prefixes)}
 
 
@@ -126,12 +154,12 @@ def _page(listing: dict[str, Any], token: str | None) -> dict[str, Any]:
     return page
 
 
-def _about(name: str, objects: dict[str, bytes]) -> dict[str, str]:
+def _about(name: str, server: _Server) -> dict[str, str]:
     return {
         "kind": "storage#object",
         "name": name,
-        "bucket": "shop",
-        "size": str(len(objects[name])),
+        "bucket": server.bucket,
+        "size": str(len(server.objects[name])),
         "generation": "1",
         "metageneration": "1",
         "timeCreated": "2013-01-01T00:00:00Z",
@@ -140,7 +168,7 @@ def _about(name: str, objects: dict[str, bytes]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    fake = _Server(pickle.load(sys.stdin.buffer))  # noqa: S301  # from the test itself
+    fake = _Server(pickle.load(sys.stdin.buffer), sys.argv[1])  # noqa: S301  # from the test itself
     sys.stdout.write(f"{fake.server_port}\n")
     sys.stdout.flush()
     fake.serve_forever()
