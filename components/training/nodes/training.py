@@ -51,7 +51,7 @@ def train_on_nodes(
     place, namespace = _place(nodes, request)
     cluster = Cluster.here(namespace)
     objects = manifests(place)
-    with _shared(place.folder), Interruption() as interruption:
+    with Interruption() as interruption, _shared(place.folder):
         features = place.folder / "features"
         shutil.copytree(request.features, features)
         sent = request.model_copy(update={"features": str(features), "nodes": nodes.count})
