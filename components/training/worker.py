@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from components.core.artifacts import read_json, write_json
@@ -22,7 +24,7 @@ from components.core.gpus import started_meter
 from components.core.resources import used_by_this_process
 from components.training.course import Course, Framework
 from components.training.interruption import Interruption
-from components.training.processes import FIT, REQUEST, WEIGHTS, Request
+from components.training.processes import AROUND, FIT, REQUEST, WEIGHTS, Request
 
 BEAT, USED = "beat", "used-{}.json"
 """Of nodes: what the task that waits for them writes again and again, and what a process took."""
@@ -33,8 +35,18 @@ PATIENCE_SECONDS = 120.0
 def work(folder: Path, framework: Framework, rank: int) -> None:
     """Be the process of that number: obey the request.
 
-    Raises SystemExit where it cannot, and says why in the folder.
+    Raises SystemExit where it cannot, and says why in the folder or by its code.
     """
+    try:
+        _work(folder, framework, rank)
+    except Exception as error:
+        if not isinstance(error, OSError | SafetensorError) and not framework.lost_others(error):
+            raise
+        traceback.print_exc()
+        raise SystemExit(AROUND) from error
+
+
+def _work(folder: Path, framework: Framework, rank: int) -> None:
     with _saying_why(folder, rank):
         request = Request.model_validate(read_json(folder / REQUEST))
     if request.nodes == 1:
@@ -87,7 +99,7 @@ def _end_without_beat(folder: Path) -> None:
         with contextlib.suppress(OSError):
             if (beat := (folder / BEAT).read_text()) != last:
                 last, heard = beat, time.monotonic()
-    os._exit(1)
+    os._exit(AROUND)
 
 
 def _end_with_parent() -> None:

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
-from training_cluster import CLAIM, NAMESPACE, TrainingCluster, training_cluster
+from training_cluster import CLAIM, NAMESPACE, TrainingCluster, free_ports, training_cluster
 
-from components.core.errors import PlatformError
+from components.core.errors import DataError, PlatformError, TandemError
 from components.core.model_settings import ModelFamily
 from components.core.training_nodes import TrainingNodes
 from components.core.training_settings import Train
+from components.train_pytorch.parallel import LAUNCHER, WORKER
 from components.training.nodes import training
+from components.training.nodes.ends import Ends, exit_code
 from components.training.nodes.manifests import plain_workers
-from components.training.processes import Request
+from components.training.processes import AROUND, Request
 
 pytestmark = pytest.mark.slow
 
@@ -103,3 +108,103 @@ def test_a_task_that_is_told_to_end_has_no_folder_left_when_the_signal_ends_it(
     finally:
         signal.signal(signal.SIGTERM, before)
     assert left == [[]]
+
+
+@pytest.mark.parametrize(
+    ("program", "error", "said"),
+    [
+        # Who lost the others says so first: the one that was killed, or failed, is the cause.
+        ("sys.exit(75) if RANK == 0 else os.kill(os.getpid(), 9)", PlatformError, "by signal 9"),
+        ("sys.exit(75 if RANK == 0 else 1)", DataError, "exit code 1"),
+        ("sys.exit(75)", PlatformError, "lost the others"),
+    ],
+)
+def test_the_cause_is_the_node_that_took_the_others_along(
+    cluster: TrainingCluster,
+    workspace: Path,
+    program: str,
+    error: type[TandemError],
+    said: str,
+) -> None:
+    together = "(FOLDER / f'here-{RANK}').touch()\nwhile len([*FOLDER.glob('here-*')]) < 2: pass\n"
+    with pytest.raises(error, match=said):
+        run_nodes(workspace, together + program)
+
+
+def pod(name: str, phase: str, **status: Any) -> dict[str, Any]:
+    """Return a pod as the API shows it."""
+    return {"metadata": {"name": name}, "status": {"phase": phase, **status}}
+
+
+def container(**states: Any) -> list[dict[str, Any]]:
+    return [{"name": "node", **{name: {"terminated": state} for name, state in states.items()}}]
+
+
+DISRUPTED = [{"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}]
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        (pod("a", "Running"), 0),
+        (pod("a", "Running", conditions=DISRUPTED), 0),
+        (pod("a", "Succeeded", containerStatuses=container(state={"exitCode": 0})), 0),
+        (pod("a", "Running", containerStatuses=container(lastState={"exitCode": 3})), 3),
+        (pod("a", "Failed", containerStatuses=container(state={"exitCode": 1})), 1),
+        (
+            pod(
+                "a",
+                "Failed",
+                conditions=DISRUPTED,
+                containerStatuses=container(state={"exitCode": 1}),
+            ),
+            -9,
+        ),
+        (
+            pod(
+                "a",
+                "Running",
+                containerStatuses=container(lastState={"exitCode": 137, "reason": "OOMKilled"}),
+            ),
+            -9,
+        ),
+        (pod("a", "Failed", reason="Evicted"), -9),
+    ],
+)
+def test_how_a_pod_ended_is_read_from_its_first_end(end: dict[str, Any], code: int) -> None:
+    assert exit_code(end) == code
+
+
+def test_a_node_that_is_no_longer_there_ends_the_training(tmp_path: Path) -> None:
+    ends = Ends()
+    ends.look([pod("a", "Running"), pod("b", "Running")])
+    assert not ends
+    ends.look([pod("a", "Succeeded"), pod("b", "Running")])
+    ends.look([pod("b", "Running")])  # what is done may be cleared away
+    assert not ends
+    ends.look([])
+    assert ends
+    failure = ends.failure(tmp_path, "")
+    assert isinstance(failure, PlatformError)
+    assert "b is gone" in failure.message
+
+
+@pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
+def test_a_framework_knows_that_it_has_lost_another_process(framework: str, tmp_path: Path) -> None:
+    program = Path(__file__).with_name("lost_member.py")
+    ports = [str(port) for port in free_ports(2)]
+    command = [sys.executable, program, framework]
+    with (
+        subprocess.Popen([*command, "0", tmp_path, *ports]) as first,
+        subprocess.Popen([*command, "1", tmp_path, *ports]) as second,
+    ):
+        assert second.wait() == -signal.SIGKILL
+        assert first.wait() == 0
+
+
+def test_nodes_that_do_not_find_each_other_are_the_platforms_fault() -> None:
+    own = {"PET_NNODES": "2", "PET_NODE_RANK": "1", "PET_MASTER_ADDR": "127.0.0.1"}
+    port = {"PET_MASTER_PORT": str(free_ports(1)[0])}
+    command = ["-m", LAUNCHER, "--rdzv-conf=timeout=1", "-m", WORKER, "/nowhere"]
+    ended = subprocess.run([sys.executable, *command], env={**os.environ, **own, **port})
+    assert ended.returncode == AROUND

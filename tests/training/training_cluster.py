@@ -143,7 +143,7 @@ class TrainingCluster:
         assert service["selector"].items() <= template["metadata"]["labels"].items()
         hosts = {
             f"{name}-{number}.{template['spec']['subdomain']}:{service['ports'][0]['port']}": port
-            for number, port in enumerate(_free_ports(body["spec"]["completions"]))
+            for number, port in enumerate(free_ports(body["spec"]["completions"]))
         }
         found = []
         for number in range(body["spec"]["completions"]):
@@ -158,7 +158,7 @@ class TrainingCluster:
 
     def _torch_nodes(self, body: dict[str, Any]) -> list[Node]:
         trainer, name = body["spec"]["trainer"], body["metadata"]["name"]
-        port = _free_ports(1)[0]
+        port = free_ports(1)[0]
         found = []
         for number in range(trainer["numNodes"]):
             pet = {
@@ -216,7 +216,7 @@ def _field(item: dict[str, Any]) -> str:
     return str(item["valueFrom"]["fieldRef"]["fieldPath"])
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind(("127.0.0.1", 0))

@@ -28,13 +28,13 @@ from components.core.training_nodes import POD_VARIABLES, TrainingNodes
 from components.training.fit import Fit
 from components.training.interruption import Interruption
 from components.training.nodes.cluster import GONE_SECONDS, Cluster
+from components.training.nodes.ends import Ends
 from components.training.nodes.manifests import Manifest, Place
-from components.training.processes import REQUEST, Request, Weights, brought, cause
+from components.training.processes import REQUEST, Request, Weights, brought
 from components.training.worker import BEAT, BEAT_SECONDS, USED
 
 FOLDER = "trainings"
 POLL_SECONDS = 1.0
-_KILLED = -9
 _LAST_LINES_SECONDS = 10.0
 
 Manifests = Callable[[Place], Sequence[Manifest]]
@@ -138,7 +138,7 @@ def _watched(
     cluster: Cluster, job: Manifest, place: Place, stopped: Callable[[], bool]
 ) -> Exception | None:
     """Return why the nodes failed, None where they did not or SIGTERM came."""
-    log = _Log(cluster)
+    log, ends = _Log(cluster), Ends()
     while not stopped():
         pods = cluster.pods(place.name)
         log.take(pods)
@@ -151,34 +151,23 @@ def _watched(
         if "Complete" in conditions:
             log.finish()
             return None
-        if "Failed" in conditions:
+        if "Suspended" in conditions:  # by a queue, which has it go on later
+            ends = _forgotten(place.folder)
+        else:
+            ends.look(pods)
+        if ends or "Failed" in conditions:
+            ends.settle(lambda: cluster.pods(place.name))
             log.finish()
-            return _failure(place.folder, pods, conditions["Failed"])
+            return ends.failure(place.folder, conditions.get("Failed", ""))
         time.sleep(POLL_SECONDS)
     return None
 
 
-def _failure(folder: Path, pods: Sequence[dict[str, Any]], told: str) -> Exception:
-    """Return what a process said, else what became of the pods, else what the job says."""
-    codes = [code for pod in pods if (code := _exit_code(pod))]
-    if codes or any(folder.glob("error-*.json")):
-        return cause(folder, codes)
-    return PlatformError(
-        f"the training's nodes failed: {told or 'no pod is left to say why'}",
-        remedy="look at the cluster's events; a node that was lost is tried again by the stage",
-    )
-
-
-def _exit_code(pod: dict[str, Any]) -> int:
-    """Return that of a pod's container; of one that was evicted or lacked memory, a signal's."""
-    status = pod.get("status", {})
-    if status.get("reason") in ("Evicted", "NodeLost", "Preempting"):
-        return _KILLED
-    for container in status.get("containerStatuses") or ():
-        ended = container.get("state", {}).get("terminated")
-        if ended:
-            return _KILLED if ended.get("reason") == "OOMKilled" else int(ended["exitCode"])
-    return 0
+def _forgotten(folder: Path) -> Ends:
+    """Forget how nodes ended that will be made anew."""
+    for path in folder.glob("error-*.json"):
+        path.unlink(missing_ok=True)
+    return Ends()
 
 
 def _count_used(folder: Path) -> None:
