@@ -6,9 +6,12 @@ The nodes are real processes that do no training but write or end as one would.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -22,10 +25,12 @@ from components.core.model_settings import ModelFamily
 from components.core.training_nodes import TrainingNodes
 from components.core.training_settings import Train
 from components.train_pytorch.parallel import LAUNCHER, WORKER
+from components.training.nodes import folder as folders
 from components.training.nodes import training
 from components.training.nodes.ends import Ends, exit_code
 from components.training.nodes.manifests import plain_workers
 from components.training.processes import AROUND, Request
+from components.training.worker import BEAT
 
 pytestmark = pytest.mark.slow
 
@@ -208,3 +213,66 @@ def test_nodes_that_do_not_find_each_other_are_the_platforms_fault() -> None:
     command = ["-m", LAUNCHER, "--rdzv-conf=timeout=1", "-m", WORKER, "/nowhere"]
     ended = subprocess.run([sys.executable, *command], env={**os.environ, **own, **port})
     assert ended.returncode == AROUND
+
+
+def test_a_task_is_told_to_end_while_it_copies_and_makes_no_node(
+    cluster: TrainingCluster, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copyfile
+
+    def signalled(source: str, target: str) -> None:
+        copy(source, target)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(shutil, "copyfile", signalled)
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with pytest.raises(PlatformError, match="stopped by SIGTERM"):
+            run_nodes(workspace, "")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert cluster.asked == []
+
+
+def test_what_an_attempt_before_left_says_nothing_of_this_one(
+    cluster: TrainingCluster, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its nodes still write, into a folder that is theirs; then it is gone, as an old one is."""
+    seen: list[Path] = []
+    program = (
+        "(FOLDER / 'error-0.json').write_text('{}') if 'first' in str(FOLDER) else None\n"
+        "sys.exit(3)"
+    )
+    with monkeypatch.context() as patched:
+        patched.setenv("TANDEM_POD_UID", "first")
+        patched.setattr(shutil, "rmtree", lambda path, **_: seen.append(path))
+        with pytest.raises(PlatformError, match="unknown cause"):
+            run_nodes(workspace, program)
+    (left,) = (workspace / "trainings").iterdir()
+    assert left in seen
+    another, running = (workspace / "trainings" / name for name in ("tandem-old", "tandem-new"))
+    for folder in (another, running):
+        folder.mkdir()
+        (folder / BEAT).write_text("1")
+    os.utime(another / BEAT, (0, 0))
+    with pytest.raises(DataError, match="exit code 3"):
+        run_nodes(workspace, program)
+    assert [*(workspace / "trainings").iterdir()] == [running]
+
+
+def test_a_beat_that_the_volume_refuses_once_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "BEAT_SECONDS", 0.01)
+
+    def wait_for_another(than: str) -> None:
+        deadline = time.monotonic() + 30
+        while not (place / BEAT).exists() or (place / BEAT).read_text() in ("", than):
+            assert time.monotonic() < deadline
+
+    with folders.shared(place := tmp_path / "trainings" / "a-1", "a"):
+        wait_for_another("")
+        place.rename(away := tmp_path / "away")
+        threading.Event().wait(0.2)
+        away.rename(place)
+        wait_for_another((place / BEAT).read_text())

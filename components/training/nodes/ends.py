@@ -1,10 +1,9 @@
 """How the pods of a training ended, and why the training failed by that.
 
-Rules: the first that ends otherwise than well ends the training, whatever its job would do: Trainer's
-runtimes start a container again in its pod, beside nodes that have given it up. Those that it
-takes along end soon after, so that all are waited for a while; a signal then says more than an exit
-code, and that more than that the others were lost. A pod that is no longer there went with its
-machine.
+Rules: the first that ends otherwise than well ends the training, whatever its job would do: JobSet
+has a container start again in its pod, beside nodes that have given it up. Those that it takes
+along end soon after, so that all are waited for a while; a signal then says more than an exit code,
+and that more than that the others were lost. A pod that is no longer there went with its machine.
 """
 
 from __future__ import annotations

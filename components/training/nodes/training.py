@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import sys
 import threading
 import time
@@ -29,9 +28,10 @@ from components.training.fit import Fit
 from components.training.interruption import Interruption
 from components.training.nodes.cluster import GONE_SECONDS, Cluster
 from components.training.nodes.ends import Ends
+from components.training.nodes.folder import copy_features, shared, stopped_by_signal
 from components.training.nodes.manifests import Manifest, Place
 from components.training.processes import REQUEST, Request, Weights, brought
-from components.training.worker import BEAT, BEAT_SECONDS, USED
+from components.training.worker import USED
 
 FOLDER = "trainings"
 POLL_SECONDS = 1.0
@@ -51,16 +51,16 @@ def train_on_nodes(
     place, namespace = _place(nodes, request)
     cluster = Cluster.here(namespace)
     objects = manifests(place)
-    with Interruption() as interruption, _shared(place.folder):
+    with Interruption() as interruption, shared(place.folder, place.name):
         features = place.folder / "features"
-        shutil.copytree(request.features, features)
+        copy_features(request.features, features, lambda: interruption.received)
         sent = request.model_copy(update={"features": str(features), "nodes": nodes.count})
         write_json(place.folder / REQUEST, sent.model_dump(mode="json"))
-        with _beating(place.folder), _made(cluster, objects, place):
+        with _made(cluster, objects, place):
             failure = _watched(cluster, objects[-1], place, lambda: interruption.received)
         _count_used(place.folder)
         if interruption.received:
-            raise PlatformError("training was stopped by SIGTERM", remedy="resume the run")
+            raise stopped_by_signal()
         if failure is not None:
             raise failure
         return brought(place.folder)
@@ -77,46 +77,8 @@ def _place(nodes: TrainingNodes, request: Request) -> tuple[Place, str]:
         ) from None
     told = f"{os.environ.get(PLATFORM_RUN_VARIABLE) or uid}/{request.function}"
     name = f"tandem-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
-    folder = Path(nodes.path, FOLDER, name)
+    folder = Path(nodes.path, FOLDER, f"{name}-{uid}")
     return Place(nodes, name, folder, pod, uid, request.train.threads), namespace
-
-
-@contextmanager
-def _shared(folder: Path) -> Iterator[None]:
-    """Have an empty folder on the shared volume, which is gone afterwards."""
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise PlatformError(
-            f"the volume that the nodes share cannot be written: {error.strerror}",
-            remedy=f"look at the target's workspace, which is mounted at {folder.parents[1]}",
-        ) from error
-    try:
-        yield
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _beating(folder: Path) -> Iterator[None]:
-    """Say in the folder, again and again, that the task is alive."""
-    over = threading.Event()
-
-    def beat() -> None:
-        count = 0
-        while not over.is_set():
-            count += 1
-            (folder / BEAT).write_text(str(count))
-            over.wait(BEAT_SECONDS)
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 @contextmanager
