@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from training_cluster import CLAIM, NAMESPACE, TrainingCluster, free_ports, training_cluster
 
+from components.core.artifacts import read_json, write_json
 from components.core.errors import DataError, PlatformError, TandemError
 from components.core.model_settings import ModelFamily
 from components.core.training_nodes import TrainingNodes
@@ -29,8 +30,8 @@ from components.training.nodes import folder as folders
 from components.training.nodes import training
 from components.training.nodes.ends import Ends, exit_code
 from components.training.nodes.manifests import plain_workers
-from components.training.processes import AROUND, Request
-from components.training.worker import BEAT
+from components.training.processes import AROUND, REQUEST, Request
+from components.training.worker import BEAT, USED
 
 pytestmark = pytest.mark.slow
 
@@ -276,3 +277,29 @@ def test_a_beat_that_the_volume_refuses_once_goes_on(
         threading.Event().wait(0.2)
         away.rename(place)
         wait_for_another((place / BEAT).read_text())
+
+
+def test_a_process_that_a_signal_ends_has_said_what_it_took(tmp_path: Path) -> None:
+    """Its training is replaced by one that is told to end."""
+    request = Request(
+        function="own:model",
+        model=ModelFamily(family="wide_and_deep"),
+        train=Train(processes=2),
+        features=str(tmp_path),
+        nodes=2,
+    )
+    write_json(tmp_path / REQUEST, request.model_dump(mode="json"))
+    program = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom unittest.mock import Mock\n"
+        "from components.core.errors import PlatformError\n"
+        "from components.training import worker\n"
+        "def stopped(*_):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    raise PlatformError('stopped', remedy='resume')\n"
+        "worker.Course, worker._train = Mock(), stopped\n"
+        "worker.work(Path(sys.argv[1]), Mock(), 0)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, tmp_path])
+    assert ended.returncode == -signal.SIGTERM
+    assert read_json(tmp_path / USED.format(0))["cpu_seconds"] > 0
+    assert (tmp_path / "error-0.json").exists()
