@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,15 +21,16 @@ import pytest
 from training_cluster import CLAIM, NAMESPACE, TrainingCluster, free_ports, training_cluster
 
 from components.core.artifacts import read_json, write_json
-from components.core.errors import DataError, PlatformError, TandemError
+from components.core.errors import DataError, PlatformError, SettingsError, TandemError
 from components.core.model_settings import ModelFamily
 from components.core.training_nodes import TrainingNodes
-from components.core.training_settings import Train
+from components.core.training_settings import Device, Train
 from components.train_pytorch.parallel import LAUNCHER, WORKER
 from components.training.nodes import folder as folders
 from components.training.nodes import training
 from components.training.nodes.ends import Ends, exit_code
-from components.training.nodes.manifests import plain_workers
+from components.training.nodes.manifests import Manifest, Place, plain_workers
+from components.training.nodes.training import Manifests
 from components.training.processes import AROUND, REQUEST, Request
 from components.training.worker import BEAT, USED
 
@@ -59,7 +60,7 @@ def cluster(
         yield found
 
 
-def run_nodes(workspace: Path, program: str) -> None:
+def run_nodes(workspace: Path, program: str, made: Manifests | None = None) -> None:
     """Have two nodes run a program, whose FOLDER and RANK are the training's and the node's."""
     features = workspace.parent / "features"
     features.mkdir(exist_ok=True)
@@ -92,11 +93,11 @@ def run_nodes(workspace: Path, program: str) -> None:
         train=Train(processes=2),
         features=str(features),
     )
-    training.train_on_nodes(
-        request,
-        nodes,
-        lambda place: plain_workers(place, ["-c", start + program, str(place.folder)]),
-    )
+
+    def workers(place: Place) -> Sequence[Manifest]:
+        return plain_workers(place, ["-c", start + program, str(place.folder)])
+
+    training.train_on_nodes(request, nodes, made or workers)
 
 
 def test_a_task_that_is_told_to_end_has_no_folder_left_when_the_signal_ends_it(
@@ -303,3 +304,25 @@ def test_a_process_that_a_signal_ends_has_said_what_it_took(tmp_path: Path) -> N
     assert ended.returncode == -signal.SIGTERM
     assert read_json(tmp_path / USED.format(0))["cpu_seconds"] > 0
     assert (tmp_path / "error-0.json").exists()
+
+
+def test_what_cannot_be_removed_does_not_hide_why_the_training_ended(
+    cluster: TrainingCluster, workspace: Path
+) -> None:
+    cluster.may -= {"jobs"}
+    with pytest.raises(SettingsError, match="refuses to make Job: 403"):
+        run_nodes(workspace, "")
+    assert cluster.objects == {}
+
+
+@pytest.mark.parametrize("device", ["cuda", "tpu"])
+def test_tensorflows_nodes_are_refused_an_accelerator(
+    cluster: TrainingCluster, workspace: Path, device: Device
+) -> None:
+    def workers(place: Place) -> Sequence[Manifest]:
+        from components.train_tensorflow.parallel import on_nodes
+
+        return on_nodes(place, Train(processes=2, device=device))
+
+    with pytest.raises(SettingsError, match="train on CPUs"):
+        run_nodes(workspace, "", workers)

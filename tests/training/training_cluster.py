@@ -83,7 +83,7 @@ class TrainingCluster:
             return 409, {"message": f"{named} already exists"}
         problem = self._problem(body)
         if problem:
-            return 422, {"message": problem}
+            return 403 if "denied the request" in problem else 422, {"message": problem}
         self.objects[named] = body
         self.made.append(body)
         if body["kind"] != "Service":
@@ -127,7 +127,10 @@ class TrainingCluster:
         if json.loads(read.to_json()) != body:
             return "strict decoding error: unknown field"
         if body["spec"]["runtimeRef"]["name"] not in self.runtimes:
-            return "spec.runtimeRef: specified trainingRuntime must be created before the TrainJob"
+            return (
+                'admission webhook "validator.trainjob.trainer.kubeflow.org" denied the request: '
+                "spec.runtimeRef: specified trainingRuntime must be created before the TrainJob"
+            )
         return self._of_claims(_patched(body)["spec"])
 
     def _of_claims(self, pod: Mapping[str, Any]) -> str | None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from components.core.artifacts import read_json, write_json
-from components.core.errors import PlatformError, SettingsError
+from components.core.errors import PlatformError, SettingsError, TandemError
 from components.core.resources import count_elsewhere
 from components.core.stage_identity import PLATFORM_RUN_VARIABLE
 from components.core.training_nodes import POD_VARIABLES, TrainingNodes
@@ -90,10 +90,21 @@ def _made(cluster: Cluster, objects: Sequence[Manifest], place: Place) -> Iterat
         yield
     finally:
         for item in reversed(objects):
-            cluster.remove(item)
+            with _left_to_their_owner(item["kind"]):
+                cluster.remove(item)
         deadline = time.monotonic() + GONE_SECONDS
-        while cluster.pods(place.name) and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
+        with _left_to_their_owner("pods"):
+            while cluster.pods(place.name) and time.monotonic() < deadline:
+                time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def _left_to_their_owner(kind: str) -> Iterator[None]:
+    """Say what cannot be removed, which goes with the task's pod, and let the training's end be."""
+    try:
+        yield
+    except TandemError as error:
+        _say(kind, f"goes with the task's pod: {error.message}")
 
 
 def _watched(
