@@ -147,6 +147,7 @@ def container(**states: Any) -> list[dict[str, Any]]:
     return [{"name": "node", **{name: {"terminated": state} for name, state in states.items()}}]
 
 
+SIDECAR = {"name": "mesh", "lastState": {"terminated": {"exitCode": 1}}}
 DISRUPTED = [{"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}]
 
 
@@ -176,6 +177,7 @@ DISRUPTED = [{"type": "DisruptionTarget", "status": "True", "reason": "EvictionB
             -9,
         ),
         (pod("a", "Failed", reason="Evicted"), -9),
+        (pod("a", "Running", containerStatuses=[SIDECAR, *container(state={"exitCode": 3})]), 3),
     ],
 )
 def test_how_a_pod_ended_is_read_from_its_first_end(end: dict[str, Any], code: int) -> None:

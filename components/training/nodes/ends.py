@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from components.core.errors import PlatformError
+from components.training.nodes.manifests import CONTAINER
 from components.training.processes import cause
 
 SETTLING_SECONDS = 10.0
@@ -72,7 +73,8 @@ def exit_code(pod: dict[str, Any]) -> int:
         item["type"] == "DisruptionTarget" and item["status"] == "True"
         for item in status.get("conditions") or ()
     )
-    for container in status.get("containerStatuses") or ():
+    containers = status.get("containerStatuses") or ()
+    for container in (item for item in containers if item["name"] == CONTAINER):
         for state in ("lastState", "state"):
             ended = (container.get(state) or {}).get("terminated")
             if ended and (code := int(ended["exitCode"])):
