@@ -328,3 +328,17 @@ def test_tensorflows_nodes_are_refused_an_accelerator(
 
     with pytest.raises(SettingsError, match="train on CPUs"):
         run_nodes(workspace, "", workers)
+
+
+def test_a_log_that_breaks_off_is_followed_again_from_there(
+    cluster: TrainingCluster, workspace: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cluster.broken_lines += [True, True]
+    program = (
+        "for number in range(3): print('line', number, 'of', RANK, flush=True); time.sleep(1.5)\n"
+        "sys.exit(3)"
+    )
+    with pytest.raises(DataError, match="exit code 3"):
+        run_nodes(workspace, program)
+    said = capfd.readouterr().out
+    assert [said.count(f"line {n} of {rank}\n") for n in range(3) for rank in (0, 1)] == [1] * 6

@@ -71,6 +71,8 @@ class TrainingCluster:
     made: list[dict[str, Any]] = field(default_factory=list)
     outages: list[int] = field(default_factory=list)
     """What the next requests are answered with, 0 for a connection that breaks."""
+    broken_lines: list[bool] = field(default_factory=list)
+    """Whether logs break off after the next lines; the last is that of the next line."""
     asked: list[str] = field(default_factory=list)
     url: str = ""
 
@@ -305,16 +307,21 @@ class Api(Answering):
         return None if plural in self.cluster.may else (403, f"{plural} is forbidden")
 
     def _log(self, name: str) -> None:
+        """Send the lines with their times, which are their numbers; break off where a test says."""
         every = (node for nodes in self.cluster.nodes.values() for node in nodes)
         node = next(one for one in every if one.name == name)
         self.send_response(200)
         self.end_headers()
+        number = 0
         with node.log.open("rb") as stream:
             while True:
                 over = node.code is not None
-                part = stream.read()
-                self.wfile.write(part)
-                if over and not part:
+                for line in iter(stream.readline, b""):
+                    self.wfile.write(f"2026-01-01T00:00:00.{number:09}Z ".encode() + line)
+                    number += 1
+                    if self.cluster.broken_lines and self.cluster.broken_lines.pop():
+                        return
+                if over:
                     return
                 threading.Event().wait(0.05)
 

@@ -8,7 +8,7 @@ goes first. Removing takes what belongs to the object with it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -82,23 +82,19 @@ class Cluster:
         found: list[dict[str, Any]] = self._ask("GET", path, query=query, kind="pods")["items"]
         return found
 
-    def lines(self, pod: str) -> Iterator[str]:
-        """Yield what a node writes, until its end; nothing more where the connection breaks."""
-        from kubernetes.client import ApiException
-        from urllib3.exceptions import HTTPError
+    def lines(self, pod: str, since: str = "") -> Iterator[tuple[str, str]]:
+        """Yield (time, text) of what a node writes after a time, until the connection ends.
 
+        Raises ApiException and urllib3's HTTPError.
+        """
         path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}/log"
-        query = [("container", CONTAINER), ("follow", "true")]
-        rest = b""
-        try:
-            answer = self._call("GET", path, None, query, _preload_content=False, seconds=None)
-            for part in answer.stream(decode_content=True):
-                *lines, rest = (rest + part).split(b"\n")
-                yield from (line.decode("utf-8", "replace") for line in lines)
-        except (ApiException, HTTPError) as error:
-            yield f"its log breaks off: {type(error).__name__}"
-        if rest:
-            yield rest.decode("utf-8", "replace")
+        query = [("container", CONTAINER), ("follow", "true"), ("timestamps", "true")]
+        query += [("sinceTime", since)] if since else []
+        answer = self._call("GET", path, None, query, _preload_content=False, seconds=None)
+        for line in _lines(answer.stream(decode_content=True)):
+            at, _, text = line.partition(" ")
+            if at > since:  # as kubelet writes them, of one length
+                yield at, text
 
     def _path(self, manifest: Manifest) -> str:
         version = manifest["apiVersion"]
@@ -156,6 +152,15 @@ class Cluster:
             _preload_content=_preload_content,
             _request_timeout=seconds,
         )
+
+
+def _lines(parts: Iterable[bytes]) -> Iterator[str]:
+    rest = b""
+    for part in parts:
+        *lines, rest = (rest + part).split(b"\n")
+        yield from (line.decode("utf-8", "replace") for line in lines)
+    if rest:
+        yield rest.decode("utf-8", "replace")
 
 
 class _Answer:

@@ -11,13 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from components.core.artifacts import read_json, write_json
 from components.core.errors import PlatformError, SettingsError, TandemError
@@ -29,13 +26,13 @@ from components.training.interruption import Interruption
 from components.training.nodes.cluster import GONE_SECONDS, Cluster
 from components.training.nodes.ends import Ends
 from components.training.nodes.folder import copy_features, shared, stopped_by_signal
+from components.training.nodes.log import Log, say
 from components.training.nodes.manifests import Manifest, Place
 from components.training.processes import REQUEST, Request, Weights, brought
 from components.training.worker import USED
 
 FOLDER = "trainings"
 POLL_SECONDS = 1.0
-_LAST_LINES_SECONDS = 10.0
 
 Manifests = Callable[[Place], Sequence[Manifest]]
 
@@ -104,14 +101,14 @@ def _left_to_their_owner(kind: str) -> Iterator[None]:
     try:
         yield
     except TandemError as error:
-        _say(kind, f"goes with the task's pod: {error.message}")
+        say(kind, f"goes with the task's pod: {error.message}")
 
 
 def _watched(
     cluster: Cluster, job: Manifest, place: Place, stopped: Callable[[], bool]
 ) -> Exception | None:
     """Return why the nodes failed, None where they did not or SIGTERM came."""
-    log, ends = _Log(cluster), Ends()
+    log, ends = Log(cluster), Ends()
     while not stopped():
         pods = cluster.pods(place.name)
         log.take(pods)
@@ -146,60 +143,3 @@ def _forgotten(folder: Path) -> Ends:
 def _count_used(folder: Path) -> None:
     for path in sorted(folder.glob(USED.format("*"))):
         count_elsewhere(read_json(path))
-
-
-class _Log:
-    """What the nodes write, and what they wait for, on this task's standard output."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._said: dict[str, str] = {}
-        self._threads: dict[str, threading.Thread] = {}
-
-    def take(self, pods: Sequence[dict[str, Any]]) -> None:
-        """Say what is new of the pods, and follow those that run."""
-        for pod in pods:
-            name, status = pod["metadata"]["name"], pod.get("status", {})
-            state = _state(status)
-            if self._said.get(name) != state:
-                self._said[name] = state
-                _say(name, state)
-            if status.get("phase") in ("Running", "Succeeded", "Failed"):
-                self._follow(name)
-
-    def finish(self) -> None:
-        """Wait a while for the last lines."""
-        deadline = time.monotonic() + _LAST_LINES_SECONDS
-        for thread in self._threads.values():
-            thread.join(max(0.0, deadline - time.monotonic()))
-
-    def _follow(self, name: str) -> None:
-        if name in self._threads:
-            return
-
-        def follow() -> None:
-            for line in self._cluster.lines(name):
-                _say(name, line)
-
-        thread = self._threads[name] = threading.Thread(target=follow, daemon=True)
-        thread.start()
-
-
-def _state(status: dict[str, Any]) -> str:
-    """Return a pod's phase, with why it waits."""
-    waits = [
-        container["state"]["waiting"].get("reason", "")
-        for container in status.get("containerStatuses") or ()
-        if "waiting" in container.get("state", {})
-    ]
-    waits += [
-        f"{item.get('reason', '')}: {item.get('message', '')}"
-        for item in status.get("conditions") or ()
-        if item["type"] == "PodScheduled" and item["status"] == "False"
-    ]
-    return " ".join([str(status.get("phase", "Pending")), *waits]).strip()
-
-
-def _say(name: str, text: str) -> None:
-    sys.stdout.write(f"[{name}] {text}\n")
-    sys.stdout.flush()
