@@ -80,6 +80,13 @@ class PyTorch:
 
         self._group = join(folder, training.fix_machine(request.train), request.nodes)
 
+    def lost_others(self, error: Exception) -> bool:
+        """Say whether gloo, NCCL or the store of their addresses lost the other processes."""
+        from torch.distributed import DistError
+
+        told_by_gloo = isinstance(error, RuntimeError) and "/gloo/" in str(error)
+        return isinstance(error, DistError) or told_by_gloo
+
     def load(self, model: nn.Module, weights: Mapping[str, Array]) -> None:
         """Set the parameters and buffers."""
         model.load_state_dict({name: torch.from_numpy(part) for name, part in weights.items()})

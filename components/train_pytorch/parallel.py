@@ -27,6 +27,8 @@ from components.training.processes import Command
 
 STORE, RENDEZVOUS = "store", "rendezvous"  # files by which processes meet
 LOOPBACK = "lo"
+MEETING_SECONDS = 3600
+"""How long a node waits for the others, whose machines and images may have to come first."""
 LAUNCHER, WORKER = (f"components.train_pytorch.{name}" for name in ("launcher", "worker"))
 
 
@@ -66,7 +68,8 @@ def on_nodes(place: Place, processes: int) -> Manifest:
             f"{processes} processes cannot be shared by {place.nodes.count} nodes alike",
             remedy="set train.processes to a multiple of the target's nodes",
         )
-    arguments = ["-m", LAUNCHER, "--max-restarts=0", "-m", WORKER, str(place.folder)]
+    patience = f"--rdzv-conf=timeout={MEETING_SECONDS}"
+    arguments = ["-m", LAUNCHER, patience, "--max-restarts=0", "-m", WORKER, str(place.folder)]
     return train_job(place, arguments, processes // place.nodes.count)
 
 

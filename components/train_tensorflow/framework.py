@@ -85,6 +85,12 @@ class TensorFlow:
         self._group = group = parallel.Workers()
         self._strategy = group.strategy
 
+    def lost_others(self, error: Exception) -> bool:
+        """Say whether TensorFlow lost the other workers."""
+        found = tf.errors
+        gone = found.UnavailableError, found.AbortedError, found.CancelledError
+        return isinstance(error, (*gone, found.DeadlineExceededError))
+
     def load(self, model: keras.Model, weights: Mapping[str, Array]) -> None:
         """Set the weights, in the order of their numbers."""
         model.set_weights([weights[name] for name in training.weight_names(model)])

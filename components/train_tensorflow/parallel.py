@@ -101,7 +101,7 @@ def on_nodes(place: Place, train: Train) -> list[Manifest]:
             f"not in {train.processes}",
             remedy="set train.processes to the number of the target's nodes",
         )
-    if train.device == "cuda":
+    if train.device in ("cuda", "tpu"):
         raise SettingsError(
             "TensorFlow's workers on several nodes train on CPUs",
             remedy="set train.device to auto or cpu, or give the trainer no nodes",

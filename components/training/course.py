@@ -100,6 +100,10 @@ class Framework(Protocol):
         """Meet the other processes of a training, before anything else."""
         ...
 
+    def lost_others(self, error: Exception) -> bool:
+        """Say whether an error is that other processes of the training are gone."""
+        ...
+
     def load(self, model: Any, weights: Mapping[str, Array]) -> None:
         """Set the weights that another process trained."""
         ...

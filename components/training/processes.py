@@ -38,6 +38,8 @@ REQUEST, FIT, WEIGHTS = "request.json", "fit.json", "weights.safetensors"
 GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 _OF_SIGNALS = 128  # a launcher tells a signal that ended a process as 128 more
+AROUND = 75
+"""The exit code of a process that lost the others, or a file: EX_TEMPFAIL of sysexits.h."""
 Weights = Mapping[str, np.ndarray[Any, Any]]
 
 
@@ -132,14 +134,27 @@ def cause(folder: Path, codes: Sequence[int]) -> TandemError:
     told = sorted(folder.glob("error-*.json"), key=lambda path: path.stat().st_mtime_ns)
     if told:
         return error_from_dict(read_json(told[0]))
-    code = next(code for code in codes if code)
-    killer = -code if code < 0 else code - _OF_SIGNALS
+    # Whoever is killed, or fails by itself, takes the others along.
+    code = min(
+        (code for code in codes if code), key=lambda code: (_killer(code) <= 0, code == AROUND)
+    )
+    killer = _killer(code)
     if killer > 0:
         return PlatformError(
             f"a process of the training was ended by signal {killer}",
             remedy="look for lack of memory (dmesg): a smaller train.batch_size needs less",
         )
+    if code == AROUND:
+        return PlatformError(
+            "a process of the training lost the others, or a file that they share",
+            remedy="read the task's log, which has its traceback, and resume the run",
+        )
     return DataError(
         f"a process of the training failed with exit code {code}",
         remedy="read the task's log, which has its traceback",
     )
+
+
+def _killer(code: int) -> int:
+    """Return the signal that an exit code tells of, 0 or less where there was none."""
+    return -code if code < 0 else code - _OF_SIGNALS

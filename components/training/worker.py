@@ -7,22 +7,24 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from components.core.artifacts import read_json, write_json
 from components.core.errors import TandemError
-from components.core.gpus import started_meter
+from components.core.gpus import GpuMeter, started_meter
 from components.core.resources import used_by_this_process
 from components.training.course import Course, Framework
 from components.training.interruption import Interruption
-from components.training.processes import FIT, REQUEST, WEIGHTS, Request
+from components.training.processes import AROUND, FIT, REQUEST, WEIGHTS, Request
 
 BEAT, USED = "beat", "used-{}.json"
 """Of nodes: what the task that waits for them writes again and again, and what a process took."""
@@ -33,8 +35,18 @@ PATIENCE_SECONDS = 120.0
 def work(folder: Path, framework: Framework, rank: int) -> None:
     """Be the process of that number: obey the request.
 
-    Raises SystemExit where it cannot, and says why in the folder.
+    Raises SystemExit where it cannot, and says why in the folder or by its code.
     """
+    try:
+        _work(folder, framework, rank)
+    except Exception as error:
+        if not isinstance(error, OSError | SafetensorError) and not framework.lost_others(error):
+            raise
+        traceback.print_exc()
+        raise SystemExit(AROUND) from error
+
+
+def _work(folder: Path, framework: Framework, rank: int) -> None:
     with _saying_why(folder, rank):
         request = Request.model_validate(read_json(folder / REQUEST))
     if request.nodes == 1:
@@ -44,20 +56,38 @@ def work(folder: Path, framework: Framework, rank: int) -> None:
     threading.Thread(target=_end_without_beat, args=[folder], daemon=True).start()
     # The first process of a node speaks for its GPUs, which all of them see.
     meter = started_meter() if os.environ.get("LOCAL_RANK", "0") == "0" else None
-    try:
-        _obey(folder, framework, rank, request)
-    finally:
-        write_json(folder / USED.format(rank), used_by_this_process(meter))
+    with _counted(folder / USED.format(rank), meter) as count:
+        _obey(folder, framework, rank, request, count)
 
 
-def _obey(folder: Path, framework: Framework, rank: int, request: Request) -> None:
+def _obey(
+    folder: Path,
+    framework: Framework,
+    rank: int,
+    request: Request,
+    count: Callable[[], None] = lambda: None,
+) -> None:
     with _saying_why(folder, rank):
         framework.join(folder, request)
         course = Course.on(framework, request.function, Path(request.features))
         model = course.build(request.model, request.train)
         # SIGTERM is to end this process once it has said at which step it stopped.
-        with Interruption(), _saying_why(folder, rank):
+        with Interruption(), ExitStack() as last, _saying_why(folder, rank):
+            last.callback(count)
             _train(folder, course, model, request, rank)
+
+
+@contextmanager
+def _counted(path: Path, meter: GpuMeter | None) -> Iterator[Callable[[], None]]:
+    """Write what the process took when it ends; yield what does so where a signal ends it."""
+
+    def count() -> None:
+        write_json(path, used_by_this_process(meter))
+
+    try:
+        yield count
+    finally:
+        count()
 
 
 def _train(folder: Path, course: Course, model: Any, request: Request, rank: int) -> None:
@@ -87,7 +117,7 @@ def _end_without_beat(folder: Path) -> None:
         with contextlib.suppress(OSError):
             if (beat := (folder / BEAT).read_text()) != last:
                 last, heard = beat, time.monotonic()
-    os._exit(1)
+    os._exit(AROUND)
 
 
 def _end_with_parent() -> None:

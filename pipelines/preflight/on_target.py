@@ -27,8 +27,18 @@ def check_on_target(train: Train, target: Target) -> None:
 
 
 def _check_nodes(train: Train, target: Target) -> None:
-    """Hold the processes to the nodes that they are spread over; one process needs none."""
+    """Hold the processes to the nodes that they are spread over; one process needs none.
+
+    But it would be in the trainer's task, which leaves the accelerator to the nodes.
+    """
     for name, nodes in sorted(target.nodes.items()):
+        if train.processes == 1 and name in target.accelerators:
+            raise SettingsError(
+                f"train.processes is 1, and the target {target.name} gives the {name} trainer's "
+                f"{target.accelerators[name].resource} to its {nodes.count} nodes alone",
+                remedy=f"set train.processes to {nodes.count} or more, or take a target without "
+                "nodes",
+            )
         alike = train.processes % nodes.count == 0
         one_each = name == "pytorch" or train.processes == nodes.count
         if train.processes > 1 and not (alike and one_each):

@@ -93,6 +93,21 @@ def test_processes_are_held_to_the_nodes_before_anything_is_sent(
         check_on_target(Train(processes=processes), target)
 
 
+def test_one_process_does_not_leave_the_accelerator_to_nodes_that_are_not_started() -> None:
+    target = Target.model_validate(
+        {
+            "name": "x",
+            "images": load_target("dev").images,
+            "workspace": {"claim": "shared"},
+            "nodes": {"pytorch": {"count": 2}},
+            "accelerators": {"pytorch": {"resource": "nvidia.com/gpu"}},
+        }
+    )
+    check_on_target(Train(processes=2), target)
+    with pytest.raises(SettingsError, match="to its 2 nodes alone"):
+        check_on_target(Train(), target)
+
+
 def test_this_machines_devices_are_not_a_targets() -> None:
     check_on_target(Train(device="cuda"), load_target("local"))
 

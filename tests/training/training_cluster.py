@@ -71,6 +71,8 @@ class TrainingCluster:
     made: list[dict[str, Any]] = field(default_factory=list)
     outages: list[int] = field(default_factory=list)
     """What the next requests are answered with, 0 for a connection that breaks."""
+    broken_lines: list[bool] = field(default_factory=list)
+    """Whether logs break off after the next lines; the last is that of the next line."""
     asked: list[str] = field(default_factory=list)
     url: str = ""
 
@@ -83,7 +85,7 @@ class TrainingCluster:
             return 409, {"message": f"{named} already exists"}
         problem = self._problem(body)
         if problem:
-            return 422, {"message": problem}
+            return 403 if "denied the request" in problem else 422, {"message": problem}
         self.objects[named] = body
         self.made.append(body)
         if body["kind"] != "Service":
@@ -127,7 +129,10 @@ class TrainingCluster:
         if json.loads(read.to_json()) != body:
             return "strict decoding error: unknown field"
         if body["spec"]["runtimeRef"]["name"] not in self.runtimes:
-            return "spec.runtimeRef: specified trainingRuntime must be created before the TrainJob"
+            return (
+                'admission webhook "validator.trainjob.trainer.kubeflow.org" denied the request: '
+                "spec.runtimeRef: specified trainingRuntime must be created before the TrainJob"
+            )
         return self._of_claims(_patched(body)["spec"])
 
     def _of_claims(self, pod: Mapping[str, Any]) -> str | None:
@@ -143,7 +148,7 @@ class TrainingCluster:
         assert service["selector"].items() <= template["metadata"]["labels"].items()
         hosts = {
             f"{name}-{number}.{template['spec']['subdomain']}:{service['ports'][0]['port']}": port
-            for number, port in enumerate(_free_ports(body["spec"]["completions"]))
+            for number, port in enumerate(free_ports(body["spec"]["completions"]))
         }
         found = []
         for number in range(body["spec"]["completions"]):
@@ -158,7 +163,7 @@ class TrainingCluster:
 
     def _torch_nodes(self, body: dict[str, Any]) -> list[Node]:
         trainer, name = body["spec"]["trainer"], body["metadata"]["name"]
-        port = _free_ports(1)[0]
+        port = free_ports(1)[0]
         found = []
         for number in range(trainer["numNodes"]):
             pet = {
@@ -216,7 +221,7 @@ def _field(item: dict[str, Any]) -> str:
     return str(item["valueFrom"]["fieldRef"]["fieldPath"])
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind(("127.0.0.1", 0))
@@ -302,16 +307,21 @@ class Api(Answering):
         return None if plural in self.cluster.may else (403, f"{plural} is forbidden")
 
     def _log(self, name: str) -> None:
+        """Send the lines with their times, which are their numbers; break off where a test says."""
         every = (node for nodes in self.cluster.nodes.values() for node in nodes)
         node = next(one for one in every if one.name == name)
         self.send_response(200)
         self.end_headers()
+        number = 0
         with node.log.open("rb") as stream:
             while True:
                 over = node.code is not None
-                part = stream.read()
-                self.wfile.write(part)
-                if over and not part:
+                for line in iter(stream.readline, b""):
+                    self.wfile.write(f"2026-01-01T00:00:00.{number:09}Z ".encode() + line)
+                    number += 1
+                    if self.cluster.broken_lines and self.cluster.broken_lines.pop():
+                        return
+                if over:
                     return
                 threading.Event().wait(0.05)
 

@@ -8,7 +8,7 @@ goes first. Removing takes what belongs to the object with it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -82,23 +82,19 @@ class Cluster:
         found: list[dict[str, Any]] = self._ask("GET", path, query=query, kind="pods")["items"]
         return found
 
-    def lines(self, pod: str) -> Iterator[str]:
-        """Yield what a node writes, until its end; nothing more where the connection breaks."""
-        from kubernetes.client import ApiException
-        from urllib3.exceptions import HTTPError
+    def lines(self, pod: str, since: str = "") -> Iterator[tuple[str, str]]:
+        """Yield (time, text) of what a node writes after a time, until the connection ends.
 
+        Raises ApiException and urllib3's HTTPError.
+        """
         path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}/log"
-        query = [("container", CONTAINER), ("follow", "true")]
-        rest = b""
-        try:
-            answer = self._call("GET", path, None, query, _preload_content=False, seconds=None)
-            for part in answer.stream(decode_content=True):
-                *lines, rest = (rest + part).split(b"\n")
-                yield from (line.decode("utf-8", "replace") for line in lines)
-        except (ApiException, HTTPError) as error:
-            yield f"its log breaks off: {type(error).__name__}"
-        if rest:
-            yield rest.decode("utf-8", "replace")
+        query = [("container", CONTAINER), ("follow", "true"), ("timestamps", "true")]
+        query += [("sinceTime", since)] if since else []
+        answer = self._call("GET", path, None, query, _preload_content=False, seconds=None)
+        for line in _lines(answer.stream(decode_content=True)):
+            at, _, text = line.partition(" ")
+            if at > since:  # as kubelet writes them, of one length
+                yield at, text
 
     def _path(self, manifest: Manifest) -> str:
         version = manifest["apiVersion"]
@@ -158,34 +154,48 @@ class Cluster:
         )
 
 
+def _lines(parts: Iterable[bytes]) -> Iterator[str]:
+    rest = b""
+    for part in parts:
+        *lines, rest = (rest + part).split(b"\n")
+        yield from (line.decode("utf-8", "replace") for line in lines)
+    if rest:
+        yield rest.decode("utf-8", "replace")
+
+
 class _Answer:
     """What is no object."""
 
 
 _MISSING, _TAKEN = _Answer(), _Answer()
-_HTTP_FORBIDDEN, _HTTP_NOT_FOUND, _HTTP_CONFLICT = 403, 404, 409
+_HTTP_UNAUTHORIZED, _HTTP_FORBIDDEN, _HTTP_NOT_FOUND, _HTTP_CONFLICT = 401, 403, 404, 409
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 
 def _refuse(error: Any, method: str, kind: str) -> NoReturn:
-    remedies: Mapping[int, Callable[[], str]] = {
-        _HTTP_FORBIDDEN: lambda: (
-            "give the pods' ServiceAccount the role tandem-training-nodes "
-            "(infra/kubernetes/components/training-nodes)"
-        ),
-        _HTTP_NOT_FOUND: lambda: (
-            f"install Kubeflow Trainer 2.2 or later, which has {TRAIN_JOB_API}"
-            if kind == "TrainJob"
-            else "see that the namespace is there"
-        ),
-    }
-    told = remedies.get(error.status, lambda: "correct the target's nodes, accelerators or labels")
+    said = _said(error)
     raise SettingsError(
-        f"the cluster refuses to {_VERBS[method]} {kind}: {error.status} {_said(error)}",
-        remedy=told(),
+        f"the cluster refuses to {_VERBS[method]} {kind}: {error.status} {said}",
+        remedy=_CORRECT if _DENIED in said else _remedy(error.status, kind),
     ) from error
 
 
+def _remedy(status: int, kind: str) -> str:
+    if status == _HTTP_UNAUTHORIZED:
+        return "see that the target's service_account has a token that the cluster knows"
+    if status == _HTTP_FORBIDDEN:
+        return (
+            "give the pods' ServiceAccount the role tandem-training-nodes "
+            "(infra/kubernetes/components/training-nodes)"
+        )
+    if status == _HTTP_NOT_FOUND and kind == "TrainJob":
+        return f"install Kubeflow Trainer 2.2 or later, which has {TRAIN_JOB_API}"
+    return "see that the namespace is there" if status == _HTTP_NOT_FOUND else _CORRECT
+
+
+_CORRECT = "correct the target's nodes, accelerators or labels"
+_DENIED = "denied the request"
+"""What an admission webhook, such as Trainer's, says with 403: that is no matter of roles."""
 _VERBS = {"POST": "make", "GET": "show", "DELETE": "remove"}
 
 

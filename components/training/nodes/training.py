@@ -11,31 +11,28 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from components.core.artifacts import read_json, write_json
-from components.core.errors import PlatformError, SettingsError
+from components.core.errors import PlatformError, SettingsError, TandemError
 from components.core.resources import count_elsewhere
 from components.core.stage_identity import PLATFORM_RUN_VARIABLE
 from components.core.training_nodes import POD_VARIABLES, TrainingNodes
 from components.training.fit import Fit
 from components.training.interruption import Interruption
 from components.training.nodes.cluster import GONE_SECONDS, Cluster
+from components.training.nodes.ends import Ends
+from components.training.nodes.folder import copy_features, shared, stopped_by_signal
+from components.training.nodes.log import Log, say
 from components.training.nodes.manifests import Manifest, Place
-from components.training.processes import REQUEST, Request, Weights, brought, cause
-from components.training.worker import BEAT, BEAT_SECONDS, USED
+from components.training.processes import REQUEST, Request, Weights, brought
+from components.training.worker import USED
 
 FOLDER = "trainings"
 POLL_SECONDS = 1.0
-_KILLED = -9
-_LAST_LINES_SECONDS = 10.0
 
 Manifests = Callable[[Place], Sequence[Manifest]]
 
@@ -51,16 +48,16 @@ def train_on_nodes(
     place, namespace = _place(nodes, request)
     cluster = Cluster.here(namespace)
     objects = manifests(place)
-    with _shared(place.folder), Interruption() as interruption:
+    with Interruption() as interruption, shared(place.folder, place.name):
         features = place.folder / "features"
-        shutil.copytree(request.features, features)
+        copy_features(request.features, features, lambda: interruption.received)
         sent = request.model_copy(update={"features": str(features), "nodes": nodes.count})
         write_json(place.folder / REQUEST, sent.model_dump(mode="json"))
-        with _beating(place.folder), _made(cluster, objects, place):
+        with _made(cluster, objects, place):
             failure = _watched(cluster, objects[-1], place, lambda: interruption.received)
         _count_used(place.folder)
         if interruption.received:
-            raise PlatformError("training was stopped by SIGTERM", remedy="resume the run")
+            raise stopped_by_signal()
         if failure is not None:
             raise failure
         return brought(place.folder)
@@ -77,46 +74,8 @@ def _place(nodes: TrainingNodes, request: Request) -> tuple[Place, str]:
         ) from None
     told = f"{os.environ.get(PLATFORM_RUN_VARIABLE) or uid}/{request.function}"
     name = f"tandem-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
-    folder = Path(nodes.path, FOLDER, name)
+    folder = Path(nodes.path, FOLDER, f"{name}-{uid}")
     return Place(nodes, name, folder, pod, uid, request.train.threads), namespace
-
-
-@contextmanager
-def _shared(folder: Path) -> Iterator[None]:
-    """Have an empty folder on the shared volume, which is gone afterwards."""
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise PlatformError(
-            f"the volume that the nodes share cannot be written: {error.strerror}",
-            remedy=f"look at the target's workspace, which is mounted at {folder.parents[1]}",
-        ) from error
-    try:
-        yield
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _beating(folder: Path) -> Iterator[None]:
-    """Say in the folder, again and again, that the task is alive."""
-    over = threading.Event()
-
-    def beat() -> None:
-        count = 0
-        while not over.is_set():
-            count += 1
-            (folder / BEAT).write_text(str(count))
-            over.wait(BEAT_SECONDS)
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 @contextmanager
@@ -128,17 +87,28 @@ def _made(cluster: Cluster, objects: Sequence[Manifest], place: Place) -> Iterat
         yield
     finally:
         for item in reversed(objects):
-            cluster.remove(item)
+            with _left_to_their_owner(item["kind"]):
+                cluster.remove(item)
         deadline = time.monotonic() + GONE_SECONDS
-        while cluster.pods(place.name) and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
+        with _left_to_their_owner("pods"):
+            while cluster.pods(place.name) and time.monotonic() < deadline:
+                time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def _left_to_their_owner(kind: str) -> Iterator[None]:
+    """Say what cannot be removed, which goes with the task's pod, and let the training's end be."""
+    try:
+        yield
+    except TandemError as error:
+        say(kind, f"goes with the task's pod: {error.message}")
 
 
 def _watched(
     cluster: Cluster, job: Manifest, place: Place, stopped: Callable[[], bool]
 ) -> Exception | None:
     """Return why the nodes failed, None where they did not or SIGTERM came."""
-    log = _Log(cluster)
+    log, ends = Log(cluster), Ends()
     while not stopped():
         pods = cluster.pods(place.name)
         log.take(pods)
@@ -151,93 +121,25 @@ def _watched(
         if "Complete" in conditions:
             log.finish()
             return None
-        if "Failed" in conditions:
+        if "Suspended" in conditions:  # by a queue, which has it go on later
+            ends = _forgotten(place.folder)
+        else:
+            ends.look(pods)
+        if ends or "Failed" in conditions:
+            ends.settle(lambda: cluster.pods(place.name))
             log.finish()
-            return _failure(place.folder, pods, conditions["Failed"])
+            return ends.failure(place.folder, conditions.get("Failed", ""))
         time.sleep(POLL_SECONDS)
     return None
 
 
-def _failure(folder: Path, pods: Sequence[dict[str, Any]], told: str) -> Exception:
-    """Return what a process said, else what became of the pods, else what the job says."""
-    codes = [code for pod in pods if (code := _exit_code(pod))]
-    if codes or any(folder.glob("error-*.json")):
-        return cause(folder, codes)
-    return PlatformError(
-        f"the training's nodes failed: {told or 'no pod is left to say why'}",
-        remedy="look at the cluster's events; a node that was lost is tried again by the stage",
-    )
-
-
-def _exit_code(pod: dict[str, Any]) -> int:
-    """Return that of a pod's container; of one that was evicted or lacked memory, a signal's."""
-    status = pod.get("status", {})
-    if status.get("reason") in ("Evicted", "NodeLost", "Preempting"):
-        return _KILLED
-    for container in status.get("containerStatuses") or ():
-        ended = container.get("state", {}).get("terminated")
-        if ended:
-            return _KILLED if ended.get("reason") == "OOMKilled" else int(ended["exitCode"])
-    return 0
+def _forgotten(folder: Path) -> Ends:
+    """Forget how nodes ended that will be made anew."""
+    for path in folder.glob("error-*.json"):
+        path.unlink(missing_ok=True)
+    return Ends()
 
 
 def _count_used(folder: Path) -> None:
     for path in sorted(folder.glob(USED.format("*"))):
         count_elsewhere(read_json(path))
-
-
-class _Log:
-    """What the nodes write, and what they wait for, on this task's standard output."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._said: dict[str, str] = {}
-        self._threads: dict[str, threading.Thread] = {}
-
-    def take(self, pods: Sequence[dict[str, Any]]) -> None:
-        """Say what is new of the pods, and follow those that run."""
-        for pod in pods:
-            name, status = pod["metadata"]["name"], pod.get("status", {})
-            state = _state(status)
-            if self._said.get(name) != state:
-                self._said[name] = state
-                _say(name, state)
-            if status.get("phase") in ("Running", "Succeeded", "Failed"):
-                self._follow(name)
-
-    def finish(self) -> None:
-        """Wait a while for the last lines."""
-        deadline = time.monotonic() + _LAST_LINES_SECONDS
-        for thread in self._threads.values():
-            thread.join(max(0.0, deadline - time.monotonic()))
-
-    def _follow(self, name: str) -> None:
-        if name in self._threads:
-            return
-
-        def follow() -> None:
-            for line in self._cluster.lines(name):
-                _say(name, line)
-
-        thread = self._threads[name] = threading.Thread(target=follow, daemon=True)
-        thread.start()
-
-
-def _state(status: dict[str, Any]) -> str:
-    """Return a pod's phase, with why it waits."""
-    waits = [
-        container["state"]["waiting"].get("reason", "")
-        for container in status.get("containerStatuses") or ()
-        if "waiting" in container.get("state", {})
-    ]
-    waits += [
-        f"{item.get('reason', '')}: {item.get('message', '')}"
-        for item in status.get("conditions") or ()
-        if item["type"] == "PodScheduled" and item["status"] == "False"
-    ]
-    return " ".join([str(status.get("phase", "Pending")), *waits]).strip()
-
-
-def _say(name: str, text: str) -> None:
-    sys.stdout.write(f"[{name}] {text}\n")
-    sys.stdout.flush()
