@@ -192,6 +192,7 @@ def _spread(
         user=target.security.user,
         group=target.security.group,
         pull_policy=target.pull_policy,
+        service_account=nodes.service_account,
         deadline_seconds=given.timeout_seconds,
     )
     task.set_env_variable(NODES_VARIABLE, canonical_json(told.model_dump(mode="json")).decode())

@@ -126,6 +126,9 @@ class Nodes(Section):
         default="torch-distributed",
         description="the PyTorch trainer's ClusterTrainingRuntime, of Kubeflow Trainer",
     )
+    service_account: ObjectName | None = Field(
+        default=None, description="of the nodes, which ask nothing of the cluster; else `default`"
+    )
 
 
 class SecretKey(Section):

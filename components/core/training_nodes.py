@@ -41,6 +41,7 @@ class TrainingNodes(Section):
     user: int
     group: int
     pull_policy: str
+    service_account: ObjectName | None
     deadline_seconds: Count | None
 
 

@@ -34,10 +34,12 @@ def test_the_trainers_account_may_do_what_a_training_asks_for_and_no_more(
     objects = list(yaml.safe_load_all(done.stdout))
 
     account = the(objects, "ServiceAccount", "tandem-pipeline")["metadata"]
-    role, binding, network = (
-        the(objects, kind, NAME) for kind in ("Role", "RoleBinding", "NetworkPolicy")
+    role, binding, network, nobody = (
+        the(objects, kind, NAME)
+        for kind in ("Role", "RoleBinding", "NetworkPolicy", "ServiceAccount")
     )
-    for item in (role, binding, network):
+    assert nobody["automountServiceAccountToken"] is False
+    for item in (role, binding, network, nobody):
         assert kubernetes_validate.validate(item, "1.34", strict=True) == "1.34"
         assert item["metadata"]["namespace"] == account["namespace"]
     assert binding["subjects"] == [

@@ -49,6 +49,7 @@ def told(workspace: Path, **changes: Any) -> dict[str, Any]:
         "user": 65532,
         "group": 65532,
         "pull_policy": "IfNotPresent",
+        "service_account": "nobody",
         "deadline_seconds": 3600,
         **changes,
     }
@@ -153,6 +154,7 @@ def check_what_was_made(framework: str, made: list[dict[str, Any]]) -> None:
     (container,) = template["spec"]["containers"]
     assert template["metadata"]["labels"][OF_TRAINING] == job["metadata"]["name"]
     assert template["spec"]["nodeSelector"] == {"pool": "training"}
+    assert template["spec"]["serviceAccountName"] == "nobody"
     assert template["spec"]["securityContext"]["runAsNonRoot"] is True
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
 

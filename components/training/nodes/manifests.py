@@ -6,7 +6,8 @@ TensorFlow, for which Trainer has no runtime: an Indexed Job behind a headless S
 TF_CONFIG (https://www.tensorflow.org/guide/distributed_training#setting_up_the_tf_config).
 
 Rules: each object belongs to the task's pod and goes with it; a node runs as the same user from the
-same image, has the shared volume and no secret, and no token of the cluster that we could give it.
+same image, has the shared volume and no secret. Its account says whether it has a token of the
+cluster: Trainer lets no job leave that out.
 """
 
 from __future__ import annotations
@@ -166,7 +167,9 @@ def _variables(place: Place) -> list[dict[str, str]]:
 
 
 def _pod(nodes: TrainingNodes) -> Manifest:
+    account = {} if nodes.service_account is None else {"serviceAccountName": nodes.service_account}
     return {
+        **account,
         "nodeSelector": nodes.node_selector,
         "tolerations": list(nodes.tolerations),
         "securityContext": {
