@@ -11,9 +11,12 @@ def find_cluster() -> None:
     Raises its ConfigException where there is neither. The client's own `load_config` does the
     same, and prints about it.
     """
+    import yaml
     from kubernetes import config
 
     try:
         config.load_kube_config(os.environ.get("KUBECONFIG") or None)
     except config.ConfigException:
         config.load_incluster_config()
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise config.ConfigException("the kubeconfig is no YAML") from error

@@ -4,7 +4,7 @@
     TANDEM_NOTIFY_SLACK     https://...: {"text": ...}, as Slack, Mattermost and others take it
     TANDEM_NOTIFY_EMAIL     smtps://USER:PASSWORD@HOST:PORT?from=A&to=B,C, or smtp:// for STARTTLS
     TANDEM_NOTIFY_ON        which ends, of released, stopped, failed; all by default
-    TANDEM_RUN_LINK         a page of the run, with {run} for its id
+    TANDEM_RUN_LINK         a page of the run, with {run} for its id, {platform_run} for KFP's
 
 Rules: addresses come from the environment, because they are secrets; a channel that fails is tried
 again once and then named in the run's closing record, by its kind of error and nothing of the
@@ -18,10 +18,12 @@ import smtplib
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.errors import MessageError
 from email.message import EmailMessage
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
+from components.core.stage_identity import PLATFORM_RUN_VARIABLE
 from components.seal_run.news import EVENTS, News
 
 PREFIX = "TANDEM_NOTIFY_"
@@ -52,7 +54,8 @@ class Told:
 def link_of(run: str) -> str | None:
     """Return the address of a run's page, where one is known."""
     given = os.environ.get(LINK_VARIABLE)
-    return given.replace("{run}", run) if given else None
+    platform_run = os.environ.get(PLATFORM_RUN_VARIABLE, "")
+    return given.replace("{run}", run).replace("{platform_run}", platform_run) if given else None
 
 
 def tell(news: News) -> list[Told]:
@@ -108,13 +111,7 @@ def _email(url: SplitResult, address: str, news: News) -> None:
     asked = parse_qs(url.query)
     if url.scheme not in ("smtp", "smtps") or not url.hostname or {"from", "to"} - asked.keys():
         raise NotTold("the address is not smtps://USER:PASSWORD@HOST:PORT?from=A&to=B")
-    message = EmailMessage()
-    message["Subject"], message["From"], message["To"] = (
-        news.title,
-        asked["from"][0],
-        asked["to"][0],
-    )
-    message.set_content(news.to_text())
+    message = _message(asked["from"][0], asked["to"][0], news)
     context = ssl.create_default_context()
     secure = url.scheme == "smtps"
     server: smtplib.SMTP = (
@@ -128,6 +125,23 @@ def _email(url: SplitResult, address: str, news: News) -> None:
         if url.username:
             server.login(unquote(url.username), unquote(url.password or ""))
         server.send_message(message)
+
+
+def _message(sender: str, receivers: str, news: News) -> EmailMessage:
+    """Return the letter; NotTold for addresses that are none.
+
+    The standard library's parser raises these for them, on writing them as on reading them back.
+    """
+    message = EmailMessage()
+    try:
+        message["Subject"], message["From"], message["To"] = news.title, sender, receivers
+        message.set_content(news.to_text())
+        boxes = [box for name in ("From", "To") for box in message[name].addresses]
+    except (IndexError, AttributeError, TypeError, ValueError, MessageError):
+        boxes = []
+    if not boxes or not all(box.username and box.domain for box in boxes):
+        raise NotTold("from or to is no list of mail addresses")
+    return message
 
 
 _CHANNELS: Mapping[str, Callable[[SplitResult, str, News], None]] = {

@@ -61,12 +61,14 @@ def logs(arguments: Namespace) -> int:
 
 def retry(arguments: Namespace) -> int:
     """Go on with a failed run from the stage that failed."""
+    from pipelines.kubeflow.once import require_alone
     from pipelines.kubeflow.runs import find
     from pipelines.kubeflow.runs import retry as again
     from pipelines.kubeflow.session import Session
 
     session = Session.open()
     run = find(session, arguments.run)
+    require_alone(session, run)
     again(session, run)
     if arguments.json:
         print_json({"run": run.id, "name": run.name, "retried": True})

@@ -159,6 +159,10 @@ def backfill(arguments: Namespace) -> int:
 
     if arguments.parallel < 1:
         raise SettingsError(f"{arguments.parallel} runs at once cannot be", remedy="1 or more")
+    if not arguments.every > 0:
+        raise SettingsError(
+            f"looking every {arguments.every:g} seconds cannot be", remedy="name more than 0"
+        )
     asked = _request(arguments)
     spans = spans_of(asked, arguments.first, arguments.last)
     session = Session.open()

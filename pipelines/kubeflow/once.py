@@ -5,12 +5,15 @@ KFP gives runs any name, as often as it is given, so exactly once is made here:
 2. a run of the same use case and span under another name (other settings, say) that is under way
    is refused, since two would train on one span;
 3. after a call whose answer was lost the run is looked for before it is made again;
-4. afterwards the name is looked for once more: of several, made by others or by a proxy that sent
-   the call twice, the oldest stays, and the others are ended.
+4. afterwards name and span are looked for once more: of several runs of the name, made by others or
+   by a proxy that sent the call twice, the oldest stays, and the others are ended; so is the one
+   made where one of another name, not younger, works on the span, and that is refused (rule 2);
+5. a failed run goes on only where no other stands for its span by now.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,10 +22,11 @@ import kfp_server_api
 from components.core.errors import SettingsError
 from pipelines.kubeflow.runs import ENDING, FAILED, ClusterRun, filtered, listed, terminate
 from pipelines.kubeflow.session import Session, Unanswered
-from pipelines.kubeflow.submission import Submission
+from pipelines.kubeflow.submission import KEY_LENGTH, Submission
 
 EXPERIMENT = "tandem"
 ATTEMPTS = 5
+_KEY = re.compile(rf"[0-9a-f]{{{KEY_LENGTH}}}")
 _RANKS = {"SUCCEEDED": 0, "FAILED": 2, ENDING: 3, "CANCELED": 3}
 
 
@@ -65,19 +69,40 @@ def _found(session: Session, submission: Submission, *, again: bool) -> ClusterR
     mine = [run for run in runs if run.name == submission.name and (counts(run) or not again)]
     if mine:
         return _settle(session, mine)
-    if others := [run for run in runs if run.is_active and _same_span(run, submission)]:
-        raise SettingsError(
-            f"the run {others[0].name} works on {submission.span} of {submission.use_case}, with "
-            "other settings or another pipeline",
-            remedy=f"wait for its end (`tandem runs show {others[0].id} --cluster`), or end it: "
-            f"`tandem terminate {others[0].id}`",
-        )
+    if others := _others(runs, submission):
+        raise _busy(others[0], submission)
     return None
 
 
-def _same_span(run: ClusterRun, submission: Submission) -> bool:
-    """Say whether a name is of that use case and span: what follows is a key."""
-    return len(run.name.removeprefix(submission.same_span)) == len(submission.key)
+def _others(runs: Sequence[ClusterRun], submission: Submission) -> list[ClusterRun]:
+    """Return the runs under way that work on the span under another name, the oldest first."""
+    others = [run for run in runs if run.is_active and run.name != submission.name]
+    return [run for run in others if _KEY.fullmatch(run.name.removeprefix(submission.same_span))]
+
+
+def _busy(run: ClusterRun, submission: Submission) -> SettingsError:
+    return SettingsError(
+        f"the run {run.name} works on {submission.span} of {submission.use_case}, with "
+        "other settings or another pipeline",
+        remedy=f"wait for its end (`tandem runs show {run.id} --cluster`), or end it: "
+        f"`tandem terminate {run.id}`",
+    )
+
+
+def require_alone(session: Session, run: ClusterRun) -> None:
+    """Raise SettingsError where another run stands for the span of one that is to go on."""
+    beginning = run.name[:-KEY_LENGTH]
+    if not _KEY.fullmatch(run.name.removeprefix(beginning)) or not beginning.endswith("-"):
+        return  # not one that was submitted
+    for other in runs_like(session, beginning):
+        of_span = _KEY.fullmatch(other.name.removeprefix(beginning))
+        same = other.name == run.name and counts(other)
+        if other.id != run.id and of_span and (same or other.is_active):
+            raise SettingsError(
+                f"the run {other.id} of the same span is {other.state.lower()}: {run.name} would "
+                "be trained twice",
+                remedy=f"look at it: `tandem runs show {other.id} --cluster`",
+            )
 
 
 def experiment_id(session: Session) -> str:
@@ -128,9 +153,20 @@ def _made(session: Session, submission: Submission, experiment: str, *, again: b
 
 
 def _settled(session: Session, submission: Submission, made: ClusterRun) -> ClusterRun:
-    """Return the run that stays: the one made, if no older one stands for the span."""
-    runs = runs_like(session, submission.name)
-    return _settle(session, [run for run in runs if counts(run) or run.id == made.id] or [made])
+    """Return the run that stays: the one made, if no older one stands for the span.
+
+    Raises SettingsError, and ends the one made, where an older one has another name.
+    """
+    runs = runs_like(session, submission.same_span)
+    mine = [run for run in runs if run.name == submission.name]
+    kept = _settle(session, [run for run in mine if counts(run) or run.id == made.id] or [made])
+    others = [run for run in _others(runs, submission) if not run.is_ended_by_order]
+    # KFP's times may be of seconds: of two of one second the one that is seen may not see.
+    older = [run for run in others if (run.started or "") <= (kept.started or "")]
+    if older and kept.is_active:
+        terminate(session, kept)
+        raise _busy(older[0], submission)
+    return kept
 
 
 def _settle(session: Session, runs: Sequence[ClusterRun]) -> ClusterRun:

@@ -10,6 +10,7 @@ import yaml
 
 from pipelines.cli import main
 from pipelines.settings_file import REPOSITORY
+from pipelines.target import load_target
 
 PAGE = (REPOSITORY / "docs" / "operations.md").read_text()
 MANIFESTS = REPOSITORY / "infra" / "kubernetes"
@@ -42,7 +43,24 @@ def test_every_secret_that_the_manifests_name_is_made_on_the_page() -> None:
     )
     secrets = {name for names in named for name in names if name}
     assert secrets
-    assert secrets | {"tandem-notary-public"} == made
+    assert secrets | {"tandem-notary-public"} == made  # tandem-bucket is a ConfigMap's name too
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_what_a_target_names_is_made_on_the_page_or_by_the_manifests(name: str) -> None:
+    target = load_target(name)
+    assert ("serviceaccount", target.service_account) in objects()
+    server = (MANIFESTS / "base" / "notary" / "server.yaml").read_text()
+    assert f"--allow=tandem/{target.service_account}" in server
+    assert target.workspace is not None
+    assert f"kind: PersistentVolumeClaim, metadata: {{name: {target.workspace.claim}}}" in PAGE
+    if target.queue is not None:
+        assert f"Kueue's LocalQueue\n   `{target.queue}`" in PAGE
+    made = set(re.findall(r"create (secret|configmap)(?: \w+)?(?: generic| tls)? ([\w-]+)", PAGE))
+    secrets = {("secret", item.secret) for item in target.secrets.values()}
+    maps = {("configmap", item.config_map) for item in target.config_maps.values()}
+    maps |= {("configmap", item.config_map) for item in target.mounts}
+    assert secrets | maps <= made
 
 
 def test_the_replicas_that_come_back_are_those_of_the_manifests() -> None:

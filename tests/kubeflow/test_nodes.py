@@ -95,6 +95,15 @@ def test_who_may_not_see_nodes_is_told_so(cluster: NodesApi) -> None:
     assert check_nodes(target_of()) == "Kubernetes answers 403 to a list of nodes"
 
 
+def test_a_kubeconfig_that_cannot_be_read_names_no_cluster(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for text in (b"a: [", b"\xff\xfe"):
+        (tmp_path / "kubeconfig").write_bytes(text)
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+        assert check_nodes(target_of()) == "no kubeconfig names a cluster"
+
+
 def test_without_a_cluster_nothing_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -378,6 +378,8 @@ def test_no_more_run_at_once_than_asked_for(
         (("--to", "2012-12"), "are no spans in order"),
         (("--from", "2013-03-01", "--to", "2013-03-02"), "is no month"),
         (("--parallel", "0"), "0 runs at once cannot be"),
+        (("--every", "-1"), "every -1 seconds cannot be"),
+        (("--every", "nan"), "every nan seconds cannot be"),
     ],
 )
 def test_spans_that_cannot_be_are_refused(

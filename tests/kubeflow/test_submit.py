@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from served_bucket import served_bucket
 from components.core.artifacts import tree_digest, write_json
 from components.core.buckets import stored_digest
 from components.core.canonical import sha256_bytes
+from components.core.errors import SettingsError
 from components.evaluate_models.candidates import Champion, at_hand
 from pipelines.compiler import TRAINING, compiled
 from pipelines.kubeflow.once import submit
@@ -116,6 +118,47 @@ def test_of_two_who_submit_at_once_one_run_stays(served: KfpServer, target: str)
     left = [run.run_id for run in runs(served) if run.state != "CANCELED"]
     assert [left[0]] == left
     assert told[-1].run.name == runs(served)[0].display_name
+
+
+def test_of_two_who_want_other_things_of_one_span_at_once_not_both_get_them(
+    served: KfpServer, target: str
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    def submitted(epochs: int) -> str | SettingsError:
+        window = ["window={first: 2013-01, last: 2013-02}", f"train.epochs={epochs}"]
+        loaded = load_settings(find_settings("flights"), window)
+        submission = prepare(loaded, load_target(target), cache=True)
+        together.wait()
+        try:
+            return submit(Session.open(), submission).run.id
+        except SettingsError as refused:
+            return refused
+
+    together = threading.Barrier(2)
+    with ThreadPoolExecutor(2) as pool:
+        told = list(pool.map(submitted, (2, 3)))
+    left = [run.run_id for run in runs(served) if run.state not in ("CANCELED", "CANCELING")]
+    refusals = [one for one in told if isinstance(one, SettingsError)]
+    assert left == [one for one in told if one not in refusals]
+    assert refusals  # both, where both were made in one moment
+    assert all("works on 2013-02 of flights" in one.message for one in refusals)
+
+
+def test_a_failed_run_does_not_go_on_beside_the_one_that_took_its_place(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = said(capsys, *asked(target))[1]["run"]
+    served.store.end(first, "FAILED")
+    second = said(capsys, *asked(target))[1]["run"]
+    for state in ("RUNNING", "SUCCEEDED"):
+        served.store.state(served.store.runs[second], state)
+        code, answer = said(capsys, "retry", first)
+        assert code == 2
+        assert "would be trained twice" in answer["error"]["message"]
+        assert second in answer["error"]["remedy"]
+    served.store.end(second, "FAILED")
+    assert said(capsys, "retry", first)[0] == 0
 
 
 @pytest.mark.parametrize(

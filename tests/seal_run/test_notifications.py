@@ -142,6 +142,18 @@ def test_an_answer_that_is_no_yes_is_a_failure(
         ("EMAIL", "smtp://127.0.0.1:9?from=a@b.c&to=secret-token@b.c", "ConnectionRefusedError"),
         ("EMAIL", "smtp://127.0.0.1:9?to=secret-token@b.c", "the address is not smtps://"),
         ("EMAIL", "mailto:secret-token@b.c", "the address is not smtps://"),
+        ("EMAIL", "smtp://127.0.0.1:9?from=a@b.c&to=secret-token@", "from or to is no list"),
+        (
+            "EMAIL",
+            "smtp://127.0.0.1:9?from=a@b.c&to=secret-token,<",
+            "from or to is no list",
+        ),
+        ("EMAIL", 'smtp://127.0.0.1:9?from="&to=secret-token@b.c', "from or to is no list"),
+        (
+            "EMAIL",
+            "smtp://127.0.0.1:9?from=a@[&to=secret-token@b.c",
+            "from or to is no list",
+        ),
     ],
 )
 def test_a_failure_is_named_without_the_address(
