@@ -25,6 +25,8 @@ _LABEL_KEY = r"^([a-z0-9.-]+/)?[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?$"
 _LABEL_VALUE = r"^([A-Za-z0-9]([\w.-]*[A-Za-z0-9])?)?$"
 _FOLDER = r"^/[\w./-]+$"
 _KEY = r"^[\w.-]+$"
+NAMESPACE = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+"""A label of DNS (RFC 1123), whole."""
 _TOPOLOGY = r"^\d+x\d+(x\d+)?$"
 
 WORDS: Mapping[str, str] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from argparse import Namespace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from components.core.canonical import sha256_bytes
 from components.core.errors import SettingsError
+from components.core.kubernetes_names import NAMESPACE
 from pipelines.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -55,7 +57,12 @@ def _text(arguments: Namespace) -> str:
             f"the target {target.name} is this machine, which takes no Kubernetes objects",
             remedy="name a cluster's target with --target",
         )
-    return manifests(TRAINING, target, arguments.namespace or "kubeflow")
+    namespace = arguments.namespace or "kubeflow"
+    if not re.fullmatch(NAMESPACE, namespace):
+        raise SettingsError(
+            f"{namespace} is no namespace", remedy="63 small letters, digits and - at most"
+        )
+    return manifests(TRAINING, target, namespace)
 
 
 def _check_settings(arguments: Namespace, target: Target) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from components.audit.export.verify import Checkpoint, Refused, check_inclusion
 from components.audit.merkle import (
     EMPTY_ROOT,
     Frontier,
@@ -191,6 +192,26 @@ def test_an_inclusion_proof_changed_in_any_field_is_refused(tree: Tree, size: in
             assert is_refused(verify_inclusion, other, index, size, proof, root)
         for other in (flipped(root), b"", EMPTY_ROOT):
             assert is_refused(verify_inclusion, leaf, index, size, proof, other)
+
+
+@pytest.mark.parametrize("size", range(1, LARGEST + 1))
+def test_the_verifier_of_exports_takes_the_same_proofs_and_no_changed_one(
+    tree: Tree, size: int
+) -> None:
+    """It is a second one, which shares no code with the first (decision 20)."""
+    root = tree.root(size)
+    for index in range(size):
+        leaf, proof = DATA[index], tree.inclusion_proof(index, size)
+        check_inclusion(leaf, index, proof, Checkpoint(size, root))
+        changed = [(leaf, index, other, size, root) for other in changed_proofs(proof)]
+        others = (index - 1, index + 1, index ^ 2, size, -1)
+        changed += [(leaf, other, proof, size, root) for other in others]
+        changed += [(leaf, index, proof, other, root) for other in (size * 2, size // 2, 0, -1)]
+        changed += [(other, index, proof, size, root) for other in (flipped(leaf), b"", b"other")]
+        changed += [(leaf, index, proof, size, other) for other in (flipped(root), EMPTY_ROOT, b"")]
+        for data, place, path, count, over in changed:
+            with pytest.raises(Refused):
+                check_inclusion(data, place, path, Checkpoint(count, over))
 
 
 @pytest.mark.parametrize("size", range(1, LARGEST + 1))

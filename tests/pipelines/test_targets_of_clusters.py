@@ -163,6 +163,12 @@ def test_the_command_refuses_what_makes_no_sense(
     assert not file.exists()
 
 
+def test_a_namespace_that_can_be_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("Team A!", "team_a", "team-", "t" * 64, "team-a\n"):
+        assert main(["compile", "--target", "dev", "--kubernetes", "--namespace", name]) == 2
+        assert "is no namespace" in capsys.readouterr().err
+
+
 def test_what_looks_like_a_secret_is_not_repeated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
