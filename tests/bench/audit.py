@@ -254,6 +254,10 @@ def report(
             f"Peak memory of the verifier: {tenth}{statistics.median(memory):.0f} MiB at "
             f"{records:,}.",
             "",
+            "The records are of failed attempts, in batches as large as they come. With parents,",
+            "outputs and gates, and a checkpoint for each, they take longer to verify. The spool",
+            "was filled before and does not wait for the disk; the proof's tree is in memory.",
+            "",
             "The lines and commits hold the same envelopes, already signed. Appended lines prove",
             "nothing of what was cut off; git's commits form a chain, in which each writer waits.",
             "",
