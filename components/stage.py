@@ -32,6 +32,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from components.audit.attempts import attempt_here
 from components.audit.client import Notary, connect
 from components.core.artifacts import ArtifactRef
 from components.core.boundary import in_our_terms
@@ -87,7 +88,8 @@ def run_stage(
     watch = Stopwatch(started_meter(), run.get("prices"))
     given = {name: port for name, port in inputs.items() if port is not None}
     outcome = Outcome()
-    stage = _prepared(step, run, parameters, given, notary, watch)
+    attempt = attempt_here(notary, str(run["id"]), step.__name__)
+    stage = _prepared(step, run, parameters, given, attempt, notary, watch)
     try:
         with in_our_terms(stage.name):
             check_inputs(stage, given)
@@ -169,6 +171,7 @@ def _prepared(
     run: Mapping[str, Any],
     parameters: Mapping[str, Any],
     inputs: Mapping[str, Port],
+    attempt: int,
     notary: Notary | None,
     watch: Stopwatch,
 ) -> Stage:
@@ -181,9 +184,9 @@ def _prepared(
     }
     try:
         with in_our_terms(step.__name__):
-            return _stage(step, run, parameters, refs)
+            return _stage(step, run, parameters, refs, attempt)
     except TandemError as error:
-        _record_failure(unprepared_draft(step, run, refs), notary, error, watch)
+        _record_failure(unprepared_draft(step, run, refs, attempt), notary, error, watch)
         raise
 
 
@@ -192,11 +195,13 @@ def _stage(
     run: Mapping[str, Any],
     parameters: Mapping[str, Any],
     refs: Mapping[str, ArtifactRef],
+    attempt: int,
 ) -> Stage:
     settings = parse_parameters(step, parameters)
     if StageCache.is_configured():
         recall(StageCache.from_environment().folder)
-    return Stage(step.__name__, run, settings, refs, module_digests(step_modules(step, settings)))
+    modules = module_digests(step_modules(step, settings))
+    return Stage(step.__name__, run, settings, refs, modules, attempt)
 
 
 def _from_cache(

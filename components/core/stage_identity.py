@@ -7,7 +7,6 @@ and the plan of a run asks the same question as the run itself. Nothing is writt
 from __future__ import annotations
 
 import inspect
-import os
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from components.core.settings import Section
 
 # Their work lies outside the run's folder (a registry, the log), so it is always done.
 UNCACHED = frozenset({"register_models", "seal_run"})
-PLATFORM_RUN_VARIABLE = "TANDEM_PLATFORM_RUN"
+PLATFORM_RUN_VARIABLE, ATTEMPT_VARIABLE = "TANDEM_PLATFORM_RUN", "TANDEM_ATTEMPT"
 Step = Callable[..., Outcome]
 
 
@@ -49,6 +48,7 @@ class Stage:
     settings: Section
     inputs: Mapping[str, ArtifactRef]
     modules: Mapping[str, str]
+    attempt: int = 1
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class Stage:
         settings.pop("run", None)
         return {
             "event": event,
-            **_attempt(self.name, self.run, self.inputs),
+            **_attempt(self.name, self.run, self.inputs, self.attempt),
             "settings": settings,
             "settings_sha256": sha256_value(settings),
             "code_sha256": sha256_value(dict(self.modules)),
@@ -90,12 +90,12 @@ class Stage:
 
 
 def unprepared_draft(
-    step: Step, run: Mapping[str, Any], inputs: Mapping[str, ArtifactRef]
+    step: Step, run: Mapping[str, Any], inputs: Mapping[str, ArtifactRef], attempt: int = 1
 ) -> dict[str, Any]:
     """Return the FAIL of an attempt whose settings, code or environment could not be read."""
     return {
         "event": "FAIL",
-        **_attempt(step.__name__, run, inputs),
+        **_attempt(step.__name__, run, inputs, attempt),
         "settings": {},
         "settings_sha256": sha256_value({}),
         "code_sha256": None,
@@ -105,13 +105,13 @@ def unprepared_draft(
 
 
 def _attempt(
-    stage: str, run: Mapping[str, Any], inputs: Mapping[str, ArtifactRef]
+    stage: str, run: Mapping[str, Any], inputs: Mapping[str, ArtifactRef], attempt: int
 ) -> dict[str, Any]:
     """Return what a draft says of an attempt of which nothing else is known."""
     return {
         "run": dict(run),
         "stage": stage,
-        "attempt": int(os.environ.get("TANDEM_ATTEMPT", "1")),
+        "attempt": attempt,
         "inputs": [ref.to_dict() for ref in inputs.values()],
         "outputs": [],
         "facts": {},

@@ -13,6 +13,7 @@ from typing import Any
 
 from components.core.artifacts import write_json, write_text
 from components.core.errors import OutOfMemoryError, PlatformError, TandemError
+from components.core.stage_identity import ATTEMPT_VARIABLE
 from components.core.threads import as_variables
 from pipelines.runners.executor_input import executor_input
 from pipelines.runners.ir import Pipeline
@@ -115,7 +116,7 @@ class Execution:
             "function": task.stage,
             "environment": {
                 **as_variables(share),
-                "TANDEM_ATTEMPT": str(result.attempts + 1),
+                ATTEMPT_VARIABLE: str(result.attempts + 1),
                 **task.environment,
             },
         }

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from components import stage as stage_module
+from components.audit.attempts import attempt_here
 from components.audit.client import connect
 from components.audit.process import NotaryProcess
 from components.core.artifacts import tree_digest, write_json
@@ -211,6 +212,42 @@ def test_a_swapped_artifact_stops_the_next_stage(tmp_path, features, notary):
     with pytest.raises(IntegrityError, match="input features differs"):
         call(tmp_path, features)
     assert events(notary) == ["FAIL"]
+
+
+def test_a_pod_counts_its_attempts_by_the_log(tmp_path, features, notary, monkeypatch):
+    """No platform tells it; those of another run of the platform are not its own."""
+    monkeypatch.setenv("TANDEM_PLATFORM_RUN", "238f5fbc-4a75-464e-aeee-3798ec6036e3")
+    run = RUN | {"cache": False}
+    for name, fail in (("first", "disk"), ("second", "gate"), ("third", "")):
+        try:
+            call(tmp_path, features, name=name, run=run, fail=fail)
+        except (PlatformError, GateError):
+            assert fail
+    monkeypatch.setenv("TANDEM_PLATFORM_RUN", "f53615aa-4a75-464e-aeee-3798ec6036e3")
+    call(tmp_path, features, name="other", run=run)
+    found = notary.records(f"{RUN['id']}-238f5fbc") + notary.records(f"{RUN['id']}-f53615aa")
+    assert [(view.event, view.attempt) for view in found] == [
+        ("START", 1),
+        ("FAIL", 1),
+        ("START", 2),
+        ("FAIL", 2),
+        ("START", 3),
+        ("COMPLETE", 3),
+        ("START", 1),
+        ("COMPLETE", 1),
+    ]
+
+
+def test_where_no_notary_answers_a_pod_is_the_first_attempt(monkeypatch, caplog):
+    class Gone:
+        """A notary that does not answer: the far side of the client."""
+
+        def records(self, run):
+            raise PlatformError("nobody answers", remedy="start it")
+
+    monkeypatch.setenv("TANDEM_PLATFORM_RUN", "238f5fbc-4a75-464e-aeee-3798ec6036e3")
+    assert attempt_here(Gone(), "run-1", "train_pytorch") == 1
+    assert "nobody answers" in caplog.text
 
 
 def test_a_failed_gate_is_recorded_with_its_cause_and_facts(tmp_path, features, notary):
