@@ -141,7 +141,8 @@ def verdict(report: AuditReport) -> list[str]:
         _log_verdict(report.verified),
         f"Of what it speaks: {report.complete.to_text()}.",
         f"{version.model}@{version.version} ({version.framework}) was registered by run "
-        f"{version.run} at {registration.audit['clocks']['notary']}, record {registration.index}.",
+        f"{version.run} at {registration.audit['clocks']['notary']}, record {registration.index} "
+        f"({registration.record}).",
         f"{passed} of {len(gates)} recorded gates passed.",
         f"{counting} of {len(report.judged)} signed approvals count; {_asked_for(report)}.",
         "By the records it is the champion."

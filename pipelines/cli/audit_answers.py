@@ -64,6 +64,7 @@ def forget(arguments: Namespace) -> int:
         print_json({"erased_from": erased, "indexes": len(roots), "checkpoint": book.checkpoint})
     else:
         print(f"erased from {len(erased)} of {len(roots)} indexes of subjects")
+        print(f"\ncovered by checkpoint:\n{book.checkpoint}")
     return 0
 
 

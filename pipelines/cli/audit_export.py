@@ -43,7 +43,8 @@ def export(arguments: Namespace) -> int:
         print(f"not in it: {name} ({why})")
     print(
         f"{path}: {made.records} records of {made.release.model}@{made.release.version}, "
-        f"registered by record {made.release.index} ({made.release.record[:12]})"
+        f"registered by record {made.release.index} ({made.release.record})"
     )
     print(f"verify it anywhere: unpack it, then python verify.py (key {log.key.keyid})")
+    print(f"\ncovered by checkpoint:\n{log.checkpoint}")
     return 0

@@ -26,6 +26,8 @@ def list_keys(arguments: Namespace) -> int:
         item["index"] = item["first"] - 1
         item["record"] = snapshot.entries[item["index"]].record
     second = [item.to_dict() for item in snapshot.keys.second.tenures]
+    for item in second:  # the first entry of a second key is the one that named it
+        item["index"], item["record"] = item["first"], snapshot.entries[item["first"]].record
     if arguments.json:
         names = {"log": snapshot.keys.origin, "keys": keys, "second_keys": second}
         print_json(names | {"checkpoint": snapshot.note})
@@ -36,6 +38,7 @@ def list_keys(arguments: Namespace) -> int:
             print(f"    #{item['index']} record  {item['record']}")
     for item in second:
         print(f"{_line(item)} (ML-DSA-44, checkpoints over these)")
+        print(f"    #{item['index']} record  {item['record']}")
     print(f"\ncovered by checkpoint:\n{snapshot.note}")
     return 0
 
@@ -89,4 +92,5 @@ def _change(arguments: Namespace, order: KeyOrder) -> int:
     if order.revoked is None and not order.second:
         print(f"the former private key is not needed any more; {folder.public_key.name} stays: ")
         print("it is the log's first key, from which verifiers follow the changes")
+    print(f"\ncovered by checkpoint:\n{note}")
     return 0

@@ -33,5 +33,6 @@ def report(arguments: Namespace) -> int:
     if arguments.json:
         print_json({**made.to_dict(), "file": str(path)})
     else:
-        print("\n".join([*verdict(made), f"report      {path}"]))
+        print("\n".join([*verdict(made), f"\ncovered by checkpoint:\n{trail.log.checkpoint}"]))
+        print(f"report      {path}")
     return exit_code(made.verified.findings)

@@ -131,3 +131,19 @@ def test_every_check_that_can_find_something_has_a_remedy() -> None:
                 assert isinstance(check, ast.Constant)
                 found.add(check.value)
     assert found == set(REMEDIES)
+
+
+@pytest.mark.parametrize("more", [(), ("--second",)])
+def test_a_change_of_keys_cites_its_record_and_the_checkpoint_over_it(
+    kept: Path, more: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["audit", "keys", "rotate", "--reason", "yearly", *more, "--home", str(kept)]) == 0
+    printed = capsys.readouterr().out
+    log = VerifiedLog.of(kept)
+    newest = log.snapshot.entries[-1]
+    assert f"record {newest.index}, sha256 {newest.record}" in printed
+    assert log.checkpoint in printed
+    _, answer, printed = ask(capsys, kept, "keys", "list")
+    named = (answer["second_keys"] if more else answer["keys"])[-1]
+    assert (named["index"], named["record"]) == (newest.index, newest.record)
+    assert f"#{newest.index} record  {newest.record}" in printed
