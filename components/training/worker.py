@@ -35,7 +35,8 @@ PATIENCE_SECONDS = 120.0
 def work(folder: Path, framework: Framework, rank: int) -> None:
     """Be the process of that number: obey the request.
 
-    Raises SystemExit where it cannot, and says why in the folder or by its code.
+    Raises SystemExit where it cannot, and says why in the folder. What lies around it, a lost
+    process or a volume, ends this one by a code that says so.
     """
     try:
         _work(folder, framework, rank)
@@ -43,7 +44,9 @@ def work(folder: Path, framework: Framework, rank: int) -> None:
         if not isinstance(error, OSError | SafetensorError) and not framework.lost_others(error):
             raise
         traceback.print_exc()
-        raise SystemExit(AROUND) from error
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(AROUND)  # gloo's threads may abort a process that ends in order
 
 
 def _work(folder: Path, framework: Framework, rank: int) -> None:

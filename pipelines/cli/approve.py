@@ -103,7 +103,7 @@ def _lines(
 def _approval(arguments: Namespace, version: Registered, now: datetime) -> Approval:
     from components.audit.acts import BUNDLE, EVALUATION
     from components.audit.approval import Approval
-    from pipelines.cli.registry_session import checked_text
+    from pipelines.cli.one_line import checked_text
 
     name = checked_text("--as", arguments.name, LONGEST_NAME)
     reason = arguments.reason

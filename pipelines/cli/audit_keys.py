@@ -53,7 +53,7 @@ def _line(item: dict[str, Any]) -> str:
 def rotate(arguments: Namespace) -> int:
     """Have a new key sign from now on, or a new second key sign checkpoints beside it."""
     from components.audit.key_changes import KeyOrder
-    from pipelines.cli.registry_session import checked_text
+    from pipelines.cli.one_line import checked_text
     from pipelines.identity import actor
 
     reason = checked_text("--reason", arguments.reason)
@@ -63,7 +63,7 @@ def rotate(arguments: Namespace) -> int:
 def revoke(arguments: Namespace) -> int:
     """Have nothing count that a former key signed from an entry on."""
     from components.audit.key_changes import KeyOrder
-    from pipelines.cli.registry_session import checked_text
+    from pipelines.cli.one_line import checked_text
     from pipelines.identity import actor
 
     reason = checked_text("--reason", arguments.reason)

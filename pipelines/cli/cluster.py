@@ -61,10 +61,10 @@ def logs(arguments: Namespace) -> int:
 
 def retry(arguments: Namespace) -> int:
     """Go on with a failed run from the stage that failed."""
-    from pipelines.kubeflow.once import require_alone
     from pipelines.kubeflow.runs import find
     from pipelines.kubeflow.runs import retry as again
     from pipelines.kubeflow.session import Session
+    from pipelines.kubeflow.siblings import require_alone
 
     session = Session.open()
     run = find(session, arguments.run)

@@ -91,7 +91,8 @@ Work = Callable[["RegistrySession", str], tuple["Receipt | None", bool]]
 
 def _act(arguments: Namespace, what: str, did: str, work: Work, need: Need) -> int:
     """Do the work on a version, of which MLflow must have what is needed; say what was done."""
-    from pipelines.cli.registry_session import checked_text, registry_session
+    from pipelines.cli.one_line import checked_text
+    from pipelines.cli.registry_session import registry_session
 
     reason = checked_text("--reason", arguments.reason)
     with registry_session(Home.at(arguments.home), what, need) as session:

@@ -9,7 +9,6 @@ version out of use needs no version in MLflow: whoever exchanged or deleted it m
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from components.audit.acts import Registered
 from components.audit.answers import Receipt
 from components.audit.client import Notary
 from components.audit.folder import HOME_VARIABLE
-from components.core.errors import IntegrityError, SettingsError
+from components.core.errors import IntegrityError
 from components.register_models.aliases import Aliases, opened_aliases
 from components.register_models.logbook import Logbook, Release
 from pipelines.cli.version_name import version_named
@@ -29,8 +28,6 @@ from pipelines.home import Home
 from pipelines.identity import actor
 from pipelines.launch import answering_notary
 
-LONGEST_REASON = 2000
-_NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """As schemas/audit/common.json has it of a line: what could make one entry look like two."""
 
 
@@ -104,17 +101,3 @@ def home_named(home: Home) -> Iterator[None]:
             del os.environ[HOME_VARIABLE]
         else:
             os.environ[HOME_VARIABLE] = before
-
-
-def checked_text(option: str, text: str, longest: int = LONGEST_REASON) -> str:
-    """Return words in one line, without space around them; SettingsError for any others."""
-    words = text.strip()
-    if not words or len(words) > longest:
-        raise SettingsError(
-            f"{option} must have 1 to {longest} characters", remedy="say it in a few words"
-        )
-    if _NOT_IN_A_LINE.search(words):
-        raise SettingsError(
-            f"{option} holds a line break or a control character", remedy="say it in one line"
-        )
-    return words

@@ -13,20 +13,19 @@ KFP gives runs any name, as often as it is given, so exactly once is made here:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import kfp_server_api
 
 from components.core.errors import SettingsError
-from pipelines.kubeflow.runs import ENDING, FAILED, ClusterRun, filtered, listed, terminate
+from pipelines.kubeflow.runs import ENDING, ClusterRun, filtered, terminate
 from pipelines.kubeflow.session import Session, Unanswered
-from pipelines.kubeflow.submission import KEY_LENGTH, Submission
+from pipelines.kubeflow.siblings import KEY, counts, runs_like
+from pipelines.kubeflow.submission import Submission
 
 EXPERIMENT = "tandem"
 ATTEMPTS = 5
-_KEY = re.compile(rf"[0-9a-f]{{{KEY_LENGTH}}}")
 _RANKS = {"SUCCEEDED": 0, "FAILED": 2, ENDING: 3, "CANCELED": 3}
 
 
@@ -53,16 +52,6 @@ def submit(session: Session, submission: Submission, *, again: bool = True) -> S
     return Submitted(kept, is_new=kept.id == made.id)
 
 
-def runs_like(session: Session, beginning: str) -> list[ClusterRun]:
-    """Return the runs whose names begin so, the oldest first."""
-    return [run for run in listed(session, named=beginning) if run.name.startswith(beginning)]
-
-
-def counts(run: ClusterRun) -> bool:
-    """Say whether a run stands for its span: it is under way or has succeeded."""
-    return run.state not in FAILED and run.state != ENDING
-
-
 def _found(session: Session, submission: Submission, *, again: bool) -> ClusterRun | None:
     """Return the run of the name; SettingsError for another that works on the span (rule 2)."""
     runs = runs_like(session, submission.same_span)
@@ -77,7 +66,7 @@ def _found(session: Session, submission: Submission, *, again: bool) -> ClusterR
 def _others(runs: Sequence[ClusterRun], submission: Submission) -> list[ClusterRun]:
     """Return the runs under way that work on the span under another name, the oldest first."""
     others = [run for run in runs if run.is_active and run.name != submission.name]
-    return [run for run in others if _KEY.fullmatch(run.name.removeprefix(submission.same_span))]
+    return [run for run in others if KEY.fullmatch(run.name.removeprefix(submission.same_span))]
 
 
 def _busy(run: ClusterRun, submission: Submission) -> SettingsError:
@@ -87,22 +76,6 @@ def _busy(run: ClusterRun, submission: Submission) -> SettingsError:
         remedy=f"wait for its end (`tandem runs show {run.id} --cluster`), or end it: "
         f"`tandem terminate {run.id}`",
     )
-
-
-def require_alone(session: Session, run: ClusterRun) -> None:
-    """Raise SettingsError where another run stands for the span of one that is to go on."""
-    beginning = run.name[:-KEY_LENGTH]
-    if not _KEY.fullmatch(run.name.removeprefix(beginning)) or not beginning.endswith("-"):
-        return  # not one that was submitted
-    for other in runs_like(session, beginning):
-        of_span = _KEY.fullmatch(other.name.removeprefix(beginning))
-        same = other.name == run.name and counts(other)
-        if other.id != run.id and of_span and (same or other.is_active):
-            raise SettingsError(
-                f"the run {other.id} of the same span is {other.state.lower()}: {run.name} would "
-                "be trained twice",
-                remedy=f"look at it: `tandem runs show {other.id} --cluster`",
-            )
 
 
 def experiment_id(session: Session) -> str:

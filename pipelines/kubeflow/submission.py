@@ -32,6 +32,7 @@ from pipelines.arguments import sections_and_identity
 from pipelines.champion import resolve
 from pipelines.compiler import TRAINING, compiled
 from pipelines.home import Home
+from pipelines.kubeflow.siblings import KEY_LENGTH
 from pipelines.kubeflow.windows import require_ended
 from pipelines.loaded_settings import LoadedSettings
 from pipelines.preflight.against_schema import check_against_schema
@@ -46,7 +47,6 @@ REGISTRY = "MLFLOW_TRACKING_URI"
 NO_DIGEST = "0" * 64
 NO_FOLDER = Path("/")
 """Where relative sources start: there are none (rule 1)."""
-KEY_LENGTH = 12
 
 
 @dataclass(frozen=True)

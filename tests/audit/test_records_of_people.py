@@ -31,7 +31,7 @@ from components.audit.keys import SigningKey
 from components.audit.schema import FOLDER, check_approval, check_statement
 from components.core.canonical import canonical_json, parse_json, sha256_bytes
 from components.core.errors import DataError, IntegrityError, SettingsError
-from pipelines.cli.registry_session import checked_text
+from pipelines.cli.one_line import checked_text
 
 GOLDEN = Path(__file__).parent / "golden"
 RECORDS = {"approval-record": 18, "registry-change-v2": 20}

@@ -44,4 +44,5 @@ def main(name: str, rank: int, folder: Path, ports: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:]))
+    code = main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:])
+    os._exit(code)  # gloo's threads may abort a process that ends in order

@@ -25,7 +25,6 @@ from components.core.errors import DataError, PlatformError, SettingsError, Tand
 from components.core.model_settings import ModelFamily
 from components.core.training_nodes import TrainingNodes
 from components.core.training_settings import Device, Train
-from components.train_pytorch.parallel import LAUNCHER, WORKER
 from components.training.nodes import folder as folders
 from components.training.nodes import training
 from components.training.nodes.ends import Ends, exit_code
@@ -214,6 +213,8 @@ def test_a_framework_knows_that_it_has_lost_another_process(framework: str, tmp_
 def test_nodes_that_do_not_find_each_other_are_the_platforms_fault() -> None:
     own = {"PET_NNODES": "2", "PET_NODE_RANK": "1", "PET_MASTER_ADDR": "127.0.0.1"}
     port = {"PET_MASTER_PORT": str(free_ports(1)[0])}
+    from components.train_pytorch.parallel import LAUNCHER, WORKER
+
     command = ["-m", LAUNCHER, "--rdzv-conf=timeout=1", "-m", WORKER, "/nowhere"]
     ended = subprocess.run([sys.executable, *command], env={**os.environ, **own, **port})
     assert ended.returncode == AROUND
