@@ -41,7 +41,7 @@ class TrainingNodes(Section):
     user: int
     group: int
     pull_policy: str
-    service_account: ObjectName | None
+    service_account: ObjectName | None = None
     deadline_seconds: Count | None
 
 
