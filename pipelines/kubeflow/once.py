@@ -21,7 +21,7 @@ import kfp_server_api
 from components.core.errors import SettingsError
 from pipelines.kubeflow.runs import ENDING, ClusterRun, filtered, terminate
 from pipelines.kubeflow.session import Session, Unanswered
-from pipelines.kubeflow.siblings import KEY, counts, runs_like
+from pipelines.kubeflow.siblings import counts, runs_of
 from pipelines.kubeflow.submission import Submission
 
 EXPERIMENT = "tandem"
@@ -54,7 +54,7 @@ def submit(session: Session, submission: Submission, *, again: bool = True) -> S
 
 def _found(session: Session, submission: Submission, *, again: bool) -> ClusterRun | None:
     """Return the run of the name; SettingsError for another that works on the span (rule 2)."""
-    runs = runs_like(session, submission.same_span)
+    runs = runs_of(session, submission.same_span)
     mine = [run for run in runs if run.name == submission.name and (counts(run) or not again)]
     if mine:
         return _settle(session, mine)
@@ -65,8 +65,7 @@ def _found(session: Session, submission: Submission, *, again: bool) -> ClusterR
 
 def _others(runs: Sequence[ClusterRun], submission: Submission) -> list[ClusterRun]:
     """Return the runs under way that work on the span under another name, the oldest first."""
-    others = [run for run in runs if run.is_active and run.name != submission.name]
-    return [run for run in others if KEY.fullmatch(run.name.removeprefix(submission.same_span))]
+    return [run for run in runs if run.is_active and run.name != submission.name]
 
 
 def _busy(run: ClusterRun, submission: Submission) -> SettingsError:
@@ -130,7 +129,7 @@ def _settled(session: Session, submission: Submission, made: ClusterRun) -> Clus
 
     Raises SettingsError, and ends the one made, where an older one has another name.
     """
-    runs = runs_like(session, submission.same_span)
+    runs = runs_of(session, submission.same_span)
     mine = [run for run in runs if run.name == submission.name]
     kept = _settle(session, [run for run in mine if counts(run) or run.id == made.id] or [made])
     others = [run for run in _others(runs, submission) if not run.is_ended_by_order]

@@ -12,12 +12,14 @@ from pipelines.kubeflow.runs import ENDING, FAILED, ClusterRun, listed
 from pipelines.kubeflow.session import Session
 
 KEY_LENGTH = 12
-KEY = re.compile(rf"[0-9a-f]{{{KEY_LENGTH}}}")
+_KEY = rf"[0-9a-f]{{{KEY_LENGTH}}}"
+_SUBMITTED = re.compile(rf"(.+-){_KEY}")
 
 
-def runs_like(session: Session, beginning: str) -> list[ClusterRun]:
-    """Return the runs whose names begin so, the oldest first."""
-    return [run for run in listed(session, named=beginning) if run.name.startswith(beginning)]
+def runs_of(session: Session, beginning: str) -> list[ClusterRun]:
+    """Return the runs whose names are this beginning and a key, the oldest first."""
+    name = re.compile(re.escape(beginning) + _KEY)
+    return [run for run in listed(session, named=beginning) if name.fullmatch(run.name)]
 
 
 def counts(run: ClusterRun) -> bool:
@@ -27,13 +29,12 @@ def counts(run: ClusterRun) -> bool:
 
 def require_alone(session: Session, run: ClusterRun) -> None:
     """Raise SettingsError where another run stands for the span of one that is to go on."""
-    beginning = run.name[:-KEY_LENGTH]
-    if not KEY.fullmatch(run.name.removeprefix(beginning)) or not beginning.endswith("-"):
-        return  # not one that was submitted
-    for other in runs_like(session, beginning):
-        of_span = KEY.fullmatch(other.name.removeprefix(beginning))
+    submitted = _SUBMITTED.fullmatch(run.name)
+    if submitted is None:
+        return
+    for other in runs_of(session, submitted[1]):
         same = other.name == run.name and counts(other)
-        if other.id != run.id and of_span and (same or other.is_active):
+        if other.id != run.id and (same or other.is_active):
             raise SettingsError(
                 f"the run {other.id} of the same span is {other.state.lower()}: {run.name} would "
                 "be trained twice",
