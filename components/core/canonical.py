@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -142,6 +142,14 @@ def _no_constant(name: str) -> Any:
 def sha256_bytes(data: bytes) -> str:
     """Return the digest of bytes."""
     return hashlib.sha256(data).hexdigest()
+
+
+def sha256_chunks(chunks: Iterable[bytes]) -> str:
+    """Return the digest of bytes that come in parts."""
+    found = hashlib.sha256()
+    for chunk in chunks:
+        found.update(chunk)
+    return found.hexdigest()
 
 
 def sha256_value(value: Any) -> str:

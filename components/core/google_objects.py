@@ -7,7 +7,6 @@ GOOGLE_APPLICATION_CREDENTIALS names); STORAGE_EMULATOR_HOST names another serve
 from __future__ import annotations
 
 import datetime
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from components.core.canonical import sha256_chunks
 from components.core.errors import PlatformError
 
 SCHEME = "gs://"
@@ -62,11 +62,8 @@ class GoogleObjects:
         """Return the digest of an object's bytes."""
 
         def digest() -> str:
-            found = hashlib.sha256()
             with self._store.open_input_stream(self._at(name)) as source:
-                while chunk := source.read(_CHUNK):
-                    found.update(chunk)
-            return found.hexdigest()
+                return sha256_chunks(iter(partial(source.read, _CHUNK), b""))
 
         return self._asked(digest)
 

@@ -6,13 +6,13 @@ s3:// as of minio://, which is how KFP writes the store that it brings.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from components.core.canonical import sha256_chunks
 from components.core.errors import PlatformError
 
 SCHEME = "s3://"
@@ -49,11 +49,8 @@ class S3Objects:
         """Return the digest of an object's bytes."""
 
         def digest() -> str:
-            found = hashlib.sha256()
             body = self._store.get_object(Bucket=self._bucket, Key=self._prefix + name)["Body"]
-            for chunk in body.iter_chunks(_CHUNK):
-                found.update(chunk)
-            return found.hexdigest()
+            return sha256_chunks(body.iter_chunks(_CHUNK))
 
         return asked(self._uri, digest)
 
