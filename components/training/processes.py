@@ -78,10 +78,15 @@ def train_in_processes(
         finally:
             _end(started)
         if interruption.received:
-            raise PlatformError("training was stopped by SIGTERM", remedy="resume the run")
+            raise stopped_by_signal()
     if any(codes):
         raise cause(folder, codes)
     return brought(folder)
+
+
+def stopped_by_signal() -> PlatformError:
+    """Return what a training is stopped with where SIGTERM came."""
+    return PlatformError("training was stopped by SIGTERM", remedy="resume the run")
 
 
 def brought(folder: Path) -> tuple[Fit, Weights]:

@@ -7,9 +7,11 @@ goes first. Removing takes what belongs to the object with it.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, NoReturn
 
 from components.core.errors import PlatformError, SettingsError
@@ -22,6 +24,18 @@ GONE_SECONDS = 90.0
 """How long what is removed may take: longer than a pod's grace period."""
 _PAUSE_SECONDS = 1.0
 _PLURALS = {"TrainJob": "trainjobs", "Job": "jobs", "Service": "services"}
+_VERBS = {"POST": "make", "GET": "show", "DELETE": "remove"}
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+_CORRECT = "correct the target's nodes, accelerators or labels"
+_DENIED = "denied the request"
+"""What an admission webhook, such as Trainer's, says with 403: that is no matter of roles."""
+
+
+class _Answer:
+    """What is no object."""
+
+
+_MISSING, _TAKEN = _Answer(), _Answer()
 
 
 @dataclass(frozen=True)
@@ -114,9 +128,9 @@ class Cluster:
             try:
                 return self._call(method, path, body, query)
             except ApiException as error:
-                if error.status == _HTTP_CONFLICT and method == "POST":
+                if error.status == HTTPStatus.CONFLICT and method == "POST":
                     return _TAKEN
-                if error.status == _HTTP_NOT_FOUND and method != "POST":
+                if error.status == HTTPStatus.NOT_FOUND and method != "POST":
                     return _MISSING
                 if error.status not in _PASSING:
                     _refuse(error, method, kind)
@@ -163,15 +177,6 @@ def _lines(parts: Iterable[bytes]) -> Iterator[str]:
         yield rest.decode("utf-8", "replace")
 
 
-class _Answer:
-    """What is no object."""
-
-
-_MISSING, _TAKEN = _Answer(), _Answer()
-_HTTP_UNAUTHORIZED, _HTTP_FORBIDDEN, _HTTP_NOT_FOUND, _HTTP_CONFLICT = 401, 403, 404, 409
-_PASSING = frozenset({408, 429, 500, 502, 503, 504})
-
-
 def _refuse(error: Any, method: str, kind: str) -> NoReturn:
     said = _said(error)
     raise SettingsError(
@@ -181,28 +186,20 @@ def _refuse(error: Any, method: str, kind: str) -> NoReturn:
 
 
 def _remedy(status: int, kind: str) -> str:
-    if status == _HTTP_UNAUTHORIZED:
+    if status == HTTPStatus.UNAUTHORIZED:
         return "see that the target's service_account has a token that the cluster knows"
-    if status == _HTTP_FORBIDDEN:
+    if status == HTTPStatus.FORBIDDEN:
         return (
             "give the pods' ServiceAccount the role tandem-training-nodes "
             "(infra/kubernetes/components/training-nodes)"
         )
-    if status == _HTTP_NOT_FOUND and kind == "TrainJob":
+    if status == HTTPStatus.NOT_FOUND and kind == "TrainJob":
         return f"install Kubeflow Trainer 2.2 or later, which has {TRAIN_JOB_API}"
-    return "see that the namespace is there" if status == _HTTP_NOT_FOUND else _CORRECT
-
-
-_CORRECT = "correct the target's nodes, accelerators or labels"
-_DENIED = "denied the request"
-"""What an admission webhook, such as Trainer's, says with 403: that is no matter of roles."""
-_VERBS = {"POST": "make", "GET": "show", "DELETE": "remove"}
+    return "see that the namespace is there" if status == HTTPStatus.NOT_FOUND else _CORRECT
 
 
 def _said(error: Any) -> str:
     """Return the message of a Kubernetes Status, else the HTTP reason."""
-    import json
-
     try:
         message = json.loads(error.body)["message"]
     except (TypeError, ValueError, KeyError):

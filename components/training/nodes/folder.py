@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from components.core.errors import PlatformError
+from components.training.processes import stopped_by_signal
 from components.training.worker import BEAT, BEAT_SECONDS
 
 STALE_SECONDS = 24 * 3600.0
@@ -52,11 +53,6 @@ def copy_features(features: str, place: Path, stopped: Callable[[], bool]) -> No
     shutil.copytree(features, place, copy_function=copy)
     if stopped():
         raise stopped_by_signal()
-
-
-def stopped_by_signal() -> PlatformError:
-    """Return what a task is stopped with."""
-    return PlatformError("training was stopped by SIGTERM", remedy="resume the run")
 
 
 @contextmanager

@@ -25,10 +25,10 @@ from components.training.fit import Fit
 from components.training.interruption import Interruption
 from components.training.nodes.cluster import GONE_SECONDS, Cluster
 from components.training.nodes.ends import Ends
-from components.training.nodes.folder import copy_features, shared, stopped_by_signal
+from components.training.nodes.folder import copy_features, shared
 from components.training.nodes.log import Log, say
 from components.training.nodes.manifests import Manifest, Place
-from components.training.processes import REQUEST, Request, Weights, brought
+from components.training.processes import REQUEST, Request, Weights, brought, stopped_by_signal
 from components.training.worker import USED
 
 FOLDER = "trainings"
