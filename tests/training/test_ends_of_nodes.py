@@ -12,13 +12,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytest
-from training_cluster import CLAIM, NAMESPACE, TrainingCluster, free_ports, training_cluster
+from training_cluster import CLAIM, TrainingCluster, free_ports
 
 from components.core.artifacts import read_json, write_json
 from components.core.errors import DataError, PlatformError, SettingsError, TandemError
@@ -34,29 +34,6 @@ from components.training.processes import AROUND, REQUEST, Request
 from components.training.worker import BEAT, USED
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Path:
-    folder = tmp_path / "workspace"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def cluster(
-    tmp_path: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[TrainingCluster]:
-    """A cluster, and this process as the task's pod on it."""
-    logs = tmp_path / "logs"
-    logs.mkdir()
-    with training_cluster(logs) as found:
-        monkeypatch.setenv("KUBECONFIG", str(found.kubeconfig(tmp_path / "kubeconfig")))
-        monkeypatch.setenv("TANDEM_POD_NAME", "train-pod")
-        monkeypatch.setenv("TANDEM_POD_UID", "1-2-3")
-        monkeypatch.setenv("TANDEM_POD_NAMESPACE", NAMESPACE)
-        monkeypatch.setenv("TANDEM_PLATFORM_RUN", "run-of-kfp")
-        yield found
 
 
 def run_nodes(workspace: Path, program: str, made: Manifests | None = None) -> None:

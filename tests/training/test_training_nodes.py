@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from test_processes import STRATEGY, trained
-from training_cluster import CLAIM, NAMESPACE, TrainingCluster, training_cluster
+from training_cluster import CLAIM, NAMESPACE, OWNER, TrainingCluster
 
 from components.core.canonical import canonical_json
 from components.core.errors import DataError, PlatformError, SettingsError
@@ -28,7 +28,6 @@ from components.training.nodes.manifests import OF_TRAINING
 from components.training.processes import AROUND
 from components.training.worker import BEAT
 
-OWNER = {"apiVersion": "v1", "kind": "Pod", "name": "train-pod", "uid": "1-2-3"}
 pytestmark = pytest.mark.slow
 
 
@@ -61,28 +60,10 @@ def own_models(monkeypatch: pytest.MonkeyPatch) -> None:
     use_sources(Path(__file__).parent)
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> Path:
-    folder = tmp_path / "workspace"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def cluster(
-    tmp_path: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[TrainingCluster]:
-    """A cluster, and this process as the task's pod on it."""
-    logs = tmp_path / "logs"
-    logs.mkdir()
-    with training_cluster(logs) as found:
-        monkeypatch.setenv("KUBECONFIG", str(found.kubeconfig(tmp_path / "kubeconfig")))
-        monkeypatch.setenv("TANDEM_POD_NAME", OWNER["name"])
-        monkeypatch.setenv("TANDEM_POD_UID", OWNER["uid"])
-        monkeypatch.setenv("TANDEM_POD_NAMESPACE", NAMESPACE)
-        monkeypatch.setenv("TANDEM_PLATFORM_RUN", "run-of-kfp")
-        monkeypatch.setenv(NODES_VARIABLE, canonical_json(told(workspace)).decode())
-        yield found
+@pytest.fixture(autouse=True)
+def spread(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The target has this process train over nodes."""
+    monkeypatch.setenv(NODES_VARIABLE, canonical_json(told(workspace)).decode())
 
 
 def same(

@@ -28,6 +28,8 @@ from kubeflow_trainer_api.models.trainer_v1alpha1_train_job import TrainerV1alph
 from kubernetes_server import Answering, served, write_kubeconfig
 
 TOKEN, NAMESPACE, CLAIM = "token-of-the-pipeline", "team-a", "tandem-workspace"
+OWNER = {"apiVersion": "v1", "kind": "Pod", "name": "train-pod", "uid": "1-2-3"}
+"""The task's pod, as its objects name it."""
 GRACE_SECONDS = 20
 _INDEX = "batch.kubernetes.io/job-completion-index"
 
