@@ -13,6 +13,7 @@ SIGTERM is handed on, and all of them stop at the same step. The folder is the c
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -139,10 +140,7 @@ def cause(folder: Path, codes: Sequence[int]) -> TandemError:
     told = sorted(folder.glob("error-*.json"), key=lambda path: path.stat().st_mtime_ns)
     if told:
         return error_from_dict(read_json(told[0]))
-    # Whoever is killed, or fails by itself, takes the others along.
-    code = min(
-        (code for code in codes if code), key=lambda code: (_killer(code) <= 0, code == AROUND)
-    )
+    code = min((code for code in codes if code), key=_telling)
     killer = _killer(code)
     if killer > 0:
         return PlatformError(
@@ -158,6 +156,17 @@ def cause(folder: Path, codes: Sequence[int]) -> TandemError:
         f"a process of the training failed with exit code {code}",
         remedy="read the task's log, which has its traceback",
     )
+
+
+def _telling(code: int) -> int:
+    """Return how little an exit code tells of the cause.
+
+    Whoever is killed, or fails by itself, takes the others along: a job ends them by SIGTERM.
+    """
+    killer = _killer(code)
+    if killer > 0:
+        return 2 if killer == signal.SIGTERM else 0
+    return 3 if code == AROUND else 1
 
 
 def _killer(code: int) -> int:

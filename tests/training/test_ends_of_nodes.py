@@ -30,7 +30,7 @@ from components.training.nodes import training
 from components.training.nodes.ends import Ends, exit_code
 from components.training.nodes.manifests import Manifest, Place, plain_workers
 from components.training.nodes.training import Manifests
-from components.training.processes import AROUND, REQUEST, Request
+from components.training.processes import AROUND, REQUEST, Request, cause
 from components.training.worker import BEAT, USED
 
 pytestmark = pytest.mark.slow
@@ -320,3 +320,19 @@ def test_a_log_that_breaks_off_is_followed_again_from_there(
         run_nodes(workspace, program)
     said = capfd.readouterr().out
     assert [said.count(f"line {n} of {rank}\n") for n in range(3) for rank in (0, 1)] == [1] * 6
+
+
+@pytest.mark.parametrize(
+    ("codes", "said"),
+    [
+        ([143, 137], "ended by signal 9"),
+        ([143, 1], "failed with exit code 1"),
+        ([75, 143], "ended by signal 15"),
+        ([75, 1], "failed with exit code 1"),
+    ],
+)
+def test_who_was_told_to_end_is_not_the_cause_where_another_is(
+    codes: list[int], said: str, tmp_path: Path
+) -> None:
+    """A job ends its other pods by SIGTERM, and they may be seen first."""
+    assert said in cause(tmp_path, codes).message
