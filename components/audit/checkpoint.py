@@ -7,6 +7,7 @@ that our signer did not sign. A note is read only in the one form that we would 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from dataclasses import dataclass
@@ -64,34 +65,50 @@ class Checkpoint:
         return f"{text}\n— {self.origin} {base64_strict.encode(signature)}\n"
 
 
+@dataclass(frozen=True)
+class Note:
+    """A signed note that was read, not verified: its text, what that says, and who signed it.
+
+    `signatures` are pairs of a name and of key ID and signature.
+    """
+
+    text: str
+    checkpoint: Checkpoint
+    signatures: tuple[tuple[str, bytes], ...]
+
+    @classmethod
+    def read(cls, note: str) -> Note:
+        """Read a note; raise IntegrityError for what is none, or not of a checkpoint."""
+        text, signatures = split(note)
+        try:
+            return cls(text, Checkpoint.from_text(text), tuple(signatures))
+        except ValueError as error:
+            raise _refused(f"the checkpoint cannot be read: {error}") from error
+
+    def signed_by(self, key: PublicKey, origin: str) -> Checkpoint:
+        """Return what it says; raise IntegrityError unless the key signed it for that origin."""
+        name, text = (origin, key_id(origin, key.raw)), self.text.encode()
+        ours = [data for signer, data in self.signatures if (signer, data[:_KEY_ID_BYTES]) == name]
+        if not ours:
+            raise _refused("the checkpoint is not signed by the log's key")
+        if not all(key.verifies(data[_KEY_ID_BYTES:], text) for data in ours):
+            raise _refused("a signature on the checkpoint is wrong")
+        if self.checkpoint.origin != origin:
+            raise _refused("the checkpoint is of another log", origin, self.checkpoint.origin)
+        return self.checkpoint
+
+
 def open_checkpoint(note: str, key: PublicKey, origin: str | None = None) -> Checkpoint:
     """Return what a note says; raise IntegrityError unless the key signed it for that origin.
 
     The origin is that of the log's first key, which `key` is unless one is given.
     """
-    text, signatures = split(note)
-    origin = origin or origin_of(key)
-    ours = [data for name, data in signatures if (name, data[:_KEY_ID_BYTES]) == _name(origin, key)]
-    if not ours:
-        raise _refused("the checkpoint is not signed by the log's key")
-    if not all(key.verifies(data[_KEY_ID_BYTES:], text.encode()) for data in ours):
-        raise _refused("a signature on the checkpoint is wrong")
-    checkpoint = _read(text)
-    if checkpoint.origin != origin:
-        raise _refused("the checkpoint is of another log", origin, checkpoint.origin)
-    return checkpoint
+    return Note.read(note).signed_by(key, origin or origin_of(key))
 
 
 def unverified_checkpoint(note: str) -> Checkpoint:
     """Return what a note says without looking at who signed it."""
-    return _read(split(note)[0])
-
-
-def _read(text: str) -> Checkpoint:
-    try:
-        return Checkpoint.from_text(text)
-    except ValueError as error:
-        raise _refused(f"the checkpoint cannot be read: {error}") from error
+    return Note.read(note).checkpoint
 
 
 def cosign(note: str, name: str, key: SigningKey, time: int) -> str:
@@ -117,10 +134,7 @@ def _cosigned(text: str, time: int) -> bytes:
     return f"cosignature/v1\ntime {time}\n{text}".encode()
 
 
-def _name(origin: str, key: PublicKey) -> tuple[str, bytes]:
-    return origin, key_id(origin, key.raw)
-
-
+@functools.lru_cache(256)
 def key_id(name: str, public: bytes, kind: bytes = _ED25519) -> bytes:
     """Return the key ID of the signed-note format, of a public key and a type of signature."""
     preimage = name.encode() + b"\n" + kind + public

@@ -17,12 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from components.audit import base64_strict
-from components.audit.checkpoint import (
-    Checkpoint,
-    open_checkpoint,
-    origin_of,
-    unverified_checkpoint,
-)
+from components.audit.checkpoint import Checkpoint, Note, origin_of, unverified_checkpoint
 from components.audit.envelope import Envelope, vouched_statement
 from components.audit.keys import PublicKey, Signs
 from components.audit.predicates import KEY_CHANGE, SECOND_KEY_CHANGE
@@ -169,8 +164,8 @@ def follow(history: KeyHistory, envelope: Envelope, index: int) -> KeyHistory:
 
 def open_note(note: str, history: KeyHistory) -> Checkpoint:
     """Return what a note says; IntegrityError unless the keys of its size signed it."""
-    size = unverified_checkpoint(note).size
-    checkpoint = open_checkpoint(note, history.of_size(size), history.origin)
+    read = Note.read(note)
+    checkpoint = read.signed_by(history.of_size(read.checkpoint.size), history.origin)
     if checkpoint.extensions != history.extensions:
         raise _refused("the checkpoint speaks of other changes of keys than the log")
     history.second.require_signed(note, checkpoint)

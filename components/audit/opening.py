@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NewType
 
 from components.audit.answers import AUDIT, RecordView
 from components.audit.coherence import contradictions
@@ -27,33 +27,38 @@ from components.audit.schema import check_statement
 from components.core.canonical import Parsed
 from components.core.errors import DataError, IntegrityError
 
-_MOST, _MOST_BYTES = 64, 2**20
+_MOST, _MOST_BYTES = 128, 2**20
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 """As `records.timestamp` writes it."""
 Refusal = IntegrityError | DataError
 
 
+Size = NewType("Size", int)
+"""Of a log at which there is a checkpoint."""
+
+
 class Batch:
-    """Entries that wait to be opened: few enough, and of few bytes."""
+    """Entries that wait to be opened, and checkpoints among them: few, and of few bytes."""
 
     def __init__(self) -> None:
-        self._entries: list[Entry] = []
+        self._items: list[Entry | Size] = []
         self._bytes = 0
 
-    def add(self, entry: Entry) -> None:
-        """Take in an entry."""
-        self._entries.append(entry)
-        self._bytes += len(entry.leaf)
+    def add(self, item: Entry | Size) -> None:
+        """Take in an entry, or the checkpoint after those before."""
+        self._items.append(item)
+        if isinstance(item, Entry):
+            self._bytes += len(item.leaf)
 
     @property
     def is_full(self) -> bool:
         """Say whether it should take no more."""
-        return len(self._entries) >= _MOST or self._bytes >= _MOST_BYTES
+        return len(self._items) >= _MOST or self._bytes >= _MOST_BYTES
 
-    def taken(self) -> list[Entry]:
+    def taken(self) -> list[Entry | Size]:
         """Return what waits, and hold nothing."""
-        entries, self._entries, self._bytes = self._entries, [], 0
-        return entries
+        items, self._items, self._bytes = self._items, [], 0
+        return items
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from components.audit.key_history import KeyHistory, follow, is_change
 from components.audit.keys import PublicKey, read_public_key
 from components.audit.log import Entry, Log
 from components.audit.merkle import Frontier
-from components.audit.opening import Batch, Opened, Refused, opened
+from components.audit.opening import Batch, Opened, Refused, Size, opened
 from components.audit.record_checks import RecordChecks
 from components.audit.seen import Seen, nothing_seen
 from components.audit.sequencer import MAX_BATCH, is_being_written
@@ -121,25 +121,26 @@ class _Verification:
         batch, broken = Batch(), None
         try:
             for number, is_entry in heapq.merge(sizes, indexes):
-                if is_entry:
-                    batch.add(self._log.entry(number))
-                if not is_entry or batch.is_full:
-                    yield from self._entries(batch.taken())
-                if not is_entry:
-                    yield from self._checkpoint(number)
+                batch.add(self._log.entry(number) if is_entry else Size(number))
+                if batch.is_full:
+                    yield from self._batch(batch.taken())
         except IntegrityError as error:
             broken = error
-        yield from self._entries(batch.taken())
+        yield from self._batch(batch.taken())
         if broken is not None:
             raise broken
 
-    def _entries(self, entries: Sequence[Entry]) -> Iterator[Finding]:
-        """Look at entries in order; after one that changes the keys the rest is opened anew."""
+    def _batch(self, batch: Sequence[Entry | Size]) -> Iterator[Finding]:
+        """Look at what it holds in order; after an entry that changes the keys, open it anew."""
         keys = self._history
-        for number, item in enumerate(opened(entries, keys)):
-            yield from self._entry(item)
+        items = iter(opened([item for item in batch if isinstance(item, Entry)], keys))
+        for number, item in enumerate(batch):
+            if not isinstance(item, Entry):
+                yield from self._checkpoint(item)
+                continue
+            yield from self._entry(next(items))
             if self._history is not keys:
-                yield from self._entries(entries[number + 1 :])
+                yield from self._batch(batch[number + 1 :])
                 return
 
     def _entry(self, item: Opened | Refused) -> Iterator[Finding]:
@@ -176,7 +177,7 @@ class _Verification:
             self._uncovered.append(item.view)
         yield from self.records.look_at(item)
 
-    def _checkpoint(self, size: int) -> Iterator[Finding]:
+    def _checkpoint(self, size: Size) -> Iterator[Finding]:
         self._uncovered.clear()
         if not self._is_as_signed:
             return

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,10 @@ _ENCODER = json.JSONEncoder(
 )
 _SAFE_DIGITS = 15
 """Fewer than 2**53 has; one more or less would be told apart by the library."""
+_SMALL = ("0.00000", "-0.00000")
+"""How numbers begin that orjson writes with an exponent where the RFC has none."""
+_FOUR_BYTES = re.compile(rb"[\xf0-\xff]")
+"""What begins a character beyond the basic plane, where orjson sorts keys otherwise."""
 
 
 def canonical_json(value: Any) -> bytes:
@@ -53,9 +58,17 @@ def _quick_form(value: Any) -> bytes | None:
 
 
 def _plain_float(text: str) -> float:
-    if "e" in text or text.endswith(".0"):
+    if "e" in text or text.endswith(".0") or text.startswith(_SMALL):
         raise _OtherForm
     return float(text)
+
+
+def _spelled_float(text: str) -> orjson.Fragment:
+    """Return a number's own spelling, if that is the RFC's: orjson takes it over."""
+    form = text.encode()
+    if rfc8785.dumps(float(text)) != form:
+        raise _OtherForm
+    return orjson.Fragment(form)
 
 
 def _small_int(text: str) -> int:
@@ -66,6 +79,8 @@ def _small_int(text: str) -> int:
 
 _PLAIN = json.JSONDecoder(parse_float=_plain_float, parse_int=_small_int)
 _PLAIN_FLOATS = msgspec.json.Decoder(float_hook=_plain_float)
+_SPELLED_FLOATS = msgspec.json.Decoder(float_hook=_spelled_float)
+_ANY_FLOATS = msgspec.json.Decoder()
 _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
 
@@ -103,19 +118,52 @@ def parsed(data: bytes) -> Parsed:
 def _quickly_parsed(data: bytes) -> Parsed | None:
     """Return the value where two quick libraries can tell that the bytes are its form.
 
-    msgspec reads in half of the standard library's time and tells which floats are plain; orjson
-    writes in a tenth, and ASCII, plain floats and integers below 2**53 as the RFC does.
+    msgspec reads in half of the standard library's time and tells how floats are spelled; orjson
+    writes in a tenth, and texts of the basic plane, plain floats and integers below 2**53 as the
+    RFC does. Other floats are held against the RFC's form one by one.
     """
-    try:
-        value = _PLAIN_FLOATS.decode(data)
-        is_same_form = data.isascii() and orjson.dumps(value, option=_SORTED) == data
-    except (_OtherForm, msgspec.DecodeError, TypeError):
+    if not data.isascii() and _FOUR_BYTES.search(data):
         return None
+    try:
+        return _plainly_parsed(data)
+    except _OtherForm:
+        return _spelled_parsed(data)
+    except (msgspec.DecodeError, TypeError):
+        return None
+
+
+def _plainly_parsed(data: bytes) -> Parsed | None:
+    value = _PLAIN_FLOATS.decode(data)
+    is_same_form = orjson.dumps(value, option=_SORTED) == data
     return Parsed(value, _quick_digest) if is_same_form else None
+
+
+def _spelled_parsed(data: bytes) -> Parsed | None:
+    """Return the same of bytes with floats that orjson would write otherwise."""
+    try:
+        is_same_form = orjson.dumps(_SPELLED_FLOATS.decode(data), option=_SORTED) == data
+    except (_OtherForm, ValueError, TypeError):
+        return None
+    return Parsed(_ANY_FLOATS.decode(data), _spelled_digest) if is_same_form else None
 
 
 def _quick_digest(value: Any) -> str:
     return sha256_bytes(orjson.dumps(value, option=_SORTED))
+
+
+def _spelled_digest(value: Any) -> str:
+    return _quick_digest(_spelled(value))
+
+
+def _spelled(value: Any) -> Any:
+    """Return a value whose floats are spelled as the RFC does, where orjson may do otherwise."""
+    if isinstance(value, dict):
+        return {key: _spelled(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spelled(item) for item in value]
+    if isinstance(value, float) and "e" in repr(value):
+        return orjson.Fragment(rfc8785.dumps(value))
+    return value
 
 
 def is_same(one: Any, other: Any) -> bool:

@@ -46,6 +46,8 @@ def test_canonical_json_reads_back_as_the_same_value(value):
 @given(values)
 @example({"rate": 1e300, "least": [5e-324, 1e-7, -0.5], "text": ":1e5,", "\U00010000": 1, "é": 2})
 @example(1e-7)
+@example([{"small": [0.000001234, -0.00000999, 5e-6]}, 1e21, 1e-7])
+@example({"\ue000": 0.000001234, "é": 0.5, "\uffff": "ü"})
 @example("a:1.0,")
 def test_the_digest_of_a_part_of_what_was_parsed_is_that_of_the_part(value):
     data = canonical_json({"part": value, "rest": [value]})
