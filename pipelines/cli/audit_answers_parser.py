@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 MODULE = "pipelines.cli.audit_answers"
+_ELSE = "default: what TANDEM_SUBJECT_KEY names, or TANDEM_SUBJECT_KEY_HEX holds"
 VERSION_HELP = "a number or an alias, by the log, of the only model, or NAME@ and one of these"
 DAY_HELP = "a day (UTC) as 2027-01-31, or a moment as 2027-01-31T12:00:00Z"
 
@@ -46,7 +47,7 @@ def _add_impact(below: Any, add: Callable[..., Any]) -> None:
     impact.add_argument(
         "--subject", metavar="ID", help="whose rows instead, by the erasable index of subjects"
     )
-    impact.add_argument("--key", metavar="FILE", help="the key of that index, for --subject")
+    impact.add_argument("--key", metavar="FILE", help=f"the key of that index ({_ELSE})")
 
 
 def _add_forget(below: Any, add: Callable[..., Any]) -> None:
@@ -59,7 +60,7 @@ def _add_forget(below: Any, add: Callable[..., Any]) -> None:
         "tandem audit forget --subject P1 --key subjects.key",
     )
     forget.add_argument("--subject", metavar="ID", required=True, help="whom")
-    forget.add_argument("--key", metavar="FILE", required=True, help="the key of the indexes")
+    forget.add_argument("--key", metavar="FILE", help=f"the key of the indexes ({_ELSE})")
 
 
 def _add_gates(below: Any, add: Callable[..., Any]) -> None:
