@@ -18,6 +18,7 @@ def add_answers(below: Any, add: Callable[..., Any]) -> None:
     """Add the commands that answer an auditor's questions, in the order in which help has them."""
     _add_impact(below, add)
     _add_forget(below, add)
+    _add_erase(below, add)
     _add_gates(below, add)
     _add_diff(below, add)
     _add_export(below, add)
@@ -61,6 +62,20 @@ def _add_forget(below: Any, add: Callable[..., Any]) -> None:
     )
     forget.add_argument("--subject", metavar="ID", required=True, help="whom")
     forget.add_argument("--key", metavar="FILE", help=f"the key of the indexes ({_ELSE})")
+
+
+def _add_erase(below: Any, add: Callable[..., Any]) -> None:
+    """Add `erase`: a run's artifacts are gone, and the log says so."""
+    erase = add(
+        below,
+        "erase",
+        "pipelines.cli.audit_erase:erase",
+        "erase artifacts of a run, its statistics say, and record that; the log verifies as before",
+        "tandem audit erase latest statistics --reason 'request of 12 May'",
+    )
+    erase.add_argument("run", metavar="RUN", help="a run's id, its beginning, or latest")
+    erase.add_argument("outputs", metavar="ARTIFACT", nargs="+", help="what: statistics, examples")
+    erase.add_argument("--reason", metavar="TEXT", required=True, help="why, for the record")
 
 
 def _add_gates(below: Any, add: Callable[..., Any]) -> None:
