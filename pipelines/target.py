@@ -52,7 +52,7 @@ GPU, TPU = "nvidia.com/gpu", "google.com/tpu"
 TPU_TYPE, TPU_TOPOLOGY = "cloud.google.com/gke-tpu-accelerator", "cloud.google.com/gke-tpu-topology"
 _SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASSWORD|PASSPHRASE|PASSWD|_PWD|CREDENTIAL|ACCESS_KEY|API_?KEY|PRIVATE"
-    r"|NOTIFY_(WEBHOOK|SLACK|EMAIL)"
+    r"|NOTIFY_(WEBHOOK|SLACK|EMAIL)|SUBJECT_KEY_HEX"
 )
 _PASSWORD_IN_URL = re.compile(r"://[^/@\s]+@|(?i:password=)")
 

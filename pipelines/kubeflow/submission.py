@@ -38,7 +38,7 @@ from pipelines.loaded_settings import LoadedSettings
 from pipelines.preflight.against_schema import check_against_schema
 from pipelines.preflight.against_source import check_against_source
 from pipelines.preflight.checks import check_signature_names
-from pipelines.preflight.on_target import check_on_target
+from pipelines.preflight.on_target import check_on_target, check_subjects
 from pipelines.sources import MAIN, require_table, source_tables
 from pipelines.target import Target
 
@@ -132,6 +132,7 @@ def check_settings(loaded: LoadedSettings, target: Target) -> None:
     require_placeable(target)
     require_reachable(loaded)
     check_on_target(settings.train, target)
+    check_subjects(settings.source.subject, target)
     check_signature_names(settings)
     check_against_schema(settings, loaded.schema)
     spans = settings.window.spans()
