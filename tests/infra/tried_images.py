@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IMAGES = os.environ.get("IMAGES") or "registry-cpu pytorch-cpu tensorflow-cpu data-cpu"
 REUSE = os.environ.get("REUSE") == "yes"
 BASE_OF_WHEELS = (2, 39)
+pytestmark = pytest.mark.timeout(3600)  # the first test of an image waits for its build
 
 
 @pytest.fixture(scope="module", params=IMAGES.split())
