@@ -26,6 +26,7 @@ import tensorflow as tf
 
 from components.core.errors import SettingsError
 from components.core.features import FeatureArrays
+from components.core.training_nodes import processes_per_node
 from components.core.training_settings import Device, Train
 from components.training.devices import absent
 from components.training.group import part_of
@@ -95,12 +96,7 @@ def workers(folder: Path, processes: int) -> list[Command]:
 
 def on_nodes(place: Place, train: Train) -> list[Manifest]:
     """Return what runs a worker on each of several nodes; SettingsError if it cannot be."""
-    if train.processes != place.nodes.count:
-        raise SettingsError(
-            f"TensorFlow trains in one process on each of {place.nodes.count} nodes, "
-            f"not in {train.processes}",
-            remedy="set train.processes to the number of the target's nodes",
-        )
+    processes_per_node("tensorflow", train.processes, place.nodes.count)
     if train.device in ("cuda", "tpu"):
         raise SettingsError(
             "TensorFlow's workers on several nodes train on CPUs",

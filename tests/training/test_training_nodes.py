@@ -227,8 +227,8 @@ def test_a_cluster_that_stays_away_is_given_up(
 def test_processes_that_nodes_cannot_share_alike_are_refused(
     cluster: TrainingCluster, small_features: Path
 ) -> None:
-    for framework in ("pytorch", "tensorflow"):
-        with pytest.raises(SettingsError, match="nodes"):
+    for framework, how in (("pytorch", "a multiple of"), ("tensorflow", "as many as")):
+        with pytest.raises(SettingsError, match=f"2 nodes: its processes are {how} them"):
             trained(framework, small_features, processes=3)
     assert cluster.made == []
 

@@ -98,31 +98,11 @@ def train_job(place: Place, arguments: Sequence[str], processes: int) -> Manifes
 
 def plain_workers(place: Place, arguments: Sequence[str]) -> list[Manifest]:
     """Return the Service and the Job of workers that run this Python, one process on each node."""
-    nodes = place.nodes
-    hosts = [f"{place.name}-{number}.{place.name}:{PORT}" for number in range(nodes.count)]
-    index = {"name": _INDEX, "valueFrom": {"fieldRef": {"fieldPath": _INDEX_LABEL}}}
-    task = f'{{"type": "worker", "index": $({_INDEX})}}'  # which Kubernetes fills in
-    config = f'{{"cluster": {{"worker": {json.dumps(hosts)}}}, "task": {task}}}'
-    container = {
-        "name": CONTAINER,
-        "image": nodes.image,
-        "imagePullPolicy": nodes.pull_policy,
-        "command": [sys.executable, "-P", *arguments],
-        "env": [*_variables(place), index, {"name": "TF_CONFIG", "value": config}],
-        "ports": [{"containerPort": PORT}],
-        "resources": _resources(nodes),
-        "securityContext": _container_security(nodes),
-        "volumeMounts": _mounts(nodes),
-    }
-    pod = {
-        **_pod(nodes),
-        "subdomain": place.name,
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "containers": [container],
-    }
-    service = {
+    return [_service(place), _indexed_job(place, arguments)]
+
+
+def _service(place: Place) -> Manifest:
+    return {
         **_object("v1", "Service", place, {}),
         "spec": {
             "clusterIP": "None",
@@ -131,7 +111,19 @@ def plain_workers(place: Place, arguments: Sequence[str]) -> list[Manifest]:
             "ports": [{"name": "grpc", "port": PORT}],
         },
     }
-    job = {
+
+
+def _indexed_job(place: Place, arguments: Sequence[str]) -> Manifest:
+    nodes = place.nodes
+    pod = {
+        **_pod(nodes),
+        "subdomain": place.name,
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "containers": [_worker(place, arguments)],
+    }
+    return {
         **_object("batch/v1", "Job", place, nodes.queue),
         "spec": {
             "completions": nodes.count,
@@ -142,7 +134,30 @@ def plain_workers(place: Place, arguments: Sequence[str]) -> list[Manifest]:
             "template": {"metadata": {"labels": place.labels}, "spec": pod},
         },
     }
-    return [service, job]
+
+
+def _worker(place: Place, arguments: Sequence[str]) -> Manifest:
+    nodes = place.nodes
+    return {
+        "name": CONTAINER,
+        "image": nodes.image,
+        "imagePullPolicy": nodes.pull_policy,
+        "command": [sys.executable, "-P", *arguments],
+        "env": [*_variables(place), *_place_of_worker(place)],
+        "ports": [{"containerPort": PORT}],
+        "resources": _resources(nodes),
+        "securityContext": _container_security(nodes),
+        "volumeMounts": _mounts(nodes),
+    }
+
+
+def _place_of_worker(place: Place) -> list[Manifest]:
+    """Return TF_CONFIG, into which Kubernetes fills the pod's index."""
+    hosts = [f"{place.name}-{number}.{place.name}:{PORT}" for number in range(place.nodes.count)]
+    index = {"name": _INDEX, "valueFrom": {"fieldRef": {"fieldPath": _INDEX_LABEL}}}
+    task = f'{{"type": "worker", "index": $({_INDEX})}}'
+    config = f'{{"cluster": {{"worker": {json.dumps(hosts)}}}, "task": {task}}}'
+    return [index, {"name": "TF_CONFIG", "value": config}]
 
 
 def _object(version: str, kind: str, place: Place, queue: Mapping[str, str]) -> Manifest:

@@ -1,4 +1,4 @@
-"""Nodes and training runtimes of a Kubernetes API server: a fake behind the cluster's own client.
+"""Machines and training runtimes of a Kubernetes API server: a fake behind the cluster's client.
 
 As the real one does it wants a bearer token (401), refuses one that may not list (403), filters by
 labels and gives pages (https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/node-v1/).
@@ -21,10 +21,10 @@ RUNTIMES = "/apis/trainer.kubeflow.org/v1alpha1/clustertrainingruntimes/"
 
 
 @dataclass
-class NodesApi:
-    """Nodes as Kubernetes writes them; `may_list` says whether the user may see them."""
+class MachinesApi:
+    """Machines, as Kubernetes writes its nodes; `may_list` says whether the user may see them."""
 
-    nodes: list[dict[str, Any]] = field(default_factory=list)
+    machines: list[dict[str, Any]] = field(default_factory=list)
     may_list: bool = True
     runtimes: set[str] = field(default_factory=set)
     url: str = ""
@@ -34,18 +34,20 @@ class NodesApi:
     ) -> None:
         metadata = {"name": name, "labels": labels}
         status = {"allocatable": allocatable}
-        self.nodes.append({"metadata": metadata, "spec": spec, "status": status})
+        self.machines.append({"metadata": metadata, "spec": spec, "status": status})
 
     def kubeconfig(self, place: Path) -> Path:
         """Write a kubeconfig for the server."""
         return write_kubeconfig(place, self.url, TOKEN)
 
     def page(self, query: dict[str, list[str]]) -> dict[str, Any]:
-        """Return a page of the nodes that have the labels."""
+        """Return a page of the machines that have the labels."""
         wanted = dict(
             pair.split("=", 1) for pair in query.get("labelSelector", [""])[0].split(",") if pair
         )
-        found = [one for one in self.nodes if wanted.items() <= one["metadata"]["labels"].items()]
+        found = [
+            one for one in self.machines if wanted.items() <= one["metadata"]["labels"].items()
+        ]
         start, size = int(query.get("continue", ["0"])[0] or 0), int(query["limit"][0])
         more = str(start + size) if start + size < len(found) else ""
         return {
@@ -57,9 +59,9 @@ class NodesApi:
 
 
 @contextmanager
-def nodes_api() -> Iterator[NodesApi]:
+def machines_api() -> Iterator[MachinesApi]:
     """Serve on the loopback address."""
-    api = NodesApi()
+    api = MachinesApi()
 
     class Handler(Answering):
         def do_GET(self) -> None:

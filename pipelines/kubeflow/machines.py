@@ -1,9 +1,10 @@
 """Whether the cluster has what a target's trainers need of it, before anything is sent.
 
 Rules: asked of Kubernetes itself, by the kubeconfig of whoever asks or the pod's own account; a
-node counts if it may be scheduled on, has the labels, has no taint that is not tolerated, and can
-give as many at once. Where Kubernetes cannot be asked, or not by this account, that is said, and
-refuses nothing. Nodes that an autoscaler would make are not there to be seen.
+machine, which Kubernetes calls a node, counts if it may be scheduled on, has the labels, has no
+taint that is not tolerated, and can give as many at once. Where Kubernetes cannot be asked, or not
+by this account, that is said, and refuses nothing. Machines that an autoscaler would make are not
+there to be seen.
 """
 
 from __future__ import annotations
@@ -22,20 +23,20 @@ _PAGE = 500
 _KEEPS_OFF = ("NoSchedule", "NoExecute")
 
 
-def check_nodes(target: Target) -> str | None:
+def check_machines(target: Target) -> str | None:
     """Return why the cluster could not be looked at, None where it was, or need not be.
 
-    Raises SettingsError for an accelerator that no node gives, and for a runtime of a training's
+    Raises SettingsError for an accelerator that no machine gives, and for a runtime of a training's
     nodes that Kubeflow Trainer does not have.
     """
     from kubernetes.client import ApiException
     from kubernetes.config import ConfigException
     from urllib3.exceptions import HTTPError
 
-    asked = "a list of nodes"
+    asked = "a list of machines"
     try:
         for framework, accelerator in sorted(target.accelerators.items()):
-            _require_node(framework, accelerator)
+            _require_machine(framework, accelerator)
         asked = "a question for Trainer's runtimes"
         if "pytorch" in target.nodes:
             _require_runtime(target.nodes["pytorch"].runtime)
@@ -48,13 +49,13 @@ def check_nodes(target: Target) -> str | None:
     return None
 
 
-def _require_node(framework: str, accelerator: Accelerator) -> None:
-    if not any(_gives(node, accelerator) for node in _nodes(accelerator)):
+def _require_machine(framework: str, accelerator: Accelerator) -> None:
+    if not any(_gives(machine, accelerator) for machine in _machines(accelerator)):
         raise SettingsError(
-            f"no node of the cluster gives {accelerator.count} {accelerator.resource} to the "
+            f"no machine of the cluster gives {accelerator.count} {accelerator.resource} to the "
             f"{framework} trainer: {_wanted(accelerator)}",
-            remedy="change the target's accelerators; where an autoscaler makes such nodes when "
-            "they are needed, give --no-node-check",
+            remedy="change the target's accelerators; where an autoscaler makes such machines "
+            "when they are needed, give --no-machine-check",
         )
 
 
@@ -76,8 +77,8 @@ def _require_runtime(name: str) -> None:
         ) from None
 
 
-def _nodes(accelerator: Accelerator) -> Iterator[Any]:
-    """Yield the nodes with the labels that an accelerator selects by."""
+def _machines(accelerator: Accelerator) -> Iterator[Any]:
+    """Yield the machines with the labels that an accelerator selects by."""
     from kubernetes import client
 
     find_cluster()
@@ -93,11 +94,11 @@ def _nodes(accelerator: Accelerator) -> Iterator[Any]:
             return
 
 
-def _gives(node: Any, accelerator: Accelerator) -> bool:
-    allocatable = int((node.status.allocatable or {}).get(accelerator.resource, "0"))
-    taints = [taint for taint in node.spec.taints or () if taint.effect in _KEEPS_OFF]
+def _gives(machine: Any, accelerator: Accelerator) -> bool:
+    allocatable = int((machine.status.allocatable or {}).get(accelerator.resource, "0"))
+    taints = [taint for taint in machine.spec.taints or () if taint.effect in _KEEPS_OFF]
     return (
-        not node.spec.unschedulable
+        not machine.spec.unschedulable
         and allocatable >= accelerator.count
         and all(any(_takes(one, taint) for one in accelerator.tolerated) for taint in taints)
     )
