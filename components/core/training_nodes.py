@@ -38,6 +38,7 @@ class TrainingNodes(Section):
     queue: dict[str, str]
     node_selector: dict[str, str]
     tolerations: tuple[dict[str, str], ...]
+    environment: dict[str, str]
     user: int
     group: int
     pull_policy: str

@@ -15,7 +15,7 @@ from typing import Any
 
 from components.core.errors import SettingsError
 from components.core.find_cluster import find_cluster
-from components.training.nodes.manifests import TRAIN_JOB_API
+from components.training.nodes.manifests import CONTAINER, TRAIN_JOB_API
 from pipelines.target import Accelerator, Target, Toleration
 
 SECONDS = 15
@@ -27,7 +27,7 @@ def check_machines(target: Target) -> str | None:
     """Return why the cluster could not be looked at, None where it was, or need not be.
 
     Raises SettingsError for an accelerator that no machine gives, and for a runtime of a training's
-    nodes that Kubeflow Trainer does not have.
+    nodes that Kubeflow Trainer does not have, or that pulls images otherwise than the target says.
     """
     from kubernetes.client import ApiException
     from kubernetes.config import ConfigException
@@ -39,7 +39,7 @@ def check_machines(target: Target) -> str | None:
             _require_machine(framework, accelerator)
         asked = "a question for Trainer's runtimes"
         if "pytorch" in target.nodes:
-            _require_runtime(target.nodes["pytorch"].runtime)
+            _require_runtime(target.nodes["pytorch"].runtime, target.pull_policy)
     except ConfigException:
         return "no kubeconfig names a cluster"
     except ApiException as error:
@@ -59,13 +59,34 @@ def _require_machine(framework: str, accelerator: Accelerator) -> None:
         )
 
 
-def _require_runtime(name: str) -> None:
+def _require_runtime(name: str, pull_policy: str) -> None:
+    """Hold a runtime to the target: no TrainJob can say when its image is pulled."""
+    found = _pull_policy(_runtime(name))
+    if found != pull_policy:
+        raise SettingsError(
+            f"the target's pull_policy is {pull_policy}, and the ClusterTrainingRuntime {name} "
+            f"pulls its nodes' image {found}",
+            remedy=f"give the container {CONTAINER} of a runtime of your own imagePullPolicy "
+            f"{pull_policy}, and name it in the target's nodes, or change the pull_policy",
+        )
+
+
+def _pull_policy(runtime: Any) -> str:
+    """Return that of the container that trains; Kubernetes' own for an image by digest."""
+    for job in runtime["spec"]["template"]["spec"]["replicatedJobs"]:
+        for container in job["template"]["spec"]["template"]["spec"]["containers"]:
+            if container["name"] == job["name"] == CONTAINER:
+                return str(container.get("imagePullPolicy") or "IfNotPresent")
+    return "IfNotPresent"
+
+
+def _runtime(name: str) -> Any:
     from kubernetes import client
 
     find_cluster()
     group, _, version = TRAIN_JOB_API.partition("/")
     try:
-        client.CustomObjectsApi().get_cluster_custom_object(
+        return client.CustomObjectsApi().get_cluster_custom_object(
             group, version, "clustertrainingruntimes", name, _request_timeout=SECONDS
         )
     except client.ApiException as error:

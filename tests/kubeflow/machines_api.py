@@ -26,7 +26,8 @@ class MachinesApi:
 
     machines: list[dict[str, Any]] = field(default_factory=list)
     may_list: bool = True
-    runtimes: set[str] = field(default_factory=set)
+    runtimes: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Those of Trainer by their names, with what the container that trains has of its own."""
     url: str = ""
 
     def add(
@@ -58,6 +59,20 @@ class MachinesApi:
         }
 
 
+def _runtime(name: str, own: dict[str, str]) -> dict[str, Any]:
+    """Return a runtime as Trainer's own `torch-distributed` is."""
+    container = {"name": "node", "image": "pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime", **own}
+    pods = {"template": {"spec": {"containers": [container]}}}
+    job = {"name": "node", "groupName": "default", "replicas": 1, "template": {"spec": pods}}
+    policy = {"numNodes": 1, "torch": {"numProcPerNode": "auto"}}
+    return {
+        "kind": "ClusterTrainingRuntime",
+        "apiVersion": "trainer.kubeflow.org/v1alpha1",
+        "metadata": {"name": name},
+        "spec": {"mlPolicy": policy, "template": {"spec": {"replicatedJobs": [job]}}},
+    }
+
+
 @contextmanager
 def machines_api() -> Iterator[MachinesApi]:
     """Serve on the loopback address."""
@@ -76,7 +91,7 @@ def machines_api() -> Iterator[MachinesApi]:
             elif url.path == PATH:
                 self.send(200, api.page(parse_qs(url.query)))
             else:
-                self.send(200, {"kind": "ClusterTrainingRuntime", "metadata": {"name": name}})
+                self.send(200, _runtime(name, api.runtimes[name]))
 
     with served(Handler) as api.url:
         yield api

@@ -69,22 +69,35 @@ def test_a_taint_that_only_prefers_other_pods_keeps_none_off(cluster: MachinesAp
     assert check_machines(target_of()) is None
 
 
-def with_nodes(runtime: str) -> Target:
+def with_nodes(runtime: str, **said: str) -> Target:
     dev = load_target("dev").model_dump(exclude_unset=True)
     nodes = {"pytorch": {"count": 2, "runtime": runtime}, "tensorflow": {"count": 2}}
-    return Target.model_validate(dev | {"workspace": {"claim": "shared"}, "nodes": nodes})
+    return Target.model_validate(dev | {"workspace": {"claim": "shared"}, "nodes": nodes} | said)
 
 
 def test_a_runtime_that_trainer_has_not_is_said(cluster: MachinesApi) -> None:
-    cluster.runtimes.add("torch-distributed")
+    cluster.runtimes["torch-distributed"] = {}
     assert check_machines(with_nodes("torch-distributed")) is None
     with pytest.raises(SettingsError, match="no ClusterTrainingRuntime torch-of-ours") as raised:
         check_machines(with_nodes("torch-of-ours"))
     assert "Kubeflow Trainer 2.2" in raised.value.remedy
 
 
+def test_a_runtime_that_pulls_images_otherwise_than_the_target_says_is_refused(
+    cluster: MachinesApi,
+) -> None:
+    """A TrainJob has no word for it."""
+    cluster.runtimes |= {"torch-distributed": {}, "torch-fresh": {"imagePullPolicy": "Always"}}
+    assert check_machines(with_nodes("torch-fresh", pull_policy="Always")) is None
+    with pytest.raises(SettingsError, match="torch-distributed pulls its nodes' image IfNotPresen"):
+        check_machines(with_nodes("torch-distributed", pull_policy="Always"))
+    with pytest.raises(SettingsError, match="torch-fresh pulls its nodes' image Always") as raised:
+        check_machines(with_nodes("torch-fresh"))
+    assert "imagePullPolicy IfNotPresent" in raised.value.remedy
+
+
 def test_who_may_not_see_runtimes_is_told_so(cluster: MachinesApi) -> None:
-    cluster.runtimes.add("torch-distributed")
+    cluster.runtimes["torch-distributed"] = {}
     cluster.may_list = False
     found = check_machines(with_nodes("torch-distributed"))
     assert found == "Kubernetes answers 403 to a question for Trainer's runtimes"

@@ -5,6 +5,7 @@ The nodes are real processes that do no training but write or end as one would.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from training_cluster import CLAIM, TrainingCluster, free_ports
+from training_cluster import CLAIM, OWNER, TrainingCluster, free_ports
 
 from components.core.artifacts import read_json, write_json
 from components.core.errors import DataError, PlatformError, SettingsError, TandemError
@@ -54,6 +55,7 @@ def run_nodes(workspace: Path, program: str, made: Manifests | None = None) -> N
         queue={},
         node_selector={},
         tolerations=(),
+        environment={},
         user=65532,
         group=65532,
         pull_policy="IfNotPresent",
@@ -287,12 +289,51 @@ def test_a_process_that_a_signal_ends_has_said_what_it_took(tmp_path: Path) -> N
 
 
 def test_what_cannot_be_removed_does_not_hide_why_the_training_ended(
+    cluster: TrainingCluster,
+    workspace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(training, "GONE_SECONDS", 1.0)
+    cluster.may_remove = False
+    with pytest.raises(DataError, match="exit code 3"):
+        run_nodes(workspace, "sys.exit(3)")
+    assert "[Job] goes with the task's pod: the cluster refuses to remove Job" in (
+        capfd.readouterr().out
+    )
+
+
+def test_what_was_made_is_removed_where_the_rest_is_refused(
     cluster: TrainingCluster, workspace: Path
 ) -> None:
     cluster.may -= {"jobs"}
     with pytest.raises(SettingsError, match="refuses to make Job: 403"):
         run_nodes(workspace, "")
     assert cluster.objects == {}
+
+
+def test_what_another_attempt_has_made_under_the_name_is_left_to_it(
+    cluster: TrainingCluster, workspace: Path
+) -> None:
+    """An attempt that was thought dead wakes up beside its successor."""
+
+    def successor_comes() -> None:
+        while not [*(workspace / "trainings").glob("*/here-*")]:
+            time.sleep(0.05)
+        with cluster.lock:
+            for named, found in [*cluster.objects.items()]:
+                cluster.remove(named)
+                del found["metadata"]["uid"]
+                anew = json.loads(json.dumps(found).replace(OWNER["uid"], "uid-of-the-other"))
+                assert cluster.create(named.rpartition("/")[0], anew)[0] == 201
+
+    other = threading.Thread(target=successor_comes, daemon=True)
+    other.start()
+    with pytest.raises(PlatformError, match="the training's Job is gone"):
+        run_nodes(workspace, "(FOLDER / f'here-{RANK}').touch()\ntime.sleep(60)")
+    other.join()
+    owners = [item["metadata"]["ownerReferences"] for item in cluster.objects.values()]
+    assert [owner["uid"] for (owner,) in owners] == ["uid-of-the-other"] * 2
 
 
 @pytest.mark.parametrize("device", ["cuda", "tpu"])

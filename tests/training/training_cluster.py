@@ -1,10 +1,11 @@
 """A cluster that runs a training's nodes: a fake at the far side of kubernetes' own client.
 
 As the real one does it wants a token (401) and a permission (403), refuses what its schemas do
-(Kubeflow Trainer's own models, Kubernetes' own schemas), has a runtime or refuses the job, and
-takes a name once (409). What Trainer, JobSet and the Job controller do is done here: each node is a
-process of this machine, started by the object's own command with the variables that its pod would
-have, and ended by a signal. Names of pods are all this machine's, and a claim is its folder.
+(Kubeflow Trainer's own models, Kubernetes' own schemas), has a runtime or refuses the job, takes a
+name once and removes no object of another uid (409). What Trainer, JobSet and the Job controller do
+is done here: each node is a process of this machine, started by the object's own command with the
+variables that its pod would have, and ended by a signal. Names of pods are all this machine's, a
+claim is its folder, and /dev/shm is the machine's own.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import kubernetes_validate
 from kubeflow_trainer_api.models.trainer_v1alpha1_train_job import TrainerV1alpha1TrainJob
@@ -67,6 +69,7 @@ class TrainingCluster:
     """The variables that the image sets."""
     runtimes: set[str] = field(default_factory=lambda: {"torch-distributed"})
     has_trainer: bool = True
+    may_remove: bool = True
     may: set[str] = field(default_factory=lambda: {"trainjobs", "jobs", "services", "pods"})
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)
     nodes: dict[str, list[Node]] = field(default_factory=dict)
@@ -77,6 +80,7 @@ class TrainingCluster:
     """Whether logs break off after the next lines; the last is that of the next line."""
     asked: list[str] = field(default_factory=list)
     url: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def kubeconfig(self, place: Path) -> Path:
         return write_kubeconfig(place, self.url, TOKEN)
@@ -88,11 +92,12 @@ class TrainingCluster:
         problem = self._problem(body)
         if problem:
             return 403 if "denied the request" in problem else 422, {"message": problem}
-        self.objects[named] = body
-        self.made.append(body)
+        stored = {**body, "metadata": {**body["metadata"], "uid": str(uuid4())}}
+        self.objects[named] = stored
+        self.made.append(stored)
         if body["kind"] != "Service":
             self.nodes[named] = self._started(body)
-        return 201, body
+        return 201, stored
 
     def show(self, named: str) -> dict[str, Any]:
         found = self.objects[named]
@@ -107,9 +112,9 @@ class TrainingCluster:
         return [node for nodes in self.nodes.values() for node in nodes if node.code is None]
 
     def listed(self, selector: str) -> list[Node]:
-        key, _, value = selector.partition("=")
+        wanted = dict(pair.split("=", 1) for pair in selector.split(","))
         every = [node for nodes in self.nodes.values() for node in nodes]
-        return [node for node in every if node.labels.get(key) == value]
+        return [node for node in every if wanted.items() <= node.labels.items()]
 
     def _conditions(self, named: str) -> list[dict[str, Any]]:
         codes = [node.code for node in self.nodes.get(named, [])]
@@ -138,8 +143,9 @@ class TrainingCluster:
         return self._of_claims(_patched(body)["spec"])
 
     def _of_claims(self, pod: Mapping[str, Any]) -> str | None:
-        claims = [item["persistentVolumeClaim"]["claimName"] for item in pod.get("volumes", ())]
-        return None if set(claims) <= {CLAIM} else f"no claim {claims}"
+        named = [item.get("persistentVolumeClaim") for item in pod.get("volumes", ())]
+        claims = {item["claimName"] for item in named if item is not None}
+        return None if claims <= {CLAIM} else f"no claim {claims}"
 
     def _started(self, body: dict[str, Any]) -> list[Node]:
         if body["kind"] == "TrainJob":
@@ -258,13 +264,19 @@ class Api(Answering):
                 self.send(*self.cluster.create(self.path, body))
 
     def do_DELETE(self) -> None:
-        assert self._body() == {"propagationPolicy": "Foreground"}
+        options = self._body()
+        assert options["propagationPolicy"] == "Foreground"
         if not self._allowed():
             return
         with self.lock:
-            if is_there := self.path in self.cluster.objects:
+            found = self.cluster.objects.get(self.path)
+            if found is None:
+                self.send(404, {"message": "not found"})
+            elif found["metadata"]["uid"] != options["preconditions"]["uid"]:
+                self.send(409, {"message": "Precondition failed: UID in precondition"})
+            else:
                 self.cluster.remove(self.path)
-            self.send(200 if is_there else 404, {"message": "not found"})
+                self.send(200, {"status": "Success"})
 
     def do_GET(self) -> None:
         if not self._allowed():
@@ -306,7 +318,8 @@ class Api(Answering):
             return 401, "Unauthorized"
         if plural == "trainjobs" and not self.cluster.has_trainer:
             return 404, "the server could not find the requested resource"
-        return None if plural in self.cluster.may else (403, f"{plural} is forbidden")
+        may = plural in self.cluster.may and (self.cluster.may_remove or self.command != "DELETE")
+        return None if may else (403, f"{plural} is forbidden")
 
     def _log(self, name: str) -> None:
         """Send the lines with their times, which are their numbers; break off where a test says."""
@@ -333,7 +346,7 @@ def training_cluster(folder: Path) -> Iterator[TrainingCluster]:
     """Serve on the loopback address; end what still runs."""
     image = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     cluster = TrainingCluster(folder, image={**image, "KERAS_BACKEND": "tensorflow"})
-    handler = type("Handler", (Api,), {"cluster": cluster, "lock": threading.Lock()})
+    handler = type("Handler", (Api,), {"cluster": cluster, "lock": cluster.lock})
     with served(handler) as cluster.url:
         try:
             yield cluster
