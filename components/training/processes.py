@@ -140,7 +140,7 @@ def cause(folder: Path, codes: Sequence[int]) -> TandemError:
     told = sorted(folder.glob("error-*.json"), key=lambda path: path.stat().st_mtime_ns)
     if told:
         return error_from_dict(read_json(told[0]))
-    code = min((code for code in codes if code), key=_telling)
+    code = min((code for code in codes if code), key=telling)
     killer = _killer(code)
     if killer > 0:
         return PlatformError(
@@ -158,7 +158,7 @@ def cause(folder: Path, codes: Sequence[int]) -> TandemError:
     )
 
 
-def _telling(code: int) -> int:
+def telling(code: int) -> int:
     """Return how little an exit code tells of the cause.
 
     Whoever is killed, or fails by itself, takes the others along: a job ends them by SIGTERM.

@@ -199,6 +199,22 @@ def test_nodes_that_do_not_find_each_other_are_the_platforms_fault() -> None:
     assert ended.returncode == AROUND
 
 
+def test_torchrun_tells_of_a_process_that_was_killed_before_one_that_lost_it(
+    tmp_path: Path,
+) -> None:
+    """Both have ended when torchrun looks."""
+    from components.train_pytorch.parallel import LAUNCHER
+
+    program = tmp_path / "ends.py"
+    ends = f"os._exit({AROUND}) if os.environ['RANK'] == '0' else os.kill(os.getpid(), 9)"
+    program.write_text(f"import os\n{ends}\n")
+    options = ["--nnodes=1", "--nproc-per-node=2", "--max-restarts=0", "--monitor-interval=5"]
+    meeting = ["--rdzv-backend=c10d", f"--rdzv-endpoint={tmp_path / 'meeting'}"]
+    meeting += ["--rdzv-conf=store_type=file", "--rdzv-id=tandem"]
+    command = [sys.executable, "-m", LAUNCHER, *options, *meeting, str(program)]
+    assert subprocess.run(command).returncode == 128 + signal.SIGKILL
+
+
 def test_a_task_is_told_to_end_while_it_copies_and_makes_no_node(
     cluster: TrainingCluster, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
