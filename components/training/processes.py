@@ -18,8 +18,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import numpy as np
@@ -62,6 +64,8 @@ class Command:
 
     arguments: Sequence[str]
     environment: Mapping[str, str]
+    held: Sequence[socket] = ()
+    """What keeps the ports that the process will listen on; see ports.py."""
 
 
 def train_in_processes(
@@ -72,7 +76,10 @@ def train_in_processes(
     Raises what the first that failed failed with; PlatformError where SIGTERM came.
     """
     write_json(folder / REQUEST, request.model_dump(mode="json"))
-    with Interruption() as interruption:
+    with Interruption() as interruption, ExitStack() as held:
+        for command in commands:
+            for port in command.held:
+                held.enter_context(port)
         started = [_start(command, request.train.threads) for command in commands]
         try:
             codes = _wait(started, lambda: interruption.received)

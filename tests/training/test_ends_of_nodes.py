@@ -13,13 +13,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytest
-from training_cluster import CLAIM, OWNER, TrainingCluster, free_ports
+from training_cluster import CLAIM, OWNER, TrainingCluster
 
 from components.core.artifacts import read_json, write_json
 from components.core.errors import DataError, PlatformError, SettingsError, TandemError
@@ -31,6 +32,7 @@ from components.training.nodes import training
 from components.training.nodes.ends import Ends, exit_code
 from components.training.nodes.manifests import Manifest, Place, plain_workers
 from components.training.nodes.training import Manifests
+from components.training.ports import held_ports, number_of
 from components.training.processes import AROUND, REQUEST, Request, cause
 from components.training.worker import BEAT, USED
 
@@ -176,12 +178,20 @@ def test_a_node_that_is_no_longer_there_ends_the_training(tmp_path: Path) -> Non
     assert "b is gone" in failure.message
 
 
+@contextmanager
+def kept_ports(count: int) -> Iterator[list[str]]:
+    """Ports that nobody else gets before the processes that are told of them listen there."""
+    with ExitStack() as stack:
+        held = [stack.enter_context(port) for port in held_ports(count)]
+        yield [str(number_of(port)) for port in held]
+
+
 @pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
 def test_a_framework_knows_that_it_has_lost_another_process(framework: str, tmp_path: Path) -> None:
     program = Path(__file__).with_name("lost_member.py")
-    ports = [str(port) for port in free_ports(2)]
     command = [sys.executable, program, framework]
     with (
+        kept_ports(2) as ports,
         subprocess.Popen([*command, "0", tmp_path, *ports]) as first,
         subprocess.Popen([*command, "1", tmp_path, *ports]) as second,
     ):
@@ -191,11 +201,12 @@ def test_a_framework_knows_that_it_has_lost_another_process(framework: str, tmp_
 
 def test_nodes_that_do_not_find_each_other_are_the_platforms_fault() -> None:
     own = {"PET_NNODES": "2", "PET_NODE_RANK": "1", "PET_MASTER_ADDR": "127.0.0.1"}
-    port = {"PET_MASTER_PORT": str(free_ports(1)[0])}
     from components.train_pytorch.parallel import LAUNCHER, WORKER
 
     command = ["-m", LAUNCHER, "--rdzv-conf=timeout=1", "-m", WORKER, "/nowhere"]
-    ended = subprocess.run([sys.executable, *command], env={**os.environ, **own, **port})
+    with kept_ports(1) as (port,):
+        environment = {**os.environ, **own, "PET_MASTER_PORT": port}
+        ended = subprocess.run([sys.executable, *command], env=environment)
     assert ended.returncode == AROUND
 
 

@@ -29,6 +29,8 @@ import kubernetes_validate
 from kubeflow_trainer_api.models.trainer_v1alpha1_train_job import TrainerV1alpha1TrainJob
 from kubernetes_server import Answering, served, write_kubeconfig
 
+from components.training.ports import held_ports, number_of
+
 TOKEN, NAMESPACE, CLAIM = "token-of-the-pipeline", "team-a", "tandem-workspace"
 OWNER = {"apiVersion": "v1", "kind": "Pod", "name": "train-pod", "uid": "1-2-3"}
 """The task's pod, as its objects name it."""
@@ -80,6 +82,7 @@ class TrainingCluster:
     """Whether logs break off after the next lines; the last is that of the next line."""
     asked: list[str] = field(default_factory=list)
     url: str = ""
+    held: list[socket.socket] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def kubeconfig(self, place: Path) -> Path:
@@ -156,7 +159,7 @@ class TrainingCluster:
         assert service["selector"].items() <= template["metadata"]["labels"].items()
         hosts = {
             f"{name}-{number}.{template['spec']['subdomain']}:{service['ports'][0]['port']}": port
-            for number, port in enumerate(free_ports(body["spec"]["completions"]))
+            for number, port in enumerate(self._ports(body["spec"]["completions"]))
         }
         found = []
         for number in range(body["spec"]["completions"]):
@@ -169,9 +172,15 @@ class TrainingCluster:
             found.append(self._node(f"{name}-{number}", labels, container["command"], environment))
         return found
 
+    def _ports(self, count: int) -> list[int]:
+        """Return ports that are these nodes' until the cluster ends."""
+        found = held_ports(count)
+        self.held += found
+        return [number_of(each) for each in found]
+
     def _torch_nodes(self, body: dict[str, Any]) -> list[Node]:
         trainer, name = body["spec"]["trainer"], body["metadata"]["name"]
-        port = free_ports(1)[0]
+        port = self._ports(1)[0]
         found = []
         for number in range(trainer["numNodes"]):
             pet = {
@@ -227,16 +236,6 @@ def _environment(variables: list[dict[str, Any]], pod: Mapping[str, Mapping[str,
 
 def _field(item: dict[str, Any]) -> str:
     return str(item["valueFrom"]["fieldRef"]["fieldPath"])
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def _end(node: Node) -> None:
@@ -353,3 +352,5 @@ def training_cluster(folder: Path) -> Iterator[TrainingCluster]:
         finally:
             for named in list(cluster.objects):
                 cluster.remove(named)
+            for held in cluster.held:
+                held.close()
