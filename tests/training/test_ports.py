@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import errno
+import json
 import socket
 import struct
+from pathlib import Path
 
 import pytest
 
+from components.core.errors import DataError
+from components.core.model_settings import ModelFamily
+from components.core.training_settings import Train
 from components.training.ports import held_ports, number_of
+from components.training.processes import Command, Request, train_in_processes
 
 IP_LOCAL_PORT_RANGE = 51
 """Of Linux 6.3 and later, unknown to Python: from which ports the kernel chooses (ip(7))."""
@@ -65,3 +71,25 @@ def test_several_ports_differ() -> None:
     assert len({number_of(each) for each in held}) == 20
     for each in held:
         each.close()
+
+
+@pytest.mark.slow
+def test_the_workers_of_a_training_have_theirs_kept_until_it_is_over(tmp_path: Path) -> None:
+    from components.train_tensorflow.parallel import workers
+
+    commands = workers(tmp_path, 2)
+    for rank, command in enumerate(commands):
+        config = json.loads(command.environment["TF_CONFIG"])
+        port = int(config["cluster"]["worker"][rank].rpartition(":")[2])
+        with choosing_from(port) as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", 0))
+    request = Request(
+        function="own:model",
+        model=ModelFamily(family="wide_and_deep"),
+        train=Train(processes=2),
+        features=str(tmp_path),
+    )
+    ended = [Command(["-c", "raise SystemExit(3)"], {}, command.held) for command in commands]
+    with pytest.raises(DataError, match="exit code 3"):
+        train_in_processes(tmp_path, request, ended)
+    assert [held.fileno() for command in commands for held in command.held] == [-1, -1]
