@@ -189,6 +189,7 @@ def _spread(
             one.model_dump(exclude_defaults=True) | {"operator": one.operator, "effect": one.effect}
             for one in (accelerator.tolerated if accelerator else ())
         ),
+        environment=target.environment,
         user=target.security.user,
         group=target.security.group,
         pull_policy=target.pull_policy,

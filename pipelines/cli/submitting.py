@@ -24,7 +24,7 @@ def submit(arguments: Namespace) -> int:
 
     target, loaded = load_target(arguments.target), load(arguments)
     check_run(loaded, target)
-    look_for_nodes(target, arguments)
+    look_for_machines(target, arguments)
     session = Session.open()
     submission = prepare(loaded, target, cache=arguments.cache)
     told = once(session, submission)
@@ -36,13 +36,13 @@ def submit(arguments: Namespace) -> int:
     return 0
 
 
-def look_for_nodes(target: Target, arguments: Namespace) -> None:
+def look_for_machines(target: Target, arguments: Namespace) -> None:
     """Raise SettingsError for an accelerator that the cluster lacks; tell what was not seen."""
-    if arguments.node_check:
-        from pipelines.kubeflow.nodes import check_nodes
+    if arguments.machine_check:
+        from pipelines.kubeflow.machines import check_machines
 
-        if (why := check_nodes(target)) is not None:
-            print(f"the nodes for the target's accelerators: not seen, {why}", file=sys.stderr)
+        if (why := check_machines(target)) is not None:
+            print(f"the machines for the target's accelerators: not seen, {why}", file=sys.stderr)
 
 
 def load(arguments: Namespace) -> LoadedSettings:

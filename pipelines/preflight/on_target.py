@@ -2,7 +2,8 @@
 
 Rules: `auto` goes with every target; a device by name is there for both trainers, and an
 accelerator that is held and paid for is one that the settings let be used; an index of subjects
-gets a key, and a place that outlasts its pod. Whether the cluster has such nodes is not known here.
+gets a key, and a place that outlasts its pod. Whether the cluster has such machines is not known
+here.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from components.audit.folder import HOME_VARIABLE
 from components.audit.subjects import HEX_VARIABLE, KEY_VARIABLE
 from components.core.errors import SettingsError
 from components.core.settings import Framework
+from components.core.training_nodes import processes_per_node
 from components.core.training_settings import Device, Train
 from pipelines.target import GPU, TPU, Target
 
@@ -71,15 +73,8 @@ def _check_nodes(train: Train, target: Target) -> None:
                 remedy=f"set train.processes to {nodes.count} or more, or take a target without "
                 "nodes",
             )
-        alike = train.processes % nodes.count == 0
-        one_each = name == "pytorch" or train.processes == nodes.count
-        if train.processes > 1 and not (alike and one_each):
-            how = "a multiple of" if name == "pytorch" else "as many as"
-            raise SettingsError(
-                f"train.processes is {train.processes}, and the target {target.name} gives the "
-                f"{name} trainer {nodes.count} nodes: its processes are {how} them",
-                remedy="change train.processes or the target's nodes",
-            )
+        if train.processes > 1:
+            processes_per_node(name, train.processes, nodes.count)
 
 
 def _check_device(device: Device, target: Target) -> None:
