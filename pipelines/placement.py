@@ -101,6 +101,7 @@ def _on_cluster(task: PipelineTask, target: Target) -> None:
     for name, accelerator in target.accelerators.items():
         if name == framework:
             _accelerated(task, accelerator)
+            _sharing(task, str(target.of_stage(stage).memory_limit))
 
 
 def _placed(task: PipelineTask, target: Target, stage: str, image: str, given: Resources) -> None:
@@ -199,6 +200,14 @@ def _spread(
     task.set_env_variable(NODES_VARIABLE, canonical_json(told.model_dump(mode="json")).decode())
     for name, field in POD_VARIABLES.items():
         kubernetes.use_field_path_as_env(task, name, field)
+
+
+def _sharing(task: PipelineTask, memory: str) -> None:
+    """Give the processes of one pod room for what they share: a container has 64 MiB of its own."""
+    from kfp import kubernetes
+
+    shared = "/dev/shm"  # noqa: S108 - of the pod
+    kubernetes.empty_dir_mount(task, "shared-memory", shared, medium="Memory", size_limit=memory)
 
 
 def _accelerated(task: PipelineTask, accelerator: Accelerator) -> None:
