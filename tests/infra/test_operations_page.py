@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
+from manifest_policy import containers_are_confined, limits_are_set, nobody_is_root
 
 from pipelines.cli import main
 from pipelines.settings_file import REPOSITORY
@@ -29,7 +32,7 @@ def test_what_is_scaled_and_run_by_hand_is_in_the_manifests() -> None:
     scaled = re.findall(r"scale (deployment) (\S+)", PAGE)
     started = re.findall(r"--from=(cronjob)/(\S+)", PAGE)
     assert len(scaled) == 4
-    assert len(started) == 2
+    assert len(started) == 3
     assert {*scaled, *started} <= objects()
 
 
@@ -61,6 +64,32 @@ def test_what_a_target_names_is_made_on_the_page_or_by_the_manifests(name: str) 
     maps = {("configmap", item.config_map) for item in target.config_maps.values()}
     maps |= {("configmap", item.config_map) for item in target.mounts}
     assert secrets | maps <= made
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_the_workspace_is_opened_to_the_user_of_the_stages_with_every_folder_they_need(
+    name: str,
+) -> None:
+    """KFP gives pods no fsGroup, and a mount below the workspace would make its folder root's."""
+    target = load_target(name)
+    assert target.workspace is not None
+    block = PAGE.partition("<<END\n")[2].partition("       END")[0]
+    claim, job = yaml.safe_load_all(textwrap.dedent(block))
+    for item in (claim, job):
+        kubernetes_validate.validate(item, "1.36", strict=True)
+    template = job["spec"]["template"]
+    deployed = [{"kind": "Deployment", "metadata": job["metadata"], "spec": job["spec"]}]
+    for rule in (nobody_is_root, containers_are_confined, limits_are_set):
+        assert list(rule(deployed)) == []
+    context, (container,) = template["spec"]["securityContext"], template["spec"]["containers"]
+    ours = [target.security.user, target.security.group, target.security.group]
+    assert [context[key] for key in ("runAsUser", "runAsGroup", "fsGroup")] == ours
+    assert container["volumeMounts"][0]["mountPath"] == target.workspace.path
+    golden = (REPOSITORY / "tests" / "golden" / f"training.{name}.yaml").read_text()
+    needed = {*re.findall(rf"(?:value|mountPath): ({target.workspace.path}/\S+)", golden)}
+    made = container["command"][2:]
+    assert all(any(Path(each).is_relative_to(folder) for each in made) for folder in needed)
+    assert {mount.path for mount in target.mounts} & needed
 
 
 def test_the_replicas_that_come_back_are_those_of_the_manifests() -> None:
