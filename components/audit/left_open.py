@@ -13,6 +13,8 @@ from typing import Any
 from components.audit.answers import AUDIT, CLOSING_EVENTS, RecordView
 from components.audit.ledger import open_starts
 
+SEALING = "seal_run"
+"""The exit task, whose record closes a run."""
 _NO_CODE: dict[str, Any] = {
     "code_sha256": None,
     "cache_key": None,
@@ -23,7 +25,7 @@ _NO_CODE: dict[str, Any] = {
 
 def seals(view: RecordView) -> bool:
     """Say whether a record closes its run."""
-    return view.stage == "seal_run" and view.event in CLOSING_EVENTS
+    return view.stage == SEALING and view.event in CLOSING_EVENTS
 
 
 def sealed_runs(views: Sequence[RecordView]) -> set[str]:

@@ -74,6 +74,7 @@ def retry(arguments: Namespace) -> int:
         print_json({"run": run.id, "name": run.name, "retried": True})
     else:
         print(f"{run.name} goes on: tandem runs show {run.id} --cluster")
+        print("close its records when it has ended: tandem audit reconcile")
     return 0
 
 

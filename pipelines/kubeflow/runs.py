@@ -143,7 +143,13 @@ def log_of(session: Session, run: ClusterRun, stage: str) -> str:
 
 
 def retry(session: Session, run: ClusterRun) -> None:
-    """Have KFP go on with a run from what failed; SettingsError for one that has not failed."""
+    """Have KFP go on with a run from what failed; SettingsError for one that has not failed.
+
+    Its exit task, which closed the run's records, is not started again: KFP keeps what succeeded
+    but for nodes named WORKFLOW.onExit (backend/src/common/util/workflow.go,
+    GenerateRetryExecution), and a pipeline's exit task is the hook of a task below
+    (backend/src/v2/compiler/argocompiler/common.go, addExitTask).
+    """
     if run.state not in FAILED:
         raise SettingsError(
             f"the run {run.name} is {run.state.lower()}: there is nothing to try again",
