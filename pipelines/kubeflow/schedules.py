@@ -114,7 +114,7 @@ def _body(asked: Schedule, cron: str, experiment: str) -> Any:
         mode=kfp_server_api.RecurringRunMode.ENABLE,
         max_concurrency=str(asked.max_concurrency),
         no_catchup=not asked.catch_up,
-        service_account=target.service_account,
+        service_account=target.launcher_account or target.service_account,
     )
 
 
