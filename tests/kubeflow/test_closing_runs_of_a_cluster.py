@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +11,16 @@ import kfp_server_api as api
 import pytest
 from asked import named
 from kfp_server import KfpServer
-from recorded_stages import Stages
+from recorded_stages import ID, Stages, identity, records_of
 
-from components.audit.client import connect
 from components.audit.notary import open_notary
 from components.audit.process import NotaryProcess
 from components.audit.verified_log import VerifiedLog
 from components.audit.verify import verify_log
-from components.core.stage_identity import PLATFORM_RUN_VARIABLE, of_platform
+from components.core.stage_identity import PLATFORM_RUN_VARIABLE
 from pipelines.cli import main
 
 pytestmark = pytest.mark.slow
-ID = "20130101T000000Z-b0cce7"
 Reconcile = Callable[..., tuple[int, Any]]
 
 
@@ -74,21 +70,6 @@ def reconcile(
     with NotaryProcess(recorded) as process:
         monkeypatch.setenv("TANDEM_NOTARY", process.address)
         yield asked
-
-
-@contextmanager
-def records_of(home: Path, run_id: str) -> Iterator[Stages]:
-    """Give what the run's pods hand in to the notary that is at work, else to the home's own."""
-    made = home.parent / "made"
-    if os.environ.get("TANDEM_NOTARY"):
-        yield Stages(connect(), made, identity(run_id))
-        return
-    with open_notary(home) as notary:
-        yield Stages(notary, made, identity(run_id))
-
-
-def identity(run_id: str) -> dict[str, Any]:
-    return of_platform({"id": ID, "name": "flights", "trigger": "manual"}, run_id)
 
 
 def test_a_run_that_goes_on_is_left_as_it_is(
