@@ -21,7 +21,7 @@ from components.evaluate_models.candidates import Champion, at_hand
 from pipelines.compiler import TRAINING, compiled
 from pipelines.kubeflow.once import submit
 from pipelines.kubeflow.session import Session
-from pipelines.kubeflow.submission import _put_once, prepare
+from pipelines.kubeflow.submission import _put_once, as_spec, prepare
 from pipelines.loaded_settings import load_settings
 from pipelines.settings_file import find_settings
 from pipelines.shipped import shipped_sha256
@@ -66,6 +66,24 @@ def test_what_is_submitted_is_what_runs_here(
     whole = compiled(TRAINING, load_target(target))
     assert run.runtime_config.parameters["run"]["ir_sha256"] == sha256_bytes(whole.encode())
     assert list(yaml.safe_load_all(whole)) == list(run.pipeline_spec.values())
+
+
+def test_a_compiled_pipeline_is_parsed_once_for_a_submission(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Reading it takes a tenth of a second; whatever reads YAML goes through load_all."""
+    read, parsed = yaml.load_all, []
+
+    def counted(text: Any, *words: Any, **more: Any) -> Any:
+        if isinstance(text, str) and "pipelineInfo" in text:
+            parsed.append(text)
+        return read(text, *words, **more)
+
+    as_spec.cache_clear()
+    monkeypatch.setattr(yaml, "load_all", counted)
+    assert said(capsys, *asked(target))[0] == 0
+    assert len(parsed) == 1
 
 
 def test_the_same_words_find_the_same_run(
