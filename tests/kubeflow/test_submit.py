@@ -114,14 +114,20 @@ def test_another_run_of_a_span_that_one_works_on_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("fault", "times"), [("503", 3), ("reset", 3), ("lost", 1), ("lost", 3), ("twice", 1)]
+    ("fault", "times"),
+    [("503", 3), ("reset", 3), ("lost", 1), ("lost", 3), ("twice", 1), ("stalled", 2)],
 )
 def test_whatever_the_network_does_one_run_is_left(
-    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str], fault: str, times: int
-) -> None:
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, fault: str, times: int,
+) -> None:  # fmt: skip
+    if fault == "stalled":
+        monkeypatch.setenv("TANDEM_KFP_SECONDS", "2")
     served.faults.add(fault, "POST", "/runs$", times=times)
+    served.faults.add(fault, "GET", "/runs$", times=times if fault == "stalled" else 0)
     code, answer = said(capsys, *asked(target))
     assert code == 0
+    assert (served.faults.gave_up > 0) == (fault == "stalled")
     left = [run for run in runs(served) if run.state not in ("CANCELED", "FAILED")]
     assert [run.run_id for run in left] == [answer["run"]]
 
