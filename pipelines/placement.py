@@ -21,7 +21,7 @@ from components.core.prices import CHIPS_VARIABLE
 from components.core.stage_identity import PLATFORM_RUN_VARIABLE
 from components.core.threads import as_variables
 from components.core.training_nodes import NODES_VARIABLE, POD_VARIABLES, TrainingNodes
-from pipelines.stage_resources import LAUNCHER, Resources
+from pipelines.stage_resources import Resources, layered
 from pipelines.target import TPU, Accelerator, Nodes, Target
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _TARGET: ContextVar[Target | None] = ContextVar("target", default=None)
 PLAIN_RETRIES, PLAIN_BACKOFF = 2, "5s"
+GIVE_UP_SECONDS = 3600
+"""How long a schedule's task has to say that its run has grown too old, before its pod is ended."""
 RUN_LABEL = "metadata.labels['pipeline/runid']"
 """Where KFP writes a run's id on each of its pods."""
 
@@ -85,7 +87,9 @@ def place_launcher(task: PipelineTask) -> None:
     if target is None or target.images is None:
         return
     _retried(task, target)
-    _placed(task, target, "launch_run", target.images.registry, LAUNCHER)
+    given = target.of_launcher()
+    ended = Resources(timeout_seconds=(given.timeout_seconds or 0) + GIVE_UP_SECONDS)
+    _placed(task, target, "launch_run", target.images.registry, layered(given, ended))
     kubernetes.add_pod_label(task, "access-ml-pipeline", "true")
 
 

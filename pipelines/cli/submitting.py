@@ -19,7 +19,6 @@ def submit(arguments: Namespace) -> int:
     from pipelines.kubeflow.once import submit as once
     from pipelines.kubeflow.session import Session
     from pipelines.kubeflow.submission import check_run, prepare
-    from pipelines.shipped import shipped_sha256
     from pipelines.target import load_target
 
     target, loaded = load_target(arguments.target), load(arguments)
@@ -29,7 +28,7 @@ def submit(arguments: Namespace) -> int:
     submission = prepare(loaded, target, cache=arguments.cache)
     told = once(session, submission)
     if arguments.json:
-        shipped = {"shipped_sha256": shipped_sha256(submission.ir)}
+        shipped = {"shipped_sha256": submission.shipped_sha256}
         print_json(as_json(told) | shipped | {"server": session.address.host})
     else:
         print(as_text(told))
