@@ -78,6 +78,8 @@ def _retried(task: PipelineTask, target: Target) -> None:
 def place_launcher(task: PipelineTask) -> None:
     """Place the task that a schedule runs: tried again, it finds the run that it submitted.
 
+    It is in no queue of Kueue: there it would hold, while it waits, what its run waits for.
+
     The label has Kubeflow mount a token for that API, where it has users
     (kubeflow.org, "Connect the SDK to the API": PodDefault access-ml-pipeline).
     """
@@ -94,9 +96,13 @@ def place_launcher(task: PipelineTask) -> None:
 
 
 def _on_cluster(task: PipelineTask, target: Target) -> None:
+    from kfp import kubernetes
+
     stage = task.component_spec.name.replace("-", "_")
     image = str(getattr(target.images, IMAGE_OF_STAGE[stage]))
     _placed(task, target, stage, image, target.of_stage(stage))
+    for key, value in _queue(target).items():
+        kubernetes.add_pod_label(task, key, value)
     framework = stage.removeprefix("train_")
     for name, nodes in target.nodes.items():
         if name == framework:
@@ -140,7 +146,7 @@ def _pod(task: PipelineTask, target: Target, stage: str, seconds: int) -> None:
 
 def _labels(target: Target, stage: str) -> dict[str, str]:
     ours = {"app.kubernetes.io/part-of": "tandem", "app.kubernetes.io/component": stage}
-    return {**ours, **target.labels, **_queue(target)}
+    return {**ours, **target.labels}
 
 
 def _queue(target: Target) -> dict[str, str]:

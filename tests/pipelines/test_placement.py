@@ -96,6 +96,7 @@ def test_what_a_schedule_runs_is_the_golden_one(target: Target) -> None:
     text = compiled(LAUNCHING, target)
     assert text == golden.read_text(), f'if it was to change: python -c "{renew}" > {golden.name}'
     assert "access-ml-pipeline: 'true'" in text
+    assert "kueue" not in text, "it waits for tasks that wait for the quota that it would hold"
 
 
 def test_this_machines_target_is_the_plain_form(plain: str) -> None:
