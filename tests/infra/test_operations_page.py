@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import kubernetes_validate
 import pytest
@@ -66,6 +67,43 @@ def test_what_a_target_names_is_made_on_the_page_or_by_the_manifests(name: str) 
     assert secrets | maps <= made
 
 
+def applied() -> list[dict[str, Any]]:
+    """Return what step 4 applies: the launcher's ConfigMap, the workspace, and its job."""
+    block = PAGE.partition("<<END\n")[2].partition("       END")[0]
+    return list(yaml.safe_load_all(textwrap.dedent(block)))
+
+
+def test_what_is_applied_by_hand_is_what_the_clusters_api_takes() -> None:
+    assert [item["kind"] for item in applied()] == ["ConfigMap", "PersistentVolumeClaim", "Job"]
+    for item in applied():
+        kubernetes_validate.validate(item, "1.36", strict=True)
+
+
+def test_kfps_launcher_finds_the_bucket_of_a_target_and_may_read_its_keys() -> None:
+    target, data = load_target("prod"), applied()[0]["data"]
+    assert data["defaultPipelineRoot"] == target.root
+    store = yaml.safe_load(data["providers"])["s3"]["default"]
+    assert store["endpoint"] and store["region"]
+    secret = store["credentials"]["secretRef"]
+    for variable, key in (
+        ("AWS_ACCESS_KEY_ID", "accessKeyKey"),
+        ("AWS_SECRET_ACCESS_KEY", "secretKeyKey"),
+    ):
+        ours = target.secrets[variable]
+        assert (ours.secret, ours.key) == (secret["secretName"], secret[key])
+    documents = yaml.safe_load_all((MANIFESTS / "pipeline" / "account.yaml").read_text())
+    (role,) = (item for item in documents if item["kind"] == "Role")
+    (rule,) = (rule for rule in role["rules"] if rule["resources"] == ["secrets"])
+    assert secret["secretName"] in rule["resourceNames"]
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_every_key_that_a_target_takes_from_a_config_map_is_made_on_the_page(name: str) -> None:
+    for entry in load_target(name).config_maps.values():
+        (line,) = re.findall(rf"create configmap {entry.config_map} (.*)", PAGE)
+        assert f"--from-literal={entry.key}=" in line
+
+
 @pytest.mark.parametrize("name", ["dev", "prod"])
 def test_the_workspace_is_opened_to_the_user_of_the_stages_with_every_folder_they_need(
     name: str,
@@ -73,10 +111,7 @@ def test_the_workspace_is_opened_to_the_user_of_the_stages_with_every_folder_the
     """KFP gives pods no fsGroup, and a mount below the workspace would make its folder root's."""
     target = load_target(name)
     assert target.workspace is not None
-    block = PAGE.partition("<<END\n")[2].partition("       END")[0]
-    claim, job = yaml.safe_load_all(textwrap.dedent(block))
-    for item in (claim, job):
-        kubernetes_validate.validate(item, "1.36", strict=True)
+    _, _, job = applied()
     template = job["spec"]["template"]
     deployed = [{"kind": "Deployment", "metadata": job["metadata"], "spec": job["spec"]}]
     for rule in (nobody_is_root, containers_are_confined, limits_are_set):
@@ -112,5 +147,5 @@ def test_the_commands_of_the_page_are_commands(
 
 
 def test_the_page_and_its_links_are_there() -> None:
-    for link in re.findall(r"\]\(([^)#]+)", PAGE):
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)", PAGE):
         assert Path(REPOSITORY / "docs" / link).exists(), link
