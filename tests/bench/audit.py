@@ -154,11 +154,14 @@ def verify_here(home: Path) -> int:
     return 0
 
 
-def verify_whole_runs(folder: Path, times: int) -> tuple[int, list[float]]:
-    """Verify the log of a real run told so many times; return its records and the seconds."""
+def verify_whole_runs(folder: Path, times: int) -> tuple[int, list[float], float]:
+    """Verify the log of a real run told so many times; return records, seconds, bytes a record."""
     tandem_run(folder / "real")
     records = retell(folder / "real", folder / "retold", times)
-    return records, [verify_there(folder / "retold")["seconds"] for _ in range(RUNS)]
+    seconds = [verify_there(folder / "retold")["seconds"] for _ in range(RUNS)]
+    entries = (AuditFolder(folder / "retold").log / "entries").rglob("*")
+    size = sum(path.stat().st_size for path in entries if path.is_file())
+    return records, seconds, size / records
 
 
 def prove(home: Path) -> list[float]:
@@ -219,7 +222,7 @@ def report(
     rates: list[float],
     small: dict[str, float],
     whole: list[dict[str, float]],
-    runs: tuple[int, list[float]],
+    runs: tuple[int, list[float], float],
     proofs: list[float],
     lines: list[float],
     commits: list[float],
@@ -280,7 +283,8 @@ def report(
             "",
             "The records are of failed attempts, in batches as large as they come. Whole runs are",
             "those of `tandem run flights`, told one record after the other: they are three times",
-            "as long, and each has a checkpoint of its own, whose signature is checked too.",
+            f"as long ({runs[2] / 1000:.1f} kB), and each has a checkpoint of its own, whose",
+            "signature is checked too.",
             "The spool was filled before and does not wait for the disk; the proof's tree is in",
             "memory.",
             "",
