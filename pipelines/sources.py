@@ -32,6 +32,13 @@ def source_tables(source: Source) -> Iterator[tuple[str, Table]]:
         yield f"source.joins.{name}", join
 
 
+def packages_of(source: Source) -> Iterator[tuple[str, str]]:
+    """Yield (dotted key, location) of each table that an installed package ships."""
+    for key, table in source_tables(source):
+        if "package://" in (table.location or ""):
+            yield key, str(table.location)
+
+
 def require_table(
     key: str, table: Table, root: Path, spans: Sequence[str] | None
 ) -> tuple[File, ...]:

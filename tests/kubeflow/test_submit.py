@@ -205,6 +205,24 @@ def test_what_cannot_be_is_refused_before_anything_is_sent(
     assert served.calls == []
 
 
+def test_a_database_is_one_whose_address_the_target_gives_to_the_pods(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The variable of whoever submits is not that of the pods."""
+    monkeypatch.setenv("TANDEM_DATABASE_DUCKDB_OF_SHOP", "postgresql://shop.invalid/sales")
+    table = "{query: SELECT * FROM flights, database: duckdb_of_shop}"
+    words = asked(target, "--set", f"source.table={table}")
+    code, answer = said(capsys, *words)
+    assert (code, served.calls) == (2, [])
+    assert "is in the database duckdb_of_shop, whose address" in answer["error"]["message"]
+    assert "TANDEM_DATABASE_DUCKDB_OF_SHOP" in answer["error"]["remedy"]
+    text = Path(target).read_text()
+    given = "  TANDEM_DATABASE_DUCKDB_OF_SHOP: {secret: tandem-shop, key: address}\n"
+    Path(target).write_text(text.replace("secrets:\n", f"secrets:\n{given}"))
+    assert said(capsys, *words)[0] == 0
+
+
 @pytest.mark.parametrize(
     ("name", "cause"), [("dev", "digests of zeros"), ("local", "is no cluster's")]
 )
