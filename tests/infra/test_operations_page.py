@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import yaml
 from manifest_policy import containers_are_confined, limits_are_set, nobody_is_root
 
 from pipelines.cli import main
+from pipelines.cli.parser import build_parser
 from pipelines.settings_file import REPOSITORY
 from pipelines.target import load_target
 
@@ -144,6 +146,28 @@ def test_the_commands_of_the_page_are_commands(
 ) -> None:
     assert main([*words.split(), "--help"]) == 0
     assert words in capsys.readouterr().out
+
+
+LINES = [
+    line
+    for name in ("operations", "kubernetes", "scale")
+    for line in re.findall(
+        r"^ {4,}(?:[A-Z_]+=\S+ )*tandem (\S.*)$",
+        (REPOSITORY / "docs" / f"{name}.md").read_text(),
+        re.MULTILINE,
+    )
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_command_that_is_shown_has_these_options(line: str) -> None:
+    words = shlex.split(line.partition(" | ")[0])
+    assert build_parser().parse_args(words), "which raises WrongUsage for what it does not know"
+
+
+def test_commands_of_every_kind_are_shown() -> None:
+    shown = {line.split()[0] for line in LINES}
+    assert shown >= {"submit", "schedule", "backfill", "runs", "logs", "retry", "terminate"}
 
 
 def test_the_page_and_its_links_are_there() -> None:
