@@ -26,7 +26,7 @@ from components.audit.verify import verify_log
 from components.core.buckets import put_tree, stored_digest
 from components.core.s3_objects import client
 from pipelines.compiler import TRAINING, compiled
-from pipelines.runners.executor_input import executor_input
+from pipelines.runners.executor_input import executor_input, gathered
 from pipelines.runners.ir import Pipeline, Task, read_pipeline
 from pipelines.runners.results import OutputRef, TaskResult, TaskState
 from pipelines.shipped import shipped_sha256
@@ -48,19 +48,20 @@ class Launcher:
     def run(self, task: Task, state: str = "SUCCEEDED") -> subprocess.CompletedProcess[str]:
         """Run one task as its container would."""
         status = {"state": state, "pipelineJobResourceName": RUN, "error": {}}
-        given = executor_input(task, Path("/"), self._arguments, self.results, status)
-        for name, artifact in self._artifacts(given["inputs"]):
+        taken = gathered(task, self._arguments, self.results, status)
+        ready = executor_input(task, Path("/"), taken)
+        for name, artifact in self._artifacts(ready["inputs"]):
             source = self.results[task.artifacts[name].task].outputs[task.artifacts[name].output]
             artifact["uri"] = source.path
             fetch(source.path)
-        for name, artifact in self._artifacts(given["outputs"]):
+        for name, artifact in self._artifacts(ready["outputs"]):
             artifact["uri"] = f"{self._root}/{task.name}/{name}"
             local(artifact["uri"]).parent.mkdir(parents=True, exist_ok=True)
         output_file = MOUNT / "executor_output" / f"{task.name}.json"
-        given["outputs"]["outputFile"] = str(output_file)
-        done = self._command(task, given)
+        ready["outputs"]["outputFile"] = str(output_file)
+        done = self._command(task, ready)
         if done.returncode == 0:
-            self._keep(task, given, json.loads(output_file.read_text()))
+            self._keep(task, ready, json.loads(output_file.read_text()))
         return done
 
     def _command(self, task: Task, given: Mapping[str, Any]) -> subprocess.CompletedProcess[str]:
