@@ -34,17 +34,21 @@ def gathered(
     final_status: Mapping[str, Any],
 ) -> Given:
     """Return what a task takes whose producers have ended well."""
+    inputs = {
+        name: results[source.task].outputs[source.output] for name, source in task.artifacts.items()
+    }
+    return Given(parameter_values(task, arguments, final_status), inputs)
+
+
+def parameter_values(
+    task: Task, arguments: Mapping[str, Any], final_status: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the values of a task's parameters that have one."""
     values = {
         name: _value(parameter, arguments, final_status)
         for name, parameter in task.parameters.items()
     }
-    return Given(
-        {name: value for name, value in values.items() if value is not None},
-        {
-            name: results[source.task].outputs[source.output]
-            for name, source in task.artifacts.items()
-        },
-    )
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def output_place(task: str, output: str) -> str:
