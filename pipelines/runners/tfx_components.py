@@ -20,7 +20,7 @@ from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.dsl.components.common.importer import Importer
 from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
-from tfx.types.channel import Channel
+from tfx.types.channel import BaseChannel, Channel
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.core.artifacts import write_text
@@ -30,6 +30,8 @@ from pipelines.runners.ir import Pipeline
 from pipelines.runners.tasks import Argument, Task
 from pipelines.runners.tfx_executor import StageExecutor
 from pipelines.runners.tfx_types import SCHEMA, SCHEMA_FILE, in_camel_case, type_name
+
+Channels = Mapping[str, BaseChannel]
 
 
 def components(pipeline: Pipeline, arguments: Mapping[str, Any], folder: Path) -> list[BaseNode]:
@@ -80,7 +82,7 @@ def _component(
         inputs[SCHEMA] = nodes[SCHEMA].outputs["result"]
     properties = {name: json.dumps(value, sort_keys=True) for name, value in values.items()}
     outputs = {port: Channel(artifact_type(port)) for port in task.outputs}
-    kind = _kind(task, properties, inputs)
+    kind = _kind(task, properties, inputs, outputs)
     component = kind(kind.SPEC_CLASS(**properties, **inputs, **outputs)).with_id(task.name)
     for before in sorted(task.after):
         component.add_upstream_node(nodes[before])
@@ -89,13 +91,18 @@ def _component(
     return component
 
 
-def _kind(task: Task, properties: Collection[str], inputs: Collection[str]) -> type[BaseComponent]:
-    """Return the class of a task's component: its specification, and the one executor of all."""
+def _kind(
+    task: Task, properties: Collection[str], inputs: Channels, outputs: Channels
+) -> type[BaseComponent]:
+    """Return the class of a task's component: its specification, and the one executor of all.
+
+    An input is of its producer's type.
+    """
     name = in_camel_case(task.stage)
     specification = {
         "PARAMETERS": {key: ExecutionParameter(type=str) for key in properties},
         "INPUTS": _channels(inputs),
-        "OUTPUTS": _channels(task.outputs),
+        "OUTPUTS": _channels(outputs),
     }
     parts = {
         "__module__": __name__,
@@ -105,5 +112,5 @@ def _kind(task: Task, properties: Collection[str], inputs: Collection[str]) -> t
     return type(name, (BaseComponent,), parts)
 
 
-def _channels(ports: Collection[str]) -> dict[str, ChannelParameter]:
-    return {port: ChannelParameter(type=artifact_type(port)) for port in ports}
+def _channels(ports: Channels) -> dict[str, ChannelParameter]:
+    return {port: ChannelParameter(type=channel.type) for port, channel in ports.items()}

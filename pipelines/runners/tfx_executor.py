@@ -43,14 +43,14 @@ class StageExecutor(BaseExecutor):  # type: ignore[misc]  # tfx has no types
         """
         task = self._context.pipeline_node.node_info.id
         inputs = {port: artifact for port, (artifact,) in input_dict.items()}
-        result = UNDER_WAY.get().do(task, _handed(inputs, exec_properties))
+        result = UNDER_WAY.get().do(task, handed(inputs, exec_properties))
         if not result.state.is_good:
             raise StageEndedError(f"{task}: {(result.error or {}).get('message', result.reason)}")
         for port, (artifact,) in output_dict.items():
             describe(port, artifact, result.outputs[port], inputs)
 
 
-def _handed(inputs: Mapping[str, Artifact], properties: Mapping[str, str]) -> Given:
+def handed(inputs: Mapping[str, Artifact], properties: Mapping[str, str]) -> Given:
     """Return what TFX hands to a stage; a schema is handed over as its text."""
     values: dict[str, Any] = {name: json.loads(text) for name, text in properties.items()}
     ports = dict(inputs)

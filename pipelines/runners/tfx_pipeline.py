@@ -7,6 +7,7 @@ folder, below SCRATCH. Importing this takes 13 s of CPU, TensorFlow and Beam amo
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,12 @@ def run(execution: Execution, store: Path) -> None:
 
     `store` is ML Metadata's SQLite file. Raises PlatformError where it fails, or the run's folder.
     """
-    compiled = _compiled(execution, store)
     token = UNDER_WAY.set(execution)
     try:
-        LocalDagRunner().run_with_ir(compiled)
+        with warnings.catch_warnings():
+            # protobuf deprecates what TFX calls, and says so of whoever called TFX.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            LocalDagRunner().run_with_ir(_compiled(execution, store))
     except StageEndedError:
         return  # the journal has the cause
     except (StatusError, RuntimeError) as error:
