@@ -199,18 +199,31 @@ def test_ml_metadata_has_every_artifact_by_its_type_its_place_and_its_digest(sto
         assert tree_digest(Path(artifact.uri)) == said["sha256"]
 
 
+def as_tfx_reads_it(artifact: Any, name: str) -> Any:
+    """Return an artifact of the store as TFX hands it to a component."""
+    from tfx.types import standard_artifacts
+
+    read = getattr(standard_artifacts, name)()
+    read.set_mlmd_artifact(artifact)
+    return read
+
+
 def test_stock_components_find_splits_spans_the_blessing_and_the_pushed_version(store, under_tfx):
+    from tfx.components.util import examples_utils, model_utils
+    from tfx.types.artifact_utils import get_split_uri
+
     found = outputs_of(store, under_tfx)
     for port in ("examples", "features", "statistics", "validation"):
-        properties = found[port].properties
-        assert json.loads(properties["split_names"].string_value) == ["train", "eval"]
-        assert properties["span"].int_value == 201302
-    examples = found["examples"].custom_properties
-    assert examples["payload_format"].string_value == "FORMAT_PARQUET"
-    assert found["decision"].custom_properties["blessed"].int_value == 1
-    pushed = found["registration"].custom_properties
-    assert pushed["pushed_destination"].string_value == "flights-late"
-    assert pushed["pushed_version"].string_value == "1"
+        artifact = as_tfx_reads_it(found[port], TYPES[port])
+        assert (artifact.splits, artifact.span) == (["train", "eval"], 201302)
+    examples = as_tfx_reads_it(found["examples"], "Examples")
+    assert examples_utils.get_payload_format_string(examples) == "FORMAT_PARQUET"
+    for split, span in (("train", "2013-01"), ("eval", "2013-02")):
+        assert [path.stem for path in Path(get_split_uri([examples], split)).iterdir()] == [span]
+    assert model_utils.is_model_blessed(as_tfx_reads_it(found["decision"], "ModelBlessing"))
+    pushed = as_tfx_reads_it(found["registration"], "PushedModel")
+    assert pushed.get_string_custom_property("pushed_destination") == "flights-late"
+    assert pushed.get_string_custom_property("pushed_version") == "1"
 
 
 def test_a_gate_stops_the_run_with_its_exit_code_and_the_run_is_closed_all_the_same(
