@@ -15,7 +15,7 @@ from components.core.errors import PlatformError, SettingsError
 from pipelines.runners import tfx
 from pipelines.runners.executor_input import Given
 from pipelines.runners.results import OutputRef, RunState, TaskState
-from pipelines.runners.run_folder import is_live, read_run
+from pipelines.runners.run_folder import finished_tasks, is_live, read_run
 
 pytestmark = pytest.mark.slow
 RUN = {"id": "the-run"}
@@ -99,6 +99,20 @@ def test_a_platform_error_is_tried_again_as_often_as_the_pipeline_says(bench, st
     result = execute(bench, store, toys.stubborn, arguments={"kind": kind, "attempts": 3})
     assert result.state is RunState.SUCCEEDED
     assert result.tasks["fail-below"].attempts == 3
+
+
+def test_the_embedded_executor_goes_on_with_what_tfx_began(bench, store):
+    arguments = {"kind": "platform", "attempts": 5}
+    result = execute(bench, store, toys.stubborn, arguments=arguments)
+    assert states(result) == {"make": "SUCCEEDED", "fail-below": "FAILED", "seal": "SUCCEEDED"}
+    given = {"run": RUN, "place": str(bench.place), **arguments}
+    result = bench.execute(toys.stubborn, given, done=finished_tasks(bench.folder))
+    assert result.state is RunState.SUCCEEDED
+    assert {name: task.attempts for name, task in result.tasks.items()} == {
+        "make": 1,
+        "fail-below": 5,
+        "seal": 2,
+    }
 
 
 def test_a_stop_signal_ends_the_stage_and_closes_the_run(bench, store):
