@@ -124,7 +124,7 @@ class RecordChecks:
         if view.event in DONE_EVENTS:
             self._seen.add_made(view.record, view.outputs.values())
         if seals(view):
-            self._seen.seal(view.run)
+            self._seen.seal(view.run, view.index)
         if view.event in DONE_EVENTS and view.run in self._with_folder:
             self.outputs.append(replace(view, **_NOT_KEPT))
 

@@ -108,7 +108,7 @@ class Impact:
             lines += _model_lines(model)
         if not self.models:
             lines.append("no registered model saw it")
-        lines += [f"{f.check}: {f.where}: {f.message}" for f in self.complete.findings]
+        lines += [finding.to_text() for finding in self.complete.findings]
         if self.unknown:
             which = ", ".join(f"#{index}" for index in self.unknown)
             lines.append(f"not known of {which}: no index of subjects is there, or no longer")

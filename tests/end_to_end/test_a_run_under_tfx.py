@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prepared_run import SMALL, PreparedRun, run_tandem, task
+from records_of_a_run import REPRODUCIBLE, records
 
 from components.audit.verified_log import VerifiedLog
 from components.core.artifacts import tree_digest
 
 pytestmark = pytest.mark.slow
 
-# What repeats byte for byte, by docs/reproducibility.md; of the others, the files that do.
-REPRODUCIBLE = {
-    ("ingest_examples", "examples"),
-    ("validate_examples", "validation"),
-    ("transform_features", "features"),
-    ("train_pytorch", "pytorch_model"),
-}
+# Of what does not repeat as a whole, the files that do (docs/reproducibility.md).
 FILES = {
     ("validate_examples", "statistics"): ("drift.json", "statistics.html"),
     ("transform_features", "transform_graph"): ("preprocessing.json", "preprocessing.onnx"),
@@ -43,9 +37,6 @@ TYPES = {
     "decision": "ModelBlessing",
     "registration": "PushedModel",
 }
-# Left out of records that are compared: what was measured, when, and who gave the order.
-TIMES = {"clocks", "startedOn", "finishedOn", "timeVerified", "timeCreated", "retain_until"}
-MEASURED = {"resources", "size_bytes", "model_sha256"}
 
 
 @pytest.fixture(scope="module")
@@ -95,50 +86,6 @@ def test_the_records_are_equal_but_for_ids_times_measures_and_the_orchestrator(
     assert there.keys() == here.keys()
     for name, record in here.items():
         assert there[name] == record, name
-
-
-def records(run: PreparedRun) -> dict[tuple[str, int, str], Any]:
-    """Return a run's statements by stage, attempt and event, as they read with names for ids."""
-    log, run_id = VerifiedLog.of(run.home), run.folder.name
-    views = log.ledger.of_run(run_id)
-    statements = {(v.stage, v.attempt, v.event): log.statement(v.record) for v in views}
-    names = {view.record: f"record of {view.record_id}" for view in views}
-    names |= {digest: name for digest, name in changing_digests(run)}
-    for key, statement in statements.items():
-        audit = statement["predicate"]["tandem_audit"]
-        names[audit["idempotency_key"]] = f"key of {key}"
-        if waits_for_changing(key[0]):
-            names[audit["cache_key"]] = f"cache key of {key[0]}"
-        for subject in statement["subject"]:
-            if subject["name"].startswith("attempt/"):
-                names[subject["digest"]["sha256"]] = f"attempt {key}"
-    return {key: named(statement, names, run_id) for key, statement in statements.items()}
-
-
-def changing_digests(run: PreparedRun) -> Iterator[tuple[str, str]]:
-    """Yield the digests that no two runs share, each with its port."""
-    for name, result in run.record["tasks"].items():
-        stage = name.replace("-", "_")
-        for port, output in result["outputs"].items():
-            if (stage, port) not in REPRODUCIBLE:
-                yield output["sha256"], f"{stage}/{port}"
-
-
-def waits_for_changing(stage: str) -> bool:
-    """Say whether a stage's cache key follows from what does not repeat."""
-    return stage not in ("ingest_examples", "validate_examples", "transform_features")
-
-
-def named(value: Any, names: Mapping[str, str], run_id: str) -> Any:
-    """Return a value with names for ids and digests, and without times and measures."""
-    if isinstance(value, Mapping):
-        left = {k: v for k, v in value.items() if k not in TIMES | MEASURED}
-        return {key: named(item, names, run_id) for key, item in left.items()}
-    if isinstance(value, list):
-        return [named(item, names, run_id) for item in value]
-    if isinstance(value, str):
-        return names.get(value, value).replace(run_id, "RUN")
-    return value
 
 
 @pytest.fixture(scope="module")
