@@ -3,10 +3,13 @@
 Rules: the log decides, not run.json, which anyone may have edited; an output is found by the digest
 of its record; of a stage that ran more than once in a run the last record counts; an output that
 is gone, changed, or has no record is a problem, and so is a record whose output run.json no longer
-names, unless its stage was cut off between the two. What a recorded erasure names may be missing
-(erasures.py), and an erasure is held to its record as any artifact is. Runs that have no folder any
-more are passed over: artifacts may be kept shorter than records. Each run.json is read once, before
-the log: a run that goes on meanwhile has in the log what its run.json said before.
+names, unless its stage was cut off between the two and no other stage of the run stands on it; an
+output lies in its place, artifacts/TASK/OUTPUT, so that no good copy elsewhere hides a bad one.
+What a recorded erasure names may be missing (erasures.py), and an erasure is held to its record as
+any artifact is. Runs that have no folder any more are passed over: artifacts may be kept shorter
+than records; a folder without a run.json, or with that of another run, is a problem. Each run.json
+is read once, before the log: a run that goes on meanwhile has in the log what its run.json said
+before.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from components.audit.erasures import (
 from components.core.artifacts import read_json, tree_digest
 from components.core.errors import TandemError
 
-RUN_FILE = "run.json"
+RUN_FILE, ARTIFACTS = "run.json", "artifacts"
 ENDED_WELL = frozenset({"SUCCEEDED", "CACHED"})
 Problem = tuple[str, str]
 """Where, and what is wrong."""
@@ -37,10 +40,11 @@ Problem = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An output as run.json describes it."""
+    """An output as run.json describes it; `place` is where its task's output belongs."""
 
     name: str
     path: Path
+    place: Path
     record: str
     sha256: str
 
@@ -62,6 +66,13 @@ class RunOnDisk:
 def runs_on_disk(runs: Path) -> list[RunOnDisk]:
     """Return the runs below a folder that have a run.json, by the names of their folders."""
     return [run_on_disk(file) for file in sorted(runs.glob(f"*/{RUN_FILE}"))]
+
+
+def untold_problems(runs: Path, known: Iterable[str]) -> Iterator[Problem]:
+    """Yield the runs of the log whose folder is there, but no run.json to say what is in it."""
+    for run in known:
+        if (runs / run).is_dir() and not (runs / run / RUN_FILE).exists():
+            yield run, f"{RUN_FILE} is missing, so that nothing of the run's folder was looked at"
 
 
 def artifact_problems(found: Iterable[RunOnDisk], views: Iterable[RecordView]) -> Iterator[Problem]:
@@ -117,10 +128,11 @@ def _unnamed(
     """Return the outputs left over, but for stages that run.json says did not end well.
 
     A stage that was stopped between its COMPLETE and its executor's notice of it has a record and
-    no output in run.json; resuming does it again.
+    no output in run.json; resuming does it again. What another stage read, its executor noticed.
     """
     stages = {view.record: view.stage for view in views}
-    return [name for record, name in recorded if stages[record] not in unfinished]
+    used = {parent for view in views for parent in view.parents}
+    return [name for record, name in recorded if record in used or stages[record] not in unfinished]
 
 
 def run_on_disk(file: Path) -> RunOnDisk:
@@ -133,14 +145,18 @@ def run_on_disk(file: Path) -> RunOnDisk:
 
 def _read(file: Path) -> RunOnDisk:
     value: dict[str, Any] = read_json(file)
+    folder, run = file.parent, str(value["run"]["id"])
+    if run != folder.name:
+        return RunOnDisk(folder, folder.name, unreadable=f"it is that of run {run}")
     stored = tuple(
         Stored(
             name,
-            file.parent / output["path"],
+            folder / output["path"],
+            folder / ARTIFACTS / task_name / name,
             str(output.get("metadata", {}).get("record", "")),
             str(output["sha256"]),
         )
-        for task in value["tasks"].values()
+        for task_name, task in value["tasks"].items()
         for name, output in task.get("outputs", {}).items()
     )
     unfinished = frozenset(
@@ -148,7 +164,7 @@ def _read(file: Path) -> RunOnDisk:
         for name, task in value["tasks"].items()
         if task.get("state") not in ENDED_WELL
     )
-    return RunOnDisk(file.parent, str(value["run"]["id"]), unfinished, stored)
+    return RunOnDisk(folder, run, unfinished, stored)
 
 
 def _output_problems(
@@ -161,6 +177,8 @@ def _output_problems(
         if expected is None:
             yield where, "no record in the log describes this artifact"
             continue
+        if output.path != output.place:
+            yield where, f"{RUN_FILE} says that it lies in another place than its task's"
         if output.sha256 != expected:
             yield where, f"{RUN_FILE} names another digest than the record does"
         if output.path.exists() or (output.record, output.name) not in erased:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from components.audit.acts import Statement
 from components.audit.answers import RecordView
-from components.audit.artifacts import artifact_problems, runs_on_disk
+from components.audit.artifacts import artifact_problems, runs_on_disk, untold_problems
 from components.audit.envelope import vouched_statement
 from components.audit.findings import Finding, never_closed
 from components.audit.folder import AuditFolder
@@ -69,7 +69,8 @@ def verify(home: Path, runs: Path | None = None) -> Verified:
         verification = _Verification(Log.at(folder), read_public_key(folder), seen, with_folder)
         findings = list(verification.run(served=served))
         known = list(seen.runs())
-    problems = artifact_problems(on_disk, verification.records.outputs)
+    problems = [*artifact_problems(on_disk, verification.records.outputs)]
+    problems += untold_problems(runs, known) if runs is not None else []
     findings += [Finding("artifact", where, message) for where, message in problems]
     gone = [run for run in known if runs is None or not (runs / run).is_dir()]
     return Verified(findings, verification.records.count, len(known), gone)
