@@ -185,6 +185,8 @@ class _Verification:
         where = f"checkpoint {size}"
         try:
             checkpoint = self._log.checkpoint(size, self._history)
+        except UnverifiableError:
+            raise
         except IntegrityError as error:
             yield Finding("checkpoint", where, error.message)
             return
