@@ -20,20 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from components.audit.answers import DONE_EVENTS, RecordView
-from components.audit.erasures import (
-    FOLDER,
-    OUTPUT,
-    STAGE,
-    UNREADABLE,
-    folder_of,
-    is_erasure,
-    read_erasure,
-)
-from components.core.artifacts import read_json, tree_digest
+from components.audit.erasures import FOLDER, OUTPUT, STAGE, Erased, is_erasure
+from components.core.artifacts import ArtifactRef, read_json, tree_digest
 from components.core.errors import TandemError
 
 RUN_FILE, ARTIFACTS = "run.json", "artifacts"
 ENDED_WELL = frozenset({"SUCCEEDED", "CACHED"})
+_UNREADABLE = (TandemError, OSError, KeyError, TypeError, AttributeError)
+"""What reading a file raises that is not as we write it."""
 Problem = tuple[str, str]
 """Where, and what is wrong."""
 
@@ -75,8 +69,11 @@ def untold_problems(runs: Path, known: Iterable[str]) -> Iterator[Problem]:
             yield run, f"{RUN_FILE} is missing, so that nothing of the run's folder was looked at"
 
 
-def artifact_problems(found: Iterable[RunOnDisk], views: Iterable[RecordView]) -> Iterator[Problem]:
+def artifact_problems(
+    found: Iterable[RunOnDisk], views: Iterable[RecordView], erased: Iterable[Erased]
+) -> Iterator[Problem]:
     """Yield (where, what) for every output of these runs that is not what the log recorded."""
+    excused = {(item.run, item.artifact) for item in erased}
     by_run: dict[str, list[RecordView]] = {}
     for view in views:
         by_run.setdefault(view.run, []).append(view)
@@ -84,13 +81,15 @@ def artifact_problems(found: Iterable[RunOnDisk], views: Iterable[RecordView]) -
         if run.unreadable is not None:
             yield run.folder.name, f"{RUN_FILE} cannot be read: {run.unreadable}"
         elif run.folder.is_dir():
-            yield from _run_problems(run, by_run.get(run.id, ()))
+            yield from _run_problems(run, by_run.get(run.id, ()), excused)
 
 
-def _run_problems(run: RunOnDisk, views: Sequence[RecordView]) -> Iterator[Problem]:
+def _run_problems(
+    run: RunOnDisk, views: Sequence[RecordView], erased: Container[tuple[str, ArtifactRef]]
+) -> Iterator[Problem]:
     yield from _erasure_problems(run, views)
     recorded = _latest_outputs(view for view in views if view.stage != STAGE)
-    yield from _output_problems(run, recorded, _erased(run, views))
+    yield from _output_problems(run, recorded, erased)
     for name in _unnamed(recorded, views, run.unfinished):
         yield f"{run.id}/{name}", f"recorded in the log, but {RUN_FILE} does not name it"
 
@@ -106,20 +105,6 @@ def _erasure_problems(run: RunOnDisk, views: Sequence[RecordView]) -> Iterator[P
             yield from _byte_problems(where, run.folder / FOLDER / number, expected)
         else:
             yield where, "no record in the log describes this erasure"
-
-
-def _erased(run: RunOnDisk, views: Sequence[RecordView]) -> set[tuple[str, str]]:
-    """Return the record and name of each artifact that a record says was erased."""
-    found: set[tuple[str, str]] = set()
-    for view in filter(is_erasure, views):
-        folder = folder_of(run.folder, view.attempt)
-        try:
-            if tree_digest(folder) == view.outputs.get(OUTPUT):
-                erased = read_erasure(folder)
-                found |= {(i.record, i.name) for i in erased if i.record in view.parents}
-        except UNREADABLE:
-            continue  # of which _erasure_problems speaks, and it excuses nothing
-    return found
 
 
 def _unnamed(
@@ -139,7 +124,7 @@ def run_on_disk(file: Path) -> RunOnDisk:
     """Return what a run.json says, or why it cannot be read."""
     try:
         return _read(file)
-    except UNREADABLE as error:
+    except _UNREADABLE as error:
         return RunOnDisk(file.parent, file.parent.name, unreadable=str(error))
 
 
@@ -168,7 +153,7 @@ def _read(file: Path) -> RunOnDisk:
 
 
 def _output_problems(
-    run: RunOnDisk, recorded: dict[tuple[str, str], str], erased: Container[tuple[str, str]]
+    run: RunOnDisk, recorded: dict[tuple[str, str], str], erased: Container[tuple[str, ArtifactRef]]
 ) -> Iterator[Problem]:
     """Yield what is wrong with the stored outputs, and take those seen out of `recorded`."""
     for output in run.stored:
@@ -181,7 +166,8 @@ def _output_problems(
             yield where, f"{RUN_FILE} says that it lies in another place than its task's"
         if output.sha256 != expected:
             yield where, f"{RUN_FILE} names another digest than the record does"
-        if output.path.exists() or (output.record, output.name) not in erased:
+        made = ArtifactRef(output.name, expected, output.record)
+        if output.path.exists() or (run.id, made) not in erased:
             yield from _byte_problems(where, output.path, expected)
 
 

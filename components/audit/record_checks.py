@@ -15,6 +15,7 @@ from typing import Any
 from components.audit.acts import Act, Statement
 from components.audit.answers import ACT, AUDIT, CLOSING_EVENTS, DONE_EVENTS, KEY, RecordView
 from components.audit.coherence import Begun, contradicted_start
+from components.audit.erasures import Erased, erased_by, is_erasure
 from components.audit.findings import Finding
 from components.audit.ledger import OpenStarts
 from components.audit.left_open import seals
@@ -36,7 +37,8 @@ _NOT_KEPT: dict[str, Any] = {
 class RecordChecks:
     """Looks at one record after the other; `starts` are those that none has closed so far.
 
-    `outputs` are the records of what the runs with a folder made, `count` is of all looked at.
+    `outputs` are the records of what the runs with a folder made, `erased` is what was erased on
+    purpose, `count` is of all looked at.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class RecordChecks:
         self.starts = OpenStarts()
         self.count = 0
         self.outputs: list[RecordView] = []
+        self.erased: list[Erased] = []
 
     def look_at(self, item: Opened) -> Iterator[Finding]:
         """Yield what is wrong with a record, and go on with it."""
@@ -123,6 +126,8 @@ class RecordChecks:
             self._seen.add_run(view.run)
         if view.event in DONE_EVENTS:
             self._seen.add_made(view.record, view.outputs.values())
+        if is_erasure(view):
+            self.erased += erased_by(view, statement)
         if seals(view):
             self._seen.seal(view.run)
         if view.event in DONE_EVENTS and view.run in self._with_folder:

@@ -11,14 +11,22 @@ import pytest
 
 from components.audit.artifacts import RUN_FILE
 from components.audit.closing import close
-from components.audit.erasures import FILE, FOLDER
+from components.audit.erasures import (
+    FILE,
+    FOLDER,
+    OUTPUT,
+    erasure_draft,
+    folder_of,
+    write_erasure,
+)
 from components.audit.ledger import open_starts
 from components.audit.notary import open_notary
 from components.audit.verified_log import VerifiedLog
-from components.core.artifacts import read_json, write_json
+from components.core.artifacts import ArtifactRef, read_json, tree_digest, write_json
 from pipelines.cli import main
 
 pytestmark = pytest.mark.slow
+TIME = "2026-05-12T10:00:00.000+00:00"
 WHY = ("--reason", "request of 12 May")
 
 
@@ -62,7 +70,9 @@ def test_erased_statistics_are_told_as_erased_and_are_no_finding(
         True,
     )
     code, verified = ask(capsys, recorded, "verify")
-    assert (code, verified["findings"], verified["erased"]) == (0, [], [{"run": "run-1"} | item])
+    said = {"run": "run-1", "was_gone": False, **item}
+    said["erasure"] = {"index": view.index, "record": view.record}
+    assert (code, verified["findings"], verified["erased"]) == (0, [], [said])
     assert main(["audit", "verify", "--home", str(recorded)]) == 0
     printed = capsys.readouterr().out
     assert "erased on purpose: run-1/statistics\n" in printed
@@ -74,8 +84,14 @@ def test_statistics_that_are_gone_without_a_record_are_a_finding(
 ) -> None:
     shutil.rmtree(place(recorded))
     assert findings(capsys, recorded) == {("artifact", "run-1/statistics")}
-    assert ask(capsys, recorded, "erase", "run-1", "statistics", *WHY)[0] == 0
+    words = ("erase", "run-1", "statistics", "validation", *WHY)
+    code, answer = ask(capsys, recorded, *words)
+    assert (code, answer["gone_before"]) == (0, ["statistics"])
     assert findings(capsys, recorded) == set()
+    assert main(["audit", "verify", "--home", str(recorded)]) == 0
+    printed = capsys.readouterr().out
+    assert "erased on purpose: run-1/statistics, which was gone before\n" in printed
+    assert "erased on purpose: run-1/validation\n" in printed
 
 
 def test_an_erasure_excuses_what_it_names_and_no_other_bytes_in_its_place(
@@ -90,7 +106,7 @@ def test_an_erasure_excuses_what_it_names_and_no_other_bytes_in_its_place(
     }
 
 
-def test_an_erasure_that_was_written_by_hand_or_changed_excuses_nothing(
+def test_an_erasure_that_was_written_by_hand_or_changed_excuses_and_tells_nothing(
     recorded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ask(capsys, recorded, "erase", "run-1", "statistics", *WHY)
@@ -104,12 +120,35 @@ def test_an_erasure_that_was_written_by_hand_or_changed_excuses_nothing(
     write_json(own, said)
     missing = ("artifact", "run-1/validation")
     assert findings(capsys, recorded) == {missing, ("artifact", "run-1/erasures/2")}
+    told = [item["name"] for item in ask(capsys, recorded, "verify")[1]["erased"]]
+    assert told == ["statistics"]
     shutil.rmtree(own.parent)
     write_json(file, said)
-    gone = ("artifact", "run-1/statistics")
-    assert findings(capsys, recorded) == {missing, gone, ("artifact", "run-1/erasures/1")}
+    assert findings(capsys, recorded) == {missing, ("artifact", "run-1/erasures/1")}
     shutil.rmtree(file.parents[1])
-    assert findings(capsys, recorded) == {missing, gone, ("artifact", "run-1/erasures/1")}
+    assert findings(capsys, recorded) == {missing, ("artifact", "run-1/erasures/1")}
+
+
+def test_an_erasure_excuses_what_its_record_names_whatever_its_file_says(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever may hand in records can hand in one whose file says more than its inputs."""
+    tasks = read_json(recorded / "runs/run-1" / RUN_FILE)["tasks"]
+    stored = tasks["validate_examples"]["outputs"]
+    refs = [ArtifactRef(n, stored[n]["sha256"], stored[n]["metadata"]["record"]) for n in stored]
+    run = {"id": "run-1", "actor": "actor-7", "trigger": "manual"}
+    folder = folder_of(recorded / "runs/run-1", 1)
+    with open_notary(recorded) as notary:
+        one = [ref for ref in refs if ref.name == "statistics"]
+        said = (run, 1, one, "request", [])
+        notary.submit(erasure_draft("START", *said, claimed_time=TIME))
+        write_erasure(folder, refs)
+        claim = {"name": OUTPUT, "sha256": tree_digest(folder), "path": str(folder)}
+        notary.submit(erasure_draft("COMPLETE", *said, claimed_time=TIME, outputs=[claim]))
+    assert findings(capsys, recorded) == set()
+    shutil.rmtree(place(recorded))
+    shutil.rmtree(place(recorded, "validation"))
+    assert findings(capsys, recorded) == {("artifact", "run-1/validation")}
 
 
 def test_what_is_not_as_recorded_is_kept_for_the_auditor(

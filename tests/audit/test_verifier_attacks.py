@@ -636,6 +636,15 @@ def test_a_run_file_that_cannot_be_read_is_found(copy: Path) -> None:
     assert "cannot be read" in finding.message
 
 
+@pytest.mark.parametrize("name", ["run.json", "erasures/1/erasure.json"])
+def test_a_folder_where_a_file_should_be_is_found_and_stops_nothing(copy: Path, name: str) -> None:
+    file = run_json(copy).parent / name
+    file.unlink(missing_ok=True)
+    file.mkdir(parents=True)
+    (finding,) = verify_log(copy / "home", copy / "runs")
+    assert finding.check == "artifact"
+
+
 def test_a_run_whose_folder_is_gone_is_passed_over(copy: Path) -> None:
     shutil.rmtree(copy / "runs/run-1")
     assert verify_log(copy / "home", copy / "runs") == []
