@@ -19,6 +19,7 @@ from components.audit.erasures import (
     folder_of,
     write_erasure,
 )
+from components.audit.export.verify import main as verify_export
 from components.audit.ledger import open_starts
 from components.audit.notary import open_notary
 from components.audit.verified_log import VerifiedLog
@@ -240,3 +241,33 @@ def test_an_erasure_that_a_crash_cut_off_is_seen_and_completed_when_called_again
         log = VerifiedLog.of(recorded)
         close(notary, log, open_starts(log.views))
     assert findings(capsys, recorded) == set()
+
+
+def with_names_of_tasks(home: Path) -> None:
+    """Have the told run's decision lie where a run's own executor puts it."""
+    file = home / "runs/run-1" / RUN_FILE
+    value = read_json(file) | {"exit_code": 0, "started": TIME, "ended": TIME}
+    decision = value["tasks"].pop("decide_release")
+    value["tasks"]["decide-release"] = decision
+    decision["outputs"]["decision"]["path"] = "artifacts/decide-release/decision"
+    write_json(file, value)
+    artifacts = file.parent / "artifacts"
+    (artifacts / "decide_release").rename(artifacts / "decide-release")
+
+
+def test_a_version_whose_artifacts_were_erased_is_exported_and_says_so(
+    recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_names_of_tasks(recorded)
+    assert findings(capsys, recorded) == set()
+    packed = tmp_path / "version.zip"
+    words = ("export", "flight-delay@3", "-o", str(packed))
+    shutil.rmtree(place(recorded, "decision", "decide-release"))
+    assert ask(capsys, recorded, *words)[0] == 4
+    assert not packed.exists()
+    assert ask(capsys, recorded, "erase", "run-1", "decision", *WHY)[0] == 0
+    code, answer = ask(capsys, recorded, *words)
+    assert code == 0
+    index = len(VerifiedLog.of(recorded).views) - 1
+    assert f"erased on purpose, as record {index} says" in answer["absent"]["decision"]
+    assert verify_export([str(packed)]) == 0
