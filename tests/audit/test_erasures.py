@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ from components.audit.notary import open_notary
 from components.audit.verified_log import VerifiedLog
 from components.core.artifacts import ArtifactRef, read_json, tree_digest, write_json
 from pipelines.cli import main
+from pipelines.cli.verdicts import verdicts
+from pipelines.home import Home
+from pipelines.recorded import RecordedArtifacts
+from pipelines.runs import find_run
 
 pytestmark = pytest.mark.slow
 TIME = "2026-05-12T10:00:00.000+00:00"
@@ -271,3 +276,22 @@ def test_a_version_whose_artifacts_were_erased_is_exported_and_says_so(
     index = len(VerifiedLog.of(recorded).views) - 1
     assert f"erased on purpose, as record {index} says" in answer["absent"]["decision"]
     assert verify_export([str(packed)]) == 0
+
+
+def test_an_erased_artifact_whose_bytes_did_not_come_again_is_not_compared(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_names_of_tasks(recorded)
+    home = Home.at(str(recorded))
+
+    def judged() -> Any:
+        found = RecordedArtifacts.of(find_run(home, "run-1"), home)
+        view = found.records["decide_release"]
+        other = replace(view, outputs={"decision": "0" * 64})
+        made = replace(found, records={"decide_release": other})
+        return next(item for item in verdicts(found, made) if item.artifact == "decision")
+
+    assert judged().is_finding
+    ask(capsys, recorded, "erase", "run-1", "decision", *WHY)
+    assert (judged().is_finding, judged().is_open) == (False, True)
+    assert "erased on purpose" in judged().why
