@@ -72,7 +72,8 @@ def _found(
 
     views = [v for v in notary.records(run.id) if v.event in DONE_EVENTS and v.stage != STAGE]
     made = {name: (view.record, sha) for view in views for name, sha in view.outputs.items()}
-    places = {(item.record, item.name): item.path for item in run.stored}
+    named = [item for item in run.stored if item.path == item.place]  # no other, which may be none
+    places = {(item.record, item.name): item.path for item in named}
     for name in names:
         record, sha256 = made.get(name, ("", ""))
         path = places.get((record, name))

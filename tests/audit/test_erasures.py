@@ -168,13 +168,14 @@ def test_what_is_not_as_recorded_is_kept_for_the_auditor(
     assert len(VerifiedLog.of(recorded).views) == records
 
 
+@pytest.mark.parametrize("elsewhere", ["../../../outside", "artifacts/none"])
 def test_a_path_that_run_json_was_made_to_name_is_not_followed(
-    recorded: Path, capsys: pytest.CaptureFixture[str]
+    recorded: Path, elsewhere: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outside = Path(shutil.copytree(place(recorded), recorded.parent / "outside"))
     file = recorded / "runs/run-1" / RUN_FILE
     value = read_json(file)
-    value["tasks"]["validate_examples"]["outputs"]["statistics"]["path"] = "../../../outside"
+    value["tasks"]["validate_examples"]["outputs"]["statistics"]["path"] = elsewhere
     write_json(file, value)
     assert ask(capsys, recorded, "erase", "run-1", "statistics", *WHY)[0] == 2
     assert outside.exists()
