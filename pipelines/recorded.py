@@ -2,7 +2,8 @@
 
 Rules: digests come from the log, whose checkpoint is verified first, and never from run.json, which
 anybody may rewrite; of a stage that was tried more than once the last record counts. What a stage
-that a gate stopped left behind is no output, and its digest stands in the facts of the failure.
+that a gate stopped left behind is no output, and its digest stands in the facts of the failure. An
+output that is gone is told as erased where a record says so, and as damage where none does.
 """
 
 from __future__ import annotations
@@ -13,20 +14,25 @@ from pathlib import Path
 from typing import Any
 
 from components.audit.answers import DONE_EVENTS, RecordView
+from components.audit.erasures import Erased, erased_by, is_erasure
 from components.audit.verified_log import VerifiedLog
-from components.core.artifacts import read_json, tree_digest
-from components.core.errors import IntegrityError
+from components.core.artifacts import ArtifactRef, read_json, tree_digest
+from components.core.errors import IntegrityError, SettingsError
 from pipelines.home import Home
 from pipelines.runs import RecordedRun, required_output
 
 
 @dataclass(frozen=True)
 class RecordedArtifacts:
-    """A run's artifacts; `records` are the run's, verified, by stage, the last of each."""
+    """A run's artifacts; `records` are the run's, verified, by stage, the last of each.
+
+    `erased` are those that a record of the run says were erased.
+    """
 
     run: RecordedRun
     home: Home
     records: Mapping[str, RecordView]
+    erased: Mapping[ArtifactRef, Erased]
 
     @classmethod
     def of(cls, run: RecordedRun, home: Home) -> RecordedArtifacts:
@@ -34,19 +40,29 @@ class RecordedArtifacts:
 
         Raises UnverifiableError where there is none, IntegrityError where it does not verify.
         """
-        ledger = VerifiedLog.of(home.folder).ledger
-        mine = {view.stage: view for view in ledger.of_run(run.id) if view.event != "START"}
-        return cls(run, home, mine)
+        log = VerifiedLog.of(home.folder)
+        views = log.ledger.of_run(run.id)
+        mine = {view.stage: view for view in views if view.event != "START"}
+        gone = [
+            item
+            for view in filter(is_erasure, views)
+            for item in erased_by(view, log.statement(view.record))
+        ]
+        return cls(run, home, mine, {item.artifact: item for item in gone})
 
     def output(self, task: str, name: str) -> Path:
         """Return the folder of a task's output.
 
-        Raises SettingsError where the run has none, IntegrityError where it is not as recorded.
+        Raises SettingsError where the run has none, or somebody erased it, IntegrityError where it
+        is not as recorded.
         """
         folder = self.run.folder / required_output(self.run, self.home, task, name).path
         record = self._record(task)
         done = record is not None and record.event in DONE_EVENTS
-        return self._checked(folder, name, record.outputs.get(name) if record and done else None)
+        recorded = record.outputs.get(name) if record and done else None
+        if record and recorded and not folder.exists():
+            self._require_kept(ArtifactRef(name, recorded, record.record))
+        return self._checked(folder, name, recorded)
 
     def document(self, task: str, name: str, file: str | None = None) -> Mapping[str, Any]:
         """Return an output's JSON file, NAME.json unless said; raises what `output` raises."""
@@ -64,6 +80,16 @@ class RecordedArtifacts:
         self._checked(folder, name, record.facts.get(f"{name}_sha256"))
         found: Mapping[str, Any] = read_json(folder / f"{name}.json")
         return found
+
+    def _require_kept(self, artifact: ArtifactRef) -> None:
+        """Raise SettingsError for an artifact that a record says was erased."""
+        if artifact in self.erased:
+            item = self.erased[artifact]
+            raise SettingsError(
+                f"{artifact.name} of run {self.run.id}: erased on purpose, as record {item.index} "
+                f"says ({item.record})",
+                remedy=f"name a run that still has its {artifact.name}",
+            )
 
     def _record(self, task: str) -> RecordView | None:
         return self.records.get(task.replace("-", "_"))

@@ -3,10 +3,13 @@
 Rules: the log decides, not run.json, which anyone may have edited; an output is found by the digest
 of its record; of a stage that ran more than once in a run the last record counts; an output that
 is gone, changed, or has no record is a problem, and so is a record whose output run.json no longer
-names, unless its stage was cut off between the two. What a recorded erasure names may be missing
-(erasures.py), and an erasure is held to its record as any artifact is. Runs that have no folder any
-more are passed over: artifacts may be kept shorter than records. Each run.json is read once, before
-the log: a run that goes on meanwhile has in the log what its run.json said before.
+names, unless its stage was cut off between the two and no other stage of the run stands on it; an
+output lies in its place, artifacts/TASK/OUTPUT, so that no good copy elsewhere hides a bad one.
+What a recorded erasure names may be missing (erasures.py), and an erasure is held to its record as
+any artifact is. Runs that have no folder any more are passed over: artifacts may be kept shorter
+than records; a folder without a run.json, or with that of another run, is a problem. Each run.json
+is read once, before the log: a run that goes on meanwhile has in the log what its run.json said
+before.
 """
 
 from __future__ import annotations
@@ -17,30 +20,25 @@ from pathlib import Path
 from typing import Any
 
 from components.audit.answers import DONE_EVENTS, RecordView
-from components.audit.erasures import (
-    FOLDER,
-    OUTPUT,
-    STAGE,
-    UNREADABLE,
-    folder_of,
-    is_erasure,
-    read_erasure,
-)
-from components.core.artifacts import read_json, tree_digest
+from components.audit.erasures import FOLDER, OUTPUT, STAGE, Erased, is_erasure
+from components.core.artifacts import ArtifactRef, read_json, tree_digest
 from components.core.errors import TandemError
 
-RUN_FILE = "run.json"
+RUN_FILE, ARTIFACTS = "run.json", "artifacts"
 ENDED_WELL = frozenset({"SUCCEEDED", "CACHED"})
+_UNREADABLE = (TandemError, OSError, KeyError, TypeError, AttributeError)
+"""What reading a file raises that is not as we write it."""
 Problem = tuple[str, str]
 """Where, and what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An output as run.json describes it."""
+    """An output as run.json describes it; `place` is where its task's output belongs."""
 
     name: str
     path: Path
+    place: Path
     record: str
     sha256: str
 
@@ -64,8 +62,18 @@ def runs_on_disk(runs: Path) -> list[RunOnDisk]:
     return [run_on_disk(file) for file in sorted(runs.glob(f"*/{RUN_FILE}"))]
 
 
-def artifact_problems(found: Iterable[RunOnDisk], views: Iterable[RecordView]) -> Iterator[Problem]:
+def untold_problems(runs: Path, known: Iterable[str]) -> Iterator[Problem]:
+    """Yield the runs of the log whose folder is there, but no run.json to say what is in it."""
+    for run in known:
+        if (runs / run).is_dir() and not (runs / run / RUN_FILE).exists():
+            yield run, f"{RUN_FILE} is missing, so that nothing of the run's folder was looked at"
+
+
+def artifact_problems(
+    found: Iterable[RunOnDisk], views: Iterable[RecordView], erased: Iterable[Erased]
+) -> Iterator[Problem]:
     """Yield (where, what) for every output of these runs that is not what the log recorded."""
+    excused = {(item.run, item.artifact) for item in erased}
     by_run: dict[str, list[RecordView]] = {}
     for view in views:
         by_run.setdefault(view.run, []).append(view)
@@ -73,13 +81,15 @@ def artifact_problems(found: Iterable[RunOnDisk], views: Iterable[RecordView]) -
         if run.unreadable is not None:
             yield run.folder.name, f"{RUN_FILE} cannot be read: {run.unreadable}"
         elif run.folder.is_dir():
-            yield from _run_problems(run, by_run.get(run.id, ()))
+            yield from _run_problems(run, by_run.get(run.id, ()), excused)
 
 
-def _run_problems(run: RunOnDisk, views: Sequence[RecordView]) -> Iterator[Problem]:
+def _run_problems(
+    run: RunOnDisk, views: Sequence[RecordView], erased: Container[tuple[str, ArtifactRef]]
+) -> Iterator[Problem]:
     yield from _erasure_problems(run, views)
     recorded = _latest_outputs(view for view in views if view.stage != STAGE)
-    yield from _output_problems(run, recorded, _erased(run, views))
+    yield from _output_problems(run, recorded, erased)
     for name in _unnamed(recorded, views, run.unfinished):
         yield f"{run.id}/{name}", f"recorded in the log, but {RUN_FILE} does not name it"
 
@@ -97,50 +107,41 @@ def _erasure_problems(run: RunOnDisk, views: Sequence[RecordView]) -> Iterator[P
             yield where, "no record in the log describes this erasure"
 
 
-def _erased(run: RunOnDisk, views: Sequence[RecordView]) -> set[tuple[str, str]]:
-    """Return the record and name of each artifact that a record says was erased."""
-    found: set[tuple[str, str]] = set()
-    for view in filter(is_erasure, views):
-        folder = folder_of(run.folder, view.attempt)
-        try:
-            if tree_digest(folder) == view.outputs.get(OUTPUT):
-                erased = read_erasure(folder)
-                found |= {(i.record, i.name) for i in erased if i.record in view.parents}
-        except UNREADABLE:
-            continue  # of which _erasure_problems speaks, and it excuses nothing
-    return found
-
-
 def _unnamed(
     recorded: Mapping[tuple[str, str], str], views: Sequence[RecordView], unfinished: Container[str]
 ) -> list[str]:
     """Return the outputs left over, but for stages that run.json says did not end well.
 
     A stage that was stopped between its COMPLETE and its executor's notice of it has a record and
-    no output in run.json; resuming does it again.
+    no output in run.json; resuming does it again. What another stage read, its executor noticed.
     """
     stages = {view.record: view.stage for view in views}
-    return [name for record, name in recorded if stages[record] not in unfinished]
+    used = {parent for view in views for parent in view.parents}
+    return [name for record, name in recorded if record in used or stages[record] not in unfinished]
 
 
 def run_on_disk(file: Path) -> RunOnDisk:
     """Return what a run.json says, or why it cannot be read."""
     try:
         return _read(file)
-    except UNREADABLE as error:
+    except _UNREADABLE as error:
         return RunOnDisk(file.parent, file.parent.name, unreadable=str(error))
 
 
 def _read(file: Path) -> RunOnDisk:
     value: dict[str, Any] = read_json(file)
+    folder, run = file.parent, str(value["run"]["id"])
+    if run != folder.name:
+        return RunOnDisk(folder, folder.name, unreadable=f"it is that of run {run}")
     stored = tuple(
         Stored(
             name,
-            file.parent / output["path"],
+            folder / output["path"],
+            folder / ARTIFACTS / task_name / name,
             str(output.get("metadata", {}).get("record", "")),
             str(output["sha256"]),
         )
-        for task in value["tasks"].values()
+        for task_name, task in value["tasks"].items()
         for name, output in task.get("outputs", {}).items()
     )
     unfinished = frozenset(
@@ -148,11 +149,11 @@ def _read(file: Path) -> RunOnDisk:
         for name, task in value["tasks"].items()
         if task.get("state") not in ENDED_WELL
     )
-    return RunOnDisk(file.parent, str(value["run"]["id"]), unfinished, stored)
+    return RunOnDisk(folder, run, unfinished, stored)
 
 
 def _output_problems(
-    run: RunOnDisk, recorded: dict[tuple[str, str], str], erased: Container[tuple[str, str]]
+    run: RunOnDisk, recorded: dict[tuple[str, str], str], erased: Container[tuple[str, ArtifactRef]]
 ) -> Iterator[Problem]:
     """Yield what is wrong with the stored outputs, and take those seen out of `recorded`."""
     for output in run.stored:
@@ -161,9 +162,12 @@ def _output_problems(
         if expected is None:
             yield where, "no record in the log describes this artifact"
             continue
+        if output.path != output.place:
+            yield where, f"{RUN_FILE} says that it lies in another place than its task's"
         if output.sha256 != expected:
             yield where, f"{RUN_FILE} names another digest than the record does"
-        if output.path.exists() or (output.record, output.name) not in erased:
+        made = ArtifactRef(output.name, expected, output.record)
+        if output.path.exists() or (run.id, made) not in erased:
             yield from _byte_problems(where, output.path, expected)
 
 

@@ -1,28 +1,54 @@
 """Artifacts that somebody erased on purpose: what the log says of that, and what it excuses.
 
 Rules: an erasure is an attempt of `erase_artifacts` in the artifacts' own run: START, the removal,
-COMPLETE. Its inputs are what is erased, each with the record that made it; its output lies below
-`erasures/` of the run's folder, and says the same. What a recorded erasure names may be missing,
-and nothing else may; bytes that are there are held to their record as ever (artifacts.py). A model
-keeps its proofs: the log holds the digests of what was erased, and the record of who erased it.
+COMPLETE. Its inputs are what is erased, each with the record that made it, and its facts which of
+them were gone before, so that nobody knows what their bytes were; its output lies below `erasures/`
+of the run's folder, and says the same for who has the folder alone. What the inputs of a recorded
+erasure name may be missing, and nothing else may; bytes that are there are held to their record as
+ever (artifacts.py). A model keeps its proofs: the log holds the digests of what was erased, and the
+record of who erased it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.audit.answers import RecordView
-from components.core.artifacts import ArtifactRef, read_json, write_json
+from components.audit.answers import AUDIT, RecordView
+from components.core.artifacts import ArtifactRef, write_json
 from components.core.canonical import sha256_value
-from components.core.errors import TandemError
 
 STAGE, OUTPUT = "erase_artifacts", "erasure"
 FOLDER, FILE = "erasures", "erasure.json"
-UNREADABLE = (TandemError, KeyError, TypeError, AttributeError)
-"""What reading a file raises that is not as we write it."""
+_GONE_BEFORE = "gone_before"
+
+
+@dataclass(frozen=True)
+class Erased:
+    """An artifact of a run, and the record by which it was erased; `was_gone` before that."""
+
+    run: str
+    artifact: ArtifactRef
+    index: int
+    record: str
+    was_gone: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a JSON object, with the record that made it and the one that erased it."""
+        return {
+            "run": self.run,
+            **self.artifact.to_dict(),
+            "was_gone": self.was_gone,
+            "erasure": {"index": self.index, "record": self.record},
+        }
+
+    def to_text(self) -> str:
+        """Return it for people, with the record that it cites."""
+        before = ", which was gone before" if self.was_gone else ""
+        said = f"erased on purpose: {self.run}/{self.artifact.name}{before}"
+        return f"{said}\n    #{self.index} record  {self.record}"
 
 
 def is_erasure(view: RecordView) -> bool:
@@ -45,21 +71,12 @@ def write_erasure(folder: Path, erased: Sequence[ArtifactRef]) -> None:
     write_json(folder / FILE, {"erased": [item.to_dict() for item in erased]})
 
 
-def read_erasure(folder: Path) -> list[ArtifactRef]:
-    """Return what an erasure's output names; raise one of UNREADABLE for none."""
-    return [ArtifactRef(**item) for item in read_json(folder / FILE)["erased"]]
-
-
-def erasures_on_disk(runs: Path) -> list[tuple[str, ArtifactRef]]:
-    """Return run and artifact of every erasure below the runs; whether it is recorded is not said.
-
-    One that is not, or that cannot be read, is a finding of the verification (artifacts.py).
-    """
-    found = []
-    for file in sorted(runs.glob(f"*/{FOLDER}/*/{FILE}")):
-        with suppress(*UNREADABLE):
-            found += [(file.parents[2].name, item) for item in read_erasure(file.parent)]
-    return found
+def erased_by(view: RecordView, statement: Mapping[str, Any]) -> list[Erased]:
+    """Return what a record of an erasure says was erased, by its inputs."""
+    gone = view.facts.get(_GONE_BEFORE)
+    before = gone if isinstance(gone, list) else []
+    items = [ArtifactRef(**item) for item in statement["predicate"][AUDIT]["inputs"]]
+    return [Erased(view.run, i, view.index, view.record, i.name in before) for i in items]
 
 
 def erasure_draft(
@@ -68,6 +85,7 @@ def erasure_draft(
     attempt: int,
     erased: Sequence[ArtifactRef],
     reason: str,
+    gone_before: Sequence[str],
     **parts: Any,
 ) -> dict[str, Any]:
     """Return the draft of an erasure's START or COMPLETE; `run` has id, name, actor, trigger."""
@@ -84,6 +102,6 @@ def erasure_draft(
         "settings": settings,
         "settings_sha256": sha256_value(settings),
         "environment": {},
-        "facts": {},
+        "facts": {_GONE_BEFORE: list(gone_before)},
         "gates": [],
     } | parts

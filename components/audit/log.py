@@ -18,7 +18,7 @@ from components.audit.key_history import KeyHistory, open_note, read_history
 from components.audit.keys import PublicKey
 from components.audit.log_place import existing_log_storage
 from components.audit.merkle import Tree, leaf_hash
-from components.audit.storage import Storage
+from components.audit.storage import Readable
 from components.core.canonical import sha256_bytes
 from components.core.errors import IntegrityError, UnverifiableError
 
@@ -44,7 +44,7 @@ class Entry:
 class Log:
     """The objects of one log."""
 
-    storage: Storage
+    storage: Readable
 
     @classmethod
     def at(cls, folder: AuditFolder) -> Log:

@@ -1,18 +1,22 @@
 """Where a home's log and spool lie: in its folder, or in buckets that the environment names.
 
 TANDEM_AUDIT_LOG is for the notary and for who verifies, TANDEM_AUDIT_SPOOL for the stages too, and
-of another bucket then: whoever may take away drafts must not be able to touch the log.
+of another bucket then: whoever may take away drafts must not be able to touch the log. A store that
+does not give what it is asked for is the operator's to mend for the notary, which goes on later;
+for who verifies it is an answer that cannot be had.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from components.audit.folder import AuditFolder
 from components.audit.s3_storage import S3Storage
 from components.audit.spool import Spool, folder_spool
-from components.audit.storage import PosixStorage, Storage
-from components.core.errors import SettingsError, UnverifiableError
+from components.audit.storage import PosixStorage, Readable, Storage
+from components.core.errors import PlatformError, SettingsError, UnverifiableError
 from components.core.s3_objects import SCHEME
 
 PLACE_VARIABLE = "TANDEM_AUDIT_LOG"
@@ -42,12 +46,33 @@ def _bucket(variable: str) -> S3Storage | None:
     return S3Storage.at(address)
 
 
-def existing_log_storage(folder: AuditFolder) -> Storage:
-    """Return the storage of a home's log; raise UnverifiableError where there is none."""
+@dataclass(frozen=True)
+class _Evidence:
+    """A store that is read for an answer: UnverifiableError where it does not give what it has."""
+
+    storage: Storage
+
+    def read(self, key: str) -> bytes | None:
+        """Return an object's bytes, None where there is none."""
+        try:
+            return self.storage.read(key)
+        except PlatformError as error:
+            raise UnverifiableError(error.message, remedy=error.remedy) from error
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys below a prefix, sorted."""
+        try:
+            yield from self.storage.keys(prefix)
+        except PlatformError as error:
+            raise UnverifiableError(error.message, remedy=error.remedy) from error
+
+
+def existing_log_storage(folder: AuditFolder) -> Readable:
+    """Return what a home's log is read from; raise UnverifiableError where there is none."""
     storage = log_storage(folder)
     if isinstance(storage, PosixStorage) and not storage.folder.is_dir():
         raise UnverifiableError(
             f"there is no audit log in {folder.root}",
             remedy="name the home that holds the log, or restore it",
         )
-    return storage
+    return _Evidence(storage)

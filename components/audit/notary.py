@@ -68,7 +68,7 @@ class LocalNotary:
         self._clock = clock
         self._ledger = Ledger()
         self._stamps = Stamps(self._ledger, self._statement, clock)
-        self._sequencer = Sequencer(self._log, keyring, self._ledger.add)
+        self._sequencer = Sequencer(storage, keyring, self._ledger.add)
         self._mutex = threading.Lock()
         self._batches = Batches(self._write, self._mutex)
         self._draining = threading.Lock()

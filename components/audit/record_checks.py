@@ -3,7 +3,8 @@
 Rules: what it names comes before it; each of its inputs, and what came from the cache, was made by
 a parent as it says, and a FAIL's parents are those that did, since a stage may have failed over a
 wrong input; it does not contradict itself or the START that it closes (coherence.py); no draft is a
-record twice; time does not run backwards; an act is allowed where it stands (standing.py).
+record twice; time does not run backwards; no version is registered over a failed gate
+(failed_gates.py); an act is allowed where it stands (standing.py).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 from components.audit.acts import Act, Statement
 from components.audit.answers import ACT, AUDIT, CLOSING_EVENTS, DONE_EVENTS, KEY, RecordView
 from components.audit.coherence import Begun, contradicted_start
+from components.audit.erasures import Erased, erased_by, is_erasure
+from components.audit.failed_gates import FailedGates
 from components.audit.findings import Finding
 from components.audit.ledger import OpenStarts
 from components.audit.left_open import seals
@@ -36,7 +39,8 @@ _NOT_KEPT: dict[str, Any] = {
 class RecordChecks:
     """Looks at one record after the other; `starts` are those that none has closed so far.
 
-    `outputs` are the records of what the runs with a folder made, `count` is of all looked at.
+    `outputs` are the records of what the runs with a folder made, `erased` is what was erased on
+    purpose, `count` is of all looked at.
     """
 
     def __init__(
@@ -51,9 +55,11 @@ class RecordChecks:
         self._time = ""
         self._begun: dict[str, Begun] = {}
         self._standing = Standing(statement, require_valid)
+        self._failed = FailedGates()
         self.starts = OpenStarts()
         self.count = 0
         self.outputs: list[RecordView] = []
+        self.erased: list[Erased] = []
 
     def look_at(self, item: Opened) -> Iterator[Finding]:
         """Yield what is wrong with a record, and go on with it."""
@@ -70,6 +76,8 @@ class RecordChecks:
         for message in (*item.contradictions, *contradicted_start(statement, begun)):
             yield Finding("coherence", where, message)
         yield from _repeated(self._seen.add_draft(view.idempotency_key, view.index))
+        for message in self._failed.problems(view):
+            yield Finding("gate", where, message)
         if view.time < self._time:
             yield Finding("clock", where, f"its time {view.time} is before {self._time}")
         if view.event == ACT:
@@ -123,6 +131,8 @@ class RecordChecks:
             self._seen.add_run(view.run)
         if view.event in DONE_EVENTS:
             self._seen.add_made(view.record, view.outputs.values())
+        if is_erasure(view):
+            self.erased += erased_by(view, statement)
         if seals(view):
             self._seen.seal(view.run, view.index)
         if view.event in DONE_EVENTS and view.run in self._with_folder:

@@ -26,7 +26,7 @@ from components.audit.keys import Signs
 from components.audit.log import Entry, Log, checkpoint_key, entry_key
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.signers import Signers
-from components.audit.storage import ObjectExists
+from components.audit.storage import ObjectExists, Storage
 from components.core.errors import IntegrityError, PlatformError, TandemError
 
 MAX_BATCH = 64
@@ -95,14 +95,16 @@ def is_being_written(folder: AuditFolder) -> bool:
 class Sequencer:
     """Appends to a log; the caller holds the WriterLock and calls from one thread at a time."""
 
-    def __init__(self, log: Log, keyring: Keyring, listener: Callable[[Entry], None]) -> None:
+    def __init__(
+        self, storage: Storage, keyring: Keyring, listener: Callable[[Entry], None]
+    ) -> None:
         """Read the log, check it, and sign what a crash left unsigned.
 
         The listener hears of every entry once, in order, as soon as it is on disk and known to be
         this key's: under its checkpoint, by its own signature, or signed here. Raises
         IntegrityError for a log that is not what was signed last: nothing is appended to it.
         """
-        self._log = log
+        self._storage, self._log = storage, Log(storage)
         self._keyring = keyring
         self._keys = KeyHistory.of(keyring.first())
         self._signers = Signers(keyring)
@@ -139,7 +141,7 @@ class Sequencer:
         entries = [Entry(self.size + i, item.to_bytes()) for i, item in enumerate(envelopes)]
         self._attempted = entries
         try:
-            self._log.storage.create_all([(entry_key(item.index), item.leaf) for item in entries])
+            self._storage.create_all([(entry_key(item.index), item.leaf) for item in entries])
         except ObjectExists:
             self._take(entries)
             raise self._lost() from None
@@ -156,7 +158,7 @@ class Sequencer:
         for entry in attempted:
             if entry.index < self.size:
                 continue
-            if self._log.storage.read(entry_key(entry.index)) != entry.leaf:
+            if self._storage.read(entry_key(entry.index)) != entry.leaf:
                 break
             self._add(entry)
         self._attempted = []
@@ -196,7 +198,7 @@ class Sequencer:
         Ed25519 is deterministic, so that it is the same; a second signature is another each time.
         """
         try:
-            self._log.storage.create(checkpoint_key(self.size), note.encode())
+            self._storage.create(checkpoint_key(self.size), note.encode())
         except ObjectExists:
             stored = self._log.note(self.size)
             if stored != note and not self._is_ours(stored, note):

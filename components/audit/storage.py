@@ -27,8 +27,18 @@ class ObjectExists(Exception):
     """There is an object of that key already."""
 
 
-class Storage(Protocol):
-    """What the log needs of a store; keys are relative POSIX paths."""
+class Readable(Protocol):
+    """What a reader of the log needs of a store; keys are relative POSIX paths."""
+
+    def read(self, key: str) -> bytes | None:
+        """Return an object's bytes, None where there is none."""
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys below a prefix (a folder), sorted."""
+
+
+class Storage(Readable, Protocol):
+    """What the log needs of a store."""
 
     def create(self, key: str, data: bytes) -> None:
         """Create an object durably; raise ObjectExists where there is one."""
@@ -38,12 +48,6 @@ class Storage(Protocol):
 
         Those before it are created all the same.
         """
-
-    def read(self, key: str) -> bytes | None:
-        """Return an object's bytes, None where there is none."""
-
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Yield the keys below a prefix (a folder), sorted."""
 
     def sweep(self) -> None:
         """Remove what a crash left half-written; only the one writer may."""
@@ -73,23 +77,18 @@ class PosixStorage:
             ) from error
 
     def read(self, key: str) -> bytes | None:
-        """Return a file's bytes, None where there is none."""
+        """Return a file's bytes, None where there is none; PlatformError where it is not read."""
         try:
-            descriptor = os.open(f"{self.folder}/{key}", os.O_RDONLY | os.O_CLOEXEC)
+            return _bytes_of(f"{self.folder}/{key}")
         except FileNotFoundError:
             return None
-        try:  # no file object: of the many small files of a log, making one is half of the time
-            parts = []
-            while part := os.read(descriptor, _AT_ONCE):
-                parts.append(part)
-            return b"".join(parts)
-        finally:
-            os.close(descriptor)
+        except OSError as error:
+            raise _unreadable(error) from error
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the names below a folder, sorted."""
         above = len(os.path.join(self.folder, ""))  # noqa: PTH118 - a Path a name costs ten times this
-        for parent, folders, names in os.walk(self.folder / prefix):
+        for parent, folders, names in os.walk(self.folder / prefix, onerror=_require_listed):
             folders.sort()
             group = parent[above:].replace(os.sep, "/")
             yield from (f"{group}/{name}" for name in sorted(names))
@@ -102,6 +101,30 @@ class PosixStorage:
         """Remove what a crash left beside."""
         for path in self._beside.glob("*"):
             path.unlink()
+
+
+def _bytes_of(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:  # no file object: of the many small files of a log, making one is half of the time
+        parts = []
+        while part := os.read(descriptor, _AT_ONCE):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
+
+
+def _require_listed(error: OSError) -> None:
+    """Raise PlatformError for a folder that cannot be listed; one that is not there is empty."""
+    if not isinstance(error, FileNotFoundError):
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: OSError) -> PlatformError:
+    return PlatformError(
+        f"{error.filename or 'a file'} of the audit log cannot be read: {error.strerror or error}",
+        remedy="mend the disk or fix permissions, or restore the log from a copy",
+    )
 
 
 def create_file(path: Path, data: bytes, *, mode: int, beside: Path | None = None) -> None:

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from components.audit.acts import Statement
 from components.audit.answers import RecordView
-from components.audit.artifacts import artifact_problems, runs_on_disk
+from components.audit.artifacts import artifact_problems, runs_on_disk, untold_problems
 from components.audit.envelope import vouched_statement
+from components.audit.erasures import Erased
 from components.audit.findings import Finding, never_closed
 from components.audit.folder import AuditFolder
 from components.audit.key_history import KeyHistory, follow, is_change
@@ -39,13 +40,15 @@ LARGEST_LEAF = 16 * 2**20
 class Verified:
     """What a verification found, and how much it looked at: an empty answer says of what.
 
-    `runs` are those the log knows; the artifacts of `runs_without_folder` could not be read.
+    `runs` are those the log knows; the artifacts of `runs_without_folder` could not be read, those
+    of `erased` are gone by a record.
     """
 
     findings: list[Finding]
     records: int
     runs: int
     runs_without_folder: list[str]
+    erased: list[Erased]
 
 
 def verify_log(home: Path, runs: Path | None = None) -> list[Finding]:
@@ -69,10 +72,12 @@ def verify(home: Path, runs: Path | None = None) -> Verified:
         verification = _Verification(Log.at(folder), read_public_key(folder), seen, with_folder)
         findings = list(verification.run(served=served))
         known = list(seen.runs())
-    problems = artifact_problems(on_disk, verification.records.outputs)
+    records = verification.records
+    problems = [*artifact_problems(on_disk, records.outputs, records.erased)]
+    problems += untold_problems(runs, known) if runs is not None else []
     findings += [Finding("artifact", where, message) for where, message in problems]
     gone = [run for run in known if runs is None or not (runs / run).is_dir()]
-    return Verified(findings, verification.records.count, len(known), gone)
+    return Verified(findings, records.count, len(known), gone, records.erased)
 
 
 class _Verification:
@@ -184,6 +189,8 @@ class _Verification:
         where = f"checkpoint {size}"
         try:
             checkpoint = self._log.checkpoint(size, self._history)
+        except UnverifiableError:
+            raise
         except IntegrityError as error:
             yield Finding("checkpoint", where, error.message)
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,15 +43,18 @@ def erase(arguments: Namespace) -> int:
     run = run_on_disk(folder / RUN_FILE)
     with answering_notary(home) as notary:
         found = dict(_found(run, notary, dict.fromkeys(arguments.outputs)))
-        receipt = _erased(run, notary, found, reason)
+        gone = [item.name for item, path in found.items() if not path.exists()]
+        receipt = _erased(run, notary, found, reason, gone)
         note = notary.checkpoint()
     copies = sorted(_copies(home, run.id, found))
     said = {"run": run.id, "erased": [item.to_dict() for item in found], "copies": copies}
+    said |= {"gone_before": gone}
     if arguments.json:
         print_json({**said, "index": receipt.index, "record": receipt.record, "checkpoint": note})
         return 0
     for item in found:
-        print(f"erased {run.id}/{item.name}, sha256 {item.sha256}")
+        done = "was gone, and is recorded as erased:" if item.name in gone else "erased"
+        print(f"{done} {run.id}/{item.name}, sha256 {item.sha256}")
     print(f"    #{receipt.index} record  {receipt.record}")
     for copy in copies:
         print(f"the same bytes are still there: {copy}")
@@ -69,7 +72,8 @@ def _found(
 
     views = [v for v in notary.records(run.id) if v.event in DONE_EVENTS and v.stage != STAGE]
     made = {name: (view.record, sha) for view in views for name, sha in view.outputs.items()}
-    places = {(item.record, item.name): item.path for item in run.stored}
+    named = [item for item in run.stored if item.path == item.place]  # no other, which may be none
+    places = {(item.record, item.name): item.path for item in named}
     for name in names:
         record, sha256 = made.get(name, ("", ""))
         path = places.get((record, name))
@@ -86,7 +90,9 @@ def _found(
         yield ArtifactRef(name, sha256, record), path
 
 
-def _erased(run: RunOnDisk, notary: Notary, found: Found, reason: str) -> Receipt:
+def _erased(
+    run: RunOnDisk, notary: Notary, found: Found, reason: str, gone: Sequence[str]
+) -> Receipt:
     """Record that the removal begins, remove, and record that it is done."""
     from components.audit.erasures import (
         OUTPUT,
@@ -100,7 +106,7 @@ def _erased(run: RunOnDisk, notary: Notary, found: Found, reason: str) -> Receip
 
     views = notary.records(run.id)
     attempt, refs = next_attempt(views), tuple(found)
-    said = (_identity(run), attempt, refs, reason)
+    said = (_identity(run), attempt, refs, reason, gone)
     notary.submit(erasure_draft("START", *said, claimed_time=_now()))
     folder = folder_of(run.folder, attempt)
     try:

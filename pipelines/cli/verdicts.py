@@ -17,7 +17,7 @@ from typing import Any
 from components.core.artifacts import manifest
 from components.core.bundle import Bundle
 from components.core.contract import Form
-from components.core.errors import TandemError
+from components.core.errors import SettingsError, TandemError
 from components.core.examples import read_split
 from components.core.raw_inputs import raw_inputs
 from pipelines.cli.repeated_judgement import (
@@ -123,6 +123,8 @@ def _verdict(pair: _Pair, sha256: str, actual: str) -> Verdict:
         if name == "decision":
             return _decision(pair, sha256, actual)
         verdict, why = _compared(pair)
+    except SettingsError as error:  # it is not there, by a record: nothing says that it differs
+        verdict, why = NOT_COMPARED, error.message
     except TandemError as error:
         verdict, why = DIFFERS, f"they cannot be compared: {error.message}"
     return Verdict(name, verdict, must, sha256, actual, why)

@@ -126,7 +126,7 @@ def test_a_remote_that_was_rewritten_along_is_not_needed_to_see_what_the_local_o
     subprocess.run(["git", "init", "--quiet", "--bare", str(remote)], check=True)
     anchors(home, git={"remote": str(remote)})
     assert keep(home, record(home, draft, 1)) == []
-    assert compare(home).compared == {"git": 2}
+    assert compare(home).compared == {"git": 1, "git remote": 1}
     rewrite(home, draft, 5)
     shutil.rmtree(home / "anchors")  # the local copy is lost to whoever has the machine
     ((_, message),) = troubles(home)
@@ -134,6 +134,22 @@ def test_a_remote_that_was_rewritten_along_is_not_needed_to_see_what_the_local_o
     assert any("failed" in error for error in keep(home, record(home, draft, 6)))
     shutil.rmtree(remote)
     assert any("git anchor failed" in message for _, message in troubles(home))
+
+
+def test_a_remote_that_is_new_or_was_emptied_is_told_and_filled_if_told_to(
+    home: Path, draft: Draft, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["audit", "monitor", "--home", str(home)]
+    record(home, draft, 1)
+    for number in (1, 2):
+        remote = tmp_path / f"{number}.git"
+        subprocess.run(["git", "init", "--quiet", "--bare", str(remote)], check=True)
+        anchors(home, git={"remote": str(remote)})
+        codes = [main(words) for words in (command, [*command, "--keep"], command)]
+        assert codes == [5, 5, 0]
+        printed = capsys.readouterr().out
+        assert "git remote kept no checkpoint of this log" in printed
+        assert "the log agrees; 1 entries, checkpoints compared: git 1, git remote 1" in printed
 
 
 def test_an_anchored_note_that_the_log_did_not_sign_is_trouble(home: Path, draft: Draft) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,27 @@ import pytest
 
 from components.audit.artifacts import RUN_FILE
 from components.audit.closing import close
-from components.audit.erasures import FILE, FOLDER
+from components.audit.erasures import (
+    FILE,
+    FOLDER,
+    OUTPUT,
+    erasure_draft,
+    folder_of,
+    write_erasure,
+)
+from components.audit.export.verify import main as verify_export
 from components.audit.ledger import open_starts
 from components.audit.notary import open_notary
 from components.audit.verified_log import VerifiedLog
-from components.core.artifacts import read_json, write_json
+from components.core.artifacts import ArtifactRef, read_json, tree_digest, write_json
 from pipelines.cli import main
+from pipelines.cli.verdicts import verdicts
+from pipelines.home import Home
+from pipelines.recorded import RecordedArtifacts
+from pipelines.runs import find_run
 
 pytestmark = pytest.mark.slow
+TIME = "2026-05-12T10:00:00.000+00:00"
 WHY = ("--reason", "request of 12 May")
 
 
@@ -62,7 +76,9 @@ def test_erased_statistics_are_told_as_erased_and_are_no_finding(
         True,
     )
     code, verified = ask(capsys, recorded, "verify")
-    assert (code, verified["findings"], verified["erased"]) == (0, [], [{"run": "run-1"} | item])
+    said = {"run": "run-1", "was_gone": False, **item}
+    said["erasure"] = {"index": view.index, "record": view.record}
+    assert (code, verified["findings"], verified["erased"]) == (0, [], [said])
     assert main(["audit", "verify", "--home", str(recorded)]) == 0
     printed = capsys.readouterr().out
     assert "erased on purpose: run-1/statistics\n" in printed
@@ -74,8 +90,14 @@ def test_statistics_that_are_gone_without_a_record_are_a_finding(
 ) -> None:
     shutil.rmtree(place(recorded))
     assert findings(capsys, recorded) == {("artifact", "run-1/statistics")}
-    assert ask(capsys, recorded, "erase", "run-1", "statistics", *WHY)[0] == 0
+    words = ("erase", "run-1", "statistics", "validation", *WHY)
+    code, answer = ask(capsys, recorded, *words)
+    assert (code, answer["gone_before"]) == (0, ["statistics"])
     assert findings(capsys, recorded) == set()
+    assert main(["audit", "verify", "--home", str(recorded)]) == 0
+    printed = capsys.readouterr().out
+    assert "erased on purpose: run-1/statistics, which was gone before\n" in printed
+    assert "erased on purpose: run-1/validation\n" in printed
 
 
 def test_an_erasure_excuses_what_it_names_and_no_other_bytes_in_its_place(
@@ -90,7 +112,7 @@ def test_an_erasure_excuses_what_it_names_and_no_other_bytes_in_its_place(
     }
 
 
-def test_an_erasure_that_was_written_by_hand_or_changed_excuses_nothing(
+def test_an_erasure_that_was_written_by_hand_or_changed_excuses_and_tells_nothing(
     recorded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ask(capsys, recorded, "erase", "run-1", "statistics", *WHY)
@@ -104,12 +126,35 @@ def test_an_erasure_that_was_written_by_hand_or_changed_excuses_nothing(
     write_json(own, said)
     missing = ("artifact", "run-1/validation")
     assert findings(capsys, recorded) == {missing, ("artifact", "run-1/erasures/2")}
+    told = [item["name"] for item in ask(capsys, recorded, "verify")[1]["erased"]]
+    assert told == ["statistics"]
     shutil.rmtree(own.parent)
     write_json(file, said)
-    gone = ("artifact", "run-1/statistics")
-    assert findings(capsys, recorded) == {missing, gone, ("artifact", "run-1/erasures/1")}
+    assert findings(capsys, recorded) == {missing, ("artifact", "run-1/erasures/1")}
     shutil.rmtree(file.parents[1])
-    assert findings(capsys, recorded) == {missing, gone, ("artifact", "run-1/erasures/1")}
+    assert findings(capsys, recorded) == {missing, ("artifact", "run-1/erasures/1")}
+
+
+def test_an_erasure_excuses_what_its_record_names_whatever_its_file_says(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever may hand in records can hand in one whose file says more than its inputs."""
+    tasks = read_json(recorded / "runs/run-1" / RUN_FILE)["tasks"]
+    stored = tasks["validate_examples"]["outputs"]
+    refs = [ArtifactRef(n, stored[n]["sha256"], stored[n]["metadata"]["record"]) for n in stored]
+    run = {"id": "run-1", "actor": "actor-7", "trigger": "manual"}
+    folder = folder_of(recorded / "runs/run-1", 1)
+    with open_notary(recorded) as notary:
+        one = [ref for ref in refs if ref.name == "statistics"]
+        said = (run, 1, one, "request", [])
+        notary.submit(erasure_draft("START", *said, claimed_time=TIME))
+        write_erasure(folder, refs)
+        claim = {"name": OUTPUT, "sha256": tree_digest(folder), "path": str(folder)}
+        notary.submit(erasure_draft("COMPLETE", *said, claimed_time=TIME, outputs=[claim]))
+    assert findings(capsys, recorded) == set()
+    shutil.rmtree(place(recorded))
+    shutil.rmtree(place(recorded, "validation"))
+    assert findings(capsys, recorded) == {("artifact", "run-1/validation")}
 
 
 def test_what_is_not_as_recorded_is_kept_for_the_auditor(
@@ -123,13 +168,14 @@ def test_what_is_not_as_recorded_is_kept_for_the_auditor(
     assert len(VerifiedLog.of(recorded).views) == records
 
 
+@pytest.mark.parametrize("elsewhere", ["../../../outside", "artifacts/none"])
 def test_a_path_that_run_json_was_made_to_name_is_not_followed(
-    recorded: Path, capsys: pytest.CaptureFixture[str]
+    recorded: Path, elsewhere: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outside = Path(shutil.copytree(place(recorded), recorded.parent / "outside"))
     file = recorded / "runs/run-1" / RUN_FILE
     value = read_json(file)
-    value["tasks"]["validate_examples"]["outputs"]["statistics"]["path"] = "../../../outside"
+    value["tasks"]["validate_examples"]["outputs"]["statistics"]["path"] = elsewhere
     write_json(file, value)
     assert ask(capsys, recorded, "erase", "run-1", "statistics", *WHY)[0] == 2
     assert outside.exists()
@@ -201,3 +247,52 @@ def test_an_erasure_that_a_crash_cut_off_is_seen_and_completed_when_called_again
         log = VerifiedLog.of(recorded)
         close(notary, log, open_starts(log.views))
     assert findings(capsys, recorded) == set()
+
+
+def with_names_of_tasks(home: Path) -> None:
+    """Have the told run's decision lie where a run's own executor puts it."""
+    file = home / "runs/run-1" / RUN_FILE
+    value = read_json(file) | {"exit_code": 0, "started": TIME, "ended": TIME}
+    decision = value["tasks"].pop("decide_release")
+    value["tasks"]["decide-release"] = decision
+    decision["outputs"]["decision"]["path"] = "artifacts/decide-release/decision"
+    write_json(file, value)
+    artifacts = file.parent / "artifacts"
+    (artifacts / "decide_release").rename(artifacts / "decide-release")
+
+
+def test_a_version_whose_artifacts_were_erased_is_exported_and_says_so(
+    recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_names_of_tasks(recorded)
+    assert findings(capsys, recorded) == set()
+    packed = tmp_path / "version.zip"
+    words = ("export", "flight-delay@3", "-o", str(packed))
+    shutil.rmtree(place(recorded, "decision", "decide-release"))
+    assert ask(capsys, recorded, *words)[0] == 4
+    assert not packed.exists()
+    assert ask(capsys, recorded, "erase", "run-1", "decision", *WHY)[0] == 0
+    code, answer = ask(capsys, recorded, *words)
+    assert code == 0
+    index = len(VerifiedLog.of(recorded).views) - 1
+    assert f"erased on purpose, as record {index} says" in answer["absent"]["decision"]
+    assert verify_export([str(packed)]) == 0
+
+
+def test_an_erased_artifact_whose_bytes_did_not_come_again_is_not_compared(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_names_of_tasks(recorded)
+    home = Home.at(str(recorded))
+
+    def judged() -> Any:
+        found = RecordedArtifacts.of(find_run(home, "run-1"), home)
+        view = found.records["decide_release"]
+        other = replace(view, outputs={"decision": "0" * 64})
+        made = replace(found, records={"decide_release": other})
+        return next(item for item in verdicts(found, made) if item.artifact == "decision")
+
+    assert judged().is_finding
+    ask(capsys, recorded, "erase", "run-1", "decision", *WHY)
+    assert (judged().is_finding, judged().is_open) == (False, True)
+    assert "erased on purpose" in judged().why

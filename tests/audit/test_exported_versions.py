@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from base64 import b64decode, b64encode
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from components.audit.keys import SigningKey
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.tlog_proof import TlogProof
 from components.audit.verified_log import VerifiedLog
+from components.core.canonical import sha256_bytes
 from components.core.errors import IntegrityError
 from pipelines.cli import main
 
@@ -86,11 +88,27 @@ def test_a_byte_changed_in_any_file_that_counts_is_a_finding(files: Files, tmp_p
         assert verified(changed, tmp_path / str(number)) in (4, 5), name
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["another.json", "records/notes.txt", "records/000000001.JSON", "records/000000099.tlog-proof"],
+)
 def test_a_file_that_is_no_part_of_an_export_is_a_finding(
-    files: Files, tmp_path: Path, capsys
+    files: Files, tmp_path: Path, name: str, capsys
 ) -> None:
-    assert verified({**files, "another.json": b"{}"}, tmp_path) == 4
-    assert "another.json: it is no part of an export" in capsys.readouterr().out
+    assert verified({**files, name: b"{}"}, tmp_path) == 4
+    assert f"{name}: it is no part of an export" in capsys.readouterr().out
+
+
+def test_a_copy_of_another_key_in_an_export_is_a_finding(
+    files: Files, tmp_path: Path, key: SigningKey, capsys
+) -> None:
+    trusted = tmp_path / "trusted.pub"
+    trusted.write_bytes(key.public.to_pem())
+    other = SigningKey(Ed25519PrivateKey.generate()).public.to_pem()
+    for number, copy in enumerate((other, b"none")):
+        folder = tmp_path / str(number)
+        assert verified({**files, "log.pub": copy}, folder, "--key", str(trusted)) == 4
+        assert "log.pub: it is not the key that the log is verified by" in capsys.readouterr().out
 
 
 def _without(files: Files, stage: str) -> Files:
@@ -172,6 +190,65 @@ def test_a_log_written_anew_by_another_key_is_not_the_log(
     assert verified(forged, tmp_path / "forged", "--key", str(trusted)) == 4
     assert "the log's key did not sign it" in capsys.readouterr().err
     assert verified(files, tmp_path / "real", "--key", str(trusted)) == 0
+
+
+def _coherently_forged(
+    files: Files, change: Callable[[dict[str, Any]], None], key: SigningKey
+) -> Files:
+    """Sign every record again, changed, with the digests of records that follow from that."""
+    renamed: dict[str, str] = {}
+
+    def named_anew(text: str) -> str:
+        return re.sub("[0-9a-f]{64}", lambda found: renamed.get(found[0], found[0]), text)
+
+    def changed(statement: dict[str, Any]) -> None:
+        before = sha256_bytes(Envelope.sign(statement, key).to_bytes())
+        change(statement)
+        said = json.loads(named_anew(json.dumps(statement)))
+        statement.clear()
+        statement |= said
+        renamed[before] = sha256_bytes(Envelope.sign(statement, key).to_bytes())
+
+    forged = _forged(files, changed, key)
+    said = named_anew(forged["export.json"].decode()).encode()
+    return {**forged, "export.json": said, "log.pub": files["log.pub"]}
+
+
+def _gate_without_the_number(statement: dict[str, Any]) -> None:
+    """Say of a gate that it passed, whose number does not meet its threshold."""
+    for gate in statement["predicate"]["tandem_audit"]["gates"]:
+        gate["value"] = gate["threshold"] - 1
+
+
+def _other_origin(statement: dict[str, Any]) -> None:
+    """Say of what a trainer made that it came from the cache, from a record of something else."""
+    audit = statement["predicate"]["tandem_audit"]
+    if audit["stage"].startswith("train_") and audit["event"] == "COMPLETE":
+        audit["event"] = "CACHED"
+        audit["facts"] = {"origin": dict.fromkeys(audit["outputs"], audit["parents"][0])}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda statement: None, None),
+        (_gate_without_the_number, "its gate minimum_auc says otherwise than its numbers"),
+        (_other_origin, "made another pytorch_model"),
+    ],
+    ids=["nothing", "gate", "cache"],
+)
+def test_a_stolen_key_makes_no_record_that_contradicts_itself_or_those_before(
+    files: Files,
+    tmp_path: Path,
+    key: SigningKey,
+    change: Callable[[dict[str, Any]], None],
+    said: str | None,
+    capsys,
+) -> None:
+    code = verified(_coherently_forged(files, change, key), tmp_path)
+    printed = capsys.readouterr().out
+    assert code == (4 if said else 0), printed
+    assert said is None or said in printed
 
 
 def _gate_failed(statement: dict[str, Any]) -> None:

@@ -94,7 +94,7 @@ def test_a_stage_that_ends_while_its_log_is_read_is_no_finding(told: Path, tmp_p
     views = VerifiedLog.of(root / "home").views
     before = [view for view in views if view.stage != "seal_run"]
     for known in (before, views):
-        assert list(artifact_problems(found, known)) == []
-    assert len(list(artifact_problems(runs_on_disk(root / "runs"), before))) == 1
+        assert list(artifact_problems(found, known, ())) == []
+    assert len(list(artifact_problems(runs_on_disk(root / "runs"), before, ()))) == 1
     shutil.rmtree(root / "runs/run-1")
-    assert list(artifact_problems(found, views)) == [], "it was removed meanwhile"
+    assert list(artifact_problems(found, views, ())) == [], "it was removed meanwhile"

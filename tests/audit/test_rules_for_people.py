@@ -33,7 +33,6 @@ from components.audit.folder import AuditFolder
 from components.audit.key_changes import KeyOrder
 from components.audit.keyring import Keyring
 from components.audit.keys import SigningKey
-from components.audit.log import Log
 from components.audit.model_standing import ModelStanding
 from components.audit.people import People as Joined
 from components.audit.predicates import APPROVE
@@ -253,7 +252,7 @@ def test_a_promotion_that_stands_on_what_a_revoked_key_signed_is_found(promoted:
     again = Envelope.from_bytes(entry(home, trail.index(promotion.record)).read_bytes()).payload
     folder, key = AuditFolder(home), VerifiedLog.of(home).snapshot.keys.tenures[-1].key
     storage = PosixStorage(folder.log)
-    sequencer = Sequencer(Log(storage), Keyring(folder), lambda entry: None)
+    sequencer = Sequencer(storage, Keyring(folder), lambda entry: None)
     sequencer.append([Envelope.sign(json.loads(again), Keyring(folder).signing_key(key))])
     sequencer.seal()
     said = [message for check, message in findings(home) if check == "act"]

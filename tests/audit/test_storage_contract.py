@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +13,14 @@ import pytest
 from strict_s3 import BUCKET, StrictS3, strict_s3, variables
 
 from components.audit.folder import AuditFolder
-from components.audit.log import entry_key
+from components.audit.log import checkpoint_key, entry_key
 from components.audit.log_place import log_storage
 from components.audit.notary import open_notary
 from components.audit.s3_storage import S3Storage
 from components.audit.storage import ObjectExists, PosixStorage, Storage
 from components.audit.verify import verify_log
 from components.core.errors import PlatformError, SettingsError
+from pipelines.cli import main
 
 pytestmark = pytest.mark.slow
 
@@ -176,3 +178,42 @@ def test_a_log_is_in_a_folder_or_a_bucket(home: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("TANDEM_AUDIT_LOG", "https://example.com/log")
     with pytest.raises(SettingsError, match="TANDEM_AUDIT_LOG"):
         log_storage(AuditFolder(home))
+
+
+def unanswered(words: str, home: Path) -> int:
+    return main(["audit", *words.split(), "--home", str(home)])
+
+
+ANSWERS = ("verify", "gates --failed", "keys list", "monitor", "trace flight-delay@3")
+
+
+@pytest.mark.parametrize("words", ANSWERS)
+def test_a_log_whose_bucket_does_not_answer_is_not_verified_and_is_no_trouble(
+    words: str, told: Path, server: StrictS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = told / "home"
+    assert unanswered("verify", home) == 0
+    monkeypatch.setenv("TANDEM_AUDIT_LOG", "s3://nowhere/log")
+    assert unanswered(words, home) == 5
+
+
+@pytest.mark.parametrize("words", ANSWERS)
+@pytest.mark.parametrize("key", [entry_key(3), checkpoint_key(18)])
+def test_a_file_of_the_log_that_cannot_be_read_is_no_verdict(
+    words: str, key: str, told: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = Path(shutil.copytree(told / "home", tmp_path / "home"))
+    unread = home / "audit/log" / key
+    unread.unlink()
+    unread.symlink_to(unread)  # reading it fails, for a superuser too
+    assert unanswered(words, home) == 5
+    assert "cannot be read" in capsys.readouterr().err
+    assert not (home / "tandem.log").exists()
+
+
+def test_a_folder_of_the_log_that_cannot_be_listed_is_no_empty_one(tmp_path: Path) -> None:
+    storage = PosixStorage(tmp_path)
+    assert list(storage.keys("entries")) == []
+    (tmp_path / "entries").symlink_to(tmp_path / "entries")
+    with pytest.raises(PlatformError, match="entries of the audit log cannot be read"):
+        list(storage.keys("entries"))

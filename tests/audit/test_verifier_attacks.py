@@ -530,8 +530,12 @@ def run_json(root: Path) -> Path:
     return root / "runs/run-1/run.json"
 
 
+def model_in(root: Path) -> Path:
+    return root / "runs/run-1/artifacts/train_pytorch/pytorch_model"
+
+
 def swap_an_artifact(root: Path) -> Path:
-    folder = root / "runs/run-1/artifacts/train_pytorch/pytorch_model"
+    folder = model_in(root)
     write_json(folder / "content.json", {"pytorch_model": "another"})
     return folder
 
@@ -567,12 +571,54 @@ def test_a_stage_stopped_between_its_record_and_the_executors_notice_is_no_findi
 ) -> None:
     value = read_json(run_json(copy))
     value["state"] = "STOPPED"
-    value["tasks"]["ingest_examples"] = {"state": "CANCELLED", "outputs": {}}
+    value["tasks"]["register_models"] = {"state": "CANCELLED", "outputs": {}}
     write_json(run_json(copy), value)
     assert verify_log(copy / "home", copy / "runs") == []
-    value["tasks"]["ingest_examples"]["state"] = "SUCCEEDED"
+    value["tasks"]["register_models"]["state"] = "SUCCEEDED"
     write_json(run_json(copy), value)
-    assert [f.where for f in verify_log(copy / "home", copy / "runs")] == ["run-1/examples"]
+    assert [f.where for f in verify_log(copy / "home", copy / "runs")] == ["run-1/registration"]
+
+
+def other_copy(root: Path, run: dict[str, Any]) -> None:
+    """Swap an artifact, and have run.json name a good copy of it elsewhere."""
+    good = shutil.copytree(model_in(root), root / "runs/run-1/good")
+    run["tasks"]["train_pytorch"]["outputs"]["pytorch_model"]["path"] = good.name
+
+
+def unfinished_stage(_: Path, run: dict[str, Any]) -> None:
+    """Say that a stage did not end well, whose output another stage read."""
+    run["tasks"]["train_pytorch"] = {"state": "FAILED", "outputs": {}}
+
+
+def other_run(_: Path, run: dict[str, Any]) -> None:
+    """Say that it is another run, of which the log knows nothing, and made nothing."""
+    run["run"]["id"] = "run-2"
+    run["tasks"] = {}
+
+
+@pytest.mark.parametrize(
+    ("hide", "where"),
+    [
+        (other_copy, "run-1/pytorch_model"),
+        (unfinished_stage, "run-1/pytorch_model"),
+        (other_run, "run-1"),
+    ],
+)
+def test_a_run_file_that_was_changed_hides_no_swapped_artifact(
+    copy: Path, hide: Callable[[Path, dict[str, Any]], None], where: str
+) -> None:
+    value = read_json(run_json(copy))
+    hide(copy, value)
+    write_json(run_json(copy), value)
+    swap_an_artifact(copy)
+    assert [f.where for f in verify_log(copy / "home", copy / "runs")] == [where]
+
+
+def test_a_run_folder_without_its_run_file_is_found(copy: Path) -> None:
+    run_json(copy).unlink()
+    (finding,) = verify_log(copy / "home", copy / "runs")
+    assert (finding.check, finding.where) == ("artifact", "run-1")
+    assert "run.json is missing" in finding.message
 
 
 def test_an_artifact_without_a_record_is_found(copy: Path) -> None:
@@ -588,6 +634,15 @@ def test_a_run_file_that_cannot_be_read_is_found(copy: Path) -> None:
     run_json(copy).write_text('{"tasks": {}, "tasks": {}}')
     (finding,) = verify_log(copy / "home", copy / "runs")
     assert "cannot be read" in finding.message
+
+
+@pytest.mark.parametrize("name", ["run.json", "erasures/1/erasure.json"])
+def test_a_folder_where_a_file_should_be_is_found_and_stops_nothing(copy: Path, name: str) -> None:
+    file = run_json(copy).parent / name
+    file.unlink(missing_ok=True)
+    file.mkdir(parents=True)
+    (finding,) = verify_log(copy / "home", copy / "runs")
+    assert finding.check == "artifact"
 
 
 def test_a_run_whose_folder_is_gone_is_passed_over(copy: Path) -> None:

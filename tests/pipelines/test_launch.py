@@ -432,7 +432,8 @@ def test_a_runs_last_checkpoint_is_anchored_and_an_anchor_that_fails_is_a_warnin
         keep_checkpoint(folder, home, notary)
     (line,) = caplog.messages
     assert "the git anchor failed" in line
-    (kept,) = json.loads((folder / "anchors.json").read_bytes())["anchored"]
+    own, kept = json.loads((folder / "anchors.json").read_bytes())["anchored"]
+    assert (own["anchor"], own["error"], kept["anchor"]) == ("git", None, "git remote")
     assert kept["error"]["kind"] == "PlatformError"
 
 

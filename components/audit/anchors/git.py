@@ -1,8 +1,9 @@
 """Notes as commits of a git repository, through the git program; on by default.
 
 Rules: the repository lies below the home, where it proves little until it is elsewhere too: with a
-remote each note is pushed at once, and what the remote has is compared as well. A history that the
-remote refuses is never forced on it. Nothing of the user's git configuration takes part.
+remote each note is pushed at once. The remote is an anchor of its own: what it has is compared for
+itself, so that one that is new, or was emptied, is told beside a repository that agrees. A history
+that the remote refuses is never forced on it. Nothing of the user's git configuration takes part.
 """
 
 from __future__ import annotations
@@ -28,10 +29,9 @@ _PLAIN = [
 
 @dataclass(frozen=True)
 class GitAnchor:
-    """A repository, and where it is pushed to, if anywhere."""
+    """The repository below the home."""
 
     folder: Path
-    remote: str | None = None
 
     @property
     def name(self) -> str:
@@ -39,7 +39,7 @@ class GitAnchor:
         return "git"
 
     def keep(self, note: str) -> str:
-        """Commit a note, push it, and return the commit's id."""
+        """Commit a note, and return the commit's id."""
         self._make()
         path = self.folder / note_path(note)
         if not path.exists() or path.read_text("utf-8") != note:
@@ -48,18 +48,23 @@ class GitAnchor:
         self._git("add", "--", note_path(note))
         if self._git("status", "--porcelain", "--", note_path(note)):
             self._git(*_WHO, "commit", "--quiet", "--message", note_path(note))
-        commit = self._git("rev-parse", "HEAD").strip()
-        if self.remote:
-            self._git("push", "--quiet", self.remote, f"HEAD:refs/heads/{_BRANCH}")
-        return commit
+        return self._git("rev-parse", "HEAD").strip()
 
     def kept(self) -> Iterator[Kept]:
-        """Yield the notes of every commit here, and of every one at the remote."""
-        if (self.folder / ".git").exists():
-            yield from self._notes(_BRANCH)
-        if self.remote:
-            self._make()
-            self._git("fetch", "--quiet", self.remote, f"+refs/heads/{_BRANCH}:{_REMOTE}")
+        """Yield the notes of every commit."""
+        here = (self.folder / ".git").exists()
+        if here and self._git("for-each-ref", f"refs/heads/{_BRANCH}"):
+            yield from self._notes(f"refs/heads/{_BRANCH}")
+
+    def push(self, remote: str) -> None:
+        """Give a remote every commit; PlatformError where it has others."""
+        self._git("push", "--quiet", remote, f"HEAD:refs/heads/{_BRANCH}")
+
+    def kept_at(self, remote: str) -> Iterator[Kept]:
+        """Yield the notes of every commit that a remote has, which may have none."""
+        self._make()
+        if self._git("ls-remote", "--heads", remote, f"refs/heads/{_BRANCH}"):
+            self._git("fetch", "--quiet", remote, f"+refs/heads/{_BRANCH}:{_REMOTE}")
             yield from self._notes(_REMOTE)
 
     def _make(self) -> None:
@@ -96,6 +101,29 @@ class GitAnchor:
             raise _failed(said[-1] if said else f"exit {error.returncode}") from error
         except (OSError, subprocess.SubprocessError, UnicodeDecodeError) as error:
             raise _failed(str(error)) from error
+
+
+@dataclass(frozen=True)
+class GitRemote:
+    """Where the repository is pushed to."""
+
+    local: GitAnchor
+    remote: str
+
+    @property
+    def name(self) -> str:
+        """Which anchor this is."""
+        return "git remote"
+
+    def keep(self, note: str) -> str:
+        """Commit a note, unless it is, push it, and return the commit's id."""
+        commit = self.local.keep(note)
+        self.local.push(self.remote)
+        return commit
+
+    def kept(self) -> Iterator[Kept]:
+        """Yield the notes of every commit that the remote has."""
+        yield from self.local.kept_at(self.remote)
 
 
 def _failed(why: str) -> PlatformError:

@@ -13,7 +13,7 @@ import schemas
 from components.audit.anchors.anchor import Anchor
 from components.audit.anchors.bucket import BucketAnchor
 from components.audit.anchors.cosigned import Prove, WitnessAnchor
-from components.audit.anchors.git import GitAnchor
+from components.audit.anchors.git import GitAnchor, GitRemote
 from components.audit.anchors.timestamp import TimestampAnchor
 from components.audit.folder import AuditFolder
 from components.audit.keys import PublicKey
@@ -31,7 +31,10 @@ def anchors_of(home: Path, prove: Prove) -> list[Anchor]:
     found: list[Anchor] = []
     git = said.get("git", {})
     if git.get("enabled", True):
-        found.append(GitAnchor(folder / "git", git.get("remote")))
+        local = GitAnchor(folder / "git")
+        found.append(local)
+        if (remote := git.get("remote")) is not None:
+            found.append(GitRemote(local, remote))
     if (bucket := said.get("bucket")) is not None:
         found.append(BucketAnchor(bucket["address"], bucket["days"]))
     if (stamps := said.get("timestamp")) is not None:

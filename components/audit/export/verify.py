@@ -15,12 +15,14 @@ this order:
    speaks of these changes; each record is a DSSE envelope over an in-toto statement, signed by the
    key of its place alone, and lies under the checkpoint (RFC 6962 inclusion proof, verified as in
    RFC 9162, 2.1.3.2); where the records name a second key, the checkpoint has its signature too;
-3. the records are one chain: each parent is there, and made what the next one says it was given;
+3. the records are one chain: each parent is there, and made what the next one says it was given,
+   or took from the cache; each gate passed or failed as its numbers say;
 4. the registration names the model's version and its bundle, and a validation, an evaluation and a
    decision stand behind it, none of them with a gate that failed and nobody waived, but for the
    decision's gates of the other candidate;
-5. each exported artifact, the release policy and the data card are those of the records; what no
-   record speaks of (a page for people, the schemas, this program) is named as unproven;
+5. each exported artifact, the release policy and the data card are those of the records, log.pub
+   is the key; what no record speaks of (a page for people, the schemas, this program) is named as
+   unproven;
 6. each witness that is named by --witness cosigned the checkpoint (C2SP tlog-cosignature, v1);
 7. each approval is signed by the key that its record names, for this evaluation and this bundle; a
    promotion has as many as it asks for, signed after the decision, by others than who submitted
@@ -44,6 +46,8 @@ import base64
 import binascii
 import hashlib
 import json
+import operator
+import re
 import sys
 import zipfile
 import zlib
@@ -68,7 +72,15 @@ CANDIDATES = {"pytorch", "tensorflow", "imported"}
 LEAST_LINES = 3
 COSIGNATURE_BYTES = 4 + 8 + 64
 SAID = ("schema", "model", "version", "bundle_sha256", "registration")
-READ = ("records", "checkpoint", "log.pub", "export.json")
+READ = ("checkpoint", "export.json")
+RECORD = re.compile(r"(records/[0-9]{9,})\.(json|tlog-proof)", re.ASCII)
+OPERATORS = {
+    ">=": operator.ge,
+    ">": operator.gt,
+    "<=": operator.le,
+    "<": operator.lt,
+    "==": operator.eq,
+}
 # Nothing is concluded from these, and no record has their digest.
 UNPROVEN = ("VERIFY.md", "verify.py", "report.html", "schemas")
 
@@ -550,6 +562,7 @@ class Verification:
             self._try(name, lambda name=name: self._record(name))
         for record in self.records.values():
             self._try(f"record {record.number}", lambda record=record: self._chain(record))
+            self._try(f"record {record.number}", lambda record=record: self._gates(record))
         registration = self.records.get(self.said["registration"])
         if registration is None:
             self.findings.append(("export.json", "the registration is not among the records"))
@@ -622,14 +635,28 @@ class Verification:
                 raise Refused(f"its parent {parent[:12]} is not here")
             if self.records[parent].number >= record.number:
                 raise Refused(f"its parent {parent[:12]} is not before it")
-        for item in record.audit["inputs"]:
-            if not item["record"]:
+        given = [(item["name"], item["record"], item["sha256"]) for item in record.audit["inputs"]]
+        if record.audit["event"] == "CACHED":
+            origin = record.audit["facts"]["origin"]
+            given += [(n, origin[n], record.subjects[n]) for n in record.audit["outputs"]]
+        for name, source, digest in given:
+            if not source:
                 continue
-            maker = self.records.get(item["record"])
+            maker = self.records.get(source)
             if maker is None or maker.audit["event"] not in DONE:
-                raise Refused(f"nothing here made its input {item['name']}")
-            if item["sha256"] not in maker.subjects.values():
-                raise Refused(f"record {maker.number} made another {item['name']}")
+                raise Refused(f"nothing here made its {name}")
+            if digest not in maker.subjects.values():
+                raise Refused(f"record {maker.number} made another {name}")
+
+    def _gates(self, record: Record) -> None:
+        """Refuse a gate that passed or failed otherwise than its numbers say."""
+        for gate in record.audit["gates"]:
+            value, threshold = gate["value"], gate["threshold"]
+            holds = value is not None and OPERATORS[gate["operator"]](
+                float(value), float(threshold)
+            )
+            if gate["passed"] != holds:
+                raise Refused(f"its gate {gate['name']} says otherwise than its numbers")
 
     def _registration(self, registration: Record) -> None:
         facts, wanted = registration.audit["facts"], self.said
@@ -675,10 +702,28 @@ class Verification:
             self._setting(name, "decide_release", "policy")
         elif name == "data-card.json":
             self._setting(name, "ingest_examples", "card")
+        elif name == "log.pub":
+            self._log_key(name)
         elif kind in UNPROVEN:
             self.unproven.append(name)
-        elif kind not in READ:
+        elif name not in READ and not self._is_of_record(name):
             raise Refused("it is no part of an export")
+
+    def _is_of_record(self, name: str) -> bool:
+        """Say whether a file is a record or its proof, of which there are both."""
+        found = RECORD.fullmatch(name)
+        return found is not None and {f"{found[1]}.json", f"{found[1]}.tlog-proof"} <= {
+            *self.export.files
+        }
+
+    def _log_key(self, name: str) -> None:
+        """Refuse a copy of the log's key that is another than the one that is verified by."""
+        try:
+            same = Key.from_pem(self.export.read(name)).keyid == self.keys.tenures[0][1].keyid
+        except Unverifiable:
+            same = False
+        if not same:
+            raise Refused("it is not the key that the log is verified by")
 
     def _artifact(self, artifact: str, name: str, path: str) -> None:
         """Hold a manifest's digest against the records, and a file against its manifest."""

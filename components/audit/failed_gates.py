@@ -1,0 +1,59 @@
+"""The gates that failed, and that nobody waived, behind a version that was registered all the same.
+
+Why: a stage that skips its gates, or somebody who hands in records in its place, gets a record of
+what it says; the failed gate stands in the log, and so does the version that should not be there.
+
+Rules: of what was made counts what stands behind it, through the cache and other runs too; a FAIL
+made nothing. A decision has the gates of each candidate, by its name: those of one that was not
+registered may have failed. A few records have any, so that memory does not grow with the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from components.audit.answers import DONE_EVENTS, RecordView
+from components.audit.predicates import released_versions
+from components.core.candidates import IMPORTED, TRAINED
+
+_CANDIDATES = frozenset({IMPORTED, *TRAINED})
+
+
+@dataclass(frozen=True, order=True)
+class _Failed:
+    """A gate, in which record of which stage."""
+
+    index: int
+    stage: str
+    gate: str
+
+
+class FailedGates:
+    """Takes the records of a log in order."""
+
+    def __init__(self) -> None:
+        """Begin before the first."""
+        self._behind: dict[str, frozenset[_Failed]] = {}
+
+    def problems(self, view: RecordView) -> Iterator[str]:
+        """Yield, of a registration, each gate that failed behind it; go on with any record."""
+        if view.event not in DONE_EVENTS:
+            return
+        behind = self._own(view).union(*(self._behind.get(p, ()) for p in view.parents))
+        if not behind:
+            return
+        self._behind[view.record] = behind
+        if view.stage == "register_models":
+            registered = {v.get("framework") for v in released_versions(view.facts).values()}
+            for item in sorted(behind):
+                candidate = item.gate.partition(" ")[0]
+                if item.stage != "decide_release" or candidate not in _CANDIDATES - registered:
+                    yield f"it registers what gate {item.gate} of entry {item.index} did not let by"
+
+    def _own(self, view: RecordView) -> frozenset[_Failed]:
+        return frozenset(
+            _Failed(view.index, view.stage, str(gate["name"]))
+            for gate in view.gates
+            if not gate["passed"] and "waived_by" not in gate
+        )

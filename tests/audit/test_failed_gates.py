@@ -1,0 +1,83 @@
+"""A version that was registered in spite of a gate that failed: found by both verifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from exported_files import exported, unpacked, verified
+
+from components.audit.notary import open_notary
+from components.audit.verify import verify_log
+
+Claim = dict[str, Any]
+LOW = {"value": 0.5, "interval": [0.5, 0.6], "passed": False}
+GATE = {"metric": "auc", "operator": ">=", "threshold": 0.7, "slice": "overall", "n": 25000}
+TENSORFLOW = {"name": "tensorflow auc", **GATE, **LOW}
+
+
+def told(home: Path, new_story: Any, stage: str, *gates: Claim, registered: str = "") -> None:
+    """Tell a run whose stage claims these gates, and which registers one framework, or both."""
+
+    class Claiming:
+        """The notary, and a stage before it that says what it likes."""
+
+        def __init__(self, notary: Any) -> None:
+            self.notary = notary
+
+        def submit(self, draft: Claim) -> Any:
+            if (draft["stage"], draft["event"]) == (stage, "COMPLETE"):
+                draft = {**draft, "gates": list(gates)}
+            if draft["stage"] == "register_models" and draft["facts"] and registered:
+                found = draft["facts"]["versions"].items()
+                kept = {r: v for r, v in found if v["framework"] == registered}
+                draft = {**draft, "facts": {**draft["facts"], "versions": kept}}
+            return self.notary.submit(draft)
+
+    with open_notary(home) as notary:
+        new_story(Claiming(notary), home / "runs" / "run-1").tell()
+
+
+@pytest.mark.parametrize("stage", ["validate_examples", "evaluate_models", "decide_release"])
+def test_a_version_that_was_registered_over_a_failed_gate_is_found(
+    home: Path, new_story: Any, stage: str, tmp_path: Path
+) -> None:
+    told(home, new_story, stage, {"name": "minimum_auc", **GATE, **LOW})
+    (finding,) = verify_log(home)
+    assert (finding.check, finding.where) == ("gate", "entry 15")
+    assert "gate minimum_auc of entry" in finding.message
+    assert verified(unpacked(exported(home)), tmp_path) == 4
+
+
+@pytest.mark.parametrize(
+    "gates",
+    [
+        [{"name": "minimum_auc", **GATE, **LOW, "waived_by": "0" * 64}],
+        [{"name": "pytorch auc", **GATE, "value": 0.7, "passed": True}, TENSORFLOW],
+    ],
+    ids=["waived", "of the other candidate"],
+)
+def test_a_waived_gate_and_one_of_who_was_not_registered_are_no_finding(
+    home: Path, new_story: Any, gates: list[Claim], tmp_path: Path
+) -> None:
+    told(home, new_story, "decide_release", *gates, registered="pytorch")
+    assert verify_log(home) == []
+    assert verified(unpacked(exported(home)), tmp_path) == 0
+
+
+def test_the_gate_of_a_candidate_that_was_registered_too_is_found(
+    home: Path, new_story: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told(home, new_story, "decide_release", TENSORFLOW)
+    (finding,) = verify_log(home)
+    assert "gate tensorflow auc of entry 13" in finding.message
+
+
+def test_a_run_that_a_gate_stopped_is_no_finding(home: Path, draft: Callable[..., Claim]) -> None:
+    cause = {"kind": "GateError", "message": "auc", "remedy": "look"}
+    with open_notary(home) as notary:
+        notary.submit(draft("START", "evaluate_models"))
+        notary.submit(draft("FAIL", "evaluate_models", cause=cause, gates=[TENSORFLOW]))
+    assert verify_log(home) == []
