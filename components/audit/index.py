@@ -17,7 +17,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from components.audit.answers import DONE_EVENTS, KEY, InclusionProof, ProofBundle, RecordView
+from components.audit.answers import (
+    DONE_EVENTS,
+    IMPORTED,
+    KEY,
+    InclusionProof,
+    ProofBundle,
+    RecordView,
+)
 from components.audit.envelope import vouched_statement
 from components.audit.folder import AuditFolder
 from components.audit.key_history import open_note
@@ -29,7 +36,7 @@ from components.audit.predicates import released_versions
 from components.audit.proof import Proof, verify_bundle
 from components.core.errors import IntegrityError, UnverifiableError
 
-_VERSION = 1
+_VERSION = 2
 _PATIENCE_SECONDS = 30.0
 _UNWRITABLE = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
 _TABLES = f"""
@@ -139,7 +146,7 @@ class Index:
         store.execute("INSERT INTO records VALUES (?, ?, ?)", row)
         parents = [(place, parent) for parent in dict.fromkeys(view.parents)]
         store.executemany("INSERT INTO parents VALUES (?, ?)", parents)
-        if view.event in DONE_EVENTS:
+        if view.event in DONE_EVENTS or view.event == IMPORTED:
             self._take_made(view, place)
         self._tree.grow(place, leaf_hash(entry.leaf))
 
