@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from components.audit.answers import IMPORTED
+from components.audit.answers import IMPORTED, RecordView
 from components.core.canonical import sha256_value
 
-IMPORT = "import_execution"
+IMPORT, IMPORT_MODEL = "import_execution", "import_model"
 CLAIMED = "claimed"
 _ARTIFACTS = ("inputs", "outputs")
 _OF_THE_MENTION = ("slot", "sha256")
@@ -59,6 +59,12 @@ def subjects_of(facts: Facts, digest: Digest = sha256_value) -> Iterator[tuple[s
     if not facts["outputs"]:
         execution = facts["execution"]
         yield f"execution/{execution['id']}", digest(execution)
+
+
+def given_to(view: RecordView) -> str | None:
+    """Return the digest of the model that a stage says it was given from elsewhere, if any."""
+    given = view.facts.get("given") if view.stage == IMPORT_MODEL else None
+    return str(given.get("sha256")) if isinstance(given, Mapping) else None
 
 
 def contradictions_of(

@@ -18,7 +18,8 @@ this order:
 3. the records are one chain: each parent is there, and made what the next one says it was given;
 4. the registration names the model's version and its bundle, and a validation, an evaluation and a
    decision stand behind it, none of them with a gate that failed and nobody waived, but for the
-   decision's gates of the other candidate;
+   decision's gates of the other candidate; what was only imported, as the claim of another system,
+   stands behind nothing but what was imported too, and made the model that was given;
 5. each exported artifact, the release policy and the data card are those of the records; what no
    record speaks of (a page for people, the schemas, this program) is named as unproven;
 6. each witness that is named by --witness cosigned the checkpoint (C2SP tlog-cosignature, v1);
@@ -649,6 +650,7 @@ class Verification:
                 raise Refused(f"no record of {stage} stands behind it")
         if wanted["bundle_sha256"] not in {s for r in behind for s in r.subjects.values()}:
             raise Refused("nothing behind it made the bundle")
+        self._imported(behind)
         frameworks = {str(v["version"]): v["framework"] for v in facts["versions"].values()}
         rivals = CANDIDATES - {frameworks[wanted["version"]]}
         for record in behind:
@@ -657,6 +659,22 @@ class Verification:
                     continue  # a decision holds the gates of each candidate, by its name
                 if record.audit["event"] in DONE and not gate["passed"] and "waived_by" not in gate:
                     raise Refused(f"the gate {gate['name']} of record {record.number} failed")
+
+    def _imported(self, behind: list[Record]) -> None:
+        """Refuse imported records that are not of the model that a stage was given."""
+        told = [record for record in self.records.values() if record.audit["event"] == IMPORTED]
+        if not told:
+            return
+        given = {
+            record.audit["facts"]["given"]["sha256"]
+            for record in behind
+            if record.audit["stage"] == "import_model" and record.audit["event"] in DONE
+        }
+        ends = [record for record in told if given & set(record.subjects.values())]
+        known = {found.sha256 for end in ends for found in (end, *self._ancestors(end))}
+        for record in told:
+            if record.sha256 not in known:
+                raise Refused(f"the imported record {record.number} is of no model that was given")
 
     def _ancestors(self, record: Record) -> list[Record]:
         found: dict[str, Record] = {}
@@ -759,6 +777,11 @@ class Verification:
             "verified": not self.findings,
             "findings": [{"where": where, "what": what} for where, what in self.findings],
             "records": len(self.records),
+            "imported": [
+                record.number
+                for record in self.records.values()
+                if record.audit["event"] == IMPORTED
+            ],
             "files": self.files,
             "unproven": self.unproven,
             "approvals": list(self.approvals.values()),
@@ -786,6 +809,9 @@ def told(answer: dict[str, Any], *, given: bool) -> str:
         f"{answer['records']} records under a checkpoint of {size} entries, "
         f"{answer['files']} files: {result}"
     )
+    if answer["imported"]:
+        numbers = ", ".join(map(str, answer["imported"]))
+        lines.append(f"records {numbers} were only imported: what another system claims")
     for name, time in answer["witnesses"].items():
         lines.append(f"cosigned by {name} at {datetime.fromtimestamp(time, UTC).isoformat()}")
     if answer["unproven"]:
