@@ -1,11 +1,11 @@
-"""Stores of ML Metadata, made by ML Metadata itself with TFX's names of types, contexts and slots."""
+"""Stores that ML Metadata makes itself, with TFX's names of types, contexts and slots."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ class MadeStore:
 
     path: Path
     root: Path
-    _types: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         config = mlmd.ConnectionConfig()
