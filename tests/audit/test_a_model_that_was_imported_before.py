@@ -7,15 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import test_verifier_attacks as attacks
 from exported_files import Files, envelopes, exported, unpacked, verified
 from imported_history import history, import_into
+from second_verifier import Verifier, Wrong
 
+from components.audit.folder import AuditFolder
+from components.audit.keys import SigningKey
 from components.audit.notary import open_notary
+from components.audit.schema import FOLDER
 from components.audit.tlog_proof import TlogProof
 from components.audit.trace import trace
 from components.audit.verified_log import VerifiedLog
 from components.audit.verify import verify_log
 from components.core.artifacts import write_json
+from components.core.errors import IntegrityError
 
 MODEL = "flight-delay@3"
 STAGES = (
@@ -80,6 +86,33 @@ def test_the_trace_of_an_imported_model_cites_its_ancestors_and_the_checkpoint(
     assert [(step.index, step.parents) for step in found.steps] == [(0, ()), (1, (0,)), (2, (1,))]
     assert all(len(step.record) == 64 for step in found.steps)
     assert found.checkpoint == registered_one.checkpoint
+
+
+def test_a_thief_cannot_put_what_was_imported_in_the_place_of_what_a_stage_made(
+    home_with_both: Path, key: SigningKey
+) -> None:
+    views = VerifiedLog.of(home_with_both).views
+    claimed = {"name": "examples", "sha256": views[0].outputs["examples/1"]}
+
+    def exchange(said: list[dict[str, Any]]) -> None:
+        for view in views:
+            block = attacks.block(said[view.index])
+            if view.stage == "validate_examples":
+                block["inputs"] = [claimed | {"record": views[0].record}]
+                block["parents"] = [views[0].record]
+                for item in said[view.index]["predicate"].get("dependencies", [])[:1]:
+                    item["digest"]["sha256"] = claimed["sha256"]
+
+    attacks.with_records(home_with_both.parent, key, lambda said: None, len(views))
+    assert trace(home_with_both, MODEL).steps
+    attacks.with_records(home_with_both.parent, key, exchange, len(views))
+    messages = [finding.message for finding in verify_log(home_with_both)]
+    assert messages.count("no parent of it made its examples") == 2
+    with pytest.raises(IntegrityError, match="stands on what was only imported"):
+        trace(home_with_both, MODEL)
+    folder = AuditFolder(home_with_both)
+    with pytest.raises(Wrong, match="no parent made what it stands on"):
+        Verifier(folder.log, folder.public_key.read_bytes(), FOLDER).run()
 
 
 @pytest.fixture

@@ -265,6 +265,10 @@ def stand_on_another(said: list[dict[str, Any]]) -> None:
     attacks.block(said[2])["parents"] = attacks.block(said[1])["parents"]
 
 
+def stand_under_another_name(said: list[dict[str, Any]]) -> None:
+    attacks.block(said[1])["inputs"][0]["name"] = "schema/1"
+
+
 def change_the_time(said: list[dict[str, Any]]) -> None:
     said[1]["predicate"]["execution"]["updated"] = "2026-01-01T00:00:00.000Z"
 
@@ -292,6 +296,7 @@ THEFTS = (
     move_to_another_run,
     hide_the_parent,
     stand_on_another,
+    stand_under_another_name,
     change_the_time,
     observe_more,
     call_it_a_stage,

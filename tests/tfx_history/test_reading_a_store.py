@@ -206,8 +206,12 @@ def test_the_digest_of_what_the_store_says_covers_properties_and_the_whole_addre
 
 def test_an_artifact_that_is_thrown_away_later_is_still_the_same(made: MadeStore) -> None:
     before = read(made.path).artifacts[4].said
-    state = mlmd.Artifact.MARKED_FOR_DELETION
-    assert put(made, lambda item: setattr(item, "state", state)) == before["stored_sha256"]
+
+    def throw_away(item: Any) -> None:
+        item.state = mlmd.Artifact.MARKED_FOR_DELETION
+        item.custom_properties["state"].string_value = "deleted"
+
+    assert put(made, throw_away) == before["stored_sha256"]
     assert read(made.path).artifacts[4].said == before
 
 
