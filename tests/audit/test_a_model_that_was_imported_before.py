@@ -22,6 +22,7 @@ from components.audit.verified_log import VerifiedLog
 from components.audit.verify import verify_log
 from components.core.artifacts import write_json
 from components.core.errors import IntegrityError
+from components.register_models.impact import impact
 
 MODEL = "flight-delay@3"
 STAGES = (
@@ -86,6 +87,27 @@ def test_the_trace_of_an_imported_model_cites_its_ancestors_and_the_checkpoint(
     assert [(step.index, step.parents) for step in found.steps] == [(0, ()), (1, (0,)), (2, (1,))]
     assert all(len(step.record) == 64 for step in found.steps)
     assert found.checkpoint == registered_one.checkpoint
+
+
+@pytest.mark.parametrize("what", ["7", "taxi", "digest"])
+def test_the_imported_models_that_claim_to_stand_on_data_are_found(
+    home_with_both: Path, what: str
+) -> None:
+    views = VerifiedLog.of(home_with_both).views
+    named = views[0].outputs["examples/1"] if what == "digest" else what
+    found = impact(home_with_both, named)
+    assert [(model.name, model.index, model.data) for model in found.imported] == [
+        ("model/2", 1, (0,)),
+        ("pushed_model/3", 2, (0,)),
+    ]
+    assert [model.registered_as for model in found.imported] == [(MODEL,), ()]
+    assert found.models == ()
+    assert f"registered as {MODEL}\n    #1 record  {views[1].record}" in found.to_text()
+    assert found.to_dict()["imported"][0]["sha256"] == views[1].outputs["model/2"]
+
+
+def test_data_that_no_imported_model_stands_on_gives_none(home_with_both: Path) -> None:
+    assert impact(home_with_both, "8").imported == ()
 
 
 def test_a_thief_cannot_put_what_was_imported_in_the_place_of_what_a_stage_made(
