@@ -51,13 +51,13 @@ try-xla: setup ## Train a PyTorch model on torch_xla's CPU device, in an environ
 	@$(BIN)/uv pip sync --python .venv-xla/bin/python infra/locks/xla.txt
 	@PJRT_DEVICE=CPU PYTHONPATH=. .venv-xla/bin/python tests/bench/xla_training.py
 
-image: setup ## Build an image of infra/images (IMAGE=registry VARIANT=cpu; BASE=image, or a Debian made here); needs root and buildah
+image: setup ## Build an image of infra/images (IMAGE=registry VARIANT=cpu; BASE=image, or a Debian made here; RELEASE=yes wants its digest); needs root and buildah
 	@PYTHONPATH=. $(BIN)/python infra/images/building.py $(IMAGE) $(VARIANT)
 
 sbom: setup ## Write what each image's lock pins into build/sbom, in CycloneDX
 	@$(BIN)/python infra/images/sbom.py --licences .venv --output build/sbom
 
-test-images: setup ## Build the images (IMAGES="registry-cpu pytorch-cuda" for some) and run their stages in them; needs root and buildah, minutes and GB
+test-images: setup ## Build the images (IMAGES="registry-cpu pytorch-cuda" for some) and run their stages in them; needs root, minutes and GB, and buildah or mmdebstrap (ENGINE=chroot)
 	@PYTHONPATH=.:infra/images $(BIN)/python -m pytest -s tests/infra/tried_images.py
 
 try-tpu-image: setup ## Build the image of tensorflow-tpu (BASE=image, or a Debian made here) and train the newest run's model in it on the CPU; needs root and buildah

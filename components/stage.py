@@ -27,7 +27,6 @@ import inspect
 import logging
 import os
 import shutil
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -264,7 +263,6 @@ def _submit(notary: Notary | None, draft: dict[str, Any]) -> str:
     if notary is None:
         log.warning("no notary: %s of %s is not recorded", draft["event"], draft["stage"])
         return ""
-    started = time.monotonic()
     receipt = notary.submit(draft)
-    log.info("record %d took %.3f s", receipt.index, time.monotonic() - started)
+    log.info("%s is record %d", draft["event"], receipt.index)
     return receipt.record

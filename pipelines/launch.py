@@ -15,6 +15,7 @@ from pathlib import Path
 
 from components.audit.client import Notary, connect
 from components.audit.process import NotaryProcess
+from components.audit.time_taken import waiting_for
 from components.core.artifacts import write_json, write_text
 from components.core.cache import StageCache
 from components.core.errors import PlatformError, TandemError
@@ -92,6 +93,7 @@ def answering_notary(home: Home) -> Iterator[Notary]:
         yield Notary(process.address)
 
 
+@waiting_for("the copy of the run's records")
 def keep_records(folder: Path, notary: Notary) -> None:
     """Write what the log says of the run beside the run, for its report; the log is the proof.
 
@@ -104,6 +106,7 @@ def keep_records(folder: Path, notary: Notary) -> None:
         _LOG.warning("the report will have no audit records, but the log has them: %s", error)
 
 
+@waiting_for("keeping the checkpoint")
 def keep_checkpoint(folder: Path, home: Home, notary: Notary) -> None:
     """Give the log's newest checkpoint to the home's anchors, and write down what they made of it.
 

@@ -21,7 +21,7 @@ from components.core.prices import CHIPS_VARIABLE
 from components.core.stage_identity import PLATFORM_RUN_VARIABLE
 from components.core.threads import as_variables
 from components.core.training_nodes import NODES_VARIABLE, POD_VARIABLES, TrainingNodes
-from pipelines.stage_resources import LAUNCHER, Resources
+from pipelines.stage_resources import Resources, layered
 from pipelines.target import TPU, Accelerator, Nodes, Target
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _TARGET: ContextVar[Target | None] = ContextVar("target", default=None)
 PLAIN_RETRIES, PLAIN_BACKOFF = 2, "5s"
+GIVE_UP_SECONDS = 3600
+"""How long a schedule's task has to say that its run has grown too old, before its pod is ended."""
 RUN_LABEL = "metadata.labels['pipeline/runid']"
 """Where KFP writes a run's id on each of its pods."""
 
@@ -85,7 +87,9 @@ def place_launcher(task: PipelineTask) -> None:
     if target is None or target.images is None:
         return
     _retried(task, target)
-    _placed(task, target, "launch_run", target.images.registry, LAUNCHER)
+    given = target.of_launcher()
+    ended = Resources(timeout_seconds=(given.timeout_seconds or 0) + GIVE_UP_SECONDS)
+    _placed(task, target, "launch_run", target.images.registry, layered(given, ended))
     kubernetes.add_pod_label(task, "access-ml-pipeline", "true")
 
 
@@ -101,6 +105,7 @@ def _on_cluster(task: PipelineTask, target: Target) -> None:
     for name, accelerator in target.accelerators.items():
         if name == framework:
             _accelerated(task, accelerator)
+            _sharing(task, str(target.of_stage(stage).memory_limit))
 
 
 def _placed(task: PipelineTask, target: Target, stage: str, image: str, given: Resources) -> None:
@@ -189,6 +194,7 @@ def _spread(
             one.model_dump(exclude_defaults=True) | {"operator": one.operator, "effect": one.effect}
             for one in (accelerator.tolerated if accelerator else ())
         ),
+        environment=target.environment,
         user=target.security.user,
         group=target.security.group,
         pull_policy=target.pull_policy,
@@ -198,6 +204,14 @@ def _spread(
     task.set_env_variable(NODES_VARIABLE, canonical_json(told.model_dump(mode="json")).decode())
     for name, field in POD_VARIABLES.items():
         kubernetes.use_field_path_as_env(task, name, field)
+
+
+def _sharing(task: PipelineTask, memory: str) -> None:
+    """Give the processes of one pod room for what they share: a container has 64 MiB of its own."""
+    from kfp import kubernetes
+
+    shared = "/dev/shm"  # noqa: S108 - of the pod
+    kubernetes.empty_dir_mount(task, "shared-memory", shared, medium="Memory", size_limit=memory)
 
 
 def _accelerated(task: PipelineTask, accelerator: Accelerator) -> None:

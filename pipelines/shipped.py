@@ -7,6 +7,8 @@ document of its own, has nothing else.
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -20,7 +22,12 @@ def shipped_sha256(ir: str) -> str:
     """Return the digest of what a compiled pipeline does, in either form."""
     documents = list(yaml.load_all(ir, Loader=yaml.CSafeLoader))
     specs = [item["spec"]["pipelineSpec"] for item in documents if _is_version(item)]
-    return sha256_value(_without_places(specs[0] if specs else documents[0]))
+    return shipped_of(specs[0] if specs else documents[0])
+
+
+def shipped_of(spec: Mapping[str, Any]) -> str:
+    """Return that of a pipeline that is parsed."""
+    return sha256_value(_without_places(copy.deepcopy(dict(spec))))
 
 
 def _is_version(document: dict[str, Any]) -> bool:

@@ -67,5 +67,11 @@ DEFAULTS: Mapping[str, Resources] = {
     "register_models": _guaranteed("1", "4Gi", 1),
     "seal_run": _guaranteed("1", "2Gi", 1),
 }
-LAUNCHER = Resources(cpu_request="500m", cpu_limit="1", memory_request="1Gi", memory_limit="2Gi")
-"""Of the task that a schedule runs, which waits for its run as long as that takes."""
+LAUNCHER = Resources(
+    cpu_request="500m",
+    cpu_limit="1",
+    memory_request="1Gi",
+    memory_limit="2Gi",
+    timeout_seconds=7 * 24 * 3600,
+)
+"""Of the task that a schedule runs; its limit is how old the run may grow that it waits for."""

@@ -39,7 +39,7 @@ from components.core.training_nodes import NODES_VARIABLE, POD_VARIABLES
 from components.core.words import nearest
 from pipelines.settings_errors import explain
 from pipelines.settings_file import REPOSITORY, SUFFIXES, read_yaml
-from pipelines.stage_resources import DEFAULTS, Resources, layered
+from pipelines.stage_resources import DEFAULTS, LAUNCHER, Resources, layered
 
 FOLDER = REPOSITORY / "infra" / "settings"
 NOBODY = 65532
@@ -52,7 +52,7 @@ GPU, TPU = "nvidia.com/gpu", "google.com/tpu"
 TPU_TYPE, TPU_TOPOLOGY = "cloud.google.com/gke-tpu-accelerator", "cloud.google.com/gke-tpu-topology"
 _SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASSWORD|PASSPHRASE|PASSWD|_PWD|CREDENTIAL|ACCESS_KEY|API_?KEY|PRIVATE"
-    r"|NOTIFY_(WEBHOOK|SLACK|EMAIL)"
+    r"|NOTIFY_(WEBHOOK|SLACK|EMAIL)|SUBJECT_KEY_HEX"
 )
 _PASSWORD_IN_URL = re.compile(r"://[^/@\s]+@|(?i:password=)")
 
@@ -191,6 +191,13 @@ class Target(Section):
     service_account: ObjectName | None = Field(
         default=None, description="of the runs' pods; KFP's own where none is named"
     )
+    launcher: Resources = Field(
+        default=Resources(),
+        description="of a schedule's task; its time limit is how old the run may grow",
+    )
+    launcher_account: ObjectName | None = Field(
+        default=None, description="of a schedule's task, which asks KFP; else service_account"
+    )
     time_zone: str = Field(
         default="UTC",
         description="in which schedules are read: CRON_SCHEDULE_TIMEZONE of KFP's controller",
@@ -245,14 +252,19 @@ class Target(Section):
 
     @model_validator(mode="after")
     def _startable(self) -> Target:
-        for stage in DEFAULTS:
-            if problem := self.of_stage(stage).problem():
+        given = {stage: self.of_stage(stage) for stage in DEFAULTS}
+        for stage, resources in {**given, "a schedule's task": self.of_launcher()}.items():
+            if problem := resources.problem():
                 raise ValueError(f"{stage} would ask for {problem}")
         return self
 
     def of_stage(self, stage: str) -> Resources:
         """Return what a stage gets: what is said of it, then of all, then the default."""
         return layered(DEFAULTS[stage], self.resources, self.stages.get(stage, Resources()))
+
+    def of_launcher(self) -> Resources:
+        """Return what a schedule's task gets: what is said of it, then the default."""
+        return layered(LAUNCHER, self.launcher)
 
 
 def load_target(name: str) -> Target:

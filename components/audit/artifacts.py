@@ -3,9 +3,10 @@
 Rules: the log decides, not run.json, which anyone may have edited; an output is found by the digest
 of its record; of a stage that ran more than once in a run the last record counts; an output that
 is gone, changed, or has no record is a problem, and so is a record whose output run.json no longer
-names, unless its stage was cut off between the two. Runs that have no folder any more are passed
-over: artifacts may be kept shorter than records. Each run.json is read once, before the log: a run
-that goes on meanwhile has in the log what its run.json said before.
+names, unless its stage was cut off between the two. What a recorded erasure names may be missing
+(erasures.py), and an erasure is held to its record as any artifact is. Runs that have no folder any
+more are passed over: artifacts may be kept shorter than records. Each run.json is read once, before
+the log: a run that goes on meanwhile has in the log what its run.json said before.
 """
 
 from __future__ import annotations
@@ -16,18 +17,26 @@ from pathlib import Path
 from typing import Any
 
 from components.audit.answers import DONE_EVENTS, RecordView
+from components.audit.erasures import (
+    FOLDER,
+    OUTPUT,
+    STAGE,
+    UNREADABLE,
+    folder_of,
+    is_erasure,
+    read_erasure,
+)
 from components.core.artifacts import read_json, tree_digest
 from components.core.errors import TandemError
 
 RUN_FILE = "run.json"
 ENDED_WELL = frozenset({"SUCCEEDED", "CACHED"})
-_UNREADABLE = (TandemError, KeyError, TypeError, AttributeError)
 Problem = tuple[str, str]
 """Where, and what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
+class Stored:
     """An output as run.json describes it."""
 
     name: str
@@ -46,13 +55,13 @@ class RunOnDisk:
     folder: Path
     id: str
     unfinished: frozenset[str] = frozenset()
-    stored: tuple[_Stored, ...] = ()
+    stored: tuple[Stored, ...] = ()
     unreadable: str | None = None
 
 
 def runs_on_disk(runs: Path) -> list[RunOnDisk]:
     """Return the runs below a folder that have a run.json, by the names of their folders."""
-    return [_run(file) for file in sorted(runs.glob(f"*/{RUN_FILE}"))]
+    return [run_on_disk(file) for file in sorted(runs.glob(f"*/{RUN_FILE}"))]
 
 
 def artifact_problems(found: Iterable[RunOnDisk], views: Iterable[RecordView]) -> Iterator[Problem]:
@@ -68,10 +77,38 @@ def artifact_problems(found: Iterable[RunOnDisk], views: Iterable[RecordView]) -
 
 
 def _run_problems(run: RunOnDisk, views: Sequence[RecordView]) -> Iterator[Problem]:
-    recorded = _latest_outputs(views)
-    yield from _output_problems(run, recorded)
+    yield from _erasure_problems(run, views)
+    recorded = _latest_outputs(view for view in views if view.stage != STAGE)
+    yield from _output_problems(run, recorded, _erased(run, views))
     for name in _unnamed(recorded, views, run.unfinished):
         yield f"{run.id}/{name}", f"recorded in the log, but {RUN_FILE} does not name it"
+
+
+def _erasure_problems(run: RunOnDisk, views: Sequence[RecordView]) -> Iterator[Problem]:
+    """Yield what is wrong with what lies there of erasures."""
+    known = {str(view.attempt): view for view in views if is_erasure(view)}
+    there = {path.name for path in run.folder.glob(f"{FOLDER}/*")}
+    for number in sorted(there | known.keys()):
+        where = f"{run.id}/{FOLDER}/{number}"
+        if number in known:
+            expected = known[number].outputs.get(OUTPUT, "")
+            yield from _byte_problems(where, run.folder / FOLDER / number, expected)
+        else:
+            yield where, "no record in the log describes this erasure"
+
+
+def _erased(run: RunOnDisk, views: Sequence[RecordView]) -> set[tuple[str, str]]:
+    """Return the record and name of each artifact that a record says was erased."""
+    found: set[tuple[str, str]] = set()
+    for view in filter(is_erasure, views):
+        folder = folder_of(run.folder, view.attempt)
+        try:
+            if tree_digest(folder) == view.outputs.get(OUTPUT):
+                erased = read_erasure(folder)
+                found |= {(i.record, i.name) for i in erased if i.record in view.parents}
+        except UNREADABLE:
+            continue  # of which _erasure_problems speaks, and it excuses nothing
+    return found
 
 
 def _unnamed(
@@ -86,17 +123,18 @@ def _unnamed(
     return [name for record, name in recorded if stages[record] not in unfinished]
 
 
-def _run(file: Path) -> RunOnDisk:
+def run_on_disk(file: Path) -> RunOnDisk:
+    """Return what a run.json says, or why it cannot be read."""
     try:
         return _read(file)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         return RunOnDisk(file.parent, file.parent.name, unreadable=str(error))
 
 
 def _read(file: Path) -> RunOnDisk:
     value: dict[str, Any] = read_json(file)
     stored = tuple(
-        _Stored(
+        Stored(
             name,
             file.parent / output["path"],
             str(output.get("metadata", {}).get("record", "")),
@@ -113,7 +151,9 @@ def _read(file: Path) -> RunOnDisk:
     return RunOnDisk(file.parent, str(value["run"]["id"]), unfinished, stored)
 
 
-def _output_problems(run: RunOnDisk, recorded: dict[tuple[str, str], str]) -> Iterator[Problem]:
+def _output_problems(
+    run: RunOnDisk, recorded: dict[tuple[str, str], str], erased: Container[tuple[str, str]]
+) -> Iterator[Problem]:
     """Yield what is wrong with the stored outputs, and take those seen out of `recorded`."""
     for output in run.stored:
         where = f"{run.id}/{output.name}"
@@ -123,10 +163,11 @@ def _output_problems(run: RunOnDisk, recorded: dict[tuple[str, str], str]) -> It
             continue
         if output.sha256 != expected:
             yield where, f"{RUN_FILE} names another digest than the record does"
-        yield from _byte_problems(where, output.path, expected)
+        if output.path.exists() or (output.record, output.name) not in erased:
+            yield from _byte_problems(where, output.path, expected)
 
 
-def _latest_outputs(views: Sequence[RecordView]) -> dict[tuple[str, str], str]:
+def _latest_outputs(views: Iterable[RecordView]) -> dict[tuple[str, str], str]:
     """Return {(record, output): sha256} of the last record that made each stage's outputs."""
     latest = {view.stage: view for view in views if view.event in DONE_EVENTS}
     return {

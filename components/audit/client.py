@@ -26,6 +26,7 @@ from urllib.parse import quote, urlsplit
 
 from components.audit.answers import ProofBundle, Receipt, RecordView
 from components.audit.folder import AuditFolder
+from components.audit.time_taken import waiting_for
 from components.core.errors import DataError, PlatformError, SettingsError, error_from_dict
 
 ADDRESS_VARIABLE = "TANDEM_NOTARY"
@@ -110,7 +111,8 @@ class Notary:
         data = None if body is None else _to_json(body)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return _exchange(_connection(self.address), method, path, data)
+                with waiting_for(f"{method} {path}"):
+                    return _exchange(_connection(self.address), method, path, data)
             except (OSError, HTTPException) as error:
                 if attempt == _ATTEMPTS:
                     raise NoAnswerError(

@@ -2,8 +2,9 @@
 
 Rules: the order of a stage is START, artifact, COMPLETE, so that a process that was killed leaves a
 START, and perhaps an artifact that no record names; the ABORT says that nobody saw how it ended and
-claims nothing else. It is handed to the notary like any other record. Whether something still runs
-is for the caller to know.
+claims nothing else. It is handed to the notary like any other record. A run whose exit task never
+wrote the closing record gets one that is an ABORT too. Whether something still runs is for the
+caller to know.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from typing import Any
 from components.audit.answers import Receipt, RecordView
 from components.audit.client import Notary
 from components.audit.completeness import cited
-from components.audit.left_open import abort_draft, named
+from components.audit.left_open import SEALING, abort_draft, named, sealed_runs
 from components.audit.records import timestamp
 from components.audit.verified_log import VerifiedLog
+from components.core.canonical import sha256_value
 
 
 @dataclass(frozen=True)
@@ -58,3 +60,46 @@ def close(notary: Notary, log: VerifiedLog, starts: Iterable[RecordView]) -> lis
         draft = abort_draft(log.statement(start.record), why, now)
         found.append(Closed(start, notary.submit(draft)))
     return found
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A run, and the receipt of the ABORT that is its closing record."""
+
+    run: str
+    state: str
+    receipt: Receipt
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        receipt = self.receipt
+        return {
+            "run": self.run,
+            "state": self.state,
+            "index": receipt.index,
+            "record": receipt.record,
+        }
+
+    def to_text(self) -> str:
+        """Return it for people, on one line."""
+        index, record = self.receipt.index, self.receipt.record
+        return f"closed run {self.run}, {self.state}: ABORT #{index}, record {record}"
+
+
+def seal(notary: Notary, log: VerifiedLog, run: str, state: str) -> Sealed | None:
+    """Give an ended run of a log its closing record, None where it has one; raise as `close`."""
+    views = notary.records(run)
+    if sealed_runs(views):
+        return None
+    why = f"the run ended {state}, and its exit task wrote no record of that"
+    attempts = [view.attempt for view in views if view.stage == SEALING]
+    first = log.statement(log.ledger.of_run(run)[0].record)
+    draft = abort_draft(first, why, timestamp(datetime.now(UTC))) | {
+        "stage": SEALING,
+        "attempt": 1 + max(attempts, default=0),
+        "inputs": [],
+        "settings": {},
+        "settings_sha256": sha256_value({}),
+    }
+    notary.submit(draft | {"event": "START", "cause": None})
+    return Sealed(run, state, notary.submit(draft))

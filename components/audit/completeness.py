@@ -1,9 +1,9 @@
 """Of how much an answer speaks: what "none" stands on.
 
 Rules: it counts under the same verified checkpoint as the answer; a run is closed by the record of
-its exit task; what was started and never closed is a finding beside any answer, because nobody
-knows what it would have recorded, and so is what a revoked key signed, which says nothing. The
-oldest checkpoint in the log is held against the same entries
+its exit task, until something of it begins again; what was started and never closed is a finding
+beside any answer, because nobody knows what it would have recorded, and so is what a revoked key
+signed, which says nothing. The oldest checkpoint in the log is held against the same entries
 (RFC 6962, 2.1.2: both roots are computed from them), so nothing was taken out between the two.
 """
 
@@ -30,7 +30,7 @@ class Completeness:
     """How many runs and records were looked at; `first` and `last` are sizes of checkpoints.
 
     `unclosed` are the runs without a closing record, `open` the attempts among them that nobody
-    will close, `revoked` the entries of each key that do not count,
+    will close, `revoked` the records of each key that do not count,
     but for changes of keys, on which no answer stands.
     """
 
@@ -40,7 +40,7 @@ class Completeness:
     first: int
     last: int
     open: tuple[RecordView, ...] = ()
-    revoked: tuple[tuple[int, ...], ...] = ()
+    revoked: tuple[tuple[RecordView, ...], ...] = ()
 
     @property
     def runs_closed(self) -> int:
@@ -57,7 +57,9 @@ class Completeness:
             "consistent_from": self.first,
             "consistent_to": self.last,
             "open": [cited(view) | {"run": view.run, "stage": view.stage} for view in self.open],
-            "revoked": [{"first": item[0], "last": item[-1]} for item in self.revoked],
+            "revoked": [
+                {"first": views[0].index, "last": views[-1].index} for views in self.revoked
+            ],
         }
 
     def to_text(self) -> str:
@@ -108,10 +110,10 @@ def no_version_omitted(home: Path, log: VerifiedLog) -> Iterator[None]:
         ) from error
 
 
-def _revoked(log: VerifiedLog) -> Iterator[tuple[int, ...]]:
+def _revoked(log: VerifiedLog) -> Iterator[tuple[RecordView, ...]]:
     for tenure in log.snapshot.keys.tenures:
         entries = (log.views[index] for index in tenure.revoked_entries)
-        if found := tuple(view.index for view in entries if view.event != KEY):
+        if found := tuple(view for view in entries if view.event != KEY):
             yield found
 
 

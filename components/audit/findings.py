@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from components.audit.answers import RecordView
@@ -15,28 +15,42 @@ WAY_OUT = "resume the run, or have `tandem audit reconcile` close it"
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is not as it should be: which check, where, and what was seen."""
+    """Something that is not as it should be: which check, where, and what was seen.
+
+    `index` and `record` cite what the log says instead, where it says something.
+    """
 
     check: str
     where: str
     message: str
+    index: int | None = None
+    record: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the finding as a JSON object."""
-        return asdict(self)
+        """Return the finding as a JSON object; one without a record cites none."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    def to_text(self) -> str:
+        """Return the finding for people, with the record that it cites."""
+        cited = "" if self.record is None else f"\n    #{self.index} record  {self.record}"
+        return f"{self.check}: {self.where}: {self.message}{cited}"
 
 
 def never_closed(start: RecordView) -> Finding:
     """Return the finding that a START has no end, and what to do about it."""
     message = f"{named(start)} was started, never closed; {WAY_OUT}"
-    return Finding("open", f"entry {start.index}", message)
+    return Finding("open", f"entry {start.index}", message, start.index, start.record)
 
 
-def not_counting(entries: Sequence[int]) -> Finding:
-    """Return the finding that a revoked key signed entries, which whoever reads them must know."""
-    many = f"entries {entries[0]} to {entries[-1]}" if len(entries) > 1 else f"entry {entries[0]}"
+def not_counting(views: Sequence[RecordView]) -> Finding:
+    """Return the finding that a revoked key signed records, which whoever reads them must know.
+
+    It cites the first.
+    """
+    first, last = views[0], views[-1]
+    many = f"entry {first.index}" if first is last else f"entries {first.index} to {last.index}"
     message = f"a key that is revoked signed {many}: what they say does not count"
-    return Finding("key", f"entry {entries[0]}", message)
+    return Finding("key", f"entry {first.index}", message, first.index, first.record)
 
 
 def exit_code(findings: list[Finding]) -> int:

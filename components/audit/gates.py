@@ -98,7 +98,7 @@ class Gates:
         lines = []
         for gate in self.gates:
             lines += [gate.to_text(), f"    record  {gate.view.record}"]
-        lines += [f"{f.check}: {f.where}: {f.message}" for f in self.complete.findings]
+        lines += [finding.to_text() for finding in self.complete.findings]
         lines.append(f"{len(self.gates)} of {self.judged} gates judged in the time asked for")
         lines.append(f"no {what} omitted: {self.complete.to_text()}")
         return "\n".join([*lines, "", "covered by checkpoint:", self.checkpoint])

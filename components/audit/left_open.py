@@ -1,7 +1,8 @@
 """What was started and never closed, and the draft of the ABORT that closes it.
 
-Rules: while a notary works, only what a sealed run left open counts: the rest may be going on. An
-ABORT names nothing that its START did not record, because nobody has seen what came after.
+Rules: while a notary works, only what began before its run's closing record counts: the rest may be
+going on, after a retry too, which goes on with a run that was closed. An ABORT names nothing that
+its START did not record, because nobody has seen what came after.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any
 from components.audit.answers import AUDIT, CLOSING_EVENTS, RecordView
 from components.audit.ledger import open_starts
 
+SEALING = "seal_run"
+"""The exit task, whose record closes a run."""
 _NO_CODE: dict[str, Any] = {
     "code_sha256": None,
     "cache_key": None,
@@ -22,18 +25,25 @@ _NO_CODE: dict[str, Any] = {
 
 def seals(view: RecordView) -> bool:
     """Say whether a record closes its run."""
-    return view.stage == "seal_run" and view.event in CLOSING_EVENTS
+    return view.stage == SEALING and view.event in CLOSING_EVENTS
 
 
 def sealed_runs(views: Sequence[RecordView]) -> set[str]:
-    """Return the runs whose closing record is there."""
-    return {view.run for view in views if seals(view)}
+    """Return the runs in which nothing began after the closing record."""
+    begun = {view.run: view.index for view in views if view.event in ("START", "CACHED")}
+    return {run for run, index in _sealed_at(views).items() if index > begun.get(run, -1)}
 
 
 def left_open(views: Sequence[RecordView], *, served: bool) -> list[RecordView]:
     """Return the STARTs that nobody closed and, by what a notary at work says, nobody will."""
-    sealed = sealed_runs(views)
-    return [start for start in open_starts(views) if not served or start.run in sealed]
+    sealed = _sealed_at(views)
+    starts = open_starts(views)
+    return [start for start in starts if not served or start.index < sealed.get(start.run, -1)]
+
+
+def _sealed_at(views: Sequence[RecordView]) -> dict[str, int]:
+    """Return where the last closing record of each run stands."""
+    return {view.run: view.index for view in views if seals(view)}
 
 
 def named(start: RecordView) -> str:

@@ -20,6 +20,7 @@ from typing import Self
 
 from components.audit.client import Notary
 from components.audit.service import SOCKET_PATH_LIMIT
+from components.audit.time_taken import waiting_for
 from components.core.errors import (
     IntegrityError,
     PlatformError,
@@ -65,8 +66,9 @@ class NotaryProcess:
         """Start the process and wait until it answers; raise PlatformError where it does not."""
         self._folder = _short_folder()
         try:
-            self._process = self._start()
-            self._wait()
+            with waiting_for("the notary's start"):
+                self._process = self._start()
+                self._wait()
         except BaseException:
             self.stop()
             raise
@@ -83,7 +85,8 @@ class NotaryProcess:
     def stop(self) -> None:
         """End the process, after the record that it is writing, and remove its socket."""
         if self._process is not None:
-            _end(self._process)
+            with waiting_for("the notary's end"):
+                _end(self._process)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _start(self) -> subprocess.Popen[bytes]:

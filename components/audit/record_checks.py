@@ -135,7 +135,7 @@ class RecordChecks:
         for imported in (False, True):
             self._seen.add_made(view.record, made(view, imported=imported), imported=imported)
         if seals(view):
-            self._seen.seal(view.run)
+            self._seen.seal(view.run, view.index)
         if view.event in DONE_EVENTS and view.run in self._with_folder:
             self.outputs.append(replace(view, **_NOT_KEPT))
 

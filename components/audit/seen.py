@@ -20,7 +20,7 @@ CREATE TABLE entries (record BLOB PRIMARY KEY, place INTEGER NOT NULL, is_verifi
 CREATE TABLE drafts (idempotency_key BLOB PRIMARY KEY, place INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE made (record BLOB, sha256 BLOB, is_imported INTEGER,
     PRIMARY KEY (record, sha256, is_imported)) WITHOUT ROWID;
-CREATE TABLE runs (run TEXT PRIMARY KEY, is_sealed INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE runs (run TEXT PRIMARY KEY, sealed_at INTEGER NOT NULL) WITHOUT ROWID;
 """
 _RECENT = 1000
 """Entries that are written together, and runs that are not asked for again: the records of those
@@ -102,17 +102,17 @@ class Seen:
         if len(self._recent) == _RECENT:
             self._recent.clear()
         self._recent.add(run)
-        self._store.execute("INSERT OR IGNORE INTO runs VALUES (?, 0)", (run,))
+        self._store.execute("INSERT OR IGNORE INTO runs VALUES (?, -1)", (run,))
 
-    def seal(self, run: str) -> None:
-        """Note that a run, taken in before, has its closing record."""
-        self._store.execute("UPDATE runs SET is_sealed = 1 WHERE run = ?", (run,))
+    def seal(self, run: str, place: int) -> None:
+        """Note where a run, taken in before, has its closing record."""
+        self._store.execute("UPDATE runs SET sealed_at = ? WHERE run = ?", (place, run))
 
-    def is_sealed(self, run: str) -> bool:
-        """Say whether a run has its closing record."""
-        question = "SELECT is_sealed FROM runs WHERE run = ?"
+    def is_sealed(self, run: str, place: int) -> bool:
+        """Say whether a run has its closing record behind a place."""
+        question = "SELECT sealed_at FROM runs WHERE run = ?"
         found = self._store.execute(question, (run,)).fetchone()
-        return found is not None and bool(found[0])
+        return found is not None and int(found[0]) > place
 
     def runs(self) -> Iterator[str]:
         """Yield the runs, sorted."""

@@ -13,6 +13,7 @@ the folder or the key changes no record.
 from __future__ import annotations
 
 import hmac
+import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from components.core.canonical import canonical_json, parse_json
 from components.core.errors import IntegrityError, PlatformError, SettingsError
 
 KEY_VARIABLE = "TANDEM_SUBJECT_KEY"
+HEX_VARIABLE = "TANDEM_SUBJECT_KEY_HEX"
+"""The key itself, for pods: a Secret as a file is there for all to read, or for nobody but root."""
 FACT = "subjects_root"
 KEY_BYTES = 32
 Range = tuple[str, str, int, int]
@@ -43,6 +46,31 @@ def read_key(path: Path) -> bytes:
     if len(key) < KEY_BYTES or mode:
         why = "may be read by others" if mode else f"has fewer than {KEY_BYTES} bytes"
         raise SettingsError(f"the subjects' key {path} {why}", remedy=remedy)
+    return key
+
+
+def key_of_environment() -> bytes:
+    """Return the key that a variable names or holds; SettingsError for none, and for a bad one."""
+    if file := os.environ.get(KEY_VARIABLE):
+        return read_key(Path(file))
+    remedy = (
+        f"make one (head -c {KEY_BYTES} /dev/urandom > FILE; chmod 600 FILE) and name it in "
+        f"{KEY_VARIABLE}; in a pod {HEX_VARIABLE} holds its digits, from a Secret"
+    )
+    digits = os.environ.get(HEX_VARIABLE, "").strip()
+    if not digits:
+        raise SettingsError(
+            f"neither {KEY_VARIABLE} nor {HEX_VARIABLE} gives the subjects' key", remedy=remedy
+        )
+    try:
+        key = bytes.fromhex(digits)
+    except ValueError:
+        key = b""
+    if len(key) < KEY_BYTES:
+        raise SettingsError(
+            f"{HEX_VARIABLE} does not hold {2 * KEY_BYTES} hexadecimal digits or more",
+            remedy="make them with `openssl rand -hex 32`",
+        )
     return key
 
 

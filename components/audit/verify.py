@@ -103,7 +103,7 @@ class _Verification:
         yield from self._revoked()
         for start in self.records.starts.all():
             # While a notary works, the rest may be going on.
-            if not served or self._seen.is_sealed(start.run):
+            if not served or self._seen.is_sealed(start.run, start.index):
                 yield never_closed(start)
 
     def _newest(self) -> int:

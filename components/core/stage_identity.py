@@ -7,6 +7,7 @@ and the plan of a run asks the same question as the run itself. Nothing is writt
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from components.core.settings import Section
 UNCACHED = frozenset({"register_models", "seal_run"})
 PLATFORM_RUN_VARIABLE, ATTEMPT_VARIABLE = "TANDEM_PLATFORM_RUN", "TANDEM_ATTEMPT"
 Step = Callable[..., Outcome]
+_OF_PLATFORM = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}-([0-9a-f]{8})")
 
 
 def of_platform(run: Mapping[str, Any], platform_run: str | None) -> dict[str, Any]:
@@ -37,6 +39,12 @@ def of_platform(run: Mapping[str, Any], platform_run: str | None) -> dict[str, A
     what the one records must not close what the other began.
     """
     return {**run, "id": f"{run['id']}-{platform_run[:8]}"} if platform_run else dict(run)
+
+
+def platform_part(run_id: str) -> str | None:
+    """Return what `of_platform` put behind a run's id, None for a run that no platform ran."""
+    found = _OF_PLATFORM.fullmatch(run_id)
+    return found[1] if found else None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from components.core.errors import SettingsError
 from components.core.kubernetes_names import Folder, Image, ObjectName
-from components.core.settings import Count, Section
+from components.core.settings import Count, Framework, Section
 
 NODES_VARIABLE = "TANDEM_TRAINING_NODES"
 POD_VARIABLES = {
@@ -38,11 +38,28 @@ class TrainingNodes(Section):
     queue: dict[str, str]
     node_selector: dict[str, str]
     tolerations: tuple[dict[str, str], ...]
+    environment: dict[str, str]
     user: int
     group: int
     pull_policy: str
     service_account: ObjectName | None = None
     deadline_seconds: Count | None
+
+
+def processes_per_node(framework: Framework, processes: int, nodes: int) -> int:
+    """Return how many processes each node runs: PyTorch's are shared alike, TensorFlow's is one.
+
+    Raises SettingsError for processes that cannot be spread so.
+    """
+    each, over = divmod(processes, nodes)
+    if each < 1 or over or (framework == "tensorflow" and each > 1):
+        how = "as many as" if framework == "tensorflow" else "a multiple of"
+        raise SettingsError(
+            f"train.processes is {processes}, and the target gives the {framework} trainer "
+            f"{nodes} nodes: its processes are {how} them",
+            remedy="change train.processes or the target's nodes",
+        )
+    return each
 
 
 def nodes_here(environment: Mapping[str, str] = os.environ) -> TrainingNodes | None:

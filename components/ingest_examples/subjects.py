@@ -1,22 +1,19 @@
 """Note whom each row is about while rows are sent to their shards.
 
 Rules: the index names rows as the shards have them; what a row is about is only ever held under the
-key, which comes from a file that the environment names, and is in no setting, artifact or record.
+key, which the environment names or holds, and which is in no setting, artifact or record.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from components.audit.folder import AuditFolder
-from components.audit.subjects import KEY_VARIABLE, SubjectIndex, read_key, runs_of_rows
-from components.core.errors import SettingsError
+from components.audit.subjects import SubjectIndex, key_of_environment, runs_of_rows
 from components.ingest_examples.shards import places
 
 Array = np.ndarray[Any, Any]
@@ -26,10 +23,13 @@ class Subjects:
     """The index of one ingestion; of a source without a column of subjects it does nothing."""
 
     def __init__(self, column: str | None, spans: Sequence[str]) -> None:
-        """Read the key, where one is needed; SettingsError where there is none."""
+        """Read the key, where one is needed; SettingsError for none, and without a state folder."""
         self._column, self._places = column, places(spans)
         self._counts = dict.fromkeys(range(len(self._places)), 0)
-        self._index = None if column is None else SubjectIndex(_key())
+        self._index = None
+        if column is not None:
+            self._index = SubjectIndex(key_of_environment())
+            self._home = AuditFolder.from_environment().home
 
     def add(self, rows: pa.Table, shards: Array) -> None:
         """Take the rows that a batch sends to shards, each with the number of its shard."""
@@ -47,15 +47,4 @@ class Subjects:
         """Write the index into the state folder and return its root; None where there is none."""
         if self._index is None:
             return None
-        return self._index.store(AuditFolder.from_environment().home)
-
-
-def _key() -> bytes:
-    file = os.environ.get(KEY_VARIABLE)
-    if not file:
-        raise SettingsError(
-            f"source.subject names a column, and {KEY_VARIABLE} no file of a key",
-            remedy=f"make one (head -c 32 /dev/urandom > FILE; chmod 600 FILE) and name it in "
-            f"{KEY_VARIABLE}",
-        )
-    return read_key(Path(file))
+        return self._index.store(self._home)

@@ -113,7 +113,7 @@ class Impact:
         if not self.models:
             lines.append("no registered model saw it")
         lines += [model.to_text() for model in self.imported]
-        lines += [f"{f.check}: {f.where}: {f.message}" for f in self.complete.findings]
+        lines += [finding.to_text() for finding in self.complete.findings]
         if self.unknown:
             which = ", ".join(f"#{index}" for index in self.unknown)
             lines.append(f"not known of {which}: no index of subjects is there, or no longer")

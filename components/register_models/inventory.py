@@ -86,7 +86,7 @@ class Inventory:
         lines = [f"at {timestamp(self.at)}: {len(self.versions)} versions, {in_use} in use"]
         for item in self.versions:
             lines += _version_lines(item)
-        lines += [f"{f.check}: {f.where}: {f.message}" for f in self.complete.findings]
+        lines += [finding.to_text() for finding in self.complete.findings]
         lines.append(f"no version omitted: {self.complete.to_text()}")
         return "\n".join([*lines, "", "covered by checkpoint:", self.checkpoint])
 

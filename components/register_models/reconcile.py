@@ -3,7 +3,8 @@
 Rules: every version and alias of the store is looked at, whoever's it is, and every release of the
 log; every tag that a record determines is compared; stored files are fetched and hashed, not asked
 about, and the stored proof, which no digest covers, is verified with the log's key; one finding
-does not hide another. A version that a registration still going on has made and not yet recorded
+does not hide another, and each cites the record that the store disagrees with, where there is one.
+A version that a registration still going on has made and not yet recorded
 is a finding until it has, and so is an alias that is recorded and not yet set.
 """
 
@@ -38,6 +39,10 @@ def _named(key: Key) -> str:
     return "@".join(key)
 
 
+def _place(release: Release) -> tuple[int, str]:
+    return release.index, release.record
+
+
 def _unrecorded(book: Logbook, catalogue: Catalogue) -> Iterator[Finding]:
     for key, tags in catalogue.versions.items():
         if key not in book.releases:
@@ -58,14 +63,15 @@ def _aliases(book: Logbook, catalogue: Catalogue) -> Iterator[Finding]:
             message = f"it names version {actual}; record {change.index} set {change.after}"
         else:
             continue
-        yield Finding("alias", _named(key), message)
+        cited = (change.index, change.record) if change else ()
+        yield Finding("alias", _named(key), message, *cited)
 
 
 def _versions(book: Logbook, catalogue: Catalogue, key: PublicKey) -> Iterator[Finding]:
     for release in book.releases.values():
         if release.key not in catalogue.versions:
             message = f"record {release.index} registered it, and it is gone"
-            yield Finding("missing version", _named(release.key), message)
+            yield Finding("missing version", _named(release.key), message, *_place(release))
             continue
         yield from _tags(book, release, catalogue)
         yield from _files(book, release, catalogue, key)
@@ -76,7 +82,7 @@ def _tags(book: Logbook, release: Release, catalogue: Catalogue) -> Iterator[Fin
     for name, value in recorded_tags(book, release).items():
         if tags.get(name) != value:
             message = f"tag {name} is {tags.get(name)}; record {release.index} says {value}"
-            yield Finding("tag", _named(release.key), message)
+            yield Finding("tag", _named(release.key), message, *_place(release))
 
 
 def _files(
@@ -87,7 +93,7 @@ def _files(
             stored = Stored.of(folder)
             yield from _proof(book, release, folder, key)
     except IntegrityError as error:
-        yield Finding("stored files", _named(release.key), error.message)
+        yield Finding("stored files", _named(release.key), error.message, *_place(release))
         return
     for what, actual, expected in (
         ("the bundle", stored.bundle_sha256, release.bundle_sha256),
@@ -95,7 +101,7 @@ def _files(
     ):
         if expected and actual != expected:
             message = f"{what} has sha256 {actual}; record {release.index} says {expected}"
-            yield Finding("stored files", _named(release.key), message)
+            yield Finding("stored files", _named(release.key), message, *_place(release))
 
 
 def _proof(book: Logbook, release: Release, folder: Path, key: PublicKey) -> Iterator[Finding]:
@@ -114,4 +120,4 @@ def _proof(book: Logbook, release: Release, folder: Path, key: PublicKey) -> Ite
         message = f"{PROOF} is no proof: {type(error).__name__}"
     else:
         return
-    yield Finding("stored proof", _named(release.key), message)
+    yield Finding("stored proof", _named(release.key), message, *_place(release))

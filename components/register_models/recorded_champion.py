@@ -1,7 +1,9 @@
 """The champion by the records of a home's log, which MLflow must agree with.
 
 Rules: the last record that moved the alias counts, under a verified checkpoint; where no record
-ever moved it, the log has no say. Most homes have no such record, and every run asks: so the
+ever moved it, the log has no say. A record that a revoked key signed, or that stands on one, makes
+no champion and unmakes none: what it changed is refused until a record that counts moves the alias
+again. Most homes have no such record, and every run asks: so the
 entries are first searched for the word that each first promotion holds, unverified, because a word
 too many costs a reading of the log and nothing else.
 """
@@ -9,12 +11,18 @@ too many costs a reading of the log and nothing else.
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.audit.folder import AuditFolder
 from components.core.candidates import CHAMPION
 from components.core.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from components.audit.verified_log import VerifiedLog
+    from components.register_models.logbook import AliasChange
 
 WORD = b'"promote_model"'
 
@@ -44,21 +52,50 @@ class RecordedChampion:
 def recorded_champion(home: Path, model: str) -> RecordedChampion | None:
     """Return the recorded champion of a model, None where no record ever moved the alias.
 
-    Raises IntegrityError for a log that does not verify.
+    Raises IntegrityError for a log that does not verify, and for a champion that does not count.
     """
     if surely_unrecorded(home):
         return None
+    from components.audit.verified_log import VerifiedLog
     from components.register_models.logbook import Logbook
 
-    book = Logbook.read(home)
+    log = VerifiedLog.of(home)
+    book = Logbook.of(log)
     moved = [change for change in book.changes if (change.model, change.alias) == (model, CHAMPION)]
     if not moved:
         return None
     last = moved[-1]
+    _require_standing(log, last)
     release = None if last.after is None else book.releases.get((model, last.after))
     return RecordedChampion(
         model, last.index, last.after, None if release is None else release.bundle_sha256
     )
+
+
+def _require_standing(log: VerifiedLog, change: AliasChange) -> None:
+    """Raise IntegrityError for a change that does not stand by the keys as they are now."""
+    problems = list(_problems(log, change.record))
+    if problems:
+        raise IntegrityError(
+            f"the champion of {change.model} is {_version(change.after)} by record {change.index} "
+            f"of the log, which does not count: {'; '.join(problems)}",
+            remedy="do not use it: move the alias by a record that counts, with `tandem models "
+            "rollback` or the promotion of another version",
+        )
+
+
+def _problems(log: VerifiedLog, record: str) -> Iterator[str]:
+    from components.audit.acts import Act
+    from components.audit.standing import standing_of
+
+    try:
+        log.require_valid(record)
+    except IntegrityError as error:
+        yield error.message
+    acts = log.ledger.acts()
+    if record in acts:
+        before = standing_of(acts[: acts.index(record)], log.statement, log.require_valid)
+        yield from before.problems(Act.from_statement(log.statement(record), record))
 
 
 def surely_unrecorded(home: Path) -> bool:
@@ -79,4 +116,8 @@ def _base64_forms(word: bytes) -> list[bytes]:
 
 
 def _named(version: str | None, bundle_sha256: str | None) -> str:
-    return "none" if version is None else f"version {version} (bundle {bundle_sha256})"
+    return _version(version) + ("" if version is None else f" (bundle {bundle_sha256})")
+
+
+def _version(version: str | None) -> str:
+    return "none" if version is None else f"version {version}"

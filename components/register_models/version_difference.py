@@ -74,7 +74,7 @@ class VersionDifference:
             places = " ".join(f"#{view.index}" for view in views)
             lines.append(f"{release.model}@{release.version} by {places}")
             lines.append(f"    #{release.index} record  {release.record}")
-        lines += [finding.message for finding in self.complete.findings]
+        lines += [finding.to_text() for finding in self.complete.findings]
         lines.append(f"no act on either omitted: {self.complete.to_text()}")
         return "\n".join([*lines, "", "covered by checkpoint:", self.checkpoint])
 

@@ -20,7 +20,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
-from components.core.errors import SettingsError
+from components.core.training_nodes import processes_per_node
 from components.core.training_settings import Train
 from components.training.nodes.manifests import Manifest, Place, train_job
 from components.training.processes import Command
@@ -63,14 +63,10 @@ def on_nodes(place: Place, processes: int) -> Manifest:
 
     Raises SettingsError for processes that nodes cannot share alike.
     """
-    if processes % place.nodes.count:
-        raise SettingsError(
-            f"{processes} processes cannot be shared by {place.nodes.count} nodes alike",
-            remedy="set train.processes to a multiple of the target's nodes",
-        )
+    each = processes_per_node("pytorch", processes, place.nodes.count)
     patience = f"--rdzv-conf=timeout={MEETING_SECONDS}"
     arguments = ["-m", LAUNCHER, patience, "--max-restarts=0", "-m", WORKER, str(place.folder)]
-    return train_job(place, arguments, processes // place.nodes.count)
+    return train_job(place, arguments, each)
 
 
 def join(folder: Path, device: torch.device, nodes: int = 1) -> TorchGroup:

@@ -15,9 +15,7 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,10 +24,12 @@ import tensorflow as tf
 
 from components.core.errors import SettingsError
 from components.core.features import FeatureArrays
+from components.core.training_nodes import processes_per_node
 from components.core.training_settings import Device, Train
 from components.training.devices import absent
 from components.training.group import part_of
 from components.training.nodes.manifests import Manifest, Place, plain_workers
+from components.training.ports import held_ports, number_of
 from components.training.processes import Command
 
 Array = np.ndarray[Any, Any]
@@ -84,38 +84,28 @@ def strategy_name() -> str | None:
 
 def workers(folder: Path, processes: int) -> list[Command]:
     """Return what starts the workers, which find each other on free ports of this machine."""
-    hosts = [f"127.0.0.1:{port}" for port in _free_ports(processes)]
+    held = held_ports(processes)
+    hosts = [f"127.0.0.1:{number_of(port)}" for port in held]
     configs = [
         {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": number}}
         for number in range(processes)
     ]
     arguments = ["-m", WORKER, str(folder)]
-    return [Command(arguments, {"TF_CONFIG": json.dumps(config)}) for config in configs]
+    return [
+        Command(arguments, {"TF_CONFIG": json.dumps(config)}, [port])
+        for config, port in zip(configs, held, strict=True)
+    ]
 
 
 def on_nodes(place: Place, train: Train) -> list[Manifest]:
     """Return what runs a worker on each of several nodes; SettingsError if it cannot be."""
-    if train.processes != place.nodes.count:
-        raise SettingsError(
-            f"TensorFlow trains in one process on each of {place.nodes.count} nodes, "
-            f"not in {train.processes}",
-            remedy="set train.processes to the number of the target's nodes",
-        )
+    processes_per_node("tensorflow", train.processes, place.nodes.count)
     if train.device in ("cuda", "tpu"):
         raise SettingsError(
             "TensorFlow's workers on several nodes train on CPUs",
             remedy="set train.device to auto or cpu, or give the trainer no nodes",
         )
     return plain_workers(place, ["-m", WORKER, str(place.folder)])
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return ports that nobody holds now."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
 
 
 def assign(variable: Any, value: Any) -> None:

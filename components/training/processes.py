@@ -18,8 +18,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import numpy as np
@@ -62,6 +64,8 @@ class Command:
 
     arguments: Sequence[str]
     environment: Mapping[str, str]
+    held: Sequence[socket] = ()
+    """What keeps the ports that the process will listen on; see ports.py."""
 
 
 def train_in_processes(
@@ -72,7 +76,10 @@ def train_in_processes(
     Raises what the first that failed failed with; PlatformError where SIGTERM came.
     """
     write_json(folder / REQUEST, request.model_dump(mode="json"))
-    with Interruption() as interruption:
+    with Interruption() as interruption, ExitStack() as held:
+        for command in commands:
+            for port in command.held:
+                held.enter_context(port)
         started = [_start(command, request.train.threads) for command in commands]
         try:
             codes = _wait(started, lambda: interruption.received)
@@ -140,7 +147,7 @@ def cause(folder: Path, codes: Sequence[int]) -> TandemError:
     told = sorted(folder.glob("error-*.json"), key=lambda path: path.stat().st_mtime_ns)
     if told:
         return error_from_dict(read_json(told[0]))
-    code = min((code for code in codes if code), key=_telling)
+    code = min((code for code in codes if code), key=telling)
     killer = _killer(code)
     if killer > 0:
         return PlatformError(
@@ -158,7 +165,7 @@ def cause(folder: Path, codes: Sequence[int]) -> TandemError:
     )
 
 
-def _telling(code: int) -> int:
+def telling(code: int) -> int:
     """Return how little an exit code tells of the cause.
 
     Whoever is killed, or fails by itself, takes the others along: a job ends them by SIGTERM.

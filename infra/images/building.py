@@ -1,7 +1,8 @@
 """Build an image of infra/images with buildah, and start programs in it: IMAGE VARIANT.
 
 Run by `make image` as root. The base is the image that BASE names, or a Debian 13 that mmdebstrap
-makes here, once; the image is named localhost/tandem-IMAGE:VARIANT.
+makes here, once; the image is named localhost/tandem-IMAGE:VARIANT. With RELEASE=yes BASE has to be
+named by its digest.
 
 Rules: everything goes through `buildah`, without an overlay or a container of its own, which a
 container may not have (storage vfs, isolation chroot); a program runs as the image's own user. The
@@ -11,6 +12,7 @@ revision, the time and the version go into the image's labels.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -30,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IMAGES = Path(__file__).parent
 MADE_BASE = "localhost/tandem-debian:13"
 PACKAGES = "ca-certificates,python3"
+BY_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 # A host that inspects TLS has its own authorities; the image keeps its own.
 AUTHORITIES = "/etc/ssl/certs:/etc/ssl/certs:ro"
 
@@ -46,25 +49,50 @@ def main(arguments: list[str]) -> int:
 
 def build(image: str, variant: str = "cpu") -> str:
     """Build an image of this tree; return its name."""
-    recipe = IMAGES / image / "Containerfile"
-    if not (ROOT / "infra" / "locks" / f"image-{image}-{variant}.txt").is_file():
-        raise SettingsError(f"there is no image {image} {variant}", remedy="see docs/images.md")
+    recipe = recipe_of(image, variant)
+    named = os.environ.get("BASE", "")
+    if os.environ.get("RELEASE") == "yes":
+        require_digest(named)
     require("buildah")
-    base = os.environ.get("BASE") or _base()
+    base = named or _base()
     name = f"localhost/tandem-{image}:{variant}"
     print(f"image: {name} from {base}", flush=True)
-    told = {"BASE": base, "VARIANT": variant, **_labels()}
-    volumes = [AUTHORITIES]
-    if variant == "cpu" and (links := _find_links()):
-        told["UV_FIND_LINKS"] = ",".join(links)
-        volumes += [f"{place}:{place}:ro" for place in links]
+    told = arguments(variant, base)
     buildah(
         *("bud", "--quiet", "--isolation", "chroot"),
-        *(word for volume in volumes for word in ("--volume", volume)),
+        *(word for volume in volumes(variant) for word in ("--volume", volume)),
         *(word for pair in told.items() for word in ("--build-arg", "=".join(pair))),
         *("--tag", name, "--file", recipe, ROOT),
     )
     return name
+
+
+def recipe_of(image: str, variant: str) -> Path:
+    """Return an image's Containerfile; SettingsError for an image or variant that is none."""
+    if not (ROOT / "infra" / "locks" / f"image-{image}-{variant}.txt").is_file():
+        raise SettingsError(f"there is no image {image} {variant}", remedy="see docs/images.md")
+    return IMAGES / image / "Containerfile"
+
+
+def require_digest(base: str) -> None:
+    """Raise SettingsError for a base whose content its name does not say."""
+    if not BY_DIGEST.search(base):
+        raise SettingsError(
+            f"a release is built from a base of a digest, and BASE is {base or 'not given'}",
+            remedy="give BASE=docker.io/library/debian:13-slim@sha256:DIGEST: the registry says it "
+            "(skopeo inspect --format '{{.Digest}}' docker://docker.io/library/debian:13-slim)",
+        )
+
+
+def arguments(variant: str, base: str) -> dict[str, str]:
+    """Return the build arguments."""
+    links = {"UV_FIND_LINKS": ",".join(found)} if (found := _find_links(variant)) else {}
+    return {"BASE": base, "VARIANT": variant, **_labels(), **links}
+
+
+def volumes(variant: str) -> list[str]:
+    """Return what a build sees of this machine."""
+    return [AUTHORITIES, *(f"{place}:{place}:ro" for place in _find_links(variant))]
 
 
 def _labels() -> dict[str, str]:
@@ -76,9 +104,9 @@ def _labels() -> dict[str, str]:
     }
 
 
-def _find_links() -> list[str]:
+def _find_links(variant: str) -> list[str]:
     """Return the folders of PIP_FIND_LINKS, where PyTorch's CPU build may lie."""
-    places = shlex.split(os.environ.get("PIP_FIND_LINKS", ""))
+    places = shlex.split(os.environ.get("PIP_FIND_LINKS", "")) if variant == "cpu" else []
     return [place for place in places if Path(place).is_dir()]
 
 
@@ -138,10 +166,14 @@ def _base() -> str:
     return MADE_BASE
 
 
-def _make_base(folder: Path) -> None:
-    root = folder / "root.tar"
-    make = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", "trixie", root]
+def bootstrap(place: Path) -> None:
+    """Make a Debian 13: a folder, or an archive by its name."""
+    make = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", "trixie", place]
     subprocess.run(make, check=True)
+
+
+def _make_base(folder: Path) -> None:
+    bootstrap(folder / "root.tar")
     recipe = folder / "Containerfile"
     recipe.write_text("FROM scratch\nADD root.tar /\n")
     buildah("bud", "--quiet", "--tag", MADE_BASE, "--file", recipe, folder)

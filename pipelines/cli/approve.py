@@ -95,7 +95,7 @@ def _lines(
     yield from map(_line, judged)
     yield "by the records it is the champion" if answer["is_champion"] else "it is not the champion"
     yield from (f"lacking: {words}" for words in answer["lacking"])
-    yield from (finding.message for finding in complete.findings)
+    yield from (finding.to_text() for finding in complete.findings)
     yield f"no approval omitted: {complete.to_text()}"
     yield f"\ncovered by checkpoint:\n{answer['checkpoint']}"
 

@@ -22,6 +22,7 @@ def verify(arguments: Namespace) -> int:
     """Say everything that is wrong with the log and with the runs' artifacts; 4 if anything is."""
     from dataclasses import asdict
 
+    from components.audit.erasures import erasures_on_disk
     from components.audit.findings import exit_code
     from components.audit.verify import verify as verify_home
 
@@ -29,8 +30,9 @@ def verify(arguments: Namespace) -> int:
     verified = verify_home(home.folder, home.runs if home.runs.is_dir() else None)
     covered = _Covered.of(home.folder)
     findings = [covered.cited(finding) for finding in verified.findings]
+    gone = [{"run": run} | item.to_dict() for run, item in erasures_on_disk(home.runs)]
     if arguments.json:
-        said = {**asdict(verified), "findings": findings}
+        said = {**asdict(verified), "findings": findings, "erased": gone}
         print_json({"home": str(home.folder), **said, **covered.to_dict()})
         return exit_code(verified.findings)
     for item in findings:
@@ -39,6 +41,8 @@ def verify(arguments: Namespace) -> int:
             print(f"    record  {item['record'] or 'missing'}")
     for line in ways_on(item["check"] for item in findings):
         print(line)
+    for artifact in gone:
+        print(f"erased on purpose: {artifact['run']}/{artifact['name']}")
     print(_verdict(verified, covered))
     print(f"\ncovered by checkpoint:\n{covered.note or 'none that can be read'}")
     return exit_code(verified.findings)

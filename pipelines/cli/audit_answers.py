@@ -69,13 +69,9 @@ def forget(arguments: Namespace) -> int:
 
 
 def _subjects_key(arguments: Namespace) -> bytes:
-    from components.audit.subjects import read_key
+    from components.audit.subjects import key_of_environment, read_key
 
-    if not arguments.key:
-        raise SettingsError(
-            "--subject needs the key of the index", remedy="name its file with --key"
-        )
-    return read_key(Path(arguments.key))
+    return read_key(Path(arguments.key)) if arguments.key else key_of_environment()
 
 
 def gates(arguments: Namespace) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 MODULE = "pipelines.cli.audit_answers"
+_ELSE = "default: what TANDEM_SUBJECT_KEY names, or TANDEM_SUBJECT_KEY_HEX holds"
 VERSION_HELP = "a number or an alias, by the log, of the only model, or NAME@ and one of these"
 DAY_HELP = "a day (UTC) as 2027-01-31, or a moment as 2027-01-31T12:00:00Z"
 
@@ -17,6 +18,7 @@ def add_answers(below: Any, add: Callable[..., Any]) -> None:
     """Add the commands that answer an auditor's questions, in the order in which help has them."""
     _add_impact(below, add)
     _add_forget(below, add)
+    _add_erase(below, add)
     _add_gates(below, add)
     _add_diff(below, add)
     _add_export(below, add)
@@ -46,7 +48,7 @@ def _add_impact(below: Any, add: Callable[..., Any]) -> None:
     impact.add_argument(
         "--subject", metavar="ID", help="whose rows instead, by the erasable index of subjects"
     )
-    impact.add_argument("--key", metavar="FILE", help="the key of that index, for --subject")
+    impact.add_argument("--key", metavar="FILE", help=f"the key of that index ({_ELSE})")
 
 
 def _add_forget(below: Any, add: Callable[..., Any]) -> None:
@@ -59,7 +61,21 @@ def _add_forget(below: Any, add: Callable[..., Any]) -> None:
         "tandem audit forget --subject P1 --key subjects.key",
     )
     forget.add_argument("--subject", metavar="ID", required=True, help="whom")
-    forget.add_argument("--key", metavar="FILE", required=True, help="the key of the indexes")
+    forget.add_argument("--key", metavar="FILE", help=f"the key of the indexes ({_ELSE})")
+
+
+def _add_erase(below: Any, add: Callable[..., Any]) -> None:
+    """Add `erase`: a run's artifacts are gone, and the log says so."""
+    erase = add(
+        below,
+        "erase",
+        "pipelines.cli.audit_erase:erase",
+        "erase artifacts of a run, its statistics say, and record that; the log verifies as before",
+        "tandem audit erase latest statistics --reason 'request of 12 May'",
+    )
+    erase.add_argument("run", metavar="RUN", help="a run's id, its beginning, or latest")
+    erase.add_argument("outputs", metavar="ARTIFACT", nargs="+", help="what: statistics, examples")
+    erase.add_argument("--reason", metavar="TEXT", required=True, help="why, for the record")
 
 
 def _add_gates(below: Any, add: Callable[..., Any]) -> None:

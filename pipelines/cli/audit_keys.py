@@ -7,6 +7,7 @@ waits for no run: while one goes on it is refused.
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pipelines.cli.output import print_json
@@ -14,6 +15,7 @@ from pipelines.home import Home
 
 if TYPE_CHECKING:
     from components.audit.key_changes import KeyOrder
+    from components.audit.log import Snapshot
 
 
 def list_keys(arguments: Namespace) -> int:
@@ -21,33 +23,62 @@ def list_keys(arguments: Namespace) -> int:
     from components.audit.verified_log import VerifiedLog
 
     snapshot = VerifiedLog.of(Home.at(arguments.home).folder).snapshot
-    keys = [item.to_dict() for item in snapshot.keys.tenures]
-    for item in keys[1:]:  # the entry before a key's first is the rotation that named it
-        item["index"] = item["first"] - 1
-        item["record"] = snapshot.entries[item["index"]].record
-    second = [item.to_dict() for item in snapshot.keys.second.tenures]
-    for item in second:  # the first entry of a second key is the one that named it
-        item["index"], item["record"] = item["first"], snapshot.entries[item["first"]].record
+    changes = list(_changes(snapshot))
+    keys = [_cited(item.to_dict(), changes) for item in snapshot.keys.tenures]
+    second = [_cited(item.to_dict(), changes) for item in snapshot.keys.second.tenures]
     if arguments.json:
         names = {"log": snapshot.keys.origin, "keys": keys, "second_keys": second}
         print_json(names | {"checkpoint": snapshot.note})
         return 0
     for item in keys:
-        print(_line(item))
-        if "record" in item:
-            print(f"    #{item['index']} record  {item['record']}")
+        print("\n".join(_lines(item)))
     for item in second:
-        print(f"{_line(item)} (ML-DSA-44, checkpoints over these)")
-        print(f"    #{item['index']} record  {item['record']}")
+        print("\n".join(_lines(item, " (ML-DSA-44, checkpoints over these)")))
     print(f"\ncovered by checkpoint:\n{snapshot.note}")
     return 0
 
 
-def _line(item: dict[str, Any]) -> str:
+def _changes(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
+    """Yield what each change of keys says, with its index and record, the oldest first."""
+    from components.audit.envelope import vouched_statement
+
+    found, place = [], snapshot.keys.previous
+    while place is not None:
+        said = vouched_statement(snapshot.entries[place["index"]].leaf)["predicate"]
+        found.append({**said, **place})
+        place = said["previous"]
+    yield from reversed(found)
+
+
+def _cited(key: dict[str, Any], changes: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a key with the record that named it, if one did, and those that revoke it."""
+    from components.audit.key_history import REVOKE
+
+    own = [item for item in changes if item["key"]["keyid"] == key["keyid"]]
+    revocations = [
+        {name: item[name] for name in ("index", "record", "from")}
+        for item in own
+        if item["change"] == REVOKE
+    ]
+    named = [item for item in own if item["change"] != REVOKE]
+    place = {name: named[0][name] for name in ("index", "record")} if named else {}
+    return {**key, **place, "revocations": revocations}
+
+
+def _lines(item: dict[str, Any], what: str = "") -> Iterator[str]:
     until = "on, and signs now" if item["end"] is None else f"up to entry {item['end'] - 1}"
     revoked = item["revoked_from"]
     gone = "" if revoked is None else f"; from entry {revoked} on it counts for nothing"
-    return f"{item['keyid']}: from entry {item['first']} {until}{gone}"
+    yield f"{item['keyid']}: from entry {item['first']} {until}{gone}{what}"
+    if "record" in item:
+        yield f"    named    #{item['index']} record  {item['record']}"
+    else:
+        yield "    named by no record: the log's first key, which whoever verifies is given"
+    for change in item["revocations"]:
+        yield (
+            f"    revoked  #{change['index']} record  {change['record']}, "
+            f"from entry {change['from']} on"
+        )
 
 
 def rotate(arguments: Namespace) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.core.errors import SettingsError
+from components.core.errors import SettingsError, UnverifiableError
 from pipelines.cli.output import print_json
 from pipelines.home import Home
 
@@ -18,13 +18,15 @@ REMEDY = (
 )
 
 if TYPE_CHECKING:
+    from components.audit.anchors.anchoring import Comparison
     from components.audit.keys import PublicKey
 
 
 def monitor(arguments: Namespace) -> int:
     """Compare the log with its anchors; 1 where one says otherwise or cannot be asked.
 
-    With --keep they get its checkpoint after that, unless one says otherwise.
+    5 where an anchor has nothing to compare with, or there is none. With --keep they get its
+    checkpoint after that, unless one says otherwise.
     """
     from components.audit.anchors.anchoring import compare, with_newest_kept
 
@@ -32,19 +34,46 @@ def monitor(arguments: Namespace) -> int:
     found = compare(home)
     if arguments.keep and not found.trouble:
         found = with_newest_kept(home, found)
-    code = 1 if found.trouble else 0
+    lack = None if found.trouble else _lack(found, kept_now=arguments.keep)
+    code = 1 if found.trouble else lack.exit_code if lack else 0
     if arguments.json:
-        print_json(found.to_dict())
+        said = {"error": lack.to_dict(), "exit_code": code} if lack else {}
+        print_json(found.to_dict() | said)
         return code
+    print("\n".join(_lines(found, lack)))
+    return code
+
+
+def _lack(found: Comparison, *, kept_now: bool) -> UnverifiableError | None:
+    """Return why agreement would be an empty word, if it would be."""
+    if not found.compared:
+        return UnverifiableError(
+            "no anchor is configured, so the log was compared with nothing",
+            remedy="name one in audit/anchors.yaml of the home, or take `enabled: false` out",
+        )
+    empty = [name for name, count in found.compared.items() if not count]
+    if not empty:
+        return None
+    how = "it does now" if kept_now else "have it do so with --keep"
+    return UnverifiableError(
+        f"nothing to compare with: {', '.join(empty)} kept no checkpoint of this log",
+        remedy=f"a new log's or a new anchor's first has yet to be kept: {how}, and monitor again; "
+        "one that kept some before was emptied: ask who could",
+    )
+
+
+def _lines(found: Comparison, lack: UnverifiableError | None) -> Iterator[str]:
     for item in found.trouble:
-        print(": ".join(filter(None, (item.anchor, item.where, item.message))))
+        yield ": ".join(filter(None, (item.anchor, item.where, item.message)))
+    if lack:
+        yield lack.message
     notes = ", ".join(f"{name} {count}" for name, count in sorted(found.compared.items()))
     verdict = f"trouble: {len(found.trouble)}" if found.trouble else "the log agrees"
-    print(f"{verdict}; {found.size} entries, checkpoints compared: {notes or 'none, no anchor'}")
-    if found.trouble:
-        print(f"remedy: {REMEDY}")
-    print(f"\ncovered by checkpoint:\n{found.checkpoint}")
-    return code
+    verdict = "not verified" if lack else verdict
+    yield f"{verdict}; {found.size} entries, checkpoints compared: {notes or 'none, no anchor'}"
+    if lack or found.trouble:
+        yield f"remedy: {lack.remedy if lack else REMEDY}"
+    yield f"\ncovered by checkpoint:\n{found.checkpoint}"
 
 
 def witness(arguments: Namespace) -> int:

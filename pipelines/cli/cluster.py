@@ -4,39 +4,64 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from typing import TYPE_CHECKING
 
+from components.core.prices import cost_text
 from pipelines.cli.output import print_json
+from pipelines.home import Home
+
+if TYPE_CHECKING:
+    from pipelines.kubeflow.recorded import Costs
 
 
 def list_runs(arguments: Namespace) -> int:
-    """List the runs of the namespace, oldest first."""
+    """List the runs of the namespace, oldest first, with what they cost by their records."""
+    from pipelines.kubeflow.recorded import costs
     from pipelines.kubeflow.runs import listed
     from pipelines.kubeflow.session import Session
 
     session = Session.open()
     runs = listed(session)
+    paid = costs(Home.at(arguments.home).folder, runs)
     if arguments.json:
-        print_json({"server": session.address.host, "runs": [run.to_dict() for run in runs]})
+        said = [{**run.to_dict(), "cost": paid.of(run)} for run in runs]
+        unknown = {"costs_unknown": paid.unknown}
+        print_json({"server": session.address.host, "runs": said, **unknown})
         return 0
     if not runs:
         print(f"no runs at {session.address.host}", file=sys.stderr)
     for run in runs:
-        print(f"{run.id}  {run.state.lower():10}  {run.started or '-':25}  {run.name}")
+        cost = f"{cost_text(paid.of(run)):>14}  " if paid.are_shown else ""
+        print(f"{run.id}  {run.state.lower():10}  {run.started or '-':25}  {cost}{run.name}")
+    _tell_unknown(paid)
     return 0
+
+
+def _tell_unknown(paid: Costs) -> None:
+    if paid.unknown is not None:
+        print(f"costs are not known: {paid.unknown}", file=sys.stderr)
 
 
 def show(arguments: Namespace) -> int:
     """Show one run's stages."""
+    from pipelines.kubeflow.recorded import costs
     from pipelines.kubeflow.runs import find
     from pipelines.kubeflow.session import Session
 
     run = find(Session.open(), arguments.run)
+    paid = costs(Home.at(arguments.home).folder, [run])
+    by_task = paid.by_task.get(run.id, {})
     if arguments.json:
-        print_json(run.to_dict())
+        said = {"cost": paid.of(run), "costs": dict(by_task), "costs_unknown": paid.unknown}
+        print_json(run.to_dict() | said)
         return 0
     print(f"{run.id}  {run.name}  {run.state.lower()}  started {run.started or '-'}")
     for name, stage in run.stages.items():
-        print(f"  {name:20}  {stage.state.lower():10}  {stage.pod}")
+        cost = f"{cost_text(by_task.get(name)):>14}  " if paid.are_shown else ""
+        print(f"  {name:20}  {stage.state.lower():10}  {cost}{stage.pod}".rstrip())
+    if paid.are_shown:
+        print(f"cost {cost_text(paid.of(run))}")
+    _tell_unknown(paid)
     return 0
 
 
@@ -74,6 +99,7 @@ def retry(arguments: Namespace) -> int:
         print_json({"run": run.id, "name": run.name, "retried": True})
     else:
         print(f"{run.name} goes on: tandem runs show {run.id} --cluster")
+        print("close its records when it has ended: tandem audit reconcile")
     return 0
 
 

@@ -71,10 +71,10 @@ def _add_request(parser: argparse.ArgumentParser, name_help: str) -> None:
         "--no-cache", action="store_false", dest="cache", help="do every stage's work again"
     )
     parser.add_argument(
-        "--no-node-check",
+        "--no-machine-check",
         action="store_false",
-        dest="node_check",
-        help="do not look for nodes with the target's accelerators: an autoscaler makes them",
+        dest="machine_check",
+        help="do not look for machines with the target's accelerators: an autoscaler makes them",
     )
 
 

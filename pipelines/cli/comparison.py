@@ -32,7 +32,7 @@ class Comparison:
     def to_text(self) -> str:
         """Return it for people."""
         found, counts = len(self.findings), self.counts
-        lines = [f"{item.check}: {item.where}: {item.message}" for item in self.findings]
+        lines = [item.to_text() for item in self.findings]
         result = f"findings: {found}" if found else "MLflow agrees with the log: no finding"
         looked = f"{counts['versions']} versions and {counts['aliases']} aliases in MLflow"
         spoken = f"{counts['releases']} releases in {counts['records']} records"

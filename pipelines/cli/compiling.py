@@ -69,10 +69,11 @@ def _check_settings(arguments: Namespace, target: Target) -> None:
     """Raise SettingsError for settings, where some are named, that do not go with the target."""
     if arguments.settings:
         from pipelines.loaded_settings import read_settings
-        from pipelines.preflight.on_target import check_on_target
+        from pipelines.preflight.on_target import check_on_target, check_subjects
         from pipelines.settings_file import find_settings
 
         settings = read_settings(find_settings(arguments.settings), arguments.overrides)
         check_on_target(settings.train, target)
+        check_subjects(settings.source.subject, target)
     elif arguments.overrides:
         raise SettingsError("--set goes with --settings", remedy="name settings, or leave it")

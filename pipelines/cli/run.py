@@ -74,14 +74,14 @@ def _launch(prepared: PreparedRun, home: Home, arguments: Namespace, servers: Fo
     """Launch a run, show its progress and its end.
 
     Its id is shown once the notary answers: where another run holds it, there will be no such run.
-    What shows the end (rich, jinja2) is imported in a thread while stages run.
+    What comes after the stages is imported in a thread while they run.
     """
     from pipelines.launch import answering_notary, launch
     from pipelines.progress import progress
     from pipelines.runs import read_run
 
     shown = sys.stderr if arguments.json else sys.stdout
-    Thread(target=import_module, args=["pipelines.cli.ending"]).start()
+    Thread(target=_load_what_comes_last).start()
     waiting = [task for task in prepared.tasks if task not in (prepared.done or {})]
     with _way_on(prepared.folder, home), answering_notary(home) as notary:
         print(f"run {prepared.folder.name}", file=shown, flush=True)
@@ -94,6 +94,12 @@ def _launch(prepared: PreparedRun, home: Home, arguments: Namespace, servers: Fo
         print_tracebacks(ended)
     print_ending(ended, home, as_json=arguments.json)
     return result.exit_code
+
+
+def _load_what_comes_last() -> None:
+    """Import what shows the end (rich, jinja2), and what keeps the checkpoint."""
+    for name in ("pipelines.cli.ending", "components.audit.anchors.anchoring"):
+        import_module(name)
 
 
 @contextmanager

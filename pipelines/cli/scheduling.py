@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pipelines.cli.output import print_json
-from pipelines.cli.submitting import load, look_for_nodes
+from pipelines.cli.submitting import load, look_for_machines
 
 if TYPE_CHECKING:
     from pipelines.kubeflow.backfill import Filled
@@ -59,7 +59,7 @@ def _request(arguments: Namespace) -> Request:
     target, loaded = load_target(arguments.target), load(arguments)
     require_spans(loaded.settings)
     check_settings(loaded, target)
-    look_for_nodes(target, arguments)
+    look_for_machines(target, arguments)
     return Request(loaded, target, arguments.cache)
 
 

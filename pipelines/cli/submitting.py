@@ -19,30 +19,29 @@ def submit(arguments: Namespace) -> int:
     from pipelines.kubeflow.once import submit as once
     from pipelines.kubeflow.session import Session
     from pipelines.kubeflow.submission import check_run, prepare
-    from pipelines.shipped import shipped_sha256
     from pipelines.target import load_target
 
     target, loaded = load_target(arguments.target), load(arguments)
     check_run(loaded, target)
-    look_for_nodes(target, arguments)
+    look_for_machines(target, arguments)
     session = Session.open()
     submission = prepare(loaded, target, cache=arguments.cache)
     told = once(session, submission)
     if arguments.json:
-        shipped = {"shipped_sha256": shipped_sha256(submission.ir)}
+        shipped = {"shipped_sha256": submission.shipped_sha256}
         print_json(as_json(told) | shipped | {"server": session.address.host})
     else:
         print(as_text(told))
     return 0
 
 
-def look_for_nodes(target: Target, arguments: Namespace) -> None:
+def look_for_machines(target: Target, arguments: Namespace) -> None:
     """Raise SettingsError for an accelerator that the cluster lacks; tell what was not seen."""
-    if arguments.node_check:
-        from pipelines.kubeflow.nodes import check_nodes
+    if arguments.machine_check:
+        from pipelines.kubeflow.machines import check_machines
 
-        if (why := check_nodes(target)) is not None:
-            print(f"the nodes for the target's accelerators: not seen, {why}", file=sys.stderr)
+        if (why := check_machines(target)) is not None:
+            print(f"the machines for the target's accelerators: not seen, {why}", file=sys.stderr)
 
 
 def load(arguments: Namespace) -> LoadedSettings:

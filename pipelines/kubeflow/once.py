@@ -108,7 +108,7 @@ def _made(session: Session, submission: Submission, experiment: str, *, again: b
     body = kfp_server_api.V2beta1Run(
         experiment_id=experiment,
         display_name=submission.name,
-        pipeline_spec=submission.spec,
+        pipeline_spec=dict(submission.spec),
         runtime_config=kfp_server_api.V2beta1RuntimeConfig(
             parameters=dict(submission.parameters), pipeline_root=submission.target.root
         ),

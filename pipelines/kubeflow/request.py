@@ -15,10 +15,10 @@ from pydantic import ValidationError
 
 from components.core.data_settings import DataCard, Window
 from components.core.errors import SettingsError
-from pipelines.kubeflow.submission import compiled_for
+from pipelines.kubeflow.submission import as_spec, compiled_for
 from pipelines.loaded_settings import LoadedSettings
 from pipelines.settings import RunSettings
-from pipelines.shipped import shipped_sha256
+from pipelines.shipped import shipped_of
 from pipelines.target import Target
 
 SHIPPED = "shipped_sha256"
@@ -49,7 +49,7 @@ class Request:
             "overrides": list(loaded.overrides),
             "target": self.target.model_dump(mode="json", by_alias=True, exclude_none=True),
             "cache": self.cache,
-            SHIPPED: shipped_sha256(compiled_for(self.target)),
+            SHIPPED: self._shipped(),
         }
 
     @classmethod
@@ -73,8 +73,11 @@ class Request:
         asked._require_shipped(shipped)
         return asked
 
+    def _shipped(self) -> str:
+        return shipped_of(as_spec(compiled_for(self.target))["pipeline_spec"])
+
     def _require_shipped(self, expected: str) -> None:
-        actual = shipped_sha256(compiled_for(self.target))
+        actual = self._shipped()
         if actual != expected:
             raise SettingsError(
                 "the schedule was created by code of another pipeline than this image has",

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from components.core.errors import SettingsError
+from components.core.stage_identity import of_platform
 from components.core.words import nearest
 from pipelines.kubeflow.session import Session
 
@@ -34,7 +35,10 @@ class StageOnCluster:
 
 @dataclass(frozen=True)
 class ClusterRun:
-    """A run; times are ISO-8601, `stages` are known of a run that was asked for by itself."""
+    """A run; times are ISO-8601, `stages` are known of a run that was asked for by itself.
+
+    `recorded_as` is what its records call it, None of one that has none, as a schedule's own.
+    """
 
     id: str
     name: str
@@ -42,6 +46,7 @@ class ClusterRun:
     started: str | None
     ended: str | None
     stages: Mapping[str, StageOnCluster]
+    recorded_as: str | None = None
 
     @classmethod
     def of(cls, item: Any) -> ClusterRun:
@@ -61,6 +66,7 @@ class ClusterRun:
             started=_time(item.created_at),
             ended=_time(item.finished_at),
             stages=stages,
+            recorded_as=_recorded_as(item),
         )
 
     @property
@@ -143,7 +149,13 @@ def log_of(session: Session, run: ClusterRun, stage: str) -> str:
 
 
 def retry(session: Session, run: ClusterRun) -> None:
-    """Have KFP go on with a run from what failed; SettingsError for one that has not failed."""
+    """Have KFP go on with a run from what failed; SettingsError for one that has not failed.
+
+    Its exit task, which closed the run's records, is not started again: KFP keeps what succeeded
+    but for nodes named WORKFLOW.onExit (backend/src/common/util/workflow.go,
+    GenerateRetryExecution), and a pipeline's exit task is the hook of a task below
+    (backend/src/v2/compiler/argocompiler/common.go, addExitTask).
+    """
     if run.state not in FAILED:
         raise SettingsError(
             f"the run {run.name} is {run.state.lower()}: there is nothing to try again",
@@ -170,6 +182,12 @@ def terminate(session: Session, run: ClusterRun) -> ClusterRun:
             raise
         return now
     return get(session, run.id)
+
+
+def _recorded_as(item: Any) -> str | None:
+    given = (item.runtime_config and item.runtime_config.parameters) or {}
+    run = given.get("run")
+    return str(of_platform(run, str(item.run_id))["id"]) if isinstance(run, dict) else None
 
 
 def _time(moment: Any) -> str | None:

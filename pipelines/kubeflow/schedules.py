@@ -104,7 +104,7 @@ def _body(asked: Schedule, cron: str, experiment: str) -> Any:
     return kfp_server_api.V2beta1RecurringRun(
         display_name=asked.name,
         experiment_id=experiment,
-        pipeline_spec=as_spec(compiled(LAUNCHING, target)),
+        pipeline_spec=dict(as_spec(compiled(LAUNCHING, target))),
         runtime_config=kfp_server_api.V2beta1RuntimeConfig(
             parameters=asked.parameters(), pipeline_root=target.root
         ),
@@ -114,7 +114,7 @@ def _body(asked: Schedule, cron: str, experiment: str) -> Any:
         mode=kfp_server_api.RecurringRunMode.ENABLE,
         max_concurrency=str(asked.max_concurrency),
         no_catchup=not asked.catch_up,
-        service_account=target.service_account,
+        service_account=target.launcher_account or target.service_account,
     )
 
 

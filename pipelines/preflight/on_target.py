@@ -1,17 +1,22 @@
-"""Whether a target gives the trainers the device that the settings name, before anything is sent.
+"""Whether a target gives what the settings need, before anything is sent.
 
 Rules: `auto` goes with every target; a device by name is there for both trainers, and an
-accelerator that is held and paid for is one that the settings let be used. Whether the cluster has
-such nodes is not known here.
+accelerator that is held and paid for is one that the settings let be used; an index of subjects
+gets a key, and a place that outlasts its pod. Whether the cluster has such machines is not known
+here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import get_args
 
+from components.audit.folder import HOME_VARIABLE
+from components.audit.subjects import HEX_VARIABLE, KEY_VARIABLE
 from components.core.errors import SettingsError
 from components.core.settings import Framework
+from components.core.training_nodes import processes_per_node
 from components.core.training_settings import Device, Train
 from pipelines.target import GPU, TPU, Target
 
@@ -24,6 +29,35 @@ def check_on_target(train: Train, target: Target) -> None:
         return
     _check_nodes(train, target)
     _check_device(train.device, target)
+
+
+def check_subjects(subject: str | None, target: Target) -> None:
+    """Raise SettingsError where a target would lose an index of subjects, or gives no key for it.
+
+    A pod's own disk goes with the pod; nobody could answer for, or erase, a person afterwards.
+    """
+    if subject is None or target.images is None:
+        return
+    if target.workspace is None:
+        raise SettingsError(
+            f"source.subject is {subject}, and the target {target.name} has no workspace: the "
+            "index of subjects would go with its pod",
+            remedy="give the target a workspace, which the index then lies on",
+        )
+    folder = target.workspace.path
+    home = target.environment.get(HOME_VARIABLE, f"{folder}/home")
+    if not PurePosixPath(home).is_relative_to(folder):
+        raise SettingsError(
+            f"source.subject is {subject}, and {HOME_VARIABLE} of the target {target.name} is "
+            f"{home}: the index of subjects would go with its pod",
+            remedy=f"name a folder below {folder}, or leave {HOME_VARIABLE} out",
+        )
+    given = {*target.environment, *target.secrets, *target.config_maps}
+    if not given & {KEY_VARIABLE, HEX_VARIABLE}:
+        raise SettingsError(
+            f"source.subject is {subject}, and the target {target.name} gives no key of subjects",
+            remedy=f"name {HEX_VARIABLE} below its secrets: 64 hexadecimal digits in a Secret",
+        )
 
 
 def _check_nodes(train: Train, target: Target) -> None:
@@ -39,15 +73,8 @@ def _check_nodes(train: Train, target: Target) -> None:
                 remedy=f"set train.processes to {nodes.count} or more, or take a target without "
                 "nodes",
             )
-        alike = train.processes % nodes.count == 0
-        one_each = name == "pytorch" or train.processes == nodes.count
-        if train.processes > 1 and not (alike and one_each):
-            how = "a multiple of" if name == "pytorch" else "as many as"
-            raise SettingsError(
-                f"train.processes is {train.processes}, and the target {target.name} gives the "
-                f"{name} trainer {nodes.count} nodes: its processes are {how} them",
-                remedy="change train.processes or the target's nodes",
-            )
+        if train.processes > 1:
+            processes_per_node(name, train.processes, nodes.count)
 
 
 def _check_device(device: Device, target: Target) -> None:

@@ -361,16 +361,62 @@ def test_monitor_gives_the_newest_checkpoint_to_the_anchors_if_told_to_and_none_
 ) -> None:
     command = ["audit", "monitor", "--home", str(home)]
     record(home, draft, 1, 2)
-    assert main(command) == 0
-    assert compare(home).compared == {"git": 0}
-    for _ in range(2):
-        assert main([*command, "--keep"]) == 0
+    for code in (5, 0, 0):
+        assert main([*command, "--keep"]) == code
         assert compare(home).compared == {"git": 1}
     capsys.readouterr()
     rewrite(home, draft, 7, 8, 9)
     assert main([*command, "--keep"]) == 1
     assert "are not those that were anchored" in capsys.readouterr().out
     assert compare(home).compared == {"git": 1}  # no note of the other log is beside it
+
+
+def test_monitor_calls_nothing_compared_not_clean(
+    home: Path, draft: Draft, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["audit", "monitor", "--home", str(home)]
+    note = record(home, draft, 1, 2)
+    assert main(command) == 5
+    printed = capsys.readouterr().out
+    assert "nothing to compare with: git kept no checkpoint of this log" in printed
+    assert "not verified; 2 entries, checkpoints compared: git 0" in printed
+    assert "have it do so with --keep" in printed
+    assert main([*command, "--json"]) == 5
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["error"]["kind"], answer["exit_code"]) == ("UnverifiableError", 5)
+    assert (answer["compared"], answer["checkpoint"]) == ({"git": 0}, note)
+    keep(home, note)
+    assert main(command) == 0
+    anchors(home, git={"enabled": False})
+    assert main(command) == 5
+    assert "no anchor is configured" in capsys.readouterr().out
+
+
+def test_monitor_names_the_anchor_that_was_emptied_beside_one_that_agrees(
+    home: Path, draft: Draft, witness: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    anchors(home, **witnesses(witness))
+    keep(home, record(home, draft, 1))
+    command = ["audit", "monitor", "--home", str(home)]
+    assert main(command) == 0
+    shutil.rmtree(home / "anchors" / "git")
+    assert main(command) == 5
+    printed = capsys.readouterr().out
+    assert "nothing to compare with: git kept no checkpoint" in printed
+    assert f"git 0, witness {NAME} 1" in printed
+
+
+def test_the_checkpoint_of_an_empty_log_is_kept_and_compared_like_any_other(
+    home: Path, draft: Draft, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["audit", "monitor", "--keep", "--home", str(home)]
+    record(home, draft)
+    for code in (5, 0):
+        assert main(command) == code
+    assert "the log agrees; 0 entries, checkpoints compared: git 1" in capsys.readouterr().out
+    shutil.rmtree(AuditFolder(home).log / "checkpoints")
+    assert main(command) == 5
+    assert "the log has no checkpoint" in capsys.readouterr().err
 
 
 def test_monitor_says_which_anchor_did_not_keep_the_checkpoint(

@@ -298,10 +298,12 @@ def test_an_answer_over_what_a_revoked_key_signed_says_so(
     (finding,) = answer["findings"]
     said = "a key that is revoked signed entries 16 to 17: what they say does not count"
     assert (finding["check"], finding["where"], finding["message"]) == ("key", "entry 16", said)
+    record = VerifiedLog.of(home).views[16].record
+    assert (finding["index"], finding["record"]) == (16, record)
     assert answer["completeness"]["revoked"] == [{"first": 16, "last": 17}]
     assert main(["audit", *words, "--home", str(home)]) == 4
     printed = capsys.readouterr().out
-    assert said in printed
+    assert f"{said}\n    #16 record  {record}" in printed
     assert "consistent from 1 to 21 entries, 2 of them of a revoked key" in printed
 
 

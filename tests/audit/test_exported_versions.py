@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import zipfile
 from base64 import b64decode, b64encode
 from collections.abc import Callable
-from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,6 +19,7 @@ from exported_files import Files, envelopes, exported, unpacked, verified
 from hypothesis import given
 from hypothesis import strategies as st
 from tried_examples import tries
+from verified_alone import verified_alone
 
 from components.audit.checkpoint import Checkpoint, origin_of
 from components.audit.envelope import Envelope
@@ -63,39 +61,12 @@ def test_the_same_log_gives_the_same_file(promoted: People) -> None:
     assert exported(promoted.home) == exported(promoted.home)
 
 
-ALONE = """
-import runpy, socket, sys
-packages, export = sys.argv[1:]
-sys.path.append(packages)
-def refuse(*_): raise OSError("no network here")
-socket.socket = socket.create_connection = refuse
-sys.argv = ["verify.py", export]
-try:
-    runpy.run_path(packages + "/verify.py", run_name="__main__")
-finally:
-    foreign = {"components", "pipelines", "rfc8785", "jsonschema"} & set(sys.modules)
-    assert not foreign, foreign
-"""
-
-
 def test_it_verifies_where_there_is_nothing_but_cryptography(files: Files, tmp_path: Path) -> None:
-    packages = tmp_path / "packages"
-    packages.mkdir()
-    for name in ("cryptography", "_cffi_backend", "cffi"):
-        spec = find_spec(name)
-        assert spec is not None and spec.origin is not None
-        found = Path(spec.origin)
-        found = found.parent if found.name == "__init__.py" else found
-        (packages / found.name).symlink_to(found)
     packed = tmp_path / "export.zip"
     with zipfile.ZipFile(packed, "w") as archive:
         for name, data in files.items():
             archive.writestr(name, data)
-    (packages / "verify.py").write_bytes(files["verify.py"])
-    command = [sys.executable, "-I", "-S", "-c", ALONE, str(packages), str(packed)]
-    done = subprocess.run(
-        command, env={}, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = verified_alone(packed, tmp_path / "alone")
     assert done.returncode == 0, done.stderr
     assert "11 records under a checkpoint of" in done.stdout
     assert "all verify" in done.stdout

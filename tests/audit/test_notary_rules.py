@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from components.audit.answers import AUDIT, RecordView
+from components.audit.completeness import completeness
 from components.audit.envelope import Envelope
 from components.audit.folder import AuditFolder
 from components.audit.keys import SigningKey, open_key, read_public_key
 from components.audit.notary import LocalNotary, open_notary
+from components.audit.verified_log import VerifiedLog
 from components.audit.verify import verify_log
 from components.core.errors import (
     DataError,
@@ -241,6 +243,34 @@ def test_closing_a_run_aborts_what_is_open_and_leaves_the_asking_stage(
     assert notary.close_run("run-1", "FAILED") == []
     where = [finding.where for finding in verify_log(home) if finding.check == "open"]
     assert where == []  # a notary works here, and neither run is sealed
+
+
+def test_a_run_that_goes_on_after_its_closing_record_is_open_until_it_is_closed_again(
+    notary: LocalNotary, draft: Draft, artifact: Artifact, tmp_path: Path, home: Path
+) -> None:
+    def sealed(attempt: int) -> None:
+        notary.submit(draft("START", "seal_run", attempt=attempt))
+        parts = {
+            "facts": {"state": "FAILED", "records": 1, "events": {}, "stages": {}},
+            "outputs": claim(artifact, tmp_path / f"closing-{attempt}"),
+        }
+        notary.submit(draft("COMPLETE", "seal_run", attempt=attempt, **parts))
+
+    def unclosed() -> tuple[str, ...]:
+        return completeness(home, VerifiedLog.of(home)).unclosed
+
+    def open_ones() -> list[str]:
+        return [finding.where for finding in verify_log(home) if finding.check == "open"]
+
+    sealed(1)
+    assert (unclosed(), open_ones()) == ((), [])
+    notary.submit(draft("START", "train_pytorch", attempt=2))  # by a retry
+    assert (unclosed(), open_ones()) == (("run-1",), [])
+    assert completeness(home, VerifiedLog.of(home)).open == ()
+    sealed(2)
+    assert unclosed() == ()
+    (left,) = completeness(home, VerifiedLog.of(home)).open
+    assert (left.stage, open_ones()) == ("train_pytorch", [f"entry {left.index}"])
 
 
 def test_a_gate_that_fails_gives_a_failed_test_result(

@@ -73,6 +73,18 @@ def test_what_an_authenticated_stage_made_names_the_builder_that_vouched_for_it(
     assert leaf == (GOLDEN / "provenance-v2.json").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("name", "other"), [("provenance", "authenticated"), ("provenance-v2", "self-asserted")]
+)
+def test_a_builder_that_is_not_of_the_records_version_is_refused(name: str, other: str) -> None:
+    value = json.loads(Envelope.from_bytes((GOLDEN / f"{name}.json").read_bytes()).payload)
+    check_statement(value)
+    builder = value["predicate"]["runDetails"]["builder"]
+    builder["id"] = f"https://tandem.invalid/builder/{other}/v1"
+    with pytest.raises(DataError, match=r"runDetails\.builder\.id"):
+        check_statement(value)
+
+
 @pytest.mark.parametrize("name", GOLDEN_ENTRIES)
 def test_a_golden_record_is_of_its_predicate_and_fits_its_schema(
     name: str, key: SigningKey

@@ -27,7 +27,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.approvals.trail import Trail
-from components.audit.acts import ARCHIVE, PROMOTE, REGISTRATION, ROLL_BACK, WITHDRAW, Act
+from components.audit.acts import ARCHIVE, BUNDLE, PROMOTE, REGISTRATION, ROLL_BACK, WITHDRAW, Act
 from components.audit.envelope import Envelope
 from components.audit.folder import AuditFolder
 from components.audit.key_changes import KeyOrder
@@ -42,6 +42,7 @@ from components.audit.storage import PosixStorage
 from components.audit.verified_log import VerifiedLog
 from components.audit.verify import verify_log
 from components.core.errors import IntegrityError
+from components.register_models.recorded_champion import recorded_champion
 
 
 def refused(why: str, act: Callable[[], Any]) -> None:
@@ -258,6 +259,43 @@ def test_a_promotion_that_stands_on_what_a_revoked_key_signed_is_found(promoted:
     said = [message for check, message in findings(home) if check == "act"]
     assert "the registration does not count: entry 15 is signed by a key that is revoked" in said[0]
     assert any("approval" in message and "entry 18 is signed by" in message for message in said)
+
+
+def test_a_promotion_that_a_revoked_key_signed_makes_no_champion(promoted: People) -> None:
+    home = promoted.home
+    third = promoted.version("3").inputs[BUNDLE].sha256
+    promoted.promote("4", "3", promoted.approve("4"))
+    stolen = Trail(home).standing.of(MODEL).last
+    assert stolen is not None
+    found = recorded_champion(home, MODEL)
+    assert found is not None and found.version == "4"
+    index = Trail(home).index(stolen.record)
+    revoke(promoted, index)
+    refused(
+        f"version 4 by record {index} of the log, which does not count: entry {index} is signed "
+        f"by a key that is revoked from {index} on",
+        lambda: recorded_champion(home, MODEL),
+    )
+    promoted.act(ROLL_BACK, change("4", "3"), "3")
+    found = recorded_champion(home, MODEL)
+    assert found is not None and (found.version, found.bundle_sha256) == ("3", third)
+
+
+def test_a_promotion_on_an_approval_that_a_revoked_key_signed_makes_no_champion(
+    people: People,
+) -> None:
+    stolen = people.approve()
+    index = Trail(people.home).index(stolen)
+    people.notary.change_keys(KeyOrder("actor-7", "yearly"))
+    people.promote("3", None, stolen)
+    found = recorded_champion(people.home, MODEL)
+    assert found is not None and found.version == "3"
+    first_key = VerifiedLog.of(people.home).snapshot.keys.tenures[0].key.keyid
+    people.notary.change_keys(KeyOrder("actor-7", "stolen", first_key, index))
+    refused(
+        f"the approval {stolen[:12]} does not count: entry {index} is signed by a key",
+        lambda: recorded_champion(people.home, MODEL),
+    )
 
 
 def test_a_key_that_is_not_trusted_here_does_not_count(people: People) -> None:

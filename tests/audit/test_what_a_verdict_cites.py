@@ -101,9 +101,29 @@ def test_the_list_of_keys_cites_the_record_of_each_rotation(
     _, answer, printed = ask(capsys, kept, "keys", "list")
     first, second = answer["keys"]
     assert "record" not in first
+    assert "named by no record: the log's first key" in printed
     record = VerifiedLog.of(kept).views[1].record
     assert (second["index"], second["record"], second["first"]) == (1, record, 2)
     assert f"#1 record  {record}" in printed
+
+
+def test_the_list_of_keys_cites_the_record_of_each_revocation(
+    kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    former = VerifiedLog.of(kept).snapshot.keys.tenures[0].key.keyid
+    with open_notary(kept) as notary:
+        notary.change_keys(KeyOrder("actor-7", "stolen", former))
+        notary.change_keys(KeyOrder("actor-7", "stolen earlier", former[:16], 1))
+    views = [view for view in VerifiedLog.of(kept).views if view.event == "KEY"]
+    _, answer, printed = ask(capsys, kept, "keys", "list")
+    first, second = answer["keys"]
+    assert (first["revoked_from"], second["revocations"]) == (1, [])
+    assert first["revocations"] == [
+        {"index": view.index, "record": view.record, "from": start}
+        for view, start in zip(views[1:], (2, 1), strict=True)
+    ]
+    for view in views[1:]:
+        assert f"revoked  #{view.index} record  {view.record}, from entry" in printed
 
 
 def test_trouble_with_an_anchor_says_what_to_do(

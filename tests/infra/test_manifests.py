@@ -82,6 +82,24 @@ def test_the_account_of_the_runs_is_the_one_that_is_let_in(objects: list[Manifes
     assert binding["metadata"]["namespace"] == account["namespace"]
 
 
+@pytest.mark.parametrize("overlay", [name for name in OVERLAYS if name != "kind"])
+def test_no_stage_may_ask_kfp_for_runs(overlay: str) -> None:
+    objects = built(overlay)
+    of = {
+        account: {
+            item["roleRef"]["name"]
+            for item in objects
+            if item["kind"] == "RoleBinding" and item["subjects"][0]["name"] == account
+        }
+        for account in ("tandem-pipeline", "tandem-launcher")
+    }
+    assert of == {
+        "tandem-pipeline": {"tandem-pipeline"},
+        "tandem-launcher": {"tandem-pipeline", "tandem-launcher"},
+    }
+    assert load_target("prod").launcher_account == "tandem-launcher"
+
+
 def test_nobody_but_the_notary_has_its_key_or_may_write_to_the_log(objects: list[Manifest]) -> None:
     its = {("Deployment", "notary"), ("CronJob", "notary-rotate-keys")}
     for item, template in pods(objects):

@@ -1,8 +1,10 @@
 """The images built and tried, by `make test-images` alone: it takes minutes, gigabytes and root.
 
 IMAGES names some, as "registry-cpu pytorch-cuda"; with REUSE=yes what was built before is tried,
-and kept. Trainers and the first two stages do again in their image, as its user, what a small real
-run did here, and what they make is compared with what that run made.
+and kept. Where there is no buildah, or with ENGINE=chroot, the same steps are run by hand
+(infra/images/by_hand.py), each time anew. Trainers and the first two stages do again in their
+image, as its user, what a small real run did here, and what they make is compared with what that
+run made.
 """
 
 from __future__ import annotations
@@ -12,9 +14,12 @@ import os
 import re
 import shutil
 import time
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import building
+import by_hand
 import pytest
 
 from components.core.artifacts import tree_digest
@@ -23,20 +28,30 @@ from components.core.image import IMAGE_OF_STAGE
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = os.environ.get("IMAGES") or "registry-cpu pytorch-cpu tensorflow-cpu data-cpu"
+BY_HAND = os.environ.get("ENGINE") == "chroot" or shutil.which("buildah") is None
 REUSE = os.environ.get("REUSE") == "yes"
 BASE_OF_WHEELS = (2, 39)
+pytestmark = pytest.mark.timeout(3600)  # the first test of an image waits for its build
 
 
 @pytest.fixture(scope="module", params=IMAGES.split())
 def built(request):
-    """A container of an image built here: (container, image, variant)."""
+    """What runs a program in an image built here: (run, image, variant)."""
     image, _, variant = request.param.partition("-")
-    name, before = f"localhost/tandem-{image}:{variant}", time.monotonic()
+    before, engine = time.monotonic(), by_hand.built if BY_HAND else by_buildah
+    with engine(image, variant) as run:
+        print(f"{request.param}: built in {time.monotonic() - before:.0f} s")
+        yield run, image, variant
+
+
+@contextmanager
+def by_buildah(image, variant):
+    """What runs a program in an image that buildah has built."""
+    name = f"localhost/tandem-{image}:{variant}"
     if not REUSE:
         building.build(image, variant)
-        print(f"{name}: built in {time.monotonic() - before:.0f} s")
     with building.container_of(name) as container:
-        yield container, image, variant
+        yield partial(building.run_in, container)
     if not REUSE:
         building.buildah("rmi", name)
 
@@ -44,7 +59,7 @@ def built(request):
 def inside(built, *work, volumes=()):
     """Run a program in the container; its output, which is shown too."""
     before = time.monotonic()
-    said = building.run_in(built[0], work, volumes, {"TPU_SKIP_MDS_QUERY": "1"})
+    said = built[0](work, volumes, {"TPU_SKIP_MDS_QUERY": "1"})
     print(f"{'-'.join(built[1:])}: {' '.join(work)[:60]}: {time.monotonic() - before:.0f} s")
     return said
 

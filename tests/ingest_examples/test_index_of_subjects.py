@@ -17,7 +17,15 @@ from hypothesis import strategies as st
 from small_source import Make
 
 from components.audit.notary import LocalNotary, open_notary
-from components.audit.subjects import FACT, SubjectIndex, erase, read_key, rows_of, runs_of_rows
+from components.audit.subjects import (
+    FACT,
+    SubjectIndex,
+    erase,
+    key_of_environment,
+    read_key,
+    rows_of,
+    runs_of_rows,
+)
 from components.audit.verify import verify_log
 from components.core.artifacts import tree_digest
 from components.core.canonical import sha256_value
@@ -113,6 +121,24 @@ def test_a_key_that_is_short_or_that_others_may_read_is_refused(tmp_path: Path) 
     path.chmod(0o640)
     with pytest.raises(SettingsError, match="read by others"):
         read_key(path)
+
+
+def test_a_pod_has_the_key_as_digits_of_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TANDEM_SUBJECT_KEY", raising=False)
+    monkeypatch.setenv("TANDEM_SUBJECT_KEY_HEX", f"{KEY.hex()}\n")
+    assert key_of_environment() == KEY
+    for wrong in (KEY.hex()[:-2], f"{KEY.hex()}xy"):
+        monkeypatch.setenv("TANDEM_SUBJECT_KEY_HEX", wrong)
+        with pytest.raises(SettingsError, match="64 hexadecimal digits"):
+            key_of_environment()
+
+
+def test_without_a_state_folder_no_row_is_read_for_an_index(
+    key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TANDEM_HOME")
+    with pytest.raises(SettingsError, match="TANDEM_HOME"):
+        Subjects("plane", ["2020-01"])
 
 
 def test_an_index_that_was_changed_is_not_believed(
@@ -243,6 +269,8 @@ def test_the_models_that_saw_a_person_are_listed_until_the_person_is_erased(
     assert [model["version"] for model in answer["models"]] == ["1"]
     assert answer["ingestions"][0]["rows"]
     assert "plane-1" not in json.dumps(answer)
+    without_file = ("--subject", "plane-1", "--home", str(home))
+    assert ask(capsys, "impact", *without_file) == (code, answer)
     nobody = ("--subject", "plane-9", "--key", str(key_file), "--home", str(home))
     assert ask(capsys, "impact", *nobody)[1]["models"] == []
 
@@ -279,7 +307,9 @@ def test_words_that_do_not_go_together_are_wrong_usage(
     registered: tuple[Path, LocalNotary],
     words: tuple[str, ...],
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delenv("TANDEM_SUBJECT_KEY")
     assert ask(capsys, "impact", *words, "--home", str(registered[0]))[0] == 2
 
 

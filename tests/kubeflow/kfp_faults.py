@@ -3,7 +3,7 @@
 503      not handled, answered with 503
 reset    not handled, the connection is closed
 lost     handled, and the connection is closed before the answer: a time-out whose work was done
-late     handled, and answered only after `seconds`
+stalled  handled, and never answered: the connection is held until the client gives up (`gave_up`)
 twice    handled two times, as by a proxy that sends a request again; the second answer is given
 """
 
@@ -22,18 +22,18 @@ class Fault:
     method: str
     path: str
     times: int = 1
-    seconds: float = 0.0
 
 
 @dataclass
 class Faults:
-    """The faults to come."""
+    """The faults to come, and how many clients have waited for an answer in vain."""
 
     coming: list[Fault] = field(default_factory=list)
+    gave_up: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, kind: str, method: str, path: str, times: int = 1, seconds: float = 0.0) -> None:
-        self.coming.append(Fault(kind, method, path, times, seconds))
+    def add(self, kind: str, method: str, path: str, times: int = 1) -> None:
+        self.coming.append(Fault(kind, method, path, times))
 
     def next(self, method: str, path: str) -> Fault | None:
         """Return the fault of this request, None for none, and count it."""

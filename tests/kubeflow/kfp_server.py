@@ -11,10 +11,10 @@ knows nothing below /apis/v2beta1.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -55,9 +55,16 @@ class _Handler(BaseHTTPRequestHandler):
             status, value = answer(call, path)
         if fault and fault.kind == "lost":
             return self._break_off()
-        if fault and fault.kind == "late":
-            time.sleep(fault.seconds)
+        if fault and fault.kind == "stalled":
+            return self._stall(kfp)
         return self._send(status, value)
+
+    def _stall(self, kfp: KfpServer) -> None:
+        """Say nothing until the client closes the connection, by its own limit."""
+        self.close_connection = True
+        with contextlib.suppress(ConnectionResetError):
+            self.connection.recv(1)
+        kfp.faults.gave_up += 1
 
     def _break_off(self) -> None:
         self.close_connection = True

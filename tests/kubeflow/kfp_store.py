@@ -6,8 +6,11 @@ experiment of one name 409 (storage/pipeline_store.go, experiment_store.go), a r
 pipeline or parameter 400 (server/run_server.go, template/v2_template.go), a cron that robfig/cron
 1.2 does not parse, or a concurrency outside 1 to 10, 400 (server/job_server.go), a run retried that
 has not failed 400 (common/util/workflow.go, GenerateRetryExecution), one terminated that has ended
-or is being ended 400 (storage/run_store.go, TerminateRun). Names of runs and of recurring runs are
-not unique, as there.
+or is being ended 400 (storage/run_store.go, TerminateRun). A run that is retried keeps the tasks
+that have succeeded, its exit task too, which is not started again then: only nodes named
+WORKFLOW.onExit are dropped, and a pipeline's exit task is the hook of a task below
+(GenerateRetryExecution; addExitTask in v2/compiler/argocompiler/common.go); one with a task that
+works still is refused (500). Names of runs and of recurring runs are not unique, as there.
 
 No run is executed: `executor` is called with the id of each run that starts, in a thread of its
 own, and says by `KfpStore.task` and `KfpStore.end` what becomes of it. What is terminated has ended
@@ -175,6 +178,10 @@ class KfpStore:
         run = self.one(self.runs, run_id, "Run")
         if run.state not in ("FAILED", "CANCELED"):
             raise Refusal(400, "Workflow must be Failed/Error to retry")
+        for one in run.run_details.task_details:
+            if one.state not in ENDED:
+                raise Refusal(500, f"Workflow cannot be retried with node {one.pod_name} in "
+                                   f"{one.state} phase")  # fmt: skip
         failed = [one for one in run.run_details.task_details if one.state != "SUCCEEDED"]
         for detail in failed:
             run.run_details.task_details.remove(detail)

@@ -245,4 +245,7 @@ def test_a_server_for_a_single_user_needs_no_namespace_and_no_token(
         named(monkeypatch, single.url)
         for name in SCOPE - {"KF_PIPELINES_ENDPOINT"}:
             monkeypatch.delenv(name)
-        assert said(capsys, "runs", "--cluster") == (0, {"server": single.url, "runs": []})
+        assert said(capsys, "runs", "--cluster") == (
+            0,
+            {"server": single.url, "runs": [], "costs_unknown": None},
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import kfp_server_api
@@ -219,7 +220,8 @@ def rights(served: KfpServer, first: int) -> set[tuple[str, str]]:
 def test_a_launcher_asks_for_no_more_and_no_less_than_its_role_allows(
     served: KfpServer, schedule: str
 ) -> None:
-    (role, _) = yaml.safe_load_all(LAUNCHER_ROLE.read_text())
+    objects = yaml.safe_load_all(LAUNCHER_ROLE.read_text())
+    (role,) = (item for item in objects if item["kind"] == "Role")
     allowed = {(what, verb) for rule in role["rules"] for what in rule["resources"]
                for verb in rule["verbs"]}  # fmt: skip
     served.store.experiments.clear()  # so that it has to make one
@@ -252,6 +254,35 @@ def test_a_failed_run_fails_its_launcher_and_is_not_made_again(
     states = [served.store.runs[one.run_id].state for one in (first, second)]
     assert states == ["FAILED", "FAILED"]
     assert len(trainings(served.store)) == 1
+
+
+def test_a_run_that_nobody_can_place_does_not_hold_up_its_schedule_for_good(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(target)
+    path.write_text(path.read_text() + "launcher: {timeout_seconds: 1}\n")
+    assert said(capsys, *create(target))[0] == 0
+    (job,) = served.store.recurring.values()
+    request = job.runtime_config.parameters["request"]
+    for _ in range(2):  # KFP tries the task again, which finds the run
+        with pytest.raises(PlatformError, match="is pending still, 1 seconds after") as raised:
+            launch(request, "flights", "20130402030000", poll=0.1)
+        (run,) = trainings(served.store)
+        assert f"tandem terminate {run.run_id}" in raised.value.remedy
+    assert run.state == "PENDING"
+
+
+def test_a_schedules_task_has_an_account_of_its_own_and_its_runs_have_not(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(target)
+    path.write_text(path.read_text() + "launcher_account: tandem-launcher\n")
+    schedule = said(capsys, *create(target))[1]["id"]
+    cluster = Cluster(served.store, iter(["SUCCEEDED"]))
+    launcher = served.store.fire(schedule, TIME)
+    cluster.wait(1)
+    (run,) = trainings(served.store)
+    assert (launcher.service_account, run.service_account) == ("tandem-launcher", "tandem-pipeline")
 
 
 def test_as_many_run_at_once_as_the_schedule_says(served: KfpServer, schedule: str) -> None:

@@ -21,7 +21,7 @@ from components.evaluate_models.candidates import Champion, at_hand
 from pipelines.compiler import TRAINING, compiled
 from pipelines.kubeflow.once import submit
 from pipelines.kubeflow.session import Session
-from pipelines.kubeflow.submission import _put_once, prepare
+from pipelines.kubeflow.submission import _put_once, as_spec, prepare
 from pipelines.loaded_settings import load_settings
 from pipelines.settings_file import find_settings
 from pipelines.shipped import shipped_sha256
@@ -68,6 +68,24 @@ def test_what_is_submitted_is_what_runs_here(
     assert list(yaml.safe_load_all(whole)) == list(run.pipeline_spec.values())
 
 
+def test_a_compiled_pipeline_is_parsed_once_for_a_submission(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Reading it takes a tenth of a second; whatever reads YAML goes through load_all."""
+    read, parsed = yaml.load_all, []
+
+    def counted(text: Any, *words: Any, **more: Any) -> Any:
+        if isinstance(text, str) and "pipelineInfo" in text:
+            parsed.append(text)
+        return read(text, *words, **more)
+
+    as_spec.cache_clear()
+    monkeypatch.setattr(yaml, "load_all", counted)
+    assert said(capsys, *asked(target))[0] == 0
+    assert len(parsed) == 1
+
+
 def test_the_same_words_find_the_same_run(
     served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,14 +114,20 @@ def test_another_run_of_a_span_that_one_works_on_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("fault", "times"), [("503", 3), ("reset", 3), ("lost", 1), ("lost", 3), ("twice", 1)]
+    ("fault", "times"),
+    [("503", 3), ("reset", 3), ("lost", 1), ("lost", 3), ("twice", 1), ("stalled", 2)],
 )
 def test_whatever_the_network_does_one_run_is_left(
-    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str], fault: str, times: int
-) -> None:
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, fault: str, times: int,
+) -> None:  # fmt: skip
+    if fault == "stalled":
+        monkeypatch.setenv("TANDEM_KFP_SECONDS", "2")
     served.faults.add(fault, "POST", "/runs$", times=times)
+    served.faults.add(fault, "GET", "/runs$", times=times if fault == "stalled" else 0)
     code, answer = said(capsys, *asked(target))
     assert code == 0
+    assert (served.faults.gave_up > 0) == (fault == "stalled")
     left = [run for run in runs(served) if run.state not in ("CANCELED", "FAILED")]
     assert [run.run_id for run in left] == [answer["run"]]
 

@@ -141,6 +141,25 @@ def test_only_a_run_that_goes_on_is_ended(served: KfpServer) -> None:
         assert status_of(asked.terminate_run, run.run_id) == 400
 
 
+def test_a_retried_run_keeps_what_has_succeeded_and_the_exit_task_too(served: KfpServer) -> None:
+    asked, store = client(served), served.store
+    experiment = asked.create_experiment("e", namespace="team-a")
+    body = api.V2beta1Run(
+        display_name="r", experiment_id=experiment.experiment_id, pipeline_spec={"root": {}}
+    )
+    run = store.create_run(body)
+    states = {"ingest": "SUCCEEDED", "train": "RUNNING", "decide": "FAILED", "seal": "SUCCEEDED"}
+    for name, state in states.items():
+        store.task(run.run_id, name, state)
+    store.end(run.run_id, "FAILED")
+    retry = asked._run_api.run_service_retry_run
+    assert status_of(retry, run_id=run.run_id) == 500
+    store.task(run.run_id, "train", "FAILED")
+    retry(run_id=run.run_id)
+    kept = asked.get_run(run.run_id).run_details.task_details
+    assert [one.display_name for one in kept] == ["ingest", "seal"]
+
+
 def test_faults_happen_as_often_as_told(served: KfpServer) -> None:
     asked = client(served)
     served.faults.add("503", "GET", "/experiments", times=1)

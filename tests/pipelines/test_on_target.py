@@ -12,7 +12,7 @@ import pytest
 from components.core.errors import SettingsError
 from components.core.training_settings import Device, Train
 from pipelines.cli import main
-from pipelines.preflight.on_target import check_on_target
+from pipelines.preflight.on_target import check_on_target, check_subjects
 from pipelines.settings_file import REPOSITORY
 from pipelines.target import Target, load_target
 
@@ -146,3 +146,51 @@ def test_the_documentation_names_every_key_of_a_target() -> None:
     rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
     named = set(re.findall(r"`(\w+)`", " ".join(rows)))
     assert named == set(Target.model_fields) - {"name"}
+
+
+WORKSPACE = {"workspace": {"claim": "shared", "path": "/shared"}}
+SECRET = {"secrets": {"TANDEM_SUBJECT_KEY_HEX": {"secret": "tandem-subjects", "key": "hex"}}}
+
+
+def of_people(**parts: Any) -> Target:
+    return Target.model_validate({"name": "x", "images": load_target("dev").images, **parts})
+
+
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [
+        ({**SECRET}, "has no workspace: the index of subjects would go with its pod"),
+        ({**WORKSPACE}, "gives no key of subjects"),
+        (
+            {**WORKSPACE, **SECRET, "environment": {"TANDEM_HOME": "/var/home"}},
+            "is /var/home: the index of subjects would go with its pod",
+        ),
+    ],
+)
+def test_an_index_of_subjects_that_a_cluster_would_lose_is_refused(
+    parts: dict[str, Any], why: str
+) -> None:
+    target = of_people(**parts)
+    check_subjects(None, target)
+    with pytest.raises(SettingsError, match=re.escape(why)):
+        check_subjects("plane", target)
+
+
+def test_an_index_of_subjects_lies_on_the_workspace_with_a_key_from_a_secret() -> None:
+    check_subjects("plane", of_people(**WORKSPACE, **SECRET))
+    home = {"environment": {"TANDEM_HOME": "/shared/other"}}
+    check_subjects("plane", of_people(**WORKSPACE, **SECRET, **home))
+    check_subjects("plane", load_target("local"))
+
+
+def test_the_key_of_subjects_is_no_plain_value_of_a_target() -> None:
+    with pytest.raises(ValueError, match="TANDEM_SUBJECT_KEY_HEX looks like a secret"):
+        of_people(environment={"TANDEM_SUBJECT_KEY_HEX": "a"})
+
+
+def test_compiling_for_a_target_says_that_it_would_lose_an_index_of_subjects(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ("compile", "--target", "prod", "--settings", "flights")
+    assert main([*words, "--set", "source.subject=tailnum"]) == 2
+    assert "the target prod gives no key of subjects" in capsys.readouterr().err

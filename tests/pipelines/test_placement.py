@@ -249,6 +249,7 @@ def test_nodes_get_what_their_trainer_would_and_the_trainer_no_accelerator() -> 
             "tandem-workspace",
             "/tandem",
         )
+        assert told.environment == prod["environment"]
         assert told.queue == {"kueue.x-k8s.io/queue-name": "tandem"}
         assert told.requests["memory"] == container["resources"]["resourceMemoryRequest"]
         if stage == "train_pytorch":

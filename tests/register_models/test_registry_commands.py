@@ -298,6 +298,38 @@ def test_a_stored_proof_that_was_changed_or_exchanged_is_found(registry):
     assert _findings(registry) == (0, set())
 
 
+def test_each_finding_cites_the_record_that_it_disagrees_with_where_there_is_one(registry):
+    _proof_file(registry, "1").unlink()
+    with opened_store() as client:
+        source = client.get_model_version("flights", "1").source
+        client.create_model_version("flights", source=source)
+        client.set_registered_model_alias("flights", "candidate", "2")
+        client.set_registered_model_alias("flights", "champion", "1")
+        client.set_model_version_tag("flights", "1", "tandem.run", "run-9")
+        client.delete_model_version("flights", "3")
+    shutil.rmtree(_source(registry, "2"))
+    book = Logbook.read(registry)
+    first, last = (book.releases["flights", version] for version in ("1", "3"))
+    _, answer = _models(registry, "reconcile")
+    cited = {
+        (item["check"], item["where"]): (item.get("index"), item.get("record"))
+        for item in answer["findings"]
+    }
+    assert cited == {
+        ("unrecorded version", "flights@4"): (None, None),
+        ("alias", "flights@champion"): (None, None),
+        ("alias", "flights@candidate"): (last.index, last.record),
+        ("missing version", "flights@3"): (last.index, last.record),
+        ("tag", "flights@1"): (first.index, first.record),
+        ("stored proof", "flights@1"): (first.index, first.record),
+        ("stored files", "flights@2"): (first.index, first.record),
+    }
+    code, printed = run_tandem("models", "reconcile", "--home", str(registry))
+    assert code == 4
+    assert printed.count(f"    #{last.index} record  {last.record}\n") == 2
+    assert printed.count(f"    #{first.index} record  {first.record}\n") == 3
+
+
 def test_what_cannot_be_compared_is_not_called_clean(registry, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

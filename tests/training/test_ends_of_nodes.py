@@ -5,6 +5,7 @@ The nodes are real processes that do no training but write or end as one would.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -12,13 +13,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytest
-from training_cluster import CLAIM, TrainingCluster, free_ports
+from training_cluster import CLAIM, OWNER, TrainingCluster
 
 from components.core.artifacts import read_json, write_json
 from components.core.errors import DataError, PlatformError, SettingsError, TandemError
@@ -30,6 +32,7 @@ from components.training.nodes import training
 from components.training.nodes.ends import Ends, exit_code
 from components.training.nodes.manifests import Manifest, Place, plain_workers
 from components.training.nodes.training import Manifests
+from components.training.ports import held_ports, number_of
 from components.training.processes import AROUND, REQUEST, Request, cause
 from components.training.worker import BEAT, USED
 
@@ -54,6 +57,7 @@ def run_nodes(workspace: Path, program: str, made: Manifests | None = None) -> N
         queue={},
         node_selector={},
         tolerations=(),
+        environment={},
         user=65532,
         group=65532,
         pull_policy="IfNotPresent",
@@ -174,12 +178,20 @@ def test_a_node_that_is_no_longer_there_ends_the_training(tmp_path: Path) -> Non
     assert "b is gone" in failure.message
 
 
+@contextmanager
+def kept_ports(count: int) -> Iterator[list[str]]:
+    """Ports that nobody else gets before the processes that are told of them listen there."""
+    with ExitStack() as stack:
+        held = [stack.enter_context(port) for port in held_ports(count)]
+        yield [str(number_of(port)) for port in held]
+
+
 @pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
 def test_a_framework_knows_that_it_has_lost_another_process(framework: str, tmp_path: Path) -> None:
     program = Path(__file__).with_name("lost_member.py")
-    ports = [str(port) for port in free_ports(2)]
     command = [sys.executable, program, framework]
     with (
+        kept_ports(2) as ports,
         subprocess.Popen([*command, "0", tmp_path, *ports]) as first,
         subprocess.Popen([*command, "1", tmp_path, *ports]) as second,
     ):
@@ -189,12 +201,29 @@ def test_a_framework_knows_that_it_has_lost_another_process(framework: str, tmp_
 
 def test_nodes_that_do_not_find_each_other_are_the_platforms_fault() -> None:
     own = {"PET_NNODES": "2", "PET_NODE_RANK": "1", "PET_MASTER_ADDR": "127.0.0.1"}
-    port = {"PET_MASTER_PORT": str(free_ports(1)[0])}
     from components.train_pytorch.parallel import LAUNCHER, WORKER
 
     command = ["-m", LAUNCHER, "--rdzv-conf=timeout=1", "-m", WORKER, "/nowhere"]
-    ended = subprocess.run([sys.executable, *command], env={**os.environ, **own, **port})
+    with kept_ports(1) as (port,):
+        environment = {**os.environ, **own, "PET_MASTER_PORT": port}
+        ended = subprocess.run([sys.executable, *command], env=environment)
     assert ended.returncode == AROUND
+
+
+def test_torchrun_tells_of_a_process_that_was_killed_before_one_that_lost_it(
+    tmp_path: Path,
+) -> None:
+    """Both have ended when torchrun looks."""
+    from components.train_pytorch.parallel import LAUNCHER
+
+    program = tmp_path / "ends.py"
+    ends = f"os._exit({AROUND}) if os.environ['RANK'] == '0' else os.kill(os.getpid(), 9)"
+    program.write_text(f"import os\n{ends}\n")
+    options = ["--nnodes=1", "--nproc-per-node=2", "--max-restarts=0", "--monitor-interval=5"]
+    meeting = ["--rdzv-backend=c10d", f"--rdzv-endpoint={tmp_path / 'meeting'}"]
+    meeting += ["--rdzv-conf=store_type=file", "--rdzv-id=tandem"]
+    command = [sys.executable, "-m", LAUNCHER, *options, *meeting, str(program)]
+    assert subprocess.run(command).returncode == 128 + signal.SIGKILL
 
 
 def test_a_task_is_told_to_end_while_it_copies_and_makes_no_node(
@@ -287,12 +316,51 @@ def test_a_process_that_a_signal_ends_has_said_what_it_took(tmp_path: Path) -> N
 
 
 def test_what_cannot_be_removed_does_not_hide_why_the_training_ended(
+    cluster: TrainingCluster,
+    workspace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(training, "GONE_SECONDS", 1.0)
+    cluster.may_remove = False
+    with pytest.raises(DataError, match="exit code 3"):
+        run_nodes(workspace, "sys.exit(3)")
+    assert "[Job] goes with the task's pod: the cluster refuses to remove Job" in (
+        capfd.readouterr().out
+    )
+
+
+def test_what_was_made_is_removed_where_the_rest_is_refused(
     cluster: TrainingCluster, workspace: Path
 ) -> None:
     cluster.may -= {"jobs"}
     with pytest.raises(SettingsError, match="refuses to make Job: 403"):
         run_nodes(workspace, "")
     assert cluster.objects == {}
+
+
+def test_what_another_attempt_has_made_under_the_name_is_left_to_it(
+    cluster: TrainingCluster, workspace: Path
+) -> None:
+    """An attempt that was thought dead wakes up beside its successor."""
+
+    def successor_comes() -> None:
+        while not [*(workspace / "trainings").glob("*/here-*")]:
+            time.sleep(0.05)
+        with cluster.lock:
+            for named, found in [*cluster.objects.items()]:
+                cluster.remove(named)
+                del found["metadata"]["uid"]
+                anew = json.loads(json.dumps(found).replace(OWNER["uid"], "uid-of-the-other"))
+                assert cluster.create(named.rpartition("/")[0], anew)[0] == 201
+
+    other = threading.Thread(target=successor_comes, daemon=True)
+    other.start()
+    with pytest.raises(PlatformError, match="the training's Job is gone"):
+        run_nodes(workspace, "(FOLDER / f'here-{RANK}').touch()\ntime.sleep(60)")
+    other.join()
+    owners = [item["metadata"]["ownerReferences"] for item in cluster.objects.values()]
+    assert [owner["uid"] for (owner,) in owners] == ["uid-of-the-other"] * 2
 
 
 @pytest.mark.parametrize("device", ["cuda", "tpu"])

@@ -45,6 +45,7 @@ def told(workspace: Path, **changes: Any) -> dict[str, Any]:
         "queue": {"kueue.x-k8s.io/queue-name": "tandem"},
         "node_selector": {"pool": "training"},
         "tolerations": [{"key": "training", "operator": "Exists", "effect": "NoSchedule"}],
+        "environment": {"NCCL_DEBUG": "WARN", "OMP_NUM_THREADS": "64"},
         "user": 65532,
         "group": 65532,
         "pull_policy": "IfNotPresent",
@@ -133,11 +134,23 @@ def check_what_was_made(framework: str, made: list[dict[str, Any]]) -> None:
         assert template["spec"]["automountServiceAccountToken"] is False
         assert job["spec"]["backoffLimit"] == 0
     (container,) = template["spec"]["containers"]
+    check_shared_memory(template["spec"], container)
+    variables = job["spec"]["trainer"]["env"] if framework == "pytorch" else container["env"]
+    given = {item["name"]: item.get("value") for item in variables}
+    assert (given["NCCL_DEBUG"], given["OMP_NUM_THREADS"]) == ("WARN", "1")
     assert template["metadata"]["labels"][OF_TRAINING] == job["metadata"]["name"]
     assert template["spec"]["nodeSelector"] == {"pool": "training"}
     assert template["spec"]["serviceAccountName"] == "nobody"
     assert template["spec"]["securityContext"]["runAsNonRoot"] is True
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def check_shared_memory(pod: dict[str, Any], container: dict[str, Any]) -> None:
+    """It is of memory, and may take as much of it as the node has."""
+    names = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    name = names["/dev/shm"]  # noqa: S108 - of a pod
+    (volume,) = (volume for volume in pod["volumes"] if volume["name"] == name)
+    assert volume["emptyDir"] == {"medium": "Memory", "sizeLimit": "4Gi"}
 
 
 def test_a_node_that_is_killed_ends_the_others_and_is_the_platforms_fault(
@@ -227,8 +240,8 @@ def test_a_cluster_that_stays_away_is_given_up(
 def test_processes_that_nodes_cannot_share_alike_are_refused(
     cluster: TrainingCluster, small_features: Path
 ) -> None:
-    for framework in ("pytorch", "tensorflow"):
-        with pytest.raises(SettingsError, match="nodes"):
+    for framework, how in (("pytorch", "a multiple of"), ("tensorflow", "as many as")):
+        with pytest.raises(SettingsError, match=f"2 nodes: its processes are {how} them"):
             trained(framework, small_features, processes=3)
     assert cluster.made == []
 

@@ -1,10 +1,11 @@
 """A cluster that runs a training's nodes: a fake at the far side of kubernetes' own client.
 
 As the real one does it wants a token (401) and a permission (403), refuses what its schemas do
-(Kubeflow Trainer's own models, Kubernetes' own schemas), has a runtime or refuses the job, and
-takes a name once (409). What Trainer, JobSet and the Job controller do is done here: each node is a
-process of this machine, started by the object's own command with the variables that its pod would
-have, and ended by a signal. Names of pods are all this machine's, and a claim is its folder.
+(Kubeflow Trainer's own models, Kubernetes' own schemas), has a runtime or refuses the job, takes a
+name once and removes no object of another uid (409). What Trainer, JobSet and the Job controller do
+is done here: each node is a process of this machine, started by the object's own command with the
+variables that its pod would have, and ended by a signal. Names of pods are all this machine's, a
+claim is its folder, and /dev/shm is the machine's own.
 """
 
 from __future__ import annotations
@@ -22,10 +23,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import kubernetes_validate
 from kubeflow_trainer_api.models.trainer_v1alpha1_train_job import TrainerV1alpha1TrainJob
 from kubernetes_server import Answering, served, write_kubeconfig
+
+from components.training.ports import held_ports, number_of
 
 TOKEN, NAMESPACE, CLAIM = "token-of-the-pipeline", "team-a", "tandem-workspace"
 OWNER = {"apiVersion": "v1", "kind": "Pod", "name": "train-pod", "uid": "1-2-3"}
@@ -67,6 +71,7 @@ class TrainingCluster:
     """The variables that the image sets."""
     runtimes: set[str] = field(default_factory=lambda: {"torch-distributed"})
     has_trainer: bool = True
+    may_remove: bool = True
     may: set[str] = field(default_factory=lambda: {"trainjobs", "jobs", "services", "pods"})
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)
     nodes: dict[str, list[Node]] = field(default_factory=dict)
@@ -77,6 +82,8 @@ class TrainingCluster:
     """Whether logs break off after the next lines; the last is that of the next line."""
     asked: list[str] = field(default_factory=list)
     url: str = ""
+    held: list[socket.socket] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def kubeconfig(self, place: Path) -> Path:
         return write_kubeconfig(place, self.url, TOKEN)
@@ -88,11 +95,12 @@ class TrainingCluster:
         problem = self._problem(body)
         if problem:
             return 403 if "denied the request" in problem else 422, {"message": problem}
-        self.objects[named] = body
-        self.made.append(body)
+        stored = {**body, "metadata": {**body["metadata"], "uid": str(uuid4())}}
+        self.objects[named] = stored
+        self.made.append(stored)
         if body["kind"] != "Service":
             self.nodes[named] = self._started(body)
-        return 201, body
+        return 201, stored
 
     def show(self, named: str) -> dict[str, Any]:
         found = self.objects[named]
@@ -107,9 +115,9 @@ class TrainingCluster:
         return [node for nodes in self.nodes.values() for node in nodes if node.code is None]
 
     def listed(self, selector: str) -> list[Node]:
-        key, _, value = selector.partition("=")
+        wanted = dict(pair.split("=", 1) for pair in selector.split(","))
         every = [node for nodes in self.nodes.values() for node in nodes]
-        return [node for node in every if node.labels.get(key) == value]
+        return [node for node in every if wanted.items() <= node.labels.items()]
 
     def _conditions(self, named: str) -> list[dict[str, Any]]:
         codes = [node.code for node in self.nodes.get(named, [])]
@@ -138,8 +146,9 @@ class TrainingCluster:
         return self._of_claims(_patched(body)["spec"])
 
     def _of_claims(self, pod: Mapping[str, Any]) -> str | None:
-        claims = [item["persistentVolumeClaim"]["claimName"] for item in pod.get("volumes", ())]
-        return None if set(claims) <= {CLAIM} else f"no claim {claims}"
+        named = [item.get("persistentVolumeClaim") for item in pod.get("volumes", ())]
+        claims = {item["claimName"] for item in named if item is not None}
+        return None if claims <= {CLAIM} else f"no claim {claims}"
 
     def _started(self, body: dict[str, Any]) -> list[Node]:
         if body["kind"] == "TrainJob":
@@ -150,7 +159,7 @@ class TrainingCluster:
         assert service["selector"].items() <= template["metadata"]["labels"].items()
         hosts = {
             f"{name}-{number}.{template['spec']['subdomain']}:{service['ports'][0]['port']}": port
-            for number, port in enumerate(free_ports(body["spec"]["completions"]))
+            for number, port in enumerate(self._ports(body["spec"]["completions"]))
         }
         found = []
         for number in range(body["spec"]["completions"]):
@@ -163,9 +172,15 @@ class TrainingCluster:
             found.append(self._node(f"{name}-{number}", labels, container["command"], environment))
         return found
 
+    def _ports(self, count: int) -> list[int]:
+        """Return ports that are these nodes' until the cluster ends."""
+        found = held_ports(count)
+        self.held += found
+        return [number_of(each) for each in found]
+
     def _torch_nodes(self, body: dict[str, Any]) -> list[Node]:
         trainer, name = body["spec"]["trainer"], body["metadata"]["name"]
-        port = free_ports(1)[0]
+        port = self._ports(1)[0]
         found = []
         for number in range(trainer["numNodes"]):
             pet = {
@@ -223,16 +238,6 @@ def _field(item: dict[str, Any]) -> str:
     return str(item["valueFrom"]["fieldRef"]["fieldPath"])
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 def _end(node: Node) -> None:
     """End a container: SIGTERM, and SIGKILL after the grace period."""
     if node.code is not None:
@@ -258,13 +263,19 @@ class Api(Answering):
                 self.send(*self.cluster.create(self.path, body))
 
     def do_DELETE(self) -> None:
-        assert self._body() == {"propagationPolicy": "Foreground"}
+        options = self._body()
+        assert options["propagationPolicy"] == "Foreground"
         if not self._allowed():
             return
         with self.lock:
-            if is_there := self.path in self.cluster.objects:
+            found = self.cluster.objects.get(self.path)
+            if found is None:
+                self.send(404, {"message": "not found"})
+            elif found["metadata"]["uid"] != options["preconditions"]["uid"]:
+                self.send(409, {"message": "Precondition failed: UID in precondition"})
+            else:
                 self.cluster.remove(self.path)
-            self.send(200 if is_there else 404, {"message": "not found"})
+                self.send(200, {"status": "Success"})
 
     def do_GET(self) -> None:
         if not self._allowed():
@@ -306,7 +317,8 @@ class Api(Answering):
             return 401, "Unauthorized"
         if plural == "trainjobs" and not self.cluster.has_trainer:
             return 404, "the server could not find the requested resource"
-        return None if plural in self.cluster.may else (403, f"{plural} is forbidden")
+        may = plural in self.cluster.may and (self.cluster.may_remove or self.command != "DELETE")
+        return None if may else (403, f"{plural} is forbidden")
 
     def _log(self, name: str) -> None:
         """Send the lines with their times, which are their numbers; break off where a test says."""
@@ -333,10 +345,12 @@ def training_cluster(folder: Path) -> Iterator[TrainingCluster]:
     """Serve on the loopback address; end what still runs."""
     image = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     cluster = TrainingCluster(folder, image={**image, "KERAS_BACKEND": "tensorflow"})
-    handler = type("Handler", (Api,), {"cluster": cluster, "lock": threading.Lock()})
+    handler = type("Handler", (Api,), {"cluster": cluster, "lock": cluster.lock})
     with served(handler) as cluster.url:
         try:
             yield cluster
         finally:
             for named in list(cluster.objects):
                 cluster.remove(named)
+            for held in cluster.held:
+                held.close()

@@ -20,7 +20,10 @@ _BRANCH = "checkpoints"
 _REMOTE = "refs/remotes/anchor/checkpoints"
 _SECONDS = 60
 _WHO = ["-c", "user.name=tandem", "-c", "user.email=tandem@tandem.invalid"]
-_PLAIN = ["-c", "commit.gpgSign=false", "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0"]
+_PLAIN = [
+    *("-c", "commit.gpgSign=false", "-c", "core.hooksPath=/dev/null"),
+    *("-c", "gc.auto=0", "-c", "maintenance.auto=false"),
+]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 Rules: what does not get through is asked again for a while, since a training is hours of work;
 an order is safe to repeat: what is there already under the name was made by an attempt before, and
-goes first. Removing takes what belongs to the object with it.
+goes first. Removing takes what belongs to the object with it, and that object alone: one of its
+name that another attempt has made since is left, by its uid.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from http import HTTPStatus
 from typing import Any, NoReturn
 
 from components.core.errors import PlatformError, SettingsError
-from components.training.nodes.manifests import CONTAINER, OF_TRAINING, TRAIN_JOB_API, Manifest
+from components.training.nodes.manifests import CONTAINER, TRAIN_JOB_API, Manifest
 
 ANSWER_SECONDS = 15
 LOST_SECONDS = 180.0
@@ -62,11 +63,13 @@ class Cluster:
             ) from error
         return cls(ApiClient(), namespace)
 
-    def replace(self, manifest: Manifest) -> None:
-        """Make an object; one of its name is removed before."""
-        deadline = time.monotonic() + GONE_SECONDS
-        while self._ask("POST", self._path(manifest), manifest, kind=manifest["kind"]) == _TAKEN:
-            self.remove(manifest)
+    def replace(self, manifest: Manifest) -> Manifest:
+        """Make an object, and return it with its uid; one of its name is removed before."""
+        deadline, kind = time.monotonic() + GONE_SECONDS, manifest["kind"]
+        while (made := self._ask("POST", self._path(manifest), manifest, kind=kind)) is _TAKEN:
+            before = self._ask("GET", self._named(manifest), kind=kind)
+            if before is not _MISSING:
+                self.remove(_with_uid(manifest, before))
             if time.monotonic() > deadline:
                 raise PlatformError(
                     f"{manifest['kind']} {manifest['metadata']['name']} of an attempt before does "
@@ -74,24 +77,26 @@ class Cluster:
                     remedy="look at it with kubectl describe, delete it and run the stage again",
                 )
             time.sleep(_PAUSE_SECONDS)
+        return _with_uid(manifest, made)
 
-    def remove(self, manifest: Manifest) -> None:
+    def remove(self, made: Manifest) -> None:
         """Remove an object with what belongs to it; one that is not there is no error."""
-        options = {"propagationPolicy": "Foreground"}
-        self._ask("DELETE", self._named(manifest), options, kind=manifest["kind"])
+        only = {"uid": made["metadata"]["uid"]}
+        options = {"propagationPolicy": "Foreground", "preconditions": only}
+        self._ask("DELETE", self._named(made), options, kind=made["kind"])
 
-    def conditions(self, manifest: Manifest) -> Mapping[str, str] | None:
+    def conditions(self, made: Manifest) -> Mapping[str, str] | None:
         """Return {type: message} of the conditions that hold; None where it is not there."""
-        found = self._ask("GET", self._named(manifest), kind=manifest["kind"])
-        if found is _MISSING:
+        found = self._ask("GET", self._named(made), kind=made["kind"])
+        if found is _MISSING or found["metadata"]["uid"] != made["metadata"]["uid"]:
             return None
         listed = found.get("status", {}).get("conditions") or ()
         holding = [item for item in listed if item["status"] == "True"]
         return {item["type"]: item.get("message", "") for item in holding}
 
-    def pods(self, name: str) -> list[dict[str, Any]]:
-        """Return the pods of a training."""
-        query = [("labelSelector", f"{OF_TRAINING}={name}")]
+    def pods(self, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Return the pods that have these labels."""
+        query = [("labelSelector", ",".join("=".join(pair) for pair in labels.items()))]
         path = f"/api/v1/namespaces/{self.namespace}/pods"
         found: list[dict[str, Any]] = self._ask("GET", path, query=query, kind="pods")["items"]
         return found
@@ -119,7 +124,10 @@ class Cluster:
         return f"{self._path(manifest)}/{manifest['metadata']['name']}"
 
     def _ask(self, method: str, path: str, body: Any = None, query: Any = (), *, kind: str) -> Any:
-        """Return the answer; `_MISSING` and `_TAKEN` for what is not there, or there already."""
+        """Return the answer; `_MISSING` for what is not there.
+
+        `_TAKEN` where another object has the name: it cannot be made, or is not what is removed.
+        """
         from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
 
@@ -128,7 +136,7 @@ class Cluster:
             try:
                 return self._call(method, path, body, query)
             except ApiException as error:
-                if error.status == HTTPStatus.CONFLICT and method == "POST":
+                if error.status == HTTPStatus.CONFLICT and method != "GET":
                     return _TAKEN
                 if error.status == HTTPStatus.NOT_FOUND and method != "POST":
                     return _MISSING
@@ -166,6 +174,11 @@ class Cluster:
             _preload_content=_preload_content,
             _request_timeout=seconds,
         )
+
+
+def _with_uid(manifest: Manifest, found: Manifest) -> Manifest:
+    """Return a manifest as that of an object that the cluster has."""
+    return {**manifest, "metadata": {**manifest["metadata"], "uid": found["metadata"]["uid"]}}
 
 
 def _lines(parts: Iterable[bytes]) -> Iterator[str]:

@@ -6,8 +6,10 @@ TensorFlow, for which Trainer has no runtime: an Indexed Job behind a headless S
 TF_CONFIG (https://www.tensorflow.org/guide/distributed_training#setting_up_the_tf_config).
 
 Rules: each object belongs to the task's pod and goes with it; a node runs as the same user from the
-same image, has the shared volume and no secret. Its account says whether it has a token of the
-cluster: Trainer lets no job leave that out.
+same image, has the target's variables, the shared volume and no secret. A container's own /dev/shm
+is 64 MiB, too small for what NCCL and a DataLoader's workers put there: a node's is bounded by its
+memory, of which it takes what is written. Its account says whether it has a token of the cluster:
+Trainer lets no job leave that out, nor say when images are pulled, which its runtime does.
 """
 
 from __future__ import annotations
@@ -25,14 +27,16 @@ from components.core.training_nodes import TrainingNodes
 
 Manifest = dict[str, Any]
 OF_TRAINING = "tandem.invalid/training"
-"""The label of every object and pod of one training."""
+"""The label of every object and pod of one training, whose attempts have the same name."""
+OF_ATTEMPT = "tandem.invalid/attempt"
+"""That of one attempt, by its task's pod."""
 OF_POLICY = {"app.kubernetes.io/component": "training-node"}
 """By which the NetworkPolicy of nodes knows them."""
 TRAIN_JOB_API = "trainer.kubeflow.org/v1alpha1"
 CONTAINER = "node"
 """As Trainer's own runtimes call it."""
 PORT = 2222
-_INDEX, _VOLUME = "TANDEM_NODE_INDEX", "workspace"
+_INDEX, _VOLUME, _SHARED_MEMORY = "TANDEM_NODE_INDEX", "workspace", "shared-memory"
 _INDEX_LABEL = "metadata.labels['batch.kubernetes.io/job-completion-index']"
 _MANAGER = "tandem.invalid/trainer"
 
@@ -49,11 +53,16 @@ class Place:
     threads: int
 
     @property
+    def own(self) -> dict[str, str]:
+        """What the pods of this attempt are found by."""
+        return {OF_TRAINING: self.name, OF_ATTEMPT: self.pod_uid}
+
+    @property
     def labels(self) -> dict[str, str]:
         """What the objects and pods are found by, and policies go by."""
         return {
             **self.nodes.labels,
-            OF_TRAINING: self.name,
+            **self.own,
             "app.kubernetes.io/part-of": "tandem",
             **OF_POLICY,
             "sidecar.istio.io/inject": "false",  # it would neither end nor let gloo through
@@ -98,40 +107,32 @@ def train_job(place: Place, arguments: Sequence[str], processes: int) -> Manifes
 
 def plain_workers(place: Place, arguments: Sequence[str]) -> list[Manifest]:
     """Return the Service and the Job of workers that run this Python, one process on each node."""
-    nodes = place.nodes
-    hosts = [f"{place.name}-{number}.{place.name}:{PORT}" for number in range(nodes.count)]
-    index = {"name": _INDEX, "valueFrom": {"fieldRef": {"fieldPath": _INDEX_LABEL}}}
-    task = f'{{"type": "worker", "index": $({_INDEX})}}'  # which Kubernetes fills in
-    config = f'{{"cluster": {{"worker": {json.dumps(hosts)}}}, "task": {task}}}'
-    container = {
-        "name": CONTAINER,
-        "image": nodes.image,
-        "imagePullPolicy": nodes.pull_policy,
-        "command": [sys.executable, "-P", *arguments],
-        "env": [*_variables(place), index, {"name": "TF_CONFIG", "value": config}],
-        "ports": [{"containerPort": PORT}],
-        "resources": _resources(nodes),
-        "securityContext": _container_security(nodes),
-        "volumeMounts": _mounts(nodes),
+    return [_service(place), _indexed_job(place, arguments)]
+
+
+def _service(place: Place) -> Manifest:
+    return {
+        **_object("v1", "Service", place, {}),
+        "spec": {
+            "clusterIP": "None",
+            "publishNotReadyAddresses": True,  # workers look for each other while they start
+            "selector": place.own,
+            "ports": [{"name": "grpc", "port": PORT}],
+        },
     }
+
+
+def _indexed_job(place: Place, arguments: Sequence[str]) -> Manifest:
+    nodes = place.nodes
     pod = {
         **_pod(nodes),
         "subdomain": place.name,
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "containers": [container],
+        "containers": [_worker(place, arguments)],
     }
-    service = {
-        **_object("v1", "Service", place, {}),
-        "spec": {
-            "clusterIP": "None",
-            "publishNotReadyAddresses": True,  # workers look for each other while they start
-            "selector": {OF_TRAINING: place.name},
-            "ports": [{"name": "grpc", "port": PORT}],
-        },
-    }
-    job = {
+    return {
         **_object("batch/v1", "Job", place, nodes.queue),
         "spec": {
             "completions": nodes.count,
@@ -142,7 +143,30 @@ def plain_workers(place: Place, arguments: Sequence[str]) -> list[Manifest]:
             "template": {"metadata": {"labels": place.labels}, "spec": pod},
         },
     }
-    return [service, job]
+
+
+def _worker(place: Place, arguments: Sequence[str]) -> Manifest:
+    nodes = place.nodes
+    return {
+        "name": CONTAINER,
+        "image": nodes.image,
+        "imagePullPolicy": nodes.pull_policy,
+        "command": [sys.executable, "-P", *arguments],
+        "env": [*_variables(place), *_place_of_worker(place)],
+        "ports": [{"containerPort": PORT}],
+        "resources": _resources(nodes),
+        "securityContext": _container_security(nodes),
+        "volumeMounts": _mounts(nodes),
+    }
+
+
+def _place_of_worker(place: Place) -> list[Manifest]:
+    """Return TF_CONFIG, into which Kubernetes fills the pod's index."""
+    hosts = [f"{place.name}-{number}.{place.name}:{PORT}" for number in range(place.nodes.count)]
+    index = {"name": _INDEX, "valueFrom": {"fieldRef": {"fieldPath": _INDEX_LABEL}}}
+    task = f'{{"type": "worker", "index": $({_INDEX})}}'
+    config = f'{{"cluster": {{"worker": {json.dumps(hosts)}}}, "task": {task}}}'
+    return [index, {"name": "TF_CONFIG", "value": config}]
 
 
 def _object(version: str, kind: str, place: Place, queue: Mapping[str, str]) -> Manifest:
@@ -160,13 +184,15 @@ def _resources(nodes: TrainingNodes) -> Manifest:
 
 
 def _variables(place: Place) -> list[dict[str, str]]:
-    own = {**QUIET, "OMP_NUM_THREADS": str(place.threads), "PYTHONSAFEPATH": "1"}
+    own = {**QUIET, **place.nodes.environment}
+    own |= {"OMP_NUM_THREADS": str(place.threads), "PYTHONSAFEPATH": "1"}
     if (sources := os.environ.get("TANDEM_SOURCES")) is not None:
         own["TANDEM_SOURCES"] = sources
     return [{"name": name, "value": value} for name, value in sorted(own.items())]
 
 
 def _pod(nodes: TrainingNodes) -> Manifest:
+    memory = {"medium": "Memory", "sizeLimit": nodes.limits["memory"]}
     account = {} if nodes.service_account is None else {"serviceAccountName": nodes.service_account}
     return {
         **account,
@@ -178,7 +204,10 @@ def _pod(nodes: TrainingNodes) -> Manifest:
             "runAsNonRoot": True,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "volumes": [{"name": _VOLUME, "persistentVolumeClaim": {"claimName": nodes.claim}}],
+        "volumes": [
+            {"name": _VOLUME, "persistentVolumeClaim": {"claimName": nodes.claim}},
+            {"name": _SHARED_MEMORY, "emptyDir": memory},
+        ],
     }
 
 
@@ -193,4 +222,5 @@ def _container_security(nodes: TrainingNodes) -> Manifest:
 
 
 def _mounts(nodes: TrainingNodes) -> list[dict[str, str]]:
-    return [{"name": _VOLUME, "mountPath": nodes.path}]
+    places = {_VOLUME: nodes.path, _SHARED_MEMORY: "/dev/shm"}  # noqa: S108 - of the pod
+    return [{"name": name, "mountPath": path} for name, path in places.items()]

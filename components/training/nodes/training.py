@@ -53,8 +53,8 @@ def train_on_nodes(
         copy_features(request.features, features, lambda: interruption.received)
         sent = request.model_copy(update={"features": str(features), "nodes": nodes.count})
         write_json(place.folder / REQUEST, sent.model_dump(mode="json"))
-        with _made(cluster, objects, place):
-            failure = _watched(cluster, objects[-1], place, lambda: interruption.received)
+        with _made(cluster, objects, place) as job:
+            failure = _watched(cluster, job, place, lambda: interruption.received)
         _count_used(place.folder)
         if interruption.received:
             raise stopped_by_signal()
@@ -79,19 +79,20 @@ def _place(nodes: TrainingNodes, request: Request) -> tuple[Place, str]:
 
 
 @contextmanager
-def _made(cluster: Cluster, objects: Sequence[Manifest], place: Place) -> Iterator[None]:
-    """Have the objects on the cluster; afterwards wait until their pods are gone."""
+def _made(cluster: Cluster, objects: Sequence[Manifest], place: Place) -> Iterator[Manifest]:
+    """Have the objects on the cluster, and give the last; then wait until their pods are gone."""
+    made: list[Manifest] = []
     try:
         for item in objects:
-            cluster.replace(item)
-        yield
+            made.append(cluster.replace(item))
+        yield made[-1]
     finally:
-        for item in reversed(objects):
+        for item in reversed(made):
             with _left_to_their_owner(item["kind"]):
                 cluster.remove(item)
         deadline = time.monotonic() + GONE_SECONDS
         with _left_to_their_owner("pods"):
-            while cluster.pods(place.name) and time.monotonic() < deadline:
+            while cluster.pods(place.own) and time.monotonic() < deadline:
                 time.sleep(POLL_SECONDS)
 
 
@@ -110,7 +111,7 @@ def _watched(
     """Return why the nodes failed, None where they did not or SIGTERM came."""
     log, ends = Log(cluster), Ends()
     while not stopped():
-        pods = cluster.pods(place.name)
+        pods = cluster.pods(place.own)
         log.take(pods)
         conditions = cluster.conditions(job)
         if conditions is None:
@@ -126,7 +127,7 @@ def _watched(
         else:
             ends.look(pods)
         if ends or "Failed" in conditions:
-            ends.settle(lambda: cluster.pods(place.name))
+            ends.settle(lambda: cluster.pods(place.own))
             log.finish()
             return ends.failure(place.folder, conditions.get("Failed", ""))
         time.sleep(POLL_SECONDS)

@@ -1,0 +1,141 @@
+"""`tandem audit erase`: take artifacts of a run off the disk, with a record that says so.
+
+Rules: only what is as it was recorded is erased, or what is gone already: other bytes are evidence,
+and stay. The record comes in two parts, before and after the removal, so that a crash between them
+is seen; called again, the command completes it. Copies elsewhere are named, not touched.
+"""
+
+from __future__ import annotations
+
+import shutil
+from argparse import Namespace
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.core.artifacts import ArtifactRef
+from components.core.errors import IntegrityError, PlatformError, SettingsError
+from pipelines.cli.output import print_json
+from pipelines.home import Home
+
+if TYPE_CHECKING:
+    from components.audit.answers import Receipt
+    from components.audit.artifacts import RunOnDisk
+    from components.audit.client import Notary
+
+Found = Mapping[ArtifactRef, Path]
+
+
+def erase(arguments: Namespace) -> int:
+    """Erase a run's artifacts and record it; 4 for one that is not what was recorded."""
+    from components.audit.artifacts import RUN_FILE, run_on_disk
+    from pipelines.cli.one_line import checked_text
+    from pipelines.launch import answering_notary
+    from pipelines.runners.run_folder import is_live, still_running
+    from pipelines.runs import find_folder
+
+    reason = checked_text("--reason", arguments.reason)
+    home = Home.at(arguments.home)
+    folder = find_folder(home, arguments.run)
+    if is_live(folder):
+        raise still_running(folder)
+    run = run_on_disk(folder / RUN_FILE)
+    with answering_notary(home) as notary:
+        found = dict(_found(run, notary, dict.fromkeys(arguments.outputs)))
+        receipt = _erased(run, notary, found, reason)
+        note = notary.checkpoint()
+    copies = sorted(_copies(home, run.id, found))
+    said = {"run": run.id, "erased": [item.to_dict() for item in found], "copies": copies}
+    if arguments.json:
+        print_json({**said, "index": receipt.index, "record": receipt.record, "checkpoint": note})
+        return 0
+    for item in found:
+        print(f"erased {run.id}/{item.name}, sha256 {item.sha256}")
+    print(f"    #{receipt.index} record  {receipt.record}")
+    for copy in copies:
+        print(f"the same bytes are still there: {copy}")
+    print(f"\ncovered by checkpoint:\n{note}")
+    return 0
+
+
+def _found(
+    run: RunOnDisk, notary: Notary, names: Iterable[str]
+) -> Iterator[tuple[ArtifactRef, Path]]:
+    """Yield each artifact as the log has it and where it lies; refuse what must stay."""
+    from components.audit.answers import DONE_EVENTS
+    from components.audit.erasures import STAGE
+    from components.core.artifacts import tree_digest
+
+    views = [v for v in notary.records(run.id) if v.event in DONE_EVENTS and v.stage != STAGE]
+    made = {name: (view.record, sha) for view in views for name, sha in view.outputs.items()}
+    places = {(item.record, item.name): item.path for item in run.stored}
+    for name in names:
+        record, sha256 = made.get(name, ("", ""))
+        path = places.get((record, name))
+        if path is None or not path.resolve().is_relative_to(run.folder.resolve()):
+            raise SettingsError(
+                f"run {run.id} has no recorded artifact {name}",
+                remedy=f"name one of: {', '.join(sorted(made)) or 'none'}",
+            )
+        if path.exists() and tree_digest(path) != sha256:
+            raise IntegrityError(
+                f"{run.id}/{name} is not what was recorded, and is not erased",
+                remedy="keep it for the auditor: run `tandem audit verify`",
+            )
+        yield ArtifactRef(name, sha256, record), path
+
+
+def _erased(run: RunOnDisk, notary: Notary, found: Found, reason: str) -> Receipt:
+    """Record that the removal begins, remove, and record that it is done."""
+    from components.audit.erasures import (
+        OUTPUT,
+        erasure_draft,
+        folder_of,
+        is_erasure,
+        next_attempt,
+        write_erasure,
+    )
+    from components.core.artifacts import tree_digest
+
+    views = notary.records(run.id)
+    attempt, refs = next_attempt(views), tuple(found)
+    said = (_identity(run), attempt, refs, reason)
+    notary.submit(erasure_draft("START", *said, claimed_time=_now()))
+    folder = folder_of(run.folder, attempt)
+    try:
+        for path in found.values():
+            if path.exists():
+                shutil.rmtree(path)
+        kept = {str(view.attempt) for view in views if is_erasure(view)}
+        for left in [item for item in folder.parent.glob("*") if item.name not in kept]:
+            shutil.rmtree(left)  # of a removal that a crash ended
+        write_erasure(folder, refs)
+    except OSError as error:
+        raise PlatformError(
+            f"{error.filename} cannot be removed or written: {error.strerror}",
+            remedy="fix permissions and call the command again",
+        ) from error
+    claim = {"name": OUTPUT, "sha256": tree_digest(folder), "path": str(folder)}
+    return notary.submit(erasure_draft("COMPLETE", *said, claimed_time=_now(), outputs=[claim]))
+
+
+def _identity(run: RunOnDisk) -> dict[str, Any]:
+    from pipelines.identity import actor
+
+    return {"id": run.id, "actor": actor(), "trigger": "manual"}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _copies(home: Home, run: str, found: Found) -> Iterator[str]:
+    """Yield the artifacts of other runs, from a cache mostly, that have the same bytes."""
+    from components.audit.artifacts import runs_on_disk
+
+    digests = {item.sha256 for item in found}
+    for other in runs_on_disk(home.runs):
+        for item in other.stored:
+            if other.id != run and item.sha256 in digests and item.path.exists():
+                yield f"{other.id}/{item.name}"

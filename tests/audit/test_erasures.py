@@ -1,0 +1,203 @@
+"""Erasing a run's artifacts: the log verifies as before, and absence without a record does not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.audit.artifacts import RUN_FILE
+from components.audit.closing import close
+from components.audit.erasures import FILE, FOLDER
+from components.audit.ledger import open_starts
+from components.audit.notary import open_notary
+from components.audit.verified_log import VerifiedLog
+from components.core.artifacts import read_json, write_json
+from pipelines.cli import main
+
+pytestmark = pytest.mark.slow
+WHY = ("--reason", "request of 12 May")
+
+
+@pytest.fixture
+def recorded(told: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with a told run in its place."""
+    monkeypatch.delenv("TANDEM_NOTARY", raising=False)
+    home = Path(shutil.copytree(told / "home", tmp_path / "home"))
+    shutil.copytree(told / "runs", home / "runs")
+    return home
+
+
+def place(home: Path, name: str = "statistics", stage: str = "validate_examples") -> Path:
+    return home / "runs/run-1/artifacts" / stage / name
+
+
+def ask(capsys: pytest.CaptureFixture[str], home: Path, *words: str) -> tuple[int, Any]:
+    code = main(["audit", *words, "--json", "--home", str(home)])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def findings(capsys: pytest.CaptureFixture[str], home: Path) -> set[tuple[str, str]]:
+    code, answer = ask(capsys, home, "verify")
+    assert code == (4 if answer["findings"] else 0)
+    return {(item["check"], item["where"]) for item in answer["findings"]}
+
+
+def test_erased_statistics_are_told_as_erased_and_are_no_finding(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert findings(capsys, recorded) == set()
+    code, answer = ask(capsys, recorded, "erase", "run-1", "statistics", *WHY)
+    assert code == 0
+    assert not place(recorded).exists()
+    (item,) = answer["erased"]
+    view = VerifiedLog.of(recorded).views[-1]
+    assert (view.index, view.record) == (answer["index"], answer["record"])
+    assert (view.stage, view.event, item["record"] in view.parents) == (
+        "erase_artifacts",
+        "COMPLETE",
+        True,
+    )
+    code, verified = ask(capsys, recorded, "verify")
+    assert (code, verified["findings"], verified["erased"]) == (0, [], [{"run": "run-1"} | item])
+    assert main(["audit", "verify", "--home", str(recorded)]) == 0
+    printed = capsys.readouterr().out
+    assert "erased on purpose: run-1/statistics\n" in printed
+    assert "the log verifies: no finding" in printed
+
+
+def test_statistics_that_are_gone_without_a_record_are_a_finding(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(place(recorded))
+    assert findings(capsys, recorded) == {("artifact", "run-1/statistics")}
+    assert ask(capsys, recorded, "erase", "run-1", "statistics", *WHY)[0] == 0
+    assert findings(capsys, recorded) == set()
+
+
+def test_an_erasure_excuses_what_it_names_and_no_other_bytes_in_its_place(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask(capsys, recorded, "erase", "run-1", "statistics", *WHY)
+    shutil.rmtree(place(recorded, "validation"))
+    write_json(place(recorded) / "content.json", {"statistics": "nicer ones"})
+    assert findings(capsys, recorded) == {
+        ("artifact", "run-1/statistics"),
+        ("artifact", "run-1/validation"),
+    }
+
+
+def test_an_erasure_that_was_written_by_hand_or_changed_excuses_nothing(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask(capsys, recorded, "erase", "run-1", "statistics", *WHY)
+    file = recorded / "runs/run-1" / FOLDER / "1" / FILE
+    more = read_json(recorded / "runs/run-1" / RUN_FILE)["tasks"]["validate_examples"]["outputs"]
+    record = more["validation"]["metadata"]["record"]
+    shutil.rmtree(place(recorded, "validation"))
+    said = read_json(file)
+    said["erased"].append({"name": "validation", "sha256": "0" * 64, "record": record})
+    own = file.parents[1] / "2" / FILE
+    write_json(own, said)
+    missing = ("artifact", "run-1/validation")
+    assert findings(capsys, recorded) == {missing, ("artifact", "run-1/erasures/2")}
+    shutil.rmtree(own.parent)
+    write_json(file, said)
+    gone = ("artifact", "run-1/statistics")
+    assert findings(capsys, recorded) == {missing, gone, ("artifact", "run-1/erasures/1")}
+    shutil.rmtree(file.parents[1])
+    assert findings(capsys, recorded) == {missing, gone, ("artifact", "run-1/erasures/1")}
+
+
+def test_what_is_not_as_recorded_is_kept_for_the_auditor(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_json(place(recorded) / "content.json", {"statistics": "others"})
+    records = len(VerifiedLog.of(recorded).views)
+    code, answer = ask(capsys, recorded, "erase", "run-1", "validation", "statistics", *WHY)
+    assert (code, answer["error"]["kind"]) == (4, "IntegrityError")
+    assert place(recorded).exists() and place(recorded, "validation").exists()
+    assert len(VerifiedLog.of(recorded).views) == records
+
+
+def test_a_path_that_run_json_was_made_to_name_is_not_followed(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outside = Path(shutil.copytree(place(recorded), recorded.parent / "outside"))
+    file = recorded / "runs/run-1" / RUN_FILE
+    value = read_json(file)
+    value["tasks"]["validate_examples"]["outputs"]["statistics"]["path"] = "../../../outside"
+    write_json(file, value)
+    assert ask(capsys, recorded, "erase", "run-1", "statistics", *WHY)[0] == 2
+    assert outside.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("run-1", "weights", *WHY), "run run-1 has no recorded artifact weights"),
+        (("run-9", "statistics", *WHY), "run-9"),
+        (("run-1", "statistics", "--reason", "  "), "--reason"),
+    ],
+)
+def test_words_that_name_nothing_erase_nothing(
+    recorded: Path, words: tuple[str, ...], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, answer = ask(capsys, recorded, "erase", *words)
+    assert code == 2
+    assert why in answer["error"]["message"]
+    assert place(recorded).exists()
+
+
+def test_a_reason_that_names_a_person_is_refused_before_anything_is_erased(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reason = ("--reason", "ann.example@mail.example asked")
+    code, answer = ask(capsys, recorded, "erase", "run-1", "statistics", *reason)
+    assert code == 1
+    assert answer["error"]["kind"] == "DataError"
+    assert place(recorded).exists()
+    assert findings(capsys, recorded) == set()
+
+
+def test_copies_in_other_runs_are_named(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = Path(shutil.copytree(recorded / "runs/run-1", recorded / "runs/run-2"))
+    value = read_json(other / RUN_FILE)
+    value["run"]["id"] = "run-2"
+    write_json(other / RUN_FILE, value)
+    assert main(["audit", "erase", "run-1", "statistics", *WHY, "--home", str(recorded)]) == 0
+    assert "the same bytes are still there: run-2/statistics" in capsys.readouterr().out
+    assert not place(recorded).exists()
+
+
+def test_an_erasure_that_a_crash_cut_off_is_seen_and_completed_when_called_again(
+    recorded: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopped(BaseException):
+        """The process ends here."""
+
+    remove = shutil.rmtree
+
+    def remove_and_stop(path: Path, **how: Any) -> None:
+        remove(path, **how)
+        if path == place(recorded):
+            raise Stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", remove_and_stop)
+        with pytest.raises(Stopped):
+            main(["audit", "erase", "run-1", "statistics", *WHY, "--home", str(recorded)])
+    begun = ("open", f"entry {len(VerifiedLog.of(recorded).views) - 1}")
+    assert findings(capsys, recorded) == {("artifact", "run-1/statistics"), begun}
+    unfinished = recorded / "runs/run-1" / FOLDER / "1" / FILE  # a later crash leaves it
+    write_json(unfinished, {"erased": []})
+    assert ask(capsys, recorded, "erase", "run-1", "statistics", *WHY)[0] == 0
+    assert not unfinished.exists()
+    assert findings(capsys, recorded) == {begun}
+    with open_notary(recorded) as notary:
+        log = VerifiedLog.of(recorded)
+        close(notary, log, open_starts(log.views))
+    assert findings(capsys, recorded) == set()
