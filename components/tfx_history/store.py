@@ -2,9 +2,10 @@
 
 Rules: ML Metadata brings a store to its own schema when it opens it, so what is opened is a copy in
 a temporary folder, and the digest is that of the bytes that were copied. Before the library sees
-it, it is checked whole, and its schema's version is read: one newer than the library's is refused,
-an older one is brought up to date in the copy alone. A store that somebody writes to is refused.
-Which schema the library knows, it says itself, by a store that it makes anew.
+it, it is read whole, value by value, since the library ends the process over a text where a number
+should be; and its schema's version is read: one newer than the library's is refused, an older one
+is brought up to date in the copy alone. A store that somebody writes to is refused. Which schema
+the library knows, it says itself, by a store that it makes anew.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ def opened_store(path: Path) -> Iterator[Store]:
                 expected=f"{known} at most",
                 actual=version,
             )
-        yield Store(_client(copy, path, upgrade=version < known), version, sha256)
+        with _library_errors(path):
+            yield Store(_client(copy, upgrade=version < known), version, sha256)
 
 
 def _require_at_rest(path: Path) -> None:
@@ -92,6 +94,7 @@ def _schema_version(path: Path, copy: Path) -> int:
             is_store = state == "ok" and database.execute(has).fetchone()
             question = "SELECT schema_version FROM MLMDEnv"
             rows = database.execute(question).fetchall() if is_store else []
+            _require_values(path, database)
     except sqlite3.DatabaseError as error:
         raise _damaged(path, str(error)) from error
     if state != "ok":
@@ -104,6 +107,18 @@ def _schema_version(path: Path, copy: Path) -> int:
     return int(rows[0][0])
 
 
+def _require_values(path: Path, database: sqlite3.Connection) -> None:
+    """Read every value; DataError for one of another kind, DatabaseError for no text."""
+    tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    for (table,) in database.execute(tables).fetchall():
+        quoted = '"' + table.replace('"', '""') + '"'
+        columns = database.execute(f"PRAGMA table_info({quoted})").fetchall()
+        numbers = [place for place, column in enumerate(columns) if "INT" in column[2].upper()]
+        for row in database.execute(f"SELECT * FROM {quoted}"):  # noqa: S608 - quoted above
+            if wrong := [n for n in numbers if not isinstance(row[n], int | None)]:
+                raise _damaged(path, f"{table}.{columns[wrong[0]][1]} holds what is no number")
+
+
 def _damaged(path: Path, why: str) -> DataError:
     told = " ".join(why.split())
     return DataError(f"{path} is cut or damaged: {told}", remedy="restore it from a copy")
@@ -111,20 +126,27 @@ def _damaged(path: Path, why: str) -> DataError:
 
 def _known_version(new: Path) -> int:
     """Return the version of the schema that the library gives to a store that it makes."""
-    _client(new, new, upgrade=False)
+    _client(new, upgrade=False)
     with contextlib.closing(sqlite3.connect(new)) as database:
         return int(database.execute("SELECT schema_version FROM MLMDEnv").fetchone()[0])
 
 
-def _client(file: Path, path: Path, *, upgrade: bool) -> Any:
-    from ml_metadata import errors
+def _client(file: Path, *, upgrade: bool) -> Any:
     from ml_metadata.metadata_store.metadata_store import MetadataStore
     from ml_metadata.proto.metadata_store_pb2 import ConnectionConfig
 
     config = ConnectionConfig()
     config.sqlite.filename_uri = str(file)
+    return MetadataStore(config, enable_upgrade_migration=upgrade)
+
+
+@contextmanager
+def _library_errors(path: Path) -> Iterator[None]:
+    """Have what the library refuses be the data's fault: it was opened as the library asks."""
+    from ml_metadata import errors
+
     try:
-        return MetadataStore(config, enable_upgrade_migration=upgrade)
+        yield
     except (errors.StatusError, RuntimeError) as error:
         raise DataError(
             f"ML Metadata cannot read {path}: {' '.join(str(error).split())[:300]}",

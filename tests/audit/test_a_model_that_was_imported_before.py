@@ -23,6 +23,7 @@ from components.audit.verify import verify_log
 from components.core.artifacts import write_json
 from components.core.errors import IntegrityError
 from components.register_models.impact import impact
+from pipelines.cli import main
 
 MODEL = "flight-delay@3"
 STAGES = (
@@ -62,7 +63,8 @@ def home_with_both(home: Path, clock: Any, new_story: Any, tmp_path: Path) -> Pa
         made = import_into(notary, told)
         story = new_story(notary, home / "runs" / "run-1")
         registered(story, made[1].outputs[0]["sha256"])
-        write_json(story.folder / "run.json", {"state": "SUCCEEDED"})
+        said = {"version": 1, "run": {"id": "run-1"}, "state": "SUCCEEDED"}
+        write_json(story.folder / "run.json", said | {"tasks": story.tasks})
     return home
 
 
@@ -108,6 +110,33 @@ def test_the_imported_models_that_claim_to_stand_on_data_are_found(
 
 def test_data_that_no_imported_model_stands_on_gives_none(home_with_both: Path) -> None:
     assert impact(home_with_both, "8").imported == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        "verify",
+        f"trace {MODEL}",
+        "impact taxi",
+        "gates",
+        "inventory --at 2026-12-31",
+        f"approvals {MODEL}",
+        "keys list",
+    ],
+)
+def test_every_answer_takes_a_log_with_imported_records(home_with_both: Path, words: str) -> None:
+    assert main(["audit", *words.split(), "--home", str(home_with_both)]) == 0
+
+
+def test_a_catalogue_is_told_nothing_of_what_was_imported(
+    home_with_both: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "events.jsonl"
+    words = ["openlineage", "-o", str(file), "--home", str(home_with_both)]
+    assert main(["audit", *words]) == 0
+    assert "flights.register_models" in file.read_text()
+    assert "import_execution" not in file.read_text()
 
 
 def test_a_thief_cannot_put_what_was_imported_in_the_place_of_what_a_stage_made(

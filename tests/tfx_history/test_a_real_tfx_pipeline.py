@@ -12,6 +12,7 @@ from components.audit.trace import trace
 from components.audit.verified_log import VerifiedLog
 from components.audit.verify import verify_log
 from components.core.artifacts import tree_digest
+from components.import_model.formats import digest_of, format_of
 from pipelines.cli import main
 
 pytestmark = pytest.mark.slow
@@ -71,6 +72,8 @@ def test_the_history_of_a_tfx_pipeline_is_imported_run_by_run_and_traced(
     pushed = first["executions"][-1]["outputs"][0]
     (folder,) = (tmp_path / "root/Pusher/pushed_model").iterdir()
     assert pushed["sha256"] == tree_digest(folder)
+    # So `tandem models register` would know it again.
+    assert (format_of(folder), digest_of(folder)) == ("saved_model", pushed["sha256"])
     log = VerifiedLog.of(tmp_path / "home")
     told = json.dumps([log.statement(view.record) for view in log.views])
     assert str(tmp_path) not in told

@@ -166,6 +166,23 @@ def test_a_store_that_is_being_written_to_is_not_read(made: MadeStore, suffix: s
         assert store.schema_version == 10
 
 
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE Execution SET create_time_since_epoch = 'soon'", "holds what is no number"),
+        ("UPDATE Artifact SET uri = CAST(X'FFFE' AS TEXT)", "decode to UTF-8"),
+        ("DELETE FROM Context", "ML Metadata cannot read .* Results missing"),
+        ("DROP TABLE Event", "ML Metadata cannot read"),
+    ],
+)
+def test_a_store_that_somebody_damaged_is_refused_and_ends_no_process(
+    made: MadeStore, statement: str, what: str
+) -> None:
+    made.change(statement)
+    with pytest.raises(DataError, match=what):
+        read(made.path)
+
+
 def test_what_did_not_finish_is_told_apart(made: MadeStore) -> None:
     running = made.execution("Tuner", {}, {}, state="RUNNING")
     failed = made.execution("Evaluator", {"model": 4}, {}, state="FAILED")
