@@ -14,7 +14,13 @@ from pipelines.sources import pin_sources
 
 
 def sections_and_identity(
-    loaded: LoadedSettings, ir: str, taken: Container[str], sources: Path, *, cache: bool
+    loaded: LoadedSettings,
+    ir: str,
+    taken: Container[str],
+    sources: Path,
+    *,
+    cache: bool,
+    orchestrator: str | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the sections that a compiled pipeline takes, sources by digest, and a new identity.
 
@@ -32,5 +38,6 @@ def sections_and_identity(
         settings_sha256=loaded.sha256,
         cache=cache,
         prices=settings.prices,
+        orchestrator=orchestrator,
     )
     return sections, identity

@@ -4,6 +4,7 @@
     HOME/cache/          entries of finished stages
     HOME/checkpoints/    what an interrupted training goes on from, one folder a cache key
     HOME/mlflow.db       the default registry
+    HOME/mlmd.db         ML Metadata's store, of the runs under TFX
     HOME/tandem.log      tracebacks of unexpected errors
 
 Rules: --home wins over TANDEM_HOME, which wins over ./.tandem; nothing is created by looking, and
@@ -72,6 +73,11 @@ class Home:
     def registry_file(self) -> Path:
         """The default registry's database."""
         return self.folder / "mlflow.db"
+
+    @property
+    def metadata_file(self) -> Path:
+        """The database of ML Metadata, one for all runs under TFX."""
+        return self.folder / "mlmd.db"
 
     @property
     def tracking_uri(self) -> str:

@@ -29,10 +29,14 @@ def run_identity(
     settings_sha256: str,
     cache: bool,
     prices: Prices | None = None,
+    orchestrator: str | None = None,
 ) -> dict[str, Any]:
     """Return the pipeline's `run` argument, which no stage's work depends on."""
     priced = {} if prices is None else {"prices": prices.model_dump(mode="json")}
-    return priced | {
+    ordered = {} if orchestrator is None else {"orchestrator": orchestrator}
+    return {
+        **priced,
+        **ordered,
         "id": run_id,
         "name": name,
         "trigger": "manual",

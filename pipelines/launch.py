@@ -37,6 +37,7 @@ from pipelines.start import (
 
 ANCHORS_FILE = "anchors.json"
 Listener = Callable[[TaskEvent], None]
+Execute = Callable[..., RunResult]
 _LOG = logging.getLogger(__name__)
 
 
@@ -46,14 +47,16 @@ def launch(
     notary: Notary,
     listener: Listener,
     servers: ForkServers | None = None,
+    execute_with: Execute = execute,
 ) -> RunResult:
     """Create the run's folder and execute, with a notary that answers; return what became of it.
 
-    `servers` are fork servers that were started while the run was being prepared.
+    `servers` are fork servers that were started while the run was being prepared; `execute_with`
+    is what executes the pipeline, in place of the embedded executor.
     """
     _write_inputs(prepared, home)
     home.forget_checkpoints()  # with the notary held: no other run trains in this home
-    result = execute(
+    result = execute_with(
         prepared.folder / IR_FILE,
         prepared.folder,
         prepared.arguments,

@@ -4,7 +4,8 @@ Rules:
 1. preparing needs no place to write, so a plan can be made anywhere; the checks are those of
    pipelines/preflight;
 2. what changes outside the run (source files, the champion) becomes a digest in the arguments;
-3. a resumed run uses what it recorded, and is refused where its code is no longer the same.
+3. a resumed run uses what it recorded, and is refused where its code is no longer the same; it is
+   the embedded executor that goes on with it, whatever began it.
 """
 
 from __future__ import annotations
@@ -71,12 +72,22 @@ class PreparedRun:
         return [name for name in servers if name != LIGHT]
 
 
-def prepare(loaded: LoadedSettings, settings_file: Path, home: Home, *, cache: bool) -> PreparedRun:
-    """Check everything, compile, and plan a new run; write nothing."""
+def prepare(
+    loaded: LoadedSettings,
+    settings_file: Path,
+    home: Home,
+    *,
+    cache: bool,
+    orchestrator: str | None = None,
+) -> PreparedRun:
+    """Check everything, compile, and plan a new run; write nothing.
+
+    `orchestrator` is what is to decide the order, where that is not the embedded executor.
+    """
     sources = settings_file.resolve().parent
     use_sources(sources)
     check_before_run(loaded, sources)
-    return _planned(TRAINING, loaded, settings_file, home, cache=cache)
+    return _planned(TRAINING, loaded, settings_file, home, cache=cache, orchestrator=orchestrator)
 
 
 def prepare_import(
@@ -100,7 +111,14 @@ def prepare_import(
 
 
 def _planned(
-    dag: str, loaded: LoadedSettings, settings_file: Path, home: Home, *, cache: bool, **more: Any
+    dag: str,
+    loaded: LoadedSettings,
+    settings_file: Path,
+    home: Home,
+    *,
+    cache: bool,
+    orchestrator: str | None = None,
+    **more: Any,
 ) -> PreparedRun:
     """Compile a DAG and plan a run of it with the settings' sections that it takes."""
     settings, place = loaded.settings, settings_file.resolve()
@@ -108,7 +126,7 @@ def _planned(
     ir = kept_or_compiled(home.cache, dag)
     pipeline = parse_pipeline(yaml.load(ir, Loader=yaml.CSafeLoader))
     sections, identity = sections_and_identity(
-        loaded, ir, pipeline.inputs, place.parent, cache=cache
+        loaded, ir, pipeline.inputs, place.parent, cache=cache, orchestrator=orchestrator
     )
     sections |= more
     champion = resolve(settings.registry.model_name, home)
@@ -135,6 +153,7 @@ def prepare_resume(run: RecordedRun, home: Home) -> PreparedRun:
     ir, start = read_ir(run.folder, run.identity.get("ir_sha256")), read_start(run.folder)
     use_sources(Path(start.sources))
     arguments = read_json(run.folder / ARGUMENTS_FILE)
+    arguments["run"].pop("orchestrator", None)
     pipeline = parse_pipeline(yaml.load(ir, Loader=yaml.CSafeLoader))
     code = code_of_run(pipeline, arguments)
     if differences := same_files(start.code, code):

@@ -21,7 +21,7 @@ import pytest
 
 from components.core.buckets import put_tree
 from components.core.s3_objects import client
-from pipelines.runners.executor_input import executor_input
+from pipelines.runners.executor_input import executor_input, gathered
 from pipelines.runners.ir import Pipeline, Task
 from pipelines.runners.results import OutputRef, TaskResult, TaskState
 
@@ -40,7 +40,8 @@ class Launcher:
     def run(self, task: Task, state: str = "SUCCEEDED") -> subprocess.CompletedProcess[str]:
         """Run one task as its container would."""
         status = {"state": state, "pipelineJobResourceName": RUN, "error": {}}
-        given = executor_input(task, Path("/"), self._arguments, self.results, status)
+        taken = gathered(task, self._arguments, self.results, status)
+        given = executor_input(task, Path("/"), taken)
         for name, artifact in self._artifacts(given["inputs"]):
             source = self.results[task.artifacts[name].task].outputs[task.artifacts[name].output]
             artifact["uri"] = source.path

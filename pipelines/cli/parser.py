@@ -24,6 +24,8 @@ NAME_HELP = "an example's name, or the path of a settings file or its folder"
 BEAM_RUNNERS = (
     "FnApiRunner", "PortableRunner", "FlinkRunner", "SparkRunner", "DataflowRunner"
 )  # fmt: skip
+LOCAL, TFX = "local", "tfx"
+RUNNERS = (LOCAL, TFX)
 CLUSTER_HELP = "of Kubeflow Pipelines at KF_PIPELINES_ENDPOINT, not of the state folder"
 RUN_HELP = "a run's id, the beginning of one, or `latest`"
 
@@ -144,6 +146,14 @@ def _add_run(commands: Any) -> None:
     run.add_argument("name", nargs="?", metavar="NAME", help=NAME_HELP)
     _add_settings_options(run)
     run.add_argument("--resume", metavar="RUN", help=f"go on with a run that stopped: {RUN_HELP}")
+    run.add_argument(
+        "--runner",
+        choices=RUNNERS,
+        default=LOCAL,
+        metavar="NAME",
+        help=f"what runs the stages: {', '.join(RUNNERS)}; tfx makes them a TFX pipeline under "
+        "LocalDagRunner, with ML Metadata in the state folder (default: local)",
+    )
 
 
 def _add_plan(commands: Any) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import gc
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -19,11 +20,13 @@ from typing import TYPE_CHECKING
 from components.core.errors import PlatformError, SettingsError, TandemError
 from pipelines import commands
 from pipelines.cli.output import print_json
+from pipelines.cli.parser import LOCAL
 from pipelines.home import Home
 from pipelines.lasting_stream import lasting_output
 
 if TYPE_CHECKING:
     from pipelines.prepared import PreparedRun
+    from pipelines.runners.results import RunResult
     from pipelines.runners.servers import ForkServers
 
 
@@ -37,11 +40,13 @@ def run(arguments: Namespace) -> int:
     from pipelines.runners.servers import ForkServers
 
     home = Home.at(arguments.home)
-    prepare = _resume if arguments.resume else _new
+    orchestrator = None if arguments.runner == LOCAL else arguments.runner
+    prepare = _resume if arguments.resume else partial(_new, orchestrator=orchestrator)
     _check_words(arguments)
     with ForkServers(SERVERS) as servers:
         servers.start(LONGEST)
         with _no_garbage_collected():
+            _load(arguments.runner)
             prepared = prepare(arguments, home)
         servers.start(LIGHT)  # earlier, it would take a core from both
         with lasting_output():  # from here on no reader or full disk behind it stops the run
@@ -66,8 +71,32 @@ def _check_words(arguments: Namespace) -> None:
             "--resume goes on with what the run recorded: no name, settings or window beside it",
             remedy=commands.resume(Home.at(arguments.home), arguments.resume),
         )
+    if arguments.resume and arguments.runner != LOCAL:
+        raise SettingsError(
+            f"--runner {arguments.runner} does not go on with a run: the embedded executor does",
+            remedy=commands.resume(Home.at(arguments.home), arguments.resume),
+        )
     if not (arguments.resume or arguments.name):
         raise SettingsError("run what?", remedy="name an example: tandem run flights")
+
+
+def _load(runner: str) -> None:
+    """Import what a runner needs before anything is written; PlatformError where that fails."""
+    if runner != LOCAL:
+        from pipelines.runners.tfx import load
+
+        load()
+
+
+def _execute_with(runner: str, home: Home) -> Callable[..., RunResult]:
+    """Return what executes the pipeline."""
+    if runner != LOCAL:
+        from pipelines.runners import tfx
+
+        return partial(tfx.execute, store=home.metadata_file)
+    from pipelines.runners.local import execute
+
+    return execute
 
 
 def _launch(prepared: PreparedRun, home: Home, arguments: Namespace, servers: ForkServers) -> int:
@@ -86,7 +115,8 @@ def _launch(prepared: PreparedRun, home: Home, arguments: Namespace, servers: Fo
     with _way_on(prepared.folder, home), answering_notary(home) as notary:
         print(f"run {prepared.folder.name}", file=shown, flush=True)
         with progress(waiting, shown, prepared.folder / "logs") as listener:
-            result = launch(prepared, home, notary, listener, servers)
+            execute = _execute_with(arguments.runner, home)
+            result = launch(prepared, home, notary, listener, servers, execute)
     from pipelines.cli.ending import print_ending, print_tracebacks
 
     ended = read_run(prepared.folder)
@@ -116,7 +146,7 @@ def _way_on(folder: Path, home: Home) -> Iterator[None]:
         raise
 
 
-def _new(arguments: Namespace, home: Home) -> PreparedRun:
+def _new(arguments: Namespace, home: Home, orchestrator: str | None = None) -> PreparedRun:
     """Prepare a run by the settings that the command line names and changes."""
     from pipelines.loaded_settings import load_settings
     from pipelines.prepared import prepare
@@ -127,7 +157,7 @@ def _new(arguments: Namespace, home: Home) -> PreparedRun:
     runner = arguments.beam_runner
     beam = beam_overrides(runner, path, overrides) if runner else []
     loaded = load_settings(path, [*overrides, *window, *beam])
-    return prepare(loaded, path, home, cache=arguments.cache)
+    return prepare(loaded, path, home, cache=arguments.cache, orchestrator=orchestrator)
 
 
 def _resume(arguments: Namespace, home: Home) -> PreparedRun:

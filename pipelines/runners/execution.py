@@ -15,7 +15,7 @@ from components.core.artifacts import write_json, write_text
 from components.core.errors import OutOfMemoryError, PlatformError, TandemError
 from components.core.stage_identity import ATTEMPT_VARIABLE
 from components.core.threads import as_variables
-from pipelines.runners.executor_input import executor_input
+from pipelines.runners.executor_input import Given, executor_input, gathered
 from pipelines.runners.ir import Pipeline
 from pipelines.runners.journal import Journal
 from pipelines.runners.preload import LIGHT, server_of
@@ -33,7 +33,8 @@ from pipelines.runners.tasks import Task
 class Execution:
     """One execution of a run: what it was given, and the attempts under way.
 
-    `running` and `pauses` hold clocks: when an attempt began, when the next one is due.
+    `running` and `pauses` hold clocks: when an attempt began, when the next one is due; `handed`
+    is what another orchestrator hands to a task, in place of what the journal says.
     """
 
     pipeline: Pipeline
@@ -47,20 +48,39 @@ class Execution:
     running: dict[str, float] = field(default_factory=dict)
     pauses: dict[str, float] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
+    handed: dict[str, Given] = field(default_factory=dict)
+    was_stopped: bool = False
 
     def run(self, done: Mapping[str, TaskResult]) -> RunResult:
         """Run every task that is not done, then the exit task, and close the run."""
+        self.open(done)
+        self._drive(self.pipeline.tasks, patience=1)
+        return self.close()
+
+    def open(self, done: Mapping[str, TaskResult]) -> None:
+        """Begin the run: every task is pending that is not done."""
+        self.journal.open(self.pipeline.tasks, self.pipeline.exit_task, done)
+
+    def do(self, name: str, handed: Given) -> TaskResult:
+        """Bring one task to its end, with what an orchestrator hands to it that has the order."""
+        self.handed[name] = handed
+        self._drive({name: self.pipeline.tasks[name]}, patience=1)
+        return self.journal.results[name]
+
+    def close(self, reason: str = "") -> RunResult:
+        """Skip what was not begun, for the reason, run the exit task, and close the run."""
         tasks, exit_task = self.pipeline.tasks, self.pipeline.exit_task
-        self.journal.open(tasks, exit_task, done)
-        stopped = self._drive(tasks, patience=1)
+        for name in ready(tasks, self.journal.results):
+            self._change(name, state=TaskState.SKIPPED, reason=reason)
+        self._skip_blocked(tasks)
         if exit_task:
             patience = max(2, len(self.signals.received) + 1)
-            stopped = self._drive({exit_task.name: exit_task}, patience) or stopped
-        return self.journal.close(stopped=stopped)
+            self._drive({exit_task.name: exit_task}, patience)
+        return self.journal.close(stopped=self.was_stopped)
 
-    def _drive(self, tasks: Mapping[str, Task], patience: int) -> bool:
-        """Bring tasks to their end; say whether that many stop signals ended them before."""
-        share = threads(tasks, self.cores)
+    def _drive(self, tasks: Mapping[str, Task], patience: int) -> None:
+        """Bring tasks to their end; that many stop signals end them before."""
+        share = threads(self.pipeline.tasks, self.cores)
         ending = Ending(self.signals, self.servers.signal, self.grace_seconds, patience)
         while self._unfinished(tasks):
             if ending.is_due:
@@ -69,11 +89,11 @@ class Execution:
             else:
                 self._skip_blocked(tasks)
                 for name in self._startable(tasks):
-                    self._start(tasks[name], share[name])
+                    self._start(tasks[name], share.get(name, self.cores))
             if self.running or self.pauses:
                 for news in self.servers.wait(self._seconds_to_next(ending)):
                     self._conclude(tasks[news.task], news, ending)
-        return ending.has_begun
+        self.was_stopped |= ending.has_begun
 
     def _unfinished(self, tasks: Mapping[str, Task]) -> bool:
         return not all(self.journal.results[name].state.is_final for name in tasks)
@@ -132,14 +152,18 @@ class Execution:
         folder = self.journal.folder
         clear_task(folder, task.name)
         own = folder / "tasks" / task.name
-        cause = f"stopped by {self.signals.first}"
-        status = self.journal.final_status(self.pipeline.tasks, cause)
-        given = executor_input(task, folder, self.arguments, self.journal.results, status)
+        taken = self.handed.get(task.name) or self._given(task)
         try:
             write_text(own / f"{PROGRAM}.py", task.source)
-            write_json(own / "executor_input.json", given)
+            write_json(own / "executor_input.json", executor_input(task, folder, taken))
         except OSError as error:
             raise disk_error(own, error) from error
+
+    def _given(self, task: Task) -> Given:
+        """Return what the journal and the run's arguments give to a task."""
+        cause = f"stopped by {self.signals.first}"
+        status = self.journal.final_status(self.pipeline.tasks, cause)
+        return gathered(task, self.arguments, self.journal.results, status)
 
     def _conclude(self, task: Task, news: Ended | Lost, ending: Ending) -> None:
         """Take up how an attempt ended: done, stopped, tried again or failed."""

@@ -8,6 +8,7 @@ and an output's URI in the run's artifacts folder.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +16,60 @@ from pipelines.runners.results import OutputRef, TaskResult
 from pipelines.runners.tasks import Argument, Constant, Parameter, Port, Task
 
 
-def executor_input(
+@dataclass(frozen=True)
+class Given:
+    """What a task takes: the values of its parameters, and where its inputs lie.
+
+    A parameter without a value is left out, so that the face's own default holds.
+    """
+
+    values: Mapping[str, Any]
+    inputs: Mapping[str, OutputRef]
+
+
+def gathered(
     task: Task,
-    folder: Path,
     arguments: Mapping[str, Any],
     results: Mapping[str, TaskResult],
     final_status: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Return the ExecutorInput of a task whose producers have ended well.
+) -> Given:
+    """Return what a task takes whose producers have ended well."""
+    inputs = {
+        name: results[source.task].outputs[source.output] for name, source in task.artifacts.items()
+    }
+    return Given(parameter_values(task, arguments, final_status), inputs)
 
-    `folder` is the run's, absolute; a parameter without a value is left out, so that the face's
-    own default holds.
-    """
+
+def parameter_values(
+    task: Task, arguments: Mapping[str, Any], final_status: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the values of a task's parameters that have one."""
     values = {
         name: _value(parameter, arguments, final_status)
         for name, parameter in task.parameters.items()
     }
-    artifacts = {
-        name: _runtime_artifact(
-            name, task.inputs[name], folder, results[source.task].outputs[source.output]
-        )
-        for name, source in task.artifacts.items()
-    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def output_place(task: str, output: str) -> str:
+    """Return where an output lies in the run's folder."""
+    return f"artifacts/{task}/{output}"
+
+
+def executor_input(task: Task, folder: Path, taken: Given) -> dict[str, Any]:
+    """Return the ExecutorInput of a task; `folder` is the run's, absolute."""
     return {
         "inputs": {
-            "parameterValues": {k: value for k, value in values.items() if value is not None},
-            "artifacts": artifacts,
+            "parameterValues": dict(taken.values),
+            "artifacts": {
+                name: _runtime_artifact(name, task.inputs[name], folder, output)
+                for name, output in taken.inputs.items()
+            },
         },
         "outputs": {
             "artifacts": {
                 name: _runtime_artifact(
-                    name, port, folder, OutputRef(f"artifacts/{task.name}/{name}", "")
+                    name, port, folder, OutputRef(output_place(task.name, name), "")
                 )
                 for name, port in task.outputs.items()
             },

@@ -20,7 +20,8 @@ kfp, and knows nothing of records or settings.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,22 +44,39 @@ def execute(
     folder: Path,
     arguments: Mapping[str, Any],
     *,
+    done: Mapping[str, TaskResult] | None = None,
+    **options: Any,
+) -> RunResult:
+    """Execute a compiled pipeline in a run folder; return what became of it.
+
+    `options` are those of `opened`. A task that fails is in the result, not an exception. Raises
+    what `opened` raises.
+    """
+    with opened(ir, folder, arguments, **options) as execution:
+        return execution.run(done or {})
+
+
+@contextmanager
+def opened(
+    ir: Path,
+    folder: Path,
+    arguments: Mapping[str, Any],
+    *,
     environment: Mapping[str, str],
     listener: Callable[[TaskEvent], None],
-    done: Mapping[str, TaskResult] | None = None,
     preload: Sequence[str] = (),
     light: Collection[str] = (),
     servers: ForkServers | None = None,
     cores: int | None = None,
     grace_seconds: float = GRACE_SECONDS,
-) -> RunResult:
-    """Execute a compiled pipeline in a run folder; return what became of it.
+) -> Iterator[Execution]:
+    """Give what executes a compiled pipeline's tasks in a run folder, which is locked meanwhile.
 
     `environment` is added to this process's own for every task; `preload` names the fork servers
     to start ahead of need, one after the other; tasks in `light` are expected to need no heavy
-    import; `servers` may have been started before and are ended here. A task that fails is in the
-    result, not an exception. Raises SettingsError for a pipeline or an argument that cannot be run
-    and PlatformError where the run folder cannot be written.
+    import; `servers` may have been started before and are ended here. Raises SettingsError for a
+    pipeline or an argument that cannot be run and PlatformError where the run folder cannot be
+    written.
     """
     pipeline = read_pipeline(ir)
     values = bind_arguments(pipeline, arguments)
@@ -73,7 +91,7 @@ def execute(
         serving.serve({**environment, "TMPDIR": scratch}, folder / "logs", signals.wake)
         serving.start_ahead(preload)
         _describe(ir, folder, arguments)
-        return Execution(
+        yield Execution(
             pipeline=pipeline,
             arguments=values,
             journal=Journal(folder, run if isinstance(run, dict) else {}, listener),
@@ -82,7 +100,7 @@ def execute(
             light=light,
             cores=cores or usable_cores(),
             grace_seconds=grace_seconds,
-        ).run(done or {})
+        )
 
 
 def _describe(ir: Path, folder: Path, arguments: Mapping[str, Any]) -> None:

@@ -173,6 +173,9 @@ def test_findings_come_first_and_end_with_4(
     people: People, report: Report, tmp_path: Path, draft: Callable[..., dict[str, Any]]
 ) -> None:
     people.notary.submit(draft("START", "evaluate_models"))
+    people.notary.submit(draft("START", "seal_run", attempt=2))
+    cause = {"kind": "PlatformError", "message": "no disk", "remedy": "make room"}
+    people.notary.submit(draft("FAIL", "seal_run", attempt=2, cause=cause))
     code, said = report(people.home)
     assert code == 4
     assert said["findings"][0]["check"] == "open"

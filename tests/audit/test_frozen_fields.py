@@ -123,6 +123,15 @@ def test_a_priced_record_of_an_account_has_the_bytes_that_version_2_froze(
     assert log(home).entry(0).leaf == golden("stage-event-failed-v2")
 
 
+def test_a_failure_under_tfx_has_the_bytes_that_version_1_froze(
+    notary: LocalNotary, home: Path, draft: Draft
+) -> None:
+    failure = draft("FAIL", "train_pytorch", cause=CAUSE)
+    notary.submit(failure | {"run": failure["run"] | {"orchestrator": "tfx"}})
+    assert log(home).entry(0).leaf == golden("stage-event-tfx")
+    assert verify_log(home) == []
+
+
 def test_a_rollback_has_the_bytes_that_its_golden_file_froze(promoted: People) -> None:
     second = promoted.approve("4", reason=None)
     promoted.promote("4", "3", second)

@@ -171,6 +171,15 @@ def stamped(draft: dict[str, Any]) -> dict[str, Any]:
     return statement(accept(draft), stamp)
 
 
+def test_a_record_names_the_orchestrator_where_it_is_a_known_one(draft: Draft) -> None:
+    value = draft("START")
+    value["run"] = {**value["run"], "orchestrator": "tfx"}
+    assert stamped(value)["predicate"]["tandem_audit"]["run"]["orchestrator"] == "tfx"
+    value["run"]["orchestrator"] = "somebody's laptop"
+    with pytest.raises(DataError, match="orchestrator"):
+        accept(value)
+
+
 def test_every_draft_of_a_stage_round_trips_through_its_signed_form(
     draft: Draft, key: SigningKey
 ) -> None:

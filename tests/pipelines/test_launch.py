@@ -376,6 +376,15 @@ def test_a_failed_run_is_resumed_with_what_it_recorded(failed_run: Path) -> None
     assert prepared.done is not None
 
 
+def test_the_embedded_executor_goes_on_with_a_run_that_tfx_began_and_says_nothing_of_tfx(
+    failed_run: Path,
+) -> None:
+    arguments = json.loads((failed_run / ARGUMENTS_FILE).read_text())
+    began = {**arguments, "run": {**arguments["run"], "orchestrator": "tfx"}}
+    write_json(failed_run / ARGUMENTS_FILE, began)
+    assert prepare_resume(read_run(failed_run), Home(failed_run.parents[1])).arguments == arguments
+
+
 def test_resuming_is_refused_where_the_code_changed_and_the_modules_are_named(
     failed_run: Path,
 ) -> None:

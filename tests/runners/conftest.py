@@ -52,7 +52,8 @@ class Bench:
             "servers": ForkServers(TOY_SERVERS),
             **options,
         }
-        return execute(self.compile(pipeline), self.folder, arguments, **options)
+        runner = options.pop("runner", execute)
+        return runner(self.compile(pipeline), self.folder, arguments, **options)
 
     def start(self, pipeline: Any, arguments: dict[str, Any], grace: float) -> subprocess.Popen:
         """Execute in a process of its own, which a test can kill."""

@@ -1,0 +1,62 @@
+"""What ML Metadata says of our artifacts, so that TFX's own components and resolvers can read it.
+
+    every artifact      sha256, record, and tandem_metadata: all that a later stage is told, as JSON
+    examples and what   split_names; span: the last one as a number (2013-02 is 201302), 0 where
+    is made of them     rows have no time
+    Examples            payload_format and file_format of ours, which is Parquet
+    ModelBlessing       blessed: 1, which stock Pusher asks for
+    PushedModel         pushed: 1, pushed_destination (the registered model), pushed_version
+
+Rules: nothing is written beside the artifacts' bytes, because their digests are in the records.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from tfx.types import standard_artifacts
+from tfx.types.artifact import Artifact
+
+from components.core.artifacts import read_json
+from components.core.data_settings import ONLY_SPAN
+from components.core.examples import SPLITS, ExamplesManifest
+from pipelines.runners.results import OutputRef
+
+SHA256, RECORD, METADATA = "sha256", "record", "tandem_metadata"
+
+
+def describe(
+    port: str, artifact: Artifact, output: OutputRef, inputs: Mapping[str, Artifact]
+) -> None:
+    """Write an output's properties; `inputs` are those of the stage that wrote it."""
+    artifact.set_string_custom_property(SHA256, output.sha256)
+    artifact.set_string_custom_property(RECORD, str(output.metadata.get("record", "")))
+    artifact.set_string_custom_property(METADATA, json.dumps(output.metadata, sort_keys=True))
+    if port == "examples":
+        _describe_examples(artifact)
+    elif "examples" in inputs and hasattr(artifact, "split_names"):
+        artifact.span = inputs["examples"].span
+        artifact.split_names = inputs["examples"].split_names
+    if isinstance(artifact, standard_artifacts.ModelBlessing):
+        decision = read_json(Path(artifact.uri, "decision.json"))
+        artifact.set_int_custom_property("blessed", int(decision["go"]))
+    if isinstance(artifact, standard_artifacts.PushedModel):
+        registered = read_json(Path(artifact.uri, "registration.json"))
+        artifact.set_int_custom_property("pushed", 1)
+        artifact.set_string_custom_property("pushed_destination", registered["model_name"])
+        artifact.set_string_custom_property("pushed_version", str(registered["version"]))
+
+
+def _describe_examples(artifact: Artifact) -> None:
+    manifest = ExamplesManifest.read(Path(artifact.uri))
+    artifact.splits = [split for split in SPLITS if split in manifest.splits]
+    artifact.span = span_number(max(span for spans in manifest.splits.values() for span in spans))
+    artifact.set_string_custom_property("payload_format", "FORMAT_PARQUET")
+    artifact.set_string_custom_property("file_format", "parquet")
+
+
+def span_number(span: str) -> int:
+    """Return a span as TFX counts them; later spans have larger numbers."""
+    return 0 if span == ONLY_SPAN else int(span.replace("-", ""))
