@@ -10,9 +10,9 @@
     verify.py, VERIFY.md   the verifier, a file by itself, and how to use it
 
 Rules: the records are the registration's, all its ancestors' and those of what people did to the
-version, each proven before it is packed; files are packed only where their bytes are those of a
-record, and what this machine no longer has is named in VERIFY.md. The same log and run folder give
-the same bytes.
+version, of a model from elsewhere what was imported of it too, each proven before it is packed;
+files are packed only where their bytes are those of a record, and what this machine no longer has
+is named in VERIFY.md. The same log and run folder give the same bytes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ import schemas
 from components.approvals.trail import Trail
 from components.audit import export as verifier
 from components.audit.anchors.cosignatures import Cosigned, cosigned
-from components.audit.answers import ACT, AUDIT, RecordView
+from components.audit.answers import ACT, AUDIT, IMPORTED, RecordView
+from components.audit.imported import given_to
 from components.audit.tlog_proof import SUFFIX, TlogProof
 from components.audit.verified_log import VerifiedLog
 from components.core.artifacts import manifest
@@ -143,6 +144,11 @@ def _records(log: VerifiedLog, release: Release) -> list[RecordView]:
         said = log.statement(record)["predicate"]
         if (said["model"], said["version"]) == release.key:
             found |= {view.record: view for view in log.ledger.with_ancestors([record])}
+    given = {sha256 for sha256 in map(given_to, found.values()) if sha256}
+    for view in log.views:
+        if view.event == IMPORTED and not given.isdisjoint(view.subjects.values()):
+            found |= {item.record: item for item in log.ledger.with_ancestors([view.record])}
+            break  # the first one made it; others found it there
     return sorted(found.values(), key=lambda view: view.index)
 
 

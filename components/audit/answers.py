@@ -15,6 +15,10 @@ ACT = "ACT"
 """What a person did to a registered version: no stage's attempt, so without START and outputs."""
 KEY = "KEY"
 """The log's keys change: no stage's and no person's on a model."""
+IMPORTED = "IMPORTED"
+"""Done before there was a log, as another system's store tells it (imported.py)."""
+CLOSED_EVENTS = frozenset({ACT, KEY, IMPORTED})
+"""Whose facts are the fields of their predicate, closed by its schema; no stage's attempts."""
 CLOSING_EVENTS = frozenset({"COMPLETE", "FAIL", "ABORT", "CACHED"})
 DONE_EVENTS = frozenset({"COMPLETE", "CACHED"})
 
@@ -102,9 +106,9 @@ def _number(value: Any) -> Any:
 
 
 def _facts(predicate: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what a stage stated; of an act or a key its closed fields."""
+    """Return what a stage stated; of the other events their closed fields."""
     audit: Mapping[str, Any] = predicate[AUDIT]
-    if audit["event"] not in (ACT, KEY):
+    if audit["event"] not in CLOSED_EVENTS:
         facts: Mapping[str, Any] = audit["facts"]
         return facts
     return {name: value for name, value in predicate.items() if name != AUDIT}

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.audit.answers import DONE_EVENTS
+from components.audit.answers import DONE_EVENTS, IMPORTED
 from components.core.artifacts import tree_digest
 from components.core.buckets import require_allowed, stored_digest
 from components.core.errors import DataError, IntegrityError
@@ -81,10 +81,10 @@ def check_outputs(draft: Mapping[str, Any]) -> None:
     has outputs that has none, or none that has some.
     """
     done = draft["event"] in DONE_EVENTS
-    if done != bool(draft["outputs"]):
+    if draft["event"] != IMPORTED and done != bool(draft["outputs"]):
         raise DataError(
             f"{draft['event']} of {draft['stage']} has {len(draft['outputs'])} outputs",
-            remedy="COMPLETE and CACHED have outputs, other events have none",
+            remedy="COMPLETE and CACHED have outputs, IMPORTED may have, other events have none",
         )
     for output in draft["outputs"]:
         actual = _actual(output)

@@ -7,7 +7,7 @@ Rules: the standard fields of in-toto and SLSA are filled from the `tandem_audit
 (predicates.py), so they are filled again and compared; so are the subjects, the digests of the
 settings and of the whole draft, the parents, what a gate's numbers say, and what a record shares
 with the START that it closes. The fields of an act and of a change of keys stand once, and are
-judged elsewhere (standing.py, key_history.py).
+judged elsewhere (standing.py, key_history.py); what an imported execution says, in imported.py.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.audit.answers import ACT, AUDIT, KEY, RecordView
+from components.audit.answers import ACT, AUDIT, IMPORTED, KEY, RecordView
+from components.audit.imported import contradictions_of
 from components.audit.parents import named_origins, origins
 from components.audit.predicates import (
     SECOND_KEY,
@@ -111,8 +112,15 @@ def _contradictions(view: RecordView, statement: Statement, digest: Digest) -> I
             yield f"its gate {gate['name']} says otherwise than its numbers"
     if statement["subject"] != subjects(draft, digest):
         yield "its subjects are not what it made, or is about"
+    if view.event == IMPORTED:
+        yield from contradictions_of(draft, view.facts, list(view.outputs), digest)
+    else:
+        yield from _of_predicate(view, statement)
+
+
+def _of_predicate(view: RecordView, statement: Statement) -> Iterator[str]:
     if view.event == KEY:
-        yield from _of_keys(statement, audit)
+        yield from _of_keys(statement, statement["predicate"][AUDIT])
     elif view.event != ACT:
         yield from _other_fields(statement)
 

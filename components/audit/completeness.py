@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.audit.answers import ACT, KEY, RecordView
+from components.audit.answers import CLOSED_EVENTS, KEY, RecordView
 from components.audit.findings import Finding, never_closed, not_counting
 from components.audit.folder import AuditFolder
 from components.audit.left_open import left_open, sealed_runs
@@ -81,7 +81,7 @@ class Completeness:
 def completeness(home: Path, log: VerifiedLog) -> Completeness:
     """Return of how much a home's log speaks; IntegrityError where it is not consistent."""
     folder = AuditFolder(home)
-    runs = {view.run for view in log.views if view.event not in (ACT, KEY)}
+    runs = {view.run for view in log.views if view.event not in CLOSED_EVENTS}
     return Completeness(
         runs_started=len(runs),
         unclosed=tuple(sorted(runs - sealed_runs(log.views))),

@@ -28,6 +28,7 @@ _BY_STAGE = {
     "train_pytorch": _TRAINING,
     "train_tensorflow": _TRAINING,
     "import_model": _TRAINING,
+    "import_execution": _TRAINING,
     "evaluate_models": (
         "EU-AI-Act-AnnexIV.2(g)",
         "EU-AI-Act-AnnexIV.3",

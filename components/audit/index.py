@@ -12,24 +12,34 @@ then it is the log that is wrong. A home that cannot be written gets one in memo
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from components.audit.answers import DONE_EVENTS, KEY, InclusionProof, ProofBundle, RecordView
+from components.audit.answers import (
+    DONE_EVENTS,
+    IMPORTED,
+    KEY,
+    InclusionProof,
+    ProofBundle,
+    RecordView,
+)
 from components.audit.envelope import vouched_statement
 from components.audit.folder import AuditFolder
+from components.audit.imported import given_to
 from components.audit.key_history import open_note
 from components.audit.keys import PublicKey, read_public_key
 from components.audit.ledger import viewed
 from components.audit.log import Entry, Log
-from components.audit.merkle import Tree, leaf_hash, node_hash
+from components.audit.merkle import leaf_hash
 from components.audit.predicates import released_versions
 from components.audit.proof import Proof, verify_bundle
+from components.audit.stored_tree import StoredTree, unfit
 from components.core.errors import IntegrityError, UnverifiableError
 
-_VERSION = 1
+_VERSION = 2
 _PATIENCE_SECONDS = 30.0
 _UNWRITABLE = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
 _TABLES = f"""
@@ -38,14 +48,14 @@ CREATE TABLE nodes (level INTEGER, number INTEGER, hash BLOB NOT NULL, PRIMARY K
     WITHOUT ROWID;
 CREATE TABLE records (place INTEGER PRIMARY KEY, record TEXT NOT NULL UNIQUE, is_key INTEGER);
 CREATE TABLE parents (place INTEGER, parent TEXT, PRIMARY KEY (place, parent)) WITHOUT ROWID;
-CREATE TABLE made (sha256 TEXT, place INTEGER, registers INTEGER, PRIMARY KEY (sha256, place))
+CREATE TABLE made (sha256 TEXT, place INTEGER, rank INTEGER, PRIMARY KEY (sha256, place))
     WITHOUT ROWID;
 CREATE TABLE versions (model TEXT, version TEXT, place INTEGER,
     PRIMARY KEY (model, version, place)) WITHOUT ROWID;
 """
 _FAMILY = """
 WITH RECURSIVE family (place) AS (
-    SELECT place FROM records WHERE place = ?
+    SELECT value FROM json_each(?)
     UNION
     SELECT r.place FROM family AS f JOIN parents AS p USING (place)
     JOIN records AS r ON r.record = p.parent
@@ -55,39 +65,8 @@ SELECT place FROM family UNION SELECT place FROM records WHERE is_key ORDER BY p
 
 
 _OF_VERSION = "SELECT place FROM versions WHERE model = ? AND version = ? ORDER BY place DESC"
-_OF_DIGEST = "SELECT place FROM made WHERE sha256 = ? ORDER BY registers DESC, place DESC"
-
-
-class StoredTree(Tree):
-    """A tree whose nodes lie in the index."""
-
-    def __init__(self, store: sqlite3.Connection) -> None:
-        super().__init__()
-        self._store = store
-
-    @property
-    def size(self) -> int:
-        """The number of leaves."""
-        return int(self._store.execute("SELECT COUNT(*) FROM records").fetchone()[0])
-
-    def grow(self, place: int, leaf: bytes) -> None:
-        """Add the leaf of a place, and every node that it completes."""
-        level, number, node = 0, place, leaf
-        self._put(level, number, node)
-        while number % 2:
-            node = node_hash(self._node(level, number - 1), node)
-            level, number = level + 1, number // 2
-            self._put(level, number, node)
-
-    def _put(self, level: int, number: int, node: bytes) -> None:
-        self._store.execute("INSERT INTO nodes VALUES (?, ?, ?)", (level, number, node))
-
-    def _node(self, level: int, number: int) -> bytes:
-        question = "SELECT hash FROM nodes WHERE level = ? AND number = ?"
-        found = self._store.execute(question, (level, number)).fetchone()
-        if found is None:
-            raise _unfit(number)
-        return bytes(found[0])
+_OF_DIGEST = "SELECT place FROM made WHERE sha256 = ? ORDER BY rank DESC, place DESC"
+_IMPORTED = "SELECT place FROM made WHERE sha256 = ? AND rank = -1 ORDER BY place"
 
 
 class Index:
@@ -106,18 +85,24 @@ class Index:
         """Return the place of the newest record that names something, None where it has none.
 
         `what` is MODEL@VERSION as registered, or the digest of something that a record made, of
-        which a registration comes first.
+        which a registration comes first, and what was imported last.
         """
         model, at, version = what.rpartition("@")
         question, of = (_OF_VERSION, (model, version)) if at else (_OF_DIGEST, (what,))
         found = self._store.execute(question, of).fetchone()
         return None if found is None else int(found[0])
 
-    def proven(self, place: int) -> Proof:
-        """Return a record and all its ancestors, each verified by signature and by a proof."""
-        places = [int(row[0]) for row in self._store.execute(_FAMILY, (place,))]
+    def imported(self, sha256: str) -> int | None:
+        """Return the place of the first imported record that made something of a digest, if any."""
+        found = self._store.execute(_IMPORTED, (sha256,)).fetchone()
+        return None if found is None else int(found[0])
+
+    def proven(self, *wanted_places: int) -> Proof:
+        """Return records and all their ancestors, each verified by signature and by a proof."""
+        asked = json.dumps(wanted_places)
+        places = [int(row[0]) for row in self._store.execute(_FAMILY, (asked,))]
         proofs = tuple(self._proof(self._log.entry(number)) for number in places)
-        wanted = [proof.record for proof in proofs if proof.index == place]
+        wanted = [proof.record for proof in proofs if proof.index in wanted_places]
         return verify_bundle(ProofBundle(self.note, proofs), wanted, self._key)
 
     def _proof(self, entry: Entry) -> InclusionProof:
@@ -130,7 +115,7 @@ class Index:
         for place in range(self._tree.size, size):
             self._take(self._log.entry(place))
         if self._tree.size != size or self._tree.root() != self._checkpoint.root:
-            raise _unfit(size)
+            raise unfit(size)
 
     def _take(self, entry: Entry) -> None:
         view = viewed(vouched_statement(entry.leaf), entry)
@@ -139,13 +124,14 @@ class Index:
         store.execute("INSERT INTO records VALUES (?, ?, ?)", row)
         parents = [(place, parent) for parent in dict.fromkeys(view.parents)]
         store.executemany("INSERT INTO parents VALUES (?, ?)", parents)
-        if view.event in DONE_EVENTS:
+        if view.event in DONE_EVENTS or view.event == IMPORTED:
             self._take_made(view, place)
         self._tree.grow(place, leaf_hash(entry.leaf))
 
     def _take_made(self, view: RecordView, place: int) -> None:
         registers = view.stage == "register_models"
-        made = [(sha256, place, registers) for sha256 in set(view.subjects.values())]
+        rank = -1 if view.event == IMPORTED else int(registers)
+        made = [(sha256, place, rank) for sha256 in set(view.subjects.values())]
         self._store.executemany("INSERT INTO made VALUES (?, ?, ?)", made)
         model = str(view.facts.get("model_name"))
         releases = released_versions(view.facts).values() if registers else ()
@@ -156,6 +142,7 @@ class Index:
 def origin_of(home: Path, what: str) -> tuple[str, Proof] | None:
     """Return the bundle that MODEL@VERSION or a digest names, and the proof of all behind it.
 
+    Of a model from elsewhere that is with what was imported of the model that was given.
     None where the log, read whole, names no such thing. Raises UnverifiableError where there is no
     log, IntegrityError where its entries are not those that the newest checkpoint covers.
     """
@@ -173,6 +160,9 @@ def _found(folder: AuditFolder, what: str, *, anew: bool) -> tuple[str, Proof] |
         if place is None:
             return None
         proof = index.proven(place)
+        given = {index.imported(sha256) for sha256 in map(given_to, proof.records) if sha256}
+        if linked := sorted(item for item in given if item is not None):
+            proof = index.proven(place, *linked)
     (view,) = (view for view in proof.records if view.index == place)
     bundle = _bundle_named(view, what)
     if bundle is None:
@@ -233,10 +223,3 @@ def _updated(log: Log, key: PublicKey, store: sqlite3.Connection) -> Index:
     index.update()
     store.execute("COMMIT")
     return index
-
-
-def _unfit(size: int) -> IntegrityError:
-    return IntegrityError(
-        f"the entries are not those that the checkpoint of size {size} covers",
-        remedy="run `tandem audit verify`; restore the log from a copy",
-    )

@@ -4,9 +4,10 @@ Rules: an event says nothing that its record does not say, and its facet `tandem
 record; START, COMPLETE, FAIL and ABORT are what they are there, and CACHED, which has no START, is
 a START and a COMPLETE of one moment, because OpenLineage asks for both; a run of OpenLineage is one
 attempt of a stage, its parent the pipeline's run; identifiers are made from names alone, so that
-the same records give the same events. What people did to versions is no job and gives no event.
-Artifacts are datasets of one name in each use case, told apart by the facet `version`, a sha256.
-The events are those of openlineage-python, which writes them as the specification 2-0-2 asks.
+the same records give the same events. What people did to versions is no job and gives no event, nor
+does what was imported, of which others told. Artifacts are datasets of one name in each use case,
+told apart by the facet `version`, a sha256. The events are those of openlineage-python, which
+writes them as the specification 2-0-2 asks.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from openlineage.client.facet_v2 import (
     parent_run,
 )
 
-from components.audit.answers import ACT, AUDIT, DONE_EVENTS, KEY, RecordView
+from components.audit.answers import AUDIT, CLOSED_EVENTS, DONE_EVENTS, RecordView
 from components.audit.predicates import NAMESPACE, released_versions
 from components.audit.verified_log import Statement, VerifiedLog
 
@@ -60,7 +61,7 @@ def events(
     log: VerifiedLog, views: Iterable[RecordView], namespace: str = DEFAULT_NAMESPACE
 ) -> Iterator[RunEvent]:
     """Yield the events of records of a log, in their order; each record is verified first."""
-    wanted = [view for view in views if view.event not in (ACT, KEY)]
+    wanted = [view for view in views if view.event not in CLOSED_EVENTS]
     log.require_signed(wanted)
     for view in wanted:
         statement = log.statement(view.record)

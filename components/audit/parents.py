@@ -2,7 +2,8 @@
 
 Rule: each must be in the log and name the artifact's digest among its subjects. One that does not
 is no parent of a FAIL and stops any other event, and so does an input whose record nobody names:
-what no record stands behind would otherwise stand behind a model that is registered.
+what no record stands behind would otherwise stand behind a model that is registered. Imported
+records (imported.py) and those of stages do not stand on each other.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from components.audit.answers import DONE_EVENTS
+from components.audit.answers import DONE_EVENTS, IMPORTED, RecordView
 from components.audit.ledger import Ledger
 from components.core.errors import IntegrityError
 
@@ -23,7 +24,8 @@ def parents(draft: Mapping[str, Any], ledger: Ledger) -> tuple[str, ...]:
 def _of_inputs(draft: Mapping[str, Any], ledger: Ledger) -> Iterator[str]:
     for item in draft["inputs"]:
         try:
-            yield _maker(ledger, item["record"], item["name"], item["sha256"])
+            imported = draft["event"] == IMPORTED
+            yield _maker(ledger, item["record"], item["name"], item["sha256"], imported=imported)
         except IntegrityError:
             # A stage that failed over a wrong input gets its record, without that parent.
             if draft["event"] != "FAIL":
@@ -58,10 +60,17 @@ def named_origins(facts: Mapping[str, Any]) -> Mapping[str, Any]:
     return stated if isinstance(stated, Mapping) else {}
 
 
-def _maker(ledger: Ledger, record: str, name: str, sha256: str) -> str:
+def made(view: RecordView, *, imported: bool = False) -> frozenset[str]:
+    """Return the digests of what a record says was made, for a stage or for an imported record."""
+    if imported:
+        return frozenset(view.subjects.values() if view.event == IMPORTED else ())
+    return frozenset(view.outputs.values() if view.event in DONE_EVENTS else ())
+
+
+def _maker(ledger: Ledger, record: str, name: str, sha256: str, *, imported: bool = False) -> str:
     """Return the record if it made that artifact."""
     view = ledger.find(record)
-    if sha256 not in view.outputs.values() or view.event not in DONE_EVENTS:
+    if sha256 not in made(view, imported=imported):
         raise IntegrityError(
             f"record {view.index} did not make {name}",
             remedy="delete the cache and start a new run",

@@ -11,6 +11,7 @@
     ACT of what moves or takes away an alias       our registry-change v2
     KEY of what changes the log's keys             our key-change v1
     KEY of what changes its second key             our second-key-change v1
+    IMPORTED of import_execution                   our imported-execution v1
     START and ABORT of any stage, FAIL without gates, a stage not named here: our stage-event v1
 
 A waiver (components/waivers.py) is no record: a person signs it, with a predicate type of our own.
@@ -30,7 +31,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from components.audit.answers import ACT, DONE_EVENTS, KEY
+from components.audit.answers import ACT, DONE_EVENTS, IMPORTED, KEY
 from components.core.canonical import sha256_value
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -49,6 +50,7 @@ REGISTRY_CHANGE_1 = f"{NAMESPACE}/registry-change/v1"
 REGISTRY_CHANGE = f"{NAMESPACE}/registry-change/v2"
 KEY_CHANGE = f"{NAMESPACE}/key-change/v1"
 SECOND_KEY_CHANGE = f"{NAMESPACE}/second-key-change/v1"
+IMPORTED_EXECUTION = f"{NAMESPACE}/imported-execution/v1"
 APPROVE = "approve_model"
 SECOND_KEY = "_second_key"
 """What the name of a stage that changes the second key ends in."""
@@ -78,6 +80,8 @@ def predicate(draft: Draft, moment: Moment) -> tuple[str, dict[str, Any]]:
     if draft["event"] == ACT:
         kind = APPROVAL_RECORD if draft["stage"] == APPROVE else REGISTRY_CHANGE
         return kind, dict(draft["facts"])
+    if draft["event"] == IMPORTED:
+        return IMPORTED_EXECUTION, dict(draft["facts"])
     kind, fill = _FILLED_BY.get(draft["stage"], _EVENT)
     tested = draft["event"] == "FAIL" and draft["gates"] and kind in _MAY_FAIL
     if draft["event"] not in DONE_EVENTS and not tested:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.audit.answers import DONE_EVENTS, InclusionProof, ProofBundle, RecordView
+from components.audit.answers import DONE_EVENTS, IMPORTED, InclusionProof, ProofBundle, RecordView
 from components.audit.checkpoint import Checkpoint
 from components.audit.client import Notary
 from components.audit.envelope import Envelope
@@ -91,10 +91,15 @@ def verify_bundle(bundle: ProofBundle, records: Sequence[str], key: PublicKey) -
                 f"record {record[:12]} is not proven", remedy="run `tandem audit verify`"
             )
     for view in views.values():
-        if view.event not in DONE_EVENTS:
+        if view.event not in DONE_EVENTS and view.event != IMPORTED:
             raise IntegrityError(
                 f"record {view.index} ({view.stage}) says {view.event}, which proves no result",
                 remedy="run the stage again",
+            )
+        if view.event != IMPORTED and any(views[p].event == IMPORTED for p in view.parents):
+            raise IntegrityError(
+                f"record {view.index} ({view.stage}) stands on what was only imported",
+                remedy="run `tandem audit verify`",
             )
     ordered = sorted(views.values(), key=lambda view: view.index)
     return Proof(tuple(ordered), bundle, statements)

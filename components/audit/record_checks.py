@@ -14,7 +14,15 @@ from dataclasses import replace
 from typing import Any
 
 from components.audit.acts import Act, Statement
-from components.audit.answers import ACT, AUDIT, CLOSING_EVENTS, DONE_EVENTS, KEY, RecordView
+from components.audit.answers import (
+    ACT,
+    AUDIT,
+    CLOSING_EVENTS,
+    DONE_EVENTS,
+    IMPORTED,
+    KEY,
+    RecordView,
+)
 from components.audit.coherence import Begun, contradicted_start
 from components.audit.erasures import Erased, erased_by, is_erasure
 from components.audit.failed_gates import FailedGates
@@ -22,7 +30,7 @@ from components.audit.findings import Finding
 from components.audit.ledger import OpenStarts
 from components.audit.left_open import seals
 from components.audit.opening import Opened
-from components.audit.parents import origins
+from components.audit.parents import made, origins
 from components.audit.seen import Seen
 from components.audit.standing import Standing
 
@@ -93,12 +101,15 @@ class RecordChecks:
         if view.event in ("FAIL", ACT, KEY):
             return
         audit = statement["predicate"][AUDIT]
-        made = [(item["name"], item["record"], item["sha256"]) for item in audit["inputs"]]
+        fed = [(item["name"], item["record"], item["sha256"]) for item in audit["inputs"]]
         if view.event == "CACHED":
             came = origins(audit["facts"], view.outputs)
-            made += [(name, came[name], sha256) for name, sha256 in view.outputs.items()]
-        for name, record, sha256 in made:
-            if record not in view.parents or not self._seen.has_made(record, sha256):
+            fed += [(name, came[name], sha256) for name, sha256 in view.outputs.items()]
+        imported = view.event == IMPORTED
+        for name, record, sha256 in fed:
+            if record not in view.parents or not self._seen.has_made(
+                record, sha256, imported=imported
+            ):
                 yield name
 
     def _makers(self, statement: Statement) -> list[str]:
@@ -127,10 +138,10 @@ class RecordChecks:
             self._begun[view.record] = Begun.of(statement)
         elif view.event in CLOSING_EVENTS and view.start is not None:
             self._begun.pop(view.start, None)
-        if view.event != KEY:
+        if view.event not in (KEY, IMPORTED):
             self._seen.add_run(view.run)
-        if view.event in DONE_EVENTS:
-            self._seen.add_made(view.record, view.outputs.values())
+        for imported in (False, True):
+            self._seen.add_made(view.record, made(view, imported=imported), imported=imported)
         if is_erasure(view):
             self.erased += erased_by(view, statement)
         if seals(view):

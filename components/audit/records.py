@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from components.audit.answers import ACT, AUDIT, DONE_EVENTS, KEY
+from components.audit.answers import ACT, AUDIT, CLOSED_EVENTS, DONE_EVENTS, IMPORTED, KEY
 from components.audit.claims import signable, without_paths
 from components.audit.controls import controls_of, retain_until
+from components.audit.imported import contradictions_of, import_key, subjects_of
 from components.audit.personal_data import check_no_personal_data
 from components.audit.predicates import (
     STATEMENT_TYPE,
@@ -68,7 +69,18 @@ def accept(draft: Mapping[str, Any]) -> dict[str, Any]:
     for field in ("facts", "cause"):
         if value["event"] != ACT:  # an act's facts hold bytes that a person signed
             value[field] = without_paths(value[field])
+    if value["event"] == IMPORTED:
+        _check_import(value)
     return value
+
+
+def _check_import(draft: Mapping[str, Any]) -> None:
+    outputs = [item["name"] for item in draft["outputs"]]
+    for problem in contradictions_of(draft, draft["facts"], outputs):
+        raise DataError(
+            f"the draft of an imported execution contradicts itself: {problem}",
+            remedy="import the store with `tandem lineage import-tfx`",
+        )
 
 
 def _check_settings_digest(draft: Mapping[str, Any], value: dict[str, Any]) -> None:
@@ -91,8 +103,10 @@ def idempotency_key(draft: Mapping[str, Any], digest: Digest = sha256_value) -> 
     """Return the same key for the same draft: a stage that asks again is told of its record.
 
     The claimed time is part of a draft, so a stage that runs again has records of its own; where
-    the outputs lie is not.
+    the outputs lie is not. Of an imported execution it is another (imported.py).
     """
+    if draft["event"] == IMPORTED:
+        return import_key(draft["facts"], digest)
     outputs = [{"name": item["name"], "sha256": item["sha256"]} for item in draft["outputs"]]
     return digest({**draft, "outputs": outputs})
 
@@ -131,6 +145,8 @@ def subjects(draft: Mapping[str, Any], digest: Digest = sha256_value) -> list[di
         return [_subject(f"key/{key['keyid']}", sha256_bytes(bytes.fromhex(key["public"])))]
     if draft["event"] == ACT:
         return [_subject(item["name"], item["sha256"]) for item in draft["inputs"]]
+    if draft["event"] == IMPORTED:
+        return [_subject(name, sha256) for name, sha256 in subjects_of(draft["facts"], digest)]
     if draft["event"] not in DONE_EVENTS:
         return [attempt_subject(draft["run"]["id"], draft["stage"], draft["attempt"], digest)]
     outputs = [_subject(item["name"], item["sha256"]) for item in draft["outputs"]]
@@ -149,7 +165,8 @@ def _subject(name: str, sha256: str) -> dict[str, Any]:
 
 def _audit(draft: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
     run = dict(draft["run"])
-    outputs = [item["name"] for item in draft["outputs"]] if draft["event"] in DONE_EVENTS else []
+    has_outputs = draft["event"] in DONE_EVENTS or draft["event"] == IMPORTED
+    outputs = [item["name"] for item in draft["outputs"]] if has_outputs else []
     actor, version = {"id": run.pop("actor", None), "assurance": ASSURANCE}, SCHEMA_VERSION
     if stamp.account is not None:
         actor |= {"assurance": AUTHENTICATED, "account": stamp.account}
@@ -175,7 +192,7 @@ def _audit(draft: Mapping[str, Any], stamp: Stamp) -> dict[str, Any]:
         "code_sha256": draft["code_sha256"],
         "environment": draft["environment"],
         "cache_key": draft["cache_key"],
-        "facts": {} if draft["event"] in (ACT, KEY) else draft["facts"],
+        "facts": {} if draft["event"] in CLOSED_EVENTS else draft["facts"],
         "gates": draft["gates"],
         "cause": draft["cause"],
         "resources": draft["resources"],

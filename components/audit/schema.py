@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import schemas
 from components.audit.predicates import (
     APPROVAL_RECORD,
+    IMPORTED_EXECUTION,
     KEY_CHANGE,
     PROVENANCE,
     REGISTRY_CHANGE,
@@ -47,6 +48,7 @@ _FILES = {
     REGISTRY_CHANGE: "registry-change-v2.json",
     KEY_CHANGE: "key-change.json",
     SECOND_KEY_CHANGE: "second-key-change.json",
+    IMPORTED_EXECUTION: "imported-execution.json",
 }
 
 

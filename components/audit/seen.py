@@ -18,7 +18,8 @@ PRAGMA cache_size = -8000;
 CREATE TABLE entries (record BLOB PRIMARY KEY, place INTEGER NOT NULL, is_verified INTEGER)
     WITHOUT ROWID;
 CREATE TABLE drafts (idempotency_key BLOB PRIMARY KEY, place INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE made (record BLOB, sha256 BLOB, PRIMARY KEY (record, sha256)) WITHOUT ROWID;
+CREATE TABLE made (record BLOB, sha256 BLOB, is_imported INTEGER,
+    PRIMARY KEY (record, sha256, is_imported)) WITHOUT ROWID;
 CREATE TABLE runs (run TEXT PRIMARY KEY, sealed_at INTEGER NOT NULL) WITHOUT ROWID;
 """
 _RECENT = 1000
@@ -82,15 +83,16 @@ class Seen:
         found = self._store.execute(question, (places.start, places.stop))
         return [int(row[0]) for row in found]
 
-    def add_made(self, record: str, outputs: Iterable[str]) -> None:
-        """Take in the digests of what a record says was made."""
-        rows = [(bytes.fromhex(record), bytes.fromhex(sha256)) for sha256 in outputs]
-        self._store.executemany("INSERT OR IGNORE INTO made VALUES (?, ?)", rows)
+    def add_made(self, record: str, outputs: Iterable[str], *, imported: bool = False) -> None:
+        """Take in the digests of what a record says was made, here or before there was a log."""
+        rows = [(bytes.fromhex(record), bytes.fromhex(sha256), imported) for sha256 in outputs]
+        if rows:
+            self._store.executemany("INSERT OR IGNORE INTO made VALUES (?, ?, ?)", rows)
 
-    def has_made(self, record: str, sha256: str) -> bool:
+    def has_made(self, record: str, sha256: str, *, imported: bool = False) -> bool:
         """Say whether a record was seen that made what has that digest."""
-        question = "SELECT 1 FROM made WHERE record = ? AND sha256 = ?"
-        row = (bytes.fromhex(record), bytes.fromhex(sha256))
+        question = "SELECT 1 FROM made WHERE record = ? AND sha256 = ? AND is_imported = ?"
+        row = (bytes.fromhex(record), bytes.fromhex(sha256), imported)
         return self._store.execute(question, row).fetchone() is not None
 
     def add_run(self, run: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from components.audit.answers import RecordView
+from components.audit.answers import IMPORTED, RecordView
 from components.audit.coherence import Begun, Statement
 from components.audit.ledger import Ledger
 from components.audit.parents import parents
@@ -43,7 +43,7 @@ class Stamps:
         """
         event, stage, attempt = draft["event"], draft["stage"], draft["attempt"]
         run = draft["run"]["id"]
-        start = None if event in ("START", "CACHED") else self._opened(draft)
+        start = None if event in ("START", "CACHED", IMPORTED) else self._opened(draft)
         return Stamp(
             now=self._now(),
             record_id=self._ledger.free_record_id(f"{run}/{stage}/{attempt}/{event}", run),

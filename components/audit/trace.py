@@ -4,7 +4,8 @@ Rules: the answer is read from the log on disk, offline; each step's envelope an
 the newest checkpoint are verified before it is shown; each step is cited by index and digest, and
 the checkpoint that covers all of them is part of the answer. MLflow is not asked: which bundle a
 version is stands in the record of its registration. The records are found through the index, and
-proven without it (index.py).
+proven without it (index.py). What was imported (imported.py) is told as what it is, a claim; a
+model from elsewhere is led back to it by the digest of what was given.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.audit.answers import RecordView
+from components.audit.answers import IMPORTED, RecordView
 from components.audit.completeness import no_version_omitted
+from components.audit.imported import artifact_name, given_to
 from components.audit.index import origin_of
 from components.audit.verified_log import VerifiedLog
 from components.core.errors import SettingsError
@@ -26,7 +28,10 @@ SCHEMA = "https://tandem.invalid/trace/v1"
 
 @dataclass(frozen=True)
 class TraceStep:
-    """One record on the way: what it made of what, and the facts that its stage stated."""
+    """One record on the way: what it made of what, and the facts that its stage stated.
+
+    `given_by` is the imported record of a model that a stage was given from elsewhere.
+    """
 
     index: int
     record: str
@@ -37,6 +42,7 @@ class TraceStep:
     subjects: Mapping[str, str]
     parents: tuple[int, ...]
     facts: Mapping[str, Any]
+    given_by: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the step as a JSON object."""
@@ -87,6 +93,8 @@ def trace(home: Path, what: str) -> Trace:
 
 def _steps(views: Sequence[RecordView]) -> list[TraceStep]:
     index = {view.record: view.index for view in views}
+    told = [view for view in views if view.event == IMPORTED]
+    made = {sha: view.index for view in reversed(told) for sha in view.subjects.values()}
     return [
         TraceStep(
             index=view.index,
@@ -98,6 +106,7 @@ def _steps(views: Sequence[RecordView]) -> list[TraceStep]:
             subjects=view.subjects,
             parents=tuple(index[parent] for parent in view.parents),
             facts=view.facts,
+            given_by=made.get(given_to(view) or ""),
         )
         for view in views
     ]
@@ -108,7 +117,23 @@ def _step_lines(step: TraceStep) -> list[str]:
     lines = [f"#{step.index} {step.stage} {step.event} {step.time} ({source})"]
     lines.append(f"    record  {step.record}")
     lines += [f"    {name:<17} {sha256}" for name, sha256 in step.subjects.items()]
+    if step.event == IMPORTED:
+        return [*lines, *_claimed_lines(step.facts)]
+    if step.given_by is not None:
+        lines.append(f"    given what #{step.given_by} made, which was only imported")
     lines += [f"    {name}: {_short(value)}" for name, value in sorted(step.facts.items())]
+    return lines
+
+
+def _claimed_lines(facts: Mapping[str, Any]) -> list[str]:
+    execution, pipeline, store = facts["execution"], facts["pipeline"], facts["store"]
+    told = f"{execution['type']} {execution['state']} at {execution['updated']}"
+    lines = [f"    claimed: {told}, execution {execution['id']} of {store['kind']}"]
+    if pipeline["name"]:
+        lines.append(f"    claimed: pipeline {pipeline['name']}, run {pipeline['run']}")
+    for item in facts["outputs"]:
+        if item["span"] is not None:
+            lines.append(f"    claimed: {artifact_name(item)} is of span {item['span']}")
     return lines
 
 

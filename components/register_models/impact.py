@@ -19,6 +19,7 @@ from components.audit.answers import AUDIT
 from components.audit.completeness import Completeness, completeness
 from components.audit.subjects import FACT, Range, rows_of
 from components.audit.verified_log import VerifiedLog
+from components.register_models.imported_impact import ImportedModel, imported_impact
 from components.register_models.lineage import Statement, lineage, source_files
 from components.register_models.logbook import Logbook, Release
 
@@ -85,6 +86,8 @@ class Impact:
     checkpoint: str
     unknown: tuple[int, ...] = ()
     """The records of ingestions that have no index of subjects, or no longer."""
+    imported: tuple[ImportedModel, ...] = ()
+    """What other systems claim of models (imported_impact.py)."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as a JSON object."""
@@ -94,6 +97,7 @@ class Impact:
             "unknown": list(self.unknown),
             "ingestions": [item.to_dict() for item in self.ingestions],
             "models": [item.to_dict() for item in self.models],
+            "imported": [item.to_dict() for item in self.imported],
             "findings": [finding.to_dict() for finding in self.complete.findings],
             "completeness": self.complete.to_dict(),
             "checkpoint": self.checkpoint,
@@ -108,6 +112,7 @@ class Impact:
             lines += _model_lines(model)
         if not self.models:
             lines.append("no registered model saw it")
+        lines += [model.to_text() for model in self.imported]
         lines += [finding.to_text() for finding in self.complete.findings]
         if self.unknown:
             which = ", ".join(f"#{index}" for index in self.unknown)
@@ -123,7 +128,10 @@ def impact(home: Path, what: str) -> Impact:
     """
     log = VerifiedLog.of(home)
     book = Logbook.of(log)
-    return _impact(home, log, book, what, _ingestions(book.statements, what))
+    found = _impact(home, log, book, what, _ingestions(book.statements, what))
+    imported = tuple(imported_impact(book, what))
+    log.require_signed(log.ledger.find(model.record) for model in imported)
+    return replace(found, imported=imported)
 
 
 def impact_of_subject(home: Path, subject: str, key: bytes) -> Impact:

@@ -39,7 +39,11 @@ def add_audit(commands: Any, add: Callable[..., Any]) -> None:
         "show which data, code, gates and people stand behind a model",
         "tandem audit trace flights-late@1",
     )
-    trace.add_argument("model", metavar="MODEL@VERSION", help="a registered model's version")
+    trace.add_argument(
+        "model",
+        metavar="MODEL@VERSION",
+        help="a registered model's version, or the sha256 of a bundle or of an imported model",
+    )
     approvals = add(
         below,
         "approvals",

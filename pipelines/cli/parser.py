@@ -14,6 +14,7 @@ from components.core.errors import WrongUsage
 from pipelines.cli.audit_parser import add_audit
 from pipelines.cli.cluster_parser import add_cluster, add_overrides
 from pipelines.cli.decide_parser import add_decide
+from pipelines.cli.lineage_parser import add_lineage
 from pipelines.cli.models_parser import add_models
 from pipelines.cli.schema_parser import add_schema
 from pipelines.cli.waive_parser import add_waive
@@ -75,6 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_schema(commands, _add, NAME_HELP)
     add_waive(commands, _add, NAME_HELP)
     add_audit(commands, _add)
+    add_lineage(commands, _add)
     return parser
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.audit.answers import AUDIT
+from components.audit.answers import AUDIT, IMPORTED
+from components.audit.imported import import_key
 from components.core.canonical import sha256_value
 
 
@@ -14,6 +15,9 @@ def keyed(statement: dict[str, Any]) -> dict[str, Any]:
     The tests' drafts name actor and trigger.
     """
     audit = statement["predicate"][AUDIT]
+    if audit["event"] == IMPORTED:
+        audit["idempotency_key"] = import_key(statement["predicate"])
+        return statement
     subjects = {item["name"]: item["digest"]["sha256"] for item in statement["subject"]}
     names = ("event", "stage", "attempt", "inputs", "settings", "settings_sha256", "code_sha256",
              "environment", "cache_key", "facts", "gates", "cause", "resources")  # fmt: skip

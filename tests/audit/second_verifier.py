@@ -127,6 +127,8 @@ def coherent(
         about = [named(name, made[name]) for name in audit["outputs"]]
         roles = facts.get("versions", {}) if stage == "register_models" else {}
         about += [named(f"model/{role}", roles[role]["bundle_sha256"]) for role in sorted(roles)]
+    if event == "IMPORTED":
+        about = imported(said, audit, what)
     if event == "KEY":
         key = said["predicate"]["key"]
         about = [named(f"key/{key['keyid']}", sha256(bytes.fromhex(key["public"])).hexdigest())]
@@ -170,15 +172,47 @@ def coherent(
         )
         met = value is not None and COMPARED[gate["operator"]](value, threshold)
         need(gate["passed"] == met, f"{what}: a gate that its numbers do not bear out")
-    if event not in ("ACT", "KEY"):
+    if event not in ("ACT", "KEY", "IMPORTED"):
         kind, fields = standard(audit, begun, path)
         rest = {key: value for key, value in said["predicate"].items() if key != "tandem_audit"}
         same_json = rfc8785.dumps(rest) == rfc8785.dumps(fields)
         need(said["predicateType"] == kind and same_json, f"{what}: other standard fields")
 
 
+def imported(said: dict[str, Any], audit: dict[str, Any], what: str) -> list[dict[str, Any]]:
+    """The subjects of an imported execution, whose other fields are checked here."""
+    facts, about = said["predicate"], []
+    known: dict[str, str] = {}
+    for kind in ("inputs", "outputs"):
+        items = {f"{item['slot']}/{item['id']}": item for item in facts[kind]}
+        need(len(items) == len(facts[kind]), f"{what}: an artifact twice")
+        for name, item in items.items():
+            own = {key: value for key, value in item.items() if key not in ("slot", "sha256")}
+            known[name] = item["sha256"] or digest(own)
+            if kind == "outputs":
+                about.append(named(name if item["sha256"] else f"claimed/{name}", known[name]))
+    fed = {item["name"]: item["sha256"] for item in audit["inputs"]}
+    need(all(known.get(name) == value for name, value in fed.items()), f"{what}: other inputs")
+    seen = {*fed, *audit["outputs"]}
+    bare = [i for i in facts["outputs"] if i["sha256"] and f"{i['slot']}/{i['id']}" not in seen]
+    need(not bare, f"{what}: a digest that nobody vouches for")
+    pipeline, execution = facts["pipeline"], facts["execution"]
+    run = digest({"name": pipeline["name"], "run": pipeline["run"]})
+    own_run = {"id": f"imported-{run[:16]}"}
+    own_run |= {"name": pipeline["name"]} if pipeline["name"] else {}
+    need(audit["run"] == own_run, f"{what}: another run")
+    need(audit["clocks"]["claimed"] == execution["updated"], f"{what}: another claimed time")
+    return about or [named(f"execution/{execution['id']}", digest(execution))]
+
+
 def handed_in(said: dict[str, Any], audit: dict[str, Any], made: dict[str, str]) -> bool:
     """Whether the idempotency key is that of the draft; a null actor or trigger may be left out."""
+    if audit["event"] == "IMPORTED":
+        told = {name: said["predicate"][name] for name in ("pipeline", "execution")}
+        for kind in ("inputs", "outputs"):
+            artifacts = said["predicate"][kind]
+            told[kind] = [{k: v for k, v in i.items() if k != "sha256"} for i in artifacts]
+        return bool(audit["idempotency_key"] == digest({"event": "IMPORTED", **told}))
     names = ("event", "stage", "attempt", "inputs", "settings", "settings_sha256", "code_sha256")
     names += ("environment", "cache_key", "facts", "gates", "cause", "resources")
     draft = {name: audit[name] for name in names}
@@ -276,6 +310,7 @@ class Verifier:
         self.leaves, self.seen, self.named = list[bytes](), dict[str, int](), set[str]()
         self.once, self.open, self.time = set[str](), dict[str, int](), ""
         self.outputs, self.begun = dict[str, set[str]](), dict[str, dict[str, Any]]()
+        self.imported = dict[str, set[str]]()
         files = {path.name: json.loads(path.read_bytes()) for path in schemas.glob("*.json")}
         known = Registry().with_resources(
             (name, Resource.from_contents(schema)) for name, schema in files.items()
@@ -332,8 +367,9 @@ class Verifier:
             fed = [(item["record"], item["sha256"]) for item in audit["inputs"]]
             if audit["event"] == "CACHED":
                 fed += [(audit["facts"]["origin"][name], made[name]) for name in audit["outputs"]]
+            made_by = self.imported if audit["event"] == "IMPORTED" else self.outputs
             for maker, digest in fed:
-                known = maker in audit["parents"] and digest in self.outputs.get(maker, ())
+                known = maker in audit["parents"] and digest in made_by.get(maker, ())
                 need(known, f"entry {index}: no parent made what it stands on")
         if audit["event"] == "FAIL":
             inputs = audit["inputs"]
@@ -343,6 +379,8 @@ class Verifier:
             need(audit["parents"] == once(makers), f"entry {index}: other parents")
         if audit["event"] in ("COMPLETE", "CACHED"):
             self.outputs[record] = {made[name] for name in audit["outputs"]}
+        if audit["event"] == "IMPORTED":
+            self.imported[record] = set(made.values())
         need(audit["idempotency_key"] not in self.once, f"entry {index}: it is there twice")
         self.once.add(audit["idempotency_key"])
         need(is_time(audit["clocks"]["notary"]), f"entry {index}: no time")

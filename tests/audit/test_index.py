@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.audit.folder import AuditFolder
-from components.audit.index import StoredTree, origin_of
+from components.audit.index import origin_of
 from components.audit.key_changes import KeyOrder
 from components.audit.log import entry_key
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.notary import open_notary
+from components.audit.stored_tree import StoredTree
 from components.audit.trace import trace
 from components.audit.verified_log import VerifiedLog
 from components.core.errors import IntegrityError, SettingsError

@@ -51,6 +51,7 @@ COMMANDS = [
     ["schema", "infer"],
     ["schema", "review"],
     ["schema", "update"],
+    ["lineage", "import-tfx"],
 ]
 
 

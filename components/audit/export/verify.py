@@ -19,7 +19,8 @@ this order:
    or took from the cache; each gate passed or failed as its numbers say;
 4. the registration names the model's version and its bundle, and a validation, an evaluation and a
    decision stand behind it, none of them with a gate that failed and nobody waived, but for the
-   decision's gates of the other candidate;
+   decision's gates of the other candidate; what was only imported, as the claim of another system,
+   stands behind nothing but what was imported too, and made the model that was given;
 5. each exported artifact, the release policy and the data card are those of the records, log.pub
    is the key; what no record speaks of (a page for people, the schemas, this program) is named as
    unproven;
@@ -67,6 +68,7 @@ NO_TIME = bytes(8)
 SECOND_BYTES = 2420
 NO_MLDSA = "this Python's cryptography has no ML-DSA-44; version 48 or newer has"
 DONE = ("COMPLETE", "CACHED")
+IMPORTED = "IMPORTED"
 BEHIND = ("ingest_examples", "validate_examples", "evaluate_models", "decide_release")
 CANDIDATES = {"pytorch", "tensorflow", "imported"}
 LEAST_LINES = 3
@@ -643,7 +645,9 @@ class Verification:
             if not source:
                 continue
             maker = self.records.get(source)
-            if maker is None or maker.audit["event"] not in DONE:
+            # What was only imported stands behind nothing but what was imported too.
+            makers = (IMPORTED,) if record.audit["event"] == IMPORTED else DONE
+            if maker is None or maker.audit["event"] not in makers:
                 raise Refused(f"nothing here made its {name}")
             if digest not in maker.subjects.values():
                 raise Refused(f"record {maker.number} made another {name}")
@@ -673,6 +677,7 @@ class Verification:
                 raise Refused(f"no record of {stage} stands behind it")
         if wanted["bundle_sha256"] not in {s for r in behind for s in r.subjects.values()}:
             raise Refused("nothing behind it made the bundle")
+        self._imported(behind)
         frameworks = {str(v["version"]): v["framework"] for v in facts["versions"].values()}
         rivals = CANDIDATES - {frameworks[wanted["version"]]}
         for record in behind:
@@ -681,6 +686,22 @@ class Verification:
                     continue  # a decision holds the gates of each candidate, by its name
                 if record.audit["event"] in DONE and not gate["passed"] and "waived_by" not in gate:
                     raise Refused(f"the gate {gate['name']} of record {record.number} failed")
+
+    def _imported(self, behind: list[Record]) -> None:
+        """Refuse imported records that are not of the model that a stage was given."""
+        told = [record for record in self.records.values() if record.audit["event"] == IMPORTED]
+        if not told:
+            return
+        given = {
+            record.audit["facts"]["given"]["sha256"]
+            for record in behind
+            if record.audit["stage"] == "import_model" and record.audit["event"] in DONE
+        }
+        ends = [record for record in told if given & set(record.subjects.values())]
+        known = {found.sha256 for end in ends for found in (end, *self._ancestors(end))}
+        for record in told:
+            if record.sha256 not in known:
+                raise Refused(f"the imported record {record.number} is of no model that was given")
 
     def _ancestors(self, record: Record) -> list[Record]:
         found: dict[str, Record] = {}
@@ -801,6 +822,11 @@ class Verification:
             "verified": not self.findings,
             "findings": [{"where": where, "what": what} for where, what in self.findings],
             "records": len(self.records),
+            "imported": [
+                record.number
+                for record in self.records.values()
+                if record.audit["event"] == IMPORTED
+            ],
             "files": self.files,
             "unproven": self.unproven,
             "approvals": list(self.approvals.values()),
@@ -828,6 +854,9 @@ def told(answer: dict[str, Any], *, given: bool) -> str:
         f"{answer['records']} records under a checkpoint of {size} entries, "
         f"{answer['files']} files: {result}"
     )
+    if answer["imported"]:
+        numbers = ", ".join(map(str, answer["imported"]))
+        lines.append(f"records {numbers} were only imported: what another system claims")
     for name, time in answer["witnesses"].items():
         lines.append(f"cosigned by {name} at {datetime.fromtimestamp(time, UTC).isoformat()}")
     if answer["unproven"]:
