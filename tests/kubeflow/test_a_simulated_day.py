@@ -40,8 +40,11 @@ DAYS = int(os.environ.get("TANDEM_SIMULATED_DAYS", "25"))
 FIRST = datetime.datetime(2013, 1, 3, 3, tzinfo=datetime.UTC)
 STAGES = ("ingest_examples", "train_pytorch")
 RETRIES = 3
-CLIENT_WAITS = "3"
+CLIENT_WAITS = "2"
 """Seconds, after which the client gives up a call that is not answered."""
+STAGE_SECONDS = 4.0
+"""A training takes longer than two such calls one after the other, as hours do: what came twice is
+looked for by calls of this kind, and ended while it trains."""
 BY_DAY = (
     "--set", "source.spans={unit: day, columns: [year, month, day]}",
     "--window", "2013-01-01:2013-01-02", "--max-concurrency", "10",
@@ -103,7 +106,7 @@ class Cluster:
                 return False
             attempt = stages.start(stage)
             self.store.task(run_id, stage.replace("_", "-"), "RUNNING")
-            time.sleep(0.3)  # longer than it takes to end a run that came twice
+            time.sleep(STAGE_SECONDS)
             what = (self.store.runs[run_id].display_name, stage, attempt)
             if happens("eviction", *what, share=0.1):  # nobody says how it ended
                 continue
