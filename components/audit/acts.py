@@ -20,8 +20,8 @@ from datetime import datetime
 from typing import Any
 
 from components.audit.answers import ACT, AUDIT
+from components.audit.plain_draft import plain_draft
 from components.audit.predicates import released_versions
-from components.core.canonical import sha256_value
 from components.core.errors import IntegrityError
 
 PROMOTE, ROLL_BACK = "promote_model", "roll_back_model"
@@ -99,21 +99,9 @@ class Registered:
             {"name": name, "sha256": made.sha256, "record": made.record}
             for name, made in self.inputs.items()
         ]
-        nothing = dict.fromkeys(("code_sha256", "cache_key", "cause", "resources"))
-        return nothing | {
-            "event": ACT,
-            "run": {"id": self.run, "actor": actor, "trigger": "manual"},
-            "stage": kind,
-            "attempt": 1,
-            "inputs": inputs,
-            "outputs": [],
-            "settings": {},
-            "settings_sha256": sha256_value({}),
-            "environment": {},
-            "facts": {"model": self.model, "version": self.version, **facts},
-            "gates": [],
-            "claimed_time": now,
-        }
+        run = {"id": self.run, "actor": actor, "trigger": "manual"}
+        said = {"model": self.model, "version": self.version, **facts}
+        return plain_draft(ACT, kind, run, now=now, inputs=inputs, facts=said)
 
 
 def registered(read: Reader, registration: str, model: str, version: str) -> Registered:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable
 
+from components.audit.answers import RecordView
 from components.audit.client import Notary
 from components.core.errors import PlatformError
 from components.core.stage_identity import ATTEMPT_VARIABLE, PLATFORM_RUN_VARIABLE
@@ -29,4 +31,9 @@ def attempt_here(notary: Notary | None, run: str, stage: str) -> int:
     except PlatformError as error:
         log.warning("which attempt of %s this is is not known: %s", stage, error.message)
         return 1
+    return next_attempt(views, stage)
+
+
+def next_attempt(views: Iterable[RecordView], stage: str) -> int:
+    """Return the number of a stage's next attempt in a run, by the run's records."""
     return 1 + max((view.attempt for view in views if view.stage == stage), default=0)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from components.audit.answers import Receipt, RecordView
+from components.audit.attempts import next_attempt
 from components.audit.client import Notary
 from components.audit.completeness import cited
 from components.audit.left_open import SEALING, abort_draft, named, sealed_runs
@@ -92,11 +93,10 @@ def seal(notary: Notary, log: VerifiedLog, run: str, state: str) -> Sealed | Non
     if sealed_runs(views):
         return None
     why = f"the run ended {state}, and its exit task wrote no record of that"
-    attempts = [view.attempt for view in views if view.stage == SEALING]
     first = log.statement(log.ledger.of_run(run)[0].record)
     draft = abort_draft(first, why, timestamp(datetime.now(UTC))) | {
         "stage": SEALING,
-        "attempt": 1 + max(attempts, default=0),
+        "attempt": next_attempt(views, SEALING),
         "inputs": [],
         "settings": {},
         "settings_sha256": sha256_value({}),

@@ -11,14 +11,14 @@ record of who erased it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from components.audit.answers import AUDIT, RecordView
+from components.audit.plain_draft import plain_draft
 from components.core.artifacts import ArtifactRef, write_json
-from components.core.canonical import sha256_value
 
 STAGE, OUTPUT = "erase_artifacts", "erasure"
 FOLDER, FILE = "erasures", "erasure.json"
@@ -56,11 +56,6 @@ def is_erasure(view: RecordView) -> bool:
     return view.stage == STAGE and view.event == "COMPLETE"
 
 
-def next_attempt(views: Iterable[RecordView]) -> int:
-    """Return the number of a run's next erasure."""
-    return 1 + max((view.attempt for view in views if view.stage == STAGE), default=0)
-
-
 def folder_of(run: Path, attempt: int) -> Path:
     """Return where the output of a run's erasure lies."""
     return run / FOLDER / str(attempt)
@@ -86,22 +81,19 @@ def erasure_draft(
     erased: Sequence[ArtifactRef],
     reason: str,
     gone_before: Sequence[str],
+    *,
+    now: str,
     **parts: Any,
 ) -> dict[str, Any]:
     """Return the draft of an erasure's START or COMPLETE; `run` has id, name, actor, trigger."""
-    settings = {"reason": reason}
-    nothing = dict.fromkeys(("code_sha256", "cache_key", "cause", "resources"))
-    return {
-        **nothing,
-        "event": event,
-        "run": dict(run),
-        "stage": STAGE,
-        "attempt": attempt,
-        "inputs": [item.to_dict() for item in erased],
-        "outputs": [],
-        "settings": settings,
-        "settings_sha256": sha256_value(settings),
-        "environment": {},
-        "facts": {_GONE_BEFORE: list(gone_before)},
-        "gates": [],
-    } | parts
+    return plain_draft(
+        event,
+        STAGE,
+        run,
+        now=now,
+        settings={"reason": reason},
+        attempt=attempt,
+        inputs=[item.to_dict() for item in erased],
+        facts={_GONE_BEFORE: list(gone_before)},
+        **parts,
+    )

@@ -22,11 +22,11 @@ from components.audit.key_history import (
 )
 from components.audit.keyring import Keyring
 from components.audit.keys import PublicKey
+from components.audit.plain_draft import plain_draft
 from components.audit.predicates import SECOND_KEY
 from components.audit.second_history import BEGIN, change_of_second_key, handed_over
 from components.audit.second_key import SecondPublicKey
 from components.audit.tenure import Tenure
-from components.core.canonical import sha256_value
 from components.core.errors import SettingsError
 
 RUN = "keys"
@@ -112,18 +112,5 @@ def _former(tenures: Iterable[AnyTenure], keyid: str) -> AnyTenure:
 
 
 def _draft(stage: str, order: KeyOrder, said: dict[str, Any], now: str) -> dict[str, Any]:
-    nothing = dict.fromkeys(("code_sha256", "cache_key", "cause", "resources"))
-    return nothing | {
-        "event": KEY,
-        "run": {"id": RUN, "actor": order.actor, "trigger": "manual"},
-        "stage": stage,
-        "attempt": 1,
-        "inputs": [],
-        "outputs": [],
-        "settings": {},
-        "settings_sha256": sha256_value({}),
-        "environment": {},
-        "facts": said,
-        "gates": [],
-        "claimed_time": now,
-    }
+    run = {"id": RUN, "actor": order.actor, "trigger": "manual"}
+    return plain_draft(KEY, stage, run, now=now, facts=said)

@@ -12,15 +12,10 @@ from typing import Any
 
 from components.audit.answers import AUDIT, CLOSING_EVENTS, RecordView
 from components.audit.ledger import open_starts
+from components.audit.plain_draft import plain_draft
 
 SEALING = "seal_run"
 """The exit task, whose record closes a run."""
-_NO_CODE: dict[str, Any] = {
-    "code_sha256": None,
-    "cache_key": None,
-    "environment": {},
-    "resources": None,
-}
 
 
 def seals(view: RecordView) -> bool:
@@ -54,18 +49,14 @@ def named(start: RecordView) -> str:
 def abort_draft(statement: Mapping[str, Any], why: str, now: str) -> dict[str, Any]:
     """Return the draft that closes the START of a statement; `now` is the claimed time."""
     audit = statement["predicate"][AUDIT]
-    draft: dict[str, Any] = {
-        "event": "ABORT",
-        "run": audit["run"] | {"actor": audit["actor"]["id"], "trigger": audit["trigger"]},
-        "stage": audit["stage"],
-        "attempt": audit["attempt"],
-        "inputs": audit["inputs"],
-        "outputs": [],
-        "settings": audit["settings"],
-        "settings_sha256": audit["settings_sha256"],
-        "facts": {},
-        "gates": [],
-        "cause": {"kind": "PlatformError", "message": why, "remedy": "read the task's log"},
-        "claimed_time": now,
-    }
-    return draft | _NO_CODE
+    return plain_draft(
+        "ABORT",
+        audit["stage"],
+        audit["run"] | {"actor": audit["actor"]["id"], "trigger": audit["trigger"]},
+        now=now,
+        attempt=audit["attempt"],
+        inputs=audit["inputs"],
+        settings=audit["settings"],
+        settings_sha256=audit["settings_sha256"],
+        cause={"kind": "PlatformError", "message": why, "remedy": "read the task's log"},
+    )

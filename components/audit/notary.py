@@ -42,7 +42,7 @@ from components.audit.folder import AuditFolder
 from components.audit.key_changes import KeyOrder, change_draft
 from components.audit.keyring import Keyring
 from components.audit.ledger import Ledger, open_starts
-from components.audit.left_open import abort_draft
+from components.audit.left_open import SEALING, abort_draft
 from components.audit.log import Log
 from components.audit.log_place import log_storage, spool
 from components.audit.records import accept, idempotency_key, statement, timestamp
@@ -133,7 +133,7 @@ class LocalNotary:
         self._take_up()
         with self._mutex:
             left = open_starts(self._ledger.of_run(run))
-            asking = [view for view in left if view.stage == "seal_run"][-1:]
+            asking = [view for view in left if view.stage == SEALING][-1:]
             tickets = [Ticket(self._abort(view, state)) for view in left if view not in asking]
             self._write(tickets)
             return [self._ledger.find(ticket.result().record) for ticket in tickets]

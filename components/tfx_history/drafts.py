@@ -21,9 +21,9 @@ from components.audit.imported import (
     import_key,
     run_of,
 )
+from components.audit.plain_draft import plain_draft
 from components.audit.records import accept
 from components.core.artifacts import tree_digest
-from components.core.canonical import sha256_value
 from components.core.errors import DataError, IntegrityError
 from components.tfx_history.executions import Artifact, Execution, History
 
@@ -89,21 +89,15 @@ class Drafts:
             for item in facts["outputs"]
             if item["sha256"] and self.hashed(item["id"]).sha256 == item["sha256"]
         ]
-        nothing = dict.fromkeys(("code_sha256", "cache_key", "cause", "resources"))
-        return nothing | {
-            "event": IMPORTED,
-            "run": {**run_of(execution.pipeline), "actor": self.actor, "trigger": "import"},
-            "stage": IMPORT,
-            "attempt": 1,
-            "inputs": self._inputs(execution, facts),
-            "outputs": outputs,
-            "settings": {},
-            "settings_sha256": sha256_value({}),
-            "environment": {},
-            "facts": facts,
-            "gates": [],
-            "claimed_time": execution.said["updated"],
-        }
+        return plain_draft(
+            IMPORTED,
+            IMPORT,
+            {**run_of(execution.pipeline), "actor": self.actor, "trigger": "import"},
+            now=execution.said["updated"],
+            inputs=self._inputs(execution, facts),
+            outputs=outputs,
+            facts=facts,
+        )
 
     def check(self, execution: Execution) -> None:
         """Raise DataError for an execution of which no record may be made."""

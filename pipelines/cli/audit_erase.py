@@ -94,20 +94,21 @@ def _erased(
     run: RunOnDisk, notary: Notary, found: Found, reason: str, gone: Sequence[str]
 ) -> Receipt:
     """Record that the removal begins, remove, and record that it is done."""
+    from components.audit.attempts import next_attempt
     from components.audit.erasures import (
         OUTPUT,
+        STAGE,
         erasure_draft,
         folder_of,
         is_erasure,
-        next_attempt,
         write_erasure,
     )
     from components.core.artifacts import tree_digest
 
     views = notary.records(run.id)
-    attempt, refs = next_attempt(views), tuple(found)
+    attempt, refs = next_attempt(views, STAGE), tuple(found)
     said = (_identity(run), attempt, refs, reason, gone)
-    notary.submit(erasure_draft("START", *said, claimed_time=_now()))
+    notary.submit(erasure_draft("START", *said, now=_now()))
     folder = folder_of(run.folder, attempt)
     try:
         for path in found.values():
@@ -123,7 +124,7 @@ def _erased(
             remedy="fix permissions and call the command again",
         ) from error
     claim = {"name": OUTPUT, "sha256": tree_digest(folder), "path": str(folder)}
-    return notary.submit(erasure_draft("COMPLETE", *said, claimed_time=_now(), outputs=[claim]))
+    return notary.submit(erasure_draft("COMPLETE", *said, now=_now(), outputs=[claim]))
 
 
 def _identity(run: RunOnDisk) -> dict[str, Any]:

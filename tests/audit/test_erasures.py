@@ -147,10 +147,10 @@ def test_an_erasure_excuses_what_its_record_names_whatever_its_file_says(
     with open_notary(recorded) as notary:
         one = [ref for ref in refs if ref.name == "statistics"]
         said = (run, 1, one, "request", [])
-        notary.submit(erasure_draft("START", *said, claimed_time=TIME))
+        notary.submit(erasure_draft("START", *said, now=TIME))
         write_erasure(folder, refs)
         claim = {"name": OUTPUT, "sha256": tree_digest(folder), "path": str(folder)}
-        notary.submit(erasure_draft("COMPLETE", *said, claimed_time=TIME, outputs=[claim]))
+        notary.submit(erasure_draft("COMPLETE", *said, now=TIME, outputs=[claim]))
     assert findings(capsys, recorded) == set()
     shutil.rmtree(place(recorded))
     shutil.rmtree(place(recorded, "validation"))
