@@ -168,7 +168,7 @@ def open_note(note: str, history: KeyHistory) -> Checkpoint:
     checkpoint = read.signed_by(history.of_size(read.checkpoint.size), history.origin)
     if checkpoint.extensions != history.extensions:
         raise _refused("the checkpoint speaks of other changes of keys than the log")
-    history.second.require_signed(note, checkpoint)
+    history.second.require_signed(read)
     return checkpoint
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from components.audit import base64_strict
-from components.audit.checkpoint import Checkpoint, key_id, split
+from components.audit.checkpoint import Checkpoint, Note, key_id
 from components.audit.second_key import SIGNATURE_BYTES, SecondPublicKey, SecondSigningKey
 from components.audit.tenure import Tenure, revoked
 from components.core.errors import IntegrityError
@@ -39,13 +39,14 @@ class SecondHistory:
         """Return the key whose signature the checkpoint of a size needs, None where none is."""
         return next((t.key for t in reversed(self.tenures) if t.first < size), None)
 
-    def require_signed(self, note: str, checkpoint: Checkpoint) -> None:
+    def require_signed(self, note: Note) -> None:
         """Raise IntegrityError unless a note has the second signature that its size needs."""
+        checkpoint = note.checkpoint
         key = self.of_size(checkpoint.size)
         if key is None:
             return
         name = (checkpoint.origin, key_id(checkpoint.origin, key.raw, _KIND))
-        found = [data[4:] for signer, data in split(note)[1] if (signer, data[:4]) == name]
+        found = [data[4:] for signer, data in note.signatures if (signer, data[:4]) == name]
         if not found:
             raise _refused("the checkpoint lacks the second signature, of ML-DSA-44")
         if not all(_signs(key, data, checkpoint) for data in found):

@@ -15,7 +15,7 @@ from typing import Any
 from components.audit.anchors.anchor import Anchor, Kept
 from components.audit.anchors.cosigned import WitnessAnchor
 from components.audit.anchors.settings import anchors_of
-from components.audit.checkpoint import open_checkpoint, unverified_checkpoint
+from components.audit.checkpoint import Note, unverified_checkpoint
 from components.audit.log import Snapshot
 from components.audit.verified_log import VerifiedLog
 from components.core.errors import IntegrityError, PlatformError, TandemError
@@ -116,10 +116,10 @@ def with_newest_kept(home: Path, found: Comparison) -> Comparison:
 
 def _contradictions(anchor: Anchor, kept: Kept, snapshot: Snapshot) -> Iterator[Trouble]:
     try:
-        size = unverified_checkpoint(kept.note).size
-        key = snapshot.keys.of_size(size)
-        checkpoint = open_checkpoint(kept.note, key, snapshot.keys.origin)
-        snapshot.keys.second.require_signed(kept.note, checkpoint)
+        note = Note.read(kept.note)
+        size = note.checkpoint.size
+        checkpoint = note.signed_by(snapshot.keys.of_size(size), snapshot.keys.origin)
+        snapshot.keys.second.require_signed(note)
     except IntegrityError as error:
         yield Trouble(anchor.name, kept.where, error.message)
         return
