@@ -12,14 +12,13 @@ runs whatever happened. TFX's log lies beside those of the stages. TFX is import
 from __future__ import annotations
 
 import logging
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from components.core.errors import PlatformError, SettingsError
+from pipelines.loading import loading_quietly
 from pipelines.runners.local import opened
 from pipelines.runners.results import RunResult
 from pipelines.runners.run_folder import disk_error
@@ -31,7 +30,7 @@ _NOT_BEGUN = "TFX begins no stage after one that did not end well"
 def load() -> None:
     """Import TFX; raise PlatformError where it does not load."""
     try:
-        with _nothing_printed():
+        with loading_quietly():
             from pipelines.runners import tfx_pipeline  # noqa: F401 - importing is what is wanted
     except ImportError as error:
         raise PlatformError(
@@ -60,19 +59,6 @@ def execute(
         finally:
             result = execution.close(_NOT_BEGUN)
     return result
-
-
-@contextmanager
-def _nothing_printed() -> Iterator[None]:
-    """Keep from the terminal what TensorFlow's own code prints when it is loaded."""
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as away:
-        os.dup2(away.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 @contextmanager
