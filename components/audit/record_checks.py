@@ -140,8 +140,8 @@ class RecordChecks:
             self._begun.pop(view.start, None)
         if view.event not in (KEY, IMPORTED):
             self._seen.add_run(view.run)
-        for imported in (False, True):
-            self._seen.add_made(view.record, made(view, imported=imported), imported=imported)
+        imported = view.event == IMPORTED
+        self._seen.add_made(view.record, made(view, imported=imported), imported=imported)
         if is_erasure(view):
             self.erased += erased_by(view, statement)
         if seals(view):

@@ -9,7 +9,7 @@ come to a store since. Executions that did not finish are left, and named.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from components.audit.answers import Receipt
@@ -76,12 +76,6 @@ def imported(drafts: Drafts, plan: Sequence[Told], submit: Submit) -> list[Told]
         if told.is_new:
             receipt = submit(drafts.draft(told.execution))
             drafts.take(told.execution, receipt.record)
-            told = Told(
-                told.execution,
-                told.outputs,
-                is_new=True,
-                record=receipt.record,
-                index=receipt.index,
-            )
+            told = replace(told, record=receipt.record, index=receipt.index)
         found.append(told)
     return found
