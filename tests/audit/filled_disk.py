@@ -11,9 +11,10 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from stage_ports import FolderPort
 
 from components.audit.client import connect
 from components.audit.process import NotaryProcess
@@ -32,18 +33,6 @@ LEFT = range(6)
 class FillSettings(Section):
     home: str
     left: int | None = None
-
-
-@dataclass
-class FolderPort:
-    """kfp's Artifact as run_stage sees it."""
-
-    path: str
-    metadata: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def uri(self) -> str:
-        return self.path
 
 
 def ingest_examples(*, settings: FillSettings, examples: Path) -> Outcome:

@@ -32,7 +32,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     if not may_mount():
         pytest.skip("this machine lets nobody mount a file system in a user namespace")
     home = tmp_path_factory.mktemp("full") / "home"
-    search = f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(HERE)!r}]; "
+    search = f"import sys; sys.path[:0] = {[str(ROOT), str(HERE.parent), str(HERE)]}; "
     program = search + "from filled_disk import main; main()"
     command = ["unshare", "-rm", sys.executable, "-c", program, str(home)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import types_under_tfx
 from prepared_run import SMALL, PreparedRun, run_tandem, task
 from records_of_a_run import REPRODUCIBLE, records
 
@@ -21,21 +22,11 @@ FILES = {
     ("transform_features", "transform_graph"): ("preprocessing.json", "preprocessing.onnx"),
     ("train_tensorflow", "tensorflow_model"): ("model.onnx", "model.tflite", "preprocessing.onnx"),
 }
+# Of a training, whose schema an Importer gives as its result.
 TYPES = {
-    "examples": "Examples",
-    "features": "Examples",
-    "result": "Schema",
-    "statistics": "ExampleStatistics",
-    "validation": "ExampleAnomalies",
-    "transform_graph": "TransformGraph",
-    "pytorch_model": "Model",
-    "tensorflow_model": "Model",
-    "pytorch_training": "ModelRun",
-    "tensorflow_training": "ModelRun",
-    "evaluation": "ModelEvaluation",
-    "measurements": "TandemMeasurements",
-    "decision": "ModelBlessing",
-    "registration": "PushedModel",
+    "result" if port == "schema" else port: kind
+    for port, kind in types_under_tfx.TYPES.items()
+    if port != "imported_model"
 }
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stage_ports import FolderPort
 
 from components.core.artifacts import tree_digest
 from components.core.cache import CACHE_VARIABLE, StageCache
@@ -190,18 +190,6 @@ def test_without_the_cache_everything_would_run(
     remember_all(pipeline, arguments, cache, tmp_path / "outputs")
     plans = plan_run(pipeline, arguments, cache, cache_on=False)
     assert {plan.verdict for plan in plans} == {Verdict.RUN}
-
-
-@dataclass
-class FolderPort:
-    """kfp's Artifact as run_stage sees it."""
-
-    path: str
-    metadata: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def uri(self) -> str:
-        return self.path
 
 
 def test_what_a_stage_really_stored_is_what_the_plan_finds(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tiny_bundles
 from made_evaluations import around, model
+from stage_ports import FolderPort
 
 from components.core.artifacts import read_json, tree_digest, write_json
 from components.core.outcome import Outcome
@@ -74,18 +74,6 @@ class Ingested(Section):
 
     card: dict[str, Any]
     window: dict[str, str]
-
-
-@dataclass
-class Port:
-    """What kfp's Artifact is to run_stage."""
-
-    path: str
-    metadata: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def uri(self) -> str:
-        return self.path
 
 
 def ingest_examples(*, settings: Ingested, examples: Path) -> Outcome:
@@ -208,7 +196,7 @@ class Chain:
             "settings_sha256": "2" * 64,
             "cache": cache,
         }
-        self.ports: dict[str, Port] = {}
+        self.ports: dict[str, FolderPort] = {}
 
     def stage(
         self,
@@ -218,7 +206,7 @@ class Chain:
         parameters: Mapping[str, Any] | None = None,
     ) -> None:
         """Run one stage as its face does."""
-        made = {name: Port(str(self.folder / step.__name__ / name)) for name in outputs}
+        made = {name: FolderPort(str(self.folder / step.__name__ / name)) for name in outputs}
         run_stage(
             step,
             run=self.run,

@@ -7,29 +7,11 @@ import sys
 
 import pytest
 import yaml
+from types_under_tfx import TYPES
 
 from pipelines.compiler import IMPORTING, TRAINING, compiled
 from pipelines.runners.ir import parse_pipeline
 from pipelines.runners.tfx_types import SCHEMA, STANDARD, in_camel_case, type_name
-
-# What the issue asks for, by the noun of the pipeline.
-TYPES = {
-    "examples": "Examples",
-    "statistics": "ExampleStatistics",
-    "schema": "Schema",
-    "validation": "ExampleAnomalies",
-    "transform_graph": "TransformGraph",
-    "features": "Examples",
-    "pytorch_model": "Model",
-    "tensorflow_model": "Model",
-    "imported_model": "Model",
-    "pytorch_training": "ModelRun",
-    "tensorflow_training": "ModelRun",
-    "evaluation": "ModelEvaluation",
-    "measurements": "TandemMeasurements",
-    "decision": "ModelBlessing",
-    "registration": "PushedModel",
-}
 
 
 @pytest.fixture(scope="module")

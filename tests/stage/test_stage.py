@@ -2,11 +2,10 @@
 
 import json
 from base64 import b64decode
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
+from stage_ports import FolderPort
 
 from components import stage as stage_module
 from components.audit.attempts import attempt_here
@@ -79,18 +78,6 @@ def _keep_and_stop_once(checkpoints: Path) -> None:
         (checkpoints / "step").write_text("7")
         raise PlatformError("the machine was taken away", remedy="resume the run")
     assert (checkpoints / "step").read_text() == "7"
-
-
-@dataclass
-class FolderPort:
-    """kfp's Artifact as run_stage sees it."""
-
-    path: str
-    metadata: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def uri(self) -> str:
-        return self.path
 
 
 @pytest.fixture
