@@ -116,13 +116,11 @@ def _on_cluster(task: PipelineTask, target: Target) -> None:
 
 def _placed(task: PipelineTask, target: Target, stage: str, image: str, given: Resources) -> None:
     task.set_container_image(image)
-    task.set_env_variable(IMAGE_VARIABLE, image)
     task.set_cpu_request(str(given.cpu_request)).set_cpu_limit(str(given.cpu_limit))
     task.set_memory_request(str(given.memory_request)).set_memory_limit(str(given.memory_limit))
-    for name, value in as_variables(math.ceil(amount_of(str(given.cpu_limit)))).items():
-        task.set_env_variable(name, value)
+    threads = as_variables(math.ceil(amount_of(str(given.cpu_limit))))
     _pod(task, target, stage, given.timeout_seconds or 0)
-    _environment(task, target)
+    _environment(task, target, {IMAGE_VARIABLE: image, **threads})
 
 
 def _pod(task: PipelineTask, target: Target, stage: str, seconds: int) -> None:
@@ -153,7 +151,7 @@ def _queue(target: Target) -> dict[str, str]:
     return {} if target.queue is None else {"kueue.x-k8s.io/queue-name": target.queue}
 
 
-def _environment(task: PipelineTask, target: Target) -> None:
+def _environment(task: PipelineTask, target: Target, own: dict[str, str]) -> None:
     from kfp import kubernetes
 
     shared = {}
@@ -164,13 +162,18 @@ def _environment(task: PipelineTask, target: Target) -> None:
             "TANDEM_HOME": "home",
         }
         shared = {name: f"{workspace.path}/{folder}" for name, folder in shared.items()}
-    for name, value in sorted({**shared, **target.environment}.items()):
-        task.set_env_variable(name, value)
+    _set_variables(task, {**own, **dict(sorted({**shared, **target.environment}.items()))})
     kubernetes.use_field_path_as_env(task, PLATFORM_RUN_VARIABLE, RUN_LABEL)
     for name, secret in sorted(target.secrets.items()):
         kubernetes.use_secret_as_env(task, secret.secret, {secret.key: name})
     for name, entry in sorted(target.config_maps.items()):
         kubernetes.use_config_map_as_env(task, entry.config_map, {entry.key: name})
+
+
+def _set_variables(task: PipelineTask, variables: dict[str, str]) -> None:
+    """Set them by one call: each reads the source of every caller (kfp 2.17, inspect.stack)."""
+    (name, value), *others = variables.items()
+    task.set_env_variable(name, value).container_spec.env.update(others)
 
 
 def _spread(

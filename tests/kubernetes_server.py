@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from answering import answering
 
 
 class Answering(BaseHTTPRequestHandler):
@@ -29,12 +30,8 @@ class Answering(BaseHTTPRequestHandler):
 @contextmanager
 def served(handler: type[Answering]) -> Iterator[str]:
     """Serve on the loopback address, and give it."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as server:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
 
 
 def write_kubeconfig(place: Path, url: str, token: str) -> Path:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import socketserver
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,8 @@ from email import message_from_bytes, policy
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from answering import answering
 
 
 @dataclass
@@ -48,8 +49,8 @@ def web_server() -> Iterator[Received]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-    with _serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as port:
-        received.url = f"http://127.0.0.1:{port}/hook"
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
+        received.url = f"http://127.0.0.1:{server.server_port}/hook"
         yield received
 
 
@@ -81,16 +82,7 @@ def mail_server() -> Iterator[Received]:
         def say(self, text: str) -> None:
             self.wfile.write(f"{text}\r\n".encode())
 
-    with _serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)) as port:
+    with answering(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)) as server:
+        port = server.server_address[1]
         received.url = f"smtp://127.0.0.1:{port}?from=tandem@example.org&to=team@example.org"
         yield received
-
-
-@contextmanager
-def _serving(server: socketserver.TCPServer) -> Iterator[int]:
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import served_bucket
+from answering import answering
 
 BUCKET = "audit"
 _XML = [("Content-Type", "application/xml")]
@@ -63,11 +64,8 @@ def strict_s3() -> Iterator[StrictS3]:
     strict = StrictS3(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, strict, True, request_handler=MotoRequestHandler)
     strict.address = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield strict
-    server.shutdown()
-    thread.join()
+    with answering(server):
+        yield strict
 
 
 def variables(strict: StrictS3) -> dict[str, str]:

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from answering import answering
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from strict_s3 import strict_s3, variables
 
@@ -44,13 +44,9 @@ Draft = Callable[..., dict[str, Any]]
 @contextmanager
 def serving(folder: Path, *keys: SigningKey) -> Iterator[str]:
     logs = {origin_of(FIXED.public): [key.public for key in (FIXED, *keys)]}
-    server = WitnessServer(("127.0.0.1", 0), Witness(NAME, WITNESS, logs, folder))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    witness = Witness(NAME, WITNESS, logs, folder)
+    with answering(WitnessServer(("127.0.0.1", 0), witness)) as server:
+        yield f"http://127.0.0.1:{server.server_port}"
 
 
 @pytest.fixture

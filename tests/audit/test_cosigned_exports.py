@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from acts_of_people import MODEL, People
+from answering import answering
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from components.audit.anchors.anchoring import anchor, compare
@@ -36,14 +36,12 @@ def home(promoted: People, tmp_path: Path, key: SigningKey) -> Iterator[Path]:
     """A home with one witness that answers, and one that does not."""
     logs = {origin_of(key.public): [key.public]}
     witness = Witness(NAME, WITNESS, logs, tmp_path / "w1", clock=lambda: CLOCK)
-    with WitnessServer(("127.0.0.1", 0), witness) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with answering(WitnessServer(("127.0.0.1", 0), witness)) as server:
         place = AuditFolder(promoted.home).root / "anchors.yaml"
         said = [_said(f"http://127.0.0.1:{server.server_port}", NAME, WITNESS)]
         said.append(_said("http://127.0.0.1:9", AWAY, STRANGER))
         place.write_text(json.dumps({"witnesses": said, "git": {"enabled": False}}))
         yield promoted.home
-        server.shutdown()
 
 
 def _said(url: str, name: str, key: SigningKey) -> dict[str, str]:

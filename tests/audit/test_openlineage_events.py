@@ -7,7 +7,6 @@ are used; the server is the test's own.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from answering import answering
 from jsonschema import Draft202012Validator
 
 from components.audit.verified_log import VerifiedLog
@@ -228,15 +228,10 @@ class Server(BaseHTTPRequestHandler):
 
 @contextmanager
 def server(status: int = 201) -> Iterator[ThreadingHTTPServer]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as found:
-        found.seen, found.status = [], status  # type: ignore[attr-defined]
-        thread = threading.Thread(target=found.serve_forever)
-        thread.start()
-        try:
-            yield found
-        finally:
-            found.shutdown()
-            thread.join()
+    found = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    found.seen, found.status = [], status  # type: ignore[attr-defined]
+    with answering(found):
+        yield found
 
 
 def send(home: Path, found: ThreadingHTTPServer, *words: str, path: str = "") -> int:

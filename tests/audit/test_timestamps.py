@@ -9,13 +9,13 @@ import json
 import shutil
 import subprocess
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from answering import answering
 
 from components.audit.anchors.anchoring import anchor, compare
 from components.audit.folder import AuditFolder
@@ -109,12 +109,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, P
         def log_message(self, format: str, *arguments: object) -> None:
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", folder
-    server.shutdown()
-    thread.join()
+    with answering(HTTPServer(("127.0.0.1", 0), Handler)) as server:
+        yield f"http://127.0.0.1:{server.server_port}", folder
 
 
 def recorded(home: Path, draft: Draft, attempt: int) -> str:

@@ -9,7 +9,6 @@ public keys in base 64, and signs what comes in base 64 as vault:vVERSION:SIGNAT
 from __future__ import annotations
 
 import json
-import threading
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from answering import answering
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -71,14 +71,9 @@ class Transit:
 def serving() -> Iterator[Transit]:
     """Serve on the loopback address."""
     transit = Transit()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(transit))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    transit.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), _handler(transit))) as server:
+        transit.url = f"http://127.0.0.1:{server.server_port}"
         yield transit
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def _handler(transit: Transit) -> type[BaseHTTPRequestHandler]:

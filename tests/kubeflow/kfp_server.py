@@ -14,13 +14,13 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from answering import answering
 from kfp_calls import TOKEN, Call, KfpServer
 from kfp_routes import answer
 
@@ -94,12 +94,8 @@ class _Server(ThreadingHTTPServer):
 def kfp_server(**more: Any) -> Iterator[KfpServer]:
     """Serve on the loopback address."""
     kfp = KfpServer(**more)
-    with _Server(("127.0.0.1", 0), _Handler) as server:
-        server.daemon_threads = True
-        server.kfp = kfp  # type: ignore[attr-defined]
-        kfp.url = f"http://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield kfp
-        finally:
-            server.shutdown()
+    server = _Server(("127.0.0.1", 0), _Handler)
+    server.kfp = kfp  # type: ignore[attr-defined]
+    kfp.url = f"http://127.0.0.1:{server.server_address[1]}"
+    with answering(server):
+        yield kfp

@@ -11,6 +11,7 @@ template/v2_template.go).
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,8 @@ from kfp_wire import Refusal
 
 from pipelines.compiler import IMPORTING, LAUNCHING, TRAINING, manifests
 from pipelines.target import load_target
+
+pytestmark = pytest.mark.slow
 
 Manifest = dict[str, Any]
 SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
@@ -71,9 +74,16 @@ def target(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def objects(dag: str, target: str) -> tuple[Manifest, Manifest]:
-    """Return the two objects; refuse what KFP's definitions and its webhook would."""
+@functools.cache
+def compiled(dag: str, target: str) -> tuple[Manifest, Manifest]:
+    """Return the two objects, the same ones each time."""
     pipeline, version = yaml.safe_load_all(manifests(dag, load_target(target), "team-a"))
+    return pipeline, version
+
+
+def objects(dag: str, target: str) -> tuple[Manifest, Manifest]:
+    """Return the two objects of one's own; refuse what KFP's definitions and its webhook would."""
+    pipeline, version = copy.deepcopy(compiled(dag, target))
     check(pipeline, version)
     return pipeline, version
 
@@ -120,7 +130,7 @@ def renamed(old: str, new: str) -> Callable[[Manifest, Manifest], None]:
 def test_what_the_definitions_do_not_have_is_refused(
     change: Callable[[Manifest, Manifest], None], message: str
 ) -> None:
-    pipeline, version = map(copy.deepcopy, objects(TRAINING, "dev"))
+    pipeline, version = objects(TRAINING, "dev")
     change(pipeline, version)
     with pytest.raises((jsonschema.ValidationError, Refusal), match=message):
         check(pipeline, version)

@@ -112,6 +112,7 @@ def test_this_machines_devices_are_not_a_targets() -> None:
     check_on_target(Train(device="cuda"), load_target("local"))
 
 
+@pytest.mark.slow
 def test_settings_that_do_not_go_with_the_target_leave_nothing_compiled(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,6 +126,7 @@ def test_settings_that_do_not_go_with_the_target_leave_nothing_compiled(
     assert main(["compile", "--set", "train.device=cpu"]) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", COMMAND.findall(PAGE))
 def test_a_command_in_the_documentation_ends_as_it_says(
     line: str,

@@ -103,6 +103,7 @@ def test_this_machines_target_is_the_plain_form(plain: str) -> None:
     assert compiled(TRAINING, load_target("local")) == plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dag", [TRAINING, IMPORTING])
 def test_what_runs_here_is_what_is_shipped(target: Target, dag: str) -> None:
     assert compiled(dag, target) != compiled(dag)
@@ -231,6 +232,7 @@ def test_the_trainers_alone_get_accelerators(documents: list[Any], target: Targe
             assert variables(container)["TANDEM_TPU_CHIPS"] == "4"
 
 
+@pytest.mark.slow
 def test_nodes_get_what_their_trainer_would_and_the_trainer_no_accelerator() -> None:
     prod = load_target("prod").model_dump(mode="json", exclude_none=True)
     del prod["accelerators"]["tensorflow"]
@@ -286,6 +288,7 @@ def test_secrets_and_config_maps_are_named_and_nowhere_written(
         assert given["TANDEM_CACHE"] == "/tandem/cache"
 
 
+@pytest.mark.slow
 def test_the_form_for_kubernetes_holds_the_same_and_is_named_by_its_digest(target: Target) -> None:
     text = manifests(TRAINING, target, "team")
     assert manifests(TRAINING, target, "team") == text

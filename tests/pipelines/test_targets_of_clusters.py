@@ -125,6 +125,7 @@ def test_an_unknown_target_names_the_known_ones() -> None:
     assert "dev, local, prod" in raised.value.remedy
 
 
+@pytest.mark.slow
 def test_the_command_compiles_for_a_target(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -138,6 +139,7 @@ def test_the_command_compiles_for_a_target(
     assert "accelerator" in file.read_text()
 
 
+@pytest.mark.slow
 def test_the_command_writes_kubernetes_objects(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["compile", "--target", "dev", "--kubernetes", "--namespace", "team"]
     assert main(words) == 0

@@ -165,6 +165,7 @@ def replace(path: Path, data: bytes) -> None:
     path.with_suffix(".new").replace(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("swap", [rewrite, replace])
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "arrow", "tfrecord"])
 def test_a_file_that_changes_while_it_is_read_is_an_error_after_its_last_row(

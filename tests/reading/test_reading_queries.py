@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
+from answering import answering
 from local_postgresql import PASSWORD, execute
 from pyarrow import ipc
 from written_tables import rows_of
@@ -258,13 +258,11 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[str]
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{server.server_port}")
         monkeypatch.setenv("HOME", str(tmp_path))
         yield paths
-        server.shutdown()
 
 
 def test_a_query_fetches_no_extension_of_duckdb(
