@@ -110,9 +110,9 @@ def _launch(prepared: PreparedRun, home: Home, arguments: Namespace, servers: Fo
     from pipelines.runs import read_run
 
     shown = sys.stderr if arguments.json else sys.stdout
-    Thread(target=_load_what_comes_last).start()
     waiting = [task for task in prepared.tasks if task not in (prepared.done or {})]
     with _way_on(prepared.folder, home), answering_notary(home) as notary:
+        Thread(target=_load_what_comes_last).start()  # earlier, the notary would wait for a core
         print(f"run {prepared.folder.name}", file=shown, flush=True)
         with progress(waiting, shown, prepared.folder / "logs") as listener:
             execute = _execute_with(arguments.runner, home)
