@@ -31,8 +31,8 @@ import schemas
 from components.approvals.trail import Trail
 from components.audit import export as verifier
 from components.audit.anchors.cosignatures import Cosigned, cosigned
-from components.audit.answers import ACT, AUDIT, IMPORTED, RecordView
-from components.audit.imported import given_to
+from components.audit.answers import ACT, AUDIT, RecordView
+from components.audit.imported import makers_of_given
 from components.audit.tlog_proof import SUFFIX, TlogProof
 from components.audit.verified_log import VerifiedLog
 from components.core.artifacts import manifest
@@ -144,11 +144,8 @@ def _records(log: VerifiedLog, release: Release) -> list[RecordView]:
         said = log.statement(record)["predicate"]
         if (said["model"], said["version"]) == release.key:
             found |= {view.record: view for view in log.ledger.with_ancestors([record])}
-    given = {sha256 for sha256 in map(given_to, found.values()) if sha256}
-    for view in log.views:
-        if view.event == IMPORTED and not given.isdisjoint(view.subjects.values()):
-            found |= {item.record: item for item in log.ledger.with_ancestors([view.record])}
-            break  # the first one made it; others found it there
+    told = log.ledger.with_ancestors(makers_of_given(found.values(), log.views))
+    found |= {view.record: view for view in told}
     return sorted(found.values(), key=lambda view: view.index)
 
 

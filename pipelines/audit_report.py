@@ -18,10 +18,13 @@ from components.approvals.trail import Judged, Trail
 from components.audit.acts import PROMOTE, Registered
 from components.audit.completeness import Completeness, completeness
 from components.audit.control_matrix import Control, Status, control_matrix, tally
+from components.audit.findings import cited
+from components.audit.folder import AuditFolder
+from components.audit.log import Log
 from components.audit.requirements import Template, read_template
 from components.audit.verify import Verified, verify
 from components.audit.version_records import VersionRecords, version_records
-from pipelines import audit_sections, commands
+from pipelines import audit_sections, commands, unseen
 from pipelines.dag_picture import BOX_HEIGHT, BOX_WIDTH
 from pipelines.home import Home
 from pipelines.page import render_page
@@ -70,10 +73,12 @@ class AuditReport:
             "day": self.day.isoformat(),
             "verdict": verdict(self),
             "complete": self.complete.to_dict(),
-            "findings": [finding.to_dict() for finding in self.verified.findings],
+            "findings": _findings(self),
             "controls": [control.to_dict() for control in self.controls],
             "tally": {str(status): count for status, count in tally(self.controls).items()},
             "lineage": audit_sections.steps(self.records),
+            "imported": unseen.imported(self.records),
+            "erased": unseen.erased(self.records),
             "gates": audit_sections.gates(self.records),
             "people": people(self),
             "acts": audit_sections.acts(self.records),
@@ -121,12 +126,18 @@ def _counted(trail: Trail, records: VersionRecords, judged: Sequence[Judged]) ->
     That their keys were trusted then is in the promotion's record; the rest is judged again here.
     """
     yield from (item.signed.record for item in judged if item.refused is None)
-    for act in (cited for cited in records.acts if cited.stage == PROMOTE):
+    for act in (one for one in records.acts if one.stage == PROMOTE):
         day = datetime.fromisoformat(act.audit["clocks"]["notary"]).date()
         for item in judged:
             is_named = item.signed.record in act.value("predicate.approvals")
             if is_named and trail.standing.why_not(item.signed, records.version, day) is None:
                 yield item.signed.record
+
+
+def _findings(report: AuditReport) -> list[dict[str, Any]]:
+    """Return the findings, each with the entry that it is of and the digest that this has now."""
+    log = Log.at(AuditFolder(report.home.folder))
+    return [cited(finding, log) for finding in report.verified.findings]
 
 
 def verdict(report: AuditReport) -> list[str]:
@@ -143,6 +154,7 @@ def verdict(report: AuditReport) -> list[str]:
         f"{version.model}@{version.version} ({version.framework}) was registered by run "
         f"{version.run} at {registration.audit['clocks']['notary']}, record {registration.index} "
         f"({registration.record}).",
+        *unseen.sentences(records),
         f"{passed} of {len(gates)} recorded gates passed.",
         f"{counting} of {len(report.judged)} signed approvals count; {_asked_for(report)}.",
         "By the records it is the champion."
@@ -228,7 +240,7 @@ def _context(report: AuditReport) -> Mapping[str, Any]:
         "short": audit_sections.short,
         "picture": audit_sections.graph(records),
         "box": {"width": BOX_WIDTH, "height": BOX_HEIGHT},
-        "decision": [cited for cited in records.kinds.get("decide_release", ())],
+        "decision": [one for one in records.kinds.get("decide_release", ())],
         "repeats": audit_sections.repeats(records),
         "controls": report.controls,
     }

@@ -97,16 +97,23 @@ def acts(records: VersionRecords) -> list[dict[str, Any]]:
     """Return what people did to the version, approvals too, in order."""
     return [
         {
-            "index": cited.index,
             "what": cited.stage.replace("_", " "),
-            "time": cited.audit["clocks"]["notary"],
-            "actor": cited.audit["actor"]["id"],
-            "assurance": cited.audit["actor"]["assurance"],
-            "reason": cited.value("predicate.reason") or cited.value("approval.reason"),
-            "record": cited.record,
+            **done(cited, cited.value("predicate.reason") or cited.value("approval.reason")),
         }
         for cited in records.acts
     ]
+
+
+def done(cited: CitedRecord, reason: Any) -> dict[str, Any]:
+    """Return who did what a record says, when and why, and the record."""
+    return {
+        "index": cited.index,
+        "time": cited.audit["clocks"]["notary"],
+        "actor": cited.audit["actor"]["id"],
+        "assurance": cited.audit["actor"]["assurance"],
+        "reason": reason,
+        "record": cited.record,
+    }
 
 
 def data(records: VersionRecords) -> list[dict[str, Any]]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from components.audit.answers import RecordView
 from components.audit.left_open import named
+from components.audit.log import Log, entry_key
+from components.core.canonical import sha256_bytes
 from components.core.errors import IntegrityError
 
 WAY_OUT = "resume the run, or have `tandem audit reconcile` close it"
@@ -34,6 +36,16 @@ class Finding:
         """Return the finding for people, with the record that it cites."""
         cited = "" if self.record is None else f"\n    #{self.index} record  {self.record}"
         return f"{self.check}: {self.where}: {self.message}{cited}"
+
+
+def cited(finding: Finding, log: Log) -> dict[str, Any]:
+    """Return a finding, and of an entry the digest that its bytes have now; None for no bytes."""
+    kind, _, number = finding.where.partition(" ")
+    if kind != "entry":
+        return finding.to_dict()
+    leaf = log.storage.read(entry_key(int(number)))
+    record = sha256_bytes(leaf) if leaf else None
+    return finding.to_dict() | {"index": int(number), "record": record}
 
 
 def never_closed(start: RecordView) -> Finding:

@@ -12,7 +12,8 @@ that makes the same execution one record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from components.audit.answers import IMPORTED, RecordView
@@ -65,6 +66,14 @@ def given_to(view: RecordView) -> str | None:
     """Return the digest of the model that a stage says it was given from elsewhere, if any."""
     given = view.facts.get("given") if view.stage == IMPORT_MODEL else None
     return str(given.get("sha256")) if isinstance(given, Mapping) else None
+
+
+def makers_of_given(chain: Iterable[RecordView], log: Iterable[RecordView]) -> list[str]:
+    """Return the first imported record of a log that made what stages of a chain were given."""
+    given = {sha256 for sha256 in map(given_to, chain) if sha256}
+    told = (view for view in log if view.event == IMPORTED)
+    makers = (view.record for view in told if not given.isdisjoint(view.subjects.values()))
+    return list(islice(makers, 1))  # others found it there
 
 
 def contradictions_of(

@@ -10,15 +10,17 @@ and of the approvals that count or counted `signature` (all), `counted_review` a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from components.audit.acts import REGISTRATION, Registered
-from components.audit.answers import ACT, AUDIT, KEY, RecordView
+from components.audit.answers import ACT, AUDIT, IMPORTED, KEY, RecordView
 from components.audit.approval import MEANINGS, open_approval
 from components.audit.checkpoint import Checkpoint
+from components.audit.erasures import is_erasure
+from components.audit.imported import makers_of_given
 from components.audit.key_history import KeyHistory
 from components.audit.predicates import APPROVE
 from components.audit.verified_log import VerifiedLog
@@ -65,6 +67,8 @@ class VersionRecords:
 
     `chain` leads from the data to the registration, by index; `acts` are what people did to it;
     `counted` are the approvals among them that count, which is not for this module to judge.
+    `erasures` say that artifacts of the chain were erased; `imported` is what another system claims
+    of the model that the chain was given.
     """
 
     version: Registered
@@ -73,6 +77,8 @@ class VersionRecords:
     note: str
     checkpoint: Checkpoint
     keys: KeyHistory
+    erasures: tuple[CitedRecord, ...] = ()
+    imported: tuple[CitedRecord, ...] = ()
     counted: frozenset[str] = frozenset()
 
     @property
@@ -130,11 +136,20 @@ def version_records(log: VerifiedLog, version: Registered) -> VersionRecords:
     family = log.ledger.with_ancestors([version.inputs[REGISTRATION].record])
     chain = [view for view in family if view.event != KEY]
     acts = [view for view in map(log.ledger.find, log.ledger.acts()) if _is_about(view, version)]
-    log.require_signed([*family, *acts])
+    behind = {view.record for view in chain}
+    erasures = [v for v in log.views if is_erasure(v) and not behind.isdisjoint(v.parents)]
+    told = log.ledger.with_ancestors(makers_of_given(chain, log.views))
+    log.require_signed([*family, *acts, *erasures, *told])
+
+    def cited(views: Iterable[RecordView]) -> tuple[CitedRecord, ...]:
+        return tuple(_cited(log.statement(view.record), view) for view in views)
+
     return VersionRecords(
         version=version,
-        chain=tuple(_cited(log.statement(view.record), view) for view in chain),
-        acts=tuple(_cited(log.statement(view.record), view) for view in acts),
+        chain=cited(chain),
+        acts=cited(acts),
+        erasures=cited(erasures),
+        imported=cited(view for view in told if view.event == IMPORTED),
         note=log.checkpoint,
         checkpoint=log.opened,
         keys=log.snapshot.keys,

@@ -93,15 +93,9 @@ class _Covered:
 
     def cited(self, finding: Finding) -> dict[str, Any]:
         """Return a finding with its remedy, and of an entry the digest that its bytes have now."""
-        from components.audit.log import entry_key
-        from components.core.canonical import sha256_bytes
+        from components.audit.findings import cited
 
-        found = finding.to_dict() | {"remedy": REMEDIES[finding.check]}
-        kind, _, number = finding.where.partition(" ")
-        if kind != "entry":
-            return found
-        leaf = self.log.storage.read(entry_key(int(number)))
-        return found | {"index": int(number), "record": sha256_bytes(leaf) if leaf else None}
+        return cited(finding, self.log) | {"remedy": REMEDIES[finding.check]}
 
 
 def trace(arguments: Namespace) -> int:

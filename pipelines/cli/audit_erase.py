@@ -30,6 +30,8 @@ Found = Mapping[ArtifactRef, Path]
 def erase(arguments: Namespace) -> int:
     """Erase a run's artifacts and record it; 4 for one that is not what was recorded."""
     from components.audit.artifacts import RUN_FILE, run_on_disk
+    from components.audit.client import connect
+    from components.audit.verified_log import VerifiedLog
     from pipelines.cli.one_line import checked_text
     from pipelines.launch import answering_notary
     from pipelines.runners.run_folder import is_live, still_running
@@ -37,6 +39,8 @@ def erase(arguments: Namespace) -> int:
 
     reason = checked_text("--reason", arguments.reason)
     home = Home.at(arguments.home)
+    if connect() is None:
+        VerifiedLog.of(home.folder)  # nothing is erased by a log that is not as it was signed
     folder = find_folder(home, arguments.run)
     if is_live(folder):
         raise still_running(folder)
@@ -46,20 +50,25 @@ def erase(arguments: Namespace) -> int:
         gone = [item.name for item, path in found.items() if not path.exists()]
         receipt = _erased(run, notary, found, reason, gone)
         note = notary.checkpoint()
-    copies = sorted(_copies(home, run.id, found))
-    said = {"run": run.id, "erased": [item.to_dict() for item in found], "copies": copies}
-    said |= {"gone_before": gone}
+    said = {"run": run.id, "erased": [item.to_dict() for item in found], "gone_before": gone}
+    said["copies"] = sorted(_copies(home, run.id, found))
+    cited = {"index": receipt.index, "record": receipt.record, "checkpoint": note}
     if arguments.json:
-        print_json({**said, "index": receipt.index, "record": receipt.record, "checkpoint": note})
-        return 0
-    for item in found:
-        done = "was gone, and is recorded as erased:" if item.name in gone else "erased"
-        print(f"{done} {run.id}/{item.name}, sha256 {item.sha256}")
-    print(f"    #{receipt.index} record  {receipt.record}")
-    for copy in copies:
-        print(f"the same bytes are still there: {copy}")
-    print(f"\ncovered by checkpoint:\n{note}")
+        print_json(said | cited)
+    else:
+        print("\n".join(_lines(said, cited)))
     return 0
+
+
+def _lines(said: Mapping[str, Any], cited: Mapping[str, Any]) -> Iterator[str]:
+    for item in said["erased"]:
+        gone = item["name"] in said["gone_before"]
+        done = "was gone, and is recorded as erased:" if gone else "erased"
+        yield f"{done} {said['run']}/{item['name']}, sha256 {item['sha256']}"
+    yield f"    #{cited['index']} record  {cited['record']}"
+    for copy in said["copies"]:
+        yield f"the same bytes are still there: {copy}"
+    yield f"\ncovered by checkpoint:\n{cited['checkpoint']}"
 
 
 def _found(

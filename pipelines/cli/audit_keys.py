@@ -104,11 +104,11 @@ def revoke(arguments: Namespace) -> int:
 
 def _change(arguments: Namespace, order: KeyOrder) -> int:
     from components.audit.folder import AuditFolder
-    from components.audit.log import Log
     from components.audit.notary import open_notary
+    from components.audit.verified_log import VerifiedLog
 
     folder = AuditFolder(Home.at(arguments.home).folder)
-    Log.at(folder)  # a home without a log gets none by this
+    VerifiedLog.of(folder.home)  # nothing is added to a log that is not there, or is not as signed
     with open_notary(folder.home) as notary:
         view = notary.change_keys(order)
         note = notary.checkpoint()

@@ -173,7 +173,7 @@ def reconcile(arguments: Namespace) -> int:
     if arguments.json:
         print_json(comparison.to_dict())
     else:
-        print(comparison.to_text())
+        print(f"{comparison.to_text()}\n\ncovered by checkpoint:\n{comparison.book.checkpoint}")
     return exit_code(comparison.findings)
 
 

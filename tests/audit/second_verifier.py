@@ -28,6 +28,7 @@ KEYS, SECOND = (f"https://tandem.invalid/{name}-change/v1" for name in ("key", "
 CLOSING = ("COMPLETE", "FAIL", "ABORT", "CACHED")
 PROVENANCE = ("ingest_examples", "transform_features", "import_model")
 PROVENANCE += ("train_pytorch", "train_tensorflow")
+CANDIDATES = {"pytorch", "tensorflow", "imported"}
 TESTS = ("validate_examples", "evaluate_models", "measure_models")
 COMPARED = {">=": operator.ge, ">": operator.gt, "==": operator.eq}
 COMPARED |= {"<=": operator.le, "<": operator.lt}
@@ -311,6 +312,7 @@ class Verifier:
         self.once, self.open, self.time = set[str](), dict[str, int](), ""
         self.outputs, self.begun = dict[str, set[str]](), dict[str, dict[str, Any]]()
         self.imported = dict[str, set[str]]()
+        self.failed = dict[str, set[tuple[str, str]]]()  # of each record, with all behind it
         files = {path.name: json.loads(path.read_bytes()) for path in schemas.glob("*.json")}
         known = Registry().with_resources(
             (name, Resource.from_contents(schema)) for name, schema in files.items()
@@ -349,6 +351,7 @@ class Verifier:
         need(set(outputs) <= set(made), f"{what}: an output that is no subject")
         coherent(statement, statement["predicate"]["tandem_audit"], made, self.begun, what)
         self.record(index, record, statement["predicate"]["tandem_audit"], made)
+        self.gates(index, record, statement["predicate"]["tandem_audit"])
         if statement["predicateType"] in (KEYS, SECOND):
             stage = statement["predicate"]["tandem_audit"]["stage"]
             change = statement["predicate"]["change"]
@@ -391,6 +394,27 @@ class Verifier:
         elif audit["event"] in CLOSING:
             self.open.pop(audit["start"], None)
             self.begun.pop(audit["start"], None)
+
+    def gates(self, index: int, record: str, audit: dict[str, Any]) -> None:
+        """A version is not registered over a gate that failed and that nobody waived."""
+        if audit["event"] not in ("COMPLETE", "CACHED"):
+            return
+        behind = {
+            (audit["stage"], gate["name"])
+            for gate in audit["gates"]
+            if not gate["passed"] and "waived_by" not in gate
+        }.union(*(self.failed.get(parent, ()) for parent in audit["parents"]))
+        self.failed[record] = behind
+        if audit["stage"] != "register_models":
+            return
+        known = {version["framework"] for version in audit["facts"].get("versions", {}).values()}
+        others = CANDIDATES - known
+        counted = [
+            name
+            for stage, name in behind
+            if stage != "decide_release" or name.split(" ")[0] not in others
+        ]
+        need(not counted, f"entry {index}: a gate failed behind what it registers: {counted}")
 
     def change(self, index: int, record: str, said: dict[str, Any], second: bool) -> None:
         what, key = f"entry {index}", bytes.fromhex(said["key"]["public"])

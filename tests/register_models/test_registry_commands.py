@@ -328,6 +328,7 @@ def test_each_finding_cites_the_record_that_it_disagrees_with_where_there_is_one
     assert code == 4
     assert printed.count(f"    #{last.index} record  {last.record}\n") == 2
     assert printed.count(f"    #{first.index} record  {first.record}\n") == 3
+    assert printed.endswith(f"\ncovered by checkpoint:\n{book.checkpoint}\n")
 
 
 def test_what_cannot_be_compared_is_not_called_clean(registry, tmp_path, monkeypatch):
