@@ -10,13 +10,17 @@ from components.audit.predicates import APPROVE
 
 @dataclass
 class ModelStanding:
-    """One model's versions: the champion, those before it in order, and what is out of use."""
+    """One model's versions: the champion, those before it in order, and what is out of use.
+
+    `made_champion` is the act that made the champion what it is.
+    """
 
     champion: str | None = None
     reigns: list[str] = field(default_factory=list)
     archived: set[str] = field(default_factory=set)
     withdrawn: set[str] = field(default_factory=set)
     last: Act | None = None
+    made_champion: Act | None = None
 
     @property
     def previous(self) -> str | None:
@@ -29,6 +33,8 @@ class ModelStanding:
     def take(self, act: Act) -> None:
         """Change as an act says."""
         version = act.version
+        if act.kind in (PROMOTE, ROLL_BACK):
+            self.made_champion = act
         if act.kind == PROMOTE:
             self.champion = version
             self.reigns.append(version)

@@ -4,7 +4,8 @@ The notary asks before it signs, the verifier afterwards, `tandem models` before
 rules. An act must be about a version as it was registered, and
 1. an approval is signed by the key that its record names, for this version's evaluation and bundle,
    and not later than its record (but for the tolerance of a clock);
-2. a promotion is of no withdrawn version, and names as many approvals that count as the settings of
+2. a promotion is of no withdrawn version, nor of the champion unless a revoked key signed what made
+   it so; it names as many approvals that count as the settings of
    the version's run ask for, each meaning by so many people, and one where any key is trusted
    (trust.py); it names the keys of those approvals;
 3. a rollback goes to the champion before, by the acts; what is archived or withdrawn is passed by;
@@ -74,6 +75,14 @@ class Standing:
         """Return a model's standing, which is empty before the first act."""
         return self._models.get(model, ModelStanding())
 
+    def reigns(self, model: str) -> bool:
+        """Say whether a model has a champion by an act that stands on no revoked key."""
+        act = self.of(model).made_champion
+        if act is None or self.of(model).champion is None:
+            return False
+        records = [act.record, act.inputs[REGISTRATION].record, *act.said["approvals"]]
+        return not any(map(self._revoked, records))
+
     def approvals(self, model: str, version: str) -> list[SignedApproval]:
         """Return the approvals that were handed in for a version, in order."""
         asked = (model, version)
@@ -135,7 +144,7 @@ class Standing:
     def _promotion_problems(self, act: Act, version: Registered) -> Iterator[str]:
         if act.version in self.of(act.model).withdrawn:
             yield "the version was withdrawn"
-        if act.version == self.of(act.model).champion:
+        if act.version == self.of(act.model).champion and self.reigns(act.model):
             yield "it is the champion already"
         if act.said["required"] != version.required:
             yield "it does not ask for what the settings of the version's run ask for"

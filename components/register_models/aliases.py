@@ -64,7 +64,7 @@ class Aliases:
 
     def require_stored(self, release: Release) -> None:
         """Raise IntegrityError unless a version's stored files, hashed, are the registered ones."""
-        stored = Catalogue({}, {}, self._client, tracking_uri()).stored(release.key)
+        stored = Catalogue({}, {}, {}, self._client, tracking_uri()).stored(release.key)
         expected = [release.bundle_sha256, release.model_sha256 or stored.model_sha256]
         actual = [stored.bundle_sha256, stored.model_sha256]
         if actual != expected:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,10 +37,11 @@ class Stored:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Tags by model and version, and versions by model and alias."""
+    """Tags and source by model and version, and versions by model and alias."""
 
     versions: Mapping[Key, Mapping[str, str]]
     aliases: Mapping[Key, str]
+    sources: Mapping[Key, str] = field(default_factory=dict)
     _client: Any = None
     _address: str = ""
 
@@ -48,12 +49,16 @@ class Catalogue:
         """Return the aliases of a version."""
         return sorted(alias for (name, alias), at in self.aliases.items() if (name, at) == key)
 
+    def place(self, key: Key) -> str:
+        """Return the address that a version's files are loaded from."""
+        return str(self._client.get_model_version_download_uri(*key))
+
     @contextmanager
     def fetched(self, key: Key) -> Iterator[Path]:
         """Give the stored files of a version; IntegrityError where they are gone."""
         from mlflow.artifacts import download_artifacts
 
-        uri = self._client.get_model_version_download_uri(*key)
+        uri = self.place(key)
         parts = urlsplit(uri)
         if parts.scheme in ("", "file") and not Path(url2pathname(parts.path)).is_dir():
             raise IntegrityError("its stored files are gone", remedy="restore them from a copy")
@@ -77,8 +82,8 @@ def opened_catalogue(address: str) -> Iterator[Catalogue]:
         yield Catalogue({}, {})
         return
     with opened_store(address, go_on="call the command again") as client:
-        versions = {
-            (found.name, str(found.version)): dict(found.tags)
+        every = {
+            (found.name, str(found.version)): found
             for found in _pages(client.search_model_versions)
         }
         aliases = {
@@ -86,7 +91,9 @@ def opened_catalogue(address: str) -> Iterator[Catalogue]:
             for model in _pages(client.search_registered_models)
             for alias, version in model.aliases.items()
         }
-        yield Catalogue(versions, aliases, client, address)
+        versions = {key: dict(found.tags) for key, found in every.items()}
+        sources = {key: str(found.source) for key, found in every.items()}
+        yield Catalogue(versions, aliases, sources, client, address)
 
 
 def _pages(search: Callable[..., Any]) -> Iterator[Any]:

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from components.audit.acts import PROMOTE
 from components.audit.answers import AUDIT, DONE_EVENTS
 from components.audit.predicates import released_versions
 from components.audit.verified_log import VerifiedLog
@@ -117,7 +118,10 @@ class Logbook:
 
     @cached_property
     def changes(self) -> list[AliasChange]:
-        """Every change of an alias, oldest first; what was set again to the same is none."""
+        """Every change of an alias, oldest first; what was set again to the same is none.
+
+        A promotion is one also of the champion: the key of what made it so was revoked.
+        """
         found: list[AliasChange] = []
         now: dict[tuple[str, str], str | None] = {}
         for index, (record, statement) in enumerate(self.statements.items()):
@@ -125,7 +129,7 @@ class Logbook:
             model, moved = _moved(statement)
             for alias, after in moved.items():
                 before = now.get((model, alias))
-                if before != after:
+                if before != after or audit["stage"] == PROMOTE:
                     now[model, alias] = after
                     said = (*_who(audit), statement["predicate"].get("reason"))
                     place = (index, record, audit["clocks"]["notary"])

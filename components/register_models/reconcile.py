@@ -74,6 +74,7 @@ def _versions(book: Logbook, catalogue: Catalogue, key: PublicKey) -> Iterator[F
             yield Finding("missing version", _named(release.key), message, *_place(release))
             continue
         yield from _tags(book, release, catalogue)
+        yield from _source(release, catalogue)
         yield from _files(book, release, catalogue, key)
 
 
@@ -83,6 +84,17 @@ def _tags(book: Logbook, release: Release, catalogue: Catalogue) -> Iterator[Fin
         if tags.get(name) != value:
             message = f"tag {name} is {tags.get(name)}; record {release.index} says {value}"
             yield Finding("tag", _named(release.key), message, *_place(release))
+
+
+def _source(release: Release, catalogue: Catalogue) -> Iterator[Finding]:
+    """Hold what a version says its source is against where its files are loaded from.
+
+    It was registered with the one address (registry.py); MLflow keeps two, and people read this.
+    """
+    source, place = catalogue.sources[release.key], catalogue.place(release.key)
+    if source != place:
+        message = f"its source is {source}, and it is loaded from {place}"
+        yield Finding("stored files", _named(release.key), message, *_place(release))
 
 
 def _files(

@@ -80,7 +80,7 @@ def _require_standing(log: VerifiedLog, change: AliasChange) -> None:
             f"the champion of {change.model} is {_version(change.after)} by record {change.index} "
             f"of the log, which does not count: {'; '.join(problems)}",
             remedy="do not use it: move the alias by a record that counts, with `tandem models "
-            "rollback` or the promotion of another version",
+            "rollback` or a promotion",
         )
 
 

@@ -125,7 +125,7 @@ def _promote(session: RegistrySession, reason: str) -> tuple[Receipt | None, boo
     if version.version in standing.withdrawn:
         raise _withdrawn(session)
     receipt = None
-    if standing.champion != version.version:
+    if standing.champion != version.version or not session.trail.standing.reigns(version.model):
         facts = _facts(reason, [_moved(standing.champion, version.version)])
         said = {"required": dict(version.required)} | _approvals(session)
         receipt = session.record(PROMOTE, facts | said)

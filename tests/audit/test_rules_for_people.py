@@ -280,6 +280,25 @@ def test_a_promotion_that_a_revoked_key_signed_makes_no_champion(promoted: Peopl
     assert found is not None and (found.version, found.bundle_sha256) == ("3", third)
 
 
+@pytest.mark.parametrize("signed", ["promotion", "approval"])
+def test_a_champion_by_a_revoked_key_is_promoted_again_by_one_that_counts(
+    signed: str, people: People
+) -> None:
+    stolen = people.approve()
+    people.promote("3", None, stolen)
+    promotion = Trail(people.home).standing.of(MODEL).last
+    assert promotion is not None
+    refused("the champion already", lambda: people.promote("3", "3", stolen))
+    approval = stolen if signed == "approval" else people.approve(name="Ann, again")
+    revoke(people, Trail(people.home).index(stolen if signed == "approval" else promotion.record))
+    refused("does not count", lambda: recorded_champion(people.home, MODEL))
+    people.promote("3", "3", people.approve(name="Ann, once more"))
+    found = recorded_champion(people.home, MODEL)
+    assert found is not None and found.version == "3"
+    refused("the champion already", lambda: people.promote("3", "3", approval))
+    assert {finding.check for finding in verify_log(people.home)} == {"key"}
+
+
 def test_a_promotion_on_an_approval_that_a_revoked_key_signed_makes_no_champion(
     people: People,
 ) -> None:

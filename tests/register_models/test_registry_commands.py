@@ -252,6 +252,12 @@ def test_stored_files_that_are_gone_are_found(registry):
     assert _findings(registry) == (4, {("stored files", "flights@2")})
 
 
+def test_a_source_that_points_elsewhere_is_found_although_the_stored_files_are_right(registry):
+    with contextlib.closing(sqlite3.connect(registry / "mlflow.db")) as store, store:
+        store.execute("UPDATE model_versions SET source = 'file:///elsewhere' WHERE version = 2")
+    assert _findings(registry) == (4, {("stored files", "flights@2")})
+
+
 def test_a_version_that_was_deleted_is_found(registry):
     with opened_store() as client:
         client.delete_model_version("flights", "2")
