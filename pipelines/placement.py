@@ -21,8 +21,9 @@ from components.core.prices import CHIPS_VARIABLE
 from components.core.stage_identity import PLATFORM_RUN_VARIABLE
 from components.core.threads import as_variables
 from components.core.training_nodes import NODES_VARIABLE, POD_VARIABLES, TrainingNodes
+from pipelines.devices import TPU, Accelerator, Nodes
 from pipelines.stage_resources import Resources, layered
-from pipelines.target import TPU, Accelerator, Nodes, Target
+from pipelines.target import Target
 
 if TYPE_CHECKING:
     from kfp.dsl import PipelineTask

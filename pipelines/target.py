@@ -27,16 +27,15 @@ from components.core.kubernetes_names import (
     LabelKey,
     LabelValue,
     ObjectName,
-    Topology,
     Variable,
-    chips_of,
 )
 from components.core.machine import IMAGE_VARIABLE
 from components.core.prices import CHIPS_VARIABLE
-from components.core.settings import Count, Framework, Name, Section
+from components.core.settings import Framework, Name, Section
 from components.core.stage_identity import PLATFORM_RUN_VARIABLE
 from components.core.training_nodes import NODES_VARIABLE, POD_VARIABLES
 from components.core.words import nearest
+from pipelines.devices import TPU, Accelerator, Nodes
 from pipelines.settings_errors import explain
 from pipelines.settings_file import REPOSITORY, SUFFIXES, read_yaml
 from pipelines.stage_resources import DEFAULTS, LAUNCHER, Resources, layered
@@ -48,8 +47,6 @@ OURS = frozenset(
     {IMAGE_VARIABLE, CHIPS_VARIABLE, PLATFORM_RUN_VARIABLE, NODES_VARIABLE, *POD_VARIABLES}
 )
 """Variables that records and costs are read from: a target that set them could say what is not."""
-GPU, TPU = "nvidia.com/gpu", "google.com/tpu"
-TPU_TYPE, TPU_TOPOLOGY = "cloud.google.com/gke-tpu-accelerator", "cloud.google.com/gke-tpu-topology"
 _SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASSWORD|PASSPHRASE|PASSWD|_PWD|CREDENTIAL|ACCESS_KEY|API_?KEY|PRIVATE"
     r"|NOTIFY_(WEBHOOK|SLACK|EMAIL)|SUBJECT_KEY_HEX"
@@ -73,62 +70,6 @@ class Retry(Section):
     backoff: Duration = "30s"
     factor: Annotated[float, Field(ge=1, le=10)] = 2.0
     longest: Duration = "10m"
-
-
-class Toleration(Section):
-    """A taint that a pod puts up with."""
-
-    key: LabelKey
-    operator: Literal["Equal", "Exists"] = "Exists"
-    value: LabelValue = ""
-    effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule"] = "NoSchedule"
-
-
-class Accelerator(Section):
-    """What a trainer gets besides CPUs; the run's settings say that it is used (train.device)."""
-
-    resource: Literal["nvidia.com/gpu", "google.com/tpu"]
-    count: Count = 1
-    tpu_type: LabelValue | None = Field(default=None, description="such as tpu-v5-lite-podslice")
-    tpu_topology: Topology | None = None
-    node_selector: dict[LabelKey, LabelValue] = Field(default={})
-    tolerations: tuple[Toleration, ...] = ()
-
-    @model_validator(mode="after")
-    def _named(self) -> Accelerator:
-        tpu = self.tpu_type is not None and self.tpu_topology is not None
-        if (self.resource == TPU) != tpu or (self.resource == GPU and self.tpu_type):
-            raise ValueError("tpu_type and tpu_topology go with google.com/tpu, both of them")
-        if self.tpu_topology and (chips := chips_of(self.tpu_topology)) != self.count:
-            raise ValueError(
-                f"the topology {self.tpu_topology} has {chips} chips and count is {self.count}: "
-                "a trainer is one pod, which takes the slice whole"
-            )
-        return self
-
-    @property
-    def selector(self) -> dict[str, str]:
-        """The labels of the nodes that have it."""
-        tpu = {TPU_TYPE: self.tpu_type, TPU_TOPOLOGY: self.tpu_topology}
-        return {**self.node_selector, **{key: value for key, value in tpu.items() if value}}
-
-    @property
-    def tolerated(self) -> tuple[Toleration, ...]:
-        """What is written, or the taint that clusters put on such nodes."""
-        return self.tolerations or (Toleration(key=self.resource),)
-
-
-class Nodes(Section):
-    """The pods that a trainer's processes (train.processes) are spread over, beside its own."""
-
-    count: Annotated[int, Field(ge=2)]
-    runtime: ObjectName = Field(
-        default="torch-distributed",
-        description="the PyTorch trainer's ClusterTrainingRuntime, of Kubeflow Trainer",
-    )
-    service_account: ObjectName | None = Field(
-        default=None, description="of the nodes, which ask nothing of the cluster; else `default`"
-    )
 
 
 class SecretKey(Section):

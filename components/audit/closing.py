@@ -3,18 +3,18 @@
 Rules: the order of a stage is START, artifact, COMPLETE, so that a process that was killed leaves a
 START, and perhaps an artifact that no record names; the ABORT says that nobody saw how it ended and
 claims nothing else. It is handed to the notary like any other record. A run whose exit task never
-wrote the closing record gets one that is an ABORT too. Whether something still runs is for the
-caller to know.
+wrote the closing record gets one that is an ABORT too, which says who was told of the end. Whether
+something still runs, and who is told, is for the caller to know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from components.audit.answers import Receipt, RecordView
+from components.audit.answers import AUDIT, Receipt, RecordView
 from components.audit.attempts import next_attempt
 from components.audit.client import Notary
 from components.audit.completeness import cited
@@ -22,6 +22,8 @@ from components.audit.left_open import SEALING, abort_draft, named, sealed_runs
 from components.audit.records import timestamp
 from components.audit.verified_log import VerifiedLog
 from components.core.canonical import sha256_value
+
+Tell = Callable[[Mapping[str, Any], list[RecordView]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,17 @@ class Sealed:
         return f"closed run {self.run}, {self.state}: ABORT #{index}, record {record}"
 
 
-def seal(notary: Notary, log: VerifiedLog, run: str, state: str) -> Sealed | None:
-    """Give an ended run of a log its closing record, None where it has one; raise as `close`."""
+def seal(notary: Notary, log: VerifiedLog, run: str, state: str, tell: Tell) -> Sealed | None:
+    """Give an ended run of a log its closing record, None where it has one; raise as `close`.
+
+    `tell` tells the run's end, once, and returns what the record says of that.
+    """
     views = notary.records(run)
     if sealed_runs(views):
         return None
     why = f"the run ended {state}, and its exit task wrote no record of that"
     first = log.statement(log.ledger.of_run(run)[0].record)
+    identity = first["predicate"][AUDIT]["run"]
     draft = abort_draft(first, why, timestamp(datetime.now(UTC))) | {
         "stage": SEALING,
         "attempt": next_attempt(views, SEALING),
@@ -102,4 +108,5 @@ def seal(notary: Notary, log: VerifiedLog, run: str, state: str) -> Sealed | Non
         "settings_sha256": sha256_value({}),
     }
     notary.submit(draft | {"event": "START", "cause": None})
+    draft["facts"] = tell(identity, views)
     return Sealed(run, state, notary.submit(draft))

@@ -51,11 +51,17 @@ class Told:
         )
 
 
-def link_of(run: str) -> str | None:
-    """Return the address of a run's page, where one is known."""
+def link_of(run: str, platform_run: str | None = None) -> str | None:
+    """Return the address of a run's page, where one is known; KFP's is this pod's run if None."""
     given = os.environ.get(LINK_VARIABLE)
-    platform_run = os.environ.get(PLATFORM_RUN_VARIABLE, "")
+    platform_run = platform_run or os.environ.get(PLATFORM_RUN_VARIABLE, "")
     return given.replace("{run}", run).replace("{platform_run}", platform_run) if given else None
+
+
+def told_of(news: News) -> dict[str, Any]:
+    """Send the news, and return what a closing record says of that."""
+    told = [item.to_fact() for item in tell(news)]
+    return {"notifications": told} if told else {}
 
 
 def tell(news: News) -> list[Told]:

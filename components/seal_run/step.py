@@ -18,7 +18,7 @@ from components.audit.client import connect
 from components.core.artifacts import write_json
 from components.core.outcome import Outcome
 from components.core.settings import Section
-from components.seal_run.channels import link_of, tell
+from components.seal_run.channels import link_of, told_of
 from components.seal_run.news import news
 
 STAGE = "seal_run"
@@ -39,10 +39,8 @@ def seal_run(*, settings: SealRunSettings, closing: Path) -> Outcome:
     if notary is not None:
         notary.close_run(run, settings.state)
         views = notary.records(run)
-    told = tell(news(settings.run, views, link_of(run))) if views else []
-    facts = _facts(settings.state, views)
-    if told:
-        facts["notifications"] = [item.to_fact() for item in told]
+    told = told_of(news(settings.run, views, link_of(run))) if views else {}
+    facts = _facts(settings.state, views) | told
     write_json(
         closing / "closing.json",
         {

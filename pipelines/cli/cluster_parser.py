@@ -98,6 +98,26 @@ def _add_schedule(commands: Any, add: Add, name_help: str) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     below = schedule.add_subparsers(metavar="COMMAND", required=True)
+    _add_schedule_create(below, add, name_help)
+    add(
+        below,
+        "list",
+        "pipelines.cli.scheduling:list_schedules",
+        "list the schedules of the namespace",
+        "tandem schedule list",
+    )
+    for name, text in (
+        ("show", "show one: its next times, the spans that its runs take"),
+        ("pause", "pause one; what runs goes on running"),
+        ("resume", "have one go on"),
+        ("delete", "delete one; its runs stay"),
+    ):
+        function = f"pipelines.cli.scheduling:{name}"
+        parser = add(below, name, function, text, f"tandem schedule {name} flights")
+        parser.add_argument("schedule", metavar="SCHEDULE", help=SCHEDULE_HELP)
+
+
+def _add_schedule_create(below: Any, add: Add, name_help: str) -> None:
     create = add(
         below,
         "create",
@@ -128,22 +148,6 @@ def _add_schedule(commands: Any, add: Add, name_help: str) -> None:
     create.add_argument(
         "--catch-up", action="store_true", help="make up for all missed times, not the last alone"
     )
-    add(
-        below,
-        "list",
-        "pipelines.cli.scheduling:list_schedules",
-        "list the schedules of the namespace",
-        "tandem schedule list",
-    )
-    for name, text in (
-        ("show", "show one: its next times, the spans that its runs take"),
-        ("pause", "pause one; what runs goes on running"),
-        ("resume", "have one go on"),
-        ("delete", "delete one; its runs stay"),
-    ):
-        function = f"pipelines.cli.scheduling:{name}"
-        parser = add(below, name, function, text, f"tandem schedule {name} flights")
-        parser.add_argument("schedule", metavar="SCHEDULE", help=SCHEDULE_HELP)
 
 
 def _add_backfill(commands: Any, add: Add, name_help: str) -> None:

@@ -3,17 +3,19 @@
 Rules: nothing that may still run is closed. Of a cluster's runs Kubeflow Pipelines says which have
 ended (KF_PIPELINES_ENDPOINT and so on); it is asked before anything is closed, and where it cannot
 be asked nothing is. Such a run gets the closing record that its exit task did not write, which KFP
-does not start again when a run is tried again. Beside the home's own notary no other run is, so all
-that is open then is left over; beside another notary (TANDEM_NOTARY) only runs of this home count,
-whose process has ended. The notary is started in any case, because it also signs an entry that a
-crash left without a checkpoint. What is closed is mended and no finding.
+does not start again when a run is tried again, and its end is told. Beside the home's own notary no
+other run is, so all that is open then is left over; beside another notary (TANDEM_NOTARY) only runs
+of this home count, whose process has ended. The notary is started in any case, because it also
+signs an entry that a crash left without a checkpoint. What is closed is mended and no finding.
 """
 
 from __future__ import annotations
 
 import os
 from argparse import Namespace
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from components.audit.answers import RecordView
@@ -25,6 +27,8 @@ from components.audit.ledger import open_starts
 from components.audit.left_open import sealed_runs
 from components.audit.verified_log import VerifiedLog
 from components.core.stage_identity import platform_part
+from components.seal_run.channels import link_of, told_of
+from components.seal_run.news import news
 from pipelines.cli.comparison import compared
 from pipelines.cli.output import print_json
 from pipelines.cli.remedies import ways_on
@@ -91,7 +95,10 @@ def _mended(home: Home) -> Mended:
         on_cluster = _ended_on_cluster(log, starts)
         left = [start for start in starts if _is_over(home, start, on_cluster)]
         closed = close(notary, log, left)
-        sealed = [seal(notary, log, run, state) for run, state in on_cluster.states.items()]
+        sealed = [
+            seal(notary, log, run, state, partial(_told, on_cluster.ids[run]))
+            for run, state in on_cluster.states.items()
+        ]
     going_on = {start.run for start in starts} - {start.run for start in left}
     return Mended(
         closed,
@@ -99,6 +106,11 @@ def _mended(home: Home) -> Mended:
         sorted(going_on - {*on_cluster.unknown}),
         on_cluster.unknown,
     )
+
+
+def _told(platform_run: str, run: Mapping[str, Any], views: Sequence[RecordView]) -> dict[str, Any]:
+    """Tell the end of a run that its exit task did not tell, and return what came of it."""
+    return told_of(news(run, views, link_of(str(run["id"]), platform_run)))
 
 
 def _ended_on_cluster(log: VerifiedLog, starts: list[RecordView]) -> Ended:

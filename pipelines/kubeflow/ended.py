@@ -20,9 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ended:
-    """The runs that have ended, with KFP's word for how, and those that it does not know."""
+    """The runs that have ended, with KFP's word for how, and those that it does not know.
+
+    `ids` are KFP's own names of those that have ended.
+    """
 
     states: Mapping[str, str]
+    ids: Mapping[str, str]
     unknown: tuple[str, ...]
 
 
@@ -32,7 +36,7 @@ def ended(runs: Iterable[str]) -> Ended:
     Raises UnverifiableError where it cannot be asked.
     """
     if not (wanted := sorted(runs)):
-        return Ended({}, ())
+        return Ended({}, {}, ())
     from pipelines.kubeflow.runs import listed
     from pipelines.kubeflow.session import Session
 
@@ -43,8 +47,10 @@ def ended(runs: Iterable[str]) -> Ended:
             f"whether {_named(wanted)} ended is not known: {error.message}", remedy=error.remedy
         ) from error
     found = {run: _of(run, known) for run in wanted}
-    over = {run: of[0].state for run, of in found.items() if of and not _is_active(of)}
-    return Ended(over, tuple(run for run, of in found.items() if not of))
+    over = {run: of[0] for run, of in found.items() if of and not _is_active(of)}
+    states = {run: one.state for run, one in over.items()}
+    ids = {run: one.id for run, one in over.items()}
+    return Ended(states, ids, tuple(run for run, of in found.items() if not of))
 
 
 def _of(run: str, known: Sequence[ClusterRun]) -> list[ClusterRun]:

@@ -16,7 +16,8 @@ from typing import Any
 from components.core.errors import SettingsError
 from components.core.find_cluster import find_cluster
 from components.training.nodes.manifests import CONTAINER, TRAIN_JOB_API
-from pipelines.target import Accelerator, Target, Toleration
+from pipelines.devices import Accelerator, Toleration
+from pipelines.target import Target
 
 SECONDS = 15
 _PAGE = 500

@@ -38,8 +38,8 @@ class Costs:
 
 
 def costs(home: Path, runs: Iterable[ClusterRun]) -> Costs:
-    """Return what runs cost."""
-    names = {run.id: run.recorded_as for run in runs if run.recorded_as}
+    """Return what runs cost; those whose settings name no prices are not asked for."""
+    names = {run.id: run.recorded_as for run in runs if run.recorded_as and run.is_priced}
     if not names:
         return Costs({})
     try:

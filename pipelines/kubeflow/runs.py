@@ -37,7 +37,8 @@ class StageOnCluster:
 class ClusterRun:
     """A run; times are ISO-8601, `stages` are known of a run that was asked for by itself.
 
-    `recorded_as` is what its records call it, None of one that has none, as a schedule's own.
+    `recorded_as` is what its records call it, None of one that has none, as a schedule's own;
+    `is_priced` says that its settings name prices, so that its records have costs.
     """
 
     id: str
@@ -47,6 +48,7 @@ class ClusterRun:
     ended: str | None
     stages: Mapping[str, StageOnCluster]
     recorded_as: str | None = None
+    is_priced: bool = False
 
     @classmethod
     def of(cls, item: Any) -> ClusterRun:
@@ -59,6 +61,7 @@ class ClusterRun:
             for one in details
             if one.display_name
         }
+        identity = _identity(item)
         return cls(
             id=str(item.run_id),
             name=str(item.display_name),
@@ -66,7 +69,8 @@ class ClusterRun:
             started=_time(item.created_at),
             ended=_time(item.finished_at),
             stages=stages,
-            recorded_as=_recorded_as(item),
+            recorded_as=str(of_platform(identity, str(item.run_id))["id"]) if identity else None,
+            is_priced="prices" in identity,
         )
 
     @property
@@ -184,10 +188,11 @@ def terminate(session: Session, run: ClusterRun) -> ClusterRun:
     return get(session, run.id)
 
 
-def _recorded_as(item: Any) -> str | None:
+def _identity(item: Any) -> dict[str, Any]:
+    """Return what a run was told that it is; nothing of a schedule's own."""
     given = (item.runtime_config and item.runtime_config.parameters) or {}
     run = given.get("run")
-    return str(of_platform(run, str(item.run_id))["id"]) if isinstance(run, dict) else None
+    return run if isinstance(run, dict) else {}
 
 
 def _time(moment: Any) -> str | None:

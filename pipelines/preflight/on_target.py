@@ -18,7 +18,8 @@ from components.core.errors import SettingsError
 from components.core.settings import Framework
 from components.core.training_nodes import processes_per_node
 from components.core.training_settings import Device, Train
-from pipelines.target import GPU, TPU, Target
+from pipelines.devices import GPU, TPU
+from pipelines.target import Target
 
 RESOURCE_OF_DEVICE: Mapping[Device, str] = {"cuda": GPU, "tpu": TPU}
 

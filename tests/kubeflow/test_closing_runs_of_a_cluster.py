@@ -11,6 +11,7 @@ import kfp_server_api as api
 import pytest
 from asked import named
 from kfp_server import KfpServer
+from receivers import web_server
 from recorded_stages import ID, Stages, identity, records_of
 
 from components.audit.notary import open_notary
@@ -100,6 +101,28 @@ def test_a_run_that_ended_without_its_closing_record_gets_one_and_only_one(
     assert answer["completeness"]["unclosed"] == []
     again = reconcile()[1]
     assert (again["closed"], again["sealed"], again["going_on"]) == ([], [], [])
+    assert verify_log(recorded) == []
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_end_that_no_exit_task_told_is_told_once_and_a_failure_is_recorded(
+    served: KfpServer, run_id: str, recorded: Path, reconcile: Reconcile,
+    monkeypatch: pytest.MonkeyPatch, status: int,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("TANDEM_RUN_LINK", "https://kfp.example/#/runs/details/{platform_run}")
+    served.store.end(run_id, "FAILED")
+    with web_server() as receiver:
+        receiver.status = [status, status]
+        monkeypatch.setenv("TANDEM_NOTIFY_WEBHOOK", receiver.url)
+        (closed,) = reconcile()[1]["sealed"]
+        assert reconcile()[1]["sealed"] == []
+    assert len(receiver.posts) == (1 if status == 200 else 2)
+    assert (receiver.posts[0]["event"], receiver.posts[0]["stage"]) == ("failed", "train-pytorch")
+    assert receiver.posts[0]["link"] == f"https://kfp.example/#/runs/details/{run_id}"
+    view = VerifiedLog.of(recorded).ledger.find(closed["record"])
+    told = {"channel": "webhook", "sent": status == 200}
+    failed = {} if status == 200 else {"error": "HTTP status 500"}
+    assert view.facts == {"notifications": [told | failed]}
     assert verify_log(recorded) == []
 
 

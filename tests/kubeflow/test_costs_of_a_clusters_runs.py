@@ -17,6 +17,7 @@ from pipelines.cli import main
 pytestmark = pytest.mark.slow
 SPEC = {"root": {"inputDefinitions": {"parameters": {"run": {"parameterType": "STRUCT"}}}}}
 ELSEWHERE = ["a log", "a notary"]
+PRICES = {"currency": "EUR", "cpu_hour": 0.04}
 
 
 def paid(amount: float) -> dict[str, object]:
@@ -28,6 +29,12 @@ def paid(amount: float) -> dict[str, object]:
 def run_id(served: KfpServer, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return KFP's id of a run of one stage, beside one of which there are no records."""
     monkeypatch.delenv("TANDEM_NOTARY", raising=False)
+    ids = ran(served, {"id": ID, "prices": PRICES})
+    monkeypatch.setenv(PLATFORM_RUN_VARIABLE, ids[0])
+    return ids[0]
+
+
+def ran(served: KfpServer, identity: dict[str, object]) -> list[str]:
     store = served.store
     experiment = store.create_experiment("team-a", api.V2beta1Experiment(display_name="tandem"))
     ids = []
@@ -36,12 +43,11 @@ def run_id(served: KfpServer, monkeypatch: pytest.MonkeyPatch) -> str:
             display_name=name,
             experiment_id=experiment.experiment_id,
             pipeline_spec=SPEC,
-            runtime_config=api.V2beta1RuntimeConfig(parameters={"run": {"id": ID}}),
+            runtime_config=api.V2beta1RuntimeConfig(parameters={"run": identity}),
         )
         ids.append(str(store.create_run(body).run_id))
         store.task(ids[-1], "train-pytorch", "SUCCEEDED")
-    monkeypatch.setenv(PLATFORM_RUN_VARIABLE, ids[0])
-    return ids[0]
+    return ids
 
 
 @pytest.fixture
@@ -101,3 +107,18 @@ def test_where_no_records_can_be_read_costs_are_a_dash_and_why_is_said(
     assert all("  -  " in line for line in told.out.splitlines())
     assert f"costs are not known: {answer['costs_unknown']}" in told.err
     assert not (tmp_path / "nothing").exists()
+
+
+def test_of_runs_whose_settings_name_no_prices_nothing_is_said(
+    served: KfpServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran(served, {"id": ID})
+    words = ("runs", "--cluster", "--home", str(tmp_path / "nothing"))
+    answer = said(capsys, *words)[1]
+    assert (answer["costs_unknown"], [run["is_priced"] for run in answer["runs"]]) == (
+        None,
+        [False] * 2,
+    )
+    assert main([*words]) == 0
+    told = capsys.readouterr()
+    assert (told.err, "  -  " in told.out) == ("", False)

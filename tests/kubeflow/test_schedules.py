@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import threading
 from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -398,6 +399,21 @@ def test_each_span_gets_a_run_once_and_what_failed_one_more(
         run.runtime_config.parameters["run"]["trigger"] for run in served.store.runs.values()
     }
     assert "backfill 2013-03 to 2013-06, for 2013-04" in triggers
+
+
+def test_a_span_that_has_a_run_is_trained_again_by_other_settings_alone(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Cluster(served.store, repeat("SUCCEEDED"))
+    for words, runs in (
+        ((), 4),
+        ((), 4),
+        (("--set", "train.epochs=1"), 8),
+        (("--set", "train.epochs=1"), 8),
+    ):
+        code, answer = said(capsys, *backfill(target, *words))
+        assert (code, {one["state"] for one in answer["spans"]}) == (0, {"SUCCEEDED"})
+        assert len(served.store.runs) == runs
 
 
 def test_no_more_run_at_once_than_asked_for(

@@ -1,0 +1,116 @@
+"""What stock TFX components wrote is read: CsvExampleGen, StatisticsGen and SchemaGen ran it."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from tensorflow_metadata.proto.v0 import schema_pb2
+from written_tables import opened, read
+
+from components.core.errors import DataError, SettingsError
+from pipelines.schema_text import read_schema
+
+pytestmark = pytest.mark.slow
+ROWS = 300
+COLUMNS = ["id", "delay", "distance", "carrier"]
+
+
+def rows() -> pa.Table:
+    return pa.table(
+        {
+            "id": pa.array(range(ROWS), pa.int64()),
+            "delay": pa.array([None if i % 7 == 0 else i / 4 for i in range(ROWS)], pa.float64()),
+            "distance": pa.array([i * 1000 for i in range(ROWS)], pa.int64()),
+            "carrier": pa.array([None if i % 11 == 0 else "ÜA"[i % 2 :] for i in range(ROWS)]),
+        }
+    )
+
+
+def written(folder: Path) -> Path:
+    values = [["" if v is None else str(v) for v in row.values()] for row in rows().to_pylist()]
+    lines = [",".join(line) for line in [COLUMNS, *values]]
+    folder.mkdir()
+    (folder / "flights.csv").write_text("\n".join([*lines, ""]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tfx_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the root of a pipeline that TFX has run."""
+    from tfx.v1 import components, dsl, orchestration
+
+    folder = tmp_path_factory.mktemp("tfx")
+    examples = components.CsvExampleGen(input_base=str(written(folder / "csv")))
+    statistics = components.StatisticsGen(examples=examples.outputs["examples"])
+    schema = components.SchemaGen(statistics=statistics.outputs["statistics"])
+    orchestration.LocalDagRunner().run(
+        dsl.Pipeline(
+            pipeline_name="flights",
+            pipeline_root=str(folder / "root"),
+            components=[examples, statistics, schema],
+            metadata_connection_config=orchestration.metadata.sqlite_metadata_connection_config(
+                str(folder / "metadata.db")
+            ),
+            beam_pipeline_args=["--runner=FnApiRunner"],
+        )
+    )
+    return folder / "root"
+
+
+@pytest.fixture
+def examples(tfx_root: Path) -> Path:
+    (folder,) = (tfx_root / "CsvExampleGen" / "examples").iterdir()
+    return folder
+
+
+def test_the_rows_of_all_splits_are_those_of_the_csv(examples: Path) -> None:
+    found = read(examples / "Split-*" / "data_tfrecord-*.gz", format="tfrecord")
+    assert found.select(COLUMNS).sort_by("id") == rows()
+
+
+def test_the_rows_of_one_split_are_its_own(examples: Path) -> None:
+    sizes = {
+        split: read(examples / f"Split-{split}" / "*.gz", format="tfrecord").num_rows
+        for split in ("train", "eval")
+    }
+    assert sum(sizes.values()) == ROWS
+    assert sizes["train"] > sizes["eval"] > 0
+
+
+def copied(examples: Path, folder: Path) -> Path:
+    shutil.copytree(examples, folder / "examples")
+    return next((folder / "examples" / "Split-train").glob("*.gz"))
+
+
+@pytest.mark.parametrize("how", ["the file is cut", "the records in it are cut"])
+def test_a_file_of_records_that_is_cut_is_an_error_that_names_it(
+    examples: Path, tmp_path: Path, how: str
+) -> None:
+    file = copied(examples, tmp_path)
+    data = file.read_bytes()
+    if how == "the file is cut":
+        file.write_bytes(data[: len(data) // 2])
+    else:
+        file.write_bytes(gzip.compress(gzip.decompress(data)[:-3]))
+    with pytest.raises(DataError, match=f"{file.name} .*(damaged|cut short|complete)"):
+        read(tmp_path / "examples" / "Split-*" / "*.gz", format="tfrecord")
+
+
+def test_a_split_that_is_not_there_is_an_error_that_names_it(examples: Path) -> None:
+    with pytest.raises((DataError, SettingsError), match="Split-test"):
+        opened(examples / "Split-test" / "*.gz", format="tfrecord")
+
+
+def test_the_schema_that_tfx_inferred_is_taken_and_holds_for_the_rows(tfx_root: Path) -> None:
+    (path,) = (tfx_root / "SchemaGen" / "schema").glob("*/schema.pbtxt")
+    found = {feature.name: feature.type for feature in read_schema(path).feature}
+    assert found == {
+        "id": schema_pb2.INT,
+        "delay": schema_pb2.FLOAT,
+        "distance": schema_pb2.INT,
+        "carrier": schema_pb2.BYTES,
+    }
