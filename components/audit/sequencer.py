@@ -226,7 +226,9 @@ class Sequencer:
         if entries and signed:
             self._keys = self._log.history(signed, self._keyring.first())
         known = self._keys
-        for entry in entries[signed:]:
+        if tail := entries[signed:]:
+            _require_new(tail, entries)
+        for entry in tail:
             self._verify(entry)
         for entry in entries:
             self._tree.append(leaf_hash(entry.leaf))
@@ -248,6 +250,20 @@ class Sequencer:
             )
         if size == self.size:  # the key that signed it may be gone since
             self._note, self._signed = self._log.note(size), size
+
+
+def _require_new(tail: Sequence[Entry], entries: Sequence[Entry]) -> None:
+    """Raise IntegrityError for an entry that is a copy of another: nobody needs a key to make one.
+
+    A crash leaves none, because a draft that comes again finds its record.
+    """
+    first = {entry.record: entry.index for entry in reversed(entries)}
+    for entry in tail:
+        if (original := first[entry.record]) != entry.index:
+            raise IntegrityError(
+                f"entry {entry.index} is a copy of entry {original}: it is not signed for",
+                remedy="find out who writes to the log; keep the file for the auditor, remove it",
+            )
 
 
 def _unsigned(count: int) -> IntegrityError:

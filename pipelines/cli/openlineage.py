@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from components.audit.answers import RecordView
+from components.audit.completeness import no_version_omitted
 from components.audit.openlineage import events
 from components.audit.verified_log import VerifiedLog
 from components.core.errors import PlatformError, SettingsError
@@ -33,8 +34,11 @@ _SECONDS = 30.0
 def openlineage(arguments: Namespace) -> int:
     """Write or send the events of a run, of all that stands behind a version, or of everything."""
     _check_words(arguments)
-    log = VerifiedLog.of(Home.at(arguments.home).folder)
-    made = list(events(log, _chosen(log, arguments.what), arguments.namespace))
+    home = Home.at(arguments.home).folder
+    log = VerifiedLog.of(home)
+    with no_version_omitted(home, log):
+        chosen = _chosen(log, arguments.what)
+    made = list(events(log, chosen, arguments.namespace))
     if arguments.output:
         _write(Path(arguments.output), made)
     else:

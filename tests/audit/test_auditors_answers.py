@@ -442,6 +442,7 @@ def test_what_is_no_day_no_period_and_no_version_is_wrong_usage(
         ("export", "flight-delay@9", "-o", "export.zip"),
         ("reproduce", "flight-delay@9"),
         ("diff", "flight-delay@3", "flight-delay@9"),
+        ("openlineage", "flight-delay@9", "-o", "events"),
     ],
     ids=" ".join,
 )

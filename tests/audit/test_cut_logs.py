@@ -14,6 +14,7 @@ from components.audit.log import checkpoint_key, entry_key
 from components.audit.notary import open_notary
 from components.audit.sequencer import MAX_BATCH
 from components.audit.verify import verify_log
+from components.core.errors import IntegrityError
 from pipelines.cli import main
 
 Draft = Callable[..., dict[str, Any]]
@@ -54,3 +55,19 @@ def test_a_tail_cut_with_its_checkpoints_verifies_by_itself_and_not_by_its_ancho
     (trouble,) = compare(home).trouble
     assert trouble.message == f"the log had 4 entries and has {kept}"
     assert main(["audit", "monitor", "--home", str(home)]) == 1
+
+
+@pytest.mark.parametrize("copied", [0, 2])
+def test_a_copy_of_a_record_behind_the_last_checkpoint_is_not_signed_for(
+    home: Path, draft: Draft, copied: int
+) -> None:
+    log = told(home, draft, 4)
+    record = (log / entry_key(copied)).read_bytes()
+    (log / entry_key(4)).write_bytes(record)
+    with pytest.raises(IntegrityError, match=f"entry 4 is a copy of entry {copied}"):
+        open_notary(home).__enter__()
+    assert not (log / checkpoint_key(5)).exists()
+    (log / entry_key(4)).unlink()
+    with open_notary(home) as notary:
+        notary.submit(draft("FAIL", attempt=5, cause=CAUSE))
+    assert verify_log(home) == []
