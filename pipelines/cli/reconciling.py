@@ -96,8 +96,8 @@ def _mended(home: Home) -> Mended:
         left = [start for start in starts if _is_over(home, start, on_cluster)]
         closed = close(notary, log, left)
         sealed = [
-            seal(notary, log, run, state, partial(_told, on_cluster.ids[run]))
-            for run, state in on_cluster.states.items()
+            seal(notary, log, run, over.state, partial(_told, over.id))
+            for run, over in on_cluster.runs.items()
         ]
     going_on = {start.run for start in starts} - {start.run for start in left}
     return Mended(
@@ -124,7 +124,7 @@ def _ended_on_cluster(log: VerifiedLog, starts: list[RecordView]) -> Ended:
 
 def _is_over(home: Home, start: RecordView, on_cluster: Ended) -> bool:
     if platform_part(start.run) is not None:
-        return start.run in on_cluster.states
+        return start.run in on_cluster.runs
     if not os.environ.get(ADDRESS_VARIABLE):
         return True
     folder = home.runs / start.run

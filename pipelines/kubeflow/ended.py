@@ -20,13 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ended:
-    """The runs that have ended, with KFP's word for how, and those that it does not know.
+    """The log's runs that have ended, each as KFP has it, and those that it does not know."""
 
-    `ids` are KFP's own names of those that have ended.
-    """
-
-    states: Mapping[str, str]
-    ids: Mapping[str, str]
+    runs: Mapping[str, ClusterRun]
     unknown: tuple[str, ...]
 
 
@@ -36,7 +32,7 @@ def ended(runs: Iterable[str]) -> Ended:
     Raises UnverifiableError where it cannot be asked.
     """
     if not (wanted := sorted(runs)):
-        return Ended({}, {}, ())
+        return Ended({}, ())
     from pipelines.kubeflow.runs import listed
     from pipelines.kubeflow.session import Session
 
@@ -48,9 +44,7 @@ def ended(runs: Iterable[str]) -> Ended:
         ) from error
     found = {run: _of(run, known) for run in wanted}
     over = {run: of[0] for run, of in found.items() if of and not _is_active(of)}
-    states = {run: one.state for run, one in over.items()}
-    ids = {run: one.id for run, one in over.items()}
-    return Ended(states, ids, tuple(run for run, of in found.items() if not of))
+    return Ended(over, tuple(run for run, of in found.items() if not of))
 
 
 def _of(run: str, known: Sequence[ClusterRun]) -> list[ClusterRun]:
