@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -251,3 +252,12 @@ def story(notary: LocalNotary, tmp_path: Path) -> Story:
 @pytest.fixture
 def new_story() -> type[Story]:
     return Story
+
+
+@pytest.fixture
+def recorded(told: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with a told run in its place."""
+    monkeypatch.delenv("TANDEM_NOTARY", raising=False)
+    home = Path(shutil.copytree(told / "home", tmp_path / "home"))
+    shutil.copytree(told / "runs", home / "runs")
+    return home

@@ -49,14 +49,11 @@ OTHER = {"notary", "witness"}
 
 
 @pytest.fixture
-def home(told: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("TANDEM_NOTARY", raising=False)
-    copy = Path(shutil.copytree(told / "home", tmp_path / "home"))
-    shutil.copytree(told / "runs", copy / "runs")
+def home(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "KEY").write_bytes(bytes(KEY_BYTES))
     (tmp_path / "KEY").chmod(0o600)
     monkeypatch.chdir(tmp_path)
-    return copy
+    return recorded
 
 
 @pytest.fixture(scope="module")

@@ -36,15 +36,6 @@ TIME = "2026-05-12T10:00:00.000+00:00"
 WHY = ("--reason", "request of 12 May")
 
 
-@pytest.fixture
-def recorded(told: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home with a told run in its place."""
-    monkeypatch.delenv("TANDEM_NOTARY", raising=False)
-    home = Path(shutil.copytree(told / "home", tmp_path / "home"))
-    shutil.copytree(told / "runs", home / "runs")
-    return home
-
-
 def place(home: Path, name: str = "statistics", stage: str = "validate_examples") -> Path:
     return home / "runs/run-1/artifacts" / stage / name
 

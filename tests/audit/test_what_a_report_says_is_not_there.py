@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +23,6 @@ from pipelines.cli.audit_report_parser import TEMPLATES
 
 pytestmark = pytest.mark.slow
 MODEL = "flight-delay@3"
-
-
-@pytest.fixture
-def recorded(told: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home with a told run in its place."""
-    monkeypatch.delenv("TANDEM_NOTARY", raising=False)
-    home = Path(shutil.copytree(told / "home", tmp_path / "home"))
-    shutil.copytree(told / "runs", home / "runs")
-    return home
 
 
 def report(capsys: Any, home: Path, template: str, version: str = MODEL) -> tuple[int, Any, str]:

@@ -16,8 +16,8 @@ from typing import Any
 from components.audit.attempts import attempt_here
 from components.audit.client import connect
 from components.audit.notary import open_notary
+from components.audit.plain_draft import plain_draft
 from components.core.artifacts import tree_digest, write_json
-from components.core.canonical import sha256_value
 from components.core.stage_identity import of_platform
 
 ID = "20130101T000000Z-b0cce7"
@@ -53,24 +53,8 @@ class Stages:
         self.complete("seal_run", attempt, facts=said)
 
     def _draft(self, event: str, stage: str, attempt: int, **more: Any) -> dict[str, Any]:
-        return {
-            "event": event,
-            "run": dict(self.identity),
-            "stage": stage,
-            "attempt": attempt,
-            "inputs": [],
-            "outputs": [],
-            "settings": {},
-            "settings_sha256": sha256_value({}),
-            "code_sha256": None,
-            "environment": {},
-            "cache_key": None,
-            "facts": {},
-            "gates": [],
-            "cause": None,
-            "resources": None,
-            "claimed_time": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
-        } | more
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+        return plain_draft(event, stage, self.identity, now=now, attempt=attempt, **more)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from components.audit.notary import open_notary
+from components.audit.plain_draft import plain_draft
 from components.core.artifacts import manifest, read_json, tree_digest, write_json
 from components.core.canonical import sha256_value
 from components.core.errors import GateError
@@ -114,24 +115,9 @@ def log(run: Path, event: str, task: str, *outputs: Path, **parts: Any) -> None:
 
 
 def _draft(run: str, event: str, stage: str) -> dict[str, Any]:
-    return {
-        "event": event,
-        "run": {"id": run, "name": "flights", "trigger": "manual", "actor": "a", "cache": True},
-        "stage": stage,
-        "attempt": 1,
-        "inputs": [],
-        "outputs": [],
-        "settings": {},
-        "settings_sha256": sha256_value({}),
-        "code_sha256": "56" * 32,
-        "environment": {},
-        "cache_key": None,
-        "facts": {},
-        "gates": [],
-        "cause": None,
-        "resources": None,
-        "claimed_time": "2026-05-04T03:02:01.000+00:00",
-    }
+    identity = {"id": run, "name": "flights", "trigger": "manual", "actor": "a", "cache": True}
+    now = "2026-05-04T03:02:01.000+00:00"
+    return plain_draft(event, stage, identity, now=now, code_sha256="56" * 32)
 
 
 def _record(record_run: Record, measured: Any, folder: Path, places: Mapping[str, Path]) -> None:

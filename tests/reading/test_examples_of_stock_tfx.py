@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from stock_tfx import run_stock
 from tensorflow_metadata.proto.v0 import schema_pb2
 from written_tables import opened, read
 
@@ -41,24 +42,13 @@ def written(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def tfx_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the root of a pipeline that TFX has run."""
-    from tfx.v1 import components, dsl, orchestration
+    from tfx.v1 import components
 
     folder = tmp_path_factory.mktemp("tfx")
     examples = components.CsvExampleGen(input_base=str(written(folder / "csv")))
     statistics = components.StatisticsGen(examples=examples.outputs["examples"])
     schema = components.SchemaGen(statistics=statistics.outputs["statistics"])
-    orchestration.LocalDagRunner().run(
-        dsl.Pipeline(
-            pipeline_name="flights",
-            pipeline_root=str(folder / "root"),
-            components=[examples, statistics, schema],
-            metadata_connection_config=orchestration.metadata.sqlite_metadata_connection_config(
-                str(folder / "metadata.db")
-            ),
-            beam_pipeline_args=["--runner=FnApiRunner"],
-        )
-    )
-    return folder / "root"
+    return run_stock(folder, [examples, statistics, schema])
 
 
 @pytest.fixture

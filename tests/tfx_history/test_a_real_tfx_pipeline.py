@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stock_tfx import run_stock
 
 from components.audit.trace import trace
 from components.audit.verified_log import VerifiedLog
@@ -20,7 +21,7 @@ NODES = ["CsvExampleGen", "Trainer", "Pusher"]
 
 
 def run_pipeline(folder: Path) -> None:
-    from tfx.v1 import components, dsl, orchestration, proto
+    from tfx.v1 import components, proto
 
     examples = components.CsvExampleGen(input_base=str(folder / "csv"))
     trainer = components.Trainer(
@@ -33,18 +34,7 @@ def run_pipeline(folder: Path) -> None:
         filesystem=proto.PushDestination.Filesystem(base_directory=str(folder / "served"))
     )
     pusher = components.Pusher(model=trainer.outputs["model"], push_destination=destination)
-    orchestration.LocalDagRunner().run(
-        dsl.Pipeline(
-            pipeline_name="taxi",
-            pipeline_root=str(folder / "root"),
-            components=[examples, trainer, pusher],
-            enable_cache=True,
-            metadata_connection_config=orchestration.metadata.sqlite_metadata_connection_config(
-                str(folder / "metadata.db")
-            ),
-            beam_pipeline_args=["--runner=FnApiRunner"],
-        )
-    )
+    run_stock(folder, [examples, trainer, pusher], "taxi")
 
 
 def ask(capsys: Any, *words: str) -> Any:

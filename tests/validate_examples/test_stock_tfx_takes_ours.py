@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from google.protobuf import text_format
 from prepared_run import PreparedRun
+from stock_tfx import run_stock
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from components.core.artifacts import tree_digest
@@ -22,7 +23,7 @@ UNKNOWN = "carrier"
 def tfx_root(small_run: PreparedRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the root of a pipeline that TFX ran on what our stage wrote."""
     from tfx.types.standard_artifacts import ExampleStatistics, Schema
-    from tfx.v1 import components, dsl, orchestration
+    from tfx.v1 import components, dsl
 
     folder = tmp_path_factory.mktemp("tfx")
     whole = text_format.Parse(small_run.arguments["schema"], schema_pb2.Schema())
@@ -44,18 +45,9 @@ def tfx_root(small_run: PreparedRun, tmp_path_factory: pytest.TempPathFactory) -
         imported = dsl.Importer(source_uri=str(folder / name), artifact_type=Schema).with_id(name)
         validator = components.ExampleValidator(**given, schema=imported.outputs["result"])
         nodes += [imported, validator.with_id(f"by_{name}")]
-    orchestration.LocalDagRunner().run(
-        dsl.Pipeline(
-            pipeline_name="flights",
-            pipeline_root=str(folder / "root"),
-            components=nodes,
-            metadata_connection_config=orchestration.metadata.sqlite_metadata_connection_config(
-                str(folder / "metadata.db")
-            ),
-        )
-    )
+    root = run_stock(folder, nodes)
     assert tree_digest(ours) == before
-    return folder / "root"
+    return root
 
 
 def anomalies(root: Path, node: str, split: str) -> anomalies_pb2.Anomalies:
