@@ -57,6 +57,11 @@ def saved_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         def of_variables(self, hour: Any) -> Any:
             return {"late": tf.sigmoid(self.half(hour))}
 
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+        def of_examples(self, examples: Any) -> Any:
+            spec = {"hour": tf.io.FixedLenFeature([], tf.float32)}
+            return {"late": self.half(tf.io.parse_example(examples, spec)["hour"])}
+
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="origin")])
         def of_texts(self, origin: Any) -> Any:
             return {"late": self.table.lookup(origin)}
@@ -70,6 +75,7 @@ def saved_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tf.saved_model.save(model, str(folder / "as_numbers"), signatures=as_numbers)
     tf.saved_model.save(model, str(folder / "numbers"), signatures=model.of_numbers)
     tf.saved_model.save(model, str(folder / "variables"), signatures=model.of_variables)
+    tf.saved_model.save(model, str(folder / "examples"), signatures=model.of_examples)
     tf.saved_model.save(model, str(folder / "texts"), signatures=model.of_texts)
     tf.saved_model.save(model, str(folder / "none"))
     return folder
@@ -100,9 +106,7 @@ def test_a_saved_model_is_carried_to_onnx_by_its_own_signature(importing, inputs
     assert (folder / "source" / "numbers" / "saved_model.pb").is_file()
 
 
-def test_a_saved_model_of_functions_that_hold_variables_keeps_them(
-    importing, inputs, saved_models
-):
+def test_a_saved_model_of_functions_that_hold_variables_keeps_them(importing, inputs, saved_models):
     _, folder = importing(saved_models / "variables")
     rows = read_split(inputs["examples"], "eval")
     found = OnnxScorer(Bundle.open(folder)).predict(rows)
@@ -128,6 +132,11 @@ def test_what_a_model_says_of_a_row_is_not_told(importing, saved_models):
 def test_a_saved_model_without_a_signature_is_refused(importing, saved_models):
     with pytest.raises(SettingsError, match="has no signature serving_default"):
         importing(saved_models / "none")
+
+
+def test_a_saved_model_of_serialised_examples_is_told_from_one_of_columns(importing, saved_models):
+    with pytest.raises(SettingsError, match=r"takes serialised tf\.Examples, and rows are columns"):
+        importing(saved_models / "examples")
 
 
 def test_a_damaged_saved_model_is_refused(importing, saved_models, tmp_path):
