@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain
-from pathlib import Path
-from typing import Any
 
 import foreign_models
 import numpy as np
 import pyarrow as pa
 import pytest
-from ml_metadata.metadata_store import metadata_store
-from ml_metadata.proto import metadata_store_pb2
-from prepared_run import PreparedRun, run_tandem
+from nodes_of_stock_tfx import (
+    Store,
+    evaluating,
+    pushing,
+    resolving,
+    training,
+    training_on_features,
+)
+from prepared_run import run_tandem
+from released_parcels import Released, run_parcels
 from stock_tfx import run_stock
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from written_tables import read
@@ -29,35 +32,6 @@ from components.core.examples import read_split
 from pipelines.tfx_layout import bless, recorded, validated_examples, write_model
 
 pytestmark = pytest.mark.slow
-FEW_STEPS = ("--set", "train.epochs=4")
-
-
-def run_parcels(folder: Path, *words: str, code: int = 0) -> PreparedRun:
-    home, settings = folder / "home", folder / "case/settings.yaml"
-    before = set((home / "runs").glob("*"))
-    words = ("run", str(settings), "--home", str(home), "--json", *FEW_STEPS, *words)
-    found, stdout = run_tandem(*words)
-    assert found == code, stdout
-    (run,) = set((home / "runs").iterdir()) - before
-    return PreparedRun(home, run, stdout)
-
-
-@dataclass(frozen=True)
-class Released:
-    """Two runs of one training, by policies that release one framework's model each."""
-
-    folder: Path
-    pytorch: PreparedRun
-    tensorflow: PreparedRun
-
-    @cached_property
-    def given(self) -> dict[str, dict[str, str]]:
-        """The parameters of the nodes, by the framework that was released."""
-        home = str(self.folder / "home")
-        return {
-            name: {"run": run.folder.name, "home": home}
-            for name, run in (("pytorch", self.pytorch), ("tensorflow", self.tensorflow))
-        }
 
 
 @pytest.fixture(scope="module")
@@ -68,149 +42,6 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Released:
     return Released(folder, pytorch, run_parcels(folder, "--set", "policy.forms=[saved_model]"))
 
 
-@dataclass(frozen=True)
-class Store:
-    """What stock TFX left: the folders, and the store that tells of them."""
-
-    folder: Path
-
-    @cached_property
-    def metadata(self) -> Any:
-        config = metadata_store_pb2.ConnectionConfig()
-        config.sqlite.filename_uri = str(self.folder / "metadata.db")
-        return metadata_store.MetadataStore(config)
-
-    def output(self, node: str, port: str) -> Path:
-        (found,) = (self.folder / "root" / node / port).iterdir()
-        return found
-
-    def properties(self, node: str, port: str) -> dict[str, Any]:
-        (found,) = self.metadata.get_artifacts_by_uri(str(self.output(node, port)))
-        values = found.custom_properties.items()
-        return {name: getattr(value, value.WhichOneof("value")) for name, value in values}
-
-    def found_by(self, node: str) -> set[int]:
-        """Return the artifacts that a node's execution has in the store."""
-        (context,) = [
-            c for c in self.metadata.get_contexts_by_type("node") if c.name == f"parcels.{node}"
-        ]
-        executions = [e.id for e in self.metadata.get_executions_by_context(context.id)]
-        return {e.artifact_id for e in self.metadata.get_events_by_execution_ids(executions)}
-
-
-def pushing(folder: Path, name: str, given: dict[str, str], **options: str) -> list[Any]:
-    """Return a model, its blessing, and the stock Pusher that asks for it."""
-    from tfx.v1 import components, proto
-
-    from pipelines.tfx_nodes import RunBlessing, RunModel
-
-    model = RunModel(**given, **options).with_id(f"{name}_model")
-    blessing = RunBlessing(**given, model=model.outputs["model"]).with_id(f"{name}_blessing")
-    place = proto.PushDestination.Filesystem(base_directory=str(folder / "served" / name))
-    pusher = components.Pusher(
-        model=model.outputs["model"],
-        model_blessing=blessing.outputs["model_blessing"],
-        push_destination=proto.PushDestination(filesystem=place),
-    )
-    return [model, blessing, pusher.with_id(f"{name}_pusher")]
-
-
-def evaluating(given: dict[str, str], model: Any) -> list[Any]:
-    """Return the rows as a model takes them, and what asks the model: two stock components."""
-    import tensorflow_model_analysis as tfma
-    from tfx.v1 import components, proto
-
-    from pipelines.tfx_nodes import RunExamples
-
-    rows = RunExamples(**given, as_floats=True).with_id("rows_of_floats")
-    inferrer = components.BulkInferrer(
-        examples=rows.outputs["examples"],
-        model=model.outputs["model"],
-        data_spec=proto.DataSpec(example_splits=["eval"]),
-        model_spec=proto.ModelSpec(model_signature_name=["serving_examples"]),
-    )
-    names = ("ExampleCount", "AUC", "BinaryCrossentropy", "BinaryAccuracy")
-    config = tfma.EvalConfig(
-        model_specs=[tfma.ModelSpec(signature_name="serving_examples", label_key="late")],
-        slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=["origin"])],
-        metrics_specs=[
-            tfma.MetricsSpec(metrics=[tfma.MetricConfig(class_name=name) for name in names])
-        ],
-    )
-    evaluator = components.Evaluator(
-        examples=rows.outputs["examples"], model=model.outputs["model"], eval_config=config
-    )
-    return [rows, inferrer, evaluator]
-
-
-def resolving(after: list[Any]) -> list[Any]:
-    """Return the stock Resolver of the latest blessed model."""
-    from tfx.types.standard_artifacts import Model, ModelBlessing
-    from tfx.v1 import dsl
-
-    resolver = dsl.Resolver(
-        strategy_class=dsl.experimental.LatestBlessedModelStrategy,
-        model=dsl.Channel(type=Model),
-        model_blessing=dsl.Channel(type=ModelBlessing),
-    ).with_id("resolver")
-    for node in after:
-        resolver.add_upstream_node(node)
-    return [resolver]
-
-
-STEPS = 40
-
-
-def training(given: dict[str, str], schema: Path) -> list[Any]:
-    """Return the rows, and the stock components from statistics to a trained model."""
-    from tfx.v1 import components, proto
-
-    from pipelines.tfx_nodes import RunExamples
-
-    examples = {"examples": RunExamples(**given).outputs["examples"]}
-    imported = components.ImportSchemaGen(schema_file=str(schema))
-    by_schema = {"schema": imported.outputs["schema"]}
-    statistics = components.StatisticsGen(**examples, **by_schema)
-    validator = components.ExampleValidator(
-        statistics=statistics.outputs["statistics"], **by_schema
-    )
-    transform = components.Transform(
-        **examples, **by_schema, preprocessing_fn="parcels_in_tfx.preprocessing_fn"
-    )
-    trainer = components.Trainer(
-        run_fn="parcels_in_tfx.of_rows",
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        train_args=proto.TrainArgs(num_steps=STEPS),
-        eval_args=proto.EvalArgs(num_steps=1),
-    )
-    first = examples["examples"].producer_component
-    return [first, imported, statistics, validator, transform, trainer]
-
-
-def training_on_features(run: PreparedRun, given: dict[str, str]) -> list[Any]:
-    """Return a run's features and transform graph, and the stock Trainer."""
-    from tfx.types.standard_artifacts import TransformGraph
-    from tfx.v1 import components, dsl, proto
-
-    from pipelines.tfx_nodes import RunFeatures
-
-    features = RunFeatures(**given)
-    graph = dsl.Importer(
-        source_uri=str(run.output("transform_features", "transform_graph")),
-        artifact_type=TransformGraph,
-    ).with_id("transform_graph")
-    trainer = components.Trainer(
-        run_fn="parcels_in_tfx.of_features",
-        examples=features.outputs["examples"],
-        schema=features.outputs["schema"],
-        transform_graph=graph.outputs["result"],
-        train_args=proto.TrainArgs(num_steps=STEPS),
-        eval_args=proto.EvalArgs(num_steps=1),
-    )
-    return [features, graph, trainer.with_id("TrainerOfFeatures")]
-
-
 @pytest.fixture(scope="module")
 def stock(released: Released) -> Store:
     """Run all of it once, as one pipeline of a user's.
@@ -219,12 +50,14 @@ def stock(released: Released) -> Store:
     """
     folder = released.folder
     by_torch, by_tensorflow = released.given["pytorch"], released.given["tensorflow"]
+    model, *its = pushing(folder, "tensorflow", by_tensorflow)
     pushed = [
         *pushing(folder, "pytorch", by_torch),
         *pushing(folder, "other", by_torch, framework="tensorflow"),
-        *pushing(folder, "tensorflow", by_tensorflow),
+        model,
+        *its,
     ]
-    evaluated = evaluating(by_tensorflow, pushed[-3])
+    evaluated = evaluating(by_tensorflow, model)
     schema = folder / "strict.pbtxt"
     schema.write_text(foreign_models.SCHEMA.replace("min_count: 1", "min_fraction: 1.0"))
     trained = training(by_torch, schema), training_on_features(released.pytorch, by_torch)
@@ -232,14 +65,13 @@ def stock(released: Released) -> Store:
     return Store(folder)
 
 
-def pushed_to(stock: Store, name: str) -> Path:
-    (folder,) = (stock.folder / "served" / name).iterdir()
-    return folder
+def eval_rows(released: Released) -> pa.Table:
+    return read_split(released.tensorflow.output("ingest_examples", "examples"), "eval")
 
 
 def test_a_pytorch_model_that_was_released_is_blessed_and_pushed(released, stock):
     bundle = released.pytorch.output("train_pytorch", "pytorch_model")
-    assert manifest(pushed_to(stock, "pytorch")) == manifest(bundle)
+    assert manifest(stock.pushed("pytorch")) == manifest(bundle)
     said = stock.properties("pytorch_model", "model")
     assert (said["framework"], said["form"]) == ("pytorch", "bundle")
     assert said["sha256"] == released.pytorch.digest("train_pytorch", "pytorch_model")
@@ -261,7 +93,7 @@ def test_the_pushed_saved_model_serves_what_the_bundle_predicts(released, stock)
     import tensorflow as tf
 
     bundle = Bundle.open(released.tensorflow.output("train_tensorflow", "tensorflow_model"))
-    pushed = pushed_to(stock, "tensorflow")
+    pushed = stock.pushed("tensorflow")
     assert manifest(pushed) == manifest(bundle.path("saved_model"))
     rows = eval_rows(released)
     served = tf.saved_model.load(str(pushed)).signatures["serving_default"]
@@ -273,23 +105,26 @@ def test_the_pushed_saved_model_serves_what_the_bundle_predicts(released, stock)
     np.testing.assert_allclose(found["probability"].numpy(), expected, rtol=0, atol=1e-5)
 
 
-def eval_rows(released: Released):
-    return read_split(released.tensorflow.output("ingest_examples", "examples"), "eval")
-
-
-def test_the_blessing_says_of_which_model_by_which_record_and_the_resolver_finds_it(
-    released, stock
-):
+def test_the_blessing_says_of_which_model_and_by_which_record(released, stock):
     model = stock.output("tensorflow_model", "model")
     said = stock.properties("tensorflow_blessing", "model_blessing")
-    (artifact,) = stock.metadata.get_artifacts_by_uri(str(model))
     assert (said["blessed"], said["current_model"]) == (1, str(model))
-    assert said["current_model_id"] == artifact.id
+    assert said["current_model_id"] == stock.artifact("tensorflow_model", "model").id
     views = VerifiedLog.of(released.folder / "home").ledger.of_run(released.tensorflow.folder.name)
     (decided,) = [view for view in views if view.record == said["record"]]
     assert decided.stage == "decide_release"
     assert decided.outputs["decision"] == said["sha256"]
-    assert artifact.id in stock.found_by("resolver")
+
+
+def test_the_stock_resolver_finds_a_blessed_model_and_its_blessing(stock):
+    blessed = {
+        frozenset(
+            stock.artifact(f"{name}_{part}", port).id
+            for part, port in (("model", "model"), ("blessing", "model_blessing"))
+        )
+        for name in ("pytorch", "tensorflow")
+    }
+    assert stock.found_by("resolver") in blessed
 
 
 def test_the_stock_evaluator_measures_what_the_run_measured(released, stock):
