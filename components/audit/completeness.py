@@ -31,7 +31,9 @@ class Completeness:
 
     `unclosed` are the runs without a closing record, `open` the attempts among them that nobody
     will close, `revoked` the records of each key that do not count,
-    but for changes of keys, on which no answer stands.
+    but for changes of keys, on which no answer stands. `unsigned` entries lie behind `last`, under
+    no checkpoint: no answer stands on them. A crash leaves such; so does who takes a checkpoint
+    away.
     """
 
     runs_started: int
@@ -41,6 +43,7 @@ class Completeness:
     last: int
     open: tuple[RecordView, ...] = ()
     revoked: tuple[tuple[RecordView, ...], ...] = ()
+    unsigned: int = 0
 
     @property
     def runs_closed(self) -> int:
@@ -56,6 +59,7 @@ class Completeness:
             "records": self.records,
             "consistent_from": self.first,
             "consistent_to": self.last,
+            "unsigned": self.unsigned,
             "open": [cited(view) | {"run": view.run, "stage": view.stage} for view in self.open],
             "revoked": [
                 {"first": views[0].index, "last": views[-1].index} for views in self.revoked
@@ -70,6 +74,7 @@ class Completeness:
         return (
             f"{self.runs_started} runs started, {self.runs_closed} closed{not_closed}, log "
             f"consistent from {self.first} to {self.last} entries{not_counted}"
+            f"{unsigned_text(self.unsigned)}"
         )
 
     @property
@@ -90,6 +95,7 @@ def completeness(home: Path, log: VerifiedLog) -> Completeness:
         last=log.snapshot.size,
         open=tuple(left_open(log.views, served=is_being_written(folder))),
         revoked=tuple(_revoked(log)),
+        unsigned=log.snapshot.unsigned,
     )
 
 
@@ -115,6 +121,11 @@ def _revoked(log: VerifiedLog) -> Iterator[tuple[RecordView, ...]]:
         entries = (log.views[index] for index in tenure.revoked_entries)
         if found := tuple(view for view in entries if view.event != KEY):
             yield found
+
+
+def unsigned_text(count: int) -> str:
+    """Say how many entries nobody has signed for, where there are any."""
+    return f", and {count} entries after these under no checkpoint" if count else ""
 
 
 def _first_consistent(stored: Log, log: VerifiedLog) -> int:

@@ -108,6 +108,7 @@ def test_data_that_no_record_names_gives_none_and_says_of_how_much(
         "records": 18,
         "consistent_from": 1,
         "consistent_to": 18,
+        "unsigned": 0,
         "open": [],
         "revoked": [],
     }
