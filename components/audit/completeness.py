@@ -10,7 +10,7 @@ signed, which says nothing. The oldest checkpoint in the log is held against the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,13 @@ from components.audit.left_open import left_open, sealed_runs
 from components.audit.log import Log
 from components.audit.sequencer import is_being_written
 from components.audit.verified_log import VerifiedLog
-from components.core.errors import IntegrityError, NotRecordedError, SettingsError
+from components.core.errors import (
+    Citation,
+    IntegrityError,
+    NotRecordedError,
+    SettingsError,
+    UnverifiableError,
+)
 
 
 @dataclass(frozen=True)
@@ -106,14 +112,34 @@ def no_version_omitted(home: Path, log: VerifiedLog) -> Iterator[None]:
         yield
     except SettingsError as error:
         complete = completeness(home, log)
-        found = [finding.to_dict() for finding in complete.findings]
-        raise NotRecordedError(
-            error.message,
-            remedy=error.remedy,
-            said={"completeness": complete.to_dict(), "findings": found},
-            text=f"no version omitted: {complete.to_text()}",
-            checkpoint=log.checkpoint,
-        ) from error
+        answer = NotRecordedError(error.message, remedy=error.remedy)
+        answer.citation = _citation(complete, log, f"no version omitted: {complete.to_text()}")
+        raise answer from error
+
+
+@contextmanager
+def refusing_with_citation(home: Path) -> Iterator[None]:
+    """Have an answer that a record's fault forbids cite what is wrong, and the checkpoint.
+
+    Where the log itself cannot be read there is none: `tandem audit verify` says what is wrong.
+    """
+    try:
+        yield
+    except UnverifiableError:
+        raise
+    except IntegrityError as error:
+        with suppress(IntegrityError):
+            log = VerifiedLog.of(home)
+            complete = completeness(home, log)
+            found = "\n".join(finding.to_text() for finding in complete.findings)
+            error.citation = _citation(complete, log, f"{found}\n{complete.to_text()}".lstrip())
+        raise
+
+
+def _citation(complete: Completeness, log: VerifiedLog, text: str) -> Citation:
+    found = [finding.to_dict() for finding in complete.findings]
+    said = {"completeness": complete.to_dict(), "findings": found}
+    return Citation(said, text, log.checkpoint)
 
 
 def _revoked(log: VerifiedLog) -> Iterator[tuple[RecordView, ...]]:
