@@ -53,20 +53,30 @@ def impact(arguments: Namespace) -> int:
 
 
 def forget(arguments: Namespace) -> int:
-    """Erase a subject from the indexes of rows; no record changes."""
+    """Erase a subject from the indexes of rows; no record changes. 5 where there is no index."""
     from components.audit.subjects import erase
     from components.register_models.impact import subject_roots
     from components.register_models.logbook import Logbook
 
     home = Home.at(arguments.home).folder
     book = Logbook.read(home)
-    roots = sorted({root for _, root in subject_roots(book) if root})
-    erased = erase(home, roots, _subjects_key(arguments), arguments.subject)
+    named = {root: item for item, root in subject_roots(book) if root}
+    if not named:
+        raise UnverifiableError(
+            "no ingestion in the log has an index of subjects, so nothing was erased",
+            remedy="see that --home is the one that the data was ingested in",
+        )
+    erased = erase(home, sorted(named), _subjects_key(arguments), arguments.subject)
+    cited = [
+        {"root": root, "index": named[root].index, "record": named[root].record} for root in erased
+    ]
     if arguments.json:
-        print_json({"erased_from": erased, "indexes": len(roots), "checkpoint": book.checkpoint})
-    else:
-        print(f"erased from {len(erased)} of {len(roots)} indexes of subjects")
-        print(f"\ncovered by checkpoint:\n{book.checkpoint}")
+        print_json({"erased_from": cited, "indexes": len(named), "checkpoint": book.checkpoint})
+        return 0
+    print(f"erased from {len(erased)} of {len(named)} indexes of subjects")
+    for item in cited:
+        print(f"    {item['root']}, named by #{item['index']} record  {item['record']}")
+    print(f"\ncovered by checkpoint:\n{book.checkpoint}")
     return 0
 
 

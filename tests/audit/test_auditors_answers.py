@@ -327,6 +327,7 @@ def half_revoked(promoted: Any, key: SigningKey) -> Path:
     "words",
     [
         ("trace", "flight-delay@3"),
+        ("reproduce", "flight-delay@3"),
         ("diff", "3", "4"),
         ("export", "3", "-o", "{}/file.zip"),
         ("report", "3", "--template", "part11", "-o", "{}/report.html"),
@@ -521,6 +522,25 @@ def test_that_no_record_names_a_version_is_said_with_the_checkpoint_and_of_how_m
     spoken = "1 runs started, 1 closed, log consistent from 1 to 18"
     assert f"\nno version omitted: {spoken}" in shown.err
     assert shown.err.endswith(f"covered by checkpoint:\n{answer['checkpoint']}\n")
+
+
+def test_where_no_ingestion_has_an_index_of_subjects_nothing_is_erased_and_that_is_said(
+    told: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TANDEM_SUBJECT_KEY_HEX", "ab" * 32)
+    code, answer = ask(capsys, told / "home", "forget", "--subject", "plane-1")
+    assert (code, answer["error"]["kind"]) == (5, "UnverifiableError")
+    assert "nothing was erased" in answer["error"]["message"]
+
+
+def test_a_record_that_names_no_source_cannot_be_reproduced_and_that_is_no_bug(
+    told: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, answer = ask(capsys, told / "home", "reproduce", "flight-delay@3")
+    assert code == 5
+    (data,) = (item for item in answer["here"] if item["what"] == "data")
+    assert not data["same"]
+    assert "names them otherwise than this version does: KeyError" in data["why"]
 
 
 def test_what_was_left_open_is_said_beside_a_version_that_no_record_names(
