@@ -8,13 +8,11 @@ printed here.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from components.audit.client import Notary, connect
-from components.audit.process import NotaryProcess
+from components.audit.client import Notary
 from components.audit.time_taken import waiting_for
 from components.core.artifacts import write_json, write_text
 from components.core.cache import StageCache
@@ -23,7 +21,7 @@ from components.core.imports import remember
 from components.core.sources import SOURCES_VARIABLE
 from pipelines.compiler import keep
 from pipelines.home import Home
-from pipelines.preflight.machine import check_disk
+from pipelines.home_notary import anchor_newest
 from pipelines.prepared import PreparedRun
 from pipelines.runners.local import execute
 from pipelines.runners.results import RunResult, RunState, TaskEvent
@@ -82,20 +80,6 @@ def _remember_completed(prepared: PreparedRun, home: Home) -> None:
         _LOG.warning("plans will not be compared with this run: %s", error)
 
 
-@contextmanager
-def answering_notary(home: Home) -> Iterator[Notary]:
-    """Give the notary that TANDEM_NOTARY names, else one of the home's own while it is needed.
-
-    Raises PlatformError where another run holds the home's, or there is no room for a run.
-    """
-    check_disk(home.folder)
-    if (given := connect()) is not None:
-        yield given
-        return
-    with NotaryProcess(home.folder) as process:
-        yield Notary(process.address)
-
-
 @waiting_for("the copy of the run's records")
 def keep_records(folder: Path, notary: Notary) -> None:
     """Write what the log says of the run beside the run, for its report; the log is the proof.
@@ -115,16 +99,11 @@ def keep_checkpoint(folder: Path, home: Home, notary: Notary) -> None:
 
     Where that fails the run is as good as it was: one line of warning says so.
     """
-    from components.audit.anchors.anchoring import anchor
-
+    anchored = anchor_newest(home, notary.checkpoint)
     try:
-        anchored = anchor(home.folder, notary.checkpoint())
         write_json(folder / ANCHORS_FILE, {"anchored": [asdict(item) for item in anchored]})
-        failed = [item.error["message"] for item in anchored if item.error]
-    except (OSError, TandemError) as error:
-        failed = [str(error)]
-    for message in failed:
-        _LOG.warning("the checkpoint is not anchored: %s", message)
+    except OSError as error:
+        _LOG.warning("what the anchors kept is not written down: %s", error)
 
 
 def environment(prepared: PreparedRun, home: Home, notary: str) -> dict[str, str]:

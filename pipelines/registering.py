@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from pipelines.home import Home
-from pipelines.launch import Listener, answering_notary, launch
+from pipelines.home_notary import answering_notary
+from pipelines.launch import Listener, launch
 from pipelines.loaded_settings import load_settings
 from pipelines.prepared import PreparedRun, prepare_import
 from pipelines.runs import RecordedRun, read_run

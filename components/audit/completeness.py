@@ -10,7 +10,7 @@ signed, which says nothing. The oldest checkpoint in the log is held against the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,13 @@ from components.audit.left_open import left_open, sealed_runs
 from components.audit.log import Log
 from components.audit.sequencer import is_being_written
 from components.audit.verified_log import VerifiedLog
-from components.core.errors import IntegrityError, NotRecordedError, SettingsError
+from components.core.errors import (
+    Citation,
+    IntegrityError,
+    NotRecordedError,
+    SettingsError,
+    UnverifiableError,
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,9 @@ class Completeness:
 
     `unclosed` are the runs without a closing record, `open` the attempts among them that nobody
     will close, `revoked` the records of each key that do not count,
-    but for changes of keys, on which no answer stands.
+    but for changes of keys, on which no answer stands. `unsigned` entries lie behind `last`, under
+    no checkpoint: no answer stands on them. A crash leaves such; so does who takes a checkpoint
+    away.
     """
 
     runs_started: int
@@ -41,6 +49,7 @@ class Completeness:
     last: int
     open: tuple[RecordView, ...] = ()
     revoked: tuple[tuple[RecordView, ...], ...] = ()
+    unsigned: int = 0
 
     @property
     def runs_closed(self) -> int:
@@ -56,6 +65,7 @@ class Completeness:
             "records": self.records,
             "consistent_from": self.first,
             "consistent_to": self.last,
+            "unsigned": self.unsigned,
             "open": [cited(view) | {"run": view.run, "stage": view.stage} for view in self.open],
             "revoked": [
                 {"first": views[0].index, "last": views[-1].index} for views in self.revoked
@@ -70,6 +80,7 @@ class Completeness:
         return (
             f"{self.runs_started} runs started, {self.runs_closed} closed{not_closed}, log "
             f"consistent from {self.first} to {self.last} entries{not_counted}"
+            f"{unsigned_text(self.unsigned)}"
         )
 
     @property
@@ -90,6 +101,7 @@ def completeness(home: Path, log: VerifiedLog) -> Completeness:
         last=log.snapshot.size,
         open=tuple(left_open(log.views, served=is_being_written(folder))),
         revoked=tuple(_revoked(log)),
+        unsigned=log.snapshot.unsigned,
     )
 
 
@@ -100,14 +112,34 @@ def no_version_omitted(home: Path, log: VerifiedLog) -> Iterator[None]:
         yield
     except SettingsError as error:
         complete = completeness(home, log)
-        found = [finding.to_dict() for finding in complete.findings]
-        raise NotRecordedError(
-            error.message,
-            remedy=error.remedy,
-            said={"completeness": complete.to_dict(), "findings": found},
-            text=f"no version omitted: {complete.to_text()}",
-            checkpoint=log.checkpoint,
-        ) from error
+        answer = NotRecordedError(error.message, remedy=error.remedy)
+        answer.citation = _citation(complete, log, f"no version omitted: {complete.to_text()}")
+        raise answer from error
+
+
+@contextmanager
+def refusing_with_citation(home: Path) -> Iterator[None]:
+    """Have an answer that a record's fault forbids cite what is wrong, and the checkpoint.
+
+    Where the log itself cannot be read there is none: `tandem audit verify` says what is wrong.
+    """
+    try:
+        yield
+    except UnverifiableError:
+        raise
+    except IntegrityError as error:
+        with suppress(IntegrityError):
+            log = VerifiedLog.of(home)
+            complete = completeness(home, log)
+            found = "\n".join(finding.to_text() for finding in complete.findings)
+            error.citation = _citation(complete, log, f"{found}\n{complete.to_text()}".lstrip())
+        raise
+
+
+def _citation(complete: Completeness, log: VerifiedLog, text: str) -> Citation:
+    found = [finding.to_dict() for finding in complete.findings]
+    said = {"completeness": complete.to_dict(), "findings": found}
+    return Citation(said, text, log.checkpoint)
 
 
 def _revoked(log: VerifiedLog) -> Iterator[tuple[RecordView, ...]]:
@@ -115,6 +147,11 @@ def _revoked(log: VerifiedLog) -> Iterator[tuple[RecordView, ...]]:
         entries = (log.views[index] for index in tenure.revoked_entries)
         if found := tuple(view for view in entries if view.event != KEY):
             yield found
+
+
+def unsigned_text(count: int) -> str:
+    """Say how many entries nobody has signed for, where there are any."""
+    return f", and {count} entries after these under no checkpoint" if count else ""
 
 
 def _first_consistent(stored: Log, log: VerifiedLog) -> int:

@@ -17,6 +17,7 @@ from components.audit.answers import DONE_EVENTS, RecordView
 from components.audit.predicates import released_versions
 from components.core.candidates import IMPORTED, TRAINED
 
+REGISTERING = "register_models"
 _CANDIDATES = frozenset({IMPORTED, *TRAINED})
 
 
@@ -36,20 +37,25 @@ class FailedGates:
         """Begin before the first."""
         self._behind: dict[str, frozenset[_Failed]] = {}
 
+    def take(self, view: RecordView) -> None:
+        """Go on with the next record."""
+        if behind := self._failed_behind(view):
+            self._behind[view.record] = behind
+
     def problems(self, view: RecordView) -> Iterator[str]:
-        """Yield, of a registration, each gate that failed behind it; go on with any record."""
+        """Yield, of a registration, each gate that failed behind it."""
+        if view.stage != REGISTERING:
+            return
+        registered = {v.get("framework") for v in released_versions(view.facts).values()}
+        for item in sorted(self._failed_behind(view)):
+            candidate = item.gate.partition(" ")[0]
+            if item.stage != "decide_release" or candidate not in _CANDIDATES - registered:
+                yield f"it registers what gate {item.gate} of entry {item.index} did not let by"
+
+    def _failed_behind(self, view: RecordView) -> frozenset[_Failed]:
         if view.event not in DONE_EVENTS:
-            return
-        behind = self._own(view).union(*(self._behind.get(p, ()) for p in view.parents))
-        if not behind:
-            return
-        self._behind[view.record] = behind
-        if view.stage == "register_models":
-            registered = {v.get("framework") for v in released_versions(view.facts).values()}
-            for item in sorted(behind):
-                candidate = item.gate.partition(" ")[0]
-                if item.stage != "decide_release" or candidate not in _CANDIDATES - registered:
-                    yield f"it registers what gate {item.gate} of entry {item.index} did not let by"
+            return frozenset()
+        return self._own(view).union(*(self._behind.get(p, ()) for p in view.parents))
 
     def _own(self, view: RecordView) -> frozenset[_Failed]:
         return frozenset(

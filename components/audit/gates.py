@@ -112,7 +112,7 @@ def gates(home: Path, *, failed: bool = False, period: Period | None = None) -> 
     log = VerifiedLog.of(home)
     judged = list(_judged(log.views, period or Period()))
     found = [item for item in judged if not failed or not item.gate["passed"]]
-    log.require_signed([item.view for item in found])
+    log.require_included(item.view for item in found)
     complete = completeness(home, log)
     return Gates(tuple(found), len(judged), failed, complete, log.checkpoint)
 

@@ -109,13 +109,17 @@ class Log:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All entries that one verified checkpoint covers, and their tree."""
+    """All entries that one verified checkpoint covers, and their tree.
+
+    `unsigned` is how many entries lie behind them, which nobody has signed for yet.
+    """
 
     entries: tuple[Entry, ...]
     tree: Tree
     note: str
     size: int
     keys: KeyHistory
+    unsigned: int
 
 
 def read_snapshot(log: Log, key: PublicKey) -> Snapshot:
@@ -129,13 +133,14 @@ def read_snapshot(log: Log, key: PublicKey) -> Snapshot:
         raise UnverifiableError("the log has no checkpoint", remedy="restore the log's folder")
     keys = log.history(size, key)
     checkpoint = log.checkpoint(size, keys)
-    entries = tuple(log.entries())[:size]
+    stored = tuple(log.entries())
+    entries = stored[:size]
     tree = Tree()
     for entry in entries:
         tree.append(leaf_hash(entry.leaf))
     if tree.size != size or tree.root() != checkpoint.root:
         raise _broken(f"the entries are not those that the checkpoint of size {size} covers")
-    return Snapshot(entries, tree, log.note(size), size, keys)
+    return Snapshot(entries, tree, log.note(size), size, keys, len(stored) - size)
 
 
 def entry_key(index: int) -> str:

@@ -6,7 +6,7 @@ Rules:
 3. every input needs the record of who made it, and so does what comes from the cache (parents.py);
    a COMPLETE needs its START;
 4. the same draft gives the same record, however often it is submitted;
-5. an act is recorded only where it may be (standing.py);
+5. an act and a registration are recorded only where they may be (admission.py);
 6. time never runs backwards in the log: a clock that was set back stops the notary;
 7. a draft lies in the spool until it is in the log: what a crash or a stage without an answer left
    there is recorded first, by the same rules, by the next notary, and by one at work before what
@@ -26,9 +26,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from components.audit.acts import Act, Statement
+from components.audit.acts import Statement
+from components.audit.admission import Admission
 from components.audit.answers import (
-    ACT,
     InclusionProof,
     ProofBundle,
     Receipt,
@@ -49,10 +49,9 @@ from components.audit.records import accept, idempotency_key, statement, timesta
 from components.audit.sequencer import Sequencer, WriterLock
 from components.audit.spool import Spool
 from components.audit.stamps import Stamps
-from components.audit.standing import standing_of
 from components.audit.storage import Storage
 from components.core.canonical import canonical_json, sha256_bytes
-from components.core.errors import IntegrityError, TandemError
+from components.core.errors import TandemError
 
 
 class LocalNotary:
@@ -69,6 +68,7 @@ class LocalNotary:
         self._ledger = Ledger()
         self._stamps = Stamps(self._ledger, self._statement, clock)
         self._sequencer = Sequencer(storage, keyring, self._ledger.add)
+        self._admission = Admission(self._ledger, self._statement, self._require_valid)
         self._mutex = threading.Lock()
         self._batches = Batches(self._write, self._mutex)
         self._draining = threading.Lock()
@@ -214,18 +214,8 @@ class LocalNotary:
     def _sign(self, ticket: Ticket) -> Envelope:
         draft = ticket.draft
         value = statement(draft, self._stamps.stamp(draft, ticket.account))
-        if draft["event"] == ACT:
-            self._require_allowed(value)
+        self._admission.require(draft, value)
         return Envelope.sign(value, self._sequencer.key)
-
-    def _require_allowed(self, value: Statement) -> None:
-        """Raise IntegrityError for an act that must not be."""
-        standing = standing_of(self._ledger.acts(), self._statement, self._require_valid)
-        for problem in standing.problems(Act.from_statement(value, "")):
-            raise IntegrityError(
-                f"the notary does not record this act: {problem}",
-                remedy="see where the version stands with `tandem audit approvals`",
-            )
 
     def _statement(self, record: str) -> Statement:
         return vouched_statement(self._log.entry(self._ledger.find(record).index).leaf)

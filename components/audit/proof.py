@@ -122,7 +122,23 @@ def _leaf_of(bundle: ProofBundle) -> Callable[[int], bytes]:
 def verified_statement(
     proof: InclusionProof, checkpoint: Checkpoint, keys: KeyHistory
 ) -> dict[str, Any]:
-    """Return the statement that a proof shows to be under a verified checkpoint."""
+    """Return the statement that a proof shows to be under a verified checkpoint, and that counts.
+
+    It does not where its key was revoked from there on: then IntegrityError is raised too.
+    """
+    statement = signed_statement(proof, checkpoint, keys)
+    if not is_change(statement):
+        keys.require_valid(proof.index)
+    return statement
+
+
+def signed_statement(
+    proof: InclusionProof, checkpoint: Checkpoint, keys: KeyHistory
+) -> dict[str, Any]:
+    """Return the statement that a proof shows to be under a verified checkpoint.
+
+    Whether its key was revoked since is not asked.
+    """
     if sha256_bytes(proof.envelope) != proof.record:
         raise IntegrityError(
             f"the envelope of record {proof.record[:12]} is another one",
@@ -132,8 +148,6 @@ def verified_statement(
         leaf_hash(proof.envelope), proof.index, checkpoint.size, proof.hashes, checkpoint.root
     )
     statement = Envelope.from_bytes(proof.envelope).statement(keys.holder(proof.index))
-    if not is_change(statement):
-        keys.require_valid(proof.index)
     try:
         check_statement(statement)
     except DataError as error:

@@ -84,6 +84,7 @@ class RecordChecks:
         for message in (*item.contradictions, *contradicted_start(statement, begun)):
             yield Finding("coherence", where, message)
         yield from _repeated(self._seen.add_draft(view.idempotency_key, view.index))
+        self._failed.take(view)
         for message in self._failed.problems(view):
             yield Finding("gate", where, message)
         if view.time < self._time:

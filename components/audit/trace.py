@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from components.audit.answers import IMPORTED, RecordView
-from components.audit.completeness import no_version_omitted
+from components.audit.completeness import no_version_omitted, refusing_with_citation
 from components.audit.imported import artifact_name, given_to
 from components.audit.index import origin_of
 from components.audit.verified_log import VerifiedLog
@@ -80,7 +80,8 @@ def trace(home: Path, what: str) -> Trace:
     Raises NotRecordedError for a model, version or bundle that no record names, IntegrityError
     where the log does not verify, UnverifiableError where there is none.
     """
-    found = origin_of(home, what)
+    with refusing_with_citation(home):
+        found = origin_of(home, what)
     if found is None:
         with no_version_omitted(home, VerifiedLog.of(home)):
             raise SettingsError(

@@ -41,7 +41,8 @@ class Verified:
     """What a verification found, and how much it looked at: an empty answer says of what.
 
     `runs` are those the log knows; the artifacts of `runs_without_folder` could not be read, those
-    of `erased` are gone by a record.
+    of `erased` are gone by a record. `unsigned` entries lie under no checkpoint, as a crash leaves
+    them: that is no finding, but nobody has signed for them.
     """
 
     findings: list[Finding]
@@ -49,6 +50,7 @@ class Verified:
     runs: int
     runs_without_folder: list[str]
     erased: list[Erased]
+    unsigned: int
 
 
 def verify_log(home: Path, runs: Path | None = None) -> list[Finding]:
@@ -77,7 +79,8 @@ def verify(home: Path, runs: Path | None = None) -> Verified:
     problems += untold_problems(runs, known) if runs is not None else []
     findings += [Finding("artifact", where, message) for where, message in problems]
     gone = [run for run in known if runs is None or not (runs / run).is_dir()]
-    return Verified(findings, records.count, len(known), gone, records.erased)
+    counted = records.count, len(known), gone, records.erased, verification.unsigned
+    return Verified(findings, *counted)
 
 
 class _Verification:
@@ -91,6 +94,7 @@ class _Verification:
         self._next = 0
         self._is_as_signed = True
         self._uncovered: list[RecordView] = []
+        self.unsigned = 0
         self.records = RecordChecks(seen, self._statement, self._require_valid, with_folder)
 
     def run(self, *, served: bool) -> Iterator[Finding]:
@@ -208,7 +212,7 @@ class _Verification:
         """
         if self._newest() > newest:
             return
-        count = self._tree.size - newest
+        self.unsigned = count = max(0, self._tree.size - newest)
         tail = {view.record: view for view in self._uncovered}
         stood_upon = any({*view.parents, view.start} & tail.keys() for view in tail.values())
         if self._is_as_signed and (count > MAX_BATCH or stood_upon):

@@ -21,13 +21,30 @@ an OSError or a KeyError no less, is a SettingsError.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 
+@dataclass(frozen=True)
+class Citation:
+    """Of how much of a log an error speaks: the signed note of it, and words.
+
+    `said` is that as a JSON object, `text` the same for people.
+    """
+
+    said: Mapping[str, Any]
+    text: str
+    checkpoint: str
+
+
 class TandemError(Exception):
-    """An error with a cause and a remedy, for a person and for a record."""
+    """An error with a cause and a remedy, for a person and for a record.
+
+    `citation` is there where the error is an answer from the log.
+    """
 
     exit_code = 1
+    citation: Citation | None = None
 
     def __init__(
         self, message: str, *, remedy: str, expected: object = None, actual: object = None
@@ -58,24 +75,7 @@ class WrongUsage(SettingsError):
 
 
 class NotRecordedError(SettingsError):
-    """No record of the log names what was asked about: an answer that says of how much it speaks.
-
-    `said` is that as a JSON object, `text` the same for people; `checkpoint` is the signed note.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        remedy: str,
-        said: Mapping[str, Any] | None = None,
-        text: str = "",
-        checkpoint: str = "",
-    ) -> None:
-        super().__init__(message, remedy=remedy)
-        self.said = dict(said or {})
-        self.text = text
-        self.checkpoint = checkpoint
+    """No record of the log names what was asked about, of as many as `citation` says."""
 
 
 class DataError(TandemError):

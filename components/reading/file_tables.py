@@ -23,8 +23,9 @@ from components.core.examples import SourceFile
 from components.reading.columns import cast_batch, plain_schema, wider
 from components.reading.dates import LOCAL, require_dates, texts_of
 from components.reading.files import File, digest_of
-from components.reading.formats import Reader, reader_of
+from components.reading.formats import reader_of
 from components.reading.opened import SpanRows, no_rows, selected, with_given
+from components.reading.reader import Reader
 
 _BATCH_BYTES = 32 * 2**20
 

@@ -49,12 +49,13 @@ _OF_A_STORE = re.compile(r"AWS Error |google::cloud::Status")
 
 @dataclass(frozen=True)
 class File:
-    """A file at a path of a filesystem, with its name in the settings and the span in it."""
+    """A file at a path of a filesystem, and its name in the settings: the span and split in it."""
 
     name: str
     filesystem: fs.FileSystem
     path: str
     span: str | None = None
+    split: str | None = None
     kept: object = field(default=None, compare=False, repr=False)  # what must live while it is read
 
     def open_random(self) -> pa.NativeFile:

@@ -7,11 +7,8 @@ narrowest that hold them all; a format that stores its types must store the same
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import PurePosixPath
-
-import pyarrow as pa
 
 from components.core.data_settings import Format, Table
 from components.core.errors import SettingsError
@@ -28,7 +25,8 @@ from components.reading.csv_lines import csv_origin
 from components.reading.files import File
 from components.reading.json_files import find_json, read_json
 from components.reading.json_lines import json_origin
-from components.reading.origins import Origin
+from components.reading.reader import Reader
+from components.reading.split_column import with_split
 from components.reading.text import PACKED
 from components.reading.tfrecords import find_tfrecord, read_tfrecord
 
@@ -42,26 +40,6 @@ SUFFIXES: Mapping[str, Format] = {
     ".ndjson": "jsonl",
     ".tfrecord": "tfrecord",
 }
-
-
-def _origin(file: File, table: Table) -> Origin:
-    return Origin(file.name)
-
-
-@dataclass(frozen=True)
-class Reader:
-    """How a format is read; `text` where a column that fits no other type is text.
-
-    `origin` says what the rows of a file are called; `names` are those of its columns, where its
-    beginning or its end tells them without its rows.
-    """
-
-    find: Callable[[File, Table], tuple[pa.Schema, int]]
-    read: Callable[[File, Table, pa.Schema, Sequence[str]], Iterator[pa.RecordBatch]]
-    text: bool = False
-    packed: bool = True
-    origin: Callable[[File, Table], Origin] = _origin
-    names: Callable[[File, Table], Sequence[str]] | None = None
 
 
 READERS: Mapping[Format, Reader] = {
@@ -89,4 +67,5 @@ def reader_of(file: File, table: Table) -> Reader:
             f"{file.name} is {kind} packed once more, which cannot be read in pieces",
             remedy=f"unpack it, or name a member: zip://MEMBER.{kind}::LOCATION",
         )
-    return READERS[kind]
+    reader = READERS[kind]
+    return reader if file.split is None else with_split(reader)

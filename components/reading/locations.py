@@ -7,10 +7,13 @@
     tar://MEMBER::LOCATION, zip://...    a file inside the archive at LOCATION
 
 Rules:
-1. `*`, `?` and `[...]` stand for names in one folder, as in a shell; `{span}` for a span;
+1. `*`, `?` and `[...]` stand for names in one folder, as in a shell; `{span}` for a span, `{split}`
+   for the split that another system has put rows into;
 2. files are in the order of their spans, then of their names; those of other spans are not opened;
 3. a file is called what the location says with the patterns filled in, never by a machine's path;
-4. only an address of s3:// or gs:// uses the network, and only to reach what it names.
+4. of files that are numbered NAME-00000-of-00002 all must be there, unless the location names some
+   of the numbers itself;
+5. only an address of s3:// or gs:// uses the network, and only to reach what it names.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from components.reading.patterns import MAGIC, SPAN, expression
 from components.reading.places import Place, local, remote
 
 _SCHEME = re.compile(r"^([a-z][a-z0-9]*)://")
+_NUMBERED = re.compile(r"-(\d{5})-of-(\d{5})(?!\d)")
 _CHECK = "check source.*.location in the settings"
 
 
@@ -51,7 +55,25 @@ def find_files(
         missing = sorted(set(spans) - {file.span for file in files})
         if missing:
             raise DataError(f"there is no file {location} of {', '.join(missing)}", remedy=_CHECK)
+    if "-of-" not in location.rpartition("/")[2]:
+        _require_all_numbers(files)
     return files
+
+
+def _require_all_numbers(files: Sequence[File]) -> None:
+    """Raise DataError where files are parts of one, and others of its parts are not there."""
+    found: dict[tuple[str, str, int], set[int]] = {}
+    for file in files:
+        if part := _NUMBERED.search(file.name):
+            of = file.name[: part.start()], file.name[part.end() :], int(part[2])
+            found.setdefault(of, set()).add(int(part[1]))
+    for (before, after, count), numbers in found.items():
+        if lacking := sorted(set(range(count)) - numbers):
+            raise DataError(
+                f"{len(lacking)} of {count} files are not there, the first of them "
+                f"{before}-{lacking[0]:05d}-of-{count:05d}{after}",
+                remedy="write or fetch it again, or name the numbers in the location",
+            )
 
 
 def place_of(location: str, root: Path) -> Place:
@@ -117,10 +139,11 @@ def _matching(place: Place, location: str, spans: Sequence[str] | None) -> tuple
     walk = _listed if place.filesystem.type_name == "gcs" else _walk
     for parts in walk(place, location, (), 0):
         match = whole.fullmatch("/".join(parts))
-        span = match.groupdict().get("span") if match else None
+        named = match.groupdict() if match else {}
+        span, split = named.get("span"), named.get("split")
         if match and (spans is None or span is None or span in spans):
             path = place.path(parts)
-            found.append(File(place.name(parts), place.filesystem, path, span, place.kept))
+            found.append(File(place.name(parts), place.filesystem, path, span, split, place.kept))
     return tuple(sorted(found, key=lambda file: (file.span or "", file.name)))
 
 

@@ -1,7 +1,8 @@
 """Names with patterns, as regular expressions.
 
 Rules: `*`, `?` and `[...]` stand for names in one folder, as in a shell, and none of them begins a
-hidden file's name; `{span}` stands for a span, and a second one for the same.
+hidden file's name; `{span}` stands for a span, `{split}` for a name or a part of one, and a second
+one of them for the same.
 """
 
 from __future__ import annotations
@@ -13,25 +14,27 @@ from components.core.data_settings import SPAN_PATTERN
 from components.core.errors import SettingsError
 
 SPAN = "{span}"
-MAGIC = re.compile(r"\{span\}|\*|\?|\[!?\]?[^\]/]*\]")
-_SPAN_GROUP = SPAN_PATTERN.strip("^$")
+SPLIT = "{split}"
+MAGIC = re.compile(r"\{span\}|\{split\}|\*|\?|\[!?\]?[^\]/]*\]")
+_GROUPS = {SPAN: ("span", SPAN_PATTERN.strip("^$")), SPLIT: ("split", "[^/.]+")}
 
 
 def expression(parts: Sequence[str]) -> str:
-    """Return the regular expression of names with patterns; a second {span} is the same span."""
+    """Return the regular expression of names with patterns, the span and the split named in it."""
     found, end, pattern = "", 0, "/".join(parts)
     for token in MAGIC.finditer(pattern):
         found += re.escape(pattern[end : token.start()])
         at_start = token.start() == 0 or pattern[token.start() - 1] == "/"
-        found += _any(token[0], hidden=not at_start, again="?P<span>" in found)
+        found += _any(token[0], found, hidden=not at_start)
         end = token.end()
     return found + re.escape(pattern[end:])
 
 
-def _any(token: str, *, hidden: bool, again: bool) -> str:
+def _any(token: str, before: str, *, hidden: bool) -> str:
     """Return the expression of one token; as in a shell, none begins a hidden file's name."""
-    if token == SPAN:
-        return "(?P=span)" if again else f"(?P<span>{_SPAN_GROUP})"
+    if token in _GROUPS:
+        name, inside = _GROUPS[token]
+        return f"(?P={name})" if f"?P<{name}>" in before else f"(?P<{name}>{inside})"
     simple = {"*": "[^/]*", "?": "[^/]"}.get(token)
     if simple is None:
         inside = token[1:-1].replace("\\", r"\\")

@@ -174,7 +174,7 @@ def _impact(
     found = {item.record: item for item in ingestions}
     models = tuple(_affected(book, found))
     cited = [*found, *(model.release.record for model in models)]
-    log.require_signed(log.ledger.find(record) for record in cited)
+    log.require_included(log.ledger.find(record) for record in cited)
     return Impact(what, tuple(found.values()), models, completeness(home, log), log.checkpoint)
 
 

@@ -2,20 +2,21 @@
 
 Rules: the log's clock never runs backwards, so what was known at a moment is a beginning of the
 log; a version is in use while it is the champion. An approval is shown as it was recorded: whether
-its key is trusted today is `tandem audit approvals`. The promotion names those that counted.
+its key is trusted today is `tandem audit approvals`. The promotion names those that counted. What a
+key signed that was revoked since, at whatever moment, is shown too, and that it does not count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from components.audit.acts import PROMOTE
-from components.audit.answers import AUDIT
-from components.audit.completeness import Completeness, completeness
+from components.audit.answers import AUDIT, RecordView
+from components.audit.completeness import Completeness, cited, completeness
 from components.audit.records import timestamp
 from components.audit.standing import Standing, standing_of
 from components.audit.verified_log import VerifiedLog
@@ -27,13 +28,17 @@ SCHEMA = "https://tandem.invalid/inventory/v1"
 
 @dataclass(frozen=True)
 class Held:
-    """A version as it stood at the moment; `approvals` and `promotion` cite their records."""
+    """A version as it stood at the moment; `approvals` and `promotion` cite their records.
+
+    `not_counting` are those of its records that a key signed which is revoked by now.
+    """
 
     release: Release
     state: str
     aliases: tuple[str, ...]
     approvals: tuple[Mapping[str, Any], ...]
     promotion: Mapping[str, Any] | None
+    not_counting: tuple[RecordView, ...] = ()
 
     @property
     def in_use(self) -> bool:
@@ -57,6 +62,7 @@ class Held:
             "record": release.record,
             "approvals": [dict(item) for item in self.approvals],
             "promotion": dict(self.promotion) if self.promotion else None,
+            "not_counting": [cited(view) for view in self.not_counting],
         }
 
 
@@ -100,7 +106,7 @@ def inventory(home: Path, at: datetime) -> Inventory:
     book = Logbook.of(log).until(at)
     acts = [record for record in log.ledger.acts() if record in book.statements]
     standing = standing_of(acts, log.statement, log.require_valid)
-    versions = tuple(
+    versions = [
         Held(
             release=release,
             state=book.state(release),
@@ -109,17 +115,19 @@ def inventory(home: Path, at: datetime) -> Inventory:
             promotion=_promotion(book, acts, release),
         )
         for release in book.releases.values()
-    )
-    log.require_signed(log.ledger.find(record) for record in _cited(versions))
-    return Inventory(at, versions, completeness(home, log), log.checkpoint)
+    ]
+    held = tuple(replace(item, not_counting=_not_counting(log, item)) for item in versions)
+    return Inventory(at, held, completeness(home, log), log.checkpoint)
 
 
-def _cited(versions: tuple[Held, ...]) -> Iterator[str]:
-    for item in versions:
-        yield item.release.record
-        yield from (approval["record"] for approval in item.approvals)
-        if item.promotion:
-            yield item.promotion["record"]
+def _not_counting(log: VerifiedLog, item: Held) -> tuple[RecordView, ...]:
+    """Return the records of a version that do not count; IntegrityError for one that is wrong."""
+    promoted = [item.promotion] if item.promotion else []
+    records = [item.release.record, *(said["record"] for said in (*item.approvals, *promoted))]
+    views = {view.index: view for view in map(log.ledger.find, records)}
+    log.require_included(views.values())
+    tenures = log.snapshot.keys.tenures
+    return tuple(v for v in views.values() if any(item.revokes(v.index) for item in tenures))
 
 
 def _approvals(log: VerifiedLog, standing: Standing, release: Release) -> Iterator[dict[str, Any]]:
@@ -175,4 +183,5 @@ def _version_lines(item: Held) -> list[str]:
             f"    #{said['index']} promoted {said['time']} by {said['actor']}: {said['reason']}, "
             f"record {said['record']}"
         )
+    lines += [f"    #{view.index} does not count: its key is revoked" for view in item.not_counting]
     return lines

@@ -49,14 +49,17 @@ def verify(arguments: Namespace) -> int:
 
 def _verdict(verified: Verified, covered: _Covered) -> str:
     """Say the result, and of how much it speaks."""
+    from components.audit.completeness import unsigned_text
+
     found = len(verified.findings)
     result = f"findings: {found}" if found else "the log verifies: no finding"
     there = verified.runs - len(verified.runs_without_folder)
     spoken = "log with checkpoints" if found else "log consistent"
+    behind = unsigned_text(verified.unsigned)
     return (
         f"{result} in {verified.records} records of {verified.runs} runs, {spoken} from "
-        f"{covered.first} to {covered.last} entries; artifacts of {there} of {verified.runs} runs "
-        "re-hashed, the registry's copies are not part of this check"
+        f"{covered.first} to {covered.last} entries{behind}; artifacts of {there} of "
+        f"{verified.runs} runs re-hashed, the registry's copies are not part of this check"
     )
 
 

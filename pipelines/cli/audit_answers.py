@@ -34,6 +34,7 @@ class Answer(Protocol):
 
 def impact(arguments: Namespace) -> int:
     """Say which registered models saw a dataset or a span."""
+    from components.audit.completeness import refusing_with_citation
     from components.audit.findings import exit_code
     from components.register_models.impact import impact as find
     from components.register_models.impact import impact_of_subject
@@ -41,30 +42,41 @@ def impact(arguments: Namespace) -> int:
     home = Home.at(arguments.home).folder
     if (arguments.what is None) == (arguments.subject is None):
         raise SettingsError("which data?", remedy="name a dataset, a span, or --subject, and one")
-    if arguments.subject is None:
-        answer = find(home, arguments.what)
-    else:
-        answer = impact_of_subject(home, arguments.subject, _subjects_key(arguments))
+    with refusing_with_citation(home):
+        if arguments.subject is None:
+            answer = find(home, arguments.what)
+        else:
+            answer = impact_of_subject(home, arguments.subject, _subjects_key(arguments))
     _print(answer, arguments)
     found = exit_code(answer.complete.findings)
     return found or (UnverifiableError.exit_code if answer.unknown else 0)
 
 
 def forget(arguments: Namespace) -> int:
-    """Erase a subject from the indexes of rows; no record changes."""
+    """Erase a subject from the indexes of rows; no record changes. 5 where there is no index."""
     from components.audit.subjects import erase
     from components.register_models.impact import subject_roots
     from components.register_models.logbook import Logbook
 
     home = Home.at(arguments.home).folder
     book = Logbook.read(home)
-    roots = sorted({root for _, root in subject_roots(book) if root})
-    erased = erase(home, roots, _subjects_key(arguments), arguments.subject)
+    named = {root: item for item, root in subject_roots(book) if root}
+    if not named:
+        raise UnverifiableError(
+            "no ingestion in the log has an index of subjects, so nothing was erased",
+            remedy="see that --home is the one that the data was ingested in",
+        )
+    erased = erase(home, sorted(named), _subjects_key(arguments), arguments.subject)
+    cited = [
+        {"root": root, "index": named[root].index, "record": named[root].record} for root in erased
+    ]
     if arguments.json:
-        print_json({"erased_from": erased, "indexes": len(roots), "checkpoint": book.checkpoint})
-    else:
-        print(f"erased from {len(erased)} of {len(roots)} indexes of subjects")
-        print(f"\ncovered by checkpoint:\n{book.checkpoint}")
+        print_json({"erased_from": cited, "indexes": len(named), "checkpoint": book.checkpoint})
+        return 0
+    print(f"erased from {len(erased)} of {len(named)} indexes of subjects")
+    for item in cited:
+        print(f"    {item['root']}, named by #{item['index']} record  {item['record']}")
+    print(f"\ncovered by checkpoint:\n{book.checkpoint}")
     return 0
 
 
@@ -76,6 +88,7 @@ def _subjects_key(arguments: Namespace) -> bytes:
 
 def gates(arguments: Namespace) -> int:
     """List the gates that were judged, or those that failed."""
+    from components.audit.completeness import refusing_with_citation
     from components.audit.findings import exit_code
     from components.audit.gates import Period
     from components.audit.gates import gates as find
@@ -90,14 +103,16 @@ def gates(arguments: Namespace) -> int:
             f"--until {until} is before --since {since}: nothing can be in between",
             remedy="give the earlier one as --since",
         )
-    answer = find(Home.at(arguments.home).folder, failed=arguments.failed, period=period)
+    home = Home.at(arguments.home).folder
+    with refusing_with_citation(home):
+        answer = find(home, failed=arguments.failed, period=period)
     _print(answer, arguments)
     return exit_code(answer.complete.findings)
 
 
 def diff(arguments: Namespace) -> int:
     """Say what differs between two versions, gates and people too."""
-    from components.audit.completeness import no_version_omitted
+    from components.audit.completeness import no_version_omitted, refusing_with_citation
     from components.audit.findings import exit_code
     from components.audit.verified_log import VerifiedLog
     from components.register_models.logbook import Logbook
@@ -108,7 +123,8 @@ def diff(arguments: Namespace) -> int:
     book = Logbook.of(log)
     with no_version_omitted(home, log):
         one, two = (release_named(book, what) for what in (arguments.one, arguments.two))
-    answer = version_difference(home, log, book, one, two)
+    with refusing_with_citation(home):
+        answer = version_difference(home, log, book, one, two)
     _print(answer, arguments)
     return exit_code(answer.complete.findings)
 

@@ -33,7 +33,7 @@ def erase(arguments: Namespace) -> int:
     from components.audit.client import connect
     from components.audit.verified_log import VerifiedLog
     from pipelines.cli.one_line import checked_text
-    from pipelines.launch import answering_notary
+    from pipelines.home_notary import anchoring_notary
     from pipelines.runners.run_folder import is_live, still_running
     from pipelines.runs import find_folder
 
@@ -45,7 +45,7 @@ def erase(arguments: Namespace) -> int:
     if is_live(folder):
         raise still_running(folder)
     run = run_on_disk(folder / RUN_FILE)
-    with answering_notary(home) as notary:
+    with anchoring_notary(home) as notary:
         found = dict(_found(run, notary, dict.fromkeys(arguments.outputs)))
         gone = [item.name for item, path in found.items() if not path.exists()]
         receipt = _erased(run, notary, found, reason, gone)

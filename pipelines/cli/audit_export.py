@@ -12,7 +12,7 @@ from pipelines.home import Home
 
 def export(arguments: Namespace) -> int:
     """Write a version's records, proofs and verifier into one file, beside and renamed."""
-    from components.audit.completeness import no_version_omitted
+    from components.audit.completeness import no_version_omitted, refusing_with_citation
     from components.audit.verified_log import VerifiedLog
     from components.register_models.logbook import Logbook
     from pipelines.audit_export import export as make
@@ -26,7 +26,8 @@ def export(arguments: Namespace) -> int:
     log = VerifiedLog.of(home.folder)
     with no_version_omitted(home.folder, log):
         release = release_named(Logbook.of(log), arguments.version)
-    made = make(home, log, release)
+    with refusing_with_citation(home.folder):
+        made = make(home, log, release)
     beside = path.with_name(f".{path.name}.unfinished")
     try:
         beside.write_bytes(made.data)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def list_keys(arguments: Namespace) -> int:
     """Show the log's keys, by the newest checkpoint, which is verified."""
+    from components.audit.completeness import unsigned_text
     from components.audit.verified_log import VerifiedLog
 
     snapshot = VerifiedLog.of(Home.at(arguments.home).folder).snapshot
@@ -28,12 +29,13 @@ def list_keys(arguments: Namespace) -> int:
     second = [_cited(item.to_dict(), changes) for item in snapshot.keys.second.tenures]
     if arguments.json:
         names = {"log": snapshot.keys.origin, "keys": keys, "second_keys": second}
-        print_json(names | {"checkpoint": snapshot.note})
+        print_json(names | {"unsigned": snapshot.unsigned, "checkpoint": snapshot.note})
         return 0
     for item in keys:
         print("\n".join(_lines(item)))
     for item in second:
         print("\n".join(_lines(item, " (ML-DSA-44, checkpoints over these)")))
+    print(f"the log has {snapshot.size} entries{unsigned_text(snapshot.unsigned)}")
     print(f"\ncovered by checkpoint:\n{snapshot.note}")
     return 0
 
@@ -106,12 +108,15 @@ def _change(arguments: Namespace, order: KeyOrder) -> int:
     from components.audit.folder import AuditFolder
     from components.audit.notary import open_notary
     from components.audit.verified_log import VerifiedLog
+    from pipelines.home_notary import anchor_newest
 
-    folder = AuditFolder(Home.at(arguments.home).folder)
+    home = Home.at(arguments.home)
+    folder = AuditFolder(home.folder)
     VerifiedLog.of(folder.home)  # nothing is added to a log that is not there, or is not as signed
     with open_notary(folder.home) as notary:
         view = notary.change_keys(order)
         note = notary.checkpoint()
+        anchor_newest(home, lambda: note)
     key = view.facts["key"]
     if arguments.json:
         print_json({"index": view.index, "record": view.record, "key": key, "checkpoint": note})

@@ -27,7 +27,7 @@ SCHEMA = "https://tandem.invalid/tfx-import/v1"
 def import_tfx(arguments: Namespace) -> int:
     """Import a store's history, or say what would be imported."""
     from components.tfx_history.importing import imported, planned
-    from pipelines.launch import answering_notary
+    from pipelines.home_notary import anchoring_notary
 
     home = Home.at(arguments.home)
     history, store = _read(Path(arguments.store), arguments.pipeline)
@@ -35,7 +35,7 @@ def import_tfx(arguments: Namespace) -> int:
         drafts = _drafts(history, store, _known_without_a_notary(home))
         _tell(planned(drafts), drafts, arguments)
         return 0
-    with answering_notary(home) as notary:
+    with anchoring_notary(home) as notary:
         drafts = _drafts(history, store, notary.records)
         told = imported(drafts, planned(drafts), notary.submit)
         _tell(told, drafts, arguments, notary.checkpoint())

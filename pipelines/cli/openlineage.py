@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from components.audit.answers import RecordView
-from components.audit.completeness import no_version_omitted
+from components.audit.completeness import completeness, no_version_omitted, refusing_with_citation
+from components.audit.findings import exit_code
 from components.audit.openlineage import events
 from components.audit.verified_log import VerifiedLog
 from components.core.errors import PlatformError, SettingsError
@@ -38,17 +39,24 @@ def openlineage(arguments: Namespace) -> int:
     log = VerifiedLog.of(home)
     with no_version_omitted(home, log):
         chosen = _chosen(log, arguments.what)
-    made = list(events(log, chosen, arguments.namespace))
+    with refusing_with_citation(home):
+        made = list(events(log, chosen, arguments.namespace))
+    complete = completeness(home, log)
     if arguments.output:
         _write(Path(arguments.output), made)
     else:
         _send(arguments.url, made, _key(arguments.api_key_file))
     where = arguments.output or arguments.url
     if arguments.json:
-        print_json({"events": len(made), "to": where, "checkpoint": log.checkpoint})
-    else:
-        print(f"{len(made)} events: {where}\n\ncovered by checkpoint:\n{log.checkpoint}")
-    return 0
+        said = {"events": len(made), "to": where, "completeness": complete.to_dict()}
+        found = [finding.to_dict() for finding in complete.findings]
+        print_json({**said, "findings": found, "checkpoint": log.checkpoint})
+        return exit_code(complete.findings)
+    print(f"{len(made)} events: {where}")
+    for finding in complete.findings:
+        print(finding.to_text())
+    print(f"{complete.to_text()}\n\ncovered by checkpoint:\n{log.checkpoint}")
+    return exit_code(complete.findings)
 
 
 def _check_words(arguments: Namespace) -> None:

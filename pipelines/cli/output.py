@@ -1,7 +1,7 @@
 """How the command line speaks: one JSON object, or lines for people.
 
 Errors go to standard error as cause and remedy; with --json they are the object on standard
-output. That no record names something is said with the checkpoint, and of how much it speaks, in
+output. An error that is an answer from the log says of how much it speaks, and its checkpoint, in
 both. The traceback of a bug goes to a file in the state folder, or to a temporary one where that
 folder cannot be written.
 """
@@ -15,7 +15,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from components.core.errors import NotRecordedError, PlatformError, TandemError
+from components.core.errors import PlatformError, TandemError
 from pipelines.home import home_folder
 
 
@@ -28,7 +28,7 @@ def print_error(error: TandemError, *, as_json: bool, verbose: bool) -> None:
     """Print the cause and the remedy, and the traceback where it was asked for."""
     if verbose:
         traceback.print_exception(error, file=sys.stderr)
-    cited = error if isinstance(error, NotRecordedError) else None
+    cited = error.citation
     if as_json:
         said = {**cited.said, "checkpoint": cited.checkpoint} if cited else {}
         print_json({"error": error.to_dict(), "exit_code": error.exit_code, **said})

@@ -33,8 +33,8 @@ from pipelines.cli.comparison import compared
 from pipelines.cli.output import print_json
 from pipelines.cli.remedies import ways_on
 from pipelines.home import Home
+from pipelines.home_notary import anchoring_notary
 from pipelines.kubeflow.ended import Ended, ended
-from pipelines.launch import answering_notary
 from pipelines.runners.run_folder import is_live
 
 
@@ -89,7 +89,7 @@ def reconcile(arguments: Namespace) -> int:
 def _mended(home: Home) -> Mended:
     """Close what nothing works on, and say what was left as it is."""
     VerifiedLog.of(home.folder)  # without a log, or with a wrong one, no notary is started
-    with answering_notary(home) as notary:
+    with anchoring_notary(home) as notary:
         log = VerifiedLog.of(home.folder)
         starts = open_starts(log.views)
         on_cluster = _ended_on_cluster(log, starts)

@@ -168,12 +168,17 @@ def _made_in(work: Work) -> Mapping[str, str]:
 def _data(recorded: Recorded, sources: Path) -> Iterator[Check]:
     """Yield whether the sources' files are those of the ingestion; of a query nobody can say."""
     settings = recorded.work[INGESTING].settings
-    source = Source.model_validate(settings["source"])
+    try:
+        source = Source.model_validate(settings["source"])
+        spans = Window.model_validate(settings["window"]).spans()
+    except (KeyError, ValidationError) as error:
+        why = f"its record names them otherwise than this version does: {type(error).__name__}"
+        yield Check("data", False, "", why)
+        return
     expected = recorded.work[INGESTING].facts.get("source", {}).get("files", ())
     said = ", ".join(f"{file['location']} {file['sha256']}" for file in expected)
     try:
-        window = Window.model_validate(settings["window"])
-        pinned = pin_sources(source, sources, spans=window.spans())
+        pinned = pin_sources(source, sources, spans=spans)
     except TandemError as error:
         yield Check("data", False, said, f"{error.message}; {error.remedy}")
         return

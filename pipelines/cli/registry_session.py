@@ -25,10 +25,8 @@ from components.register_models.aliases import Aliases, opened_aliases
 from components.register_models.logbook import Logbook, Release
 from pipelines.cli.version_name import version_named
 from pipelines.home import Home
+from pipelines.home_notary import anchoring_notary
 from pipelines.identity import actor
-from pipelines.launch import answering_notary
-
-"""As schemas/audit/common.json has it of a line: what could make one entry look like two."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def registry_session(home: Home, what: str, need: Need = "tags") -> Iterator[Reg
             raise differs
         if need == "bytes":
             aliases.require_stored(_release(home, version))
-        with answering_notary(home) as notary:
+        with anchoring_notary(home) as notary:
             told = differs.message if differs else None
             yield RegistrySession(Trail(home.folder), version, aliases, notary, told)
 

@@ -18,8 +18,9 @@ from components.seal_run.channels import PREFIX as NOTIFY
 from pipelines.cli.champion_bundle import ChampionBundle
 from pipelines.cli.recorded_here import Kept, Recorded
 from pipelines.home import Home
+from pipelines.home_notary import answering_notary
 from pipelines.identity import run_identity
-from pipelines.launch import answering_notary, launch
+from pipelines.launch import launch
 from pipelines.prepared import PreparedRun
 from pipelines.progress import progress
 from pipelines.runners.preload import LIGHT, SERVERS

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.audit.completeness import no_version_omitted
+from components.audit.completeness import no_version_omitted, refusing_with_citation
 from components.audit.verified_log import VerifiedLog
 from components.core.errors import IntegrityError, SettingsError, UnverifiableError
 from components.register_models.logbook import Logbook
@@ -42,7 +42,8 @@ def reproduce(arguments: Namespace) -> int:
     with no_version_omitted(home.folder, log):
         release = release_named(book, arguments.version)
     recorded = Recorded.of(book, release)
-    log.proven([recorded.release.record])
+    with refusing_with_citation(home.folder):
+        log.proven([recorded.release.record])
     champion = champion_bundle(recorded, home)
     found = checks(recorded, home)
     lacking = [check for check in found if not check.same]

@@ -105,7 +105,8 @@ def _launch(prepared: PreparedRun, home: Home, arguments: Namespace, servers: Fo
     Its id is shown once the notary answers: where another run holds it, there will be no such run.
     What comes after the stages is imported in a thread while they run.
     """
-    from pipelines.launch import answering_notary, launch
+    from pipelines.home_notary import answering_notary
+    from pipelines.launch import launch
     from pipelines.progress import progress
     from pipelines.runs import read_run
 

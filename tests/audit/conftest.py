@@ -16,6 +16,7 @@ from changed_keys import seconded
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from exported_files import files
 
+from components.audit.admission import Admission
 from components.audit.answers import Receipt
 from components.audit.folder import AuditFolder
 from components.audit.keys import SigningKey
@@ -261,3 +262,9 @@ def recorded(told: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     home = Path(shutil.copytree(told / "home", tmp_path / "home"))
     shutil.copytree(told / "runs", home / "runs")
     return home
+
+
+@pytest.fixture
+def careless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the notary sign what it should not, as one would whose key was stolen."""
+    monkeypatch.setattr(Admission, "require", lambda *_: None)

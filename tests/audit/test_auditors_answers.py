@@ -108,6 +108,7 @@ def test_data_that_no_record_names_gives_none_and_says_of_how_much(
         "records": 18,
         "consistent_from": 1,
         "consistent_to": 18,
+        "unsigned": 0,
         "open": [],
         "revoked": [],
     }
@@ -281,13 +282,19 @@ def test_an_answer_over_a_log_with_something_left_open_is_not_whole(
 
 @pytest.mark.parametrize(
     "words",
-    [("impact", "nothing"), ("gates", "--failed"), ("approvals", "flight-delay@3")],
+    [
+        ("impact", "flights"),
+        ("gates",),
+        ("approvals", "flight-delay@3"),
+        ("inventory", "--at", "2026-05-04"),
+        ("openlineage", "flight-delay@3", "-o", "{}/events"),
+    ],
     ids=" ".join,
 )
 def test_an_answer_over_what_a_revoked_key_signed_says_so(
     told: Path, words: tuple[str, ...], key: SigningKey, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    home = told / "home"
+    home, words = told / "home", tuple(word.format(told) for word in words)
     with open_notary(home) as notary:
         notary.change_keys(KeyOrder("actor-7", "stolen"))
         notary.change_keys(KeyOrder("actor-7", "stolen", key.public.keyid, 18))
@@ -305,6 +312,60 @@ def test_an_answer_over_what_a_revoked_key_signed_says_so(
     printed = capsys.readouterr().out
     assert f"{said}\n    #16 record  {record}" in printed
     assert "consistent from 1 to 21 entries, 2 of them of a revoked key" in printed
+
+
+@pytest.fixture
+def half_revoked(promoted: Any, key: SigningKey) -> Path:
+    """A home whose first key is revoked from the registration on, a promotion with it."""
+    promoted.notary.change_keys(KeyOrder("actor-7", "stolen"))
+    promoted.notary.change_keys(KeyOrder("actor-7", "stolen", key.public.keyid, 15))
+    home: Path = promoted.home
+    return home
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("trace", "flight-delay@3"),
+        ("reproduce", "flight-delay@3"),
+        ("diff", "3", "4"),
+        ("export", "3", "-o", "{}/file.zip"),
+        ("report", "3", "--template", "part11", "-o", "{}/report.html"),
+        ("openlineage", "flight-delay@3", "-o", "{}/events"),
+    ],
+    ids=" ".join,
+)
+def test_an_answer_that_a_revoked_key_forbids_cites_what_does_not_count(
+    half_revoked: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = tuple(word.format(half_revoked) for word in words)
+    code, answer = ask(capsys, half_revoked, *words)
+    assert (code, answer["error"]["kind"]) == (4, "IntegrityError")
+    (finding,) = answer["findings"]
+    record = VerifiedLog.of(half_revoked).views[15].record
+    assert (finding["index"], finding["record"]) == (15, record)
+    assert answer["completeness"]["revoked"] == [{"first": 15, "last": 20}]
+    assert answer["checkpoint"] == VerifiedLog.of(half_revoked).checkpoint
+    assert not {"file.zip", "report.html", "events"} & {p.name for p in half_revoked.iterdir()}
+    assert main(["audit", *words, "--home", str(half_revoked)]) == 4
+    shown = capsys.readouterr().err
+    assert f"#15 record  {record}" in shown
+    assert shown.endswith(f"covered by checkpoint:\n{answer['checkpoint']}\n")
+
+
+def test_the_inventory_marks_the_records_that_do_not_count(
+    half_revoked: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("inventory", "--at", "2027-01-01")
+    code, answer = ask(capsys, half_revoked, *words)
+    assert code == 4
+    marked = [
+        (item["version"], [view["index"] for view in item["not_counting"]])
+        for item in answer["versions"]
+    ]
+    assert marked == [("3", [15, 18, 19, 20]), ("4", [15])]
+    assert main(["audit", *words, "--home", str(half_revoked)]) == 4
+    assert "    #20 does not count: its key is revoked\n" in capsys.readouterr().out
 
 
 def test_the_inventory_is_that_of_the_moment(promoted: Any, key: SigningKey) -> None:
@@ -461,6 +522,25 @@ def test_that_no_record_names_a_version_is_said_with_the_checkpoint_and_of_how_m
     spoken = "1 runs started, 1 closed, log consistent from 1 to 18"
     assert f"\nno version omitted: {spoken}" in shown.err
     assert shown.err.endswith(f"covered by checkpoint:\n{answer['checkpoint']}\n")
+
+
+def test_where_no_ingestion_has_an_index_of_subjects_nothing_is_erased_and_that_is_said(
+    told: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TANDEM_SUBJECT_KEY_HEX", "ab" * 32)
+    code, answer = ask(capsys, told / "home", "forget", "--subject", "plane-1")
+    assert (code, answer["error"]["kind"]) == (5, "UnverifiableError")
+    assert "nothing was erased" in answer["error"]["message"]
+
+
+def test_a_record_that_names_no_source_cannot_be_reproduced_and_that_is_no_bug(
+    told: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, answer = ask(capsys, told / "home", "reproduce", "flight-delay@3")
+    assert code == 5
+    (data,) = (item for item in answer["here"] if item["what"] == "data")
+    assert not data["same"]
+    assert "names them otherwise than this version does: KeyError" in data["why"]
 
 
 def test_what_was_left_open_is_said_beside_a_version_that_no_record_names(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,37 @@ def test_more_entries_without_a_checkpoint_than_a_crash_leaves_are_found(
     for covered in range(size - unsigned + 1, size + 1):
         (log / checkpoint_key(covered)).unlink()
     assert [finding.check for finding in verify_log(home)] == found
+
+
+def test_entries_that_nobody_signed_for_are_counted_by_every_answer(
+    home: Path, draft: Draft, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = told(home, draft, 4)
+    for size in (3, 4):
+        (log / checkpoint_key(size)).unlink()
+    place = ("--home", str(home))
+    text = "to 2 entries, and 2 entries after these under no checkpoint"
+    for words in (("verify",), ("inventory", "--at", "2027-01-01"), ("gates",)):
+        assert main(["audit", *words, *place]) == 0
+        assert text in capsys.readouterr().out
+        assert main(["audit", *words, "--json", *place]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert said.get("completeness", said)["unsigned"] == 2
+    assert main(["audit", "keys", "list", *place]) == 0
+    assert "the log has 2 entries, and 2 entries after" in capsys.readouterr().out
+
+
+def test_a_change_of_keys_cut_with_its_checkpoint_is_seen_by_the_anchor(
+    home: Path, draft: Draft
+) -> None:
+    log = told(home, draft, 2)
+    assert main(["audit", "keys", "rotate", "--reason", "yearly", "--home", str(home)]) == 0
+    assert main(["audit", "monitor", "--home", str(home)]) == 0
+    (log / entry_key(2)).unlink()
+    (log / checkpoint_key(3)).unlink()
+    assert verify_log(home) == []
+    (trouble,) = compare(home).trouble
+    assert trouble.message == "the log had 3 entries and has 2"
 
 
 @pytest.mark.parametrize("kept", [1, 3])

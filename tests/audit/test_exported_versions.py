@@ -343,6 +343,13 @@ def test_who_names_the_newest_key_excuses_changes_of_keys_and_nothing_else(
     assert verified(files, tmp_path, *later) == 0
 
 
+@pytest.mark.parametrize("said", ["zz=1", "ab=1", f"{'ab' * 32}=-1", "ab" * 32])
+def test_what_is_no_fingerprint_and_entry_is_wrong_usage(said: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as stop:
+        verify.main([str(tmp_path), "--revoked", said])
+    assert stop.value.code == 2
+
+
 def test_an_approval_of_who_submitted_the_run_is_shown_not_to_count(
     people: People, tmp_path: Path, capsys
 ) -> None:

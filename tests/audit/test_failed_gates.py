@@ -14,6 +14,7 @@ from components.audit.folder import AuditFolder
 from components.audit.notary import open_notary
 from components.audit.schema import FOLDER
 from components.audit.verify import verify_log
+from components.core.errors import IntegrityError
 
 Claim = dict[str, Any]
 LOW = {"value": 0.5, "interval": [0.5, 0.6], "passed": False}
@@ -50,6 +51,18 @@ def second(home: Path) -> str:
 
 
 @pytest.mark.parametrize("stage", ["validate_examples", "evaluate_models", "decide_release"])
+def test_the_notary_records_no_registration_over_a_failed_gate(
+    home: Path, new_story: Any, stage: str
+) -> None:
+    with pytest.raises(IntegrityError, match=r"this registration: .* gate minimum_auc of entry"):
+        told(home, new_story, stage, {"name": "minimum_auc", **GATE, **LOW})
+    with open_notary(home) as notary:
+        assert notary.records("run-1")[-1].stage == "register_models"
+        assert notary.records("run-1")[-1].event == "START"
+
+
+@pytest.mark.usefixtures("careless")
+@pytest.mark.parametrize("stage", ["validate_examples", "evaluate_models", "decide_release"])
 def test_a_version_that_was_registered_over_a_failed_gate_is_found(
     home: Path, new_story: Any, stage: str, tmp_path: Path
 ) -> None:
@@ -79,6 +92,7 @@ def test_a_waived_gate_and_one_of_who_was_not_registered_are_no_finding(
     assert verified(unpacked(exported(home)), tmp_path) == 0
 
 
+@pytest.mark.usefixtures("careless")
 def test_the_gate_of_a_candidate_that_was_registered_too_is_found(
     home: Path, new_story: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

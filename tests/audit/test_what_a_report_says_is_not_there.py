@@ -91,6 +91,7 @@ def test_what_was_imported_of_a_model_is_told_as_a_claim_with_its_records(
     assert any("2 imported records tell: claims" in sentence for sentence in said["verdict"])
 
 
+@pytest.mark.usefixtures("careless")
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_a_finding_cites_its_entry_the_digest_it_has_now_and_the_checkpoint(
     home: Path, new_story: Any, capsys: Any, template: str

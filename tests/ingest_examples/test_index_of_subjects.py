@@ -26,6 +26,7 @@ from components.audit.subjects import (
     rows_of,
     runs_of_rows,
 )
+from components.audit.verified_log import VerifiedLog
 from components.audit.verify import verify_log
 from components.core.artifacts import tree_digest
 from components.core.canonical import sha256_value
@@ -275,7 +276,11 @@ def test_the_models_that_saw_a_person_are_listed_until_the_person_is_erased(
     assert ask(capsys, "impact", *nobody)[1]["models"] == []
 
     log = tree_digest(home / "audit/log")
-    assert ask(capsys, "forget", *who)[1]["erased_from"] != []
+    code, answer = ask(capsys, "forget", *who)
+    ((erased, view),) = zip(answer["erased_from"], VerifiedLog.of(home).views[1:2], strict=True)
+    assert (erased["index"], erased["record"]) == (view.index, view.record)
+    assert view.facts[FACT] == erased["root"]
+    assert ask(capsys, "forget", *who) == (0, answer | {"erased_from": []})
     code, answer = ask(capsys, "impact", *who)
     assert (code, answer["models"], answer["unknown"]) == (0, [], [])
     assert tree_digest(home / "audit/log") == log

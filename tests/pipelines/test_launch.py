@@ -27,7 +27,8 @@ from components.core.errors import DataError, PlatformError, SettingsError
 from pipelines import identity
 from pipelines.champion import resolve
 from pipelines.home import CHECKPOINT_DAYS, Home, home_folder
-from pipelines.launch import answering_notary, environment, keep_checkpoint, keep_records
+from pipelines.home_notary import answering_notary
+from pipelines.launch import environment, keep_checkpoint, keep_records
 from pipelines.loaded_settings import load_settings
 from pipelines.plan import Verdict, code_of_run
 from pipelines.preflight.functions import check_function

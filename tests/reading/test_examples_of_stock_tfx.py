@@ -7,16 +7,28 @@ import shutil
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from stock_tfx import run_stock
 from tensorflow_metadata.proto.v0 import schema_pb2
 from written_tables import opened, read
 
+from components.core.data_settings import ONLY_SPAN
 from components.core.errors import DataError, SettingsError
+from components.core.examples import read_split
+from components.ingest_examples.step import IngestSettings, ingest_examples
 from pipelines.schema_text import read_schema
 
 pytestmark = pytest.mark.slow
 ROWS = 300
+ALL = {"first": ONLY_SPAN, "last": ONLY_SPAN}
+CARD = {
+    "origin": "made by a test",
+    "collection": "none",
+    "licence": "CC0-1.0",
+    "purpose": "test",
+    "personal_data": {"present": False},
+}
 COLUMNS = ["id", "delay", "distance", "carrier"]
 
 
@@ -71,6 +83,36 @@ def test_the_rows_of_one_split_are_its_own(examples: Path) -> None:
     assert sizes["train"] > sizes["eval"] > 0
 
 
+def test_each_row_bears_the_split_that_tfx_put_it_into(examples: Path) -> None:
+    found = read(examples / "Split-{split}" / "data_tfrecord-*.gz", format="tfrecord")
+    assert set(found["split"].to_pylist()) == {"train", "eval"}
+    for split in ("train", "eval"):
+        own = read(examples / f"Split-{split}" / "*.gz", format="tfrecord")
+        assert found.filter(pc.equal(found["split"], split)).drop(["split"]) == own.select(
+            found.column_names[:-1]
+        )
+
+
+def test_tfx_s_own_division_is_that_of_the_ingested_examples(
+    examples: Path, tmp_path: Path
+) -> None:
+    source = {
+        "table": {"location": f"{examples}/Split-{{split}}/*.gz", "format": "tfrecord"},
+        "spans": {"unit": "none"},
+        "splits": {"by": "column", "column": "split", "eval_values": ["eval"]},
+        "leave_out": ["split"],
+        "target": {"name": "late", "column": "distance", "above": 150_000},
+    }
+    settings = IngestSettings.model_validate({"card": CARD, "source": source, "window": ALL})
+    (tmp_path / "examples").mkdir()
+    ingest_examples(settings=settings, examples=tmp_path / "examples")
+    for split in ("train", "eval"):
+        stock = read(examples / f"Split-{split}" / "*.gz", format="tfrecord")
+        found = read_split(tmp_path / "examples", split)
+        assert "split" not in found.column_names
+        assert sorted(found["id"].to_pylist()) == sorted(stock["id"].to_pylist())
+
+
 def copied(examples: Path, folder: Path) -> Path:
     shutil.copytree(examples, folder / "examples")
     return next((folder / "examples" / "Split-train").glob("*.gz"))
@@ -88,6 +130,14 @@ def test_a_file_of_records_that_is_cut_is_an_error_that_names_it(
         file.write_bytes(gzip.compress(gzip.decompress(data)[:-3]))
     with pytest.raises(DataError, match=f"{file.name} .*(damaged|cut short|complete)"):
         read(tmp_path / "examples" / "Split-*" / "*.gz", format="tfrecord")
+
+
+def test_a_folder_without_splits_of_tfx_is_an_error_that_names_what_was_looked_for(
+    examples: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(examples / "Split-train", tmp_path / "train")
+    with pytest.raises(DataError, match=r"no file .*Split-\{split\}"):
+        opened(tmp_path / "Split-{split}" / "*.gz", format="tfrecord")
 
 
 def test_a_split_that_is_not_there_is_an_error_that_names_it(examples: Path) -> None:

@@ -27,6 +27,7 @@ from components.core.canonical import sha256_bytes, sha256_value
 from components.core.data_settings import Table
 from components.core.errors import DataError, PlatformError, SettingsError
 from components.core.sources import SOURCES_VARIABLE
+from components.reading.formats import reader_of
 from components.reading.locations import find_files
 from components.reading.tables import open_table
 
@@ -98,6 +99,38 @@ def test_a_span_named_twice_is_one_span(tmp_path: Path) -> None:
     lay(tmp_path, **{"2013-01/2013-01.csv": ONE, "2013-02/2013-01.csv": ONE})
     files = find_files(f"{tmp_path}/{{span}}/{{span}}.csv")
     assert [file.span for file in files] == ["2013-01"]
+
+
+def test_a_split_in_the_location_is_a_column_of_the_rows(tmp_path: Path) -> None:
+    for split, number in (("train", 1), ("eval", 2)):
+        (tmp_path / f"Split-{split}").mkdir()
+        (tmp_path / f"Split-{split}" / f"{split}.csv").write_text(f"n\n{number}\n")
+    location = f"{tmp_path}/Split-{{split}}/{{split}}.csv"
+    table = open_table(Table(location=location))
+    assert table.schema.names == ["n", "split"]
+    rows = [row for part in table.batches() for row in part.rows.to_pylist()]
+    assert rows == [{"n": 2, "split": "eval"}, {"n": 1, "split": "train"}]
+    alone = [part.rows.to_pydict() for part in table.batches(["split"])]
+    assert alone == [{"split": ["eval"]}, {"split": ["train"]}]
+    file, settings = find_files(location)[0], Table(location=location)
+    names = reader_of(file, settings).names
+    assert names is not None and names(file, settings) == ("n", "split")
+
+
+def test_a_column_that_is_called_as_that_of_the_location_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("n,split\n1,x\n")
+    with pytest.raises(DataError, match=r"a.csv has a column split of its own"):
+        open_table(Table(location=f"{tmp_path}/{{split}}.csv"))
+
+
+@pytest.mark.parametrize("gone", [0, 2])
+def test_a_numbered_file_that_is_gone_is_named(tmp_path: Path, gone: int) -> None:
+    for number in {0, 1, 2} - {gone}:
+        (tmp_path / f"t-{number:05d}-of-00003.csv").write_text("n\n1\n")
+    with pytest.raises(DataError, match=f"1 of 3 files .*t-0000{gone}-of-00003.csv"):
+        find_files(f"{tmp_path}/t-*.csv")
+    assert len(find_files(f"{tmp_path}/t-[0-9]*-of-00003.csv")) == 2
+    assert len(find_files(f"{tmp_path}/t-00001-of-*.csv")) == 1
 
 
 def test_days_are_spans_too(tmp_path: Path) -> None:

@@ -14,8 +14,10 @@ from release_chain import REGISTRY, Chain
 
 from components.approvals.approvers import KEYS_VARIABLE
 from components.approvals.trail import Trail
+from components.audit.anchors.anchoring import compare
 from components.audit.folder import AuditFolder
 from components.audit.keys import PublicKey, SigningKey
+from components.audit.log import checkpoint_key, entry_key
 from components.audit.verify import verify_log
 from components.core.canonical import sha256_value
 from components.core.errors import IntegrityError, PlatformError, SettingsError
@@ -254,6 +256,24 @@ def test_a_withdrawn_version_never_becomes_champion_again(trusted, tandem):
     assert act(tandem, "withdraw", "2")[0] == 0
     assert aliases() == {}
     assert resolve_champion("flights") == {}
+
+
+def test_an_act_cut_with_its_checkpoint_is_seen_by_the_anchor_alone(trusted, tandem, home):
+    assert act(tandem, "promote", "1")[0] == 0
+    assert act(tandem, "withdraw", "1")[0] == 0
+    log, size = AuditFolder(home).log, records(home)
+    cut = {
+        log / name: (log / name).read_bytes()
+        for name in (entry_key(size - 1), checkpoint_key(size))
+    }
+    for path in cut:
+        path.unlink()
+    assert verify_log(home) == [] and Trail(home).standing.of("flights").champion == "1"
+    (trouble,) = compare(home).trouble
+    assert trouble.message == f"the log had {size} entries and has {size - 1}"
+    for path, content in cut.items():
+        path.write_bytes(content)
+    assert compare(home).trouble == ()
 
 
 STOPS = {

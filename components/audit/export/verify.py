@@ -882,6 +882,8 @@ def witness(text: str) -> tuple[str, bytes]:
 def revocation(text: str) -> tuple[str, int]:
     """Return a key's fingerprint and the first entry that does not count, of an option."""
     keyid, _, since = text.partition("=")
+    if len(bytes.fromhex(keyid)) != 32 or int(since) < 0:
+        raise ValueError("no fingerprint of 64 hexadecimal digits, or no entry")
     return keyid.lower(), int(since)
 
 

@@ -31,10 +31,11 @@ class Table(Section):
     `location` is a path relative to the settings file, an absolute path, `package://NAME/PATH` for
     a file that an installed package ships, or an address of s3://, gs://, memory:// or file://. It
     may have `*`, `?` and `[...]` as in a shell, and `{span}` where the files of each span have a
-    name or a folder of their own. `tar://MEMBER::LOCATION` and `zip://MEMBER::LOCATION` name a file
-    inside an archive. Files end in .csv, .parquet, .arrow, .feather, .ipc, .jsonl, .ndjson or
-    .tfrecord, the text ones also in .gz, .bz2, .zst or .zip after that; `format` says what another
-    name does not.
+    name or a folder of their own. `{split}` in it makes a column `split` of what stands in its
+    place, for rows that another system has divided. `tar://MEMBER::LOCATION` and
+    `zip://MEMBER::LOCATION` name a file inside an archive. Files end in .csv, .parquet, .arrow,
+    .feather, .ipc, .jsonl, .ndjson or .tfrecord, the text ones also in .gz, .bz2, .zst or .zip
+    after that; `format` says what another name does not.
 
     `query` is one SQL statement instead, in the database whose address the environment variable
     TANDEM_DATABASE_<DATABASE> holds: postgresql://... or duckdb:///PATH.

@@ -1,0 +1,58 @@
+"""What the notary must not sign although its form is right: by what the log says so far.
+
+Rules: an act is recorded only where it may be (standing.py), and a registration only where every
+gate behind it was passed or waived (failed_gates.py). The verifier asks the same afterwards, of a
+log whose notary did not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from components.audit.acts import Act, Statement
+from components.audit.answers import ACT, DONE_EVENTS, RecordView
+from components.audit.failed_gates import REGISTERING, FailedGates
+from components.audit.ledger import Ledger
+from components.audit.standing import standing_of
+from components.core.errors import IntegrityError
+
+
+class Admission:
+    """Judges statements by one log; called under the notary's mutex."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        statement: Callable[[str], Statement],
+        require_valid: Callable[[str], None],
+    ) -> None:
+        self._ledger = ledger
+        self._statement = statement
+        self._require_valid = require_valid
+
+    def require(self, draft: Mapping[str, Any], value: Statement) -> None:
+        """Raise IntegrityError for the statement of a draft that must not be signed."""
+        if draft["event"] == ACT:
+            self._require_allowed(value)
+        elif draft["event"] in DONE_EVENTS and draft["stage"] == REGISTERING:
+            self._require_passed(value)
+
+    def _require_allowed(self, value: Statement) -> None:
+        standing = standing_of(self._ledger.acts(), self._statement, self._require_valid)
+        for problem in standing.problems(Act.from_statement(value, "")):
+            raise IntegrityError(
+                f"the notary does not record this act: {problem}",
+                remedy="see where the version stands with `tandem audit approvals`",
+            )
+
+    def _require_passed(self, value: Statement) -> None:
+        view = RecordView.from_statement(value, -1, "")
+        gates = FailedGates()
+        for before in self._ledger.with_ancestors(view.parents):
+            gates.take(before)
+        for problem in gates.problems(view):
+            raise IntegrityError(
+                f"the notary does not record this registration: {problem}",
+                remedy="see the gates with `tandem audit gates --failed`; waive one, or train anew",
+            )
