@@ -20,8 +20,8 @@ from components.audit.findings import Finding, never_closed, not_counting
 from components.audit.folder import AuditFolder
 from components.audit.left_open import left_open, sealed_runs
 from components.audit.log import Log
-from components.audit.sequencer import is_being_written
 from components.audit.verified_log import VerifiedLog
+from components.audit.writer_lock import is_being_written
 from components.core.errors import (
     Citation,
     IntegrityError,
