@@ -10,7 +10,7 @@ signed, which says nothing. The oldest checkpoint in the log is held against the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from components.audit.findings import Finding, never_closed, not_counting
 from components.audit.folder import AuditFolder
 from components.audit.left_open import left_open, sealed_runs
 from components.audit.log import Log
-from components.audit.sequencer import is_being_written
 from components.audit.verified_log import VerifiedLog
+from components.audit.writer_lock import is_being_written
 from components.core.errors import (
     Citation,
     IntegrityError,
@@ -119,20 +119,19 @@ def no_version_omitted(home: Path, log: VerifiedLog) -> Iterator[None]:
 
 @contextmanager
 def refusing_with_citation(home: Path) -> Iterator[None]:
-    """Have an answer that a record's fault forbids cite what is wrong, and the checkpoint.
-
-    Where the log itself cannot be read there is none: `tandem audit verify` says what is wrong.
-    """
+    """Have an answer that a record's fault forbids cite what is wrong, and the checkpoint."""
     try:
         yield
     except UnverifiableError:
         raise
     except IntegrityError as error:
-        with suppress(IntegrityError):
+        try:
             log = VerifiedLog.of(home)
             complete = completeness(home, log)
             found = "\n".join(finding.to_text() for finding in complete.findings)
             error.citation = _citation(complete, log, f"{found}\n{complete.to_text()}".lstrip())
+        except IntegrityError as of_the_log:
+            error.citation = of_the_log.citation
         raise
 
 

@@ -1,7 +1,7 @@
 """The notary: checks what a stage claims, stamps and signs it, and puts it into the log.
 
 Rules:
-1. one notary per home; a second one is refused (sequencer.WriterLock);
+1. one notary per home; a second one is refused (writer_lock.py);
 2. the outputs of COMPLETE and CACHED are re-hashed where they lie, and a mismatch is refused;
 3. every input needs the record of who made it, and so does what comes from the cache (parents.py);
    a COMPLETE needs its START;
@@ -46,10 +46,11 @@ from components.audit.left_open import SEALING, abort_draft
 from components.audit.log import Log
 from components.audit.log_place import log_storage, spool
 from components.audit.records import accept, idempotency_key, statement, timestamp
-from components.audit.sequencer import Sequencer, WriterLock
+from components.audit.sequencer import Sequencer
 from components.audit.spool import Spool
 from components.audit.stamps import Stamps
 from components.audit.storage import Storage
+from components.audit.writer_lock import WriterLock
 from components.core.canonical import canonical_json, sha256_bytes
 from components.core.errors import TandemError
 

@@ -1,25 +1,19 @@
 """The one writer of a log: gives each envelope its index and signs the tree that results.
 
-Rules: an exclusive lock is held for as long as the sequencer lives, and a second one is refused;
-entries are on disk, in order, before the checkpoint that covers them all, so after a crash at any
-point the log holds every checkpoint's entries and at most MAX_BATCH more, which the next sequencer
-signs; a checkpoint is signed only over a tree that extends the one signed last. Where no lock
-reaches, as over a bucket, two sequencers meet at an index that only one of them can create: the
-other has lost, appends nothing more, and says so.
+Rules: its caller holds the home's lock (writer_lock.py) for as long as the sequencer lives; entries
+are on disk, in order, before the checkpoint that covers them all, so after a crash at any point the
+log holds every checkpoint's entries and at most MAX_BATCH more, which the next sequencer signs; a
+checkpoint is signed only over a tree that extends the one signed last. Where no lock reaches, as
+over a bucket, two sequencers meet at an index that only one of them can create: the other has lost,
+appends nothing more, and says so.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Self
 
 from components.audit.checkpoint import unverified_checkpoint
 from components.audit.envelope import Envelope, vouched_statement
-from components.audit.folder import AuditFolder
 from components.audit.key_history import KeyHistory, follow, is_change, open_note
 from components.audit.keyring import Keyring
 from components.audit.keys import Signs
@@ -31,65 +25,6 @@ from components.core.errors import IntegrityError, PlatformError, TandemError
 
 MAX_BATCH = 64
 """Entries under one checkpoint at most: what a crash may leave unsigned."""
-_LOCK_PATIENCE_SECONDS = 1.0
-
-
-class WriterLock:
-    """An exclusive lock on a home's audit trail, released when its holder ends, however it ends."""
-
-    def __init__(self, folder: AuditFolder) -> None:
-        folder.root.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            self._acquire(folder)
-        except PlatformError:
-            self.release()
-            raise
-
-    def _acquire(self, folder: AuditFolder) -> None:
-        """Wait a moment: a verifier looks whether the lock is held by taking a shared one."""
-        deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS
-        while True:
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise PlatformError(
-                        f"another notary writes to {folder.root}",
-                        remedy="a run is going on in this home: wait for it, or use another --home",
-                    ) from None
-                time.sleep(0.02)
-
-    def release(self) -> None:
-        """Give the lock back."""
-        os.close(self._descriptor)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.release()
-
-
-def is_being_written(folder: AuditFolder) -> bool:
-    """Say whether a notary holds the lock now."""
-    try:
-        descriptor = os.open(folder.lock, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 class Sequencer:

@@ -22,8 +22,19 @@ from components.audit.keys import PublicKey, read_public_key
 from components.audit.ledger import Ledger, viewed
 from components.audit.log import Log, Snapshot, read_snapshot
 from components.audit.proof import Proof, signed_statement, verified_statement, verify_bundle
+from components.core.errors import Citation, IntegrityError, UnverifiableError
 
 Statement = Mapping[str, Any]
+_NOT_VERIFIED = "nothing is answered from this log; its newest checkpoint is shown, not verified"
+
+
+def _as_it_lies(log: Log) -> Citation | None:
+    """Cite the newest checkpoint of a log that does not verify, None where it cannot be read."""
+    try:
+        note = log.note(max(log.sizes()))
+    except IntegrityError:
+        return None
+    return Citation({"checkpoint_verified": False}, _NOT_VERIFIED, note)
 
 
 @dataclass(frozen=True)
@@ -37,11 +48,18 @@ class VerifiedLog:
     def of(cls, home: Path) -> VerifiedLog:
         """Read a home's log.
 
-        Raises UnverifiableError where there is none, IntegrityError where it does not verify.
+        Raises UnverifiableError where there is none, IntegrityError where it does not verify: that
+        cites the newest checkpoint as it lies there.
         """
         folder = AuditFolder(home)
-        key = read_public_key(folder)
-        return cls(read_snapshot(Log.at(folder), key), key)
+        key, log = read_public_key(folder), Log.at(folder)
+        try:
+            return cls(read_snapshot(log, key), key)
+        except UnverifiableError:
+            raise
+        except IntegrityError as error:
+            error.citation = _as_it_lies(log)
+            raise
 
     @property
     def checkpoint(self) -> str:

@@ -29,7 +29,8 @@ from components.audit.merkle import Frontier
 from components.audit.opening import Batch, Opened, Refused, Size, opened
 from components.audit.record_checks import RecordChecks
 from components.audit.seen import Seen, nothing_seen
-from components.audit.sequencer import MAX_BATCH, is_being_written
+from components.audit.sequencer import MAX_BATCH
+from components.audit.writer_lock import is_being_written
 from components.core.errors import DataError, IntegrityError, UnverifiableError
 
 LARGEST_LEAF = 16 * 2**20

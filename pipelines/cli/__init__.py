@@ -27,7 +27,8 @@ INTERRUPTED = 1
 def run() -> NoReturn:
     """Run the `tandem` script."""
     code = main(sys.argv[1:])
-    gc.freeze()  # or the end of the process looks through every module for garbage, for 0.1 s
+    if "duckdb" not in sys.modules:  # which prints what it is not given back
+        gc.freeze()  # or the end of the process looks through every module for garbage, for 0.1 s
     sys.exit(code)
 
 

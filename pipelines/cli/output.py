@@ -15,7 +15,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from components.core.errors import PlatformError, TandemError
+from components.core.errors import Citation, PlatformError, TandemError
 from pipelines.home import home_folder
 
 
@@ -36,7 +36,12 @@ def print_error(error: TandemError, *, as_json: bool, verbose: bool) -> None:
     print(f"error: {_with_values(error)}", file=sys.stderr)
     print(f"remedy: {error.remedy}", file=sys.stderr)
     if cited:
-        print(f"{cited.text}\n\ncovered by checkpoint:\n{cited.checkpoint}", file=sys.stderr)
+        print(f"{cited.text}\n\n{_heading(cited)}:\n{cited.checkpoint}", file=sys.stderr)
+
+
+def _heading(cited: Citation) -> str:
+    verified = cited.said.get("checkpoint_verified", True)
+    return "covered by checkpoint" if verified else "checkpoint, not verified"
 
 
 def _with_values(error: TandemError) -> str:

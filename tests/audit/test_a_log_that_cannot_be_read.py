@@ -118,11 +118,15 @@ def test_a_log_that_is_not_there_or_has_no_checkpoint_or_key_ends_with_5(
 
 
 @pytest.mark.parametrize("words", [words for words in COMMANDS if not words.startswith("monitor")])
-def test_a_log_of_which_a_byte_was_changed_ends_with_4(words: str, home: Path) -> None:
+def test_a_log_of_which_a_byte_was_changed_ends_with_4_and_the_newest_checkpoint_is_shown(
+    words: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     leaf = home / "audit/log" / entry_key(1)
     leaf.write_bytes(leaf.read_bytes().replace(b"A", b"B", 1))
     before = sorted(path for path in (home / "audit/log").rglob("*") if path.is_file())
+    newest = (home / "audit/log" / checkpoint_key(18)).read_text()
     assert ended(words, home) == 4
+    assert newest in "".join(capsys.readouterr())
     assert sorted(path for path in (home / "audit/log").rglob("*") if path.is_file()) == before
 
 

@@ -29,8 +29,8 @@ from components.audit.log_place import log_storage, spool
 from components.audit.notary import LocalNotary, open_notary
 from components.audit.schema import check_approval, check_statement, check_waiver
 from components.audit.second_key import SecondPublicKey, SecondSigningKey
-from components.audit.sequencer import WriterLock
 from components.audit.verify import verify_log
+from components.audit.writer_lock import WriterLock
 from components.waivers import Waiver
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -20,10 +20,10 @@ from components.audit.keyring import Keyring
 from components.audit.log import Log
 from components.audit.notary import LocalNotary, open_notary, utc_now
 from components.audit.process import NotaryProcess
-from components.audit.sequencer import WriterLock
 from components.audit.spool import folder_spool
 from components.audit.storage import ObjectExists, PosixStorage
 from components.audit.verify import verify_log
+from components.audit.writer_lock import WriterLock
 from components.core.errors import IntegrityError, PlatformError
 
 pytestmark = pytest.mark.slow

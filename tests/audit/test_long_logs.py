@@ -15,10 +15,10 @@ from components.audit.artifacts import artifact_problems, runs_on_disk
 from components.audit.folder import AuditFolder
 from components.audit.log import entry_key
 from components.audit.notary import open_notary
-from components.audit.sequencer import WriterLock
 from components.audit.spool import folder_spool
 from components.audit.verified_log import VerifiedLog
 from components.audit.verify import verify, verify_log
+from components.audit.writer_lock import WriterLock
 from components.core.artifacts import read_json, write_json
 from components.core.canonical import canonical_json
 

@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import re
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,24 +22,23 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
+from audit_report import COMMITS, LINES, RECORDS, Measured, report
 from retold_runs import retell
-from run import ROOT, machine, tandem_run, timed
+from run import ROOT, tandem_run, timed
 
 from components.audit.folder import AuditFolder
 from components.audit.keys import read_public_key
 from components.audit.log import Log, entry_key, read_snapshot
 from components.audit.merkle import leaf_hash, verify_inclusion
 from components.audit.notary import open_notary
-from components.audit.sequencer import MAX_BATCH
 from components.audit.spool import folder_spool
 from components.core.canonical import canonical_json, sha256_value
 
-RECORDS, RUNS, LINES, COMMITS = 100_000, 5, 2_000, 200
+RUNS = 5
 RETOLD = 500
 """Times that a whole run is told, for 100,000 records."""
 PARTS = (1, 4, 7, 10)
 """The log's growth, in tenths."""
-GOALS = {"verify": 20.0, "proof": 0.010, "spool": 500.0}
 REPORT = ROOT / "docs" / "benchmarks-audit.md"
 
 
@@ -63,7 +60,7 @@ def main(arguments: list[str]) -> int:
         leaves = [item.leaf for item in islice(Log.at(AuditFolder(home)).entries(), LINES)]
         lines = [append_lines(Path(name, f"lines-{i}"), leaves) for i in range(RUNS)]
         commits = [commit(Path(name, f"git-{i}"), leaves[:COMMITS]) for i in range(3)]
-    text = report(records, rates, small, whole, runs, proofs, lines, commits)
+    text = report(Measured(records, rates, small, whole, runs, proofs, lines, commits))
     if records == RECORDS:
         REPORT.write_text(text)
     print(text)
@@ -215,90 +212,6 @@ def commit(folder: Path, leaves: list[bytes]) -> float:
             subprocess.run([*git, "commit", "--quiet", "-m", path.name], cwd=folder, check=True)
 
     return len(leaves) / timed(work)[0]
-
-
-def report(
-    records: int,
-    rates: list[float],
-    small: dict[str, float],
-    whole: list[dict[str, float]],
-    runs: tuple[int, list[float], float],
-    proofs: list[float],
-    lines: list[float],
-    commits: list[float],
-) -> str:
-    """Return the report's text."""
-    seconds = [item["seconds"] for item in whole]
-    load = os.getloadavg()[2]
-    rows = [
-        row(
-            f"{records:,} records verified, s",
-            seconds,
-            f"{GOALS['verify']:.0f} s or less",
-            "{:.1f}",
-        ),
-        row(
-            f"{runs[0]:,} records of whole runs verified, s",
-            runs[1],
-            f"{GOALS['verify'] * runs[0] / RECORDS:.1f} s or less",
-            "{:.1f}",
-        ),
-        row(
-            "inclusion proof made and verified, ms",
-            [s * 1000 for s in proofs],
-            f"{GOALS['proof'] * 1000:.0f} ms or less",
-            "{:.3f}",
-        ),
-        row(
-            "through spool and sequencer, records/s",
-            rates,
-            f"{GOALS['spool']:.0f} or more",
-            "{:.0f}",
-        ),
-        row(f"beside: {LINES:,} signed lines appended, each flushed, lines/s", lines, "", "{:.0f}"),
-        row(f"beside: {COMMITS} git commits of the same records, commits/s", commits, "", "{:.1f}"),
-    ]
-    cpu = statistics.median(item["cpu"] for item in whole)
-    memory = [item["mib"] for item in whole]
-    tenth = f"{small['mib']:.0f} MiB at {records // 10:,} records and " if small else ""
-    return "\n".join(
-        [
-            "# Benchmarks of the audit log",
-            "",
-            "Written by `python tests/bench/audit.py`; measured, not asserted.",
-            "",
-            f"Machine: {machine()}, load {load:.1f} over the last quarter of an hour. "
-            f"Python {platform.python_version()}, one core used.",
-            "",
-            f"{records:,} records in a log on disk, one checkpoint for {MAX_BATCH} at most. "
-            f"Each run of the spool's row records {records // 10:,} or more.",
-            "",
-            "| what | runs | median | min | max | goal |",
-            "|---|---|---|---|---|---|",
-            *rows,
-            "",
-            f"The verifier's CPU time, start included: {cpu:.1f} s.",
-            f"Peak memory of the verifier: {tenth}{statistics.median(memory):.0f} MiB at "
-            f"{records:,}.",
-            "",
-            "The records are of failed attempts, in batches as large as they come. Whole runs are",
-            "those of `tandem run flights`, told one record after the other: they are three times",
-            f"as long ({runs[2] / 1000:.1f} kB), and each has a checkpoint of its own, whose",
-            "signature is checked too.",
-            "The spool was filled before and does not wait for the disk; the proof's tree is in",
-            "memory.",
-            "",
-            "The lines and commits hold the same envelopes, already signed. Appended lines prove",
-            "nothing of what was cut off; git's commits form a chain, in which each writer waits.",
-            "",
-        ]
-    )
-
-
-def row(what: str, values: list[float], goal: str, form: str) -> str:
-    """Return one row of the table."""
-    cells = [form.format(f(values)) for f in (statistics.median, min, max)]
-    return f"| {what} | {len(values)} | {' | '.join(cells)} | {goal} |"
 
 
 if __name__ == "__main__":

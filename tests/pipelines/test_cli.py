@@ -445,6 +445,15 @@ def test_a_closed_pipe_changes_neither_the_exit_code_nor_standard_error() -> Non
     assert (done.returncode, done.stderr) == (2, "")
 
 
+def test_a_command_that_asked_a_database_ends_without_a_word_of_its_driver() -> None:
+    script = (
+        "import sys, duckdb; duckdb.connect().sql('select 1').types; "
+        "sys.argv = ['tandem', '--version']; from pipelines.cli import run; run()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_list_whose_reader_went_away_ends_quietly(record_run: Record) -> None:
     home = record_run().parents[1]
     reader, writer = os.pipe()
