@@ -21,6 +21,8 @@ from components.core.errors import IntegrityError, SettingsError
 from pipelines.home import Home
 from pipelines.runs import RecordedRun, required_output
 
+DECIDED = "decide-release"
+
 
 @dataclass(frozen=True)
 class RecordedArtifacts:
@@ -80,6 +82,13 @@ class RecordedArtifacts:
         self._checked(folder, name, record.facts.get(f"{name}_sha256"))
         found: Mapping[str, Any] = read_json(folder / f"{name}.json")
         return found
+
+    def decision(self) -> Mapping[str, Any] | None:
+        """Return what the run decided, a no-go too; None where it did not get that far."""
+        result = self.run.tasks.get(DECIDED)
+        if result is None or "decision" not in result.outputs:
+            return self.refused(DECIDED, "decision")
+        return self.document(DECIDED, "decision")
 
     def _require_kept(self, artifact: ArtifactRef) -> None:
         """Raise SettingsError for an artifact that a record says was erased."""

@@ -30,7 +30,9 @@ def open_saved_model(path: Path, signature: Signature | None) -> Original:
     own = saved_signature(path, signature)
     import tensorflow as tf
 
-    function = tf.saved_model.load(str(path)).signatures[SIGNATURE]
+    # TensorFlow's functions hold their variables weakly: `call` keeps the model.
+    model = tf.saved_model.load(str(path))
+    function = model.signatures[SIGNATURE]
     specs = function.structured_input_signature[1]
     output = output_of(sorted(function.structured_outputs), own)
 
@@ -38,7 +40,8 @@ def open_saved_model(path: Path, signature: Signature | None) -> Original:
         given = {keyword(c.name): columns[c.name] for c in own.inputs}
         if own.matrix:
             given = {own.matrix: tf.stack([columns[c.name] for c in own.inputs], axis=1)}
-        return function(**{n: _as_spec(tf, v, specs[n]) for n, v in given.items()})[output]
+        shaped = {name: _as_spec(tf, value, specs[name]) for name, value in given.items()}
+        return model.signatures[SIGNATURE](**shaped)[output]
 
     def score(columns: Columns) -> Array:
         return np.asarray(call({name: tf.constant(v) for name, v in columns.items()}))

@@ -27,6 +27,7 @@ from components.import_model.signature import Signature
 
 FILE = "saved_model.pb"
 SIGNATURE = "serving_default"
+EXAMPLES = "examples"  # what TFX's templates call the one input of serialised rows
 TEXT = "string"
 NUMBERS = ("float32", "float64")
 _DTYPES = {
@@ -120,6 +121,11 @@ def _of_inputs(taken: Mapping[str, Taken]) -> Signature:
                 f"the model's input {name} takes several columns, which it does not name",
                 remedy=f"name them in a signature with matrix: {name} (--signature)",
             )
+    if list(taken) == [EXAMPLES] and taken[EXAMPLES].dtype == TEXT:
+        raise SettingsError(
+            f"the model's {SIGNATURE} takes serialised tf.Examples, and rows are columns here",
+            remedy=f"save it with a {SIGNATURE} that takes columns",
+        )
     kinds = {n: TEXT if own.dtype == TEXT else "float32" for n, own in sorted(taken.items())}
     return Signature.model_validate(
         {"inputs": [{"name": name, "dtype": kind} for name, kind in kinds.items()]}

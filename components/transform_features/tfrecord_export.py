@@ -12,6 +12,7 @@ TensorFlow is imported inside functions.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,9 @@ import pyarrow as pa
 from components.core.artifacts import write_text
 from components.core.errors import SettingsError
 from components.core.features import FeatureArrays, FeatureSpec, load_split
+from components.core.tf_examples import FILE, ROWS_AT_ONCE, as_lists, split_folder, write_file
 
 ROWS_PER_FILE = 100_000
-ROWS_AT_ONCE = 8192
 SCHEMA_NAME = "schema.pbtxt"
 
 
@@ -40,13 +41,12 @@ def export_features(
     schema = _schema(spec)
     for split in spec.rows:
         arrays = load_split(features, split)
-        of_split = folder / f"Split-{split}"
-        of_split.mkdir()
+        of_split = split_folder(folder, split)
         files = max(1, -(-arrays.rows // rows_per_file))
         for number in range(files):
-            path = of_split / f"data_tfrecord-{number:05d}-of-{files:05d}.gz"
+            path = of_split / FILE.format(number=number, files=files)
             part = slice(number * rows_per_file, (number + 1) * rows_per_file)
-            _write(path, spec, _part(arrays, part), schema)
+            write_file(path, _batches(spec, _part(arrays, part)), schema)
     from google.protobuf import text_format
 
     write_text(folder / SCHEMA_NAME, text_format.MessageToString(schema))
@@ -96,17 +96,9 @@ def _part(arrays: FeatureArrays, part: slice) -> FeatureArrays:
     return FeatureArrays(arrays.dense[part], arrays.ids[part], arrays.label[part], weight)
 
 
-def _write(path: Path, spec: FeatureSpec, arrays: FeatureArrays, schema: Any) -> None:
-    """Write one file; TFX-BSL encodes a batch of rows at once."""
-    import tensorflow as tf
-    from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
-
-    encoder = RecordBatchToExamplesEncoder(schema)
-    with tf.io.TFRecordWriter(str(path), options="GZIP") as writer:
-        for start in range(0, arrays.rows, ROWS_AT_ONCE):
-            part = slice(start, start + ROWS_AT_ONCE)
-            for row in encoder.encode(_record_batch(spec, _part(arrays, part))):
-                writer.write(row)
+def _batches(spec: FeatureSpec, arrays: FeatureArrays) -> Iterator[pa.RecordBatch]:
+    for start in range(0, arrays.rows, ROWS_AT_ONCE):
+        yield _record_batch(spec, _part(arrays, slice(start, start + ROWS_AT_ONCE)))
 
 
 def _record_batch(spec: FeatureSpec, arrays: FeatureArrays) -> pa.RecordBatch:
@@ -121,5 +113,4 @@ def _record_batch(spec: FeatureSpec, arrays: FeatureArrays) -> pa.RecordBatch:
 
 
 def _lists(values: np.ndarray[Any, Any]) -> pa.ListArray:
-    offsets = pa.array(np.arange(len(values) + 1, dtype=np.int32))
-    return pa.ListArray.from_arrays(offsets, pa.array(np.ascontiguousarray(values)))
+    return as_lists(pa.array(np.ascontiguousarray(values)))

@@ -29,11 +29,11 @@ from components.decide_release.gates import sentence, title
 from pipelines.cli.output import print_json
 from pipelines.home import Home
 from pipelines.loaded_settings import load_policy
-from pipelines.recorded import RecordedArtifacts
+from pipelines.recorded import DECIDED, RecordedArtifacts
 from pipelines.runs import RecordedRun, find_ended
 from pipelines.start import SETTINGS_FILE
 
-EVALUATED, MEASURED, DECIDED = "evaluate-models", "measure-models", "decide-release"
+EVALUATED, MEASURED = "evaluate-models", "measure-models"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def decide(arguments: Namespace) -> int:
     )
     policy = _policy(Path(arguments.policy), run, evidence)
     trial = Trial(*decide_by(policy, evidence))
-    own = _own_decision(artifacts)
+    own = artifacts.decision()
     changes = list(_changes(trial, own, run))
     if arguments.json:
         print_json(
@@ -110,14 +110,6 @@ def _trainings(artifacts: RecordedArtifacts) -> Iterator[tuple[str, Mapping[str,
         result = artifacts.run.tasks.get(task)
         if result is not None and name in result.outputs:
             yield model, artifacts.document(task, name, "training.json")
-
-
-def _own_decision(artifacts: RecordedArtifacts) -> Mapping[str, Any] | None:
-    """Return what the run decided, None where it did not get that far."""
-    result = artifacts.run.tasks.get(DECIDED)
-    if result is None or "decision" not in result.outputs:
-        return artifacts.refused(DECIDED, "decision")
-    return artifacts.document(DECIDED, "decision")
 
 
 def _changes(trial: Trial, own: Mapping[str, Any] | None, run: RecordedRun) -> Iterator[str]:

@@ -50,11 +50,15 @@ def describe(
 
 
 def _describe_examples(artifact: Artifact) -> None:
-    manifest = ExamplesManifest.read(Path(artifact.uri))
+    describe_splits(artifact, ExamplesManifest.read(Path(artifact.uri)))
+    artifact.set_string_custom_property("payload_format", "FORMAT_PARQUET")
+    artifact.set_string_custom_property("file_format", "FILE_FORMAT_PARQUET")
+
+
+def describe_splits(artifact: Artifact, manifest: ExamplesManifest) -> None:
+    """Write which splits examples have, and their last span."""
     artifact.splits = [split for split in SPLITS if split in manifest.splits]
     artifact.span = span_number(max(span for spans in manifest.splits.values() for span in spans))
-    artifact.set_string_custom_property("payload_format", "FORMAT_PARQUET")
-    artifact.set_string_custom_property("file_format", "parquet")
 
 
 def span_number(span: str) -> int:

@@ -148,6 +148,7 @@ def as_tfx_reads_it(artifact: Any, name: str) -> Any:
 
 def test_stock_components_find_splits_spans_the_blessing_and_the_pushed_version(store, under_tfx):
     from tfx.components.util import examples_utils, model_utils
+    from tfx.proto.example_gen_pb2 import FileFormat
     from tfx.types.artifact_utils import get_split_uri
 
     found = outputs_of(store, under_tfx)
@@ -156,6 +157,9 @@ def test_stock_components_find_splits_spans_the_blessing_and_the_pushed_version(
         assert (artifact.splits, artifact.span) == (["train", "eval"], 201302)
     examples = as_tfx_reads_it(found["examples"], "Examples")
     assert examples_utils.get_payload_format_string(examples) == "FORMAT_PARQUET"
+    assert (
+        FileFormat.Value(examples_utils.get_file_format(examples)) == FileFormat.FILE_FORMAT_PARQUET
+    )
     for split, span in (("train", "2013-01"), ("eval", "2013-02")):
         assert [path.stem for path in Path(get_split_uri([examples], split)).iterdir()] == [span]
     assert model_utils.is_model_blessed(as_tfx_reads_it(found["decision"], "ModelBlessing"))

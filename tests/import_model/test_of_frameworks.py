@@ -42,11 +42,25 @@ def saved_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         def __init__(self) -> None:
             super().__init__()
             keys = tf.lookup.KeyValueTensorInitializer(["JFK"], [0.5])
+            self.factor = tf.Variable(0.5)
             self.table = tf.lookup.StaticHashTable(keys, 0.0)
 
         @tf.function(input_signature=[tf.TensorSpec([None, 1], tf.float64, name="hour")])
         def of_numbers(self, hour: Any) -> Any:
             return {"late": tf.sigmoid(0.5 * hour - 1.0), "hours": hour}
+
+        @tf.function
+        def half(self, hour: Any) -> Any:
+            return self.factor * hour - 1.0
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="hour")])
+        def of_variables(self, hour: Any) -> Any:
+            return {"late": tf.sigmoid(self.half(hour))}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+        def of_examples(self, examples: Any) -> Any:
+            spec = {"hour": tf.io.FixedLenFeature([], tf.float32)}
+            return {"late": self.half(tf.io.parse_example(examples, spec)["hour"])}
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="origin")])
         def of_texts(self, origin: Any) -> Any:
@@ -60,6 +74,8 @@ def saved_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     as_numbers = model.of_texts_as_numbers
     tf.saved_model.save(model, str(folder / "as_numbers"), signatures=as_numbers)
     tf.saved_model.save(model, str(folder / "numbers"), signatures=model.of_numbers)
+    tf.saved_model.save(model, str(folder / "variables"), signatures=model.of_variables)
+    tf.saved_model.save(model, str(folder / "examples"), signatures=model.of_examples)
     tf.saved_model.save(model, str(folder / "texts"), signatures=model.of_texts)
     tf.saved_model.save(model, str(folder / "none"))
     return folder
@@ -90,6 +106,13 @@ def test_a_saved_model_is_carried_to_onnx_by_its_own_signature(importing, inputs
     assert (folder / "source" / "numbers" / "saved_model.pb").is_file()
 
 
+def test_a_saved_model_of_functions_that_hold_variables_keeps_them(importing, inputs, saved_models):
+    _, folder = importing(saved_models / "variables")
+    rows = read_split(inputs["examples"], "eval")
+    found = OnnxScorer(Bundle.open(folder)).predict(rows)
+    np.testing.assert_allclose(found, _expected(inputs), atol=1e-6)
+
+
 def test_an_output_of_a_saved_model_must_be_chosen(importing, saved_models):
     with pytest.raises(SettingsError, match="it has several"):
         importing(saved_models / "numbers")
@@ -109,6 +132,11 @@ def test_what_a_model_says_of_a_row_is_not_told(importing, saved_models):
 def test_a_saved_model_without_a_signature_is_refused(importing, saved_models):
     with pytest.raises(SettingsError, match="has no signature serving_default"):
         importing(saved_models / "none")
+
+
+def test_a_saved_model_of_serialised_examples_is_told_from_one_of_columns(importing, saved_models):
+    with pytest.raises(SettingsError, match=r"takes serialised tf\.Examples, and rows are columns"):
+        importing(saved_models / "examples")
 
 
 def test_a_damaged_saved_model_is_refused(importing, saved_models, tmp_path):

@@ -1,0 +1,128 @@
+"""Components for a TFX pipeline of one's own, which hand out what a run of ours made.
+
+    RunModel     a Model: what the run released, or the model of a framework that is named
+    RunBlessing  the ModelBlessing of that model, by the run's decision
+    RunExamples  the run's rows as Examples: tf.Example in TFRecords
+    RunFeatures  its features as Examples, and their Schema
+
+Why: our artifacts have layouts of their own, closed by digests; a stock Pusher, Evaluator,
+StatisticsGen, Transform or Trainer finds its own here.
+
+Rules: `run` is a run's whole id and `home` the state folder, by default the environment's; all that
+is handed out was checked against the audit log (tfx_layout.py), and says whose copy it is in
+`sha256` and `record`. Each output is a copy, which is TFX's to keep and to remove.
+"""
+
+# No `annotations` of __future__: TFX reads the parameters' types as values.
+from pathlib import Path
+
+from tfx.components.evaluator import constants
+from tfx.components.util.examples_utils import set_file_format, set_payload_format
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.proto.example_gen_pb2 import PayloadFormat
+from tfx.types.artifact import Artifact
+from tfx.types.standard_artifacts import Examples, Model, ModelBlessing, Schema
+
+from components.core.artifacts import write_text
+from components.core.examples import ExamplesManifest
+from components.ingest_examples.tfrecord_export import export_examples
+from components.transform_features.tfrecord_export import SCHEMA_NAME, export_features
+from pipelines.recorded import DECIDED, RecordedArtifacts
+from pipelines.runners.tfx_properties import RECORD, SHA256, describe_splits
+from pipelines.tfx_layout import (
+    INGESTED,
+    bless,
+    model_port,
+    recorded,
+    validated_examples,
+    write_model,
+)
+
+TRANSFORMED = "transform-features"
+FILE_FORMAT = "tfrecords_gzip"
+
+
+@component  # type: ignore[untyped-decorator]  # tfx has no types
+def RunModel(
+    run: Parameter[str],
+    model: OutputArtifact[Model],
+    framework: Parameter[str] = "",
+    home: Parameter[str] = "",
+) -> None:
+    """Hand out a model: the released one, or that of `framework`, whatever was decided of it."""
+    artifacts = recorded(run, home)
+    laid = write_model(artifacts, framework, Path(model.uri))
+    _say(model, artifacts, *model_port(laid.framework))
+    model.set_string_custom_property("framework", laid.framework)
+    model.set_string_custom_property("form", laid.form)
+
+
+@component  # type: ignore[untyped-decorator]
+def RunBlessing(
+    run: Parameter[str],
+    model: InputArtifact[Model],
+    model_blessing: OutputArtifact[ModelBlessing],
+    home: Parameter[str] = "",
+) -> None:
+    """Bless a model that the run released, as a stock Evaluator would."""
+    artifacts = recorded(run, home)
+    blessed = bless(artifacts, Path(model.uri), Path(model_blessing.uri))
+    model_blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
+    model_blessing.set_string_custom_property(
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri
+    )
+    model_blessing.set_int_custom_property(
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id
+    )
+    _say(model_blessing, artifacts, DECIDED, "decision")
+
+
+@component  # type: ignore[untyped-decorator]
+def RunExamples(
+    run: Parameter[str],
+    examples: OutputArtifact[Examples],
+    as_floats: Parameter[bool] = False,
+    home: Parameter[str] = "",
+) -> None:
+    """Hand out the rows, their numbers as the schema has them, or as a model's signature does."""
+    artifacts = recorded(run, home)
+    source = validated_examples(artifacts)
+    export_examples(source, Path(examples.uri), as_floats=as_floats)
+    _describe_examples(examples, ExamplesManifest.read(source))
+    _say(examples, artifacts, INGESTED, "examples")
+
+
+@component  # type: ignore[untyped-decorator]
+def RunFeatures(
+    run: Parameter[str],
+    examples: OutputArtifact[Examples],
+    schema: OutputArtifact[Schema],
+    home: Parameter[str] = "",
+) -> None:
+    """Hand out what the transform made of the rows, and the schema of that."""
+    artifacts = recorded(run, home)
+    source = artifacts.output(TRANSFORMED, "features")
+    export_features(source, Path(examples.uri))
+    text = Path(examples.uri, SCHEMA_NAME).read_text(encoding="utf-8")
+    write_text(Path(schema.uri, SCHEMA_NAME), text)
+    manifest = ExamplesManifest.read(validated_examples(artifacts))
+    _describe_examples(examples, manifest)
+    for artifact in (examples, schema):
+        _say(artifact, artifacts, TRANSFORMED, "features")
+
+
+def _describe_examples(artifact: Artifact, manifest: ExamplesManifest) -> None:
+    describe_splits(artifact, manifest)
+    set_payload_format(artifact, PayloadFormat.FORMAT_TF_EXAMPLE)
+    set_file_format(artifact, FILE_FORMAT)
+
+
+def _say(artifact: Artifact, artifacts: RecordedArtifacts, task: str, output: str) -> None:
+    """Write whose copy, or whose verdict, an artifact is: the output's digest and its record.
+
+    A decision that says no is no output, and has a record only.
+    """
+    record = artifacts.records[task.replace("-", "_")]
+    artifact.set_string_custom_property(SHA256, record.outputs.get(output, ""))
+    artifact.set_string_custom_property(RECORD, record.record)
