@@ -128,6 +128,7 @@ def coherent(
         about = [named(name, made[name]) for name in audit["outputs"]]
         roles = facts.get("versions", {}) if stage == "register_models" else {}
         about += [named(f"model/{role}", roles[role]["bundle_sha256"]) for role in sorted(roles)]
+        need(given(inputs, roles.values()), f"{what}: it registers a bundle that it was not given")
     if event == "IMPORTED":
         about = imported(said, audit, what)
     if event == "KEY":
@@ -178,6 +179,11 @@ def coherent(
         rest = {key: value for key, value in said["predicate"].items() if key != "tandem_audit"}
         same_json = rfc8785.dumps(rest) == rfc8785.dumps(fields)
         need(said["predicateType"] == kind and same_json, f"{what}: other standard fields")
+
+
+def given(inputs: list[dict[str, str]], versions: Any) -> bool:
+    digests = {item["name"]: item["sha256"] for item in inputs}
+    return all(v["bundle_sha256"] == digests.get(f"{v['framework']}_model") for v in versions)
 
 
 def imported(said: dict[str, Any], audit: dict[str, Any], what: str) -> list[dict[str, Any]]:

@@ -311,6 +311,16 @@ def release_another_bundle(statements: list[dict[str, Any]]) -> None:
     statements[15]["subject"][-1]["digest"]["sha256"] = "0" * 64
 
 
+def register_another_bundle(statements: list[dict[str, Any]]) -> None:
+    """In the facts and in the subjects, but not in the inputs."""
+    release_another_bundle(statements)
+    block(statements[15])["facts"]["versions"]["challenger"]["bundle_sha256"] = "0" * 64
+
+
+def register_by_another_framework(statements: list[dict[str, Any]]) -> None:
+    block(statements[15])["facts"]["versions"]["challenger"]["framework"] = "imported"
+
+
 def count_other_stages(statements: list[dict[str, Any]]) -> None:
     statements[17]["predicate"]["records"] = 3
 
@@ -421,6 +431,8 @@ THEFTS = {
         verify_at_another_time,
         release_another_version,
         release_another_bundle,
+        register_another_bundle,
+        register_by_another_framework,
         count_other_stages,
         make_a_decision_a_mere_event,
         name_a_subject_twice,
