@@ -1,10 +1,10 @@
 """What is wrong with the fields of an act, beside which version it is of and when it comes.
 
 Rules: an approval is signed as its record says, for what its record says, and not later than its
-record, but for the tolerance of a clock; a promotion names the keys of the approvals that count; a
-promotion and a rollback move the alias of the champion alone, from where it was; what takes a
-version out of use takes aliases of that version away and moves none to another. When an act may be
-at all is for standing.py.
+record, but for the tolerance of a clock; a promotion names the keys of the approvals that count,
+and no other act says anything of approvals; a promotion and a rollback move the alias of the
+champion alone, from where it was; what takes a version out of use takes aliases of that version
+away and moves none to another. When an act may be at all is for standing.py.
 """
 
 from __future__ import annotations
@@ -67,6 +67,14 @@ def alias_problems(act: Act, champion: str | None) -> Iterator[str]:
             yield "it moves an alias, and may only take those of the version away"
         if act.version == champion and CHAMPION not in named:
             yield f"it does not say that the version loses the alias {CHAMPION}"
+
+
+def unasked_problems(act: Act) -> Iterator[str]:
+    """Yield what an act says of approvals, of which promotions alone have anything to say."""
+    if act.kind in (ROLL_BACK, ARCHIVE, WITHDRAW) and (
+        act.said["approvals"] or act.said["required"] is not None or act.said.get("keys")
+    ):
+        yield "it names approvals, keys or how many are asked for, and is no promotion"
 
 
 def digests(inputs: Mapping[str, Made]) -> tuple[str | None, ...]:

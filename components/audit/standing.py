@@ -30,6 +30,7 @@ from components.audit.act_fields import (
     approval_problems,
     digests,
     key_problems,
+    unasked_problems,
 )
 from components.audit.acts import (
     ARCHIVE,
@@ -154,6 +155,7 @@ class Standing:
         elif act.kind != WITHDRAW and act.version in now.withdrawn:
             yield "the version was withdrawn"
         yield from alias_problems(act, now.champion)
+        yield from unasked_problems(act)
 
     def _promotion_problems(self, act: Act, version: Registered) -> Iterator[str]:
         if act.version in self.of(act.model).withdrawn:

@@ -387,6 +387,27 @@ def test_a_rollback_passes_over_what_is_archived(promoted: People) -> None:
     refused("champion before is none", lambda: promoted.act(ROLL_BACK, change("4", "3"), "3"))
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"approvals": ["0" * 64]},
+        {"required": {"review": 0, "approval": 1}},
+        {"keys": {"counted": [], "trusted_sha256": "0" * 64}},
+    ],
+    ids=lambda said: ",".join(said),
+)
+def test_no_act_but_a_promotion_says_anything_of_approvals(
+    promoted: People, said: dict[str, Any]
+) -> None:
+    promoted.promote("4", "3", promoted.approve("4"))
+    back, gone = change("4", "3"), change(None, None, aliases=[])
+    why = "it names approvals, keys or how many are asked for"
+    refused(why, lambda: promoted.act(ROLL_BACK, back | said, "3"))
+    refused(why, lambda: promoted.act(ARCHIVE, gone | said, "3"))
+    refused(why, lambda: promoted.act(WITHDRAW, gone | said, "3"))
+    promoted.act(ROLL_BACK, back, "3")
+
+
 ACTS = st.lists(
     st.tuples(st.sampled_from([PROMOTE, ROLL_BACK, ARCHIVE, WITHDRAW]), st.sampled_from("1234")),
     max_size=20,
