@@ -156,7 +156,7 @@ class Acts:
         need(not asks, f"{what}: it names approvals and is no promotion")
         if stage == ROLL_BACK:
             out = model.archived | model.withdrawn | {model.champion}
-            before = [v for v in model.before() if v not in out and self.promoted(model, v)]
+            before = [v for v in model.champions if v not in out and self.promoted(model, v)]
             need(before[-1:] == [version], f"{what}: it was not the champion before")
         elif stage == ARCHIVE:
             need(version != model.champion, f"{what}: the champion is not archived")

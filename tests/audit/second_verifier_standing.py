@@ -26,13 +26,6 @@ class Model:
     archived: set[str] = field(default_factory=set)
     withdrawn: set[str] = field(default_factory=set)
 
-    def before(self) -> list[str]:
-        """The champions before this one."""
-        found = list(self.champions)
-        while found and found[-1] == self.champion:
-            found.pop()
-        return found
-
     def take(self, stage: str, reign: Reign) -> None:
         """Go on with an act that may be."""
         version = reign.version
@@ -41,10 +34,8 @@ class Model:
             self.promotions.append(reign)
             self.archived.discard(version)
         elif stage == ROLL_BACK:
-            before = self.before()
-            while before.pop() != version:
-                pass
-            self.champions = [*before, version]
+            while self.champions[-1] != version:
+                self.champions.pop()
         elif stage == ARCHIVE:
             self.archived.add(version)
         else:

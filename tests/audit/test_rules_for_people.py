@@ -23,12 +23,15 @@ from acts_of_people import (
     entry,
     findings,
 )
+from careful_thief import keyed
 from changed_keys import YEARLY
 from hypothesis import given
 from hypothesis import strategies as st
+from second_verdict import found_by_second, second
 
 from components.approvals.trail import Trail
 from components.audit.acts import ARCHIVE, BUNDLE, PROMOTE, REGISTRATION, ROLL_BACK, WITHDRAW, Act
+from components.audit.answers import AUDIT
 from components.audit.envelope import Envelope
 from components.audit.folder import AuditFolder
 from components.audit.key_changes import KeyOrder
@@ -124,6 +127,7 @@ def test_an_approval_that_does_not_count_is_recorded_and_moves_nothing(
     record = people.approve(actor=actor, **changed)
     refused(why, lambda: people.promote("3", None, record))
     assert findings(people.home) == []
+    assert "checkpoints verify" in second(people.home)
 
 
 def test_an_approval_counts_for_the_bytes_that_were_judged_and_where_both_people_are_known(
@@ -241,6 +245,7 @@ def test_an_approval_of_a_revoked_key_counts_no_more_and_a_new_one_does(people: 
     assert judged.refused == "entry 18 is signed by a key that is revoked from 18 on"
     people.promote("3", None, people.approve(name="Ann, once more"))
     assert {finding.check for finding in verify_log(people.home)} == {"key"}
+    assert found_by_second(people.home).endswith("its key was revoked")
 
 
 def test_a_promotion_that_stands_on_what_a_revoked_key_signed_is_found(promoted: People) -> None:
@@ -254,10 +259,14 @@ def test_a_promotion_that_stands_on_what_a_revoked_key_signed_is_found(promoted:
     folder, key = AuditFolder(home), VerifiedLog.of(home).snapshot.keys.tenures[-1].key
     storage = PosixStorage(folder.log)
     sequencer = Sequencer(storage, Keyring(folder), lambda entry: None)
-    sequencer.append([Envelope.sign(json.loads(again), Keyring(folder).signing_key(key))])
+    statement = json.loads(again)
+    clocks = {"notary": "2026-05-04T04:00:00.000Z", "claimed": "2026-05-04T04:00:00.000Z"}
+    statement["predicate"][AUDIT]["clocks"] = clocks
+    sequencer.append([Envelope.sign(keyed(statement), Keyring(folder).signing_key(key))])
     sequencer.seal()
     said = [message for check, message in findings(home) if check == "act"]
     assert "the registration does not count: entry 15 is signed by a key that is revoked" in said[0]
+    assert found_by_second(home) == "entry 23: its registration is revoked"
     assert any("approval" in message and "entry 18 is signed by" in message for message in said)
 
 
@@ -298,6 +307,7 @@ def test_a_champion_by_a_revoked_key_is_promoted_again_by_one_that_counts(
     assert found is not None and found.version == "3"
     refused("the champion already", lambda: people.promote("3", "3", approval))
     assert {finding.check for finding in verify_log(people.home)} == {"key"}
+    assert found_by_second(people.home).endswith("its key was revoked")
 
 
 def test_a_version_that_only_a_revoked_key_promoted_is_not_rolled_back_to(people: People) -> None:
@@ -314,6 +324,7 @@ def test_a_version_that_only_a_revoked_key_promoted_is_not_rolled_back_to(people
     found = recorded_champion(home, MODEL)
     assert found is not None and found.version == "3"
     assert {finding.check for finding in verify_log(home)} == {"key"}
+    assert found_by_second(home).endswith("its key was revoked")
 
 
 def test_a_rollback_to_what_a_key_promoted_that_was_revoked_later_makes_no_champion(
@@ -333,6 +344,7 @@ def test_a_rollback_to_what_a_key_promoted_that_was_revoked_later_makes_no_champ
     people.promote("3", "3", people.approve(name="Ann, once more"))
     assert Trail(home).standing.reigns(MODEL)
     assert {finding.check for finding in verify_log(home)} == {"key"}
+    assert found_by_second(home).endswith("its key was revoked")
 
 
 def test_a_promotion_on_an_approval_that_a_revoked_key_signed_makes_no_champion(
@@ -473,6 +485,7 @@ def test_taking_a_version_out_of_use_takes_its_aliases_away_and_moves_none(
     out(ARCHIVE, "4", ("challenger", "4", None))()
     out(WITHDRAW, "3", ("candidate", "3", None), ("champion", "3", None))()
     assert findings(promoted.home) == []
+    assert "checkpoints verify" in second(promoted.home)
 
 
 def test_the_same_act_again_is_the_same_record_and_a_restart_knows_it(promoted: People) -> None:
