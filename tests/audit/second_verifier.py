@@ -1,13 +1,17 @@
 """A second verifier of a whole log, written from docs/audit-format.md alone: nothing of ours in it.
 
-It stops at the first thing that is wrong. Its parts: second_verifier_bytes.py (JSON, signatures,
-the tree), second_verifier_keys.py (keys and checkpoints), second_verifier_records.py (what a record
-says twice), second_verifier_acts.py (acts) and second_verifier_runs.py (the runs' artifacts).
+    python second_verifier.py LOG notary.pub schemas/audit [RUNS]
+
+It stops at the first thing that is wrong, with exit code 4. Its parts: second_verifier_bytes.py
+(JSON, signatures, the tree), second_verifier_keys.py (keys and checkpoints),
+second_verifier_records.py (what a record says twice), second_verifier_acts.py (acts),
+second_verifier_standing.py (what these change) and second_verifier_runs.py (the runs' artifacts).
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -181,3 +185,19 @@ class Verifier:
         need(not self.open, f"never closed: {sorted(self.open.values())}")
         self.runs.verify()
         return f"{len(names)} entries and {len(sizes)} checkpoints verify"
+
+
+def main(log: str, key: str, schemas: str, runs: str | None = None) -> int:
+    """Say what a verification finds, and return the exit code."""
+    pem, folder = Path(key).read_bytes(), Path(runs) if runs else None
+    code = 0
+    try:
+        told = Verifier(Path(log), pem, Path(schemas), folder).run()
+    except Wrong as wrong:
+        code, told = 4, str(wrong)
+    sys.stdout.write(f"{told}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -27,6 +27,7 @@ from changed_keys import (
     text,
     where,
 )
+from second_program import second_verdict
 from second_verdict import found_by_second, second, verifier_of
 from second_verifier import Wrong
 
@@ -61,6 +62,13 @@ def test_it_shares_nothing_with_the_first() -> None:
         "referencing",
         "rfc8785",
     }
+
+
+def test_it_runs_by_itself_and_ends_with_4_where_it_finds_something(recorded: Path) -> None:
+    assert second_verdict(recorded) == (0, "18 entries and 19 checkpoints verify\n")
+    model = recorded / "runs/run-1/artifacts/train_pytorch/pytorch_model/content.json"
+    model.write_text("{}")
+    assert second_verdict(recorded) == (4, "run-1/pytorch_model: other bytes\n")
 
 
 def test_both_take_an_untouched_log(copy: Path) -> None:
