@@ -124,7 +124,10 @@ def _contradictions(view: RecordView, statement: Statement, digest: Digest) -> I
 def _of_versions(audit: Mapping[str, Any]) -> Iterator[str]:
     """Yield the versions whose bundle is not the model that the registration was given."""
     given = {item["name"]: item["sha256"] for item in audit["inputs"]}
-    for role, version in released_versions(audit["facts"]).items():
+    named, released = audit["facts"].get("versions", {}), released_versions(audit["facts"])
+    if named != released or not all(version.get("version") for version in released.values()):
+        yield "its versions are not each an object with a version"
+    for role, version in released.items():
         if version.get("bundle_sha256") != given.get(f"{version.get('framework')}_model"):
             yield f"the bundle of its {role} is none of its inputs"
 

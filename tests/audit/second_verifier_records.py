@@ -32,8 +32,8 @@ def coherent(
     elif done:
         about = [named(name, made[name]) for name in audit["outputs"]]
         roles = facts.get("versions", {}) if stage == "register_models" else {}
+        need(given(inputs, roles), f"{what}: it registers a bundle that it was not given")
         about += [named(f"model/{role}", roles[role]["bundle_sha256"]) for role in sorted(roles)]
-        need(given(inputs, roles.values()), f"{what}: it registers a bundle that it was not given")
     if event == "IMPORTED":
         about = imported(said, audit, what)
     if event == "KEY":
@@ -86,9 +86,18 @@ def coherent(
         need(said["predicateType"] == kind and same_json, f"{what}: other standard fields")
 
 
-def given(inputs: list[dict[str, str]], versions: Any) -> bool:
+def given(inputs: list[dict[str, str]], roles: Any) -> bool:
+    """Whether each version is one of a model that the registration was given."""
     digests = {item["name"]: item["sha256"] for item in inputs}
-    return all(v["bundle_sha256"] == digests.get(f"{v['framework']}_model") for v in versions)
+    if not isinstance(roles, dict):
+        return False
+    return all(
+        isinstance(version, dict)
+        and {"bundle_sha256", "framework", "version"} <= version.keys()
+        and version["version"]
+        and version["bundle_sha256"] == digests.get(f"{version['framework']}_model")
+        for version in roles.values()
+    )
 
 
 def imported(said: dict[str, Any], audit: dict[str, Any], what: str) -> list[dict[str, Any]]:

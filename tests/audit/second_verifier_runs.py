@@ -44,7 +44,7 @@ class Runs:
             for name, output in one.get("outputs", {}).items():
                 self.output(folder, task, name, output, recorded)
         stages = {record: stage for stage, (record, _) in last.items()}
-        ended = {task.replace("-", "_"): one["state"] for task, one in said["tasks"].items()}
+        ended = {task.replace("-", "_"): one.get("state") for task, one in said["tasks"].items()}
         parents = {parent for _, audit, _ in told for parent in audit["parents"]}
         for record, name in recorded:
             went_well = ended.get(stages[record], "SUCCEEDED") in ("SUCCEEDED", "CACHED")

@@ -323,6 +323,14 @@ def register_by_another_framework(statements: list[dict[str, Any]]) -> None:
     block(statements[15])["facts"]["versions"]["challenger"]["framework"] = "imported"
 
 
+def register_nothing_as_a_version(statements: list[dict[str, Any]]) -> None:
+    block(statements[15])["facts"]["versions"]["other"] = "5"
+
+
+def register_a_version_without_its_number(statements: list[dict[str, Any]]) -> None:
+    del block(statements[15])["facts"]["versions"]["challenger"]["version"]
+
+
 def count_other_stages(statements: list[dict[str, Any]]) -> None:
     statements[17]["predicate"]["records"] = 3
 
@@ -435,6 +443,8 @@ THEFTS = {
         release_another_bundle,
         register_another_bundle,
         register_by_another_framework,
+        register_nothing_as_a_version,
+        register_a_version_without_its_number,
         count_other_stages,
         make_a_decision_a_mere_event,
         name_a_subject_twice,
@@ -602,7 +612,11 @@ def test_a_stage_stopped_between_its_record_and_the_executors_notice_is_no_findi
     write_json(run_json(copy), value)
     assert verify_log(copy / "home", copy / "runs") == []
     assert "checkpoints verify" in second(copy / "home", copy / "runs")
-    value["tasks"]["register_models"]["state"] = "SUCCEEDED"
+    value["tasks"]["register_models"] = {}
+    write_json(run_json(copy), value)
+    assert verify_log(copy / "home", copy / "runs") == []
+    assert "checkpoints verify" in second(copy / "home", copy / "runs")
+    value["tasks"]["register_models"] = {"state": "SUCCEEDED", "outputs": {}}
     write_json(run_json(copy), value)
     assert [f.where for f in verify_log(copy / "home", copy / "runs")] == ["run-1/registration"]
     assert found_by_second(copy / "home", copy / "runs") == "run-1/registration: run.json lacks it"
