@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.audit.answers import ACT, AUDIT, IMPORTED, KEY, RecordView
+from components.audit.answers import ACT, AUDIT, DONE_EVENTS, IMPORTED, KEY, RecordView
 from components.audit.imported import contradictions_of
 from components.audit.parents import named_origins, origins
 from components.audit.predicates import (
@@ -26,6 +26,7 @@ from components.audit.predicates import (
     Moment,
     policy_sha256,
     predicate,
+    released_versions,
 )
 from components.audit.records import idempotency_key, observed, subjects
 from components.core.canonical import Parsed, is_same
@@ -112,10 +113,23 @@ def _contradictions(view: RecordView, statement: Statement, digest: Digest) -> I
             yield f"its gate {gate['name']} says otherwise than its numbers"
     if statement["subject"] != subjects(draft, digest):
         yield "its subjects are not what it made, or is about"
+    if view.stage == "register_models" and view.event in DONE_EVENTS:
+        yield from _of_versions(audit)
     if view.event == IMPORTED:
         yield from contradictions_of(draft, view.facts, list(view.outputs), digest)
     else:
         yield from _of_predicate(view, statement)
+
+
+def _of_versions(audit: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the versions whose bundle is not the model that the registration was given."""
+    given = {item["name"]: item["sha256"] for item in audit["inputs"]}
+    named, released = audit["facts"].get("versions", {}), released_versions(audit["facts"])
+    if named != released or not all(version.get("version") for version in released.values()):
+        yield "its versions are not each an object with a version"
+    for role, version in released.items():
+        if version.get("bundle_sha256") != given.get(f"{version.get('framework')}_model"):
+            yield f"the bundle of its {role} is none of its inputs"
 
 
 def _of_predicate(view: RecordView, statement: Statement) -> Iterator[str]:

@@ -12,7 +12,7 @@ from components.audit.predicates import APPROVE
 class ModelStanding:
     """One model's versions: the champion, those before it in order, and what is out of use.
 
-    `made_champion` is the act that made the champion what it is.
+    `made_champion` is the act that made the champion what it is, `promotions` are all of a version.
     """
 
     champion: str | None = None
@@ -21,14 +21,13 @@ class ModelStanding:
     withdrawn: set[str] = field(default_factory=set)
     last: Act | None = None
     made_champion: Act | None = None
+    promotions: dict[str, list[Act]] = field(default_factory=dict)
 
     @property
-    def previous(self) -> str | None:
-        """The champion that a rollback goes back to: the newest before that is still in use."""
+    def former(self) -> list[str]:
+        """The champions before this one that are still in use, the newest first."""
         out_of_use = self.archived | self.withdrawn | {self.champion}
-        return next(
-            (item for item in reversed(self._reigns_before()) if item not in out_of_use), None
-        )
+        return [item for item in reversed(self._reigns_before()) if item not in out_of_use]
 
     def take(self, act: Act) -> None:
         """Change as an act says."""
@@ -39,6 +38,7 @@ class ModelStanding:
             self.champion = version
             self.reigns.append(version)
             self.archived.discard(version)
+            self.promotions.setdefault(version, []).append(act)
         elif act.kind == ROLL_BACK:
             self.reigns = [*_up_to(version, self._reigns_before()), version]
             self.champion = version

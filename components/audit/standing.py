@@ -8,7 +8,8 @@ rules. An act must be about a version as it was registered, and
    it so; it names as many approvals that count as the settings of
    the version's run ask for, each meaning by so many people, and one where any key is trusted
    (trust.py); it names the keys of those approvals;
-3. a rollback goes to the champion before, by the acts; what is archived or withdrawn is passed by;
+3. a rollback goes to the champion before, by the acts; what is archived or withdrawn is passed by,
+   and so is a version of which no promotion counts;
 4. neither stands on a registration or an approval that a revoked key signed;
 5. the champion is not archived, and what is withdrawn stays withdrawn; both take aliases of the
    version away and move none to another.
@@ -20,14 +21,19 @@ the log, because that changes: components/approvals asks it at the time of the p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
+from components.audit.act_fields import (
+    alias_problems,
+    approval_problems,
+    digests,
+    key_problems,
+    unasked_problems,
+)
 from components.audit.acts import (
     ARCHIVE,
-    BUNDLE,
-    EVALUATION,
     PROMOTE,
     REGISTRATION,
     ROLL_BACK,
@@ -42,12 +48,8 @@ from components.audit.approval import Approval, open_approval
 from components.audit.model_standing import ModelStanding
 from components.audit.people import People
 from components.audit.predicates import APPROVE
-from components.audit.trust import Keys, any_key, asked_here
-from components.core.candidates import CHAMPION
+from components.audit.trust import asked_here
 from components.core.errors import IntegrityError
-
-CLOCK_TOLERANCE = timedelta(minutes=5)
-"""How far a person's clock may be ahead of the notary's."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,24 @@ class Standing:
         return self._models.get(model, ModelStanding())
 
     def reigns(self, model: str) -> bool:
-        """Say whether a model has a champion by an act that stands on no revoked key."""
+        """Say whether a model has a champion by acts that stand on no revoked key."""
         act = self.of(model).made_champion
         if act is None or self.of(model).champion is None:
             return False
-        records = [act.record, act.inputs[REGISTRATION].record, *act.said["approvals"]]
+        return self._counts(act) and self._was_promoted(model, act.version)
+
+    def previous(self, model: str) -> str | None:
+        """Return the champion that a rollback goes back to, None for none."""
+        former = self.of(model).former
+        return next((version for version in former if self._was_promoted(model, version)), None)
+
+    def _was_promoted(self, model: str, version: str) -> bool:
+        """Say whether a promotion of a version stands on no revoked key."""
+        return any(map(self._counts, self.of(model).promotions.get(version, ())))
+
+    def _counts(self, act: Act) -> bool:
+        registration = [made.record for name, made in act.inputs.items() if name == REGISTRATION]
+        records = [act.record, *registration, *act.said["approvals"]]
         return not any(map(self._revoked, records))
 
     def approvals(self, model: str, version: str) -> list[SignedApproval]:
@@ -130,16 +145,17 @@ class Standing:
     def _problems_of_kind(self, act: Act, version: Registered) -> Iterator[str]:
         now = self.of(act.model)
         if act.kind == APPROVE:
-            yield from _approval_problems(act)
+            yield from approval_problems(act)
         elif act.kind == PROMOTE:
             yield from self._promotion_problems(act, version)
-        elif act.kind == ROLL_BACK and act.version != now.previous:
-            yield f"the champion before is {now.previous or 'none'}, not {act.version}"
+        elif act.kind == ROLL_BACK and act.version != (before := self.previous(act.model)):
+            yield f"the champion before is {before or 'none'}, not {act.version}"
         elif act.kind == ARCHIVE and act.version == now.champion:
             yield "the champion is not archived"
         elif act.kind != WITHDRAW and act.version in now.withdrawn:
             yield "the version was withdrawn"
-        yield from _alias_problems(act, now.champion)
+        yield from alias_problems(act, now.champion)
+        yield from unasked_problems(act)
 
     def _promotion_problems(self, act: Act, version: Registered) -> Iterator[str]:
         if act.version in self.of(act.model).withdrawn:
@@ -159,7 +175,7 @@ class Standing:
                 counted.append(signed)
         required = version.required
         if "keys" in act.said:  # registry-change v1 has no such field
-            yield from _key_problems(act.said["keys"], counted)
+            yield from key_problems(act.said["keys"], [signed.keyid for signed in counted])
             required = asked_here(required, act.said["keys"])
         yield from self.lacking(required, counted)
 
@@ -181,7 +197,7 @@ class Standing:
             return why
         if (said.model, said.version) != (version.model, version.version):
             return "it is of another version"
-        if (said.evaluation_sha256, said.bundle_sha256) != _digests(version.inputs):
+        if (said.evaluation_sha256, said.bundle_sha256) != digests(version.inputs):
             return "it is of another evaluation or bundle"
         if not version.submitter or not signed.actor:
             return "the log does not say who submitted the run or who handed it in"
@@ -204,47 +220,6 @@ def standing_of(
     for record in records:
         standing.take(Act.from_statement(read(record), record))
     return standing
-
-
-def _key_problems(keys: Keys | None, counted: Sequence[SignedApproval]) -> Iterator[str]:
-    if keys is None:
-        yield "it does not say which keys were trusted"
-    elif keys["counted"] != sorted({signed.keyid for signed in counted}):
-        yield "the keys that it names are not those of its approvals"
-    elif keys["counted"] and not any_key(keys):
-        yield "it counts approvals where no key was trusted"
-
-
-def _approval_problems(act: Act) -> Iterator[str]:
-    try:
-        approval, _ = open_approval(act.said)
-    except IntegrityError as error:
-        yield error.message
-        return
-    if (approval.model, approval.version) != (act.model, act.version):
-        yield "what the person signed is of another version"
-    if (approval.evaluation_sha256, approval.bundle_sha256) != _digests(act.inputs):
-        yield "what the person signed is of another evaluation or bundle"
-    if approval.signed > act.time + CLOCK_TOLERANCE:
-        yield "it was signed later than it was recorded"
-
-
-def _alias_problems(act: Act, champion: str | None) -> Iterator[str]:
-    """Yield what is wrong with the aliases that an act names: what moves, and from where."""
-    if act.kind in (PROMOTE, ROLL_BACK):
-        if act.said["aliases"] != [{"alias": CHAMPION, "from": champion, "to": act.version}]:
-            yield f"the alias {CHAMPION} was at {champion or 'no version'}, and nothing else moves"
-    elif act.kind in (ARCHIVE, WITHDRAW):
-        named = [moved["alias"] for moved in act.said["aliases"]]
-        if any((m["from"], m["to"]) != (act.version, None) for m in act.said["aliases"]):
-            yield "it moves an alias, and may only take those of the version away"
-        if act.version == champion and CHAMPION not in named:
-            yield f"it does not say that the version loses the alias {CHAMPION}"
-
-
-def _digests(inputs: Mapping[str, Made]) -> tuple[str | None, ...]:
-    found = (inputs.get(name) for name in (EVALUATION, BUNDLE))
-    return tuple(made.sha256 if made else None for made in found)
 
 
 def _made(act: Act, name: str) -> Made:

@@ -63,7 +63,7 @@ def rollback(arguments: Namespace) -> int:
 
     trail = Trail(Home.at(arguments.home).folder)
     model = model_named(arguments.model, trail.models)
-    target = _half_done(arguments, trail, model) or trail.standing.of(model).previous
+    target = _half_done(arguments, trail, model) or trail.standing.previous(model)
     if target is None:
         raise SettingsError(
             f"the records know no champion of {model} before this one "

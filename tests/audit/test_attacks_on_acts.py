@@ -19,6 +19,7 @@ from acts_of_people import (
 )
 from careful_thief import keyed
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from second_verdict import found_by_second, second
 
 from components.audit.answers import AUDIT
 from components.audit.checkpoint import Checkpoint, origin_of
@@ -28,6 +29,7 @@ from components.audit.keys import SigningKey
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.predicates import REGISTRY_CHANGE_1
 from components.audit.trust import keys_said
+from components.audit.verify import verify_log
 from components.core.canonical import canonical_json, sha256_bytes, sha256_value
 
 # Attacks with the notary's stolen key; rewritten without a change the log gives no finding.
@@ -162,6 +164,7 @@ def name_no_registry(statements: list[dict[str, Any]]) -> None:
 
 
 KEY = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+VERIFIES = "21 entries and 22 checkpoints verify"
 ATTACKS: dict[Callable[[list[dict[str, Any]]], None], str] = {
     change_the_envelope: "it is no signed approval",
     move_the_signature: "what the person signed is of another version",
@@ -182,8 +185,10 @@ ATTACKS: dict[Callable[[list[dict[str, Any]]], None], str] = {
 
 
 def test_the_log_signed_again_without_a_change_gives_no_finding(promoted: People) -> None:
+    assert second(promoted.home) == VERIFIES
     rewritten(promoted.home, KEY, lambda statements: None)
     assert findings(promoted.home) == []
+    assert second(promoted.home) == VERIFIES
 
 
 def test_a_promotion_with_settings_of_zero_and_no_trusted_key_gives_no_finding(
@@ -191,6 +196,7 @@ def test_a_promotion_with_settings_of_zero_and_no_trusted_key_gives_no_finding(
 ) -> None:
     rewritten(promoted.home, KEY, everywhere(work_alone))
     assert findings(promoted.home) == []
+    assert second(promoted.home) == VERIFIES
 
 
 def test_a_promotion_of_version_1_which_names_no_keys_is_verified_as_it_was(
@@ -202,6 +208,7 @@ def test_a_promotion_of_version_1_which_names_no_keys_is_verified_as_it_was(
 
     rewritten(promoted.home, KEY, older)
     assert findings(promoted.home) == []
+    assert second(promoted.home) == VERIFIES
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
@@ -209,9 +216,10 @@ def test_an_attack_on_acts_with_the_stolen_key_is_found(
     promoted: People, attack: Callable[[list[dict[str, Any]]], None]
 ) -> None:
     rewritten(promoted.home, KEY, everywhere(attack))
-    found = findings(promoted.home)
-    assert {check for check, _ in found} == {"act"}
-    assert any(ATTACKS[attack] in message for _, message in found), found
+    found = verify_log(promoted.home)
+    assert {finding.check for finding in found} == {"act"}
+    assert any(ATTACKS[attack] in finding.message for finding in found), found
+    assert found_by_second(promoted.home).startswith(f"{found[0].where}: ")
 
 
 def test_a_registration_that_another_key_signed_registers_nothing(promoted: People) -> None:
@@ -219,6 +227,7 @@ def test_a_registration_that_another_key_signed_registers_nothing(promoted: Peop
     found = findings(promoted.home)
     assert found[0][0] == "signature"
     assert "is not in the log" in {check: message for check, message in found}["act"]
+    assert found_by_second(promoted.home) == "entry 15: of another key"
 
 
 def test_an_envelope_changed_in_place_is_found_by_the_notarys_signature(promoted: People) -> None:
@@ -231,3 +240,4 @@ def test_an_envelope_changed_in_place_is_found_by_the_notarys_signature(promoted
     changed = value | {"payload": base64_strict.encode(canonical_json(statement))}
     file.write_bytes(canonical_json(changed))
     assert "signature" in {check for check, _ in findings(promoted.home)}
+    assert found_by_second(promoted.home) == "entry 18: the signature is wrong"

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from second_verdict import found_by_second, second
 
 from components.audit import base64_strict
 from components.audit.checkpoint import Checkpoint, origin_of
@@ -121,6 +122,7 @@ def test_the_same_bytes_signed_anew_give_no_finding_and_every_answer(
 ) -> None:
     attack(home, bytes, key)
     assert verify_log(home) == []
+    assert "checkpoints verify" in second(home)
     assert {ask(home, *words) for words in READERS} == {0}
     assert "flight-delay@3" in capsys.readouterr().out
 
@@ -133,6 +135,7 @@ def test_a_signed_leaf_that_is_no_record_is_found_and_named(
     found = [(finding.check, finding.where) for finding in verify_log(home)]
     assert found[0][0] in ("signature", "schema", "size")
     assert found[0][1] == f"entry {ATTACKED}"
+    assert found_by_second(home).startswith(f"entry {ATTACKED}: ")
 
 
 @pytest.mark.parametrize(
@@ -161,6 +164,7 @@ def test_an_empty_log_verifies_and_answers_none(
         notary.checkpoint()
     verified = verify(tmp_path / "new")
     assert (verified.findings, verified.records, verified.runs) == ([], 0, 0)
+    assert second(tmp_path / "new") == "0 entries and 1 checkpoints verify"
     assert ask(tmp_path / "new", "impact", "flights") == 0
     assert ask(tmp_path / "new", "gates", "--failed") == 0
     assert ask(tmp_path / "new", "inventory", "--at", "2027-01-01") == 0
@@ -175,6 +179,7 @@ def test_a_log_that_was_emptied_or_cut_under_its_checkpoints_is_found(
     for index in range(keep, ENTRIES):
         (home / "audit/log" / entry_key(index)).unlink()
     assert "checkpoint" in {finding.check for finding in verify_log(home)}
+    assert found_by_second(home) == f"checkpoint {keep + 1}: entries are missing"
     for words in READERS:
         assert ask(home, *words) == 4, words
     told = capsys.readouterr().err

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from second_verdict import second
 
 from components.audit.process import NotaryProcess
 from components.audit.verified_log import VerifiedLog
@@ -56,6 +57,7 @@ def test_every_start_that_a_crash_left_open_is_closed_and_the_log_then_verifies(
     closed = {(item["stage"], item["attempt"], item["start"]["index"]) for item in answer["closed"]}
     assert closed == {("train_pytorch", 1, 0), ("train_tensorflow", 2, 3), ("seal_run", 1, 4)}
     assert verify_log(left) == []
+    assert "checkpoints verify" in second(left)
     assert ask(capsys, left, "verify")[0] == 0
 
 
@@ -87,6 +89,7 @@ def test_an_entry_that_a_crash_left_unsigned_is_signed_and_closed_too(
     (left / "audit/log/checkpoints/000000/000000005").unlink()
     assert len(ask(capsys, left, "reconcile")[1]["closed"]) == 3
     assert verify_log(left) == []
+    assert "checkpoints verify" in second(left)
 
 
 def test_a_run_that_may_be_going_on_is_left_alone(

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from careful_thief import keyed
 from changed_keys import SECOND, YEARLY
+from second_verifier import Wrong
+from second_verifier_keys import of_its_kind
+from second_verifier_records import coherent
 
 from components.audit.answers import AUDIT, RecordView
 from components.audit.coherence import contradictions
@@ -37,6 +40,13 @@ def changes(home: Path, key: SigningKey) -> dict[str, Statement]:
 def said_of(statement: Statement) -> list[str]:
     payload = parsed(canonical_json(statement))
     return contradictions(RecordView.from_statement(payload.value, 0, "0" * 64), payload)
+
+
+def says_one_thing(statement: Statement) -> None:
+    """Refuse what the second verifier refuses of a record by itself."""
+    made = {item["name"]: item["digest"]["sha256"] for item in statement["subject"]}
+    coherent(statement, statement["predicate"][AUDIT], made, {}, "it")
+    of_its_kind(statement, "it")
 
 
 def another_subject(statement: Statement) -> None:
@@ -95,5 +105,8 @@ def test_a_change_of_keys_says_one_thing(
 ) -> None:
     statement = changes[kind]
     assert said_of(statement) == []
+    says_one_thing(statement)
     change(statement)
     assert said_of(keyed(statement)) != []
+    with pytest.raises(Wrong):
+        says_one_thing(keyed(statement))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from second_verdict import found_by_second, second
 
 from components.audit.anchors.anchoring import anchor, compare
 from components.audit.folder import AuditFolder
@@ -40,6 +41,10 @@ def test_more_entries_without_a_checkpoint_than_a_crash_leaves_are_found(
     for covered in range(size - unsigned + 1, size + 1):
         (log / checkpoint_key(covered)).unlink()
     assert [finding.check for finding in verify_log(home)] == found
+    if found:
+        assert found_by_second(home) == "entries without checkpoint"
+    else:
+        assert "checkpoints verify" in second(home)
 
 
 def test_entries_that_nobody_signed_for_are_counted_by_every_answer(

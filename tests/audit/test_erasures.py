@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from second_verdict import found_by_second, second
 
 from components.audit.artifacts import RUN_FILE
 from components.audit.closing import close
@@ -46,9 +47,17 @@ def ask(capsys: pytest.CaptureFixture[str], home: Path, *words: str) -> tuple[in
 
 
 def findings(capsys: pytest.CaptureFixture[str], home: Path) -> set[tuple[str, str]]:
+    """Return what the verifier finds; the second one, which stops at the first, finds one of it."""
     code, answer = ask(capsys, home, "verify")
     assert code == (4 if answer["findings"] else 0)
-    return {(item["check"], item["where"]) for item in answer["findings"]}
+    found = {(item["check"], item["where"]) for item in answer["findings"]}
+    if found:
+        told = found_by_second(home, home / "runs").partition(": ")[0]
+        places = {"never closed" if check == "open" else where for check, where in found}
+        assert told in places
+    else:
+        assert "checkpoints verify" in second(home, home / "runs")
+    return found
 
 
 def test_erased_statistics_are_told_as_erased_and_are_no_finding(

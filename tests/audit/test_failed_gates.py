@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 from exported_files import exported, unpacked, verified
-from second_verifier import Verifier, Wrong
+from second_verdict import found_by_second, second
 
-from components.audit.folder import AuditFolder
 from components.audit.notary import open_notary
-from components.audit.schema import FOLDER
 from components.audit.verify import verify_log
 from components.core.errors import IntegrityError
 
@@ -44,12 +42,6 @@ def told(home: Path, new_story: Any, stage: str, *gates: Claim, registered: str 
         new_story(Claiming(notary), home / "runs" / "run-1").tell()
 
 
-def second(home: Path) -> str:
-    """Return the second verifier's verdict, which ends at the first thing that is wrong."""
-    folder = AuditFolder(home)
-    return Verifier(folder.log, folder.public_key.read_bytes(), FOLDER).run()
-
-
 @pytest.mark.parametrize("stage", ["validate_examples", "evaluate_models", "decide_release"])
 def test_the_notary_records_no_registration_over_a_failed_gate(
     home: Path, new_story: Any, stage: str
@@ -70,8 +62,7 @@ def test_a_version_that_was_registered_over_a_failed_gate_is_found(
     (finding,) = verify_log(home)
     assert (finding.check, finding.where) == ("gate", "entry 15")
     assert "gate minimum_auc of entry" in finding.message
-    with pytest.raises(Wrong, match="entry 15: a gate failed behind what it registers"):
-        second(home)
+    assert found_by_second(home).startswith("entry 15: a gate failed behind what it registers")
     assert verified(unpacked(exported(home)), tmp_path) == 4
 
 
@@ -99,8 +90,7 @@ def test_the_gate_of_a_candidate_that_was_registered_too_is_found(
     told(home, new_story, "decide_release", TENSORFLOW)
     (finding,) = verify_log(home)
     assert "gate tensorflow auc of entry 13" in finding.message
-    with pytest.raises(Wrong, match="entry 15: a gate failed"):
-        second(home)
+    assert found_by_second(home).startswith("entry 15: a gate failed")
 
 
 def test_a_run_that_a_gate_stopped_is_no_finding(home: Path, draft: Callable[..., Claim]) -> None:

@@ -17,6 +17,7 @@ from acts_of_people import ANN, People, change, entry
 from changed_keys import OTHER, SECOND, YEARLY, failed, history, log
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+from second_verdict import second
 from walked_schemas import OF_TYPE, SCHEMAS, held, properties
 
 from components.audit import base64_strict
@@ -102,6 +103,7 @@ def test_a_priced_failure_has_the_bytes_that_version_1_froze(
     notary.submit(failure)
     assert log(home).entry(0).leaf == golden("stage-event-failed")
     assert verify_log(home) == []
+    assert "checkpoints verify" in second(home)
 
 
 def test_a_priced_test_with_a_waived_gate_has_the_bytes_that_version_1_froze(
@@ -113,6 +115,7 @@ def test_a_priced_test_with_a_waived_gate_has_the_bytes_that_version_1_froze(
     notary.submit(priced(draft, "COMPLETE", "validate_examples", **done))
     assert log(home).entry(1).leaf == golden("test-result-waived")
     assert verify_log(home) == []
+    assert "checkpoints verify" in second(home)
 
 
 def test_a_priced_record_of_an_account_has_the_bytes_that_version_2_froze(
@@ -130,6 +133,7 @@ def test_a_failure_under_tfx_has_the_bytes_that_version_1_froze(
     notary.submit(failure | {"run": failure["run"] | {"orchestrator": "tfx"}})
     assert log(home).entry(0).leaf == golden("stage-event-tfx")
     assert verify_log(home) == []
+    assert "checkpoints verify" in second(home)
 
 
 def test_a_rollback_has_the_bytes_that_its_golden_file_froze(promoted: People) -> None:
@@ -150,6 +154,7 @@ def test_a_revocation_has_the_bytes_that_version_1_froze(
         notary.change_keys(KeyOrder("actor-7", "copied", former.keyid, 2))
     assert log(home).entry(2).leaf == golden("key-change-revoke")
     assert verify_log(home) == []
+    assert "checkpoints verify" in second(home)
 
 
 class Remembering:
@@ -198,6 +203,7 @@ def test_the_changes_of_a_second_key_have_the_bytes_that_version_1_froze(
         notary.change_keys(SECOND)
         notary.change_keys(KeyOrder("actor-7", "copied", OTHER.public.keyid, 2))
     assert verify_log(home) == []
+    assert "checkpoints verify" in second(home)
     for index, name in enumerate(SECOND_KEYS, start=1):
         assert log(home).entry(index).leaf == golden(name)
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from changed_keys import YEARLY, Draft, failed, history, log
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from second_verdict import found_by_second, second
 
 from components.audit.answers import AUDIT, InclusionProof, ProofBundle
 from components.audit.checkpoint import Checkpoint, unverified_checkpoint
@@ -85,12 +86,13 @@ def test_each_entry_is_signed_by_the_key_of_its_place_and_all_verify_by_the_firs
     rotated: Path, key: SigningKey
 ) -> None:
     assert verify_log(rotated) == []
+    assert second(rotated) == "4 entries and 5 checkpoints verify"
     snapshot = read_snapshot(log(rotated), key.public)
-    first, second = snapshot.keys.tenures
+    first, newest = snapshot.keys.tenures
     assert (first.key, first.first, first.end) == (key.public, 0, 2)
-    assert (second.first, second.end) == (2, None)
+    assert (newest.first, newest.end) == (2, None)
     signers = [Envelope.from_bytes(entry.leaf).signatures[0].keyid for entry in snapshot.entries]
-    assert signers == [key.public.keyid] * 2 + [second.key.keyid] * 2
+    assert signers == [key.public.keyid] * 2 + [newest.key.keyid] * 2
     assert read_public_key(AuditFolder(rotated)) == key.public
 
 
@@ -144,6 +146,7 @@ def test_the_former_key_signs_nothing_after_the_rotation_whatever_the_date(
     old = similar(rotated, 0)
     append(rotated, Envelope.sign(old, key).to_bytes(), second_key(rotated))
     assert "signature" in checks(rotated)
+    assert found_by_second(rotated) == "entry 4: of another key"
 
 
 def test_a_checkpoint_of_the_former_key_is_refused(rotated: Path, key: SigningKey) -> None:
@@ -154,9 +157,20 @@ def test_a_checkpoint_of_the_former_key_is_refused(rotated: Path, key: SigningKe
         read_snapshot(log(rotated), key.public)
 
 
+def test_a_checkpoint_that_the_former_key_signs_in_place_is_found(
+    rotated: Path, key: SigningKey
+) -> None:
+    newest = unverified_checkpoint(log(rotated).note(4))
+    note = Checkpoint(newest.origin, 4, newest.root, newest.extensions).sign(key)
+    (AuditFolder(rotated).log / "checkpoints/000000/000000004").write_text(note)
+    assert checks(rotated) == {"checkpoint"}
+    assert found_by_second(rotated) == "checkpoint 4: not signed by the key of its size"
+
+
 def test_an_unknown_key_signs_nothing(rotated: Path, key: SigningKey) -> None:
     append(rotated, Envelope.sign(similar(rotated, 3), SECOND).to_bytes(), second_key(rotated))
     assert "signature" in checks(rotated)
+    assert found_by_second(rotated) == "entry 4: of another key"
 
 
 def test_a_rotation_that_another_key_signed_is_refused(rotated: Path, key: SigningKey) -> None:
@@ -212,6 +226,7 @@ def test_what_a_revoked_key_signed_from_an_entry_on_is_a_finding_and_no_proof(
         bundle = notary.prove([done[1]])
     where = [(item.check, item.where) for item in verify_log(home)]
     assert where == [("key", "entry 1"), ("key", "entry 2"), ("key", "entry 3")]
+    assert found_by_second(home) == "entry 1: its key was revoked"
     with pytest.raises(IntegrityError, match="revoked from 1 on"):
         verify_bundle(bundle, [done[1]], key.public)
 

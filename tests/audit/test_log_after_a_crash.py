@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from second_verdict import second
 
 from components.audit.client import Notary
 from components.audit.folder import AuditFolder
@@ -136,6 +137,7 @@ def check_goes_on(home: Path, drafts: list[dict[str, Any]]) -> None:
     folder = AuditFolder(home)
     if any((folder.log / "checkpoints").rglob("0????????")):
         assert verify_log(home) == []
+        assert "checkpoints verify" in second(home)
     with open_notary(home) as notary:
         log = Log(PosixStorage(folder.log))
         assert max(log.sizes()) == len(list(log.indexes()))
@@ -143,6 +145,7 @@ def check_goes_on(home: Path, drafts: list[dict[str, Any]]) -> None:
             notary.submit(value)
         assert [view.attempt for view in notary.records("run-1")] == [1, 2, 3]
     assert verify_log(home) == []
+    assert "checkpoints verify" in second(home)
     assert list((folder.log / "unfinished").iterdir()) == []
     assert list((folder.spool / "waiting").iterdir()) == []
 
@@ -164,11 +167,13 @@ def test_a_notary_killed_at_work_loses_nothing_that_it_acknowledged(
                 receipts.append(notary.submit(draft("FAIL", attempt=attempt, cause=cause)))
         killer.join()
     assert verify_log(home) == []
+    assert "checkpoints verify" in second(home)
     with open_notary(home) as again:
         kept = [view.record for view in again.records("run-1")]
         assert [receipt.record for receipt in receipts] == kept[: len(receipts)]
         assert len(kept) <= len(receipts) + 1
     assert verify_log(home) == []
+    assert "checkpoints verify" in second(home)
 
 
 def kill_soon(pid: int) -> None:
@@ -192,7 +197,7 @@ def test_a_full_disk_is_reported_and_the_same_draft_goes_in_later(
     home: Path, draft: Draft, full: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = FullStorage(AuditFolder(home).log)
-    first, second, _ = three(draft)
+    first, later, _ = three(draft)
     with WriterLock(AuditFolder(home)):
         spool = folder_spool(AuditFolder(home).spool)
         notary = LocalNotary(storage, spool, Keyring(AuditFolder(home)), utc_now)
@@ -201,12 +206,14 @@ def test_a_full_disk_is_reported_and_the_same_draft_goes_in_later(
             with pytest.raises(PlatformError):
                 notary.submit(first)
         with pytest.raises(PlatformError):
-            notary.submit(second)
+            notary.submit(later)
         assert verify_log(home) == []
+        assert "checkpoints verify" in second(home)
         monkeypatch.setattr(FullStorage, "full", "nothing")
         assert notary.submit(first).index == 0
-        assert notary.submit(second).index == 1
+        assert notary.submit(later).index == 1
     assert verify_log(home) == []
+    assert "checkpoints verify" in second(home)
 
 
 def test_an_object_is_created_once_and_never_replaced(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from second_verdict import found_by_second
 
 from components.audit.artifacts import artifact_problems, runs_on_disk
 from components.audit.folder import AuditFolder
@@ -85,6 +86,9 @@ def test_what_ends_the_reading_hides_nothing_of_the_entries_before_it(
     third = AuditFolder(home).log / entry_key(3)
     third.write_bytes(third.read_bytes().replace(b'"sig":"', b'"sig":"A'))
     assert [finding.check for finding in verify_log(home)] == ["signature", "log"]
+    assert found_by_second(home) == "entries: a gap or a stranger"
+    (entries.parent / "notes.txt").unlink()
+    assert found_by_second(home).startswith("entry 3: ")
 
 
 def test_a_stage_that_ends_while_its_log_is_read_is_no_finding(told: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from acts_of_people import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from second_verdict import second
 
 from components.approvals.trail import Trail
 from components.audit.acts import ARCHIVE, ROLL_BACK, WITHDRAW
@@ -41,13 +42,14 @@ READ = (*RECORDS, "registry-change")
 
 
 def test_approvals_and_changes_that_may_be_give_no_finding(promoted: People) -> None:
-    second = promoted.approve("4", reason=None)
-    promoted.promote("4", "3", second)
+    approved = promoted.approve("4", reason=None)
+    promoted.promote("4", "3", approved)
     promoted.act(ROLL_BACK, change("4", "3"), "3")
     promoted.act(ARCHIVE, change(None, None, aliases=[]), "4")
     promoted.act(WITHDRAW, change(None, None, aliases=[]), "4")
     promoted.act(WITHDRAW, change("3", None), "3")
     assert findings(promoted.home) == []
+    assert "checkpoints verify" in second(promoted.home)
     standing = Trail(promoted.home).standing.of(MODEL)
     assert (standing.champion, standing.withdrawn) == (None, {"3", "4"})
 

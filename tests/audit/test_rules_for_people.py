@@ -23,11 +23,15 @@ from acts_of_people import (
     entry,
     findings,
 )
+from careful_thief import keyed
+from changed_keys import YEARLY
 from hypothesis import given
 from hypothesis import strategies as st
+from second_verdict import found_by_second, second
 
 from components.approvals.trail import Trail
 from components.audit.acts import ARCHIVE, BUNDLE, PROMOTE, REGISTRATION, ROLL_BACK, WITHDRAW, Act
+from components.audit.answers import AUDIT
 from components.audit.envelope import Envelope
 from components.audit.folder import AuditFolder
 from components.audit.key_changes import KeyOrder
@@ -123,6 +127,7 @@ def test_an_approval_that_does_not_count_is_recorded_and_moves_nothing(
     record = people.approve(actor=actor, **changed)
     refused(why, lambda: people.promote("3", None, record))
     assert findings(people.home) == []
+    assert "checkpoints verify" in second(people.home)
 
 
 def test_an_approval_counts_for_the_bytes_that_were_judged_and_where_both_people_are_known(
@@ -240,6 +245,7 @@ def test_an_approval_of_a_revoked_key_counts_no_more_and_a_new_one_does(people: 
     assert judged.refused == "entry 18 is signed by a key that is revoked from 18 on"
     people.promote("3", None, people.approve(name="Ann, once more"))
     assert {finding.check for finding in verify_log(people.home)} == {"key"}
+    assert found_by_second(people.home).endswith("its key was revoked")
 
 
 def test_a_promotion_that_stands_on_what_a_revoked_key_signed_is_found(promoted: People) -> None:
@@ -253,10 +259,14 @@ def test_a_promotion_that_stands_on_what_a_revoked_key_signed_is_found(promoted:
     folder, key = AuditFolder(home), VerifiedLog.of(home).snapshot.keys.tenures[-1].key
     storage = PosixStorage(folder.log)
     sequencer = Sequencer(storage, Keyring(folder), lambda entry: None)
-    sequencer.append([Envelope.sign(json.loads(again), Keyring(folder).signing_key(key))])
+    statement = json.loads(again)
+    clocks = {"notary": "2026-05-04T04:00:00.000Z", "claimed": "2026-05-04T04:00:00.000Z"}
+    statement["predicate"][AUDIT]["clocks"] = clocks
+    sequencer.append([Envelope.sign(keyed(statement), Keyring(folder).signing_key(key))])
     sequencer.seal()
     said = [message for check, message in findings(home) if check == "act"]
     assert "the registration does not count: entry 15 is signed by a key that is revoked" in said[0]
+    assert found_by_second(home) == "entry 23: its registration is revoked"
     assert any("approval" in message and "entry 18 is signed by" in message for message in said)
 
 
@@ -297,6 +307,44 @@ def test_a_champion_by_a_revoked_key_is_promoted_again_by_one_that_counts(
     assert found is not None and found.version == "3"
     refused("the champion already", lambda: people.promote("3", "3", approval))
     assert {finding.check for finding in verify_log(people.home)} == {"key"}
+    assert found_by_second(people.home).endswith("its key was revoked")
+
+
+def test_a_version_that_only_a_revoked_key_promoted_is_not_rolled_back_to(people: People) -> None:
+    home, stolen = people.home, people.approve()
+    people.promote("3", None, stolen)
+    revoke(people, Trail(home).index(stolen))
+    people.promote("4", "3", people.approve("4", name="Ann, again"))
+    assert Trail(home).standing.previous(MODEL) is None
+    back = change("4", "3")
+    refused("the champion before is none, not 3", lambda: people.act(ROLL_BACK, back, "3"))
+    people.promote("3", "4", people.approve(name="Ann, once more"))
+    people.promote("4", "3", people.approve("4", name="Ann, the last time"))
+    people.act(ROLL_BACK, back, "3")
+    found = recorded_champion(home, MODEL)
+    assert found is not None and found.version == "3"
+    assert {finding.check for finding in verify_log(home)} == {"key"}
+    assert found_by_second(home).endswith("its key was revoked")
+
+
+def test_a_rollback_to_what_a_key_promoted_that_was_revoked_later_makes_no_champion(
+    people: People,
+) -> None:
+    home, stolen = people.home, people.approve()
+    index = Trail(home).index(stolen)
+    people.promote("3", None, stolen)
+    people.notary.change_keys(YEARLY)
+    people.promote("4", "3", people.approve("4", name="Ann, again"))
+    people.act(ROLL_BACK, change("4", "3"), "3")
+    assert Trail(home).standing.reigns(MODEL)
+    first_key = VerifiedLog.of(home).snapshot.keys.tenures[0].key.keyid
+    people.notary.change_keys(KeyOrder("actor-7", "stolen", first_key, index))
+    assert not Trail(home).standing.reigns(MODEL)
+    refused("the champion before is none", lambda: recorded_champion(home, MODEL))
+    people.promote("3", "3", people.approve(name="Ann, once more"))
+    assert Trail(home).standing.reigns(MODEL)
+    assert {finding.check for finding in verify_log(home)} == {"key"}
+    assert found_by_second(home).endswith("its key was revoked")
 
 
 def test_a_promotion_on_an_approval_that_a_revoked_key_signed_makes_no_champion(
@@ -338,17 +386,38 @@ def test_a_rollback_goes_to_the_champion_before_and_no_other(promoted: People) -
     refused("champion before is none", lambda: promoted.act(ROLL_BACK, change("3", "4"), "4"))
     promoted.promote("4", "3", promoted.approve("4"))
     promoted.act(WITHDRAW, change("4", None), "4")
-    standing = Trail(promoted.home).standing.of(MODEL)
-    assert (standing.champion, standing.previous) == (None, "3")
+    standing = Trail(promoted.home).standing
+    assert (standing.of(MODEL).champion, standing.previous(MODEL)) == (None, "3")
     promoted.act(ROLL_BACK, change(None, "3"), "3")
-    standing = Trail(promoted.home).standing.of(MODEL)
-    assert (standing.champion, standing.previous) == ("3", None)
+    standing = Trail(promoted.home).standing
+    assert (standing.of(MODEL).champion, standing.previous(MODEL)) == ("3", None)
 
 
 def test_a_rollback_passes_over_what_is_archived(promoted: People) -> None:
     promoted.promote("4", "3", promoted.approve("4"))
     promoted.act(ARCHIVE, change(None, None, aliases=[]), "3")
     refused("champion before is none", lambda: promoted.act(ROLL_BACK, change("4", "3"), "3"))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"approvals": ["0" * 64]},
+        {"required": {"review": 0, "approval": 1}},
+        {"keys": {"counted": [], "trusted_sha256": "0" * 64}},
+    ],
+    ids=lambda said: ",".join(said),
+)
+def test_no_act_but_a_promotion_says_anything_of_approvals(
+    promoted: People, said: dict[str, Any]
+) -> None:
+    promoted.promote("4", "3", promoted.approve("4"))
+    back, gone = change("4", "3"), change(None, None, aliases=[])
+    why = "it names approvals, keys or how many are asked for"
+    refused(why, lambda: promoted.act(ROLL_BACK, back | said, "3"))
+    refused(why, lambda: promoted.act(ARCHIVE, gone | said, "3"))
+    refused(why, lambda: promoted.act(WITHDRAW, gone | said, "3"))
+    promoted.act(ROLL_BACK, back, "3")
 
 
 ACTS = st.lists(
@@ -364,16 +433,15 @@ def test_the_champion_before_has_reigned_is_in_use_and_is_another(
     standing, reigned = ModelStanding(), set()
     for kind, number in acts:
         if kind == ROLL_BACK:
-            if standing.previous is None:
+            if not standing.former:
                 continue
-            number = standing.previous
+            number = standing.former[0]
         elif number in standing.withdrawn or (kind, number) == (ARCHIVE, standing.champion):
             continue
         standing.take(taken(kind, number))
         reigned |= {number} if kind in (PROMOTE, ROLL_BACK) else set()
-        before = standing.previous
-        assert before is None or before in reigned - standing.archived - standing.withdrawn
-        assert before is None or before != standing.champion
+        assert reigned - standing.archived - standing.withdrawn >= {*standing.former}
+        assert standing.champion not in standing.former
 
 
 def taken(kind: str, number: str) -> Act:
@@ -385,22 +453,23 @@ def taken(kind: str, number: str) -> Act:
 @pytest.mark.parametrize(
     ("told", "before"),
     [
+        ("p1 p2 p3", "21"),
         ("p1 p2 p3 a2", "1"),
         ("p1 p2 p3 w2", "1"),
         ("p1 p2 p3 a1", "2"),
-        ("p1 p2 p3 a2 a1", None),
-        ("p1 p2 p1 a2", None),
-        ("p1 p2 p3 a2 r1", None),
+        ("p1 p2 p3 a2 a1", ""),
+        ("p1 p2 p1 a2", ""),
+        ("p1 p2 p3 a2 r1", ""),
         ("p1 p2 p3 a2 r1 p2", "1"),
         ("p1 p2 a1 p1", "2"),
     ],
 )
-def test_the_champion_before_is_the_newest_that_is_in_use(told: str, before: str | None) -> None:
+def test_the_champions_before_are_those_in_use_the_newest_first(told: str, before: str) -> None:
     kinds = {"p": PROMOTE, "r": ROLL_BACK, "a": ARCHIVE, "w": WITHDRAW}
     standing = ModelStanding()
     for word in told.split():
         standing.take(taken(kinds[word[0]], word[1:]))
-    assert standing.previous == before
+    assert "".join(standing.former) == before
 
 
 def test_taking_a_version_out_of_use_takes_its_aliases_away_and_moves_none(
@@ -416,6 +485,7 @@ def test_taking_a_version_out_of_use_takes_its_aliases_away_and_moves_none(
     out(ARCHIVE, "4", ("challenger", "4", None))()
     out(WITHDRAW, "3", ("candidate", "3", None), ("champion", "3", None))()
     assert findings(promoted.home) == []
+    assert "checkpoints verify" in second(promoted.home)
 
 
 def test_the_same_act_again_is_the_same_record_and_a_restart_knows_it(promoted: People) -> None:

@@ -28,6 +28,7 @@ from changed_keys import (
     without_second,
 )
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+from second_verdict import second
 
 from components.audit.checkpoint import unverified_checkpoint
 from components.audit.envelope import Envelope
@@ -59,6 +60,7 @@ def test_each_second_key_signs_from_the_checkpoint_over_its_record_on(
         notary.change_keys(YEARLY)
         notary.submit(failed(draft, 4))
     assert verify_log(seconded) == []
+    assert "checkpoints verify" in second(seconded)
     keys = history(seconded)
     assert [(item.first, item.end) for item in keys.second.tenures] == [(1, 4), (4, None)]
     assert len(keys.tenures) == 2
@@ -125,6 +127,7 @@ def test_checkpoints_of_a_revoked_second_key_are_findings_from_there_on(
         notary.change_keys(SECOND)
         notary.change_keys(KeyOrder("actor-7", "gone", revoked=first))
         assert verify_log(seconded) == []
+        assert "checkpoints verify" in second(seconded)
         notary.change_keys(KeyOrder("actor-7", "stolen", revoked=first, first=2))
         notary.submit(failed(draft, 4))
     assert where(seconded) == [("checkpoint", "checkpoint 3"), ("checkpoint", "checkpoint 4")]
@@ -180,6 +183,7 @@ def test_the_commands_begin_rotate_revoke_and_show_a_second_key(
     assert main([*rotate, "--home", str(seconded)]) == 0
     assert "signs every checkpoint too from now on" in capsys.readouterr().out
     assert verify_log(seconded) == []
+    assert "checkpoints verify" in second(seconded)
 
 
 class Repeating:
@@ -208,6 +212,7 @@ def test_the_record_of_a_second_key_has_the_bytes_that_version_1_froze(
         notary.change_keys(SECOND)
     assert log(home).entry(1).leaf == GOLDEN.read_bytes()
     assert verify_log(home) == []
+    assert "checkpoints verify" in second(home)
 
 
 def test_an_unknown_or_missing_field_of_the_record_is_refused(key: SigningKey) -> None:

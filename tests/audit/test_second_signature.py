@@ -28,6 +28,7 @@ from changed_keys import (
     without_second,
 )
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
+from second_verdict import second
 
 from components.audit.anchors.anchoring import anchor, compare
 from components.audit.anchors.witness import Witness
@@ -50,6 +51,7 @@ def test_a_log_has_a_second_signature_from_the_checkpoint_over_its_second_key_on
     seconded: Path,
 ) -> None:
     assert verify_log(seconded) == []
+    assert "checkpoints verify" in second(seconded)
     counts = [len(lines(log(seconded).note(size))) for size in range(5)]
     assert counts == [1, 1, 2, 2, 2]
 
@@ -61,6 +63,7 @@ def test_a_log_that_never_asked_for_one_has_none_and_none_is_missing(
         notary.submit(failed(draft, 1))
         notary.change_keys(YEARLY)
     assert verify_log(home) == []
+    assert "checkpoints verify" in second(home)
     assert [len(lines(log(home).note(size))) for size in range(3)] == [1, 1, 1]
     assert not list(AuditFolder(home).private_key.parent.glob("second-*"))
 
@@ -118,12 +121,14 @@ def test_a_checkpoint_without_the_right_second_signature_is_a_finding(
         open_note(log(seconded).note(size), keys)
     checkpoint(seconded, size).write_text(note)
     assert verify_log(seconded) == []
+    assert "checkpoints verify" in second(seconded)
 
 
 def test_a_line_of_an_unknown_signer_beside_it_is_no_finding(seconded: Path) -> None:
     note = log(seconded).note(4)
     checkpoint(seconded, 4).write_text(note + "\u2014 witness.example/w AAAAAAAA\n")
     assert verify_log(seconded) == []
+    assert "checkpoints verify" in second(seconded)
 
 
 def test_a_notary_appends_nothing_to_a_log_whose_second_signature_is_gone(seconded: Path) -> None:
@@ -176,6 +181,7 @@ def test_a_note_that_a_failure_left_stored_is_the_one_that_is_answered(
         notary.submit(failed(draft, 4))
     assert notary.checkpoint() == log(seconded).note(5)
     assert verify_log(seconded) == []
+    assert "checkpoints verify" in second(seconded)
 
 
 @dataclass(frozen=True)
@@ -204,6 +210,7 @@ def test_what_a_crash_left_without_its_checkpoint_is_signed_twice(
     with open_notary(seconded) as notary:
         assert notary.submit(failed(draft, 9)).index == 4
     assert verify_log(seconded) == []
+    assert "checkpoints verify" in second(seconded)
 
 
 @pytest.mark.slow
@@ -227,3 +234,4 @@ def test_a_witness_cosigns_a_checkpoint_of_both_signatures(
     assert cosigned_at(note + answer.body, "witness.example/w1", key.public) == 1777777777
     checkpoint(seconded, 4).write_text(note + answer.body)
     assert verify_log(seconded) == []
+    assert "checkpoints verify" in second(seconded)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from careful_thief import keyed
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from second_verdict import found_by_second, second
 
 from components.audit import base64_strict
 from components.audit.checkpoint import Checkpoint, origin_of
@@ -55,6 +56,7 @@ def checks(root: Path) -> set[str]:
 def test_an_untouched_log_with_its_artifacts_gives_no_finding(copy: Path) -> None:
     assert verify_log(copy / "home", copy / "runs") == []
     assert exit_code([]) == 0
+    assert "checkpoints verify" in second(copy / "home", copy / "runs")
 
 
 def edit_a_byte(root: Path) -> None:
@@ -311,6 +313,24 @@ def release_another_bundle(statements: list[dict[str, Any]]) -> None:
     statements[15]["subject"][-1]["digest"]["sha256"] = "0" * 64
 
 
+def register_another_bundle(statements: list[dict[str, Any]]) -> None:
+    """In the facts and in the subjects, but not in the inputs."""
+    release_another_bundle(statements)
+    block(statements[15])["facts"]["versions"]["challenger"]["bundle_sha256"] = "0" * 64
+
+
+def register_by_another_framework(statements: list[dict[str, Any]]) -> None:
+    block(statements[15])["facts"]["versions"]["challenger"]["framework"] = "imported"
+
+
+def register_nothing_as_a_version(statements: list[dict[str, Any]]) -> None:
+    block(statements[15])["facts"]["versions"]["other"] = "5"
+
+
+def register_a_version_without_its_number(statements: list[dict[str, Any]]) -> None:
+    del block(statements[15])["facts"]["versions"]["challenger"]["version"]
+
+
 def count_other_stages(statements: list[dict[str, Any]]) -> None:
     statements[17]["predicate"]["records"] = 3
 
@@ -421,6 +441,10 @@ THEFTS = {
         verify_at_another_time,
         release_another_version,
         release_another_bundle,
+        register_another_bundle,
+        register_by_another_framework,
+        register_nothing_as_a_version,
+        register_a_version_without_its_number,
         count_other_stages,
         make_a_decision_a_mere_event,
         name_a_subject_twice,
@@ -476,6 +500,7 @@ def test_the_parents_of_a_failure_are_those_that_made_its_inputs(
     assert [(f.check, f.where) for f in verify_log(copy / "home")] == [
         ("parents", f"entry {ENTRIES}")
     ]
+    assert found_by_second(copy / "home").startswith(f"entry {ENTRIES}: ")
 
 
 def test_what_came_from_the_cache_names_the_origin_of_its_outputs_alone(
@@ -498,6 +523,7 @@ def test_what_came_from_the_cache_names_the_origin_of_its_outputs_alone(
     assert [(f.check, f.where) for f in verify_log(copy / "home")] == [
         ("coherence", f"entry {ENTRIES}")
     ]
+    assert found_by_second(copy / "home").startswith(f"entry {ENTRIES}: ")
 
 
 def test_a_start_that_nobody_closed_is_found_once_no_notary_is_at_work(
@@ -510,6 +536,7 @@ def test_a_start_that_nobody_closed_is_found_once_no_notary_is_at_work(
     (finding,) = verify_log(copy / "home")
     assert (finding.check, finding.where) == ("open", f"entry {ENTRIES}")
     assert "train_pytorch of run run-2" in finding.message
+    assert found_by_second(copy / "home") == f"never closed: [{ENTRIES}]"
 
 
 def signed_twice(leaf: bytes, key: SigningKey) -> bytes:
@@ -524,6 +551,7 @@ def test_duplicate_keys_under_a_good_signature_are_found(copy: Path, key: Signin
     entry(copy, 2).write_bytes(signed_twice(entry(copy, 2).read_bytes(), key))
     messages = [finding.message for finding in verify_log(copy / "home")]
     assert any("duplicate key" in message for message in messages)
+    assert found_by_second(copy / "home") == "entry 2: a key twice"
 
 
 def run_json(root: Path) -> Path:
@@ -545,6 +573,8 @@ def test_an_artifact_swapped_after_its_record_is_found(copy: Path) -> None:
     (finding,) = verify_log(copy / "home", copy / "runs")
     assert (finding.check, finding.where) == ("artifact", "run-1/pytorch_model")
     assert verify_log(copy / "home") == []
+    assert found_by_second(copy / "home", copy / "runs") == "run-1/pytorch_model: other bytes"
+    assert "checkpoints verify" in second(copy / "home")
 
 
 def test_a_swapped_artifact_is_found_even_if_run_json_was_made_to_agree(copy: Path) -> None:
@@ -555,6 +585,8 @@ def test_a_swapped_artifact_is_found_even_if_run_json_was_made_to_agree(copy: Pa
     messages = [finding.message for finding in verify_log(copy / "home", copy / "runs")]
     assert any("hash to" in message for message in messages)
     assert any("another digest" in message for message in messages)
+    found = found_by_second(copy / "home", copy / "runs")
+    assert found == "run-1/pytorch_model: run.json has another digest"
 
 
 def test_an_artifact_that_is_gone_or_no_longer_named_is_found(copy: Path) -> None:
@@ -564,6 +596,11 @@ def test_an_artifact_that_is_gone_or_no_longer_named_is_found(copy: Path) -> Non
     write_json(run_json(copy), value)
     found = {finding.where for finding in verify_log(copy / "home", copy / "runs")}
     assert found == {"run-1/decision", "run-1/examples"}
+    assert found_by_second(copy / "home", copy / "runs") == "run-1/decision: other bytes"
+    tasks = value["tasks"]
+    del tasks["decide_release"]
+    write_json(run_json(copy), value)
+    assert found_by_second(copy / "home", copy / "runs") == "run-1/examples: run.json lacks it"
 
 
 def test_a_stage_stopped_between_its_record_and_the_executors_notice_is_no_finding(
@@ -574,9 +611,15 @@ def test_a_stage_stopped_between_its_record_and_the_executors_notice_is_no_findi
     value["tasks"]["register_models"] = {"state": "CANCELLED", "outputs": {}}
     write_json(run_json(copy), value)
     assert verify_log(copy / "home", copy / "runs") == []
-    value["tasks"]["register_models"]["state"] = "SUCCEEDED"
+    assert "checkpoints verify" in second(copy / "home", copy / "runs")
+    value["tasks"]["register_models"] = {}
+    write_json(run_json(copy), value)
+    assert verify_log(copy / "home", copy / "runs") == []
+    assert "checkpoints verify" in second(copy / "home", copy / "runs")
+    value["tasks"]["register_models"] = {"state": "SUCCEEDED", "outputs": {}}
     write_json(run_json(copy), value)
     assert [f.where for f in verify_log(copy / "home", copy / "runs")] == ["run-1/registration"]
+    assert found_by_second(copy / "home", copy / "runs") == "run-1/registration: run.json lacks it"
 
 
 def other_copy(root: Path, run: dict[str, Any]) -> None:
@@ -612,6 +655,7 @@ def test_a_run_file_that_was_changed_hides_no_swapped_artifact(
     write_json(run_json(copy), value)
     swap_an_artifact(copy)
     assert [f.where for f in verify_log(copy / "home", copy / "runs")] == [where]
+    assert found_by_second(copy / "home", copy / "runs").startswith(f"{where}: ")
 
 
 def test_a_run_folder_without_its_run_file_is_found(copy: Path) -> None:
@@ -619,6 +663,7 @@ def test_a_run_folder_without_its_run_file_is_found(copy: Path) -> None:
     (finding,) = verify_log(copy / "home", copy / "runs")
     assert (finding.check, finding.where) == ("artifact", "run-1")
     assert "run.json is missing" in finding.message
+    assert found_by_second(copy / "home", copy / "runs") == "run-1: no run.json"
 
 
 def test_an_artifact_without_a_record_is_found(copy: Path) -> None:
@@ -628,12 +673,15 @@ def test_an_artifact_without_a_record_is_found(copy: Path) -> None:
     write_json(run_json(copy), value)
     messages = [finding.message for finding in verify_log(copy / "home", copy / "runs")]
     assert any("no record in the log" in message for message in messages)
+    found = found_by_second(copy / "home", copy / "runs")
+    assert found == "run-1/pytorch_model: no record describes it"
 
 
 def test_a_run_file_that_cannot_be_read_is_found(copy: Path) -> None:
     run_json(copy).write_text('{"tasks": {}, "tasks": {}}')
     (finding,) = verify_log(copy / "home", copy / "runs")
     assert "cannot be read" in finding.message
+    assert found_by_second(copy / "home", copy / "runs") == "run-1: a key twice"
 
 
 @pytest.mark.parametrize("name", ["run.json", "erasures/1/erasure.json"])
@@ -643,16 +691,19 @@ def test_a_folder_where_a_file_should_be_is_found_and_stops_nothing(copy: Path, 
     file.mkdir(parents=True)
     (finding,) = verify_log(copy / "home", copy / "runs")
     assert finding.check == "artifact"
+    assert found_by_second(copy / "home", copy / "runs").startswith(f"{finding.where}: ")
 
 
 def test_a_run_whose_folder_is_gone_is_passed_over(copy: Path) -> None:
     shutil.rmtree(copy / "runs/run-1")
     assert verify_log(copy / "home", copy / "runs") == []
+    assert "checkpoints verify" in second(copy / "home", copy / "runs")
 
 
 def test_a_half_written_file_beside_the_log_is_no_finding(copy: Path) -> None:
     (log(copy) / "unfinished" / ".000000018.json.ab12").write_bytes(b'{"payload":"eyJ')
     assert verify_log(copy / "home") == []
+    assert "checkpoints verify" in second(copy / "home")
 
 
 @pytest.mark.parametrize("part", ["", "log", "keys/notary.pub", "log/checkpoints"])
@@ -666,4 +717,5 @@ def test_without_log_key_or_checkpoint_nothing_is_claimed(copy: Path, part: str)
 def test_with_another_logs_public_key_nothing_verifies(copy: Path) -> None:
     AuditFolder(copy / "home").public_key.write_bytes(STRANGER.public.to_pem())
     assert {"signature", "checkpoint"} <= checks(copy)
+    assert found_by_second(copy / "home") == "entry 0: of another key"
     assert PublicKey.from_pem(STRANGER.public.to_pem()) == STRANGER.public

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from prepared_run import SMALL, run_tandem
+from second_program import second_verdict
 
 from components.audit.answers import AUDIT
 from components.audit.verified_log import VerifiedLog
@@ -152,6 +153,8 @@ def test_what_was_proven_of_each_form_is_a_gate_wherever_gates_are_shown(small_r
 
 def test_the_log_and_every_artifact_verify(small_run):
     code, answer = run_tandem("audit", "verify", "--home", str(small_run.home))
+    assert code == 0, answer
+    code, answer = second_verdict(small_run.home)
     assert code == 0, answer
 
 

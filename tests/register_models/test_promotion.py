@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from release_chain import REGISTRY, Chain
+from second_program import second_verdict
 
 from components.approvals.approvers import KEYS_VARIABLE
 from components.approvals.trail import Trail
@@ -215,7 +216,7 @@ def both_promoted(tandem: Tandem) -> None:
         assert act(tandem, "promote", version)[0] == 0
 
 
-def test_a_rollback_goes_back_to_the_champion_before_by_the_records(trusted, tandem):
+def test_a_rollback_goes_back_to_the_champion_before_by_the_records(trusted, tandem, home):
     both_promoted(tandem)
     code, change = act(tandem, "rollback")
     assert (code, change["version"], change["did"]) == (0, "1", "rolled back to")
@@ -223,6 +224,7 @@ def test_a_rollback_goes_back_to_the_champion_before_by_the_records(trusted, tan
     code, refused = act(tandem, "rollback")
     assert code == 2 and "no champion of flights before" in refused["error"]["message"]
     assert tandem("models", "rollback", "--model", "none", "--reason", "x")[0] == 2
+    assert second_verdict(home)[0] == 0
 
 
 def test_a_rollback_to_what_is_archived_says_that_none_is_left(trusted, tandem, home):
@@ -244,7 +246,7 @@ def test_an_archived_version_loses_its_aliases_and_may_come_back(trusted, tandem
     assert code == 3 and "is the champion" in refused["error"]["message"]
 
 
-def test_a_withdrawn_version_never_becomes_champion_again(trusted, tandem):
+def test_a_withdrawn_version_never_becomes_champion_again(trusted, tandem, home):
     both_promoted(tandem)
     assert act(tandem, "withdraw", "1")[0] == 0
     assert aliases() == {"challenger": "2", "champion": "2"}
@@ -256,6 +258,7 @@ def test_a_withdrawn_version_never_becomes_champion_again(trusted, tandem):
     assert act(tandem, "withdraw", "2")[0] == 0
     assert aliases() == {}
     assert resolve_champion("flights") == {}
+    assert second_verdict(home)[0] == 0
 
 
 def test_an_act_cut_with_its_checkpoint_is_seen_by_the_anchor_alone(trusted, tandem, home):
