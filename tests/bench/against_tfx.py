@@ -42,33 +42,38 @@ def main(window: str | None = None) -> int:
     load = load_now()
     options = (*ALONE, "--window", window) if window else ALONE
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
-        place = Path(folder)
-        text = measured(place, options, load)
+        stock, ours = take_turns(Path(folder), options)
+        text = told(Path(folder), stock, ours, load)
     print(text)
     if window is None:
         REPORT.write_text(text)
     return 0
 
 
-def measured(place: Path, options: tuple[str, ...], load: float) -> str:
-    """Do all runs in `place`; return the page."""
+def take_turns(place: Path, options: tuple[str, ...]) -> tuple[Runs, Runs]:
+    """Do all runs in `place`; return stock's and ours by scenario."""
     stock: Runs = {name: [] for name in SCENARIOS}
     ours: Runs = {name: [] for name in SCENARIOS}
-    homes = [place / f"home-{n}" for n in range(RUNS)]
-    places = [place / f"stock-{n}" for n in range(RUNS)]
     for scenario in SCENARIOS:
-        for home, folder in zip(homes, places, strict=True):
-            if scenario == SCENARIOS[1]:
+        for number in range(RUNS):
+            home, folder = place / f"home-{number}", place / f"stock-{number}"
+            if scenario == "against a baseline":
                 promote(home)
             ours[scenario].append(our_run(home, options))
             first = first_run(home)
-            if scenario == SCENARIOS[0]:
+            if scenario == "cold":
                 lay_out(first, folder, arguments(first))
             stock[scenario].append(stock_run(folder, steps(first, arguments(first))))
-            print(scenario, ours[scenario][-1].wall, stock[scenario][-1].wall, file=sys.stderr)
+            seconds = [f"{side[scenario][-1].wall:.1f} s" for side in (ours, stock)]
+            print(f"{scenario}: Tandem {seconds[0]}, stock {seconds[1]}", file=sys.stderr)
+    return stock, ours
+
+
+def told(place: Path, stock: Runs, ours: Runs, load: float) -> str:
+    """Compare what the first cold run of each side found; return the page."""
     from tfx_findings import find
 
-    run, folder = first_run(homes[0]), places[0]
+    run, folder = first_run(place / "home-0"), place / "stock-0"
     count = steps(run, arguments(run))
     found = find(run, folder, arguments(run), place / "measured-by-ours")
     of_stock = Side(stock, rows_of_stock(folder, count))

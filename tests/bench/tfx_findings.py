@@ -10,7 +10,7 @@ This module imports TFDV and TensorFlow: call it when everything is measured.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,8 +76,9 @@ def find(run: Path, place: Path, arguments: Mapping[str, Any], scratch: Path) ->
         kept = written_features(place, split)
         written.append(compare_columns(in_order(stock), in_order(kept), TOLERANCE))
     measured_by_ours(run, place, arguments, scratch)
-    stock_metrics = metric_numbers(folder_of(place, "Evaluator", "evaluation"))
     same_model = metric_numbers(scratch)
+    every_slice = metric_numbers(folder_of(place, "Evaluator", "evaluation"))
+    stock_metrics = of_slices(every_slice, same_model["example_count"])
     inside, slices = within(metric_intervals(run / KERAS, INTERVAL), same_model[INTERVAL])
     return Findings(
         statistics=statistics(run, place),
@@ -184,6 +185,15 @@ def joined(by_split: list[list[Compared]]) -> list[Compared]:
         )
         for parts in zip(*by_split, strict=True)
     ]
+
+
+def of_slices(metrics: Named, slices: Iterable[str]) -> Named:
+    """Return the metrics of these slices: ours leaves out those of few rows, TFMA none."""
+    chosen = set(slices)
+    return {
+        name: {at: value for at, value in values.items() if at in chosen}
+        for name, values in metrics.items()
+    }
 
 
 def of_models(ours: Named, stock: Named) -> dict[str, OfModels]:

@@ -35,8 +35,8 @@ def page(stock: Side, ours: Side, found: Findings, steps: int, load: float) -> s
             f"{platform.python_version()}, glibc {platform.libc_ver()[1]}, no GPU used.",
             "",
             f"Stock TFX 1.21 trains one Keras model, Tandem (`tandem run flights`) two models: "
-            f"{rows:,} flights, the same features, slices and smallest slice, {steps} steps of "
-            "2048 rows each. Both sides took turns.",
+            f"{rows:,} flights, the same features and slices, {steps} steps of 2048 rows each. "
+            "Both sides took turns.",
             "",
             *end_to_end(stock, ours, runs),
             "",
@@ -195,8 +195,11 @@ def anomaly_rows(
 
 
 def listed(anomalies: dict[str, str]) -> str:
-    """Return anomalies by column."""
-    return "; ".join(f"{name or 'the split'}: {kind}" for name, kind in anomalies.items()) or "none"
+    """Return anomalies by kind, with the columns that have them."""
+    kinds: dict[str, list[str]] = {}
+    for column, kind in anomalies.items():
+        kinds.setdefault(kind, []).append(column or "the split")
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items()) or "none"
 
 
 def written(found: Findings) -> list[str]:
