@@ -26,12 +26,13 @@ from typing import Any
 from run import ALONE, ROOT, call, tandem_run, timed
 from tfx_costs import SCENARIOS, Run, Side, Stage
 from tfx_place import lay_out, steps
-from tfx_report import load_now, page
+from tfx_report import page
 from tfx_row_counts import rows_of_ours, rows_of_stock
 
 from components.core.artifacts import read_json
 
-RUNS = 2
+# By scenario; a cold run of both takes six minutes.
+RUNS = dict(zip(SCENARIOS, (2, 1, 1), strict=True))
 REPORT = ROOT / "docs" / "benchmarks-tfx.md"
 PROGRAM = Path(__file__).with_name("stock_pipeline.py")
 Runs = dict[str, list[Run]]
@@ -39,11 +40,11 @@ Runs = dict[str, list[Run]]
 
 def main(window: str | None = None) -> int:
     """Measure, compare, print and write the page."""
-    load = load_now()
+    before = os.getloadavg()[0]
     options = (*ALONE, "--window", window) if window else ALONE
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
         stock, ours = take_turns(Path(folder), options)
-        text = told(Path(folder), stock, ours, load)
+        text = told(Path(folder), stock, ours, conditions(before))
     print(text)
     if window is None:
         REPORT.write_text(text)
@@ -55,7 +56,7 @@ def take_turns(place: Path, options: tuple[str, ...]) -> tuple[Runs, Runs]:
     stock: Runs = {name: [] for name in SCENARIOS}
     ours: Runs = {name: [] for name in SCENARIOS}
     for scenario in SCENARIOS:
-        for number in range(RUNS):
+        for number in range(RUNS[scenario]):
             home, folder = place / f"home-{number}", place / f"stock-{number}"
             if scenario == "against a baseline":
                 promote(home)
@@ -69,7 +70,16 @@ def take_turns(place: Path, options: tuple[str, ...]) -> tuple[Runs, Runs]:
     return stock, ours
 
 
-def told(place: Path, stock: Runs, ours: Runs, load: float) -> str:
+def conditions(before: float) -> str:
+    """Return what else went on, to be asked when all is measured: the load, and our priority."""
+    after, niceness = os.getloadavg()[2], os.getpriority(os.PRIO_PROCESS, 0)
+    return (
+        f"Load {before:.1f} over the minute before, {after:.1f} over the last quarter of an hour "
+        f"of it, what is measured included; niceness {niceness} (below 0, other work had to wait)"
+    )
+
+
+def told(place: Path, stock: Runs, ours: Runs, under: str) -> str:
     """Compare what the first cold run of each side found; return the page."""
     from tfx_findings import find
 
@@ -77,7 +87,7 @@ def told(place: Path, stock: Runs, ours: Runs, load: float) -> str:
     count = steps(run, arguments(run))
     found = find(run, folder, arguments(run), place / "measured-by-ours")
     of_stock = Side(stock, rows_of_stock(folder, count))
-    return page(of_stock, Side(ours, rows_of_ours(run, arguments(run))), found, count, load)
+    return page(of_stock, Side(ours, rows_of_ours(run, arguments(run))), found, count, under)
 
 
 def first_run(home: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,3 +59,26 @@ def test_stocks_model_has_as_many_parameters_as_ours() -> None:
     spec = FeatureSpec(dense=tuple(stock_flights.DENSE), ids=ids, label="late", rows=rows)
     ours = build_model(spec, ModelFamily(family="wide_and_deep"), seed=1)
     assert stock_flights.build_model(sizes).count_params() == ours.count_params()
+
+
+def test_metrics_and_their_intervals_are_read_by_slice(tmp_path: Path) -> None:
+    from tfx_numbers import metric_intervals, metric_numbers
+
+    from components.core.tfma_protos import tfma_protos
+    from components.core.tfrecord_frame import framed
+
+    records = []
+    for value, slices in ((0.5, ()), (0.25, (("origin", b"EWR"), ("month", 12)))):
+        record = tfma_protos().metrics.MetricsForSlice()
+        for column, of_slice in slices:
+            kind = "bytes_value" if isinstance(of_slice, bytes) else "int64_value"
+            record.slice_key.single_slice_keys.add(column=column, **{kind: of_slice})
+        metric = record.metric_keys_and_values.add(key={"name": "auc"})
+        metric.value.double_value.value = value
+        if not slices:
+            metric.confidence_interval.lower_bound.double_value.value = 0.4
+            metric.confidence_interval.upper_bound.double_value.value = 0.6
+        records.append(framed(record.SerializeToString()))
+    (tmp_path / "metrics-00000-of-00001.tfrecord").write_bytes(b"".join(records))
+    assert metric_numbers(tmp_path) == {"auc": {"all rows": 0.5, "month=12, origin=EWR": 0.25}}
+    assert metric_intervals(tmp_path, "auc") == {"all rows": (0.4, 0.6)}

@@ -9,9 +9,10 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from tfx_compared import compare, compare_columns
+from tfx_costs import SCENARIOS, WORK, Run, Side, Stage
 from tfx_findings import joined, of_names, with_gaps_missing, within
 from tfx_numbers import anomaly_names, statistics_numbers
-from tfx_report import anomaly_rows
+from tfx_report import anomaly_rows, end_to_end, work
 from tfx_rows import order
 
 STATISTICS = """
@@ -175,3 +176,30 @@ def test_lists_of_no_values_are_counted_as_missing_and_nothing_else_is_changed()
 def test_a_value_outside_its_interval_is_not_counted_as_inside() -> None:
     intervals = {"all rows": (0.6, 0.7), "origin=EWR": (0.5, 0.6), "origin=JFK": (0.1, 0.2)}
     assert within(intervals, {"all rows": 0.65, "origin=EWR": 0.61}) == (1, 2)
+
+
+OURS = {name: Stage(2.0, 1.0, 10) for _, _, ours in WORK for name in ours}
+STOCK = {name: Stage(8.0, 8.0, 10) for _, stock, _ in WORK for name in stock}
+
+
+def test_stages_beside_each_other_count_once_and_what_is_in_no_stage_is_the_rest() -> None:
+    trainers = {"train-pytorch": Stage(5.0, 1.0, 1), "train-tensorflow": Stage(7.0, 1.0, 1)}
+    ours = Run(wall=30.0, cpu=1.0, stages=OURS | trainers)
+    assert ours.wall_of(("train-pytorch", "train-tensorflow")) == 7.0
+    assert ours.rest == 30.0 - 7.0 - 8 * 2.0
+    assert Run(wall=100.0, cpu=1.0, stages=STOCK).rest == 100.0 - 9 * 8.0
+
+
+def test_the_page_says_by_how_much_stock_takes_longer() -> None:
+    def side(walls: tuple[float, ...], stages: dict[str, Stage]) -> Side:
+        return Side({name: [Run(wall, 1.0, stages) for wall in walls] for name in SCENARIOS}, {})
+
+    stock, ours = side((300.0, 360.0), STOCK), side((30.0, 36.0), OURS)
+    assert (
+        "| cold | 330.0 (300.0, 360.0) | 1.0 (1.0, 1.0) | 33.0 (30.0, 36.0) |"
+        in (end_to_end(stock, ours)[4])
+    )
+    assert end_to_end(stock, ours)[4].endswith("| 10.0 |")
+    lines = work(stock, ours)
+    assert "| examples | 8.0 | 2.0 | 4.0 |" in lines
+    assert "| speed and size of the models | none | 2.0 | |" in lines

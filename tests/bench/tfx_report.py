@@ -6,7 +6,6 @@ The page's words say how things were measured and why numbers differ; every figu
 from __future__ import annotations
 
 import math
-import os
 import platform
 from collections.abc import Sequence
 
@@ -21,24 +20,23 @@ WHY = (
 )
 
 
-def page(stock: Side, ours: Side, found: Findings, steps: int, load: float) -> str:
+def page(stock: Side, ours: Side, found: Findings, steps: int, under: str) -> str:
     """Return the page."""
     rows = ours.rows["ingest-examples"]
-    runs = len(ours.runs["cold"])
     return "\n".join(
         [
             "# Benchmark against TFX",
             "",
             "Written by `make bench-tfx`; measured, not asserted.",
             "",
-            f"Machine: {machine()}, load {load:.1f} over the minute before the first run. Python "
-            f"{platform.python_version()}, glibc {platform.libc_ver()[1]}, no GPU used.",
+            f"Machine: {machine()}. Python {platform.python_version()}, "
+            f"glibc {platform.libc_ver()[1]}, no GPU used. {under}.",
             "",
             f"Stock TFX 1.21 trains one Keras model, Tandem (`tandem run flights`) two models: "
             f"{rows:,} flights, the same features and slices, {steps} steps of 2048 rows each. "
             "Both sides took turns.",
             "",
-            *end_to_end(stock, ours, runs),
+            *end_to_end(stock, ours),
             "",
             *work(stock, ours),
             "",
@@ -54,11 +52,11 @@ def page(stock: Side, ours: Side, found: Findings, steps: int, load: float) -> s
     )
 
 
-def end_to_end(stock: Side, ours: Side, runs: int) -> list[str]:
+def end_to_end(stock: Side, ours: Side) -> list[str]:
     """Return the table of whole commands."""
     lines = [
-        f"## End to end\n\nSeconds of the whole command, {runs} runs each: the median, and each "
-        "run. Cold: nothing cached. Against a baseline: everything up to the model is cached, and "
+        "## End to end\n\nSeconds of the whole command: the median, and in brackets each run. "
+        "Cold: nothing cached. Against a baseline: everything up to the model is cached, and "
         "the model is evaluated beside one that was blessed or promoted since. Cached: that again.",
         "",
         "| scenario | stock wall s | stock CPU s | Tandem wall s | Tandem CPU s | stock / Tandem |",
@@ -66,9 +64,9 @@ def end_to_end(stock: Side, ours: Side, runs: int) -> list[str]:
     ]
     for scenario in SCENARIOS:
         one, two = stock.runs[scenario], ours.runs[scenario]
-        ratio = middle(r.wall for r in one) / middle(r.wall for r in two)
+        ratio = times(*(middle(r.wall for r in side) for side in (one, two)))
         cells = [spread([getattr(r, k) for r in s]) for s in (one, two) for k in ("wall", "cpu")]
-        lines.append(f"| {scenario} | {' | '.join(cells)} | {ratio:.1f} |")
+        lines.append(f"| {scenario} | {' | '.join(cells)} | {ratio} |")
     return lines
 
 
@@ -90,7 +88,7 @@ def work(stock: Side, ours: Side) -> list[str]:
     for name, theirs, own in WORK:
         lines.append(pair(name, stock.runs["cold"], ours.runs["cold"], theirs, own))
     rests = [middle(run.rest for run in side.runs["cold"]) for side in (stock, ours)]
-    lines.append(f"| the rest | {rests[0]:.1f} | {rests[1]:.1f} | {rests[0] / rests[1]:.1f} |")
+    lines.append(f"| the rest | {rests[0]:.1f} | {rests[1]:.1f} | {times(*rests)} |")
     return lines
 
 
@@ -106,7 +104,12 @@ def pair(
     if not theirs:
         return f"| {name} | none | {two:.1f} | |"
     one = middle(run.wall_of(theirs) for run in stock)
-    return f"| {name} | {one:.1f} | {two:.1f} | {one / two:.1f} |"
+    return f"| {name} | {one:.1f} | {two:.1f} | {times(one, two)} |"
+
+
+def times(one: float, two: float) -> str:
+    """Return how many times two one is."""
+    return f"{one / two:.1f}" if one > two else f"{one / two:.2f}"
 
 
 def stages(title: str, side: Side) -> list[str]:
@@ -134,7 +137,7 @@ def numbers(found: Findings) -> list[str]:
         "",
         "A difference is relative to the larger of both values, or to 1 where both are smaller. "
         f"Counted are those above {found.statistics[0].tolerance:g}; ∞ is a value that only one "
-        "side has, or another text.",
+        "side has or defines, or another text.",
         "",
         *table("Statistics of both splits, by field", found.statistics),
         "",
@@ -234,8 +237,3 @@ def models(found: Findings) -> list[str]:
         f"The exact AUC of stock's model lies in the interval of Tandem's Keras model in "
         f"{found.inside} of {found.slices} slices.",
     ]
-
-
-def load_now() -> float:
-    """Return the machine's load over the last minute."""
-    return os.getloadavg()[0]
