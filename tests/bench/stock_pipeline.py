@@ -14,9 +14,11 @@ seconds, CPU seconds of this process and its children, and the largest resident 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from one_step import status
 TESTS = Path(__file__).resolve().parents[1]
 sys.path.append(str(TESTS))
 
-SERVED = "served"
+Channels = Mapping[str, Any]
 
 
 def main(folder: str, steps: str) -> int:
@@ -45,18 +47,36 @@ def main(folder: str, steps: str) -> int:
 
 def components(folder: Path, steps: int) -> list[Any]:
     """Return the eight components, and the resolver of the baseline that Evaluator needs."""
-    from tfx.types.standard_artifacts import Model, ModelBlessing
-    from tfx.v1 import components, dsl, proto
+    examples, statistics, schema, validator = of_data(folder)
+    rows = {"examples": examples.outputs["examples"]}
+    inferred = {"schema": schema.outputs["schema"]}
+    transform, trainer = of_training(rows, inferred, steps)
+    model = {"model": trainer.outputs["model"]}
+    return [
+        *(examples, statistics, schema, validator, transform, trainer),
+        *of_release(folder, rows, model),
+    ]
+
+
+def of_data(folder: Path) -> tuple[Any, Any, Any, Any]:
+    """Return CsvExampleGen, StatisticsGen, SchemaGen and ExampleValidator."""
+    from tfx.v1 import components, proto
 
     splits = [proto.Input.Split(name=n, pattern=f"{n}/*.csv") for n in ("train", "eval")]
     examples = components.CsvExampleGen(
         input_base=str(folder / "csv"), input_config=proto.Input(splits=splits)
     )
-    rows = {"examples": examples.outputs["examples"]}
-    statistics = components.StatisticsGen(**rows)
-    schema = components.SchemaGen(statistics=statistics.outputs["statistics"])
-    inferred = {"schema": schema.outputs["schema"]}
-    validator = components.ExampleValidator(statistics=statistics.outputs["statistics"], **inferred)
+    statistics = components.StatisticsGen(examples=examples.outputs["examples"])
+    found = {"statistics": statistics.outputs["statistics"]}
+    schema = components.SchemaGen(**found)
+    validator = components.ExampleValidator(**found, schema=schema.outputs["schema"])
+    return examples, statistics, schema, validator
+
+
+def of_training(rows: Channels, inferred: Channels, steps: int) -> tuple[Any, Any]:
+    """Return Transform and Trainer."""
+    from tfx.v1 import components, proto
+
     transform = components.Transform(
         **rows, **inferred, preprocessing_fn="stock_flights.preprocessing_fn"
     )
@@ -68,6 +88,14 @@ def components(folder: Path, steps: int) -> list[Any]:
         train_args=proto.TrainArgs(num_steps=steps),
         eval_args=proto.EvalArgs(num_steps=1),
     )
+    return transform, trainer
+
+
+def of_release(folder: Path, rows: Channels, model: Channels) -> tuple[Any, Any, Any]:
+    """Return the resolver of the last blessed model, Evaluator and Pusher."""
+    from tfx.types.standard_artifacts import Model, ModelBlessing
+    from tfx.v1 import components, dsl, proto
+
     blessed = dsl.Resolver(
         strategy_class=dsl.experimental.LatestBlessedModelStrategy,
         model=dsl.Channel(type=Model),
@@ -75,21 +103,17 @@ def components(folder: Path, steps: int) -> list[Any]:
     ).with_id("baseline")
     evaluator = components.Evaluator(
         **rows,
-        model=trainer.outputs["model"],
+        **model,
         baseline_model=blessed.outputs["model"],
         eval_config=eval_config(folder / "eval_config.json"),
     )
+    place = proto.PushDestination.Filesystem(base_directory=str(folder / "served"))
     pusher = components.Pusher(
-        model=trainer.outputs["model"],
+        **model,
         model_blessing=evaluator.outputs["blessing"],
-        push_destination=proto.PushDestination(
-            filesystem=proto.PushDestination.Filesystem(base_directory=str(folder / SERVED))
-        ),
+        push_destination=proto.PushDestination(filesystem=place),
     )
-    return [
-        *(examples, statistics, schema, validator, transform),
-        *(trainer, blessed, evaluator, pusher),
-    ]
+    return blessed, evaluator, pusher
 
 
 def eval_config(path: Path) -> Any:
@@ -133,8 +157,8 @@ def cpu_seconds() -> float:
 def uptime() -> float:
     """Return the wall seconds since this process was started (proc(5): field 22 of stat)."""
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    hertz = 100.0
-    return float(Path("/proc/uptime").read_text().split()[0]) - int(fields[19]) / hertz
+    started = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return float(Path("/proc/uptime").read_text().split()[0]) - started
 
 
 if __name__ == "__main__":
