@@ -1,5 +1,5 @@
 # One command for each thing; the README, the hooks and CI use the same ones.
-.PHONY: help setup run test test-fast test-day lint bench try-xla image sbom test-images try-tpu-image try-executorch try-coreml lock clean
+.PHONY: help setup run test test-fast test-day lint bench bench-tfx try-xla image sbom test-images try-tpu-image try-executorch try-coreml lock clean
 
 # The first of these that runs and is 3.11 to 3.13; `make PYTHON=/path/to/python` names another.
 CANDIDATES := python3.11 python3.12 python3.13 python3
@@ -45,6 +45,9 @@ bench: setup ## Measure the default run, the data stages (ten times the rows too
 	@$(BIN)/python tests/bench/training.py
 	@$(BIN)/python tests/bench/evaluation.py
 	@$(BIN)/python tests/bench/audit.py
+
+bench-tfx: setup ## Measure stock TFX and Tandem on the same flights, compare their numbers (20 minutes); write docs/benchmarks-tfx.md
+	@$(BIN)/python tests/bench/against_tfx.py
 
 try-xla: setup ## Train a PyTorch model on torch_xla's CPU device, in an environment of its own (7 GB)
 	@test -d .venv-xla || $(BIN)/uv venv --quiet --python 3.11 .venv-xla

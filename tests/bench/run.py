@@ -130,7 +130,10 @@ def report(seconds: dict[str, list[float]], records: list[dict[str, Any]]) -> st
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench`; measured, not asserted.",
+        "Written by `make bench`; measured, not asserted. Beside it: [against TFX]"
+        "(benchmarks-tfx.md), [data stages](benchmarks-data.md), "
+        "[trainers](benchmarks-training.md), [evaluation](benchmarks-evaluation.md), "
+        "[audit log](benchmarks-audit.md).",
         "",
         f"Machine: {machine()}. Python {platform.python_version()}, "
         f"glibc {platform.libc_ver()[1]}, no GPU used.",

@@ -1,0 +1,239 @@
+"""docs/benchmarks-tfx.md: what was measured and compared, as Markdown.
+
+The page's words say how things were measured and why numbers differ; every figure is measured.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Sequence
+
+from run import machine
+from tfx_compared import Compared
+from tfx_costs import SCENARIOS, WORK, Run, Side, middle
+from tfx_findings import Findings
+
+WHY = (
+    "Why numbers differ where they do: "
+    "[coming from TFX](from-tfx.md#the-same-numbers-and-where-they-differ)."
+)
+
+
+def page(stock: Side, ours: Side, found: Findings, steps: int, under: str) -> str:
+    """Return the page."""
+    rows = ours.rows["ingest-examples"]
+    return "\n".join(
+        [
+            "# Benchmark against TFX",
+            "",
+            "Written by `make bench-tfx`; measured, not asserted.",
+            "",
+            f"Machine: {machine()}. Python {platform.python_version()}, "
+            f"glibc {platform.libc_ver()[1]}, no GPU used. {under}.",
+            "",
+            f"Stock TFX 1.21 trains one Keras model, Tandem (`tandem run flights`) two models: "
+            f"{rows:,} flights, the same features and slices, {steps} steps of 2048 rows each. "
+            "Both sides took turns.",
+            "",
+            *end_to_end(stock, ours),
+            "",
+            *work(stock, ours),
+            "",
+            *stages("Stock TFX, component by component", stock),
+            "",
+            *stages("Tandem, stage by stage", ours),
+            "",
+            *numbers(found),
+            "",
+            WHY,
+            "",
+        ]
+    )
+
+
+def end_to_end(stock: Side, ours: Side) -> list[str]:
+    """Return the table of whole commands."""
+    lines = [
+        "## End to end\n\nSeconds of the whole command: the median, and in brackets each run. "
+        "Cold: nothing cached. Against a baseline: everything up to the model is cached, and "
+        "the model is evaluated beside one that was blessed or promoted since. Cached: that again.",
+        "",
+        "| scenario | stock wall s | stock CPU s | Tandem wall s | Tandem CPU s | stock / Tandem |",
+        "|---|---|---|---|---|---|",
+    ]
+    for scenario in SCENARIOS:
+        one, two = stock.runs[scenario], ours.runs[scenario]
+        ratio = times(*(middle(r.wall for r in side) for side in (one, two)))
+        cells = [spread([getattr(r, k) for r in s]) for s in (one, two) for k in ("wall", "cpu")]
+        lines.append(f"| {scenario} | {' | '.join(cells)} | {ratio} |")
+    return lines
+
+
+def spread(values: Sequence[float]) -> str:
+    """Return the median and, in brackets, each value."""
+    each = ", ".join(f"{value:.1f}" for value in values)
+    return f"{middle(values):.1f} ({each})"
+
+
+def work(stock: Side, ours: Side) -> list[str]:
+    """Return the table of what does the same work in a cold run."""
+    lines = [
+        "## Stage against stage\n\nMedian wall seconds of the cold runs. Tandem's trainers run "
+        "beside each other; the rest is start, imports and what lies between the stages.",
+        "",
+        "| work | stock s | Tandem s | stock / Tandem |",
+        "|---|---|---|---|",
+    ]
+    for name, theirs, own in WORK:
+        lines.append(pair(name, stock.runs["cold"], ours.runs["cold"], theirs, own))
+    rests = [middle(run.rest for run in side.runs["cold"]) for side in (stock, ours)]
+    lines.append(f"| the rest | {rests[0]:.1f} | {rests[1]:.1f} | {times(*rests)} |")
+    return lines
+
+
+def pair(
+    name: str,
+    stock: Sequence[Run],
+    ours: Sequence[Run],
+    theirs: tuple[str, ...],
+    own: tuple[str, ...],
+) -> str:
+    """Return one line of the table of work."""
+    two = middle(run.wall_of(own) for run in ours)
+    if not theirs:
+        return f"| {name} | none | {two:.1f} | |"
+    one = middle(run.wall_of(theirs) for run in stock)
+    return f"| {name} | {one:.1f} | {two:.1f} | {times(one, two)} |"
+
+
+def times(one: float, two: float) -> str:
+    """Return how many times two one is."""
+    return f"{one / two:.1f}" if one > two else f"{one / two:.2f}"
+
+
+def stages(title: str, side: Side) -> list[str]:
+    """Return the table of one side's stages."""
+    lines = [
+        f"## {title}",
+        "",
+        "| what | rows | cold: wall s | CPU s | peak MiB | against a baseline: wall s | CPU s "
+        "| peak MiB | cached: wall s | CPU s | peak MiB |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name in side.stages:
+        cells = [f"{side.rows[name]:,}" if name in side.rows else ""]
+        for scenario in SCENARIOS:
+            wall, cpu, peak = (side.median(scenario, name, w) for w in ("wall", "cpu", "peak"))
+            cells += [f"{wall:.2f}", f"{cpu:.2f}", f"{peak / 2**20:.0f}"]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def numbers(found: Findings) -> list[str]:
+    """Return the comparisons of what both found."""
+    return [
+        "## The same numbers?",
+        "",
+        "A difference is relative to the larger of both values, or to 1 where both are smaller. "
+        f"Counted are those above {found.statistics[0].tolerance:g}; ∞ is a value that only one "
+        "side has or defines, or another text.",
+        "",
+        *table("Statistics of both splits, by field", found.statistics),
+        "",
+        *anomaly_table(found),
+        "",
+        *table("Transformed features, row by row", found.features),
+        "",
+        *written(found),
+        "",
+        *models(found),
+        "",
+        *table("Stock's model on stock's rows, by both evaluators, all slices", found.evaluators),
+    ]
+
+
+def table(title: str, found: Sequence[Compared]) -> list[str]:
+    """Return one line for each thing that was compared."""
+    lines = [
+        f"### {title}",
+        "",
+        "| what | values | differ | largest difference | where |",
+        "|---|---|---|---|---|",
+    ]
+    for one in found:
+        where = one.where.replace("|", "/")
+        lines.append(
+            f"| {one.what} | {one.values:,} | {len(one.differing):,} | {size(one.largest)} "
+            f"| {where} |"
+        )
+    return lines
+
+
+def size(value: float) -> str:
+    """Return a difference in two digits."""
+    return "∞" if math.isinf(value) else f"{value:.1e}" if value else "0"
+
+
+def anomaly_table(found: Findings) -> list[str]:
+    """Return what each schema says against each side's statistics."""
+    lines = [
+        "### Anomalies",
+        "",
+        "| schema | split | by Tandem's statistics | by stock's statistics | same |",
+        "|---|---|---|---|---|",
+    ]
+    return [*lines, *anomaly_rows(found.anomalies)]
+
+
+def anomaly_rows(
+    anomalies: dict[tuple[str, str], tuple[dict[str, str], dict[str, str]]],
+) -> list[str]:
+    """Return one line a schema and split."""
+    return [
+        f"| {schema} | {split} | {listed(ours)} | {listed(stock)} "
+        f"| {'yes' if ours == stock else 'no'} |"
+        for (schema, split), (ours, stock) in anomalies.items()
+    ]
+
+
+def listed(anomalies: dict[str, str]) -> str:
+    """Return anomalies by kind, with the columns that have them."""
+    kinds: dict[str, list[str]] = {}
+    for column, kind in anomalies.items():
+        kinds.setdefault(kind, []).append(column or "the split")
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items()) or "none"
+
+
+def written(found: Findings) -> list[str]:
+    """Return in a line how what Transform wrote compares with its graph."""
+    values = sum(one.values for one in found.written)
+    odd = sum(len(one.differing) for one in found.written)
+    largest = max(found.written, key=lambda one: one.largest)
+    return [
+        f"Of the {values:,} values that stock's Transform wrote to disk, held against those of its "
+        f"saved graph column by column and sorted, {odd:,} differ; the largest difference is "
+        f"{size(largest.largest)}, in {largest.what}."
+    ]
+
+
+def models(found: Findings) -> list[str]:
+    """Return the table of both Keras models' metrics."""
+    lines = [
+        "### Metrics of the two Keras models",
+        "",
+        "| metric | stock, all rows | Tandem, all rows | slices | largest difference | where |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, one in found.models.items():
+        part = one.by_slice
+        lines.append(
+            f"| {name} | {one.stock:.6g} | {one.ours:.6g} | {part.values} | {size(part.largest)} "
+            f"| {part.where} |"
+        )
+    return [
+        *lines,
+        "",
+        f"The exact AUC of stock's model lies in the interval of Tandem's Keras model in "
+        f"{found.inside} of {found.slices} slices.",
+    ]
