@@ -67,7 +67,7 @@ def rollback(arguments: Namespace) -> int:
     if target is None:
         raise SettingsError(
             f"the records know no champion of {model} before this one "
-            "that is neither archived nor withdrawn",
+            "that is neither archived nor withdrawn and that a record which counts promoted",
             remedy="promote a version instead",
         )
     return _act(arguments, f"{model}@{target}", "rolled back to", _roll_back, "bytes")

@@ -13,10 +13,11 @@ from stock_tfx import run_stock
 from tensorflow_metadata.proto.v0 import schema_pb2
 from written_tables import opened, read
 
-from components.core.data_settings import ONLY_SPAN
+from components.core.data_settings import ONLY_SPAN, Table
 from components.core.errors import DataError, SettingsError
 from components.core.examples import read_split
 from components.ingest_examples.step import IngestSettings, ingest_examples
+from components.reading.tables import open_table
 from pipelines.schema_text import read_schema
 
 pytestmark = pytest.mark.slow
@@ -111,6 +112,14 @@ def test_tfx_s_own_division_is_that_of_the_ingested_examples(
         found = read_split(tmp_path / "examples", split)
         assert "split" not in found.column_names
         assert sorted(found["id"].to_pylist()) == sorted(stock["id"].to_pylist())
+
+
+def test_a_link_of_a_span_s_name_gives_an_artifact_its_span(examples: Path, tmp_path: Path) -> None:
+    (tmp_path / "2013-01").symlink_to(examples)
+    location = f"{tmp_path}/{{span}}/Split-{{split}}/*.gz"
+    table = open_table(Table(location=location, format="tfrecord"), ["2013-01"])
+    found = [(part.span, part.rows["split"][0].as_py()) for part in table.batches()]
+    assert sorted(found) == [("2013-01", "eval"), ("2013-01", "train")]
 
 
 def copied(examples: Path, folder: Path) -> Path:
