@@ -3,18 +3,19 @@
 Rules: a split is `Split-<split>/data_tfrecord-*.gz`; what a row lacks is a feature of no kind, as
 TFX's own generators write it; rows keep their order. Bytes do not repeat, because a tf.Example is a
 map, which protobuf writes in no fixed order.
-
-TensorFlow is imported inside functions.
 """
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+
+from components.core.tfrecord_frame import framed
 
 SPLIT, FILE = "Split-{split}", "data_tfrecord-{number:05d}-of-{files:05d}.gz"
 ROWS_AT_ONCE = 8192
@@ -29,14 +30,12 @@ def split_folder(folder: Path, split: str) -> Path:
 
 def write_file(path: Path, batches: Iterable[pa.RecordBatch], schema: Any) -> None:
     """Write one file of batches whose columns are lists; TFX-BSL encodes a batch at once."""
-    import tensorflow as tf
     from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
     encoder = RecordBatchToExamplesEncoder(schema)
-    with tf.io.TFRecordWriter(str(path), options="GZIP") as writer:
+    with gzip.open(path, "wb") as file:
         for batch in batches:
-            for row in encoder.encode(batch):
-                writer.write(row)
+            file.write(b"".join(map(framed, encoder.encode(batch))))
 
 
 def as_lists(column: pa.Array) -> pa.ListArray:
