@@ -1,8 +1,8 @@
 """What the notary must not sign although its form is right: by what the log says so far.
 
 Rules: an act is recorded only where it may be (standing.py), and a registration only where every
-gate behind it was passed or waived (failed_gates.py). The verifier asks the same afterwards, of a
-log whose notary did not.
+gate behind it was passed or waived (failed_gates.py), and of no version that is registered already
+(registered_once.py). The verifier asks the same afterwards, of a log whose notary did not.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from components.audit.acts import Act, Statement
 from components.audit.answers import ACT, DONE_EVENTS, RecordView
 from components.audit.failed_gates import REGISTERING, FailedGates
 from components.audit.ledger import Ledger
+from components.audit.registered_once import RegisteredOnce
 from components.audit.standing import standing_of
 from components.core.errors import IntegrityError
 
@@ -37,6 +38,7 @@ class Admission:
             self._require_allowed(value)
         elif draft["event"] in DONE_EVENTS and draft["stage"] == REGISTERING:
             self._require_passed(value)
+            self._require_new(value)
 
     def _require_allowed(self, value: Statement) -> None:
         standing = standing_of(self._ledger.acts(), self._statement, self._require_valid)
@@ -55,4 +57,15 @@ class Admission:
             raise IntegrityError(
                 f"the notary does not record this registration: {problem}",
                 remedy="see the gates with `tandem audit gates --failed`; waive one, or train anew",
+            )
+
+    def _require_new(self, value: Statement) -> None:
+        once = RegisteredOnce()
+        for view in self._ledger.done_by(REGISTERING):
+            once.take(self._statement(view.record), view.index)
+        for problem in once.problems(value):
+            raise IntegrityError(
+                f"the notary does not record this registration: {problem}",
+                remedy="if MLflow lost the registered model, restore its database, or register "
+                "under another name",
             )

@@ -10,8 +10,9 @@ registered may have failed. A few records have any, so that memory does not grow
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
+from typing import Any
 
 from components.audit.answers import DONE_EVENTS, RecordView
 from components.audit.predicates import released_versions
@@ -47,7 +48,15 @@ class FailedGates:
         if view.stage != REGISTERING:
             return
         registered = {v.get("framework") for v in released_versions(view.facts).values()}
-        for item in sorted(self._failed_behind(view)):
+        yield from self._problems(self._failed_behind(view), registered)
+
+    def problems_of(self, parents: Iterable[str], registered: Iterable[str]) -> Iterator[str]:
+        """Yield the same of frameworks that are about to be registered, by these records."""
+        behind = frozenset[_Failed]().union(*(self._behind.get(p, ()) for p in parents))
+        yield from self._problems(behind, set(registered))
+
+    def _problems(self, behind: frozenset[_Failed], registered: Set[Any]) -> Iterator[str]:
+        for item in sorted(behind):
             candidate = item.gate.partition(" ")[0]
             if item.stage != "decide_release" or candidate not in _CANDIDATES - registered:
                 yield f"it registers what gate {item.gate} of entry {item.index} did not let by"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from components.audit.answers import ACT, CLOSING_EVENTS, KEY, RecordView
+from components.audit.answers import ACT, CLOSING_EVENTS, DONE_EVENTS, KEY, RecordView
 from components.audit.envelope import vouched_statement
 from components.audit.log import Entry
 from components.core.errors import IntegrityError
@@ -77,6 +77,11 @@ class Ledger:
     def of_run(self, run: str) -> list[RecordView]:
         """Return a run's records in order."""
         return list(self._by_run.get(run, ()))
+
+    def done_by(self, stage: str) -> list[RecordView]:
+        """Return the records of what a stage made, in order."""
+        views = self._by_record.values()
+        return [view for view in views if view.stage == stage and view.event in DONE_EVENTS]
 
     def acts(self) -> list[str]:
         """Return the records of all acts in order."""

@@ -31,6 +31,7 @@ from components.audit.ledger import OpenStarts
 from components.audit.left_open import seals
 from components.audit.opening import Opened
 from components.audit.parents import made, origins
+from components.audit.registered_once import RegisteredOnce
 from components.audit.seen import Seen
 from components.audit.standing import Standing
 
@@ -64,6 +65,7 @@ class RecordChecks:
         self._begun: dict[str, Begun] = {}
         self._standing = Standing(statement, require_valid)
         self._failed = FailedGates()
+        self._registered = RegisteredOnce()
         self.starts = OpenStarts()
         self.count = 0
         self.outputs: list[RecordView] = []
@@ -84,6 +86,9 @@ class RecordChecks:
         for message in (*item.contradictions, *contradicted_start(statement, begun)):
             yield Finding("coherence", where, message)
         yield from _repeated(self._seen.add_draft(view.idempotency_key, view.index))
+        for message in self._registered.problems(statement):
+            yield Finding("registration", where, message)
+        self._registered.take(statement, view.index)
         self._failed.take(view)
         for message in self._failed.problems(view):
             yield Finding("gate", where, message)

@@ -6,12 +6,13 @@ Rules:
    are in the log, with verified signatures and inclusion proofs;
 3. among them is a finished record of every stage up to the decision: of the trainers, or of the
    import of a model that was trained elsewhere;
-4. the decision says go, was made from this evaluation, and that was made of these bundles.
+4. the decision says go, was made from this evaluation, and that was made of these bundles;
+5. no gate behind it failed unwaived, but those of a candidate that is not registered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 
 from components.audit.answers import RecordView
 from components.audit.client import Notary
+from components.audit.failed_gates import FailedGates
 from components.audit.proof import Proof, require_proof
 from components.core.artifacts import tree_digest
 from components.core.candidates import IMPORTED
@@ -79,6 +81,19 @@ def proven_records(notary: Notary | None, run_id: str, digests: Mapping[str, str
     for name, view in claimed.items():
         _require_same(verified[view.record], run_id, name, digests[name])
     return Proven({name: verified[view.record] for name, view in claimed.items()}, proof)
+
+
+def require_passed(proven: Proven, frameworks: Iterable[str]) -> None:
+    """Raise IntegrityError where a gate failed behind what is to be registered (rule 5)."""
+    gates = FailedGates()
+    for view in proven.proof.records:
+        gates.take(view)
+    records = [view.record for view in proven.inputs.values()]
+    for problem in gates.problems_of(records, frameworks):
+        raise IntegrityError(
+            f"a gate that failed did not stop the run: {problem}",
+            remedy="find out what ran in place of the stage that stops there",
+        )
 
 
 def _claim(views: list[RecordView], run_id: str, name: str, sha256: str) -> RecordView:

@@ -1,8 +1,8 @@
 """register_models: put the winner and the challenger into MLflow's registry, or nothing.
 
-Fails closed: without proven records of every ancestor, without a decision that says go, or with
-bytes other than those that were evaluated, MLflow is not even opened. Never cached; a second call
-within a run completes what the first one left.
+Fails closed: without proven records of every ancestor, with a gate among them that failed unwaived,
+without a decision that says go, or with bytes other than those that were evaluated, MLflow is not
+even opened. Never cached; a second call within a run completes what the first one left.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ from components.core.outcome import Outcome
 from components.core.settings import Registry, Section
 from components.register_models.dossier import CARD, Dossier
 from components.register_models.entry import Entry
-from components.register_models.evidence import Proven, input_digests, proven_records, roles
+from components.register_models.evidence import (
+    Proven,
+    input_digests,
+    proven_records,
+    require_passed,
+    roles,
+)
 from components.register_models.registry import (
     CANDIDATE,
     CHALLENGER,
@@ -68,6 +74,7 @@ def register_models(
     measured = read_json(evaluation / "evaluation.json")
     decided = read_json(decision / "decision.json")
     named = roles(decided, measured, digests)
+    require_passed(proven, named.values())
     name = settings.registry.model_name
     dossier = Dossier(name, settings.run, proven, digests, inputs, measured, decided)
     entries = {role: dossier.entry(role, _bundle(models, named[role])) for role in named}

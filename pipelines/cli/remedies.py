@@ -28,6 +28,8 @@ REMEDIES: Mapping[str, str] = {
     "(`tandem audit monitor`)",
     "key": "what a revoked key signed counts for nothing: have the work done again",
     "open": "resume the run, or have `tandem audit reconcile` close it",
+    "registration": "trust the version's first record alone: find out who registered it again, and "
+    "withdraw it where somebody relied on the second",
     "gate": "do not use the version: find out what ran in place of the stage that stops there, and "
     "who handed in its record",
     "act": "it has no force: see `tandem audit approvals`, and who had the log's key",

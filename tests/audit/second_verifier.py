@@ -63,6 +63,7 @@ class Verifier:
         self.outputs, self.begun = dict[str, set[str]](), dict[str, dict[str, Any]]()
         self.imported = dict[str, set[str]]()
         self.failed = dict[str, set[tuple[str, str]]]()  # of each record, with all behind it
+        self.registered = dict[Any, Any]()  # of each version, what its first registration says
         self.acts = Acts(self.forms, lambda record: self.keys.is_revoked(self.seen[record]))
         self.runs = Runs(runs)
 
@@ -153,6 +154,16 @@ class Verifier:
             if stage != "decide_release" or name.split(" ")[0] not in others
         ]
         need(not counted, f"entry {index}: a gate failed behind what it registers: {counted}")
+        self.registered_once(index, audit)
+
+    def registered_once(self, index: int, audit: dict[str, Any]) -> None:
+        """A version is registered once, and may be named again by the same."""
+        facts = audit["facts"]
+        for version in facts.get("versions", {}).values():
+            named = facts.get("model_name"), version["version"]
+            told = [audit["run"]["id"], audit["actor"]["id"], audit["inputs"], audit["settings"]]
+            first = self.registered.setdefault(named, [*told, version])
+            need(first == [*told, version], f"entry {index}: registers {named} again")
 
     def checkpoint(self, size: int) -> None:
         need(size <= len(self.leaves), f"checkpoint {size}: entries are missing")

@@ -1,0 +1,53 @@
+"""Versions are registered once: a second record of one would take the first's place.
+
+Why: approvals, promotions and answers name a version by model and number. Whoever registers it
+again, from another run or with another bundle, would have them speak of something else; MLflow
+counts anew where a registered model was deleted, so that a careless hand does it too.
+
+Rules: a later record of a version says of it what the first does, of the same run, account, inputs
+and settings, as a stage does that is called again for the aliases; any other is wrong. Memory grows
+with versions, not with records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from components.audit.answers import AUDIT, DONE_EVENTS
+from components.audit.failed_gates import REGISTERING
+from components.audit.predicates import released_versions
+from components.core.canonical import sha256_value
+
+Statement = Mapping[str, Any]
+
+
+class RegisteredOnce:
+    """Takes the statements of a log in order."""
+
+    def __init__(self) -> None:
+        """Begin before the first."""
+        self._first: dict[tuple[str, str], tuple[int, str]] = {}
+
+    def take(self, statement: Statement, index: int) -> None:
+        """Go on with the statement of an entry."""
+        for version, said in _versions(statement):
+            self._first.setdefault(version, (index, said))
+
+    def problems(self, statement: Statement) -> Iterator[str]:
+        """Yield each version that a statement registers otherwise than an entry before it."""
+        for (model, number), said in _versions(statement):
+            index, first = self._first.get((model, number), (0, said))
+            if said != first:
+                yield f"it registers version {number} of {model} again, which entry {index} did"
+
+
+def _versions(statement: Statement) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield the model and number of each version registered, and a digest of what is said of it."""
+    audit = statement["predicate"].get(AUDIT, {})
+    if audit.get("stage") != REGISTERING or audit["event"] not in DONE_EVENTS:
+        return
+    of = [audit["run"]["id"], audit["actor"]["id"], audit["inputs"], audit["settings"]]
+    for version in released_versions(audit["facts"]).values():
+        named = str(audit["facts"].get("model_name")), str(version.get("version"))
+        yield named, sha256_value([*of, version])

@@ -1,0 +1,83 @@
+"""A version that is registered a second time: refused by the notary, found by each verifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from second_verdict import found_by_second, second
+
+from components.audit.notary import open_notary
+from components.audit.verify import verify_log
+from components.core.errors import IntegrityError
+
+STAGE = "register_models"
+
+
+INPUTS = ("pytorch_model", "tensorflow_model", "evaluation", "decision")
+Draft = Callable[..., dict[str, Any]]
+Again = Callable[..., None]
+
+
+@pytest.fixture
+def again(home: Path, new_story: Any, draft: Draft) -> Again:
+    return partial(tell_again, home, new_story, draft)
+
+
+def tell_again(
+    home: Path, new_story: Any, draft: Draft, run: dict[str, Any], **changed: Any
+) -> None:
+    """Tell a run, and its registration once more, of this run and with other facts."""
+    with open_notary(home) as notary:
+        story = new_story(notary, home / "runs" / "run-1")
+        story.tell()
+        parts: dict[str, Any] = {"inputs": [story.refs[name] for name in INPUTS], "attempt": 2}
+        parts["run"] = draft("START")["run"] | run
+        facts = story.facts(STAGE) | changed
+        notary.submit(draft("START", STAGE, **parts))
+        made = [story.output(STAGE, "registration")]
+        notary.submit(draft("COMPLETE", STAGE, outputs=made, facts=facts, **parts))
+
+
+def test_a_stage_that_is_called_again_may_say_again_what_it_registered(
+    home: Path, again: Again
+) -> None:
+    again({})
+    assert verify_log(home) == []
+    assert "checkpoints verify" in second(home)
+
+
+OTHERS = {
+    "another run": {"id": "run-2"},
+    "another account": {"actor": "actor-9"},
+}
+
+
+@pytest.mark.parametrize("run", OTHERS.values(), ids=list(OTHERS))
+def test_the_notary_registers_no_version_a_second_time(
+    home: Path, again: Again, run: dict[str, Any]
+) -> None:
+    with pytest.raises(IntegrityError, match="registers version 3 of flight-delay again"):
+        again(run)
+
+
+@pytest.mark.usefixtures("careless")
+@pytest.mark.parametrize("run", OTHERS.values(), ids=list(OTHERS))
+def test_a_version_that_was_registered_a_second_time_is_found(
+    home: Path, again: Again, run: dict[str, Any]
+) -> None:
+    again(run)
+    found = {(item.check, item.where) for item in verify_log(home)}
+    assert ("registration", "entry 19") in found
+    assert "registers ('flight-delay', '3') again" in found_by_second(home)
+
+
+def test_a_version_with_the_number_of_another_model_is_another_version(
+    home: Path, again: Again
+) -> None:
+    again({"id": "run-2"}, model_name="other")
+    assert verify_log(home) == []
+    assert "checkpoints verify" in second(home)
