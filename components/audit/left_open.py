@@ -7,15 +7,18 @@ its START did not record, because nobody has seen what came after.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.audit.answers import AUDIT, CLOSING_EVENTS, RecordView
 from components.audit.ledger import open_starts
 from components.audit.plain_draft import plain_draft
+from components.core.errors import DataError
 
 SEALING = "seal_run"
 """The exit task, whose record closes a run."""
+_STATE = re.compile(r"[A-Z_]{1,40}")
 
 
 def seals(view: RecordView) -> bool:
@@ -44,6 +47,13 @@ def _sealed_at(views: Sequence[RecordView]) -> dict[str, int]:
 def named(start: RecordView) -> str:
     """Return what a START began, in words."""
     return f"{start.stage} of run {start.run}, attempt {start.attempt}"
+
+
+def ended_while_open(state: str, stage: str) -> str:
+    """Return why a stage is closed with its run; DataError for a state that is none."""
+    if not _STATE.fullmatch(state):
+        raise DataError("that is no state of a run", remedy="give one as SUCCEEDED or FAILED")
+    return f"the run ended {state} while {stage} was open"
 
 
 def abort_draft(statement: Mapping[str, Any], why: str, now: str) -> dict[str, Any]:

@@ -42,9 +42,10 @@ from components.audit.folder import AuditFolder
 from components.audit.key_changes import KeyOrder, change_draft
 from components.audit.keyring import Keyring
 from components.audit.ledger import Ledger, open_starts
-from components.audit.left_open import SEALING, abort_draft
+from components.audit.left_open import SEALING, abort_draft, ended_while_open
 from components.audit.log import Log
 from components.audit.log_place import log_storage, spool
+from components.audit.personal_data import check_no_pattern
 from components.audit.records import accept, idempotency_key, statement, timestamp
 from components.audit.sequencer import Sequencer
 from components.audit.spool import Spool
@@ -130,6 +131,7 @@ class LocalNotary:
         """Close every START of a run that is still open with ABORT; return those records.
 
         The newest START of seal_run, which asks for this, stays open: its own COMPLETE closes it.
+        Raises DataError for a state that is none.
         """
         self._take_up()
         with self._mutex:
@@ -149,8 +151,11 @@ class LocalNotary:
     def change_keys(self, order: KeyOrder) -> RecordView:
         """Record that the log's keys change, with a checkpoint right over it; return the record.
 
-        Raises SettingsError for a change that cannot be.
+        Raises SettingsError for a change that cannot be, DataError for words that no record may
+        hold.
         """
+        check_no_pattern("the reason", order.reason)
+        check_no_pattern("the actor", order.actor)
         with self._mutex:
             self._sequencer.seal()
             draft = change_draft(
@@ -226,7 +231,7 @@ class LocalNotary:
 
     def _abort(self, view: RecordView, state: str) -> dict[str, Any]:
         """Return the draft that closes a START."""
-        why = f"the run ended {state} while {view.stage} was open"
+        why = ended_while_open(state, view.stage)
         return abort_draft(self._statement(view.record), why, timestamp(self._clock()))
 
 

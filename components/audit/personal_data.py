@@ -37,16 +37,20 @@ _PATTERNS: Mapping[str, tuple[re.Pattern[str], ...]] = {
         re.compile(r"(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{30}|github_pat_[A-Za-z0-9_]{30})"),
         re.compile(r"(?<![A-Za-z0-9])(?:xox[abprs]-[A-Za-z0-9-]{10}|hf_[A-Za-z0-9]{30})"),
         re.compile(r"(?<![A-Za-z0-9])(?:AIza[A-Za-z0-9_-]{35}|sk-[A-Za-z0-9_-]{20})"),
+        re.compile(r"(?<![A-Za-z0-9])(?:[rs]k_(?:live|test)_[A-Za-z0-9]{10}|glpat-[\w-]{20})"),
         re.compile(r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8}"),
         re.compile(r"\b[Bb]earer\s+[A-Za-z0-9._~+/-]{16}"),
         re.compile(r"://[^/\s:@]{1,200}:[^/\s@*]{1,200}@"),
         re.compile(
-            r"(?i)\b(?:password|passwd|pwd|secret|api[_-]?key|access[_-]?key|auth[_-]?token)"
+            r"(?i)(?:password|passwd|pwd|secret|api[_-]?key|access[_-]?key|auth[_-]?token)"
             r"[\"']?\s{0,5}[=:]\s{0,5}[\"']?[^\s\"'*$<{]{6}"
+        ),
+        re.compile(  # a parser's "unexpected token: name" is none
+            r"(?i)token[\"']?\s{0,5}[=:]\s{0,5}[\"']?(?=[a-z_-]{0,200}\d)[^\s\"'*$<{]{10}"
         ),
     ),
     "an e-mail address": (
-        re.compile(r"[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-])"),
+        re.compile(r"[\w.+-]{1,64}@(?:[^\W_](?:[^\W_]|-){0,62}\.){1,8}[^\W\d_]{2,24}(?![\w-])"),
     ),
     "a bank account or card": (
         re.compile(
@@ -58,7 +62,8 @@ _PATTERNS: Mapping[str, tuple[re.Pattern[str], ...]] = {
         re.compile(
             r"(?<![\w.])(?=(?:\D{0,2}\d){8})\+[1-9]\d{0,2}(?:[ -]?\(?\d{1,4}\)?){2,5}(?!\w|\.\d)"
         ),
-        re.compile(r"(?<![\w.-])(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[.-]\d{4}(?!\w|-|\.\d)"),
+        re.compile(r"(?<![\w.-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[.-]\d{4}(?!\w|-|\.\d)"),
+        re.compile(r"(?<![\w.-])(?:0\d(?: \d\d){4}|\(0\d{1,4}\) ?\d{5,8})(?!\w|-|\.\d)"),
         re.compile(r"(?<![\w.:/-])0\d{1,4}(?:[ /-]\d{5,8}|[ -]\d{3,4}[ -]\d{3,8})(?!\w|-|\.\d)"),
         re.compile(
             r"(?i)\b(?:tel|telephone|phone|mobile|fax)(?: ?number| ?no)?[.:]?\s{0,3}"
@@ -93,6 +98,15 @@ def pattern_in(text: str) -> str | None:
         if any(pattern.search(searched) for pattern in patterns):
             return name
     return None
+
+
+def check_no_pattern(what: str, text: str) -> None:
+    """Raise DataError for a text that carries a pattern; the value is not told."""
+    if (found := pattern_in(text)) is not None:
+        raise DataError(
+            f"{what} holds what looks like {found}, and a record is kept for years",
+            remedy="name people by pseudonyms, and secrets by the variables that hold them",
+        )
 
 
 def _texts_of(draft: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -1,9 +1,10 @@
-"""Words that a person gives with an option: one line, of some length."""
+"""Words that a person gives with an option for a record: one line, of some length, no secret."""
 
 from __future__ import annotations
 
 import re
 
+from components.audit.personal_data import pattern_in
 from components.core.errors import SettingsError
 
 LONGEST_REASON = 2000
@@ -20,5 +21,10 @@ def checked_text(option: str, text: str, longest: int = LONGEST_REASON) -> str:
     if _NOT_IN_A_LINE.search(words):
         raise SettingsError(
             f"{option} holds a line break or a control character", remedy="say it in one line"
+        )
+    if (found := pattern_in(words)) is not None:
+        raise SettingsError(
+            f"{option} holds what looks like {found}, and a record is kept for years",
+            remedy="name people by pseudonyms, and secrets by the variables that hold them",
         )
     return words

@@ -73,17 +73,22 @@ def reconcile(arguments: Namespace) -> int:
     mended = _mended(home)
     comparison = compared(home)
     complete = completeness(home.folder, VerifiedLog.of(home.folder))
+    revoked = [finding for finding in complete.findings if finding.check == "key"]
+    code = exit_code([*comparison.findings, *revoked])
     if arguments.json:
-        said = mended.to_dict()
-        print_json({**said, **comparison.to_dict(), "completeness": complete.to_dict()})
-        return exit_code(comparison.findings)
+        said = {**mended.to_dict(), **comparison.to_dict(), "completeness": complete.to_dict()}
+        said["findings"] += [finding.to_dict() for finding in revoked]
+        print_json(said)
+        return code
     mended.print()
     print(comparison.to_text())
     for line in ways_on(finding.check for finding in comparison.findings):
         print(line)
+    for finding in revoked:
+        print(finding.to_text())
     print(f"no version omitted: {complete.to_text()}")
     print(f"\ncovered by checkpoint:\n{comparison.book.checkpoint}")
-    return exit_code(comparison.findings)
+    return code
 
 
 def _mended(home: Home) -> Mended:

@@ -314,6 +314,18 @@ def test_an_answer_over_what_a_revoked_key_signed_says_so(
     assert "consistent from 1 to 21 entries, 2 of them of a revoked key" in printed
 
 
+def test_reconcile_finds_what_a_revoked_key_signed(
+    told: Path, key: SigningKey, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = told / "home"
+    with open_notary(home) as notary:
+        notary.change_keys(KeyOrder("actor-7", "stolen"))
+        notary.change_keys(KeyOrder("actor-7", "stolen", key.public.keyid, 16))
+    code, answer = ask(capsys, home, "reconcile")
+    (finding,) = (item for item in answer["findings"] if item["check"] == "key")
+    assert (code, finding["index"]) == (4, 16)
+
+
 @pytest.fixture
 def half_revoked(promoted: Any, key: SigningKey) -> Path:
     """A home whose first key is revoked from the registration on, a promotion with it."""

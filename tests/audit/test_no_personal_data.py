@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tried_examples import tries
 
+from components.audit.folder import AuditFolder
+from components.audit.key_changes import KeyOrder
 from components.audit.notary import LocalNotary
 from components.audit.personal_data import pattern_in
 from components.audit.records import accept
+from components.audit.verified_log import VerifiedLog
 from components.core.errors import DataError
+from pipelines.cli import main
 
 Draft = Callable[..., dict[str, Any]]
 AT = "@"
@@ -39,7 +44,7 @@ EMAILS = st.builds(
     lambda name, host, top: f"{name}{AT}{host}.{top}",
     st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,20}", fullmatch=True),
     LETTERS,
-    st.sampled_from(["org", "com", "co.uk", "de", "museum"]),
+    st.sampled_from(["org", "com", "co.uk", "de", "museum", "büro.de"]),
 )
 PHONES = st.one_of(
     st.builds(lambda a, b: f"+49 {a} {b}", digits(3).filter(lambda t: t[0] != "0"), digits(7)),
@@ -48,6 +53,9 @@ PHONES = st.one_of(
     st.builds(lambda a, b, c: f"{a}-{b}-{c}", digits(3), digits(3), digits(4)),
     st.builds(lambda a, b: f"0{a} {b}", digits(3), digits(7)),
     st.builds(lambda a: f"phone: {a}", digits(7)),
+    st.builds(lambda a: f"0{a[0]} {a[1:3]} {a[3:5]} {a[5:7]} {a[7:]}", digits(9)),
+    st.builds(lambda a, b: f"(0{a}) {b}", digits(2), digits(7)),
+    st.builds(lambda a, b, c: f"1-{a}-{b}-{c}", digits(3), digits(3), digits(4)),
 )
 LONG = st.one_of(
     st.integers(9, 19).flatmap(digits).filter(lambda t: not t.startswith(("19", "20"))),
@@ -65,6 +73,11 @@ SECRETS = st.one_of(
     MARKS.map(lambda m: f"postgresql://reader:{m[:9]}{AT}db/flights"),
     MARKS.map(lambda m: "pass" + f"word={m[:8]}"),
     MARKS.map(lambda m: '"api' + f'_key": "{m[:8]}"'),
+    MARKS.map(lambda m: "DB_PASS" + f"WORD={m[:8]}"),
+    MARKS.map(lambda m: "client_sec" + f"ret={m[:8]}"),
+    MARKS.map(lambda m: "tok" + f"en=a{m[:4]}123456"),
+    MARKS.map(lambda m: "sk_" + f"live_{m[:16]}"),
+    MARKS.map(lambda m: "gl" + f"pat-{m[:20]}"),
     st.just("-----BEGIN " + "PRIVATE KEY-----"),
 )
 MOMENTS = st.datetimes(datetime(1971, 1, 1), datetime(2099, 12, 31), timezones=st.just(UTC))
@@ -99,6 +112,8 @@ ORDINARY = st.one_of(
     MOMENTS.map(lambda moment: f"slice mobile {moment:%Y-%m-%d}, telemetry {moment:%Y%m%d}"),
     st.just("the password is in the variable that source.table.database names"),
     st.just("SECRET=$DATABASE_PASSWORD, or a token of the tokeniser"),
+    st.just("unexpected token: identifier, in line 3 of the query"),
+    st.just("max_tokens: 100000, tokens=[1, 2]"),
 )
 
 
@@ -165,6 +180,33 @@ def test_the_field_and_the_pattern_are_named_and_the_value_is_not(
     )
     assert EMAIL not in json.dumps(refused.value.to_dict())
     assert notary.records("run-1") == []
+
+
+@pytest.mark.parametrize("order", [KeyOrder("actor-7", f"ask {EMAIL}"), KeyOrder(EMAIL, "yearly")])
+def test_the_words_of_a_change_of_keys_are_looked_at_before_a_key_is_made(
+    notary: LocalNotary, home: Path, order: KeyOrder
+) -> None:
+    keys = sorted(AuditFolder(home).private_key.parent.iterdir())
+    with pytest.raises(DataError, match="holds what looks like an e-mail address"):
+        notary.change_keys(order)
+    assert VerifiedLog.of(home).views == []
+    assert sorted(AuditFolder(home).private_key.parent.iterdir()) == keys
+
+
+@pytest.mark.parametrize("state", [f"FAILED, ask {EMAIL}", "FAILED\n", "/home/ann", "A" * 41, ""])
+def test_what_is_no_state_closes_no_run(notary: LocalNotary, draft: Draft, state: str) -> None:
+    notary.submit(draft("START"))
+    with pytest.raises(DataError, match="no state of a run"):
+        notary.close_run("run-1", state)
+    assert [view.event for view in notary.records("run-1")] == ["START"]
+
+
+def test_a_reason_that_a_person_gives_is_refused_as_wrong_usage(
+    home: Path, notary: LocalNotary, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("keys", "rotate", "--reason", f"ask {EMAIL}", "--home", str(home))
+    assert main(["audit", *words]) == 2
+    assert "--reason holds what looks like an e-mail address" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("field", ["name", "actor", "trigger"])
