@@ -3,10 +3,13 @@
 Property tests try fewer examples in the inner loop: `make test-fast` takes the profile "fast".
 """
 
+import functools
 import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import pytest
 from handmade_bundles import (
@@ -19,6 +22,7 @@ from handmade_bundles import (
 )
 from hypothesis import settings
 from prepared_run import small_run
+from xdist.scheduler import LoadScopeScheduling
 
 # The GPU build of PyTorch brings triton, which crashes where it is loaded after TensorFlow; no
 # stage loads both, but the tests do.
@@ -29,6 +33,7 @@ settings.register_profile("thorough", deadline=None)
 settings.register_profile("fast", deadline=None, max_examples=15)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "thorough"))
 
+SMALL_RUN = "small_run"
 __all__ = [
     "sealed_bundle",
     "small_bundle",
@@ -40,16 +45,26 @@ __all__ = [
 ]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, and all files that use the small run in the same one.
+class ByFile(LoadScopeScheduling):
+    """Keeps a file's tests in one process, and all files that use the small run in the same one.
 
-    The run is made once a process, and its home is the tests' common ground.
+    The run is made once a process, and its home is the tests' common ground. xdist's own groups
+    (3.8) write into the items' names, which pytest 9.2 no longer takes.
     """
-    shared = {item.path for item in items if "small_run" in getattr(item, "fixturenames", ())}
-    for item in items:
-        group = "small_run" if item.path in shared else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return SMALL_RUN if _uses_small_run(path) else path
+
+
+@functools.cache
+def _uses_small_run(path: str) -> bool:
+    return SMALL_RUN in (Path(__file__).parents[1] / path).read_text(encoding="utf-8")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Give xdist the scheduler, whatever --dist says."""
+    return ByFile(config, log)
 
 
 _LOADED = pytest.StashKey[frozenset[str]]()

@@ -58,6 +58,10 @@ def connect() -> Notary | None:
     return notary
 
 
+_UNNAMED = "0" * 64
+"""In the place of a record that waits in the spool, too, and has no digest yet."""
+
+
 def _spools() -> bool:
     policy = os.environ.get(DOWN_VARIABLE) or STOP
     if policy not in (STOP, SPOOL):
@@ -124,10 +128,20 @@ class Notary:
 
 
 def _put_aside(draft: Mapping[str, Any]) -> Receipt:
-    """Put a draft into the spool; its record is named by the draft until it has a name."""
+    """Put a draft into the spool; its record is named by the draft until it has a name.
+
+    Raises DataError for one that the notary would refuse by its form or its words: it must not lie
+    there, and its stage is to fail now.
+    """
     from components.audit.log_place import spool
+    from components.audit.records import accept
     from components.audit.spool import SPOOLED
 
+    named = [
+        item | {"record": _UNNAMED} if str(item["record"]).startswith(SPOOLED) else item
+        for item in draft["inputs"]
+    ]
+    accept({**draft, "inputs": named})
     name = spool(AuditFolder.from_environment()).put(_to_json(draft))
     return Receipt(f"{SPOOLED}{name}", -1)
 

@@ -22,7 +22,7 @@ from components.audit.sequencer import MAX_BATCH
 from components.audit.spool import SPOOLED, Spool, folder_spool
 from components.audit.storage import PosixStorage
 from components.audit.verify import verify_log
-from components.core.errors import IntegrityError, PlatformError, SettingsError
+from components.core.errors import DataError, IntegrityError, PlatformError, SettingsError
 
 pytestmark = pytest.mark.slow
 
@@ -145,6 +145,19 @@ def test_a_stage_whose_notary_is_down_stops_unless_it_is_told_to_spool(
     monkeypatch.setenv("TANDEM_NOTARY_DOWN", "forget")
     with pytest.raises(SettingsError, match="TANDEM_NOTARY_DOWN is forget"):
         connect()
+
+
+@pytest.mark.parametrize(
+    "parts", [{"cause": {**CAUSE, "message": "ask ann" + "@example.org"}}, {"colour": "red"}]
+)
+def test_what_the_notary_would_refuse_by_its_words_is_not_put_aside(
+    home: Path, nobody: None, draft: Draft, parts: dict[str, Any]
+) -> None:
+    spooling = connect()
+    assert spooling is not None
+    with pytest.raises(DataError):
+        spooling.submit({**draft("FAIL", cause=CAUSE), **parts})
+    assert waiting(home) == []
 
 
 def put_rows_aside(
