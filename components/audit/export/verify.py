@@ -15,19 +15,29 @@ this order:
    speaks of these changes; each record is a DSSE envelope over an in-toto statement, signed by the
    key of its place alone, and lies under the checkpoint (RFC 6962 inclusion proof, verified as in
    RFC 9162, 2.1.3.2); where the records name a second key, the checkpoint has its signature too;
-3. the records are one chain: each parent is there, and made what the next one says it was given,
-   or took from the cache; each gate passed or failed as its numbers say;
-4. the registration names the model's version and its bundle, and a validation, an evaluation and a
-   decision stand behind it, none of them with a gate that failed and nobody waived, but for the
-   decision's gates of the other candidate; what was only imported, as the claim of another system,
+3. each record has the fields of the format and the type of its stage and event, and says nothing
+   twice that is not the same; no time runs backwards, and no record is there twice; a START, where
+   it is in the export, agrees with what closes it. The schemas are not read: the form of a text
+   or a number in a field that nothing is concluded from is not checked;
+4. the records are one chain: the parents of each are the records of its inputs, and of what it took
+   from the cache, and no others; each is there and made what the next one says it was given; each
+   gate passed or failed as its numbers say; what was only imported, as the claim of another system,
    stands behind nothing but what was imported too, and made the model that was given;
-5. each exported artifact, the release policy and the data card are those of the records, log.pub
+5. the registration names the model's version and its bundle, which is the one that it was given of
+   its framework, and a validation, an evaluation and a decision stand behind it; neither it nor one
+   of these has a gate that failed and nobody waived, but for the decision's gates of candidates
+   that were not registered;
+6. each exported artifact, the release policy and the data card are those of the records, log.pub
    is the key; what no record speaks of (a page for people, the schemas, this program) is named as
    unproven;
-6. each witness that is named by --witness cosigned the checkpoint (C2SP tlog-cosignature, v1);
-7. each approval is signed by the key that its record names, for this evaluation and this bundle; a
-   promotion has as many as it asks for, signed after the decision, by others than who submitted
-   the run. That two keys are one person's can only be seen in the whole log.
+7. each witness that is named by --witness cosigned the checkpoint (C2SP tlog-cosignature, v1);
+8. each act is about the version as it was registered; each approval is signed by the key that its
+   record names, for this version, evaluation and bundle, and not later than its record; a promotion
+   asks for what the settings of the registration ask for, and has as many approvals, signed after
+   the decision and not expired, by others than who submitted the run; other acts name none; a
+   version that was withdrawn is not promoted. What became of the version is said, each act by the
+   number of its record. That two keys are one person's is seen by the approvals in the export
+   alone, and which version was champion before not at all: both take the whole log.
 
 It reads what is there and evaluates nothing of it. The key is the root of trust: get it, or its
 fingerprint, from somebody who is not the one that gave you the export, and name it by --key. Who
