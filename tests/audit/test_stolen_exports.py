@@ -254,6 +254,19 @@ def submit_by_nobody(statements: Statements) -> None:
     block(statements[15])["actor"]["id"] = None
 
 
+def put(index: int, value: Any, *path: str) -> Change:
+    """Return the attack of a value of no form in a record's block."""
+
+    def attack(statements: Statements) -> None:
+        place = block(statements[index])
+        for name in path[:-1]:
+            place = place[name]
+        place[path[-1]] = value
+
+    attack.__name__ = f"put_{value}_as_{path[-1]}_of_{index}"
+    return attack
+
+
 def approve_by_nobody(statements: Statements) -> None:
     block(statements[18])["actor"]["id"] = None
 
@@ -328,6 +341,11 @@ MINE: list[Change] = [
     promote_the_champion,
     submit_by_nobody,
     approve_by_nobody,
+    put(15, {}, "actor", "id"),
+    put(19, [1], "controls"),
+    put(20, "some day", "retain_until"),
+    put(9, 2, "schema_version"),
+    put(9, {}, "stage"),
     review_by_the_submitter_with_the_approvers_key,
     of_type(5, "https://example.invalid/recipe/v1"),
     of_type(20, "https://tandem.invalid/registry-change/v1"),

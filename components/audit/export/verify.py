@@ -592,6 +592,8 @@ def check_form(record: Record) -> None:
     actor = audit["actor"]
     wanted = {"id", "assurance"} | ({"account"} if audit["schema_version"] == 2 else set())
     need(audit["schema_version"] in (1, 2) and set(actor) == wanted, "its actor is of no form")
+    known = actor["id"] is None or (type(actor["id"]) is str and actor["id"])
+    need(known, "its actor is of no form")
     assurance = "authenticated" if "account" in actor else "self-asserted"
     need(actor["assurance"] == assurance, "its actor is of no form")
     need(set(audit["clocks"]) == {"notary", "claimed"}, "its clocks are of no form")
@@ -601,6 +603,9 @@ def check_form(record: Record) -> None:
         one = len(item) == 3 and all(text == "" or is_digest(text) for text in digests)
         need(one, f"its input {item['name']} is of no form")
     need(all(map(is_digest, audit["parents"])), "its parents are no digests")
+    served = all(type(control) is str and control for control in audit["controls"])
+    need(served, "the requirements that it serves are no texts")
+    need(DAY.fullmatch(audit["retain_until"]), "it is kept until no day")
 
 
 def is_digest(value: Any) -> bool:
