@@ -1,4 +1,4 @@
-"""The page of an export that says how to verify it: the keys, what is revoked, what is absent.
+"""The page of an export that says how to verify it, what became of the version, what is absent.
 
 The text is VERIFY.md beside the verifier; here is what a version and its log put into it.
 """
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 
 from components.audit import export as verifier
+from components.audit.acts import ARCHIVE, PROMOTE, ROLL_BACK, WITHDRAW
 from components.audit.anchors.cosignatures import Cosigned
 from components.audit.key_changes import AnyTenure
 from components.audit.log import Snapshot
@@ -19,6 +20,12 @@ _SECOND = """
    The checkpoint has a second signature, of ML-DSA-44 (`cryptography` 48 or newer checks it). Have
    its key's fingerprint from somebody else too, and add `--second {second}`.
 """
+_DONE_TO_IT = {
+    PROMOTE: "promoted",
+    ROLL_BACK: "rolled back to",
+    ARCHIVE: "archived",
+    WITHDRAW: "withdrawn, for good; that its records verify is no leave to use it",
+}
 _REVOKED = """
    The key {keyid} is revoked: what it signed from entry {since} on does not count.
 """
@@ -46,11 +53,24 @@ def manual(
         keyid=log.key.keyid,
         second=_SECOND.format(second=second[-1].key.keyid) if second else "",
         revoked="".join(_revoked(log.snapshot)),
+        acts=_acts(log, release),
         count=count,
         size=log.snapshot.size,
         witnesses=", ".join(checkpoint.by) or "nobody",
         absent="\n".join(["", "Not in here:", "", *lines, ""]) if lines else "",
     )
+
+
+def _acts(log: VerifiedLog, release: Release) -> str:
+    """Return what the manual says of what people did to the version, beside approving it."""
+    views = (log.ledger.find(record) for record in log.ledger.acts())
+    lines = []
+    for view in views:
+        said = log.statement(view.record)["predicate"]
+        if (said["model"], said["version"]) == release.key and view.stage in _DONE_TO_IT:
+            done = _DONE_TO_IT[view.stage]
+            lines.append(f"- record {view.index}, {view.time}: the version was {done}")
+    return "\n".join(["What people did to the version:", "", *lines, ""]) if lines else ""
 
 
 def _revoked(snapshot: Snapshot) -> Iterator[str]:

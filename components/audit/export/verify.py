@@ -15,19 +15,29 @@ this order:
    speaks of these changes; each record is a DSSE envelope over an in-toto statement, signed by the
    key of its place alone, and lies under the checkpoint (RFC 6962 inclusion proof, verified as in
    RFC 9162, 2.1.3.2); where the records name a second key, the checkpoint has its signature too;
-3. the records are one chain: each parent is there, and made what the next one says it was given,
-   or took from the cache; each gate passed or failed as its numbers say;
-4. the registration names the model's version and its bundle, and a validation, an evaluation and a
-   decision stand behind it, none of them with a gate that failed and nobody waived, but for the
-   decision's gates of the other candidate; what was only imported, as the claim of another system,
+3. each record has the fields of the format and the type of its stage and event, and says nothing
+   twice that is not the same; no time runs backwards, and no record is there twice; a START, where
+   it is in the export, agrees with what closes it. The schemas are not read: the form of a text
+   or a number in a field that nothing is concluded from is not checked;
+4. the records are one chain: the parents of each are the records of its inputs, and of what it took
+   from the cache, and no others; each is there and made what the next one says it was given; each
+   gate passed or failed as its numbers say; what was only imported, as the claim of another system,
    stands behind nothing but what was imported too, and made the model that was given;
-5. each exported artifact, the release policy and the data card are those of the records, log.pub
+5. the registration names the model's version and its bundle, which is the one that it was given of
+   its framework, and a validation, an evaluation and a decision stand behind it; neither it nor one
+   of these has a gate that failed and nobody waived, but for the decision's gates of candidates
+   that were not registered;
+6. each exported artifact, the release policy and the data card are those of the records, log.pub
    is the key; what no record speaks of (a page for people, the schemas, this program) is named as
    unproven;
-6. each witness that is named by --witness cosigned the checkpoint (C2SP tlog-cosignature, v1);
-7. each approval is signed by the key that its record names, for this evaluation and this bundle; a
-   promotion has as many as it asks for, signed after the decision, by others than who submitted
-   the run. That two keys are one person's can only be seen in the whole log.
+7. each witness that is named by --witness cosigned the checkpoint (C2SP tlog-cosignature, v1);
+8. each act is about the version as it was registered; each approval is signed by the key that its
+   record names, for this version, evaluation and bundle, and not later than its record; a promotion
+   asks for what the settings of the registration ask for, and has as many approvals, signed after
+   the decision and not expired, by others than who submitted the run; other acts name none; a
+   version that was withdrawn is not promoted. What became of the version is said, each act by the
+   number of its record. That two keys are one person's is seen by the approvals in the export
+   alone, and which version was champion before not at all: both take the whole log.
 
 It reads what is there and evaluates nothing of it. The key is the root of trust: get it, or its
 fingerprint, from somebody who is not the one that gave you the export, and name it by --key. Who
@@ -47,15 +57,17 @@ import base64
 import binascii
 import hashlib
 import json
+import math
 import operator
 import re
 import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
+from urllib.parse import quote
 
 SCHEMA = "https://tandem.invalid/export/v1"
 AUDIT = "tandem_audit"
@@ -69,6 +81,8 @@ SECOND_BYTES = 2420
 NO_MLDSA = "this Python's cryptography has no ML-DSA-44; version 48 or newer has"
 DONE = ("COMPLETE", "CACHED")
 IMPORTED = "IMPORTED"
+CLOSING = ("COMPLETE", "FAIL", "ABORT")
+EVENTS = ("START", "ACT", "KEY", IMPORTED, "CACHED", *CLOSING)
 BEHIND = ("ingest_examples", "validate_examples", "evaluate_models", "decide_release")
 CANDIDATES = {"pytorch", "tensorflow", "imported"}
 LEAST_LINES = 3
@@ -83,8 +97,59 @@ OPERATORS = {
     "<": operator.lt,
     "==": operator.eq,
 }
+OURS = "https://tandem.invalid"
+STATEMENT = "https://in-toto.io/Statement/v1"
+APPROVAL = f"{OURS}/approval/v1"
+APPROVAL_RECORD = f"{OURS}/approval-record/v1"
+REGISTRY_CHANGE_1, REGISTRY_CHANGE_2 = (f"{OURS}/registry-change/v{n}" for n in (1, 2))
+IMPORTED_EXECUTION = f"{OURS}/imported-execution/v1"
+APPROVE, PROMOTE, ROLL_BACK, ARCHIVE, WITHDRAW = (
+    f"{act}_model" for act in ("approve", "promote", "roll_back", "archive", "withdraw")
+)
+DONE_TO_IT = {
+    PROMOTE: "promoted",
+    ROLL_BACK: "rolled back to",
+    ARCHIVE: "archived",
+    WITHDRAW: "WITHDRAWN",
+}
+MOVED = frozenset(("model", "version", "reason", "aliases", "required", "approvals"))
+CHANGED = frozenset(("change", "key", "possession", "from", "previous", "reason"))
+# The fields of the predicates that do not follow from the block, beside the block.
+FIELDS = {
+    APPROVAL_RECORD: frozenset(("model", "version", "approval", "publicKey")),
+    REGISTRY_CHANGE_1: MOVED,
+    REGISTRY_CHANGE_2: MOVED | {"keys"},
+    KEY_CHANGE: CHANGED,
+    SECOND_KEY_CHANGE: CHANGED | {"handover"},
+    IMPORTED_EXECUTION: frozenset(("store", "pipeline", "execution", "inputs", "outputs")),
+}
+HANDED_IN = (
+    "event", "stage", "attempt", "inputs", "settings", "settings_sha256", "code_sha256",
+    "environment", "cache_key", "facts", "gates", "cause", "resources",
+)  # fmt: skip
+BLOCK = frozenset(HANDED_IN) | {
+    "schema_version", "record_id", "idempotency_key", "actor", "trigger", "run", "parents", "start",
+    "clocks", "outputs", "policy_sha256", "controls", "retain_until", "observed",
+}  # fmt: skip
+GATE = frozenset(("name", "metric", "operator", "value", "threshold", "passed"))
+GATE_MAY = GATE | {"slice", "n", "baseline", "interval", "waived_by"}
+SIGNED = frozenset(("model", "version", "name", "meaning", "signedAt", "until"))
+FIRST = {"approval": 1, "review": 0}
+PROVENANCE = (
+    "ingest_examples", "transform_features", "import_model", "train_pytorch", "train_tensorflow",
+)  # fmt: skip
+TESTS = ("validate_examples", "evaluate_models", "measure_models")
+DIGEST = re.compile("[0-9a-f]{64}", re.ASCII)
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", re.ASCII)
+TOLERANCE = timedelta(minutes=5)
+LAST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 # Nothing is concluded from these, and no record has their digest.
 UNPROVEN = ("VERIFY.md", "verify.py", "report.html", "schemas")
+
+
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
 
 
 class Refused(Exception):
@@ -115,9 +180,27 @@ class Record(NamedTuple):
         return dict(self.statement["predicate"][AUDIT])
 
     @property
+    def time(self) -> str:
+        """When the notary signed it."""
+        return str(self.audit["clocks"]["notary"])
+
+    @property
+    def made(self) -> list[str]:
+        """The digests of what it made: of an imported record, what another system made."""
+        if self.audit["event"] == IMPORTED:
+            return list(self.subjects.values())
+        return [self.subjects[name] for name in self.audit["outputs"]]
+
+    @property
     def subjects(self) -> dict[str, str]:
         """The digests of what the record is about, by name."""
         return {item["name"]: item["digest"]["sha256"] for item in self.statement["subject"]}
+
+
+def need(holds: Any, what: str) -> None:
+    """Refuse what does not hold."""
+    if not holds:
+        raise Refused(what)
 
 
 # --- bytes, JSON, keys -------------------------------------------------------------------------
@@ -463,6 +546,7 @@ def cosigned_at(note: str, name: str, key: Key) -> int:
         data = decoded(signature)
         if (signer, data[:4], len(data)) == (name, own, COSIGNATURE_BYTES):
             time = int.from_bytes(data[4:12])
+            need(time < LAST_SECOND, f"the witness {name} cosigned it at no time of a calendar")
             message = f"cosignature/v1\ntime {time}\n{text}\n".encode()
             key.check(data[12:], message, f"the witness {name}")
             return time
@@ -475,6 +559,8 @@ def statement_of(envelope: bytes, key: Key, what: str) -> dict[str, Any]:
     try:
         payload, kind = decoded(value["payload"]), value["payloadType"]
         [signature] = value["signatures"]
+        if len(value) != 3 or len(signature) != 2:
+            raise ValueError("it has more fields")
         keyid, signed = signature["keyid"], decoded(signature["sig"])
     except (KeyError, TypeError, ValueError) as error:
         raise Refused(f"{what} is no envelope with one signature: {error}") from error
@@ -489,6 +575,392 @@ def statement_of(envelope: bytes, key: Key, what: str) -> dict[str, Any]:
     if canonical(statement) != payload or not isinstance(statement, dict):
         raise Refused(f"the payload of {what} is no canonical JSON object")
     return statement
+
+
+# --- what a record says ------------------------------------------------------------------------
+
+
+def check_form(record: Record) -> None:
+    """Refuse a record that has other fields than the format, or a time that is none."""
+    statement, audit = record.statement, record.audit
+    fields = {"_type", "subject", "predicateType", "predicate"}
+    need(set(statement) == fields and statement["_type"] == STATEMENT, "it is no in-toto statement")
+    other = ", ".join(sorted(set(audit) ^ BLOCK))
+    need(not other, f"it is no record of Tandem's, by {other}")
+    need(type(audit["stage"]) is str and type(audit["attempt"]) is int, "it is of no stage")
+    need(audit["event"] in EVENTS, f"no record is of the event {audit['event']}")
+    actor = audit["actor"]
+    wanted = {"id", "assurance"} | ({"account"} if audit["schema_version"] == 2 else set())
+    need(audit["schema_version"] in (1, 2) and set(actor) == wanted, "its actor is of no form")
+    known = actor["id"] is None or (type(actor["id"]) is str and actor["id"])
+    need(known, "its actor is of no form")
+    assurance = "authenticated" if "account" in actor else "self-asserted"
+    need(actor["assurance"] == assurance, "its actor is of no form")
+    need(set(audit["clocks"]) == {"notary", "claimed"}, "its clocks are of no form")
+    need(is_moment(record.time), f"its time {record.time} is no time of a record")
+    for item in audit["inputs"]:
+        digests = [item[name] for name in ("sha256", "record")]
+        one = len(item) == 3 and all(text == "" or is_digest(text) for text in digests)
+        need(one, f"its input {item['name']} is of no form")
+    need(all(map(is_digest, audit["parents"])), "its parents are no digests")
+    served = all(type(control) is str and control for control in audit["controls"])
+    need(served, "the requirements that it serves are no texts")
+    need(DAY.fullmatch(audit["retain_until"]), "it is kept until no day")
+
+
+def is_digest(value: Any) -> bool:
+    """Say whether a value is a SHA-256 in lower-case hexadecimal."""
+    return type(value) is str and DIGEST.fullmatch(value) is not None
+
+
+def is_moment(text: Any) -> bool:
+    """Say whether a text is a time of the calendar, written as the notary writes it."""
+    if type(text) is not str or not MOMENT.fullmatch(text):
+        return False
+    try:
+        return datetime.fromisoformat(text).year < 9999
+    except ValueError:
+        return False
+
+
+def digest_of(value: Any) -> str:
+    """Return the digest of a value's canonical JSON."""
+    return sha256(canonical(value))
+
+
+def named(name: str, value: str) -> dict[str, Any]:
+    """Return a name and a digest, as in-toto writes them."""
+    return {"name": name, "digest": {"sha256": value}}
+
+
+def once(items: Any) -> list[Any]:
+    """Return each item once, in order."""
+    return list(dict.fromkeys(items))
+
+
+def path_of(audit: dict[str, Any]) -> str:
+    """Return what an attempt of a stage is called."""
+    return f"{audit['run']['id']}/{audit['stage']}/{audit['attempt']}"
+
+
+def check_twice(record: Record) -> None:
+    """Refuse a record that says something twice, and not the same."""
+    audit = record.audit
+    need(record.statement["subject"] == about(record), "its subjects are not what it is about")
+    own = audit["settings_sha256"] == digest_of(audit["settings"])
+    need(own, "settings_sha256 is not the digest of its settings")
+    policy = audit["settings"].get("policy")
+    of_policy = None if policy is None else digest_of(policy)
+    need(audit["policy_sha256"] == of_policy, "policy_sha256 is not the digest of its policy")
+    name, tilde, number = audit["record_id"].partition("~")
+    counted = re.fullmatch("[2-9]|[1-9][0-9]{1,8}", number) if tilde else True
+    need(name == f"{path_of(audit)}/{audit['event']}" and counted, "record_id is not its own")
+    account = ["actor.account"] if "account" in audit["actor"] else []
+    outputs = [f"subject.{name}" for name in audit["outputs"]]
+    observed = [*account, "clocks.notary", "parents", "start", *outputs]
+    need(audit["observed"] == observed, "observed does not name its outputs")
+    need(is_handed_in(record), "idempotency_key is not the digest of what it says")
+
+
+def about(record: Record) -> list[dict[str, Any]]:
+    """Return the subjects that a record should have, by its other fields."""
+    audit, predicate = record.audit, record.statement["predicate"]
+    event = audit["event"]
+    if event == "ACT":
+        return [named(item["name"], item["sha256"]) for item in audit["inputs"]]
+    if event == IMPORTED:
+        return about_imported(audit, predicate)
+    if event == "KEY":
+        key = predicate["key"]
+        return [named(f"key/{key['keyid']}", sha256(bytes.fromhex(key["public"])))]
+    if event in DONE:
+        made = [named(name, record.subjects[name]) for name in audit["outputs"]]
+        versions = checked_versions(audit) if audit["stage"] == "register_models" else {}
+        roles = sorted(versions)
+        return made + [named(f"model/{r}", versions[r]["bundle_sha256"]) for r in roles]
+    attempt = {"attempt": audit["attempt"], "run": audit["run"]["id"], "stage": audit["stage"]}
+    return [named(f"attempt/{path_of(audit)}", digest_of(attempt))]
+
+
+def checked_versions(audit: dict[str, Any]) -> dict[str, Any]:
+    """Return what a registration says of its versions, each of a bundle that it was given."""
+    versions = audit["facts"].get("versions", {})
+    given = {item["name"]: item["sha256"] for item in audit["inputs"]}
+    for role, version in versions.items():
+        need(version["version"], f"its {role} has no version")
+        bundle = given.get(f"{version['framework']}_model")
+        need(version["bundle_sha256"] == bundle, f"the bundle of its {role} is none of its inputs")
+    return dict(versions)
+
+
+def about_imported(audit: dict[str, Any], said: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the subjects of an imported record, whose other fields are checked here."""
+    known, subjects = dict[str, str](), []
+    for kind in ("inputs", "outputs"):
+        items = {f"{item['slot']}/{item['id']}": item for item in said[kind]}
+        need(len(items) == len(said[kind]), f"it names one of its {kind} twice")
+        for name, item in items.items():
+            own = {key: value for key, value in item.items() if key not in ("slot", "sha256")}
+            known[name] = item["sha256"] or digest_of(own)
+            if kind == "outputs":
+                subjects.append(named(name if item["sha256"] else f"claimed/{name}", known[name]))
+    fed = {item["name"]: item["sha256"] for item in audit["inputs"]}
+    need(all(known.get(name) == value for name, value in fed.items()), "it names other inputs")
+    hashed = {f"{i['slot']}/{i['id']}" for i in said["outputs"] if i["sha256"]}
+    need(hashed <= {*fed, *audit["outputs"]}, "it has a digest that nobody vouches for")
+    pipeline, execution = said["pipeline"], said["execution"]
+    run = {"id": f"imported-{digest_of({n: pipeline[n] for n in ('name', 'run')})[:16]}"}
+    run |= {"name": pipeline["name"]} if pipeline["name"] else {}
+    need(audit["run"] == run, "its run is not that of its pipeline")
+    need(audit["clocks"]["claimed"] == execution["updated"], "it claims another time")
+    return subjects or [named(f"execution/{execution['id']}", digest_of(execution))]
+
+
+def is_handed_in(record: Record) -> bool:
+    """Say whether the idempotency key is that of the draft, as whoever handed it in wrote it."""
+    audit, predicate = record.audit, record.statement["predicate"]
+    if audit["event"] == IMPORTED:
+        told = {name: predicate[name] for name in ("pipeline", "execution")}
+        for kind in ("inputs", "outputs"):
+            told[kind] = [{k: v for k, v in i.items() if k != "sha256"} for i in predicate[kind]]
+        return bool(audit["idempotency_key"] == digest_of({"event": IMPORTED, **told}))
+    draft = {name: audit[name] for name in HANDED_IN}
+    draft["outputs"] = [{"name": n, "sha256": record.subjects[n]} for n in audit["outputs"]]
+    draft["claimed_time"] = audit["clocks"]["claimed"]
+    if audit["event"] in ("ACT", "KEY"):
+        draft["facts"] = {name: value for name, value in predicate.items() if name != AUDIT}
+    return audit["idempotency_key"] in possible_keys(audit, draft)
+
+
+def possible_keys(audit: dict[str, Any], draft: dict[str, Any]) -> Iterator[str]:
+    """Yield a draft's digests: a null actor or trigger may have been left out of it."""
+    both = {"actor": audit["actor"]["id"], "trigger": audit["trigger"]}
+    for gone in ((), ("actor",), ("trigger",), ("actor", "trigger")):
+        if all(both[name] is None for name in gone):
+            kept = {name: value for name, value in both.items() if name not in gone}
+            yield digest_of({**draft, "run": {**audit["run"], **kept}})
+
+
+def check_kind(record: Record, began: str | None) -> None:
+    """Refuse a predicate of another type or with other fields than stage, event and block give.
+
+    `began` is the time of the record's START, where it is known.
+    """
+    audit, predicate = record.audit, record.statement["predicate"]
+    kind = record.statement["predicateType"]
+    rest = {name: value for name, value in predicate.items() if name != AUDIT}
+    if audit["event"] in ("ACT", "KEY", IMPORTED):
+        need(kind in kinds_of(audit, rest), f"its stage {audit['stage']} has another type")
+        need(set(rest) == FIELDS[kind], "its predicate has other fields than its type")
+        bare = not (audit["outputs"] or audit["facts"] or audit["gates"] or audit["cause"])
+        need(bare or audit["event"] == IMPORTED, "it says what only a stage says")
+        return
+    wanted, fields = standard(audit)
+    need(kind == wanted, f"its predicate is not {wanted}")
+    if audit["start"] is not None and "runDetails" in fields:
+        claimed = rest["runDetails"]["metadata"]["startedOn"]
+        need(is_moment(claimed) and claimed <= record.time, "it began at no time before its end")
+        fields["runDetails"]["metadata"]["startedOn"] = began or claimed
+    same = canonical(rest) == canonical(fields)
+    need(same, "its predicate and its audit block do not say the same")
+
+
+def kinds_of(audit: dict[str, Any], said: dict[str, Any]) -> tuple[str, ...]:
+    """Return the types that an act, a change of keys or an imported record may have."""
+    event, stage = audit["event"], audit["stage"]
+    if event == "ACT" and stage in DONE_TO_IT:
+        return (REGISTRY_CHANGE_1, REGISTRY_CHANGE_2)
+    kinds = {("ACT", APPROVE): APPROVAL_RECORD, (IMPORTED, "import_execution"): IMPORTED_EXECUTION}
+    if event == "KEY":
+        kinds["KEY", f"{said['change']}_key"] = KEY_CHANGE
+        kinds["KEY", f"{said['change']}_second_key"] = SECOND_KEY_CHANGE
+    return (kinds[event, stage],) if (event, stage) in kinds else ()
+
+
+def standard(audit: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the type of a stage's predicate, and its fields."""
+    stage, failed = audit["stage"], audit["event"] == "FAIL"
+    done = audit["event"] in DONE
+    judged = done or (failed and audit["gates"])
+    if done and stage in PROVENANCE:
+        return "https://slsa.dev/provenance/v1", provenance(audit)
+    if judged and stage in TESTS:
+        return "https://in-toto.io/attestation/test-result/v0.1", test_result(audit)
+    if judged and stage == "decide_release":
+        return "https://slsa.dev/verification_summary/v1", summary(audit)
+    if done and stage == "register_models":
+        return "https://in-toto.io/attestation/release/v0.1", {"purl": purl(audit["facts"])}
+    if done and stage == "seal_run":
+        names = ("state", "records", "events", "stages")
+        known = {name: audit["facts"][name] for name in names if name in audit["facts"]}
+        return f"{OURS}/run-closing/v1", known
+    return f"{OURS}/stage-event/v1", {"dependencies": dependencies(audit)}
+
+
+def dependencies(audit: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what an attempt needed, by digest."""
+    run, environment = audit["run"], audit["environment"]
+    listed = [(f"input/{item['name']}", item["sha256"]) for item in audit["inputs"]]
+    listed += [("code/modules", audit["code_sha256"]), ("pipeline", run.get("ir_sha256"))]
+    listed += [("lock", environment.get("lock_sha256"))]
+    listed += [("image", environment.get("image", "").partition("@sha256:")[2])]
+    found = [named(name, value) for name, value in listed if value]
+    commit = (run.get("code") or {}).get("commit") or ""
+    if len(commit) in (40, 64):
+        found.append({"name": "code/repository", "digest": {"gitCommit": commit}})
+    return found
+
+
+def provenance(audit: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a SLSA provenance, but for when it was begun."""
+    metadata = {"invocationId": path_of(audit), "finishedOn": audit["clocks"]["notary"]}
+    return {
+        "buildDefinition": {
+            "buildType": f"{OURS}/stage/v1",
+            "externalParameters": {"stage": audit["stage"], "settings": audit["settings"]},
+            "internalParameters": {"environment": audit["environment"]},
+            "resolvedDependencies": dependencies(audit),
+        },
+        "runDetails": {
+            "builder": {"id": f"{OURS}/builder/{audit['actor']['assurance']}/v1"},
+            "metadata": metadata,
+        },
+    }
+
+
+def test_result(audit: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of an in-toto test result."""
+    tests: dict[str, list[str]] = {"passed": [], "warned": [], "failed": []}
+    for gate in audit["gates"]:
+        how = "passed" if gate["passed"] else "warned" if "waived_by" in gate else "failed"
+        tests[how].append(gate["name"] + (f" ({gate['slice']})" if gate.get("slice") else ""))
+    bad = audit["event"] == "FAIL" or tests["failed"]
+    return {
+        "result": "FAILED" if bad else "WARNED" if tests["warned"] else "PASSED",
+        "configuration": [named("settings", audit["settings_sha256"])],
+        **{f"{how}Tests": names for how, names in tests.items()},
+    }
+
+
+def summary(audit: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a SLSA verification summary."""
+    run, failed = audit["run"], audit["event"] == "FAIL"
+    fed = once(item["record"] for item in audit["inputs"] if item["record"])
+    use_case = quote(run.get("name") or run["id"], safe="")
+    policy = audit["policy_sha256"] or audit["settings_sha256"]
+    return {
+        "verifier": {"id": f"{OURS}/stage/decide_release/v1"},
+        "timeVerified": audit["clocks"]["notary"],
+        "resourceUri": f"pkg:generic/{use_case}@{quote(run['id'], safe='')}",
+        "policy": {"uri": f"{OURS}/policy/v1", "digest": {"sha256": policy}},
+        "inputAttestations": [{"digest": {"sha256": item}} for item in fed],
+        "verificationResult": "FAILED" if failed else "PASSED",
+        "verifiedLevels": ["FAILED" if failed else "TANDEM_RELEASE_POLICY"],
+        "slsaVersion": "1.0",
+    }
+
+
+def purl(facts: dict[str, Any]) -> str:
+    """Return the package's address that a registration has."""
+    version = facts.get("versions", {}).get("candidate", {}).get("version", "")
+    model, number = (quote(str(v), safe="") for v in (facts.get("model_name", ""), version))
+    return f"pkg:mlflow/{model}@{number}"
+
+
+def check_gate(gate: dict[str, Any]) -> None:
+    """Refuse a gate that passed or failed otherwise than its numbers say."""
+    name, passed = gate["name"], gate["passed"]
+    need(set(gate) >= GATE and set(gate) <= GATE_MAY, f"its gate {name} is of no form")
+    threshold = number_of(gate["threshold"], name)
+    value = None if gate["value"] is None else number_of(gate["value"], name)
+    met = value is not None and OPERATORS[gate["operator"]](value, threshold)
+    need(passed is met, f"its gate {name} says otherwise than its numbers")
+    if "waived_by" in gate:
+        need(not passed and is_digest(gate["waived_by"]), f"its gate {name} was waived by nothing")
+
+
+def number_of(value: Any, name: str) -> float:
+    """Return a gate's number, which may be a text where it is large; never an infinity."""
+    text = type(value) is str and NUMBER.fullmatch(value)
+    need(text or type(value) in (int, float), f"its gate {name} has a number that is none")
+    found = float(value) if text else value
+    need(math.isfinite(found), f"its gate {name} has a number that is none")
+    return float(found) if text else value
+
+
+# --- what people did ---------------------------------------------------------------------------
+
+
+class Version(NamedTuple):
+    """A registered version, as acts must be about it, and what is asked for."""
+
+    inputs: dict[str, tuple[str, str]]
+    run: str
+    submitter: str | None
+    decided: datetime
+    asked: dict[str, int]
+
+
+class Approval(NamedTuple):
+    """What a person signed, in which record, whose, and by which key."""
+
+    number: int
+    said: dict[str, Any]
+    actor: str | None
+    keyid: str
+
+
+def asked_by(settings: dict[str, Any]) -> dict[str, int]:
+    """Return how many people must sign, by meaning, as the settings of a registration say."""
+    found = settings.get("registry", {}).get("approvals", FIRST)
+    one = set(found) == set(FIRST) and all(type(n) is int and n >= 0 for n in found.values())
+    need(one, "the registration does not say which approvals it asks for")
+    return dict(found)
+
+
+def check_approval(signed: dict[str, Any]) -> dict[str, Any]:
+    """Return what a person said; refuse what is no approval."""
+    said = signed["predicate"]
+    need(len(signed) == 4 and signed["_type"] == STATEMENT, "what was signed is no statement")
+    need(signed["predicateType"] == APPROVAL, "what was signed is no approval")
+    need(set(said) - {"reason"} == SIGNED, "the approval is of no form")
+    need(all(type(value) is str and value for value in said.values()), "the approval is of no form")
+    need(said["meaning"] in FIRST, "the approval has no meaning")
+    need(is_moment(said["signedAt"]), "the approval was signed at no time")
+    need(DAY.fullmatch(said["until"]), "the approval has no last day")
+    date.fromisoformat(said["until"])
+    return dict(said)
+
+
+def check_keys(keys: Any, counted: list[Approval]) -> bool:
+    """Return whether any key was trusted; refuse other keys than those of the approvals."""
+    need(keys is not None, "it does not say which keys were trusted")
+    need(set(keys) == {"counted", "trusted_sha256"}, "it does not say which keys were trusted")
+    own = sorted({approval.keyid for approval in counted})
+    need(keys["counted"] == own, "the keys that it names are not those of its approvals")
+    trusted = bool(keys["trusted_sha256"] != digest_of([]))
+    need(trusted or not own, "it counts approvals where no key was trusted")
+    return trusted
+
+
+class Persons:
+    """Who is one person: keys and actors that approvals join, directly or through others."""
+
+    def __init__(self) -> None:
+        """Begin with nobody."""
+        self.joined: list[set[tuple[str, str]]] = []
+
+    def join(self, approval: Approval) -> None:
+        """Go on with an approval; one without an actor joins nothing."""
+        if approval.actor is not None:
+            marks = {("actor", approval.actor), ("key", approval.keyid)}
+            one = marks.union(*(part for part in self.joined if part & marks))
+            self.joined = [part for part in self.joined if not part & one] + [one]
+
+    def of(self, kind: str, name: str) -> frozenset[tuple[str, str]]:
+        """Return all marks of the person that has this one."""
+        mark = (kind, name)
+        return frozenset(next((part for part in self.joined if mark in part), {mark}))
 
 
 # --- the export --------------------------------------------------------------------------------
@@ -530,7 +1002,9 @@ class Verification:
         self.export, self.keys, self.newest = export, Keys(key), newest
         self.findings: list[tuple[str, str]] = []
         self.records: dict[str, Record] = {}
-        self.approvals: dict[str, dict[str, Any]] = {}
+        self.approvals: dict[str, Approval] = {}
+        self.acts: list[Record] = []
+        self.persons = Persons()
         self.files = 0
         self.witnesses: dict[str, int] = {}
         self.unproven: list[str] = []
@@ -562,9 +1036,12 @@ class Verification:
         proofs = [name for name in self.export.files if name.startswith("records/")]
         for name in sorted(name for name in proofs if name.endswith(".json")):
             self._try(name, lambda name=name: self._record(name))
+        self.records = {r.sha256: r for r in sorted(self.records.values(), key=lambda r: r.number)}
         for record in self.records.values():
-            self._try(f"record {record.number}", lambda record=record: self._chain(record))
-            self._try(f"record {record.number}", lambda record=record: self._gates(record))
+            for check in (self._chain, self._start, self._kind, self._gates, self._passed):
+                self._try_record(check, record)
+            self._try_record(check_twice, record)
+        self._try("records", self._in_order)
         registration = self.records.get(self.said["registration"])
         if registration is None:
             self.findings.append(("export.json", "the registration is not among the records"))
@@ -574,8 +1051,10 @@ class Verification:
             self._try(name, lambda name=name: self._file(name))
         for record in self.records.values():
             if record.audit["event"] == "ACT":
-                where = f"record {record.number}"
-                self._try(where, lambda record=record: self._act(record, registration))
+                self._try_record(lambda act: self._act(act, registration), record)
+
+    def _try_record(self, check: Any, record: Record) -> None:
+        self._try(f"record {record.number}", lambda: check(record))
 
     def witnessed(self, name: str, key: Key) -> None:
         """Check that a witness cosigned the checkpoint; a finding where it did not."""
@@ -591,7 +1070,7 @@ class Verification:
             check()
         except Refused as error:
             self.findings.append((where, str(error)))
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        except MALFORMED as error:
             self.findings.append((where, f"it lacks what it should have: {error!r}"))
 
     def _record(self, name: str) -> None:
@@ -608,11 +1087,8 @@ class Verification:
             self.keys.require_valid(number)
         elif self.newest is None:
             self._change_is_doubted(number)
-        if statement["_type"] != "https://in-toto.io/Statement/v1":
-            raise Refused("it is no in-toto statement")
         record = Record(sha256(envelope), number, statement)
-        if not record.audit.keys() >= {"event", "stage", "parents", "inputs", "gates"}:
-            raise Refused("it is no record of Tandem's")
+        check_form(record)
         self.records[record.sha256] = record
 
     def _change_is_doubted(self, number: int) -> None:
@@ -638,54 +1114,105 @@ class Verification:
             if self.records[parent].number >= record.number:
                 raise Refused(f"its parent {parent[:12]} is not before it")
         given = [(item["name"], item["record"], item["sha256"]) for item in record.audit["inputs"]]
+        if record.audit["event"] == "FAIL":
+            given = [item for item in given if self._why_not_made(record, *item) is None]
         if record.audit["event"] == "CACHED":
-            origin = record.audit["facts"]["origin"]
-            given += [(n, origin[n], record.subjects[n]) for n in record.audit["outputs"]]
-        for name, source, digest in given:
-            if not source:
-                continue
-            maker = self.records.get(source)
-            # What was only imported stands behind nothing but what was imported too.
-            makers = (IMPORTED,) if record.audit["event"] == IMPORTED else DONE
-            if maker is None or maker.audit["event"] not in makers:
-                raise Refused(f"nothing here made its {name}")
-            if digest not in maker.subjects.values():
-                raise Refused(f"record {maker.number} made another {name}")
+            origin, outputs = record.audit["facts"]["origin"], record.audit["outputs"]
+            need(sorted(origin) == sorted(outputs), "its origin does not name its outputs")
+            given += [(name, origin[name], record.subjects[name]) for name in outputs]
+        for item in given:
+            why = self._why_not_made(record, *item)
+            need(why is None, str(why))
+        makers = once(source for _, source, _ in given)
+        need(record.audit["parents"] == makers, "its parents are not the records of its inputs")
+
+    def _why_not_made(self, record: Record, name: str, source: str, digest: str) -> str | None:
+        """Return why a record did not make what another one was given, None where it did."""
+        maker = self.records.get(source)
+        # What was only imported stands behind nothing but what was imported too.
+        makers = (IMPORTED,) if record.audit["event"] == IMPORTED else DONE
+        if maker is None or maker.audit["event"] not in makers or maker.number >= record.number:
+            return f"nothing here made its {name}"
+        return None if digest in maker.made else f"record {maker.number} made another {name}"
+
+    def _start(self, record: Record) -> None:
+        """Refuse a record that closes what is no START of its own, where that is in the export."""
+        audit, start = record.audit, record.audit["start"]
+        need(start is None or audit["event"] in CLOSING, "it closes a START, and is no end")
+        need(start is not None or audit["event"] != "COMPLETE", "it has no START")
+        if start is None:
+            return
+        twins = [r.number for r in self.records.values() if r.audit["start"] == start]
+        need(is_digest(start) and min(twins) == record.number, "its START was closed before")
+        begun = self.records.get(start)
+        if begun is None:
+            return
+        own = begun.audit["event"] == "START" and begun.number < record.number
+        need(own, "what it closes is no START before it")
+        same = ["run", "stage", "attempt", "trigger", "inputs"]
+        same += [] if audit["event"] == "FAIL" else ["settings_sha256"]
+        if audit["event"] == "COMPLETE":
+            same += ["code_sha256", "environment", "cache_key"]
+        for field in same:
+            need(audit[field] == begun.audit[field], f"its {field} is not that of its START")
+        need(audit["actor"]["id"] == begun.audit["actor"]["id"], "its START is another actor's")
+
+    def _kind(self, record: Record) -> None:
+        begun = self.records.get(record.audit["start"] or "")
+        check_kind(record, begun.time if begun else None)
+
+    def _in_order(self) -> None:
+        """Refuse times that run backwards, and a record that is there twice."""
+        known, time = dict[str, int](), ""
+        for record in self.records.values():
+            key = record.audit["idempotency_key"]
+            need(key not in known, f"record {record.number} repeats record {known.get(key)}")
+            need(time <= record.time, f"record {record.number}: its time is before {time}")
+            known[key], time = record.number, record.time
 
     def _gates(self, record: Record) -> None:
-        """Refuse a gate that passed or failed otherwise than its numbers say."""
         for gate in record.audit["gates"]:
-            value, threshold = gate["value"], gate["threshold"]
-            holds = value is not None and OPERATORS[gate["operator"]](
-                float(value), float(threshold)
-            )
-            if gate["passed"] != holds:
-                raise Refused(f"its gate {gate['name']} says otherwise than its numbers")
+            check_gate(gate)
 
     def _registration(self, registration: Record) -> None:
-        facts, wanted = registration.audit["facts"], self.said
-        bundles = {str(v["version"]): v["bundle_sha256"] for v in facts["versions"].values()}
-        stage = registration.audit["stage"]
-        if (stage, facts["model_name"]) != ("register_models", wanted["model"]):
+        audit, wanted = registration.audit, self.said
+        facts = audit["facts"]
+        need(audit["event"] in DONE, "it was not done")
+        if (audit["stage"], facts["model_name"]) != ("register_models", wanted["model"]):
             raise Refused("it registers another model")
-        if bundles.get(wanted["version"]) != wanted["bundle_sha256"]:
+        if self._version_of(registration)["bundle_sha256"] != wanted["bundle_sha256"]:
             raise Refused("it registers no such version of that bundle")
         behind = self._ancestors(registration)
         stages = {record.audit["stage"] for record in behind if record.audit["event"] in DONE}
         for stage in BEHIND:
             if stage not in stages:
                 raise Refused(f"no record of {stage} stands behind it")
-        if wanted["bundle_sha256"] not in {s for r in behind for s in r.subjects.values()}:
+        if wanted["bundle_sha256"] not in {made for r in behind for made in r.made}:
             raise Refused("nothing behind it made the bundle")
         self._imported(behind)
-        frameworks = {str(v["version"]): v["framework"] for v in facts["versions"].values()}
-        rivals = CANDIDATES - {frameworks[wanted["version"]]}
-        for record in behind:
-            for gate in record.audit["gates"]:
-                if record.audit["stage"] == "decide_release" and gate["name"].split()[0] in rivals:
-                    continue  # a decision holds the gates of each candidate, by its name
-                if record.audit["event"] in DONE and not gate["passed"] and "waived_by" not in gate:
-                    raise Refused(f"the gate {gate['name']} of record {record.number} failed")
+
+    def _version_of(self, registration: Record) -> dict[str, Any]:
+        """Return what the registration says of the version; of several roles the first."""
+        for _, version in sorted(registration.audit["facts"]["versions"].items()):
+            if str(version["version"]) == self.said["version"]:
+                return dict(version)
+        raise Refused("it registers no such version of that bundle")
+
+    def _passed(self, record: Record) -> None:
+        """Refuse a registration over a gate that failed and nobody waived, its own too."""
+        audit = record.audit
+        if audit["stage"] != "register_models" or audit["event"] not in DONE:
+            return
+        registered = {v["framework"] for v in audit["facts"].get("versions", {}).values()}
+        rivals = CANDIDATES - registered
+        for found in (record, *self._ancestors(record)):
+            for gate in found.audit["gates"] if found.audit["event"] in DONE else ():
+                # a decision holds the gates of each candidate, by its name
+                rival = gate["name"].partition(" ")[0] in rivals
+                if gate["passed"] or (found.audit["stage"] == "decide_release" and rival):
+                    continue
+                waived = is_digest(gate.get("waived_by"))
+                need(waived, f"the gate {gate['name']} of record {found.number} failed")
 
     def _imported(self, behind: list[Record]) -> None:
         """Refuse imported records that are not of the model that a stage was given."""
@@ -769,50 +1296,114 @@ class Verification:
         self.files += 1
 
     def _act(self, record: Record, registration: Record) -> None:
-        predicate = record.statement["predicate"]
-        if (predicate["model"], predicate["version"]) != (self.said["model"], self.said["version"]):
-            raise Refused("it is about another version")
-        if record.audit["stage"] == "approve_model":
-            self.approvals[record.sha256] = self._approval(record, registration)
-        elif record.audit["stage"] == "promote_model":
-            self._promotion(record)
+        """Hold an act against the rules, and take it, whether or not it should have been."""
+        predicate, stage = record.statement["predicate"], record.audit["stage"]
+        about = (predicate["model"], predicate["version"])
+        need(about == (self.said["model"], self.said["version"]), "it is about another version")
+        before = [act.audit["stage"] for act in self.acts]
+        if stage != APPROVE:
+            self.acts.append(record)
+        version = self._version(registration)
+        inputs = {item["name"]: (item["sha256"], item["record"]) for item in record.audit["inputs"]}
+        own = inputs == version.inputs and record.audit["run"]["id"] == version.run
+        need(own, "it is not about the version as it was registered")
+        if stage == APPROVE:
+            self._approval(record, version)
+            return
+        need(stage == WITHDRAW or WITHDRAW not in before, "the version was withdrawn")
+        self._aliases(predicate["aliases"], stage)
+        if stage == PROMOTE:
+            self._promotion(record, version)
+            return
+        asks = predicate["approvals"] or predicate["required"] is not None or predicate.get("keys")
+        need(not asks, "it names approvals, keys or how many are asked for, and is no promotion")
+        if stage == ROLL_BACK:
+            promoted = [s for s in before if s in (PROMOTE, ARCHIVE)][-1:] == [PROMOTE]
+            need(promoted, "the version was not promoted before, or was archived since")
 
-    def _approval(self, record: Record, registration: Record) -> dict[str, Any]:
-        """Return what a person signed; `why_not` says why it does not count, None where it does."""
+    def _version(self, registration: Record) -> Version:
+        """Return the version as it was registered; refuse what does not say all that acts need."""
+        audit = registration.audit
+        fed = {item["name"]: (item["sha256"], item["record"]) for item in audit["inputs"]}
+        bundle = f"{self._version_of(registration)['framework']}_model"
+        inputs = {"evaluation": fed["evaluation"], "bundle": fed[bundle]}
+        inputs["registration"] = registration.subjects["registration"], registration.sha256
+        decision = self.records.get(fed["decision"][1])
+        need(decision, "the registration names no decision that is here")
+        decided = datetime.fromisoformat(decision.time if decision else "")
+        asked = asked_by(audit["settings"])
+        return Version(inputs, audit["run"]["id"], audit["actor"]["id"], decided, asked)
+
+    def _aliases(self, moved: list[dict[str, Any]], stage: str) -> None:
+        """Refuse an alias that moves elsewhere; where it was, the whole log knows alone."""
+        version = self.said["version"]
+        if stage in (ARCHIVE, WITHDRAW):
+            taken = all((item["from"], item["to"]) == (version, None) for item in moved)
+            need(taken, "it moves an alias, and may only take those of the version away")
+            return
+        [only] = moved
+        need(only == {"alias": "champion", "from": only["from"], "to": version}, "it moves others")
+        again = only["from"] == version
+        need(not again or (self.keys.revoked and stage == PROMOTE), "it is the champion already")
+
+    def _approval(self, record: Record, version: Version) -> None:
+        """Take what a person signed, by the key that the record names and for this version."""
         predicate = record.statement["predicate"]
         key = Key(bytes.fromhex(predicate["publicKey"]))
         signed = statement_of(canonical(predicate["approval"]), key, "the approval")
-        about = {item["name"]: item["digest"]["sha256"] for item in signed["subject"]}
-        evaluation = {i["name"]: i["sha256"] for i in registration.audit["inputs"]}["evaluation"]
-        if about != {"evaluation": evaluation, "bundle": self.said["bundle_sha256"]}:
-            raise Refused("the person signed for another evaluation or bundle")
-        said = signed["predicate"]
-        decided = max(
-            r.audit["clocks"]["notary"]
-            for r in self.records.values()
-            if r.audit["stage"] == "decide_release" and r.audit["event"] in DONE
-        )
-        why = None
-        if record.audit["actor"]["id"] == registration.audit["actor"]["id"]:
-            why = "the approver submitted the run"
-        elif said["signedAt"] < decided:
-            why = "it was signed before the gates were decided on"
-        named = {name: said[name] for name in ("name", "meaning", "signedAt", "until")}
-        return {"index": record.number, "keyid": key.keyid, "why_not": why, **named}
+        said = check_approval(signed)
+        of_version = (said["model"], said["version"]) == (self.said["model"], self.said["version"])
+        need(of_version, "the person signed for another version")
+        judged = [named(name, version.inputs[name][0]) for name in ("evaluation", "bundle")]
+        need(signed["subject"] == judged, "the person signed for another evaluation or bundle")
+        latest = datetime.fromisoformat(record.time) + TOLERANCE
+        need(datetime.fromisoformat(said["signedAt"]) <= latest, "it was signed after its record")
+        approval = Approval(record.number, said, record.audit["actor"]["id"], key.keyid)
+        self.approvals[record.sha256] = approval
+        self.persons.join(approval)
 
-    def _promotion(self, record: Record) -> None:
-        """Refuse a promotion without the approvals that it asks for; rules of one log alone."""
-        predicate, keys = record.statement["predicate"], dict[str, set[str]]()
-        for approval in predicate["approvals"]:
-            found = self.approvals.get(approval)
-            if found is None or found["why_not"]:
-                raise Refused(f"its approval {approval[:12]} is not here, or does not count")
-            if found["until"] < record.audit["clocks"]["notary"][:10]:
-                raise Refused(f"its approval {approval[:12]} had expired")
-            keys.setdefault(found["meaning"], set()).add(found["keyid"])
-        for meaning, count in (predicate["required"] or {}).items():
-            if len(keys.get(meaning, ())) < count:
-                raise Refused(f"fewer than {count} people signed with meaning {meaning}")
+    def _why_not(self, approval: Approval, version: Version) -> str | None:
+        """Return why an approval does not count for a promotion on any day."""
+        if approval.actor is None or version.submitter is None:
+            return "the log does not say who submitted the run or who handed it in"
+        submitter = self.persons.of("actor", version.submitter)
+        if approval.actor == version.submitter or submitter == self.persons.of(
+            "key", approval.keyid
+        ):
+            return "the approver submitted the run"
+        if datetime.fromisoformat(approval.said["signedAt"]) < version.decided:
+            return "it was signed before the gates were decided on"
+        return None
+
+    def _promotion(self, record: Record, version: Version) -> None:
+        """Refuse a promotion without the approvals that the settings of the run ask for."""
+        predicate, counted = record.statement["predicate"], []
+        own = predicate["required"] == version.asked
+        need(own, "it does not ask for what the settings of the version's run ask for")
+        need(len(set(predicate["approvals"])) == len(predicate["approvals"]), "it names one twice")
+        for digest in predicate["approvals"]:
+            found = self.approvals.get(digest)
+            if found is None or self._why_not(found, version):
+                raise Refused(f"its approval {digest[:12]} is not here, or does not count")
+            expired = found.said["until"] < record.time[:10]
+            need(not expired, f"its approval {digest[:12]} had expired")
+            counted.append(found)
+        least = dict(version.asked)
+        if "keys" in predicate and check_keys(predicate["keys"], counted):
+            least["approval"] = max(least["approval"], 1)
+        for meaning, count in least.items():
+            keys = [item.keyid for item in counted if item.said["meaning"] == meaning]
+            people = {self.persons.of("key", keyid) for keyid in keys}
+            lacking = f"fewer than {count} people signed with meaning {meaning}"
+            need(len(people) >= count, lacking)
+
+    def _approvals(self) -> Iterator[dict[str, Any]]:
+        """Yield each approval for the answer; `why_not` says why it does not count, if so."""
+        for approval in self.approvals.values():
+            version = self._version(self.records[self.said["registration"]])
+            shown = {name: approval.said[name] for name in ("name", "meaning", "signedAt", "until")}
+            why = self._why_not(approval, version)
+            yield {"index": approval.number, "keyid": approval.keyid, "why_not": why, **shown}
 
     def answer(self) -> dict[str, Any]:
         """Return what was verified, as JSON."""
@@ -829,7 +1420,12 @@ class Verification:
             ],
             "files": self.files,
             "unproven": self.unproven,
-            "approvals": list(self.approvals.values()),
+            "approvals": list(self._approvals()),
+            "acts": [
+                {"index": act.number, "act": act.audit["stage"], "at": act.time}
+                for act in self.acts
+            ],
+            "withdrawn": any(act.audit["stage"] == WITHDRAW for act in self.acts),
             "checkpoint": {"size": self.checkpoint.size, "root": self.checkpoint.root.hex()},
             "witnesses": self.witnesses,
             "keyid": self.keys.tenures[0][1].keyid,
@@ -844,6 +1440,11 @@ def told(answer: dict[str, Any], *, given: bool) -> str:
     """Return the answer for people."""
     lines = [f"{item['where']}: {item['what']}" for item in answer["findings"]]
     lines.append(f"{answer['model']}: bundle {answer['bundle_sha256']}")
+    for item in answer["acts"]:
+        done = DONE_TO_IT.get(item["act"], item["act"])
+        lines.append(f"{done} at {item['at']} (record {item['index']})")
+    if answer["withdrawn"]:
+        lines.append("the version was WITHDRAWN: that its records verify is no leave to use it")
     for item in answer["approvals"]:
         signed = f"{item['meaning']} by {item['name']} at {item['signedAt']}"
         why = f"; does not count: {item['why_not']}" if item["why_not"] else ""
@@ -950,7 +1551,7 @@ def main(arguments: list[str] | None = None) -> int:
         verification = Verification(export, key, options.revoked, options.newest)
         if options.second:
             require_second(verification.keys, options.second)
-    except (Refused, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (Refused, *MALFORMED) as error:
         print(f"the checkpoint or export.json: {error}", file=sys.stderr)
         return 4
     except (Unverifiable, OSError, ImportError) as error:
