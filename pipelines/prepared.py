@@ -22,6 +22,7 @@ from components.core.cache import StageCache
 from components.core.errors import SettingsError
 from components.core.imports import recall
 from components.core.sources import use_sources
+from components.tfx_history.store import require_writable_schema
 from pipelines.arguments import sections_and_identity
 from pipelines.champion import resolve
 from pipelines.compiler import IMPORTING, TRAINING, kept_or_compiled
@@ -36,6 +37,8 @@ from pipelines.runners.results import RunState, TaskResult
 from pipelines.runners.run_folder import finished_tasks
 from pipelines.runs import RecordedRun
 from pipelines.start import ARGUMENTS_FILE, SETTINGS_FILE, Start, read_ir, read_start
+
+TFX = "tfx"
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ def prepare(
     sources = settings_file.resolve().parent
     use_sources(sources)
     check_before_run(loaded, sources)
+    if orchestrator == TFX:
+        require_writable_schema(home.metadata_file)
     return _planned(TRAINING, loaded, settings_file, home, cache=cache, orchestrator=orchestrator)
 
 

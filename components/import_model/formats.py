@@ -18,7 +18,9 @@ from components.core.errors import SettingsError
 Format = Literal["bundle", "onnx", "saved_model", "torch_export"]
 TAKEN = "an ONNX file (.onnx), a SavedModel's folder, a .pt2 file, or a folder with contract.json"
 _SUFFIXES: dict[str, Format] = {".onnx": "onnx", ".pt2": "torch_export"}
-_FOLDERS: dict[str, Format] = {CONTRACT_NAME: "bundle", "saved_model.pb": "saved_model"}
+_SAVED_MODEL = "saved_model.pb"
+_FOLDERS: dict[str, Format] = {CONTRACT_NAME: "bundle", _SAVED_MODEL: "saved_model"}
+_DEEPEST = 4  # a TFX Model: Format-Serving/export/NAME/VERSION
 _PICKLE_SUFFIXES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt")
 _PROTOCOLS = range(2, 6)
 
@@ -29,7 +31,7 @@ def format_of(path: Path) -> Format:
         found = [kind for name, kind in _FOLDERS.items() if (path / name).is_file()]
         if found:
             return found[0]
-        raise _not_taken(f"the folder {path} holds neither {' nor '.join(_FOLDERS)}")
+        raise _not_taken(f"the folder {path} holds neither {' nor '.join(_FOLDERS)}{_below(path)}")
     if not path.is_file():
         raise SettingsError(f"there is no model at {path}", remedy="correct the path")
     if path.suffix in _PICKLE_SUFFIXES or _looks_pickled(path):
@@ -45,6 +47,14 @@ def format_of(path: Path) -> Format:
 def digest_of(path: Path) -> str:
     """Return the digest of a file, or of a folder as an artifact has it."""
     return sha256_file(path) if path.is_file() else tree_digest(path)
+
+
+def _below(path: Path) -> str:
+    """Return words that name the nearest SavedModel below a folder, the last version of several."""
+    for depth in range(1, _DEEPEST + 1):
+        if found := sorted(path.glob("*/" * depth + _SAVED_MODEL)):
+            return f"; {found[-1].parent} holds {_SAVED_MODEL}"
+    return ""
 
 
 def _looks_pickled(path: Path) -> bool:

@@ -12,6 +12,7 @@ library. Changing anything of this moves rows between the splits of running use 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.core.data_settings import Splits
+from components.core.data_settings import Source, Splits
 from components.core.errors import DataError
+from components.reading.patterns import SPLIT
+from components.reading.split_column import SPLIT_COLUMN
 
 HASH_KEY = "tandem.splits.v1"
 _LOW_BITS = 11  # of 64; a float64 holds the other 53 exactly
@@ -49,6 +52,23 @@ def divide(rows: pa.Table, splits: Splits, in_last_span: np.ndarray[Any, Any]) -
         return Parting(np.asarray(pc.is_in(texts, value_set=values).to_numpy()))
     evaluated = fractions(texts.fill_null("")) < splits.eval_share
     return Parting(evaluated, texts.null_count)
+
+
+def require_splits(source: Source, found: Collection[str]) -> None:
+    """Raise DataError where rows are to be evaluated on of a split that no file's place names.
+
+    `found` are those that files' places name, where the location of the table has {split}.
+    """
+    location, splits = source.table.location or "", source.splits
+    if splits.column != SPLIT_COLUMN or SPLIT not in location:
+        return
+    for value in splits.eval_values:
+        if value not in found:
+            raise DataError(
+                f"there is no file {location.replace(SPLIT, value)}; "
+                f"there are: {', '.join(sorted(found))}",
+                remedy="correct source.splits.eval_values, or fetch the split",
+            )
 
 
 def fractions(texts: pa.ChunkedArray) -> np.ndarray[Any, Any]:

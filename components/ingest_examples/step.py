@@ -41,7 +41,7 @@ from components.ingest_examples.rows import Selection
 from components.ingest_examples.shape import Shape, used_columns
 from components.ingest_examples.shards import ShardWriter
 from components.ingest_examples.spans import spans_of
-from components.ingest_examples.splits import divide, require_keys
+from components.ingest_examples.splits import divide, require_keys, require_splits
 from components.ingest_examples.subjects import Subjects
 from components.ingest_examples.tally import Tally, tally_of
 from components.reading.tables import OpenedTable, open_table
@@ -61,6 +61,7 @@ def ingest_examples(*, settings: IngestSettings, examples: Path) -> Outcome:
     further, further_files = _read_joins(source)
     located = window.spans() if source.spans.from_location else None
     main = open_table(source.table, located)
+    require_splits(source, main.splits)
     _require_dates(main, (source.spans.column, *source.dates))
     shape = Shape(main.schema, source, further)
     selection = Selection(source, window)

@@ -6,7 +6,8 @@ Rules:
 2. the types are those of all files and all rows, and known before the first row;
 3. rows come in the order of the files and within them as they are stored; no more than a few
    batches are in memory at a time;
-4. every file has the same columns, in whatever order; the first file's order is the table's;
+4. every file has the same columns, in whatever order; the first file's order is the table's; of a
+   sparse format (tf.Examples) the table has the columns of all files, and a file may be empty;
 5. a table without rows is an error.
 """
 
@@ -44,6 +45,7 @@ class FileTable:
         self.schema = with_given(plain_schema(stored, table.name), table)
         self._table, self._found, self._described = table, found, described
         self._stored = stored
+        self.splits = tuple(sorted({file.split for file, _ in found if file.split is not None}))
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[SpanRows]:
         """Yield the rows, of all columns or those named, in their given order.
@@ -135,13 +137,32 @@ def _require_same(file: File, described: SourceFile) -> None:
 
 def _merged(table: Table, found: Sequence[tuple[File, Reader]]) -> tuple[pa.Schema, int]:
     """Return the types that hold every file's rows, and how many rows there are (rules 2 and 4)."""
-    first, reader = found[0]
-    schema, total = reader.find(first, table)
-    for file, reader in found[1:]:
+    first, total = found[0][0], 0
+    schema: pa.Schema | None = None
+    for file, reader in found:
         own, rows = reader.find(file, table)
         total += rows
-        schema = _merge(schema, own, file, first, text=reader.text)
-    return schema, total
+        if reader.sparse and not rows:
+            continue
+        if schema is None:
+            first, schema = file, own
+        elif reader.sparse:
+            schema = _merge(*_united(schema, own), file, first, text=False)
+        else:
+            schema = _merge(schema, own, file, first, text=reader.text)
+    return schema or pa.schema([]), total
+
+
+def _united(schema: pa.Schema, own: pa.Schema) -> tuple[pa.Schema, pa.Schema]:
+    """Return both with the columns of both: what one lacks has no value there."""
+    names = dict.fromkeys([*schema.names, *own.names])
+
+    def of_all(one: pa.Schema) -> pa.Schema:
+        return pa.schema(
+            [one.field(n) if n in one.names else pa.field(n, pa.null()) for n in names]
+        )
+
+    return of_all(schema), of_all(own)
 
 
 def _merge(schema: pa.Schema, own: pa.Schema, file: File, first: File, *, text: bool) -> pa.Schema:

@@ -47,7 +47,7 @@ READERS: Mapping[Format, Reader] = {
     "parquet": Reader(find_parquet, read_parquet, packed=False, names=names_of_parquet),
     "arrow": Reader(find_arrow, read_arrow, packed=False, names=names_of_arrow),
     "jsonl": Reader(find_json, read_json, origin=json_origin),
-    "tfrecord": Reader(find_tfrecord, read_tfrecord),
+    "tfrecord": Reader(find_tfrecord, read_tfrecord, sparse=True),
 }
 
 

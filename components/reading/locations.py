@@ -12,7 +12,7 @@ Rules:
 2. files are in the order of their spans, then of their names; those of other spans are not opened;
 3. a file is called what the location says with the patterns filled in, never by a machine's path;
 4. of files that are numbered NAME-00000-of-00002 all must be there, unless the location names some
-   of the numbers itself;
+   of the numbers itself; of splits, each span has those that any other has;
 5. only an address of s3:// or gs:// uses the network, and only to reach what it names.
 """
 
@@ -29,7 +29,7 @@ from components.core.sources import sources_folder
 from components.reading import places
 from components.reading.archives import open_tar, open_zip
 from components.reading.files import File
-from components.reading.patterns import MAGIC, SPAN, expression
+from components.reading.patterns import MAGIC, SPAN, SPLIT, expression
 from components.reading.places import Place, local, remote
 
 _SCHEME = re.compile(r"^([a-z][a-z0-9]*)://")
@@ -55,9 +55,27 @@ def find_files(
         missing = sorted(set(spans) - {file.span for file in files})
         if missing:
             raise DataError(f"there is no file {location} of {', '.join(missing)}", remedy=_CHECK)
+    if SPAN in location and SPLIT in location:
+        _require_same_splits(files, location)
     if "-of-" not in location.rpartition("/")[2]:
         _require_all_numbers(files)
     return files
+
+
+def _require_same_splits(files: Sequence[File], location: str) -> None:
+    """Raise DataError where a span has no file of a split that another span has."""
+    by_span: dict[str, set[str]] = {}
+    for file in files:
+        by_span.setdefault(file.span or "", set()).add(file.split or "")
+    every = set().union(*by_span.values())
+    for span, splits in by_span.items():
+        if lacking := sorted(every - splits):
+            place = location.replace(SPAN, span).replace(SPLIT, lacking[0])
+            raise DataError(
+                f"there is no file {place}: span {span} has no split {lacking[0]}, which other "
+                "spans have",
+                remedy="write or fetch it again, or take spans that have the same splits",
+            )
 
 
 def _require_all_numbers(files: Sequence[File]) -> None:

@@ -40,6 +40,10 @@ class OpenedTable(Protocol):
     def schema(self) -> pa.Schema:
         """The columns and their types."""
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that its files' places name, each once; none where the location has none."""
+
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[SpanRows]:
         """Yield the rows in order, at most 65,536 at a time, of the columns named or of all."""
 

@@ -48,6 +48,7 @@ class QueryTable:
 
     def __init__(self, table: Table) -> None:
         self.name = table.name
+        self.splits: tuple[str, ...] = ()
         self._table = table
         self._file: SourceFile | None = None
         self._begun: Iterator[pa.RecordBatch] | None = None

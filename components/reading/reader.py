@@ -20,6 +20,8 @@ def _origin(file: File, table: Table) -> Origin:
 class Reader:
     """How a format is read; `text` where a column that fits no other type is text.
 
+    `sparse` where a file says only what its rows have: a column that it lacks has no value in it,
+    and a file without rows says nothing.
     `origin` says what the rows of a file are called; `names` are those of its columns, where its
     beginning or its end tells them without its rows.
     """
@@ -28,5 +30,6 @@ class Reader:
     read: Callable[[File, Table, pa.Schema, Sequence[str]], Iterator[pa.RecordBatch]]
     text: bool = False
     packed: bool = True
+    sparse: bool = False
     origin: Callable[[File, Table], Origin] = _origin
     names: Callable[[File, Table], Sequence[str]] | None = None

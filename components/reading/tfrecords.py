@@ -6,7 +6,8 @@ record_writer.h in TensorFlow's sources); TFX's own decoder turns a list of exam
 columns, in C++.
 
 Rules:
-1. a feature has one value at most: a row without one, or without the feature, has null there;
+1. a feature has one value at most: a row without one, or without the feature, has null there, and
+   so have all rows of a file that has the feature nowhere;
 2. a record is a tf.Example and no more; a feature has one type in the whole file: int64, float (as
    float64) or bytes (text in UTF-8);
 3. both checksums of every record are checked; a record that is cut short is an error;
@@ -85,6 +86,12 @@ def _decoded(file: File) -> Iterator[pa.RecordBatch]:
                 f"from {origin.where(0)} to {origin.where(len(records) - 1)}",
                 remedy=_ONE_TYPE,
             ) from None
+        if not batch.num_columns:  # Arrow does not count rows without columns
+            raise DataError(
+                f"{file.name} has no feature at all from {origin.where(0)} to "
+                f"{origin.where(len(records) - 1)}",
+                remedy="leave out what has no feature",
+            )
         columns = {
             name: _single(column, name, origin)
             for name, column in zip(batch.schema.names, batch.columns, strict=True)

@@ -5,7 +5,8 @@ a temporary folder, and the digest is that of the bytes that were copied. Before
 it, it is read whole, value by value, since the library ends the process over a text where a number
 should be; and its schema's version is read: one newer than the library's is refused, an older one
 is brought up to date in the copy alone. A store that somebody writes to is refused. Which schema
-the library knows, it says itself, by a store that it makes anew.
+the library knows, it says itself, by a store that it makes anew. Of a store that a run is to be
+written to only the version is asked, where it lies.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from components.core.canonical import sha256_file
 from components.core.errors import DataError, PlatformError, SettingsError
 
 _MAGIC = b"SQLite format 3\0"
+_VERSION = "SELECT schema_version FROM MLMDEnv"
+_HAS_VERSION = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'MLMDEnv'"
 _WRITING = ("-journal", "-wal")
 """What SQLite keeps beside a database that has not taken all of it (https://sqlite.org/tempfiles.html)."""
 
@@ -67,6 +70,34 @@ def opened_store(path: Path) -> Iterator[Store]:
             yield Store(_client(copy, upgrade=version < known), version, sha256)
 
 
+def require_writable_schema(path: Path) -> None:
+    """Raise PlatformError for a store that a run cannot be written to: no database, or a newer one.
+
+    One that is not there yet, or has no table, is made by whoever writes first.
+    """
+    if not path.exists():
+        return
+    try:
+        address = f"{path.absolute().as_uri()}?mode=rw"
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as database:
+            has = database.execute(_HAS_VERSION).fetchone()
+            version = database.execute(_VERSION).fetchone() if has else None
+    except sqlite3.Error as error:
+        raise PlatformError(
+            f"ML Metadata's store {path} cannot be read: {error}",
+            remedy="restore it from a copy, or move it away for a new store",
+        ) from error
+    with tempfile.TemporaryDirectory(prefix="tandem-store-") as folder:
+        known = _known_version(Path(folder, "new.db"))
+    if version is not None and version[0] > known:
+        raise PlatformError(
+            f"ML Metadata's store {path} has a newer schema than the installed ml-metadata writes",
+            remedy="run with the version of Tandem that wrote it, or move it away for a new store",
+            expected=f"{known} at most",
+            actual=version[0],
+        )
+
+
 def _require_at_rest(path: Path) -> None:
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "is not there"
@@ -90,10 +121,8 @@ def _schema_version(path: Path, copy: Path) -> int:
     try:
         with contextlib.closing(sqlite3.connect(copy)) as database:
             (state,) = database.execute("PRAGMA integrity_check(1)").fetchone()
-            has = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'MLMDEnv'"
-            is_store = state == "ok" and database.execute(has).fetchone()
-            question = "SELECT schema_version FROM MLMDEnv"
-            rows = database.execute(question).fetchall() if is_store else []
+            is_store = state == "ok" and database.execute(_HAS_VERSION).fetchone()
+            rows = database.execute(_VERSION).fetchall() if is_store else []
             _require_values(path, database)
     except sqlite3.DatabaseError as error:
         raise _damaged(path, str(error)) from error
@@ -128,7 +157,7 @@ def _known_version(new: Path) -> int:
     """Return the version of the schema that the library gives to a store that it makes."""
     _client(new, upgrade=False)
     with contextlib.closing(sqlite3.connect(new)) as database:
-        return int(database.execute("SELECT schema_version FROM MLMDEnv").fetchone()[0])
+        return int(database.execute(_VERSION).fetchone()[0])
 
 
 def _client(file: Path, *, upgrade: bool) -> Any:

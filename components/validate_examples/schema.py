@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 from google.protobuf import text_format
@@ -58,7 +59,9 @@ def parse_part(text: str, place: str = "the schema") -> schema_pb2.Schema:
         line = f", line {error.GetLine()}" if error.GetLine() else ""
         words = re.sub(r"^\d+:\d+ : ", "", str(error).splitlines()[0])
         raise SettingsError(
-            f"{place}{line}: not a TFMD text proto: {words}", remedy="correct the .pbtxt file"
+            f"{place}{line}: not a TFMD text proto: {words}",
+            remedy="correct the .pbtxt file; or it is of a newer TFMD than the "
+            f"tensorflow-metadata {version('tensorflow-metadata')} that is installed",
         ) from None
 
 

@@ -4,7 +4,9 @@
     examples and what   split_names; span: the last one as a number (2013-02 is 201302), 0 where
     is made of them     rows have no time
     Examples            payload_format and file_format of ours, which is Parquet
-    ModelBlessing       blessed: 1, which stock Pusher asks for
+    ModelEvaluation     NAME_id and NAME_uri of each Model that it is of: pytorch_model_id
+    ModelBlessing       blessed: 1, which stock Pusher asks for; current_model_id and current_model,
+                        the released Model, by which a stock Resolver finds it
     PushedModel         pushed: 1, pushed_destination (the registered model), pushed_version
 
 Rules: nothing is written beside the artifacts' bytes, because their digests are in the records.
@@ -39,9 +41,10 @@ def describe(
     elif "examples" in inputs and hasattr(artifact, "split_names"):
         artifact.span = inputs["examples"].span
         artifact.split_names = inputs["examples"].split_names
+    if isinstance(artifact, standard_artifacts.ModelEvaluation):
+        _describe_models(artifact, inputs)
     if isinstance(artifact, standard_artifacts.ModelBlessing):
-        decision = read_json(Path(artifact.uri, "decision.json"))
-        artifact.set_int_custom_property("blessed", int(decision["go"]))
+        _describe_blessing(artifact, inputs["evaluation"])
     if isinstance(artifact, standard_artifacts.PushedModel):
         registered = read_json(Path(artifact.uri, "registration.json"))
         artifact.set_int_custom_property("pushed", 1)
@@ -53,6 +56,27 @@ def _describe_examples(artifact: Artifact) -> None:
     describe_splits(artifact, ExamplesManifest.read(Path(artifact.uri)))
     artifact.set_string_custom_property("payload_format", "FORMAT_PARQUET")
     artifact.set_string_custom_property("file_format", "FILE_FORMAT_PARQUET")
+
+
+def _describe_models(evaluation: Artifact, inputs: Mapping[str, Artifact]) -> None:
+    """Write which models were evaluated: the decision, which gets none of them, is to name one."""
+    for port, model in inputs.items():
+        if isinstance(model, standard_artifacts.Model):
+            evaluation.set_int_custom_property(f"{port}_id", model.id)
+            evaluation.set_string_custom_property(f"{port}_uri", model.uri)
+
+
+def _describe_blessing(blessing: Artifact, evaluation: Artifact) -> None:
+    """Write what was blessed, as a stock Evaluator does."""
+    decision = read_json(Path(blessing.uri, "decision.json"))
+    blessing.set_int_custom_property("blessed", int(decision["go"]))
+    model = f"{decision['winner']}_model"
+    blessing.set_int_custom_property(
+        "current_model_id", evaluation.get_int_custom_property(f"{model}_id")
+    )
+    blessing.set_string_custom_property(
+        "current_model", evaluation.get_string_custom_property(f"{model}_uri")
+    )
 
 
 def describe_splits(artifact: Artifact, manifest: ExamplesManifest) -> None:

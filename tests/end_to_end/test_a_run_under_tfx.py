@@ -168,6 +168,24 @@ def test_stock_components_find_splits_spans_the_blessing_and_the_pushed_version(
     assert pushed.get_string_custom_property("pushed_version") == "1"
 
 
+def test_the_stock_resolver_finds_the_model_that_the_run_released(store, under_tfx):
+    from tfx.v1.dsl.experimental import LatestBlessedModelStrategy
+
+    found = outputs_of(store, under_tfx)
+    models = {port: as_tfx_reads_it(found[port], "Model") for port in found if "_model" in port}
+    blessing = as_tfx_reads_it(found["decision"], "ModelBlessing")
+    given = {"model": [*models.values()], "model_blessing": [blessing]}
+    resolved = LatestBlessedModelStrategy().resolve_artifacts(store, given)
+    assert models.keys() == {"pytorch_model", "tensorflow_model"}
+    assert resolved is not None
+    (model,), (by,) = resolved["model"], resolved["model_blessing"]
+    winner = under_tfx.json("decide_release", "decision", "decision.json")["winner"]
+    assert (model.id, by.id) == (found[f"{winner}_model"].id, found["decision"].id)
+    framework = json.loads(Path(model.uri, "contract.json").read_text())["framework"]
+    assert framework == winner
+    assert blessing.get_string_custom_property("current_model") == model.uri
+
+
 def test_a_gate_stops_the_run_with_its_exit_code_and_the_run_is_closed_all_the_same(
     under_tfx, capfd
 ):

@@ -236,6 +236,18 @@ def test_what_is_no_model_is_refused_with_what_is(tmp_path):
             format_of(path)
 
 
+def test_a_folder_above_a_saved_model_is_refused_with_the_one_below_named(tmp_path):
+    model = tmp_path / "5"
+    for version in ("1", "2"):
+        exported = model / "Format-Serving" / "export" / "taxi" / version
+        exported.mkdir(parents=True)
+        (exported / "saved_model.pb").write_bytes(b"")
+    assert format_of(exported) == "saved_model"
+    for above in (model, model / "Format-Serving", exported.parent):
+        with pytest.raises(SettingsError, match=f"neither .*; {exported} holds saved_model.pb"):
+            format_of(above)
+
+
 def test_a_bundle_with_a_changed_byte_is_an_integrity_error(importing, tmp_path):
     given = tiny_bundles.write_bundle(tmp_path / "given", "pytorch")
     shutil.copy(given / "model.onnx", given / "extra.onnx")

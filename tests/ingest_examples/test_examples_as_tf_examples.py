@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from written_tables import read
 
+from components.core.errors import DataError
 from components.core.examples import ExamplesManifest, Shard
 from components.ingest_examples.tfrecord_export import export_examples
 
@@ -97,3 +98,31 @@ def test_as_floats_every_number_is_one_and_texts_stay(examples: Path, tmp_path: 
     kinds = {field.name: str(field.type) for field in found.schema}
     assert kinds == {"delay": "double", "late": "double", "origin": "string", "seats": "double"}
     assert found["seats"].to_pylist() == [None, None, 2.0**40]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "as_floats"),
+    [
+        ("delay", pa.array([1e40, None, 0.5], pa.float64()), False),
+        ("delay", pa.array([0.5, float("nan"), -1e39], pa.float64()), True),
+        ("seats", pa.array([None, 2**24 + 1, 0], pa.int64()), True),
+        ("seats", pa.array([0, 2**53 + 1, None], pa.int64()), True),
+        ("seats", pa.array([0, None, 2**63 - 1], pa.int64()), True),
+    ],
+)
+def test_a_number_that_float32_cannot_hold_is_an_error_that_names_its_column(
+    examples: Path, tmp_path: Path, column: str, values: pa.Array, as_floats: bool
+) -> None:
+    place = ROWS.column_names.index(column)
+    changed = ROWS.set_column(place, column, values)
+    pq.write_table(changed, examples / "Split-eval" / "2013-03.parquet")
+    with pytest.raises(DataError, match=f"column {column} holds a .*float32"):
+        exported(examples, tmp_path, as_floats=as_floats)
+
+
+def test_a_number_that_float32_only_rounds_is_written(examples: Path, tmp_path: Path) -> None:
+    values = pa.array([0.1, 1e-50, float("-inf")], pa.float64())
+    changed = ROWS.set_column(0, "delay", values)
+    pq.write_table(changed, examples / "Split-eval" / "2013-03.parquet")
+    found = read(exported(examples, tmp_path) / "Split-eval/*.gz", format="tfrecord")
+    assert found["delay"].to_pylist() == [0.10000000149011612, 0.0, float("-inf")]

@@ -124,6 +124,26 @@ def test_a_split_without_rows_is_refused(
         ingest(make_settings(csv(numbered(20)), splits=splits), tmp_path / "examples")
 
 
+@pytest.mark.parametrize("evaluated", [["evl"], ["eval", "test"]])
+def test_a_split_that_no_file_has_is_named_beside_those_there_are(
+    make_settings: Make, tmp_path: Path, evaluated: list[str]
+) -> None:
+    folders = {split: tmp_path / f"Split-{split}" for split in ("train", "eval")}
+    for split, start in (("train", 0), ("eval", 50)):
+        folders[split].mkdir()
+        (folders[split] / "rows.csv").write_text(csv(numbered(20, start)))
+    table = {"location": f"{tmp_path}/Split-{{split}}/rows.csv"}
+    by_split = {"by": "column", "column": "split"}
+    source = {"table": table, "leakage": [], "leave_out": ["split"]}
+    there = make_settings(**source, splits=by_split | {"eval_values": ["eval"]})
+    assert ingest(there, tmp_path / "examples").rows_of("eval") == 20
+
+    settings = make_settings(**source, splits=by_split | {"eval_values": evaluated})
+    words = rf"no file .*/Split-{evaluated[-1]}/rows\.csv; there are: eval, train$"
+    with pytest.raises(DataError, match=words):
+        ingest(settings, tmp_path / "refused")
+
+
 def test_a_split_with_one_class_is_refused(make_settings: Make, tmp_path: Path) -> None:
     rows = [f"{n},2020,{n % 2 + 1},{30 if n < 9 else 0},{1 + (n < 3)}" for n in range(18)]
     splits = {"by": "column", "column": "gone", "eval_values": ["2"]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from components.core.errors import PlatformError
 from pipelines.cli import main
 from pipelines.home import Home
 from pipelines.loaded_settings import load_settings
@@ -61,3 +64,46 @@ def test_a_run_under_tfx_says_so_and_one_under_the_embedded_executor_says_nothin
     under_tfx = prepare(loaded, path, home, cache=True, orchestrator="tfx")
     assert "orchestrator" not in here.arguments["run"]
     assert under_tfx.arguments["run"]["orchestrator"] == "tfx"
+
+
+def made_store(home: Home) -> None:
+    """Have ML Metadata make the home's store, as a first run under TFX does."""
+    from ml_metadata.metadata_store.metadata_store import MetadataStore
+    from ml_metadata.proto.metadata_store_pb2 import ConnectionConfig
+
+    config = ConnectionConfig()
+    config.sqlite.filename_uri = str(home.metadata_file)
+    config.sqlite.connection_mode = config.sqlite.READWRITE_OPENCREATE
+    MetadataStore(config).get_artifact_types()
+
+
+def test_a_store_of_a_newer_schema_is_refused_before_anything_is_written(
+    values: dict[str, Any], write_settings: Write, tmp_path: Path
+) -> None:
+    path, home = write_settings(values), Home(tmp_path / "home")
+    home.folder.mkdir()
+    made_store(home)
+    loaded = load_settings(path)
+    prepare(loaded, path, home, cache=True, orchestrator="tfx")
+    with contextlib.closing(sqlite3.connect(home.metadata_file)) as database, database:
+        (version,) = database.execute("SELECT schema_version FROM MLMDEnv").fetchone()
+        database.execute("UPDATE MLMDEnv SET schema_version = ?", (version + 1,))
+    before = home.metadata_file.read_bytes()
+
+    with pytest.raises(PlatformError, match=r"mlmd\.db has a newer schema") as refused:
+        prepare(loaded, path, home, cache=True, orchestrator="tfx")
+    assert (refused.value.expected, refused.value.actual) == (f"{version} at most", version + 1)
+    assert [file.name for file in home.folder.iterdir()] == ["mlmd.db"]
+    assert home.metadata_file.read_bytes() == before
+    prepare(loaded, path, home, cache=True)  # the embedded executor has nothing to do with it
+
+
+def test_a_store_that_is_no_database_is_refused_before_anything_is_written(
+    values: dict[str, Any], write_settings: Write, tmp_path: Path
+) -> None:
+    path, home = write_settings(values), Home(tmp_path / "home")
+    home.folder.mkdir()
+    home.metadata_file.write_text("no database" * 1000)
+    with pytest.raises(PlatformError, match=r"mlmd\.db cannot be read: file is not a database"):
+        prepare(load_settings(path), path, home, cache=True, orchestrator="tfx")
+    assert [file.name for file in home.folder.iterdir()] == ["mlmd.db"]

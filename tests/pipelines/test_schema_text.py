@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,24 @@ def test_what_does_not_parse_is_named_by_file_and_line(tmp_path: Path) -> None:
     path.write_bytes(b"\xff")
     with pytest.raises(SettingsError, match=r"shop\.pbtxt is not UTF-8"):
         read_schema(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('feature { name: "a" type: DECIMAL }\n', "DECIMAL"),
+        ('feature { name: "a" type: INT quantum_domain { min: 1 } }\n', "quantum_domain"),
+    ],
+)
+def test_a_schema_of_a_newer_tfmd_is_told_to_be_perhaps_one(
+    tmp_path: Path, text: str, what: str
+) -> None:
+    path = tmp_path / "shop.pbtxt"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=what) as caught:
+        read_schema(path)
+    installed = version("tensorflow-metadata")
+    assert f"newer TFMD than the tensorflow-metadata {installed} that" in str(caught.value.remedy)
 
 
 def test_a_schema_without_a_feature_is_none(tmp_path: Path) -> None:

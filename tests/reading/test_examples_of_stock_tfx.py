@@ -14,7 +14,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from written_tables import opened, read
 
 from components.core.data_settings import ONLY_SPAN, Table
-from components.core.errors import DataError, SettingsError
+from components.core.errors import DataError
 from components.core.examples import read_split
 from components.ingest_examples.step import IngestSettings, ingest_examples
 from components.reading.tables import open_table
@@ -94,22 +94,28 @@ def test_each_row_bears_the_split_that_tfx_put_it_into(examples: Path) -> None:
         )
 
 
-def test_tfx_s_own_division_is_that_of_the_ingested_examples(
-    examples: Path, tmp_path: Path
-) -> None:
+def ingested(examples: Path, folder: Path, evaluated: str = "eval") -> Path:
+    """Ingest with TFX's own division; return the folder of the examples."""
     source = {
         "table": {"location": f"{examples}/Split-{{split}}/*.gz", "format": "tfrecord"},
         "spans": {"unit": "none"},
-        "splits": {"by": "column", "column": "split", "eval_values": ["eval"]},
+        "splits": {"by": "column", "column": "split", "eval_values": [evaluated]},
         "leave_out": ["split"],
         "target": {"name": "late", "column": "distance", "above": 150_000},
     }
     settings = IngestSettings.model_validate({"card": CARD, "source": source, "window": ALL})
-    (tmp_path / "examples").mkdir()
-    ingest_examples(settings=settings, examples=tmp_path / "examples")
+    (folder / "examples").mkdir()
+    ingest_examples(settings=settings, examples=folder / "examples")
+    return folder / "examples"
+
+
+def test_tfx_s_own_division_is_that_of_the_ingested_examples(
+    examples: Path, tmp_path: Path
+) -> None:
+    folder = ingested(examples, tmp_path)
     for split in ("train", "eval"):
         stock = read(examples / f"Split-{split}" / "*.gz", format="tfrecord")
-        found = read_split(tmp_path / "examples", split)
+        found = read_split(folder, split)
         assert "split" not in found.column_names
         assert sorted(found["id"].to_pylist()) == sorted(stock["id"].to_pylist())
 
@@ -149,9 +155,12 @@ def test_a_folder_without_splits_of_tfx_is_an_error_that_names_what_was_looked_f
         opened(tmp_path / "Split-{split}" / "*.gz", format="tfrecord")
 
 
-def test_a_split_that_is_not_there_is_an_error_that_names_it(examples: Path) -> None:
-    with pytest.raises((DataError, SettingsError), match="Split-test"):
-        opened(examples / "Split-test" / "*.gz", format="tfrecord")
+def test_a_split_that_is_not_there_is_an_error_that_names_it_and_those_there_are(
+    examples: Path, tmp_path: Path
+) -> None:
+    words = r"^there is no file .*/Split-test/\*\.gz; there are: eval, train$"
+    with pytest.raises(DataError, match=words):
+        ingested(examples, tmp_path, evaluated="test")
 
 
 def test_the_schema_that_tfx_inferred_is_taken_and_holds_for_the_rows(tfx_root: Path) -> None:

@@ -15,7 +15,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import feather
 from tried_examples import tries
-from written_tables import PACKERS, WRITERS, csv_bytes, opened, read, rows_of, write_tfrecord
+from written_tables import (
+    PACKERS,
+    WRITERS,
+    csv_bytes,
+    example,
+    framed,
+    opened,
+    read,
+    rows_of,
+    write_tfrecord,
+)
 
 from components.core.errors import DataError, SettingsError
 
@@ -207,3 +217,52 @@ def test_a_tfrecord_gives_back_its_examples(
     for name in ("a", "b"):
         if table[name].null_count < rows:
             assert found[name] == table[name]
+
+
+def test_a_feature_that_a_whole_file_of_examples_lacks_has_no_value_there(tmp_path: Path) -> None:
+    first, second = pa.table({"a": [1, 2], "b": ["x", "y"]}), pa.table({"a": [3], "c": [0.5]})
+    for split, rows in (("train", first), ("eval", second)):
+        (tmp_path / split).mkdir()
+        write_tfrecord(tmp_path / split / "t.tfrecord", rows)
+    expected = {
+        "a": [3, 1, 2],
+        "b": [None, "x", "y"],
+        "c": [0.5, None, None],
+        "split": ["eval", "train", "train"],
+    }
+    table = opened(tmp_path / "{split}" / "t.tfrecord")
+    assert rows_of(table).select([*expected]).to_pydict() == expected
+    assert rows_of(table, ["b"]).to_pydict() == {"b": expected["b"]}
+    without = read(tmp_path / "*" / "t.tfrecord").select(["a", "b", "c"])
+    assert without.to_pydict() == {name: expected[name] for name in without.column_names}
+
+
+def test_a_feature_of_two_types_in_two_files_of_examples_is_refused(tmp_path: Path) -> None:
+    write_tfrecord(tmp_path / "1.tfrecord", pa.table({"a": [1], "b": [1]}))
+    write_tfrecord(tmp_path / "2.tfrecord", pa.table({"b": ["x"], "c": [1]}))
+    with pytest.raises(DataError, match=r"column b is string in .*2\.tfrecord and int64 in .*1\."):
+        opened(tmp_path / "*.tfrecord")
+
+
+@pytest.mark.parametrize("empty", [0, 1])
+def test_an_empty_shard_of_examples_is_read_over(tmp_path: Path, empty: int) -> None:
+    rows = pa.table({"a": [1, 2], "b": ["x", None]})
+    names = [f"t-0000{number}-of-00002.gz" for number in (0, 1)]
+    write_tfrecord(tmp_path / "plain", rows)
+    filled = gzip.compress((tmp_path / "plain").read_bytes())
+    (tmp_path / names[empty]).write_bytes(gzip.compress(b""))
+    (tmp_path / names[1 - empty]).write_bytes(filled)
+    table = opened(tmp_path / "t-*.gz", format="tfrecord")
+    assert rows_of(table) == rows
+    assert len(table.files()) == 2
+
+    (tmp_path / names[1 - empty]).write_bytes(gzip.compress(b""))
+    with pytest.raises(DataError, match=r"t-\*\.gz has no rows"):
+        opened(tmp_path / "t-*.gz", format="tfrecord")
+
+
+def test_examples_without_any_feature_are_refused_and_not_lost(tmp_path: Path) -> None:
+    write_tfrecord(tmp_path / "1.tfrecord", pa.table({"a": [1]}))
+    (tmp_path / "2.tfrecord").write_bytes(framed(example({})) * 3)
+    with pytest.raises(DataError, match=r"2\.tfrecord has no feature at all from row 1 to row 3"):
+        opened(tmp_path / "*.tfrecord")

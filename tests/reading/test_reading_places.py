@@ -117,6 +117,17 @@ def test_a_split_in_the_location_is_a_column_of_the_rows(tmp_path: Path) -> None
     assert names is not None and names(file, settings) == ("n", "split")
 
 
+def test_a_span_that_lacks_a_split_which_another_has_is_named(tmp_path: Path) -> None:
+    there = {f"2013-0{n}/Split-{split}/a.csv": ONE for n in (1, 2) for split in ("train", "eval")}
+    lay(tmp_path, **there)
+    location = f"{tmp_path}/{{span}}/Split-{{split}}/*.csv"
+    assert len(find_files(location)) == 4
+    (tmp_path / "2013-02" / "Split-eval" / "a.csv").unlink()
+    with pytest.raises(DataError, match=r"2013-02/Split-eval/\*\.csv: span 2013-02 .* eval, which"):
+        find_files(location)
+    assert len(find_files(location, ["2013-01"])) == 2
+
+
 def test_a_column_that_is_called_as_that_of_the_location_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("n,split\n1,x\n")
     with pytest.raises(DataError, match=r"a.csv has a column split of its own"):
