@@ -203,8 +203,8 @@ def test_a_reason_that_names_a_person_is_refused_before_anything_is_erased(
 ) -> None:
     reason = ("--reason", "ann.example@mail.example asked")
     code, answer = ask(capsys, recorded, "erase", "run-1", "statistics", *reason)
-    assert code == 1
-    assert answer["error"]["kind"] == "DataError"
+    assert code == 2
+    assert answer["error"]["kind"] == "SettingsError"
     assert place(recorded).exists()
     assert findings(capsys, recorded) == set()
 
