@@ -14,7 +14,8 @@ from typing import Any
 
 from components.approvals.approvers import trusted_approvers
 from components.audit.acts import Registered, registered
-from components.audit.answers import DONE_EVENTS, RecordView
+from components.audit.answers import RecordView
+from components.audit.failed_gates import REGISTERING
 from components.audit.predicates import released_versions
 from components.audit.standing import SignedApproval, Standing, standing_of
 from components.audit.trust import asked_here, keys_said
@@ -93,11 +94,7 @@ class Trail:
         return keys_said(self.trusted, (signed.keyid for signed in counting))
 
     def _registrations(self) -> list[RecordView]:
-        return [
-            view
-            for view in self.log.views
-            if view.stage == "register_models" and view.event in DONE_EVENTS
-        ]
+        return self.log.ledger.done_by(REGISTERING)
 
 
 def counted(judged: list[Judged]) -> list[SignedApproval]:

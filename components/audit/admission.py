@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from components.audit.acts import Act, Statement
-from components.audit.answers import ACT, DONE_EVENTS, RecordView
+from components.audit.answers import ACT, AUDIT, DONE_EVENTS, RecordView
 from components.audit.failed_gates import REGISTERING, FailedGates
 from components.audit.ledger import Ledger
-from components.audit.registered_once import RegisteredOnce
+from components.audit.registered_once import RegisteredOnce, registered_in
 from components.audit.standing import standing_of
 from components.core.errors import IntegrityError
 
@@ -60,8 +60,13 @@ class Admission:
             )
 
     def _require_new(self, value: Statement) -> None:
-        once = RegisteredOnce()
+        once, wanted = (
+            RegisteredOnce(),
+            {named for named, _ in registered_in(value["predicate"][AUDIT]["facts"])},
+        )
         for view in self._ledger.done_by(REGISTERING):
+            if wanted.isdisjoint(named for named, _ in registered_in(view.facts)):
+                continue  # so that the log's other registrations are not read again
             once.take(self._statement(view.record), view.index)
         for problem in once.problems(value):
             raise IntegrityError(

@@ -71,6 +71,10 @@ class KeyHistory:
         """Return the key that signs the checkpoint of a size."""
         return self.holder(max(size - 1, 0))
 
+    def is_revoked(self, index: int) -> bool:
+        """Say whether an entry's key was revoked from there on."""
+        return any(item.revokes(index) for item in self.tenures)
+
     def require_valid(self, index: int) -> None:
         """Raise IntegrityError for an entry whose key was revoked from there on."""
         for item in self.tenures:

@@ -48,6 +48,11 @@ def _versions(statement: Statement) -> Iterator[tuple[tuple[str, str], str]]:
     if audit.get("stage") != REGISTERING or audit["event"] not in DONE_EVENTS:
         return
     of = [audit["run"]["id"], audit["actor"]["id"], audit["inputs"], audit["settings"]]
-    for version in released_versions(audit["facts"]).values():
-        named = str(audit["facts"].get("model_name")), str(version.get("version"))
+    for named, version in registered_in(audit["facts"]):
         yield named, sha256_value([*of, version])
+
+
+def registered_in(facts: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
+    """Yield the model and number of each version of a registration's facts, and what they say."""
+    for version in released_versions(facts).values():
+        yield (str(facts.get("model_name")), str(version.get("version"))), version

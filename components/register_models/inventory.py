@@ -126,8 +126,7 @@ def _not_counting(log: VerifiedLog, item: Held) -> tuple[RecordView, ...]:
     records = [item.release.record, *(said["record"] for said in (*item.approvals, *promoted))]
     views = {view.index: view for view in map(log.ledger.find, records)}
     log.require_included(views.values())
-    tenures = log.snapshot.keys.tenures
-    return tuple(v for v in views.values() if any(item.revokes(v.index) for item in tenures))
+    return tuple(view for view in views.values() if log.snapshot.keys.is_revoked(view.index))
 
 
 def _approvals(log: VerifiedLog, standing: Standing, release: Release) -> Iterator[dict[str, Any]]:
