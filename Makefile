@@ -46,7 +46,7 @@ bench: setup ## Measure the default run, the data stages (ten times the rows too
 	@$(BIN)/python tests/bench/evaluation.py
 	@$(BIN)/python tests/bench/audit.py
 
-bench-tfx: setup ## Measure stock TFX and Tandem on the same flights, compare their numbers (20 minutes); write docs/benchmarks-tfx.md
+bench-tfx: setup ## Measure stock TFX and Tandem on the same flights, compare their numbers (40 minutes); write docs/benchmarks-tfx.md
 	@$(BIN)/python tests/bench/against_tfx.py
 
 try-xla: setup ## Train a PyTorch model on torch_xla's CPU device, in an environment of its own (7 GB)

@@ -31,8 +31,9 @@ from tfx_row_counts import rows_of_ours, rows_of_stock
 
 from components.core.artifacts import read_json
 
-# By scenario; a cold run of both takes six minutes.
-RUNS = dict(zip(SCENARIOS, (2, 1, 1), strict=True))
+# By scenario; a cold run of both takes five to nine minutes. What is cached is the run before it in
+# the same folder, so no scenario has more runs than the one before.
+RUNS = dict(zip(SCENARIOS, (3, 2, 2), strict=True))
 REPORT = ROOT / "docs" / "benchmarks-tfx.md"
 PROGRAM = Path(__file__).with_name("stock_pipeline.py")
 Runs = dict[str, list[Run]]

@@ -12,7 +12,7 @@ from tfx_compared import compare, compare_columns
 from tfx_costs import SCENARIOS, WORK, Run, Side, Stage
 from tfx_findings import joined, of_names, with_gaps_missing, within
 from tfx_numbers import anomaly_names, statistics_numbers
-from tfx_report import anomaly_rows, end_to_end, work
+from tfx_report import anomaly_rows, end_to_end, reached, work
 from tfx_rows import order
 
 STATISTICS = """
@@ -190,10 +190,21 @@ def test_stages_beside_each_other_count_once_and_what_is_in_no_stage_is_the_rest
     assert Run(wall=100.0, cpu=1.0, stages=STOCK).rest == 100.0 - 9 * 8.0
 
 
-def test_the_page_says_by_how_much_stock_takes_longer() -> None:
-    def side(walls: tuple[float, ...], stages: dict[str, Stage]) -> Side:
-        return Side({name: [Run(wall, 1.0, stages) for wall in walls] for name in SCENARIOS}, {})
+def side(walls: tuple[float, ...], stages: dict[str, Stage]) -> Side:
+    return Side({name: [Run(wall, 1.0, stages) for wall in walls] for name in SCENARIOS}, {})
 
+
+@pytest.mark.parametrize(
+    ("walls", "verdict"), [((30.0, 36.0), "reached"), ((40.0, 50.0), "missed")]
+)
+def test_the_page_says_whether_the_goal_was_reached(walls: tuple[float, ...], verdict: str) -> None:
+    said = reached(side((300.0, 360.0), STOCK), side(walls, OURS))
+    times = 330.0 / sum(walls) * 2
+    assert f"end to end and cold: {verdict}, with {times:.1f} times" in said
+    assert f"({300.0 / max(walls):.1f} from stock's fastest run and Tandem's slowest" in said
+
+
+def test_the_page_says_by_how_much_stock_takes_longer() -> None:
     stock, ours = side((300.0, 360.0), STOCK), side((30.0, 36.0), OURS)
     assert (
         "| cold | 330.0 (300.0, 360.0) | 1.0 (1.0, 1.0) | 33.0 (30.0, 36.0) |"
