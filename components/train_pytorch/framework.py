@@ -17,8 +17,8 @@ from components.core.settings import FormName
 from components.core.training_settings import Train
 from components.train_pytorch import export, training
 from components.training.checkpoints import Checkpoints
-from components.training.course import Build, Exported
 from components.training.fit import Fit
+from components.training.framework import Build, Exported
 from components.training.functions import load_model_function
 from components.training.group import ALONE, Group
 from components.training.heads import Head

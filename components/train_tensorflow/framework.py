@@ -24,8 +24,8 @@ from components.train_tensorflow import export, parallel, precision, training
 from components.train_tensorflow.litert import write_litert, write_litert_int8
 from components.train_tensorflow.saved_model import write_saved_model
 from components.training.checkpoints import Checkpoints
-from components.training.course import Build, Exported
 from components.training.fit import Fit
+from components.training.framework import Build, Exported
 from components.training.functions import load_model_function
 from components.training.group import ALONE, Group
 from components.training.heads import Head

@@ -8,132 +8,31 @@ is not measured here: evaluate_models does, from the bundle alone.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
-
-import numpy as np
+from typing import Any
 
 from components.core.contract import OUTPUTS
 from components.core.features import FeatureArrays, FeatureSpec, load_split
 from components.core.model_settings import ModelFamily
 from components.core.outcome import Outcome
 from components.core.resources import Stopwatch
-from components.core.settings import FormName
 from components.core.training_nodes import TrainingNodes, nodes_here
 from components.core.training_settings import Train
 from components.training.checkpoints import Checkpoints
 from components.training.cost import write_cost
 from components.training.fit import Fit
+from components.training.framework import Framework
 from components.training.functions import MODEL_FUNCTION, family_of
 from components.training.heads import Head
 from components.training.int8 import write_int8
-from components.training.nodes.manifests import Manifest, Place
-from components.training.parity import Evaluated, Predict
-from components.training.processes import Command, Request, train_in_processes
-from components.training.proof import Prover, Written
+from components.training.parity import Evaluated
+from components.training.processes import Request, train_in_processes
+from components.training.proof import Prover
 from components.training.sealing import Preprocessing, Trained, outcome, seal, write_raw_onnx
 from components.training.search import tuned
 from components.training.users_line import naming_the_users_line
-
-Array = np.ndarray[Any, Any]
-Build = Callable[[ModelFamily, Train], Any]
-
-
-@dataclass(frozen=True)
-class Exported:
-    """A trained model as it is exported.
-
-    `predict` is the framework's own prediction of (dense, ids), `onnx` the graph of features, and
-    `forms` write what is asked for beside it.
-    """
-
-    predict: Predict
-    onnx: Any
-    forms: Sequence[Callable[[Path], Written]]
-
-
-class Framework(Protocol):
-    """What a framework does in its trainer's stage; a model is the framework's own object."""
-
-    @property
-    def name(self) -> Literal["pytorch", "tensorflow"]:
-        """The framework's name."""
-        ...
-
-    @property
-    def form(self) -> FormName:
-        """The form of the framework itself, whose proof needs it."""
-        ...
-
-    @property
-    def determinism(self) -> str:
-        """What makes two runs equal, for the record."""
-        ...
-
-    def build(self, function: str, spec: FeatureSpec, family: ModelFamily, train: Train) -> Any:
-        """Fix the machine and return the untrained model; SettingsError for one that is none."""
-        ...
-
-    def fit(
-        self,
-        model: Any,
-        head: Head,
-        arrays: FeatureArrays,
-        train: Train,
-        checkpoints: Checkpoints,
-    ) -> Fit:
-        """Train the model in place."""
-        ...
-
-    def commands(self, folder: Path, train: Train) -> Sequence[Command]:
-        """Return what starts the processes of a training; none where this process trains."""
-        ...
-
-    def on_nodes(self, place: Place, train: Train) -> Sequence[Manifest]:
-        """Return what a cluster runs the processes by, the job last; SettingsError if it cannot."""
-        ...
-
-    def join(self, folder: Path, request: Request) -> None:
-        """Meet the other processes of a training, before anything else."""
-        ...
-
-    def lost_others(self, error: Exception) -> bool:
-        """Say whether an error is that other processes of the training are gone."""
-        ...
-
-    def load(self, model: Any, weights: Mapping[str, Array]) -> None:
-        """Set the weights that another process trained."""
-        ...
-
-    def exporting(self, model: Any, family: ModelFamily, train: Train, build: Build) -> Any:
-        """Return the model to export, which computes in float32, with the trained weights."""
-        ...
-
-    def export(
-        self,
-        model: Any,
-        spec: FeatureSpec,
-        preprocessing: Preprocessing,
-        train: Train,
-        arrays: FeatureArrays,
-    ) -> Exported:
-        """Return the exports that the settings ask for; `arrays` are the rows that train."""
-        ...
-
-    def weights(self, model: Any) -> dict[str, Array]:
-        """Return the weights by name."""
-        ...
-
-    def parameters(self, model: Any) -> int:
-        """Return the number of trained parameters."""
-        ...
-
-    def threads(self, train: Train) -> int:
-        """Return the threads that hold in this process."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from components.core.artifacts import read_json, write_json
 from components.core.errors import TandemError
 from components.core.gpus import GpuMeter, started_meter
 from components.core.resources import used_by_this_process
-from components.training.course import Course, Framework
+from components.training.course import Course
+from components.training.framework import Framework
 from components.training.interruption import Interruption
 from components.training.processes import AROUND, FIT, REQUEST, WEIGHTS, Request
 
