@@ -33,11 +33,13 @@ from components.audit.answers import (
     ProofBundle,
     Receipt,
     RecordView,
+    Registration,
 )
 from components.audit.batches import Batches, Ticket, independent
 from components.audit.claims import check_cause, check_outputs
 from components.audit.draining import drain, names_a_waiting_one, with_records
 from components.audit.envelope import Envelope, vouched_statement
+from components.audit.failed_gates import REGISTERING
 from components.audit.folder import AuditFolder
 from components.audit.key_changes import KeyOrder, change_draft
 from components.audit.keyring import Keyring
@@ -47,6 +49,7 @@ from components.audit.log import Log
 from components.audit.log_place import log_storage, spool
 from components.audit.personal_data import check_no_pattern
 from components.audit.records import accept, idempotency_key, statement, timestamp
+from components.audit.registered_once import registrations
 from components.audit.sequencer import Sequencer
 from components.audit.spool import Spool
 from components.audit.stamps import Stamps
@@ -140,6 +143,12 @@ class LocalNotary:
             tickets = [Ticket(self._abort(view, state)) for view in left if view not in asking]
             self._write(tickets)
             return [self._ledger.find(ticket.result().record) for ticket in tickets]
+
+    def registered(self, model: str) -> dict[str, Registration]:
+        """Return the versions of a model that the log has registered, by number."""
+        self._take_up()
+        with self._mutex:
+            return registrations(model, self._ledger.done_by(REGISTERING))
 
     def prove(self, records: Sequence[str]) -> ProofBundle:
         """Return proofs of the records and all their ancestors under the newest checkpoint."""
