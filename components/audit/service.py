@@ -147,7 +147,7 @@ def route(
         case ["GET", "v1", "runs", run, "records"]:
             return {"records": [view.to_dict() for view in notary.records(run)]}
         case ["POST", "v1", "runs", run, "close"]:
-            closed = notary.close_run(run, str(body.get("state")))
+            closed = notary.close_run(run, str(body.get("state")), account)
             return {"records": [view.to_dict() for view in closed]}
         case ["GET", "v1", "models", model, "versions"]:
             found = notary.registered(model)
