@@ -13,6 +13,7 @@ Rules:
 4. a failure writes FAIL with its cause, every gate that was checked and the facts that a gate's
    failure brings, then goes on up; where such a text must not be recorded, FAIL says only that;
    one before START too, as of settings that the step does not know, which FAIL then leaves out;
+   what the step did outside is taken back where COMPLETE is refused, not where nobody answered;
 5. user code runs inside the step and cannot skip any of this;
 6. a step that takes `checkpoints` gets a folder of its cache key's name below TANDEM_CHECKPOINTS,
    so that only the same inputs, settings and code meet again, and with the cache off only the same
@@ -100,6 +101,7 @@ def run_stage(
     except TandemError as error:
         _record_failure(stage.draft("FAIL"), notary, error, watch)
         if not isinstance(error, PlatformError):
+            _take_back(outcome, stage.name)
             _remove_checkpoints(step, stage)
         raise
     if outcome.publish is not None:
@@ -154,6 +156,17 @@ def _record_failure(
         _submit_failure(notary, {**draft, **said, "resources": watch.read()})
     except TandemError as lost:
         log.error("the failure of %s is not recorded: %s", draft["stage"], lost.message)
+
+
+def _take_back(outcome: Outcome, stage: str) -> None:
+    """Undo what a step did outside; where that fails, the record's refusal is still the error."""
+    if outcome.take_back is None:
+        return
+    try:
+        with in_our_terms(stage):
+            outcome.take_back()
+    except TandemError as error:
+        log.error("what %s did without a record is not taken back: %s", stage, error.message)
 
 
 def _submit_failure(notary: Notary | None, draft: dict[str, Any]) -> None:

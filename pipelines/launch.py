@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from components.audit.client import Notary
+from components.audit.client import NoAnswerError, Notary
 from components.audit.time_taken import waiting_for
 from components.core.artifacts import write_json, write_text
 from components.core.cache import StageCache
 from components.core.errors import PlatformError, TandemError
 from components.core.imports import remember
 from components.core.sources import SOURCES_VARIABLE
+from components.register_models.version_numbers import require_new_number_locally
 from pipelines.compiler import keep
 from pipelines.home import Home
 from pipelines.home_notary import anchor_newest
@@ -52,6 +54,7 @@ def launch(
     `servers` are fork servers that were started while the run was being prepared; `execute_with`
     is what executes the pipeline, in place of the embedded executor.
     """
+    _require_new_number(prepared, home, notary)
     _write_inputs(prepared, home)
     home.forget_checkpoints()  # with the notary held: no other run trains in this home
     result = execute_with(
@@ -70,6 +73,18 @@ def launch(
     if result.state is RunState.SUCCEEDED:
         _remember_completed(prepared, home)
     return result
+
+
+def _require_new_number(prepared: PreparedRun, home: Home, notary: Notary) -> None:
+    """Raise IntegrityError where the run could register nothing; hours later it would be refused.
+
+    A run that is resumed may have its versions already: its stage looks at that. Of a notary that
+    does not answer the stages decide what comes of it.
+    """
+    if prepared.done is None:
+        model = str(prepared.settings["registry"]["model_name"])
+        with suppress(NoAnswerError):
+            require_new_number_locally(home.tracking_uri, model, notary.registered(model))
 
 
 def _remember_completed(prepared: PreparedRun, home: Home) -> None:

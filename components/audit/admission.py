@@ -2,7 +2,8 @@
 
 Rules: an act is recorded only where it may be (standing.py), and a registration only where every
 gate behind it was passed or waived (failed_gates.py), and of no version that is registered already
-(registered_once.py). The verifier asks the same afterwards, of a log whose notary did not.
+(registered_once.py). The verifier asks the same afterwards, of a log whose notary did not. A
+stage's record is taken from its run's account alone (run_account.py), which nobody asks afterwards.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from components.audit.answers import ACT, AUDIT, DONE_EVENTS, RecordView
 from components.audit.failed_gates import REGISTERING, FailedGates
 from components.audit.ledger import Ledger
 from components.audit.registered_once import RegisteredOnce, registered_in
+from components.audit.run_account import RunAccounts
 from components.audit.standing import standing_of
 from components.core.errors import IntegrityError
 
@@ -27,10 +29,12 @@ class Admission:
         ledger: Ledger,
         statement: Callable[[str], Statement],
         require_valid: Callable[[str], None],
+        accounts: RunAccounts,
     ) -> None:
         self._ledger = ledger
         self._statement = statement
         self._require_valid = require_valid
+        self._accounts = accounts
 
     def require(self, draft: Mapping[str, Any], value: Statement) -> None:
         """Raise IntegrityError for the statement of a draft that must not be signed."""
@@ -39,6 +43,7 @@ class Admission:
         elif draft["event"] in DONE_EVENTS and draft["stage"] == REGISTERING:
             self._require_passed(value)
             self._require_new(value)
+        self._accounts.require(draft, value["predicate"][AUDIT]["actor"].get("account"))
 
     def _require_allowed(self, value: Statement) -> None:
         standing = standing_of(self._ledger.acts(), self._statement, self._require_valid)

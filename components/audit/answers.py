@@ -32,6 +32,14 @@ class Receipt:
 
 
 @dataclass(frozen=True)
+class Registration:
+    """Which run registered a version, and by which entry."""
+
+    run: str
+    index: int
+
+
+@dataclass(frozen=True)
 class RecordView:
     """One record, read.
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from components.audit.answers import ProofBundle, Receipt, RecordView
+from components.audit.answers import ProofBundle, Receipt, RecordView, Registration
 from components.audit.folder import AuditFolder
 from components.audit.time_taken import waiting_for
 from components.core.errors import DataError, PlatformError, SettingsError, error_from_dict
@@ -102,6 +102,11 @@ class Notary:
         """Have the notary close what a run left open; return the records that do."""
         path = f"/v1/runs/{quote(run_id, safe='')}/close"
         return _views(self._ask("POST", path, {"state": state}))
+
+    def registered(self, model: str) -> dict[str, Registration]:
+        """Return the versions of a model that the log has registered, by number."""
+        found = self._ask("GET", f"/v1/models/{quote(model, safe='')}/versions")["versions"]
+        return {number: Registration(item["run"], item["index"]) for number, item in found.items()}
 
     def prove(self, records: Sequence[str]) -> ProofBundle:
         """Return proofs of records and all their ancestors; proof.py verifies them."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from components.audit.findings import Finding, never_closed, not_counting
 from components.audit.folder import AuditFolder
 from components.audit.left_open import left_open, sealed_runs
 from components.audit.log import Log
+from components.audit.unrecorded import Counted, counted
 from components.audit.verified_log import VerifiedLog
 from components.audit.writer_lock import is_being_written
 from components.core.errors import (
@@ -39,7 +40,7 @@ class Completeness:
     will close, `revoked` the records of each key that do not count,
     but for changes of keys, on which no answer stands. `unsigned` entries lie behind `last`, under
     no checkpoint: no answer stands on them. A crash leaves such; so does who takes a checkpoint
-    away.
+    away. `drafts` lie in the spool, in no log.
     """
 
     runs_started: int
@@ -50,6 +51,7 @@ class Completeness:
     open: tuple[RecordView, ...] = ()
     revoked: tuple[tuple[RecordView, ...], ...] = ()
     unsigned: int = 0
+    drafts: Counted = field(default_factory=Counted)
 
     @property
     def runs_closed(self) -> int:
@@ -66,6 +68,8 @@ class Completeness:
             "consistent_from": self.first,
             "consistent_to": self.last,
             "unsigned": self.unsigned,
+            "waiting": self.drafts.waiting,
+            "refused": self.drafts.refused,
             "open": [cited(view) | {"run": view.run, "stage": view.stage} for view in self.open],
             "revoked": [
                 {"first": views[0].index, "last": views[-1].index} for views in self.revoked
@@ -80,7 +84,7 @@ class Completeness:
         return (
             f"{self.runs_started} runs started, {self.runs_closed} closed{not_closed}, log "
             f"consistent from {self.first} to {self.last} entries{not_counted}"
-            f"{unsigned_text(self.unsigned)}"
+            f"{unsigned_text(self.unsigned)}{self.drafts.to_text()}"
         )
 
     @property
@@ -102,6 +106,7 @@ def completeness(home: Path, log: VerifiedLog) -> Completeness:
         open=tuple(left_open(log.views, served=is_being_written(folder))),
         revoked=tuple(_revoked(log)),
         unsigned=log.snapshot.unsigned,
+        drafts=counted(home),
     )
 
 

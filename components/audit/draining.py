@@ -14,6 +14,7 @@ from typing import Any
 from components.audit.batches import Ticket
 from components.audit.sequencer import MAX_BATCH
 from components.audit.spool import SPOOLED, Spool
+from components.audit.unrecorded import said_of
 from components.core.canonical import parse_json
 from components.core.errors import DataError, PlatformError, TandemError
 
@@ -31,8 +32,8 @@ def drain(spool: Spool, admit: Admit, passing: Container[str] = ()) -> None:
     while left:
         refused = [item for batch in _batches(left) for item in _settle(spool, batch, admit)]
         if len(refused) == len(left):
-            for name, _, error in refused:
-                spool.refuse(name, error)
+            for name, draft, error in refused:
+                spool.refuse(name, error, said_of(draft))
             return
         left = [(name, draft) for name, draft, _ in refused]
 
@@ -66,7 +67,8 @@ def _readable(spool: Spool) -> list[_Waiting]:
             _order((name, draft))
             found.append((name, draft))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            spool.refuse(name, DataError("it is no draft", remedy="find out who put it there"))
+            no_draft = DataError("it is no draft", remedy="find out who put it there")
+            spool.refuse(name, no_draft, {})
     return found
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from components.audit.answers import AUDIT, CLOSING_EVENTS, RecordView
 from components.audit.ledger import open_starts
 from components.audit.plain_draft import plain_draft
-from components.core.errors import DataError
+from components.core.errors import DataError, IntegrityError
 
 SEALING = "seal_run"
 """The exit task, whose record closes a run."""
@@ -49,10 +49,28 @@ def named(start: RecordView) -> str:
     return f"{start.stage} of run {start.run}, attempt {start.attempt}"
 
 
-def ended_while_open(state: str, stage: str) -> str:
-    """Return why a stage is closed with its run; DataError for a state that is none."""
+def require_asking(run: str, left: Sequence[RecordView]) -> RecordView:
+    """Return the open START of the exit task that has a run closed, which says who does.
+
+    Raises IntegrityError where there is none.
+    """
+    asking = [view for view in left if view.stage == SEALING]
+    if not asking:
+        raise IntegrityError(
+            f"nobody closes run {run}: its exit task has not begun",
+            remedy="to close what was left open, call `tandem audit reconcile`",
+        )
+    return asking[-1]
+
+
+def require_state(state: str) -> None:
+    """Raise DataError for a state that is none."""
     if not _STATE.fullmatch(state):
         raise DataError("that is no state of a run", remedy="give one as SUCCEEDED or FAILED")
+
+
+def ended_while_open(state: str, stage: str) -> str:
+    """Return why a stage is closed with its run."""
     return f"the run ended {state} while {stage} was open"
 
 

@@ -6,7 +6,8 @@ Rules:
 3. every input needs the record of who made it, and so does what comes from the cache (parents.py);
    a COMPLETE needs its START;
 4. the same draft gives the same record, however often it is submitted;
-5. an act and a registration are recorded only where they may be (admission.py);
+5. an act and a registration are recorded only where they may be, and what a stage did only by the
+   account that its run is of, which alone has it closed (admission.py);
 6. time never runs backwards in the log: a clock that was set back stops the notary;
 7. a draft lies in the spool until it is in the log: what a crash or a stage without an answer left
    there is recorded first, by the same rules, by the next notary, and by one at work before what
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,20 +34,29 @@ from components.audit.answers import (
     ProofBundle,
     Receipt,
     RecordView,
+    Registration,
 )
 from components.audit.batches import Batches, Ticket, independent
 from components.audit.claims import check_cause, check_outputs
 from components.audit.draining import drain, names_a_waiting_one, with_records
 from components.audit.envelope import Envelope, vouched_statement
+from components.audit.failed_gates import REGISTERING
 from components.audit.folder import AuditFolder
 from components.audit.key_changes import KeyOrder, change_draft
 from components.audit.keyring import Keyring
 from components.audit.ledger import Ledger, open_starts
-from components.audit.left_open import SEALING, abort_draft, ended_while_open
+from components.audit.left_open import (
+    abort_draft,
+    ended_while_open,
+    require_asking,
+    require_state,
+)
 from components.audit.log import Log
 from components.audit.log_place import log_storage, spool
 from components.audit.personal_data import check_no_pattern
 from components.audit.records import accept, idempotency_key, statement, timestamp
+from components.audit.registered_once import registrations
+from components.audit.run_account import RunAccounts
 from components.audit.sequencer import Sequencer
 from components.audit.spool import Spool
 from components.audit.stamps import Stamps
@@ -60,7 +70,12 @@ class LocalNotary:
     """A notary over one log; its methods may be called from several threads."""
 
     def __init__(
-        self, storage: Storage, drafts: Spool, keyring: Keyring, clock: Callable[[], datetime]
+        self,
+        storage: Storage,
+        drafts: Spool,
+        keyring: Keyring,
+        clock: Callable[[], datetime],
+        reconcilers: Collection[str] = (),
     ) -> None:
         """Take over a log, and record the drafts that wait in the spool."""
         self._log = Log(storage)
@@ -70,7 +85,10 @@ class LocalNotary:
         self._ledger = Ledger()
         self._stamps = Stamps(self._ledger, self._statement, clock)
         self._sequencer = Sequencer(storage, keyring, self._ledger.add)
-        self._admission = Admission(self._ledger, self._statement, self._require_valid)
+        self._accounts = RunAccounts(self._ledger, self._statement, reconcilers)
+        self._admission = Admission(
+            self._ledger, self._statement, self._require_valid, self._accounts
+        )
         self._mutex = threading.Lock()
         self._batches = Batches(self._write, self._mutex)
         self._draining = threading.Lock()
@@ -127,19 +145,28 @@ class LocalNotary:
         with self._mutex:
             return self._ledger.of_run(run)
 
-    def close_run(self, run: str, state: str) -> list[RecordView]:
+    def close_run(self, run: str, state: str, account: str | None = None) -> list[RecordView]:
         """Close every START of a run that is still open with ABORT; return those records.
 
         The newest START of seal_run, which asks for this, stays open: its own COMPLETE closes it.
-        Raises DataError for a state that is none.
+        Raises DataError for a state that is none, IntegrityError where the run is of another
+        account, or its exit task has not begun.
         """
+        require_state(state)
         self._take_up()
         with self._mutex:
+            self._accounts.require_closing(run, account)
             left = open_starts(self._ledger.of_run(run))
-            asking = [view for view in left if view.stage == SEALING][-1:]
+            asking = [require_asking(run, left)]
             tickets = [Ticket(self._abort(view, state)) for view in left if view not in asking]
             self._write(tickets)
             return [self._ledger.find(ticket.result().record) for ticket in tickets]
+
+    def registered(self, model: str) -> dict[str, Registration]:
+        """Return the versions of a model that the log has registered, by number."""
+        self._take_up()
+        with self._mutex:
+            return registrations(model, self._ledger.done_by(REGISTERING))
 
     def prove(self, records: Sequence[str]) -> ProofBundle:
         """Return proofs of the records and all their ancestors under the newest checkpoint."""
@@ -241,7 +268,9 @@ def utc_now() -> datetime:
 
 
 @contextmanager
-def open_notary(home: Path, clock: Callable[[], datetime] = utc_now) -> Iterator[LocalNotary]:
+def open_notary(
+    home: Path, clock: Callable[[], datetime] = utc_now, reconcilers: Collection[str] = ()
+) -> Iterator[LocalNotary]:
     """Yield the notary of a home, made at first use; raise PlatformError where there is one."""
     folder = AuditFolder(home)
     with WriterLock(folder):
@@ -249,4 +278,4 @@ def open_notary(home: Path, clock: Callable[[], datetime] = utc_now) -> Iterator
         storage.sweep()
         drafts = spool(folder, durable=False)  # whoever submits waits, and asks again
         drafts.storage.sweep()
-        yield LocalNotary(storage, drafts, Keyring(folder), clock)
+        yield LocalNotary(storage, drafts, Keyring(folder), clock, reconcilers)

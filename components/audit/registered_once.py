@@ -11,10 +11,10 @@ with versions, not with records.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from components.audit.answers import AUDIT, DONE_EVENTS
+from components.audit.answers import AUDIT, DONE_EVENTS, RecordView, Registration
 from components.audit.failed_gates import REGISTERING
 from components.audit.predicates import released_versions
 from components.core.canonical import sha256_value
@@ -56,3 +56,13 @@ def registered_in(facts: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], M
     """Yield the model and number of each version of a registration's facts, and what they say."""
     for version in released_versions(facts).values():
         yield (str(facts.get("model_name")), str(version.get("version"))), version
+
+
+def registrations(model: str, views: Iterable[RecordView]) -> dict[str, Registration]:
+    """Return the versions of a model that records register, each by its first."""
+    found: dict[str, Registration] = {}
+    for view in views:
+        for (name, number), _ in registered_in(view.facts):
+            if name == model:
+                found.setdefault(number, Registration(view.run, view.index))
+    return found

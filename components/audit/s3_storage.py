@@ -84,6 +84,10 @@ class S3Storage:
         for key in keys_below(self.client, self.bucket, f"{self.prefix}{prefix}/", self._what):
             yield key[len(self.prefix) :]
 
+    def place(self, key: str) -> str:
+        """Return an object's address."""
+        return self._name(key)
+
     def remove(self, key: str) -> None:
         """Remove an object; a spool's are, a log's never."""
         asked(

@@ -4,6 +4,7 @@
     POST /v1/records                    a draft -> {"record", "index"}
     GET  /v1/runs/RUN/records           {"records": [view, ...]}
     POST /v1/runs/RUN/close             {"state"} -> {"records": [view, ...]}
+    GET  /v1/models/MODEL/versions      {"versions": {number: {"run", "index"}}}
     POST /v1/proofs                     {"records": [digest, ...]} -> a bundle of proofs
     GET  /v1/checkpoint                 {"checkpoint": signed note}
 
@@ -22,6 +23,7 @@ import socketserver
 import ssl
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import FrameType
@@ -145,8 +147,11 @@ def route(
         case ["GET", "v1", "runs", run, "records"]:
             return {"records": [view.to_dict() for view in notary.records(run)]}
         case ["POST", "v1", "runs", run, "close"]:
-            closed = notary.close_run(run, str(body.get("state")))
+            closed = notary.close_run(run, str(body.get("state")), account)
             return {"records": [view.to_dict() for view in closed]}
+        case ["GET", "v1", "models", model, "versions"]:
+            found = notary.registered(model)
+            return {"versions": {number: asdict(item) for number, item in found.items()}}
         case ["POST", "v1", "proofs"]:
             return notary.prove([str(record) for record in body.get("records", [])]).to_dict()
         case ["GET", "v1", "checkpoint"]:

@@ -2,7 +2,7 @@
 
     waiting/SHA256    a draft that is not in the log yet
     settled/SHA256    the record that a draft became which nobody waited for
-    refused/SHA256    why a draft can be no record
+    refused/SHA256    why a draft can be no record, and which attempt it said it was of
 
 Rules: whoever has a draft puts it, without any lock, since the same draft has the same name; only
 the notary that holds the log takes one away, when it is in the log or was refused. Nothing here is
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -29,6 +29,9 @@ _WAITING, _SETTLED, _REFUSED = "waiting", "settled", "refused"
 
 class RemovableStorage(Storage, Protocol):
     """A store whose objects can go again."""
+
+    def place(self, key: str) -> str:
+        """Return where an object lies, for people."""
 
     def remove(self, key: str) -> None:
         """Remove an object; nothing where there is none."""
@@ -52,6 +55,10 @@ class PosixSpoolStorage(PosixStorage):
                 f"the spool cannot be written: {error.strerror or error}",
                 remedy=f"make room or fix permissions in {self.folder}",
             ) from error
+
+    def place(self, key: str) -> str:
+        """Return the file's path."""
+        return str(self.folder / key)
 
     def remove(self, key: str) -> None:
         """Remove a file."""
@@ -89,10 +96,27 @@ class Spool:
         self._create(_SETTLED, name, record.encode())
         self.take(name)
 
-    def refuse(self, name: str, error: TandemError) -> None:
-        """Say why a draft is no record, and take it away."""
-        self._create(_REFUSED, name, json.dumps(error.to_dict()).encode())
+    def refuse(self, name: str, error: TandemError, of: Mapping[str, str | None]) -> None:
+        """Say why a draft is no record and what it was `of`, and take it away."""
+        self._create(_REFUSED, name, json.dumps(error.to_dict() | {"of": of}).encode())
         self.take(name)
+
+    def names(self) -> tuple[list[str], list[str]]:
+        """Return the names of what waits and of what was refused."""
+        return list(self.storage.keys(_WAITING)), list(self.storage.keys(_REFUSED))
+
+    def looked_at(self) -> Iterator[tuple[str, bytes]]:
+        """Yield where each draft that waits lies, and its bytes; nothing is taken away."""
+        return self._looked_at(_WAITING)
+
+    def refusals(self) -> Iterator[tuple[str, bytes]]:
+        """Yield where each refusal lies, and its bytes."""
+        return self._looked_at(_REFUSED)
+
+    def _looked_at(self, state: str) -> Iterator[tuple[str, bytes]]:
+        for key in list(self.storage.keys(state)):
+            if (data := self.storage.read(key)) is not None:
+                yield self.storage.place(key), data
 
     def record(self, reference: str) -> str:
         """Return the record that a reference stands for: itself, or what a draft became, or it."""

@@ -69,9 +69,11 @@ class Outcome:
     `metadata` goes to the output artifacts by name, beside the digest and the record's id.
     `publish` is what makes the work visible outside: called once its record stands, and again by
     whoever repeats the stage after a crash between the two, so that it must bear being repeated.
+    `take_back` undoes what the step did outside already, where its record is refused for good.
     """
 
     facts: Mapping[str, Any] = field(default_factory=dict)
     gates: tuple[Gate, ...] = ()
     metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     publish: Callable[[], None] | None = None
+    take_back: Callable[[], None] | None = None

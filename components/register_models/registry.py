@@ -3,15 +3,16 @@
 The order is what makes it safe: files, then their digest as stored, then the version with all its
 tags in one call, then the record in our log, and by `publish` the aliases, which are last. A second
 call after a crash finds what the first one left by the tags tandem.run and tandem.framework, and
-goes on from there; it adds no second run or version. MLflow keeps no author and no history of
-aliases: the evidence is in our log, not here.
+goes on from there; it adds no second run or version. A version with a number that the log has
+registered for another run is not made, or is gone again (version_numbers.py). MLflow keeps no
+author and no history of aliases: the evidence is in our log, not here.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,15 @@ from components.register_models.store import (
 )
 from components.register_models.taken_name import require_free
 from components.register_models.training_log import TrainingLog, write_training
+from components.register_models.version_numbers import (
+    Registered,
+    require_new_numbers,
+    require_unregistered,
+)
 
 RUN_VARIABLE = "MLFLOW_RUN_ID"
 CANDIDATE, CHALLENGER = "candidate", "challenger"
+NONE: Registered = {}
 
 
 @dataclass(frozen=True)
@@ -62,12 +69,18 @@ class ModelRegistry:
         self._name = model_name
         self._experiment = experiment
 
-    def register(self, log: RunLog, entries: Mapping[str, Entry]) -> tuple[str, dict[str, Version]]:
+    def register(
+        self, log: RunLog, entries: Mapping[str, Entry], registered: Registered = NONE
+    ) -> tuple[str, dict[str, Version]]:
         """Register {role: entry} without an alias; return MLflow's run id and {role: version}.
 
-        Raises SettingsError, and writes nothing, where the model's name is taken.
+        Raises SettingsError, and writes nothing, where the model's name is taken; IntegrityError
+        for numbers that are `registered` for another run, before anything is written where that
+        can be known.
         """
         require_free(self._client, self._name)
+        uri, count = tracking_uri(), len(entries)
+        require_new_numbers(self._client, uri, self._name, log.run_id, count, registered)
         mlflow_run = self._run(log)
         for training in log.trainings:
             write_training(self._client, mlflow_run, training)
@@ -75,7 +88,23 @@ class ModelRegistry:
         versions = {
             role: self._version(mlflow_run, log.run_id, entry) for role, entry in entries.items()
         }
+        numbers = [version.number for version in versions.values()]
+        try:
+            require_unregistered(self._name, log.run_id, numbers, registered)
+        except IntegrityError:
+            self.take_back(log.run_id, numbers, registered)
+            raise
         return mlflow_run.info.run_id, versions
+
+    def take_back(self, run_id: str, numbers: Iterable[str], registered: Registered) -> None:
+        """Delete a run's versions, but for those that are registered for it: nothing proves them.
+
+        Their files stay with MLflow's run, which no registered model names.
+        """
+        for number in numbers:
+            before = registered.get(number)
+            if before is None or before.run != run_id:
+                self._client.delete_model_version(self._name, number)
 
     def pointed(self, alias: str) -> str | None:
         """Return the version that an alias names now, None where it names none."""

@@ -2,7 +2,9 @@
 
 Fails closed: without proven records of every ancestor, with a gate among them that failed unwaived,
 without a decision that says go, or with bytes other than those that were evaluated, MLflow is not
-even opened. Never cached; a second call within a run completes what the first one left.
+even opened; nothing is pushed under a number that the log registered for another run, and what was
+pushed is gone again where its record is refused. Never cached; a second call within a run completes
+what the first one left.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from components.audit.answers import DONE_EVENTS
+from components.audit.answers import DONE_EVENTS, Registration
 from components.audit.client import connect
 from components.core.artifacts import read_json, write_json, write_text
 from components.core.bundle import Bundle
@@ -70,7 +72,8 @@ def register_models(
     models = {f"{name}_model": folder for name, folder in given if folder}
     inputs = {**models, "evaluation": evaluation, "decision": decision}
     digests = input_digests(inputs)
-    proven = proven_records(connect(), str(settings.run["id"]), digests)
+    run = str(settings.run["id"])
+    proven = proven_records(connect(), run, digests)
     measured = read_json(evaluation / "evaluation.json")
     decided = read_json(decision / "decision.json")
     named = roles(decided, measured, digests)
@@ -78,12 +81,12 @@ def register_models(
     name = settings.registry.model_name
     dossier = Dossier(name, settings.run, proven, digests, inputs, measured, decided)
     entries = {role: dossier.entry(role, _bundle(models, named[role])) for role in named}
-    go_on = f"resume the run (tandem run --resume {settings.run['id']})"
+    go_on = f"resume the run (tandem run --resume {run})"
     with opened_store(go_on=go_on) as client:
         registry = ModelRegistry(client, name, settings.registry.experiment)
         log = _run_log(settings.run, entries, measured, proven)
-        run_id, versions = registry.register(log, entries)
-        before = _superseded(str(settings.run["id"]), registry)
+        run_id, versions = registry.register(log, entries, _registered(name))
+        before = _superseded(run, registry)
 
     aliases = _aliases(versions, len(models))
 
@@ -91,9 +94,21 @@ def register_models(
         with opened_store(go_on=go_on) as client:
             ModelRegistry(client, name, settings.registry.experiment).publish(run_id, aliases)
 
+    def take_back() -> None:
+        numbers = [version.number for version in versions.values()]
+        with opened_store(go_on=go_on) as client:
+            registry = ModelRegistry(client, name, settings.registry.experiment)
+            registry.take_back(run, numbers, _registered(name))
+
     outcome = _outcome(registration, name, run_id, versions, entries)
     facts = {**outcome.facts, "aliases": aliases, "supersedes": before}
-    return replace(outcome, facts=facts, publish=publish)
+    return replace(outcome, facts=facts, publish=publish, take_back=take_back)
+
+
+def _registered(model: str) -> dict[str, Registration]:
+    """Return the versions of a model that the log has registered; {} without a notary."""
+    notary = connect()
+    return notary.registered(model) if notary else {}
 
 
 def _superseded(run_id: str, registry: ModelRegistry) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from components.core.errors import SettingsError
 from components.register_models.store import BUNDLE_TAG, RUN_TAG, sqlite_file
+from components.register_models.version_numbers import versions_named
 
 OURS = (RUN_TAG, BUNDLE_TAG)
 # In MLflow's own tables, of a version that is neither deleted nor ours.
@@ -28,11 +29,8 @@ WHERE name = ? AND current_stage <> 'Deleted_Internal' AND (
 
 def require_free(client: Any, model_name: str) -> None:
     """Raise SettingsError where the model has a version that no run of Tandem's registered."""
-    found, token = [], None
-    while token != "":
-        page = client.search_model_versions(f"name = '{model_name}'", page_token=token)
-        found += [str(v.version) for v in page if not v.tags.keys() >= {*OURS}]
-        token = page.token or ""
+    versions = versions_named(client, model_name)
+    found = [str(version.version) for version in versions if not version.tags.keys() >= {*OURS}]
     _require_none(model_name, sorted(found, key=int))
 
 

@@ -23,15 +23,18 @@ def verify(arguments: Namespace) -> int:
     from dataclasses import asdict
 
     from components.audit.findings import exit_code
+    from components.audit.unrecorded import counted, drafts
     from components.audit.verify import verify as verify_home
 
     home = Home.at(arguments.home)
     verified = verify_home(home.folder, home.runs if home.runs.is_dir() else None)
     covered = _Covered.of(home.folder)
     findings = [covered.cited(finding) for finding in verified.findings]
+    unrecorded = drafts(home.folder)
     if arguments.json:
         gone = [item.to_dict() for item in verified.erased]
         said = {**asdict(verified), "findings": findings, "erased": gone}
+        said["drafts"] = unrecorded.to_dict()
         print_json({"home": str(home.folder), **said, **covered.to_dict()})
         return exit_code(verified.findings)
     for item in findings:
@@ -42,7 +45,9 @@ def verify(arguments: Namespace) -> int:
         print(line)
     for artifact in verified.erased:
         print(artifact.to_text())
-    print(_verdict(verified, covered))
+    for line in unrecorded.lines():
+        print(line)
+    print(f"{_verdict(verified, covered)}{counted(home.folder).to_text()}")
     print(f"\ncovered by checkpoint:\n{covered.note or 'none that can be read'}")
     return exit_code(verified.findings)
 

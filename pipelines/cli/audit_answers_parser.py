@@ -149,6 +149,13 @@ def _add_notary(below: Any, add: Callable[..., Any]) -> None:
         metavar="NAMESPACE/NAME",
         help="a ServiceAccount that may hand in records; may be repeated",
     )
+    notary.add_argument(
+        "--reconciler",
+        action="append",
+        default=[],
+        metavar="NAMESPACE/NAME",
+        help="one that may close what runs of other accounts left open; may be repeated",
+    )
 
 
 def _add_inventory(below: Any, add: Callable[..., Any]) -> None:

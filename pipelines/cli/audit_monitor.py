@@ -29,6 +29,7 @@ def monitor(arguments: Namespace) -> int:
     checkpoint after that, unless one says otherwise.
     """
     from components.audit.anchors.anchoring import compare, with_newest_kept
+    from components.audit.unrecorded import drafts
 
     home = Home.at(arguments.home).folder
     found = compare(home)
@@ -36,11 +37,12 @@ def monitor(arguments: Namespace) -> int:
         found = with_newest_kept(home, found)
     lack = None if found.trouble else _lack(found, kept_now=arguments.keep)
     code = 1 if found.trouble else lack.exit_code if lack else 0
+    unrecorded = drafts(home)
     if arguments.json:
         said = {"error": lack.to_dict(), "exit_code": code} if lack else {}
-        print_json(found.to_dict() | said)
+        print_json(found.to_dict() | {"drafts": unrecorded.to_dict()} | said)
         return code
-    print("\n".join(_lines(found, lack)))
+    print("\n".join([*unrecorded.lines(), *_lines(found, lack)]))
     return code
 
 

@@ -39,7 +39,7 @@ def notary(arguments: Namespace) -> int:
         print(f"notary of {home.folder} at {scheme}://{host}:{bound}", file=sys.stderr, flush=True)
 
     home = Home.at(arguments.home)
-    with open_notary(home.folder) as opened:
+    with open_notary(home.folder, reconcilers=arguments.reconciler) as opened:
         serve_port(opened, (host, port), authenticator, tls, ready)
     return 0
 
@@ -48,14 +48,17 @@ def _authenticator(arguments: Namespace) -> Authenticator:
     from components.audit.authentication import SelfAsserted, TokenReviews
 
     if not arguments.kubernetes:
-        if arguments.allow:
-            raise SettingsError("--allow goes with --kubernetes", remedy="add it, or leave both")
+        for option in ("allow", "reconciler"):
+            if getattr(arguments, option):
+                raise SettingsError(
+                    f"--{option} goes with --kubernetes", remedy="add it, or leave both"
+                )
         return SelfAsserted()
     if not arguments.allow:
         raise SettingsError(
             "--kubernetes allows nobody", remedy="name each account: --allow NAMESPACE/NAME"
         )
-    return TokenReviews.of_cluster(arguments.audience, arguments.allow)
+    return TokenReviews.of_cluster(arguments.audience, [*arguments.allow, *arguments.reconciler])
 
 
 def _tls(arguments: Namespace) -> ssl.SSLContext | None:

@@ -11,12 +11,14 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from stage_ports import FolderPort
 
 from components.audit.client import connect
+from components.audit.plain_draft import plain_draft
 from components.audit.process import NotaryProcess
 from components.audit.verify import verify_log
 from components.core.artifacts import write_json
@@ -87,8 +89,13 @@ def told(home: Path, left: int, *, at_work: bool) -> dict[str, Any]:
     again = stage(home, run)
     notary = connect()
     assert notary is not None
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    seal = plain_draft("START", "seal_run", {"id": run, "actor": "actor-7"}, now=now)
+    notary.submit(seal)
     notary.close_run(run, "FAILED")
-    views = notary.records(run)
+    cause = {"kind": "PlatformError", "message": "the disk was full", "remedy": "look"}
+    notary.submit(seal | {"event": "ABORT", "cause": cause})
+    views = [view for view in notary.records(run) if view.stage != "seal_run"]
     return {
         "at_work": at_work,
         "left": left,

@@ -109,6 +109,8 @@ def test_data_that_no_record_names_gives_none_and_says_of_how_much(
         "consistent_from": 1,
         "consistent_to": 18,
         "unsigned": 0,
+        "waiting": 0,
+        "refused": 0,
         "open": [],
         "revoked": [],
     }

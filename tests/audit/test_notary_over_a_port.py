@@ -24,7 +24,7 @@ from components.audit.client import CA_VARIABLE, TOKEN_VARIABLE, Notary
 from components.audit.schema import check_statement
 from components.audit.verified_log import VerifiedLog
 from components.audit.verify import verify_log
-from components.core.errors import DataError, PlatformError, SettingsError
+from components.core.errors import DataError, IntegrityError, PlatformError, SettingsError
 from pipelines.cli import main
 
 pytestmark = pytest.mark.slow
@@ -44,6 +44,8 @@ def api() -> Iterator[TokenApi]:
             "system:serviceaccount:other:pipeline",
             ("tandem-notary",),
         )
+        api.tokens["of.team-b"] = ("system:serviceaccount:b:pipeline", ("tandem-notary",))
+        api.tokens["of.the-keeper"] = ("system:serviceaccount:tandem:keeper", ("tandem-notary",))
         api.tokens["of.a-person"] = ("somebody", ("tandem-notary",))
         yield api
 
@@ -149,6 +151,29 @@ def test_whoever_the_cluster_does_not_vouch_for_leaves_no_record(
     assert not list((home / "audit/log/entries").rglob("*.json"))
 
 
+def test_a_run_is_closed_by_the_account_that_opened_it_or_by_a_reconciler(
+    home: Path, api: TokenApi, draft: Draft, shown: Callable[[str], None], tmp_path: Path
+) -> None:
+    options = (*ALLOWED, "--allow", "b/pipeline", "--reconciler", "tandem/keeper")
+    cause = {"kind": "PlatformError", "message": "gone", "remedy": "look"}
+    with served(home, *options, kubeconfig=api.kubeconfig(tmp_path / "config")) as address:
+        shown(TOKEN)
+        Notary(address).submit(draft("START", "train_pytorch"))
+        Notary(address).submit(draft("START", "seal_run"))
+        shown("of.team-b")
+        with pytest.raises(IntegrityError, match="is of tandem/pipeline, and b/pipeline may not"):
+            Notary(address).close_run("run-1", "FAILED")
+        with pytest.raises(IntegrityError, match="b/pipeline may not"):
+            Notary(address).submit(draft("ABORT", "seal_run", cause=cause))
+        assert len(Notary(address).records("run-1")) == 2
+        shown(TOKEN)
+        closed = Notary(address).close_run("run-1", "FAILED")
+        assert [(view.stage, view.event) for view in closed] == [("train_pytorch", "ABORT")]
+        shown("of.the-keeper")
+        Notary(address).submit(draft("ABORT", "seal_run", cause=cause))
+    assert verify_log(home) == []
+
+
 def test_a_cluster_that_lets_the_notary_review_nothing_is_named(
     home: Path, api: TokenApi, draft: Draft, shown: Callable[[str], None], tmp_path: Path
 ) -> None:
@@ -237,6 +262,7 @@ def test_over_tls_the_client_believes_no_certificate_that_it_was_not_told_of(
         (("--listen", "127.0.0.1:70000"), "no address"),
         (("--listen", "127.0.0.1:0", "--kubernetes"), "allows nobody"),
         (("--listen", "127.0.0.1:0", "--allow", "a/b"), "goes with --kubernetes"),
+        (("--listen", "127.0.0.1:0", "--reconciler", "a/b"), "--reconciler goes with"),
         (("--listen", "127.0.0.1:0", "--tls-key", "x"), "go together"),
         (
             ("--listen", "127.0.0.1:0", "--tls-key", "x", "--tls-certificate", "x"),

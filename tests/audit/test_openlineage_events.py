@@ -196,6 +196,7 @@ def test_a_failure_a_cache_hit_an_abort_and_an_act_are_told_as_what_they_are(
     cause = {"kind": "DataError", "message": "no rows", "remedy": "look"}
     notary.submit(draft("FAIL", "train_pytorch", run=run, cause=cause))
     notary.submit(draft("START", "train_tensorflow", run=run))
+    notary.submit(draft("START", "seal_run", run=run))
     notary.close_run("run-2", "FAILED")
     found = written(promoted.home, tmp_path, "run-2")
     assert [(e["eventType"], e["job"]["name"]) for e in found] == [
@@ -204,6 +205,7 @@ def test_a_failure_a_cache_hit_an_abort_and_an_act_are_told_as_what_they_are(
         ("START", "flights.train_pytorch"),
         ("FAIL", "flights.train_pytorch"),
         ("START", "flights.train_tensorflow"),
+        ("START", "flights.seal_run"),
         ("ABORT", "flights.train_tensorflow"),
     ]
     assert found[3]["run"]["facets"]["errorMessage"]["message"] == "DataError: no rows"

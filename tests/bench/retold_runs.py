@@ -1,7 +1,8 @@
 """A real run, told to another notary again and again, under other names: a log of whole runs.
 
 Each record is handed in as its stage did, its inputs being those that were told before it, and each
-output is hashed again where it lies. Nobody else waits, so there is a checkpoint for each record.
+output is hashed again where it lies. What is registered has a model of the run's own, because a log
+registers a version once. Nobody else waits, so there is a checkpoint for each record.
 """
 
 from __future__ import annotations
@@ -50,9 +51,15 @@ def _again(
             {"name": output, "sha256": made[output], "path": lies[made[output]]}
             for output in audit["outputs"]
         ],
-        "facts": audit["facts"],
+        "facts": _named_anew(audit["facts"], name),
         "claimed_time": audit["clocks"]["claimed"],
     }
+
+
+def _named_anew(facts: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the facts of a stage, those of a registration with a model of the run's own."""
+    model = {"model_name": f"{facts['model_name']}-{name}"} if "model_name" in facts else {}
+    return {**facts, **model}
 
 
 def _places(run: Path) -> dict[str, str]:

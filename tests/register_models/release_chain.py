@@ -255,12 +255,12 @@ class Chain:
         self.stage(decide_release, measured, ("decision",), {"policy": POLICY})
         return self
 
-    def register(self) -> dict[str, Any]:
+    def register(self, step: Callable[..., Outcome] = register_models) -> dict[str, Any]:
         """Run register_models and return registration.json."""
         models = (f"{name}_model" for name in ("pytorch", "tensorflow", "imported"))
         inputs = (*(name for name in models if name in self.ports), "evaluation", "decision")
         parameters = {"run": self.run, "registry": REGISTRY}
-        self.stage(register_models, inputs, ("registration",), parameters)
+        self.stage(step, inputs, ("registration",), parameters)
         found: dict[str, Any] = read_json(self.path("registration") / "registration.json")
         return found
 
