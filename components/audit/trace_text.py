@@ -170,14 +170,16 @@ def _people_lines(people: People) -> Iterator[str]:
 
 
 def _act_lines(item: Section) -> Iterator[str]:
-    reason = f": {item['reason']}" if item.get("reason") else ""
+    key = ""
     if "meaning" in item:
-        what = f"{item['meaning']} by {item['name']}, signed {item['signed']} until {item['until']}"
-        yield f"{what}, key {item['keyid'][:SHORT]}{reason} (#{item['index']})"
+        what, key = f"{item['meaning']} by {item['name']}", f", key {item['keyid'][:SHORT]}"
+        yield f"{what}, signed {item['signed']} until {item['until']} (#{item['index']})"
     else:
         done = _DONE.get(item["stage"], item["stage"])
-        yield f"{done} by {item['id']} at {item['time']}{reason} (#{item['index']})"
-    yield f"  record {item['record']}"
+        yield f"{done} by {item['id']} at {item['time']} (#{item['index']})"
+    yield f"  record {item['record']}{key}"
+    if item.get("reason"):
+        yield f"  {item['reason']}"
 
 
 def _wrapped(start: str, parts: Iterable[str]) -> Iterator[str]:

@@ -134,9 +134,10 @@ def test_what_people_did_is_told_with_signer_meaning_and_time(
     for item in people["acts"]:
         assert item["record"] == views[item["index"]].record
     text = printed(capsys, promoted.home)
-    assert f"approval by Ann, model risk, signed {approval['signed']} until 2026-06-03, key" in text
-    assert f"promoted by actor-8 at {promotion['time']}: as agreed (#20)" in text
-    assert f"record {promotion['record']}" in text
+    assert f"by Ann, model risk, signed {approval['signed']} until 2026-06-03 (#18)" in text
+    assert f"record {approval['record']}, key {ANN.public.keyid[:12]}" in text
+    assert f"promoted by actor-8 at {promotion['time']} (#20)" in text
+    assert f"record {promotion['record']}\n           as agreed" in text
     assert "no act on it omitted: 1 runs started, 1 closed" in text
 
 
