@@ -29,6 +29,8 @@ Block = Mapping[str, Any]
 Read = Callable[[str], Statement]
 """Gives a record's statement by its digest; raises IntegrityError where there is none."""
 DECIDING, VALIDATING, REGISTERING = "decide_release", "validate_examples", "register_models"
+LOOKED_UP = frozenset({"evaluate_models", "measure_models", DECIDING})
+"""The stages whose records are read to say what another left out, mostly soon after."""
 _MADE = {DECIDING: "decision", VALIDATING: "validation"}
 _CANDIDATES = frozenset({IMPORTED, *TRAINED})
 

@@ -30,7 +30,7 @@ from components.audit.failed_gates import FailedGates
 from components.audit.findings import Finding
 from components.audit.ledger import OpenStarts
 from components.audit.left_open import seals
-from components.audit.left_out import left_out
+from components.audit.left_out import LOOKED_UP, left_out
 from components.audit.opening import Opened
 from components.audit.parents import made, origins
 from components.audit.registered_once import RegisteredOnce
@@ -45,6 +45,8 @@ _NOT_KEPT: dict[str, Any] = {
     "cause": None,
 }
 """What no check looks at again: most of a record, of which there may be many."""
+_RECENT = 32
+"""Statements that are kept a while, so that they need not be read again."""
 
 
 class RecordChecks:
@@ -66,6 +68,7 @@ class RecordChecks:
         self._time = ""
         self._begun: dict[str, Begun] = {}
         self._statement = statement
+        self._recent: dict[str, Statement] = {}
         self._standing = Standing(statement, require_valid)
         self._failed = FailedGates()
         self._registered = RegisteredOnce()
@@ -102,8 +105,16 @@ class RecordChecks:
             yield Finding("registration", where, message)
         self._registered.take(statement, view.index)
         self._failed.take(view)
-        for message in (*self._failed.problems(view), *left_out(statement, self._statement)):
+        for message in (*self._failed.problems(view), *left_out(statement, self._read)):
             yield Finding("gate", where, message)
+        if view.stage in LOOKED_UP and view.event in DONE_EVENTS:
+            self._recent[view.record] = statement
+            if len(self._recent) > _RECENT:
+                self._recent.pop(next(iter(self._recent)))
+
+    def _read(self, record: str) -> Statement:
+        """Return what a record says; raises what reading it anew raises."""
+        return self._recent.get(record) or self._statement(record)
 
     def last(self) -> Iterator[Finding]:
         """Yield what is known once all records were looked at."""
