@@ -1,9 +1,10 @@
 """What the notary must not sign although its form is right: by what the log says so far.
 
 Rules: an act is recorded only where it may be (standing.py), and a registration only where every
-gate behind it was passed or waived (failed_gates.py), and of no version that is registered already
-(registered_once.py). The verifier asks the same afterwards, of a log whose notary did not. A
-stage's record is taken from its run's account alone (run_account.py), which nobody asks afterwards.
+gate behind it was passed or waived (failed_gates.py) and none was left out (left_out.py), and of no
+version that is registered already (registered_once.py). The verifier asks the same afterwards, of a
+log whose notary did not. A stage's record is taken from its run's account alone (run_account.py),
+which nobody asks afterwards.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from components.audit.acts import Act, Statement
 from components.audit.answers import ACT, AUDIT, DONE_EVENTS, RecordView
 from components.audit.failed_gates import REGISTERING, FailedGates
 from components.audit.ledger import Ledger
+from components.audit.left_out import left_out
 from components.audit.registered_once import RegisteredOnce, registered_in
 from components.audit.run_account import RunAccounts
 from components.audit.standing import standing_of
@@ -55,14 +57,21 @@ class Admission:
 
     def _require_passed(self, value: Statement) -> None:
         view = RecordView.from_statement(value, -1, "")
-        gates = FailedGates()
-        for before in self._ledger.with_ancestors(view.parents):
+        gates, behind = FailedGates(), self._ledger.with_ancestors(view.parents)
+        for before in behind:
             gates.take(before)
         for problem in gates.problems(view):
             raise IntegrityError(
                 f"the notary does not record this registration: {problem}",
                 remedy="see the gates with `tandem audit gates --failed`; waive one, or train anew",
             )
+        named = [(f"entry {item.index}", self._statement(item.record)) for item in behind]
+        for where, statement in [*named, ("the registration", value)]:
+            for problem in left_out(statement, self._statement):
+                raise IntegrityError(
+                    f"the notary does not record this registration: of {where}: {problem}",
+                    remedy="see the gates with `tandem audit gates`; have the stage judge all",
+                )
 
     def _require_new(self, value: Statement) -> None:
         once, wanted = (

@@ -9,7 +9,7 @@ signed, which says nothing. The oldest checkpoint in the log is held against the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +40,8 @@ class Completeness:
     will close, `revoked` the records of each key that do not count,
     but for changes of keys, on which no answer stands. `unsigned` entries lie behind `last`, under
     no checkpoint: no answer stands on them. A crash leaves such; so does who takes a checkpoint
-    away. `drafts` lie in the spool, in no log.
+    away. `about` is what is wrong with the versions that the answer is on (version_findings.py),
+    and `drafts` lie in the spool, in no log.
     """
 
     runs_started: int
@@ -52,6 +53,7 @@ class Completeness:
     revoked: tuple[tuple[RecordView, ...], ...] = ()
     unsigned: int = 0
     drafts: Counted = field(default_factory=Counted)
+    about: tuple[Finding, ...] = ()
 
     @property
     def runs_closed(self) -> int:
@@ -89,11 +91,12 @@ class Completeness:
 
     @property
     def findings(self) -> list[Finding]:
-        """What was started and never closed, and what does not count."""
-        return [*map(never_closed, self.open), *map(not_counting, self.revoked)]
+        """What is wrong with the versions, what was never closed, and what does not count."""
+        beside = [*map(never_closed, self.open), *map(not_counting, self.revoked)]
+        return [*self.about, *beside]
 
 
-def completeness(home: Path, log: VerifiedLog) -> Completeness:
+def completeness(home: Path, log: VerifiedLog, about: Sequence[Finding] = ()) -> Completeness:
     """Return of how much a home's log speaks; IntegrityError where it is not consistent."""
     folder = AuditFolder(home)
     runs = {view.run for view in log.views if view.event not in CLOSED_EVENTS}
@@ -107,6 +110,7 @@ def completeness(home: Path, log: VerifiedLog) -> Completeness:
         revoked=tuple(_revoked(log)),
         unsigned=log.snapshot.unsigned,
         drafts=counted(home),
+        about=tuple(about),
     )
 
 

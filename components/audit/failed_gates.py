@@ -45,6 +45,11 @@ class FailedGates:
 
     def problems(self, view: RecordView) -> Iterator[str]:
         """Yield, of a registration, each gate that failed behind it."""
+        for _, problem in self.problems_by_entry(view):
+            yield problem
+
+    def problems_by_entry(self, view: RecordView) -> Iterator[tuple[int, str]]:
+        """Yield the same, each with the index of the record that has the gate."""
         if view.stage != REGISTERING:
             return
         registered = {v.get("framework") for v in released_versions(view.facts).values()}
@@ -53,13 +58,17 @@ class FailedGates:
     def problems_of(self, parents: Iterable[str], registered: Iterable[str]) -> Iterator[str]:
         """Yield the same of frameworks that are about to be registered, by these records."""
         behind = frozenset[_Failed]().union(*(self._behind.get(p, ()) for p in parents))
-        yield from self._problems(behind, set(registered))
+        for _, problem in self._problems(behind, set(registered)):
+            yield problem
 
-    def _problems(self, behind: frozenset[_Failed], registered: Set[Any]) -> Iterator[str]:
+    def _problems(
+        self, behind: frozenset[_Failed], registered: Set[Any]
+    ) -> Iterator[tuple[int, str]]:
         for item in sorted(behind):
             candidate = item.gate.partition(" ")[0]
             if item.stage != "decide_release" or candidate not in _CANDIDATES - registered:
-                yield f"it registers what gate {item.gate} of entry {item.index} did not let by"
+                said = f"it registers what gate {item.gate} of entry {item.index} did not let by"
+                yield item.index, said
 
     def _failed_behind(self, view: RecordView) -> frozenset[_Failed]:
         if view.event not in DONE_EVENTS:

@@ -3,7 +3,8 @@
 Rules: a gate stands in the record of the stage that judged it, of a FAIL no less than of a
 COMPLETE; what came from the cache was judged in the record that it names, and is not judged again;
 the days are those of the log's own clock. Every record that is cited is verified by its signature
-and its proof. An answer says of how much it speaks, so that "none failed" is a statement.
+and its proof. An answer says of how much it speaks, so that "none failed" is a statement; a version
+that was registered over one of its gates is a finding, and so is a gate that a record left out.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from components.audit.answers import RecordView
 from components.audit.completeness import Completeness, cited, completeness
 from components.audit.verified_log import VerifiedLog
+from components.audit.version_findings import wrong_gates
 
 SCHEMA = "https://tandem.invalid/gates/v1"
 
@@ -109,11 +111,13 @@ def gates(home: Path, *, failed: bool = False, period: Period | None = None) -> 
 
     Raises IntegrityError where the log does not verify, UnverifiableError where there is none.
     """
-    log = VerifiedLog.of(home)
-    judged = list(_judged(log.views, period or Period()))
+    log, period = VerifiedLog.of(home), period or Period()
+    judged = list(_judged(log.views, period))
     found = [item for item in judged if not failed or not item.gate["passed"]]
     log.require_included(item.view for item in found)
-    complete = completeness(home, log)
+    wrong = wrong_gates(log.views, log.statement)
+    about = [item.finding for item in wrong if period.holds(log.views[item.over])]
+    complete = completeness(home, log, about)
     return Gates(tuple(found), len(judged), failed, complete, log.checkpoint)
 
 

@@ -4,7 +4,8 @@ Rules: what it names comes before it; each of its inputs, and what came from the
 a parent as it says, and a FAIL's parents are those that did, since a stage may have failed over a
 wrong input; it does not contradict itself or the START that it closes (coherence.py); no draft is a
 record twice; time does not run backwards; no version is registered over a failed gate
-(failed_gates.py); an act is allowed where it stands (standing.py).
+(failed_gates.py), and no gate that settings ask for is left out (left_out.py); an act is allowed
+where it stands (standing.py).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from components.audit.failed_gates import FailedGates
 from components.audit.findings import Finding
 from components.audit.ledger import OpenStarts
 from components.audit.left_open import seals
+from components.audit.left_out import LOOKED_UP, left_out
 from components.audit.opening import Opened
 from components.audit.parents import made, origins
 from components.audit.registered_once import RegisteredOnce
@@ -43,6 +45,8 @@ _NOT_KEPT: dict[str, Any] = {
     "cause": None,
 }
 """What no check looks at again: most of a record, of which there may be many."""
+_RECENT = 32
+"""Statements that are kept a while, so that they need not be read again."""
 
 
 class RecordChecks:
@@ -63,6 +67,8 @@ class RecordChecks:
         self._with_folder = with_folder
         self._time = ""
         self._begun: dict[str, Begun] = {}
+        self._statement = statement
+        self._recent: dict[str, Statement] = {}
         self._standing = Standing(statement, require_valid)
         self._failed = FailedGates()
         self._registered = RegisteredOnce()
@@ -86,17 +92,29 @@ class RecordChecks:
         for message in (*item.contradictions, *contradicted_start(statement, begun)):
             yield Finding("coherence", where, message)
         yield from _repeated(self._seen.add_draft(view.idempotency_key, view.index))
-        for message in self._registered.problems(statement):
-            yield Finding("registration", where, message)
-        self._registered.take(statement, view.index)
-        self._failed.take(view)
-        for message in self._failed.problems(view):
-            yield Finding("gate", where, message)
+        yield from self._of_versions(view, statement, where)
         if view.time < self._time:
             yield Finding("clock", where, f"its time {view.time} is before {self._time}")
         if view.event == ACT:
             yield from self._act(Act.from_statement(statement, view.record), where)
         self._take(view, statement)
+
+    def _of_versions(self, view: RecordView, statement: Statement, where: str) -> Iterator[Finding]:
+        """Yield what is wrong with a registration, and with the gates that may stand behind one."""
+        for message in self._registered.problems(statement):
+            yield Finding("registration", where, message)
+        self._registered.take(statement, view.index)
+        self._failed.take(view)
+        for message in (*self._failed.problems(view), *left_out(statement, self._read)):
+            yield Finding("gate", where, message)
+        if view.stage in LOOKED_UP and view.event in DONE_EVENTS:
+            self._recent[view.record] = statement
+            if len(self._recent) > _RECENT:
+                self._recent.pop(next(iter(self._recent)))
+
+    def _read(self, record: str) -> Statement:
+        """Return what a record says; raises what reading it anew raises."""
+        return self._recent.get(record) or self._statement(record)
 
     def last(self) -> Iterator[Finding]:
         """Yield what is known once all records were looked at."""

@@ -19,6 +19,7 @@ from components.audit.answers import AUDIT
 from components.audit.completeness import Completeness, completeness
 from components.audit.subjects import FACT, Range, rows_of
 from components.audit.verified_log import VerifiedLog
+from components.audit.version_findings import version_findings
 from components.register_models.imported_impact import ImportedModel, imported_impact
 from components.register_models.lineage import Statement, lineage, source_files
 from components.register_models.logbook import Logbook, Release
@@ -175,7 +176,9 @@ def _impact(
     models = tuple(_affected(book, found))
     cited = [*found, *(model.release.record for model in models)]
     log.require_included(log.ledger.find(record) for record in cited)
-    return Impact(what, tuple(found.values()), models, completeness(home, log), log.checkpoint)
+    about = version_findings(log, [model.release.record for model in models])
+    complete = completeness(home, log, about)
+    return Impact(what, tuple(found.values()), models, complete, log.checkpoint)
 
 
 def _ingestions(statements: Mapping[str, Statement], what: str) -> Iterator[Ingestion]:

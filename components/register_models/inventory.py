@@ -20,6 +20,7 @@ from components.audit.completeness import Completeness, cited, completeness
 from components.audit.records import timestamp
 from components.audit.standing import Standing, standing_of
 from components.audit.verified_log import VerifiedLog
+from components.audit.version_findings import version_findings
 from components.core.candidates import CHAMPION
 from components.register_models.logbook import Logbook, Release
 
@@ -117,7 +118,8 @@ def inventory(home: Path, at: datetime) -> Inventory:
         for release in book.releases.values()
     ]
     held = tuple(replace(item, not_counting=_not_counting(log, item)) for item in versions)
-    return Inventory(at, held, completeness(home, log), log.checkpoint)
+    about = version_findings(log, [item.release.record for item in held])
+    return Inventory(at, held, completeness(home, log, about), log.checkpoint)
 
 
 def _not_counting(log: VerifiedLog, item: Held) -> tuple[RecordView, ...]:

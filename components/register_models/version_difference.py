@@ -18,6 +18,7 @@ from components.audit.answers import AUDIT, RecordView
 from components.audit.completeness import Completeness, completeness
 from components.audit.standing import standing_of
 from components.audit.verified_log import VerifiedLog
+from components.audit.version_findings import version_findings
 from components.core.candidates import IMPORTED, TRAINED
 from components.register_models.description import differences_of, made_from
 from components.register_models.lineage import Work
@@ -86,7 +87,8 @@ def version_difference(
     described = [_described(log, book, release) for release in (one, two)]
     found = {part: differences_of(described[0][part], described[1][part]) for part in PARTS}
     behind = [log.proven([release.record]).records for release in (one, two)]
-    complete = completeness(home, log)
+    about = version_findings(log, [release.record for release in (one, two)])
+    complete = completeness(home, log, about)
     return VersionDifference((one, two), found, (behind[0], behind[1]), complete, log.checkpoint)
 
 

@@ -61,8 +61,10 @@ def approve(arguments: Namespace) -> int:
 def approvals(arguments: Namespace) -> int:
     """Show every approval of a version from the log, offline, and whether it counts today."""
     from components.approvals.trail import Trail
+    from components.audit.acts import REGISTRATION
     from components.audit.completeness import completeness, no_version_omitted
     from components.audit.findings import exit_code
+    from components.audit.version_findings import version_findings
     from pipelines.cli.registry_session import registered_version
 
     home = Home.at(arguments.home)
@@ -72,7 +74,8 @@ def approvals(arguments: Namespace) -> int:
     judged = trail.judged(version, datetime.now(UTC).date())
     lacking = trail.lacking(version, judged)
     is_champion = trail.standing.of(version.model).champion == version.version
-    complete = completeness(home.folder, trail.log)
+    about = version_findings(trail.log, [version.inputs[REGISTRATION].record])
+    complete = completeness(home.folder, trail.log, about)
     answer = _answer(version, judged, lacking, trail, is_champion=is_champion)
     if arguments.json:
         found = [finding.to_dict() for finding in complete.findings]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from argparse import Namespace
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from components.audit.findings import Finding
     from components.audit.log import Log
     from components.audit.verify import Verified
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def verify(arguments: Namespace) -> int:
@@ -107,12 +110,34 @@ class _Covered:
 
 
 def trace(arguments: Namespace) -> int:
-    """Show the records behind a model's version, from its data on."""
+    """Show which data, code, gates and people stand behind a model; 4 where something is wrong."""
+    from components.audit.completeness import refusing_with_citation
+    from components.audit.findings import exit_code
     from components.audit.trace import trace as trace_model
+    from components.audit.trace import with_acts
 
-    found = trace_model(Home.at(arguments.home).folder, arguments.model)
+    home = Home.at(arguments.home).folder
+    found = trace_model(home, _named(home, arguments.model))
+    with refusing_with_citation(home):
+        found = with_acts(home, found)
     if arguments.json:
         print_json(found.to_dict())
     else:
         print(found.to_text())
-    return 0
+    return exit_code(found.findings)
+
+
+def _named(home: Path, what: str) -> str:
+    """Return MODEL@VERSION for an alias, or for a number of the only model; a digest as it is."""
+    from components.audit.completeness import no_version_omitted
+    from components.audit.verified_log import VerifiedLog
+    from components.register_models.logbook import Logbook
+    from pipelines.cli.audit_answers import release_named
+
+    model, _, version = what.rpartition("@")
+    if _DIGEST.fullmatch(what) or (model and version.isdigit()):
+        return what
+    log = VerifiedLog.of(home)
+    with no_version_omitted(home, log):
+        release = release_named(Logbook.of(log), what)
+    return f"{release.model}@{release.version}"

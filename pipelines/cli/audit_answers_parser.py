@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pipelines.cli.audit_keys_parser import add_despite
+
 MODULE = "pipelines.cli.audit_answers"
 _ELSE = "default: what TANDEM_SUBJECT_KEY names, or TANDEM_SUBJECT_KEY_HEX holds"
 VERSION_HELP = "a number or an alias, by the log, of the only model, or NAME@ and one of these"
@@ -76,6 +78,7 @@ def _add_erase(below: Any, add: Callable[..., Any]) -> None:
     erase.add_argument("run", metavar="RUN", help="a run's id, its beginning, or latest")
     erase.add_argument("outputs", metavar="ARTIFACT", nargs="+", help="what: statistics, examples")
     erase.add_argument("--reason", metavar="TEXT", required=True, help="why, for the record")
+    add_despite(erase)
 
 
 def _add_gates(below: Any, add: Callable[..., Any]) -> None:

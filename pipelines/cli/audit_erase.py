@@ -1,8 +1,9 @@
 """`tandem audit erase`: take artifacts of a run off the disk, with a record that says so.
 
 Rules: only what is as it was recorded is erased, or what is gone already: other bytes are evidence,
-and stay. The record comes in two parts, before and after the removal, so that a crash between them
-is seen; called again, the command completes it. Copies elsewhere are named, not touched.
+and stay; by a log with findings nothing is erased unless they are known (doubts.py). The record
+comes in two parts, before and after the removal, so that a crash between them is seen; called
+again, the command completes it. Copies elsewhere are named, not touched.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ def erase(arguments: Namespace) -> int:
     from components.audit.artifacts import RUN_FILE, run_on_disk
     from components.audit.client import connect
     from components.audit.verified_log import VerifiedLog
-    from pipelines.cli.one_line import checked_text
+    from pipelines.cli.doubts import Doubts, checked_reason
     from pipelines.home_notary import anchoring_notary
     from pipelines.runners.run_folder import is_live, still_running
     from pipelines.runs import find_folder
 
-    reason = checked_text("--reason", arguments.reason)
+    reason = checked_reason(arguments.reason)
     home = Home.at(arguments.home)
     if connect() is None:
         VerifiedLog.of(home.folder)  # nothing is erased by a log that is not as it was signed
@@ -45,6 +46,10 @@ def erase(arguments: Namespace) -> int:
     if is_live(folder):
         raise still_running(folder)
     run = run_on_disk(folder / RUN_FILE)
+    if connect() is None:  # else the log is where the notary is
+        doubts = Doubts.of(home)
+        doubts.require_none("nothing is erased", despite=arguments.despite_findings)
+        reason = doubts.told(reason)
     with anchoring_notary(home) as notary:
         found = dict(_found(run, notary, dict.fromkeys(arguments.outputs)))
         gone = [item.name for item, path in found.items() if not path.exists()]

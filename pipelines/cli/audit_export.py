@@ -13,7 +13,9 @@ from pipelines.home import Home
 def export(arguments: Namespace) -> int:
     """Write a version's records, proofs and verifier into one file, beside and renamed."""
     from components.audit.completeness import no_version_omitted, refusing_with_citation
+    from components.audit.findings import exit_code
     from components.audit.verified_log import VerifiedLog
+    from components.audit.version_findings import version_findings
     from components.register_models.logbook import Logbook
     from pipelines.audit_export import export as make
     from pipelines.cli.audit_answers import release_named
@@ -28,6 +30,7 @@ def export(arguments: Namespace) -> int:
         release = release_named(Logbook.of(log), arguments.version)
     with refusing_with_citation(home.folder):
         made = make(home, log, release)
+        findings = version_findings(log, [release.record])
     beside = path.with_name(f".{path.name}.unfinished")
     try:
         beside.write_bytes(made.data)
@@ -38,14 +41,17 @@ def export(arguments: Namespace) -> int:
             f"{path} cannot be written: {error.strerror}", remedy="free disk space, or name another"
         ) from error
     if arguments.json:
-        print_json({"file": str(path), **made.to_dict()})
-        return 0
+        found = [finding.to_dict() for finding in findings]
+        print_json({"file": str(path), **made.to_dict(), "findings": found})
+        return exit_code(findings)
     for name, why in made.absent.items():
         print(f"not in it: {name} ({why})")
     print(
         f"{path}: {made.records} records of {made.release.model}@{made.release.version}, "
         f"registered by record {made.release.index} ({made.release.record})"
     )
+    for finding in findings:
+        print(finding.to_text())
     print(f"verify it anywhere: unpack it, then python verify.py (key {log.key.keyid})")
     print(f"\ncovered by checkpoint:\n{log.checkpoint}")
-    return 0
+    return exit_code(findings)

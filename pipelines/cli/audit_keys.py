@@ -1,21 +1,25 @@
 """`tandem audit keys`: which key signed which entries of the log, a new key, and one given up.
 
 A change is a record of the log (components/audit/key_history.py). It needs the log to itself, so it
-waits for no run: while one goes on it is refused.
+waits for no run: while one goes on it is refused. So is a rotation of a log with findings, unless
+they are known; a revocation is not, and cites them (doubts.py).
 """
 
 from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipelines.cli.output import print_json
 from pipelines.home import Home
 
 if TYPE_CHECKING:
+    from components.audit.answers import RecordView
     from components.audit.key_changes import KeyOrder
     from components.audit.log import Snapshot
+    from pipelines.cli.doubts import Doubts
 
 
 def list_keys(arguments: Namespace) -> int:
@@ -84,49 +88,87 @@ def _lines(item: dict[str, Any], what: str = "") -> Iterator[str]:
 
 
 def rotate(arguments: Namespace) -> int:
-    """Have a new key sign from now on, or a new second key sign checkpoints beside it."""
+    """Have a new key sign from now on, or a new second key sign checkpoints beside it.
+
+    4 where verifying the log finds something, unless the caller says that it is known.
+    """
     from components.audit.key_changes import KeyOrder
-    from pipelines.cli.one_line import checked_text
+    from pipelines.cli.doubts import Doubts, checked_reason
     from pipelines.identity import actor
 
-    reason = checked_text("--reason", arguments.reason)
-    return _change(arguments, KeyOrder(actor(), reason, second=arguments.second))
+    reason = checked_reason(arguments.reason)
+    doubts = Doubts.of(Home.at(arguments.home))
+    doubts.require_none("the keys are not changed", despite=arguments.despite_findings)
+    changed = _changed(arguments, KeyOrder(actor(), doubts.told(reason), second=arguments.second))
+    if not arguments.json and arguments.second:
+        print(f"{changed.what}signs every checkpoint too from now on, by ML-DSA-44{changed.where}")
+    elif not arguments.json:
+        print(f"{changed.what}signs from now on{changed.where}")
+        print(f"the former private key is not needed any more; {changed.first_key} stays: ")
+        print("it is the log's first key, from which verifiers follow the changes")
+    _tell(arguments, changed, doubts)
+    return 0
 
 
 def revoke(arguments: Namespace) -> int:
-    """Have nothing count that a former key signed from an entry on."""
+    """Have nothing count that a former key signed from an entry on.
+
+    It waits for no verification, and no finding hinders it: they are cited once it is recorded.
+    """
     from components.audit.key_changes import KeyOrder
-    from pipelines.cli.one_line import checked_text
+    from components.audit.verified_log import VerifiedLog
+    from pipelines.cli.doubts import Doubts, checked_reason
     from pipelines.identity import actor
 
-    reason = checked_text("--reason", arguments.reason)
-    order = KeyOrder(actor(), reason, arguments.keyid, arguments.first)
-    return _change(arguments, order)
+    reason = checked_reason(arguments.reason)
+    home = Home.at(arguments.home)
+    VerifiedLog.of(home.folder)  # nothing is added to a log that is not there, or is not as signed
+    changed = _changed(arguments, KeyOrder(actor(), reason, arguments.keyid, arguments.first))
+    if not arguments.json:
+        print(f"{changed.what}is revoked{changed.where}", flush=True)
+    _tell(arguments, changed, Doubts.of(home))
+    return 0
 
 
-def _change(arguments: Namespace, order: KeyOrder) -> int:
+@dataclass(frozen=True)
+class _Changed:
+    """The record of a change of keys, and the checkpoint over it."""
+
+    view: RecordView
+    note: str
+    first_key: str
+
+    @property
+    def what(self) -> str:
+        return f"{self.view.facts['key']['keyid']} "
+
+    @property
+    def where(self) -> str:
+        return f": record {self.view.index}, sha256 {self.view.record}"
+
+
+def _changed(arguments: Namespace, order: KeyOrder) -> _Changed:
     from components.audit.folder import AuditFolder
     from components.audit.notary import open_notary
-    from components.audit.verified_log import VerifiedLog
     from pipelines.home_notary import anchor_newest
 
     home = Home.at(arguments.home)
     folder = AuditFolder(home.folder)
-    VerifiedLog.of(folder.home)  # nothing is added to a log that is not there, or is not as signed
     with open_notary(folder.home) as notary:
         view = notary.change_keys(order)
         note = notary.checkpoint()
         anchor_newest(home, lambda: note)
-    key = view.facts["key"]
+    return _Changed(view, note, folder.public_key.name)
+
+
+def _tell(arguments: Namespace, changed: _Changed, doubts: Doubts) -> None:
+    """Say the rest: what was found, and the checkpoint."""
+    view, note = changed.view, changed.note
     if arguments.json:
-        print_json({"index": view.index, "record": view.record, "key": key, "checkpoint": note})
-        return 0
-    done = "signs from now on" if order.revoked is None else "is revoked"
-    if order.second:
-        done = "signs every checkpoint too from now on, by ML-DSA-44"
-    print(f"{key['keyid']} {done}: record {view.index}, sha256 {view.record}")
-    if order.revoked is None and not order.second:
-        print(f"the former private key is not needed any more; {folder.public_key.name} stays: ")
-        print("it is the log's first key, from which verifiers follow the changes")
+        key = view.facts["key"]
+        said = {"index": view.index, "record": view.record, "key": key, "checkpoint": note}
+        print_json(said | {"findings": list(doubts.findings)})
+        return
+    if doubts.findings:
+        print(f"done despite what verifying the log finds:\n{doubts.text}")
     print(f"\ncovered by checkpoint:\n{note}")
-    return 0

@@ -7,6 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 
+def add_despite(command: Any) -> None:
+    """Add the option that has findings of a verification not hinder a command."""
+    command.add_argument(
+        "--despite-findings",
+        action="store_true",
+        help="though verifying the log finds something: its record says so",
+    )
+
+
 def add_keys(below: Any, add: Callable[..., Any]) -> None:
     """Add `tandem audit keys`; `add` is the parser's way to add a command."""
     keys = below.add_parser(
@@ -52,5 +61,6 @@ def add_keys(below: Any, add: Callable[..., Any]) -> None:
         metavar="INDEX",
         help="the first entry that does not count (default: the one after the key's last)",
     )
+    add_despite(rotate)
     for command in (rotate, revoke):
         command.add_argument("--reason", metavar="TEXT", required=True, help="why, for the record")

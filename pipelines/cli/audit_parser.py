@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from pipelines.cli.audit_answers_parser import add_answers
+from pipelines.cli.audit_answers_parser import VERSION_HELP, add_answers
 from pipelines.cli.audit_keys_parser import add_keys
 from pipelines.cli.audit_monitor_parser import add_monitor
 from pipelines.cli.audit_report_parser import add_audit_report
@@ -42,7 +42,7 @@ def add_audit(commands: Any, add: Callable[..., Any]) -> None:
     trace.add_argument(
         "model",
         metavar="MODEL@VERSION",
-        help="a registered model's version, or the sha256 of a bundle or of an imported model",
+        help=f"{VERSION_HELP}; or the sha256 of a bundle or of an imported model",
     )
     approvals = add(
         below,
@@ -51,7 +51,7 @@ def add_audit(commands: Any, add: Callable[..., Any]) -> None:
         "show who approved a version, when and with which meaning, and what counts",
         "tandem audit approvals flights-late@1",
     )
-    approvals.add_argument("version", metavar="MODEL@VERSION", help="a registered model's version")
+    approvals.add_argument("version", metavar="MODEL@VERSION", help=VERSION_HELP)
     add_answers(below, add)
     add_audit_report(below, add)
     add_keys(below, add)

@@ -19,6 +19,7 @@ from components.audit.completeness import completeness, no_version_omitted, refu
 from components.audit.findings import exit_code
 from components.audit.openlineage import events
 from components.audit.verified_log import VerifiedLog
+from components.audit.version_findings import wrong_gates
 from components.core.errors import PlatformError, SettingsError
 from components.register_models.logbook import Logbook
 from pipelines.cli.audit_answers import release_named
@@ -41,7 +42,8 @@ def openlineage(arguments: Namespace) -> int:
         chosen = _chosen(log, arguments.what)
     with refusing_with_citation(home):
         made = list(events(log, chosen, arguments.namespace))
-    complete = completeness(home, log)
+    about = [wrong.finding for wrong in wrong_gates(_with_ancestors(log, chosen), log.statement)]
+    complete = completeness(home, log, about)
     if arguments.output:
         _write(Path(arguments.output), made)
     else:
@@ -85,6 +87,10 @@ def _chosen(log: VerifiedLog, what: str | None) -> Sequence[RecordView]:
             remedy="name one run as the log has it, or MODEL@VERSION",
         )
     return log.ledger.of_run(named[0])
+
+
+def _with_ancestors(log: VerifiedLog, chosen: Sequence[RecordView]) -> Sequence[RecordView]:
+    return log.ledger.with_ancestors([view.record for view in chosen])
 
 
 def _write(path: Path, made: Iterable[RunEvent]) -> None:

@@ -3,7 +3,8 @@
 Rules: without --run nothing is run and nothing written; with it, the run is made again only where
 code, data, environment and settings are as recorded, because anything else proves nothing; a
 champion that is not here keeps nothing else from being tried. 0 where all that must repeat did, 4
-where something did not, 5 where it could not be tried, or not all of it compared.
+where something did not, or where the version has findings (version_findings.py), 5 where it could
+not be tried, or not all of it compared.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.audit.completeness import no_version_omitted, refusing_with_citation
+from components.audit.findings import Finding
+from components.audit.findings import exit_code as code_of
 from components.audit.verified_log import VerifiedLog
+from components.audit.version_findings import version_findings
 from components.core.errors import IntegrityError, SettingsError, UnverifiableError
 from components.register_models.logbook import Logbook
 from pipelines.cli.audit_answers import release_named
@@ -49,10 +53,12 @@ def reproduce(arguments: Namespace) -> int:
     lacking = [check for check in found if not check.same]
     if champion is not None:
         found.append(champion.to_check())
-    answer = _answer(recorded, log, found)
+    findings = version_findings(log, [release.record])
+    answer = _answer(recorded, log, found, findings)
     if not arguments.run:
         _print(answer, found, arguments)
-        return 0 if all(check.same for check in found) else UnverifiableError.exit_code
+        all_here = all(check.same for check in found)
+        return code_of(findings) or (0 if all_here else UnverifiableError.exit_code)
     if lacking:
         raise UnverifiableError(
             f"the run of {arguments.version} cannot be made again here: "
@@ -60,7 +66,8 @@ def reproduce(arguments: Namespace) -> int:
             remedy=f"check out {recorded.run['code']['commit'] or 'its code'}, run `make setup`, "
             "and restore the data and the run's folder",
         )
-    return _run(recorded, champion, home, answer, found, arguments)
+    made = _run(recorded, champion, home, answer, found, arguments)
+    return code_of(findings) or made
 
 
 def _run(
@@ -110,7 +117,9 @@ def _fresh_home(into: str | None) -> Iterator[Home]:
     yield Home(folder)
 
 
-def _answer(recorded: Recorded, log: VerifiedLog, found: Sequence[Check]) -> dict[str, Any]:
+def _answer(
+    recorded: Recorded, log: VerifiedLog, found: Sequence[Check], findings: Sequence[Finding]
+) -> dict[str, Any]:
     release = recorded.release
     stages = [
         {
@@ -132,6 +141,7 @@ def _answer(recorded: Recorded, log: VerifiedLog, found: Sequence[Check]) -> dic
         "stages": sorted(stages, key=lambda stage: stage["index"]),
         "here": [check.to_dict() for check in found],
         "artifacts": None,
+        "findings": [finding.to_dict() for finding in findings],
         "checkpoint": log.checkpoint,
     }
 
@@ -155,4 +165,6 @@ def _print(
         print(f"made again as run {again['id']}: {again['state'].lower()}")
     for line in lines:
         print(line)
+    for finding in answer["findings"]:
+        print(Finding(**finding).to_text())
     print(f"\ncovered by checkpoint:\n{answer['checkpoint']}")

@@ -3,25 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from exported_files import exported, unpacked, verified
 from second_verdict import found_by_second, second
 
+from components.audit.keys import SigningKey
 from components.audit.notary import open_notary
 from components.audit.verify import verify_log
+from components.core.canonical import sha256_bytes, sha256_value
 from components.core.errors import IntegrityError
+from components.waivers import Waiver
 
 Claim = dict[str, Any]
+WAIVED = (
+    Waiver(
+        use_case="flights",
+        schema_sha256="ab" * 32,
+        gate="minimum_auc",
+        slice=None,
+        reason="few rows, as announced",
+        issued=date(2026, 5, 1),
+        until=date(2026, 6, 1),
+    )
+    .sign(SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(3, 35)))))
+    .decode()
+)
 LOW = {"value": 0.5, "interval": [0.5, 0.6], "passed": False}
 GATE = {"metric": "auc", "operator": ">=", "threshold": 0.7, "slice": "overall", "n": 25000}
 TENSORFLOW = {"name": "tensorflow auc", **GATE, **LOW}
 
 
-def told(home: Path, new_story: Any, stage: str, *gates: Claim, registered: str = "") -> None:
-    """Tell a run whose stage claims these gates, and which registers one framework, or both."""
+def told(
+    home: Path,
+    new_story: Any,
+    stage: str,
+    *gates: Claim,
+    registered: str = "",
+    settings: Claim | None = None,
+) -> None:
+    """Tell a run whose stage claims these gates, and which registers one framework, or both.
+
+    `settings` are those of the stage, if others than the story's.
+    """
 
     class Claiming:
         """The notary, and a stage before it that says what it likes."""
@@ -30,6 +58,9 @@ def told(home: Path, new_story: Any, stage: str, *gates: Claim, registered: str 
             self.notary = notary
 
         def submit(self, draft: Claim) -> Any:
+            if draft["stage"] == stage and settings is not None:
+                digest = sha256_value(settings)
+                draft = {**draft, "settings": settings, "settings_sha256": digest}
             if (draft["stage"], draft["event"]) == (stage, "COMPLETE"):
                 draft = {**draft, "gates": list(gates)}
             if draft["stage"] == "register_models" and draft["facts"] and registered:
@@ -69,7 +100,7 @@ def test_a_version_that_was_registered_over_a_failed_gate_is_found(
 @pytest.mark.parametrize(
     "gates",
     [
-        [{"name": "minimum_auc", **GATE, **LOW, "waived_by": "0" * 64}],
+        [{"name": "minimum_auc", **GATE, **LOW, "waived_by": sha256_bytes(WAIVED.encode())}],
         [{"name": "pytorch auc", **GATE, "value": 0.7, "passed": True}, TENSORFLOW],
     ],
     ids=["waived", "of the other candidate"],
@@ -77,7 +108,8 @@ def test_a_version_that_was_registered_over_a_failed_gate_is_found(
 def test_a_waived_gate_and_one_of_who_was_not_registered_are_no_finding(
     home: Path, new_story: Any, gates: list[Claim], tmp_path: Path
 ) -> None:
-    told(home, new_story, "decide_release", *gates, registered="pytorch")
+    settings = {"waivers": [WAIVED], "policy": {"prefer": "auc"}}
+    told(home, new_story, "decide_release", *gates, registered="pytorch", settings=settings)
     assert verify_log(home) == []
     assert "checkpoints verify" in second(home)
     assert verified(unpacked(exported(home)), tmp_path) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from second_verdict import found_by_second, second
 from components.audit.notary import open_notary
 from components.audit.verify import verify_log
 from components.core.errors import IntegrityError
+from pipelines.cli import main
 
 STAGE = "register_models"
 
@@ -81,3 +83,24 @@ def test_a_version_with_the_number_of_another_model_is_another_version(
     again({"id": "run-2"}, model_name="other")
     assert verify_log(home) == []
     assert "checkpoints verify" in second(home)
+
+
+@pytest.mark.usefixtures("careless")
+@pytest.mark.parametrize(
+    "words", ["trace {}@3", "approvals {}@3", "diff 3 4", "inventory --at 2100-01-01"]
+)
+@pytest.mark.parametrize("run", [{}, OTHERS["another run"]], ids=["the same", "another run"])
+def test_answers_on_a_version_say_that_it_was_registered_again(
+    home: Path,
+    again: Again,
+    words: str,
+    run: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    again(run)
+    line = ["audit", *words.format("flight-delay").split(), "--home", str(home), "--json"]
+    assert main(line) == (4 if run else 0)
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert {(item["check"], item["index"]) for item in found} == (
+        {("registration", 19)} if run else set()
+    )

@@ -60,7 +60,7 @@ def test_an_answer_cites_index_digest_and_a_checkpoint_that_verifies(
     for step in answer.steps:
         assert f"#{step.index} {step.stage}" in text
         assert step.record in text
-    assert "rows: 327346" in text
+    assert "flights: 327,346 rows (#1, run run-1)" in text
     assert json.loads(json.dumps(answer.to_dict()))["steps"][0]["stage"] == "ingest_examples"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace as replaced
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.audit.left_out import left_out
 from components.core.artifacts import tree_digest
 from components.core.canonical import sha256_bytes
 from components.core.errors import GateError, SettingsError
@@ -72,6 +74,20 @@ def test_real_flights_pass_and_name_what_was_checked(
         "leakage",
         *(f"drift:{name}" for name in settings.checks.drift),
     }
+    record = _record(settings, outcome)
+    assert list(left_out(record, {}.__getitem__)) == []
+    for gate in [*record["predicate"]["tandem_audit"]["gates"]]:
+        others = [item for item in outcome.gates if item.to_dict() != gate]
+        lacking = list(left_out(_record(settings, replaced(outcome, gates=others)), {}.__getitem__))
+        assert len(lacking) == 1, gate
+
+
+def _record(settings: ValidateSettings, outcome: Outcome) -> dict[str, Any]:
+    """Return what the record of a validation says of its settings and gates."""
+    audit = {"event": "COMPLETE", "stage": "validate_examples", "facts": outcome.facts}
+    audit |= {"settings": settings.model_dump(mode="json"), "run": {}, "inputs": []}
+    gates = [gate.to_dict() for gate in outcome.gates]
+    return {"predicate": {"tandem_audit": {**audit, "gates": gates}}}
 
 
 def test_what_only_serving_has_is_not_asked_of_training_rows(
