@@ -1,4 +1,4 @@
-"""Our stages on what stock TFX wrote: examples and their schema.
+"""Our stages on what stock TFX wrote: examples, their schema, what its validator found.
 
 CsvExampleGen, StatisticsGen, SchemaGen, ExampleValidator, Transform and Trainer ran it; nothing of
 what they wrote is changed by hand.
@@ -7,6 +7,8 @@ what they wrote is changed by hand.
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,10 @@ import pytest
 import yaml
 from prepared_run import run_tandem
 from stock_tfx import run_stock
+from tensorflow_metadata.proto.v0 import anomalies_pb2
 
+from components.core.errors import DataError, GateError
+from components.core.outcome import Outcome
 from pipelines.loaded_settings import load_settings
 from pipelines.schema_text import read_schema
 
@@ -133,21 +138,123 @@ def test_the_schema_that_tfx_inferred_lets_pass_the_rows_that_it_was_inferred_of
     assert [domain.name for domain in found.string_domain] == ["origin"]
 
 
-def test_tfx_s_rows_pass_ingestion_and_validation_by_tfx_s_schema(
-    stock: Stock, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def examples(stock: Stock) -> Path:
+    """Return the examples that our ingestion makes of TFX's."""
     from components.ingest_examples.step import IngestSettings, ingest_examples
+
+    loaded = load_settings(stock.settings)
+    folder = stock.folder / "examples"
+    folder.mkdir()
+    settings = IngestSettings(
+        source=loaded.settings.source, card=loaded.card, window=loaded.settings.window
+    )
+    ingest_examples(settings=settings, examples=folder)
+    return folder
+
+
+Validate = Callable[..., Outcome]
+
+
+@pytest.fixture
+def validate(stock: Stock, examples: Path, tmp_path: Path) -> Validate:
+    """Validate TFX's rows by its schema and, where `location` is given, by its validator too."""
     from components.validate_examples.step import ValidateSettings, validate_examples
 
     loaded = load_settings(stock.settings)
-    folders = {name: tmp_path / name for name in ("examples", "statistics", "validation")}
-    for folder in folders.values():
-        folder.mkdir()
-    settings = loaded.settings
-    given = IngestSettings(source=settings.source, card=loaded.card, window=settings.window)
-    ingest_examples(settings=given, examples=folders["examples"])
-    names = ("checks", "transform", "source", "schema")
-    values = {name: loaded.arguments()[name] for name in names}
-    outcome = validate_examples(settings=ValidateSettings.model_validate(values), **folders)
-    assert outcome.gates
+    names = ("checks", "transform", "source", "beam", "evaluate", "schema", "waivers")
+
+    def validated(location: Path | None = None, **said: Any) -> Outcome:
+        values = {name: loaded.arguments()[name] for name in names}
+        severities = said.pop("severities", {})
+        if location is not None:
+            asked = {"location": str(location), **said}
+            values["checks"] = {"example_validator": asked, "severities": severities}
+        folders = {name: tmp_path / name for name in ("statistics", "validation")}
+        for folder in folders.values():
+            folder.mkdir()
+        settings = ValidateSettings.model_validate(values)
+        return validate_examples(settings=settings, examples=examples, **folders)
+
+    return validated
+
+
+def stopped(validate: Validate, location: Path, **said: Any) -> dict[tuple[str, str], float]:
+    """Return what stopped a run: the value of each gate that did not pass."""
+    with pytest.raises(GateError) as caught:
+        validate(location, **said)
+    failed = [gate for gate in caught.value.gates if not gate["passed"]]
+    return {(gate["name"], gate["slice"]): gate["value"] for gate in failed}
+
+
+def test_tfx_s_rows_pass_by_tfx_s_schema_and_the_record_names_what_its_validator_said(
+    stock: Stock, validate: Validate
+) -> None:
+    outcome = validate(stock.output("ExampleValidator", "anomalies"))
+    found = {(gate.name, gate.slice) for gate in outcome.gates}
+    assert {("schema", split) for split in ("train", "eval")} <= found
+    assert {("example_validator", split) for split in ("train", "eval")} <= found
+    said = outcome.facts["example_validator"]
+    assert said["splits"] == ["eval", "train"]
+    assert len(said["sha256"]) == 64
+
+
+def test_what_tfx_s_validator_found_stops_a_run_that_ours_lets_pass(
+    stock: Stock, validate: Validate
+) -> None:
+    found = stopped(validate, stock.output("by_narrow", "anomalies"))
+    assert found == {
+        ("example_validator:origin:new_column", split): 1 for split in ("train", "eval")
+    }
+
+
+def test_an_anomaly_of_tfx_s_is_as_severe_as_the_settings_say(
+    stock: Stock, validate: Validate
+) -> None:
+    location = stock.output("by_narrow", "anomalies")
+    outcome = validate(location, severities={"SCHEMA_NEW_COLUMN": "warning"})
     assert all(gate.passed for gate in outcome.gates)
+
+
+def test_a_result_of_other_splits_stops_a_run(stock: Stock, validate: Validate) -> None:
+    location = stock.output("ExampleValidator", "anomalies")
+    found = stopped(validate, location, splits=["train", "eval", "test"])
+    assert found == {("example_validator:splits", "all splits"): 1}
+
+
+def copied(stock: Stock, folder: Path, node: str = "ExampleValidator") -> Path:
+    return shutil.copytree(stock.output(node, "anomalies"), folder / "anomalies")
+
+
+def test_a_split_that_is_gone_stops_a_run(stock: Stock, validate: Validate, tmp_path: Path) -> None:
+    location = copied(stock, tmp_path)
+    shutil.rmtree(location / "Split-eval")
+    assert stopped(validate, location) == {("example_validator:splits", "all splits"): 1}
+
+
+@pytest.mark.parametrize("how", ["inside", "between two fields", "empty", "of something else"])
+def test_a_result_that_is_cut_stops_a_run(
+    stock: Stock, validate: Validate, tmp_path: Path, how: str
+) -> None:
+    file = copied(stock, tmp_path, "by_narrow") / "Split-eval/SchemaDiff.pb"
+    whole = anomalies_pb2.Anomalies.FromString(file.read_bytes())
+    schema_alone = anomalies_pb2.Anomalies(baseline=whole.baseline).SerializeToString()
+    assert file.read_bytes().startswith(schema_alone)
+    file.write_bytes(
+        {
+            "inside": file.read_bytes()[:-9],
+            "between two fields": schema_alone,
+            "empty": b"",
+            "of something else": b"feature { name: 1 }",
+        }[how]
+    )
+    found = stopped(validate, file.parents[1], severities={"SCHEMA_NEW_COLUMN": "ignore"})
+    assert found == {("example_validator:whole", "eval"): 0}
+
+
+def test_a_result_that_changed_after_the_run_began_is_not_judged(
+    stock: Stock, validate: Validate
+) -> None:
+    location = stock.output("ExampleValidator", "anomalies")
+    with pytest.raises(DataError, match="is not what the run was to read"):
+        validate(location, sha256="0" * 64)
