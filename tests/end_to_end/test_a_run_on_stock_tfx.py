@@ -1,4 +1,4 @@
-"""Our stages on what stock TFX wrote: examples, their schema, what its validator found.
+"""Our stages on what stock TFX wrote: examples, a schema, a validator's result and a model.
 
 CsvExampleGen, StatisticsGen, SchemaGen, ExampleValidator, Transform and Trainer ran it; nothing of
 what they wrote is changed by hand.
@@ -13,14 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import foreign_models
+import numpy as np
 import pytest
 import yaml
 from prepared_run import run_tandem
 from stock_tfx import run_stock
 from tensorflow_metadata.proto.v0 import anomalies_pb2
+from written_tables import read
 
+from components.core.bundle import Bundle, open_onnx
 from components.core.errors import DataError, GateError
 from components.core.outcome import Outcome
+from components.core.raw_inputs import raw_inputs
+from components.import_model.originals import open_original
 from pipelines.loaded_settings import load_settings
 from pipelines.schema_text import read_schema
 
@@ -258,3 +263,43 @@ def test_a_result_that_changed_after_the_run_began_is_not_judged(
     location = stock.output("ExampleValidator", "anomalies")
     with pytest.raises(DataError, match="is not what the run was to read"):
         validate(location, sha256="0" * 64)
+
+
+def test_a_stock_trainers_model_of_tf_examples_is_judged_and_registered_after_stock_gates(
+    stock: Stock,
+) -> None:
+    model = stock.output("Trainer", "model") / "Format-Serving"
+    found = stock.output("ExampleValidator", "anomalies")
+    code, answer = stock.tandem(
+        *("models", "register", str(model), "-s", str(stock.settings), "--data", "all"),
+        *("--set", f"checks.example_validator.location={found}"),
+    )
+    assert code == 0, answer
+    registered = json.loads(answer)
+    assert registered["registration"]["candidate"]["framework"] == "imported"
+    (measured,) = registered["models"]
+    assert measured["auc"]["value"] > 0.7
+    (run,) = (stock.folder / "home/runs").iterdir()
+    bundle = Bundle.open(run / "artifacts/import-model/imported_model")
+    assert bundle.contract.input_types == {"distance": "float32", "origin": "string"}
+
+
+def test_the_registered_form_predicts_what_the_trainers_model_does_of_tfx_s_own_examples(
+    stock: Stock, tmp_path: Path
+) -> None:
+    import tensorflow as tf
+
+    proven = open_original("saved_model", stock.output("Trainer", "model") / "Format-Serving", None)
+    files = stock.output("CsvExampleGen", "examples").glob("Split-eval/*.gz")
+    records = tf.data.TFRecordDataset([str(file) for file in files], compression_type="GZIP")
+    serialised = [record.numpy() for record in records]
+    served = tf.saved_model.load(str(stock.output("Trainer", "model") / "Format-Serving"))
+    expected = served.signatures["serving_default"](tf.constant(serialised))["outputs"].numpy()
+    rows = read(stock.output("CsvExampleGen", "examples") / "Split-eval/*.gz", format="tfrecord")
+    columns = raw_inputs(rows, {c.name: c.dtype for c in proven.signature.inputs})
+    assert rows.num_rows == len(serialised) > 1000
+    np.testing.assert_allclose(proven.score(columns), expected, rtol=0, atol=1e-6)
+    file = tmp_path / "model.onnx"
+    file.write_bytes(proven.onnx.SerializeToString())
+    (found,) = open_onnx(file).run(None, columns)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
