@@ -1,4 +1,4 @@
-"""Our stages on what stock TFX wrote: examples, a schema, a validator's result and a model.
+"""Our stages on what stock TFX wrote: examples, a schema, a validator's result, a graph, a model.
 
 CsvExampleGen, StatisticsGen, SchemaGen, ExampleValidator, Transform and Trainer ran it; nothing of
 what they wrote is changed by hand.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,11 @@ from stock_tfx import run_stock
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from written_tables import read
 
+from components.core.artifacts import tree_digest, write_json
 from components.core.bundle import Bundle, open_onnx
-from components.core.errors import DataError, GateError
+from components.core.canonical import sha256_bytes
+from components.core.errors import DataError, GateError, SettingsError
+from components.core.features import FeatureSpec, load_split
 from components.core.outcome import Outcome
 from components.core.raw_inputs import raw_inputs
 from components.import_model.originals import open_original
@@ -303,3 +307,69 @@ def test_the_registered_form_predicts_what_the_trainers_model_does_of_tfx_s_own_
     file.write_bytes(proven.onnx.SerializeToString())
     (found,) = open_onnx(file).run(None, columns)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+def transformed(stock: Stock, examples: Path, folder: Path, graph: str, sha256: str) -> Path:
+    """Transform the examples by a graph that a module beside the settings names."""
+    from components.transform_features.step import TransformSettings, transform_features
+
+    (folder / "by_graph.py").write_text(
+        "from components.transform_features.stock_graph import stock_graph\n"
+        f"features = stock_graph({graph!r}, sha256={sha256!r})\n"
+    )
+    loaded = load_settings(stock.settings)
+    verdict = {
+        "passed": True,
+        "examples_sha256": tree_digest(examples),
+        "schema_sha256": sha256_bytes(loaded.schema.encode()),
+    }
+    write_json(folder / "validation/validation.json", verdict)
+    values = {name: loaded.arguments()[name] for name in ("source", "schema", "beam", "train")}
+    settings = TransformSettings.model_validate(
+        {"transform": {"preprocessing_fn": "by_graph:features"}, **values}
+    )
+    outputs = {name: folder / name for name in ("transform_graph", "features")}
+    for output in outputs.values():
+        output.mkdir()
+    given = {"examples": examples, "validation": folder / "validation"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [str(folder), *sys.path])
+        sys.modules.pop("by_graph", None)
+        transform_features(settings=settings, **given, **outputs)
+    return outputs["features"]
+
+
+def test_a_stock_transform_graph_gives_the_features_that_tfx_made_of_the_same_rows(
+    stock: Stock, examples: Path, tmp_path: Path
+) -> None:
+    graph = stock.output("Transform", "transform_graph")
+    features = transformed(stock, examples, tmp_path, str(graph), tree_digest(graph))
+    spec = FeatureSpec.read(features)
+    assert (spec.dense, [feature.name for feature in spec.ids]) == (("distance_xf",), ["origin_xf"])
+    for split in ("train", "eval"):
+        folder = stock.output("Transform", "transformed_examples") / f"Split-{split}"
+        theirs = read(folder / "*.gz", format="tfrecord")
+        ours = load_split(features, split)
+        found, expected = (
+            np.array(sorted(zip(dense, ids, strict=True)))
+            for dense, ids in (
+                (ours.dense[:, 0], ours.ids[:, 0]),
+                (theirs["distance_xf"].to_numpy(), theirs["origin_xf"].to_numpy()),
+            )
+        )
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("graph", "words"),
+    [
+        ("Transform/transform_graph", "is not the TransformGraph that sha256 names: its digest is"),
+        ("SchemaGen/schema", "is no TransformGraph: it has no transform_fn/saved_model.pb"),
+    ],
+)
+def test_a_graph_with_another_digest_and_a_folder_that_is_none_are_refused(
+    stock: Stock, examples: Path, tmp_path: Path, graph: str, words: str
+) -> None:
+    place = str(stock.output(*graph.split("/")))
+    with pytest.raises(SettingsError, match=words):
+        transformed(stock, examples, tmp_path, place, "0" * 64)
