@@ -10,7 +10,7 @@ from components.core.canonical import sha256_bytes
 from pipelines.identity import run_identity
 from pipelines.loaded_settings import LoadedSettings
 from pipelines.runners.run_folder import new_run_id
-from pipelines.sources import pin_sources
+from pipelines.sources import pin_result, pin_sources
 
 
 def sections_and_identity(
@@ -30,7 +30,9 @@ def sections_and_identity(
     sections = {key: value for key, value in loaded.arguments().items() if key in taken}
     spans = settings.window.spans()
     pinned = pin_sources(settings.source, sources, spans=spans, run_id=run_id)
-    sections["source"] = pinned.model_dump(mode="json", exclude_none=True)
+    checks = pin_result(settings.checks, sources)
+    for name, section in (("source", pinned), ("checks", checks)):
+        sections[name] = section.model_dump(mode="json", exclude_none=True)
     identity = run_identity(
         run_id=run_id,
         name=settings.name,

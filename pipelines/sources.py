@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.core.data_settings import Source, Table
+from components.core.data_settings import Checks, Source, Table
 from components.core.errors import DataError, SettingsError
 
 if TYPE_CHECKING:  # which imports pyarrow, and not every command needs it
@@ -104,3 +104,34 @@ def _pin(
             actual=actual,
         )
     return table.model_copy(update={"sha256": actual})
+
+
+def pin_result(checks: Checks, root: Path) -> Checks:
+    """Return the checks with the digest of what TFX's ExampleValidator found, if they name it.
+
+    Raises SettingsError where it is not there, or is not what its sha256 names.
+    """
+    result = checks.example_validator
+    if result is None:
+        return checks
+    from components.reading.files import digest_of
+    from components.validate_examples.example_validator import find_result
+
+    key = "checks.example_validator"
+    try:
+        actual = digest_of([file.describe() for file in find_result(result, root)])
+    except (DataError, SettingsError) as error:
+        raise SettingsError(
+            f"{key}.location: {error.message}",
+            remedy="name the folder of an ExampleAnomalies artifact of TFX 1, which has "
+            "Split-*/SchemaDiff.pb",
+        ) from error
+    if result.sha256 not in (None, actual):
+        raise SettingsError(
+            f"{key}: {result.location} is not what sha256 names",
+            remedy="restore it, or correct sha256",
+            expected=result.sha256,
+            actual=actual,
+        )
+    pinned = result.model_copy(update={"sha256": actual})
+    return checks.model_copy(update={"example_validator": pinned})

@@ -23,10 +23,14 @@ from components.import_model.signature import Signature, contract_signature, nam
 
 @dataclass(frozen=True)
 class Declared:
-    """What a model takes, and what it gives where its files say that."""
+    """What a model takes, and what it gives where its files say that.
+
+    `some`: of the columns in the signature it takes some, which shows only when it is opened.
+    """
 
     signature: Signature
     output: Output | None = None
+    some: bool = False
 
 
 def declared(kind: Format, path: Path, said: Signature | None) -> Declared:
@@ -43,5 +47,6 @@ def declared(kind: Format, path: Path, said: Signature | None) -> Declared:
         require_no_code(path)
         return Declared(signature)
     if kind == "saved_model":
-        return Declared(saved_signature(path, said))
+        saved = saved_signature(path, said)
+        return Declared(saved.signature, some=saved.parses and said is None)
     return Declared(declared_signature(read_onnx(path), said))

@@ -27,7 +27,12 @@ OPSET = 18
 
 def open_saved_model(path: Path, signature: Signature | None) -> Original:
     """Load a SavedModel; its signature `serving_default` says what it takes and gives."""
-    own = saved_signature(path, signature)
+    saved = saved_signature(path, signature)
+    if saved.parses:
+        from components.import_model.parsed_examples import open_parsing
+
+        return open_parsing(path, saved.signature)
+    own = saved.signature
     import tensorflow as tf
 
     # TensorFlow's functions hold their variables weakly: `call` keeps the model.

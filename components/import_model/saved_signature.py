@@ -2,30 +2,23 @@
 
 Why: importing TensorFlow takes seconds, and to refuse what does not fit nothing has to run.
 
-Rule: only the fields that are read are described here, by their numbers, which protobuf gives to
-no other field; the rest of the file is passed by.
-
-Source: tensorflow/core/protobuf/saved_model.proto and meta_graph.proto,
-tensorflow/core/framework/tensor_shape.proto and types.proto of 2.21.
+Rule: a model whose one input is serialised tf.Examples takes the features that it parses of them;
+which of these it uses shows only when it is opened (parsed_examples.py).
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.message import DecodeError
-
 from components.core.errors import SettingsError
 from components.core.signature_names import keyword
+from components.import_model.saved_graph import parsed_features, read_graphs
 from components.import_model.served_form import output_of, require_names
 from components.import_model.signature import Signature
 
-FILE = "saved_model.pb"
 SIGNATURE = "serving_default"
 EXAMPLES = "examples"  # what TFX's templates call the one input of serialised rows
 TEXT = "string"
@@ -34,19 +27,6 @@ _DTYPES = {
     1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 7: TEXT, 9: "int64",
     10: "bool", 14: "bfloat16", 19: "float16", 22: "uint32", 23: "uint64"
 }  # fmt: skip
-# The fields of each message: name, number, its type of protobuf or its message, how many.
-_FIELD = descriptor_pb2.FieldDescriptorProto
-_ONE, _MANY = _FIELD.LABEL_OPTIONAL, _FIELD.LABEL_REPEATED
-_FIELDS = {
-    "SavedModel": (("meta_graphs", 2, "MetaGraph", _MANY),),
-    "MetaGraph": (("signatures", 5, "NamedSignature", _MANY),),
-    "NamedSignature": (("key", 1, "STRING", _ONE), ("value", 2, "Signature", _ONE)),
-    "Signature": (("inputs", 1, "NamedTensor", _MANY), ("outputs", 2, "NamedTensor", _MANY)),
-    "NamedTensor": (("key", 1, "STRING", _ONE), ("value", 2, "Tensor", _ONE)),
-    "Tensor": (("dtype", 2, "INT32", _ONE), ("shape", 3, "Shape", _ONE)),
-    "Shape": (("dim", 2, "Dim", _MANY), ("unknown_rank", 3, "BOOL", _ONE)),
-    "Dim": (("size", 1, "INT64", _ONE),),
-}
 
 
 @dataclass(frozen=True)
@@ -62,9 +42,18 @@ class Taken:
         return self.shape is None or len(self.shape) != 2 or self.shape[1] == 1
 
 
-def saved_signature(path: Path, said: Signature | None) -> Signature:
+@dataclass(frozen=True)
+class Saved:
+    """What a SavedModel takes; `parses`: serialised tf.Examples, and of their features some."""
+
+    signature: Signature
+    parses: bool = False
+
+
+def saved_signature(path: Path, said: Signature | None) -> Saved:
     """Return the signature that is meant; SettingsError where the model has none that fits it."""
-    found = _signatures(path)
+    graphs = read_graphs(path)
+    found = {item.key: (graph, item.value) for graph in graphs for item in graph.signatures}
     if SIGNATURE not in found:
         raise SettingsError(
             f"the SavedModel has no signature {SIGNATURE}",
@@ -72,40 +61,41 @@ def saved_signature(path: Path, said: Signature | None) -> Signature:
             expected=SIGNATURE,
             actual=sorted(found),
         )
-    taken = {item.key: _taken(item.value) for item in found[SIGNATURE].inputs}
-    own = said or _of_inputs(taken)
-    _require_inputs(own, taken)
-    output_of(sorted(item.key for item in found[SIGNATURE].outputs), own)
-    return own
+    graph, own = found[SIGNATURE]
+    taken = {item.key: _taken(item.value) for item in own.inputs}
+    features = _features(graph, own, taken)
+    if features is None:
+        meant = said or _of_inputs(taken)
+        _require_inputs(meant, taken)
+    else:
+        meant = _of_features(features, said)
+    output_of(sorted(item.key for item in own.outputs), meant)
+    return Saved(meant, parses=features is not None)
 
 
-def _signatures(path: Path) -> dict[str, Any]:
-    """Return the signatures by name; SettingsError for bytes that are no SavedModel."""
-    saved = _message_type("SavedModel")()
-    try:
-        saved.ParseFromString((path / FILE).read_bytes())
-    except DecodeError as error:
-        raise SettingsError(
-            f"{path.name} is no SavedModel: {FILE} cannot be read", remedy="save it again"
-        ) from error
-    return {item.key: item.value for graph in saved.meta_graphs for item in graph.signatures}
+def _features(graph: Any, own: Any, taken: Mapping[str, Taken]) -> dict[str, str] | None:
+    """Return what the model's one input of texts is parsed into; None where it is a column."""
+    if len(taken) != 1 or next(iter(taken.values())).dtype != TEXT:
+        return None
+    return parsed_features(graph, own.inputs[0].value.name.partition(":")[0])
 
 
-@functools.cache
-def _message_type(name: str) -> Any:
-    """Return a message that reads the fields above."""
-    file = descriptor_pb2.FileDescriptorProto(name=f"tandem/{FILE}", package="tandem")
-    for message, fields in _FIELDS.items():
-        described = file.message_type.add(name=message)
-        for field, number, kind, label in fields:
-            added = described.field.add(name=field, number=number, label=label)
-            if kind in _FIELDS:
-                added.type, added.type_name = _FIELD.TYPE_MESSAGE, f".tandem.{kind}"
-            else:
-                added.type = _FIELD.Type.Value(f"TYPE_{kind}")
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"tandem.{name}"))
+def _of_features(features: Mapping[str, str], said: Signature | None) -> Signature:
+    """Return the columns of a model of tf.Examples: all that it parses, or those that are said."""
+    kinds = {name: TEXT if kind == TEXT else "float32" for name, kind in sorted(features.items())}
+    if said is None:
+        inputs = [{"name": name, "dtype": kind} for name, kind in kinds.items()]
+        return Signature.model_validate({"inputs": inputs})
+    for column in said.inputs:
+        if said.matrix or kinds.get(column.name) != column.dtype:
+            raise SettingsError(
+                f"the signature says {said.matrix or column.name}, and the model parses "
+                f"{', '.join(f'{name} {kind}' for name, kind in kinds.items())} of tf.Examples",
+                remedy="name columns that it parses, without a matrix; or leave --signature out",
+                expected=kinds,
+                actual=said.model_dump(mode="json"),
+            )
+    return said
 
 
 def _taken(tensor: Any) -> Taken:
@@ -123,8 +113,10 @@ def _of_inputs(taken: Mapping[str, Taken]) -> Signature:
             )
     if list(taken) == [EXAMPLES] and taken[EXAMPLES].dtype == TEXT:
         raise SettingsError(
-            f"the model's {SIGNATURE} takes serialised tf.Examples, and rows are columns here",
-            remedy=f"save it with a {SIGNATURE} that takes columns",
+            f"the model's {SIGNATURE} takes serialised tf.Examples, and does not parse all of "
+            "them at once",
+            remedy=f"save it with a {SIGNATURE} that calls tf.io.parse_example once, or takes "
+            "columns",
         )
     kinds = {n: TEXT if own.dtype == TEXT else "float32" for n, own in sorted(taken.items())}
     return Signature.model_validate(

@@ -1,7 +1,7 @@
 """A preprocessing_fn's transform as ONNX, converted from the graph that TFT saved.
 
-Why: what a function of the user's computes cannot be assembled from declarations. tf2onnx converts
-the graph; what it cannot, or gives another value for, is in function_ops.
+Why: what a function of the user's computes cannot be assembled from declarations; how a graph is
+converted is in components/training/graph_onnx.py.
 
 Rules: an operation that ONNX Runtime does not have is a SettingsError that names it, never left
 out; every input is rank 1, [batch], named as its column; tensors are renamed by their place, so
@@ -12,26 +12,29 @@ This module imports TensorFlow and tf2onnx: import it inside functions only.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import onnxruntime
 import tensorflow as tf
 import tensorflow_transform as tft
 from onnx import helper
 from onnxruntime.capi import onnxruntime_pybind11_state as errors
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-from tensorflow.python.ops import gen_lookup_ops
-from tf2onnx import optimizer, tf_loader, tfonnx  # type: ignore[import-untyped]
 
 from components.core.errors import SettingsError
 from components.core.examples import InputType
-from components.transform_features.function_ops import ML_DOMAIN, Tables, handlers
-from components.transform_features.onnx_form import FILE_NAME, IR_VERSION, ML_OPSET, OPSET
+from components.training.graph_onnx import (
+    ML_OPSET,
+    OPSET,
+    converted,
+    frozen,
+    lacking,
+    tables_of,
+)
+from components.training.graph_ops import ML_DOMAIN
+from components.transform_features.onnx_form import FILE_NAME, IR_VERSION
 
 _OUTPUTS = ("dense", "ids")
 _DTYPES = {"float32": tf.float32, "string": tf.string}
@@ -74,57 +77,17 @@ def _concrete(transform_graph: Path, inputs: Mapping[str, InputType]) -> Any:
 
 
 def _convert(function: Any, names: list[str]) -> onnx.ModelProto:
-    tables = _tables(function)
-    frozen = convert_variables_to_constants_v2(
-        function, lower_control_flow=False, aggressive_inlining=True
+    constant = frozen(function)
+    made = dict(zip(sorted(function.structured_outputs), constant.outputs, strict=True))
+    model = converted(
+        constant.graph.as_graph_def(),
+        tables_of(function),
+        {f"input_{place}:0": name for place, name in enumerate(names)},
+        {value.name: name for name, value in made.items()},
     )
-    graph_def = frozen.graph.as_graph_def()
-    _name_tables(graph_def, tables)
-    given = [f"input_{place}:0" for place in range(len(names))]
-    made = dict(zip(sorted(function.structured_outputs), frozen.outputs, strict=True))
-    outputs = {value.name: name for name, value in made.items()}
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it cannot do is told by us
-    with tf.Graph().as_default():
-        optimized = tf_loader.tf_optimize(given, list(outputs), graph_def)
-    with tf.Graph().as_default() as graph:
-        tf.import_graph_def(optimized, name="")
-        converted = tfonnx.process_tf_graph(
-            graph,
-            continue_on_error=True,
-            opset=OPSET,
-            extra_opset=[helper.make_opsetid(ML_DOMAIN, ML_OPSET)],
-            custom_op_handlers=handlers(tables),
-            input_names=given,
-            output_names=list(outputs),
-            tensors_to_rename=dict(zip(given, names, strict=True)) | outputs,
-        )
-    model = optimizer.optimize_graph(converted).make_model("preprocessing")
     model.ir_version = IR_VERSION
     model.producer_name, model.producer_version = "tandem", ""
     return model
-
-
-def _tables(function: Any) -> Tables:
-    """Return {placeholder: (texts, ids)} of the vocabularies that the function captured."""
-    found = {}
-    for table, placeholder in function.graph.captures:
-        if table.dtype == tf.resource:
-            texts, ids = gen_lookup_ops.lookup_table_export_v2(table, tf.string, tf.int64)
-            order = np.argsort(ids.numpy())
-            words = [text.decode("utf-8") for text in texts.numpy()[order].tolist()]
-            found[placeholder.op.name] = (words, ids.numpy()[order].tolist())
-    return found
-
-
-def _name_tables(graph_def: Any, tables: Tables) -> None:
-    """Make each captured table a HashTableV2 whose shared name is the placeholder's."""
-    for node in graph_def.node:
-        if node.op == "Placeholder" and node.name in tables:
-            node.attr.clear()
-            node.op = "HashTableV2"
-            node.attr["shared_name"].s = node.name.encode()
-            node.attr["key_dtype"].type = tf.string.as_datatype_enum
-            node.attr["value_dtype"].type = tf.int64.as_datatype_enum
 
 
 def _require_runs(path: Path) -> None:
@@ -141,11 +104,7 @@ def _require_runs(path: Path) -> None:
 
 def _refuse_unknown(model: onnx.ModelProto) -> None:
     """Raise SettingsError naming the operations that ONNX does not have."""
-    known = {
-        schema.name for schema in onnx.defs.get_all_schemas() if schema.domain in ("", ML_DOMAIN)
-    }
-    unknown = sorted({node.op_type for node in model.graph.node} - known)
-    if unknown:
+    if unknown := lacking(model):
         raise SettingsError(
             "the preprocessing_fn cannot be carried over to ONNX: it uses TensorFlow's "
             + ", ".join(unknown),

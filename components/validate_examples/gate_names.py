@@ -1,10 +1,11 @@
 """The names that the data gates of a run can fail by, and the slices, as settings and schema say.
 
 Rules: a gate that the settings don't ask for has no name; a gate on the schema is named after a
-column and a kind of anomaly, and a column that the schema doesn't list can only be new; `leakage`
-and `schema` by themselves are gates that passed. A gate between two spans fails in a slice of any
-two of the source's unit, because a run may have a window of its own. The data isn't looked at, and
-nothing here loads TensorFlow.
+column and a kind of anomaly, and a column that the schema doesn't list can only be new; `leakage`,
+`schema` and `example_validator` by themselves are gates that passed; of the last there is one for
+any column, because TFX has looked at the source's own. A gate between two spans fails in a slice of
+any two of the source's unit, because a run may have a window of its own. The data isn't looked at,
+and nothing here loads TensorFlow.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0.schema_pb2 import Schema
 
 ALL_SPLITS = "all splits"
-_ON_SCHEMA, _LEAKAGE = "schema:", "leakage:"
+EXAMPLE_VALIDATOR = "example_validator"
+_ON_SCHEMA, _LEAKAGE, _BY_TFX = "schema:", "leakage:", f"{EXAMPLE_VALIDATOR}:"
 _BETWEEN_SPANS = ("drift", "label_shift")
 
 
@@ -50,7 +52,7 @@ class DataGates:
     def require(self, name: str) -> None:
         """Raise SettingsError, with the nearest right name, for a gate that no run has."""
         own, on_schema = list(self._of_settings()), list(self._of_schema())
-        if name in (*own, *on_schema) or self._is_of_new_column(name):
+        if name in (*own, *on_schema) or self._is_of_new_column(name) or self._is_by_tfx(name):
             return
         if name.startswith(_LEAKAGE) and set(_leakage_of(name)) <= set(own):
             return
@@ -106,6 +108,12 @@ class DataGates:
         is_new = bool(column) and column not in self._columns()
         return is_new and name == f"{_ON_SCHEMA}{column}:{NEW_COLUMN}"
 
+    def _is_by_tfx(self, name: str) -> bool:
+        prefix, _, rest = name.partition(":")
+        column, _, kind = rest.rpartition(":")
+        asked = self.checks.example_validator is not None and prefix == EXAMPLE_VALIDATOR
+        return asked and bool(column) and kind in every_kind()
+
     def _slices(self, name: str) -> Iterator[str]:
         """Yield the slices that a gate is judged in, of two spans the last ones of the window."""
         if _is_between_spans(name):
@@ -114,6 +122,8 @@ class DataGates:
             yield BETWEEN_SPLITS
         elif name == "duplicate_rows" or name.startswith(_LEAKAGE):
             yield ALL_SPLITS
+        elif name.startswith(_BY_TFX) and self.checks.example_validator:
+            yield from self.checks.example_validator.splits
         else:
             yield from SPLITS
 

@@ -59,7 +59,7 @@ def check_schema_names(
         raise SettingsError(
             _joined(problems),
             remedy=f"the schema has: {', '.join(sorted(columns))}; `tandem schema update` adds a "
-            "column that is new in the data",
+            "column that is new in the data, and `import-tfx` takes a schema that TFX wrote",
         )
 
 

@@ -7,7 +7,7 @@ Rules:
    before it; rows are read row group by row group;
 4. every gate is checked and recorded, then the first failures stop the run: a passing
    validation.json exists only where each of them passed or was waived, and names the examples and
-   the schema;
+   the schema; what TFX's ExampleValidator found is judged with them, where the settings name it;
 5. a waiver counts by the rules of components/waivers.py; because it counts on some days only,
    equal inputs do not give equal outputs where there is one, and the cache is not asked.
 
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0.schema_pb2 import Schema
 
     from components.validate_examples.anomalies import Anomaly
+    from components.validate_examples.example_validator import StockResult
     from components.validate_examples.statistics import StatisticsSet
 
 
@@ -89,17 +90,26 @@ def validate_examples(
     _check_names(settings, schema, manifest)
     schema_sha256 = settings.schema_sha256
     waivers = AppliedWaivers.of_run(settings.waivers, settings.run, schema_sha256)
+    stock = _found_by_tfx(settings.checks)
     spans = len({shard.span for shard in manifest.shards})
     checks = with_comparators(settings.checks, schema, spans)
     settings = settings.model_copy(update={"checks": checks})
     computed = _statistics(settings.beam, examples, manifest, statistics)
     listed = _anomalies(computed, schema, checks, validation)
-    found = _found(settings, examples, manifest, computed, (schema, listed))
+    found = _found(settings, examples, manifest, computed, (schema, listed), stock)
     verdict = Verdict(tree_digest(examples), schema_sha256, manifest, found, waivers)
     write_json(validation / "validation.json", verdict.to_dict())
     verdict.require_passing()
     gates = tuple(finding.gate for finding in verdict.findings)
     return Outcome(facts=verdict.facts(), gates=gates)
+
+
+def _found_by_tfx(checks: Checks) -> StockResult | None:
+    """Read what TFX's ExampleValidator found, if the settings name it."""
+    from components.validate_examples.example_validator import StockResult
+
+    asked = checks.example_validator
+    return StockResult.read(asked) if asked else None
 
 
 def _check_names(settings: ValidateSettings, schema: Schema, manifest: ExamplesManifest) -> None:
@@ -158,8 +168,12 @@ def _found(
     manifest: ExamplesManifest,
     computed: StatisticsSet,
     against: tuple[Schema, Sequence[Anomaly]],
+    stock: StockResult | None,
 ) -> Found:
-    """Read the rows once and judge every gate; `against` is the schema and TFDV's anomalies."""
+    """Read the rows once and judge every gate; `against` is the schema and TFDV's anomalies.
+
+    `stock` is what TFX found, if the settings ask for it.
+    """
     from components.validate_examples.drift import check_drift, check_number_shift, check_skew
     from components.validate_examples.rows import scan
     from components.validate_examples.schema_gates import SchemaGates
@@ -182,5 +196,7 @@ def _found(
         *check_skew(computed, checks, manifest.columns),
         *of_label,
         *check_repeats(share, rows, scanned.repeated, checks),
+        *(stock.findings(checks) if stock else ()),
     ]
-    return Found(findings, scanned, on_schema.anomalies(scanned.answers))
+    of_stock = stock.facts() if stock else {}
+    return Found(findings, scanned, on_schema.anomalies(scanned.answers), of_stock)

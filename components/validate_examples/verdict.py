@@ -6,8 +6,8 @@ waived.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from components.core.examples import ExamplesManifest
@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Found:
-    """What was found of the rows: a finding for each gate, and the anomalies that count."""
+    """What was found of the rows: a finding for each gate, and the anomalies that count.
+
+    `further` are facts for the record of what else was judged.
+    """
 
     findings: Sequence[Finding]
     scanned: Scanned
     anomalies: Sequence[Anomaly]
+    further: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Verdict:
             "duplicate_share": scanned.repeats.share,
             "anomalies": len(self.found.anomalies),
         }
-        return facts | self.waivers.facts()
+        return facts | dict(self.found.further) | self.waivers.facts()
 
     def require_passing(self) -> None:
         """Raise GateError, with every gate and the facts, where one does not let go on."""

@@ -1,4 +1,4 @@
-"""`tandem schema infer`, `review` and `update`.
+"""`tandem schema infer`, `import-tfx`, `review` and `update`.
 
 Rules: progress goes to standard error, the answer to standard output; texts that a domain lacks are
 shown on a person's own terminal alone, never in plain lines or JSON; a schema is written beside and
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pipelines.schema_life.use_case import UseCase
 
 STOPPED = 3
+TFX_NAME = "schema.pbtxt"
 
 
 def infer(arguments: Namespace) -> int:
@@ -46,7 +47,8 @@ def infer(arguments: Namespace) -> int:
         if arguments.ranges:
             schema = change.with_ranges(schema, data)
         left = differences(data, schema, use_case.settings.checks)
-        _write(path, schema_text.write(schema, _comment(use_case)))
+        origin = f"inferred by TFDV\nfrom {use_case.spans}"
+        _write(path, schema_text.write(schema, _comment(use_case, origin)))
     if arguments.json:
         said = {"file": str(path), "features": len(schema.feature), "rows": data.manifest.rows}
         print_json(said | {"differences_left": [difference.to_dict() for difference in left]})
@@ -59,16 +61,41 @@ def infer(arguments: Namespace) -> int:
     return 0
 
 
-def _comment(use_case: UseCase) -> str:
+def _comment(use_case: UseCase, origin: str) -> str:
     """Return what the first lines of a new schema say to who reads it."""
     return (
-        f"What an example of {use_case.settings.name} may hold: TFMD's schema, inferred by TFDV\n"
-        f"from {use_case.spans}. A run reads it and never changes it.\n"
+        f"What an example of {use_case.settings.name} may hold: TFMD's schema, {origin}. "
+        "A run reads it and never changes it.\n"
         "\n"
         "To be corrected by a person: a domain lists the texts that were there, a column that was\n"
         "complete may not miss a value, and a number without a domain may be any.\n"
         "`tandem schema review` says where data differs from it."
     )
+
+
+def import_tfx(arguments: Namespace) -> int:
+    """Write the first schema of a use case of one that TFX wrote; no row is read."""
+    from pipelines import schema_text
+    from pipelines.schema_life.from_tfx import schema_of_examples
+    from pipelines.schema_life.use_case import find_use_case
+
+    use_case = find_use_case(arguments.name, None)
+    path = Path(arguments.output) if arguments.output else use_case.schema_path
+    _require_free(path, arguments.force)
+    given = Path(arguments.schema)
+    stock = schema_text.read_schema(given / TFX_NAME if given.is_dir() else given)
+    schema = schema_of_examples(stock, use_case.settings.source)
+    _write(path, schema_text.write(schema, _comment(use_case, "made of\none that TFX wrote")))
+    before, after = ({feature.name for feature in of.feature} for of in (stock, schema))
+    said = {"left_out": sorted(before - after), "added": sorted(after - before)}
+    if arguments.json:
+        print_json({"file": str(path), "features": len(schema.feature)} | said)
+        return 0
+    words = (
+        f"{key.replace('_', ' ')}: {', '.join(names) or 'none'}" for key, names in said.items()
+    )
+    print(f"{path}: {counted(len(schema.feature), 'feature')}; {'; '.join(words)}")
+    return 0
 
 
 def review(arguments: Namespace) -> int:

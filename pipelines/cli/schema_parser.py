@@ -31,18 +31,38 @@ def add_schema(commands: Any, add: Callable[..., Any], name_help: str) -> None:
             "--window", metavar="FIRST:LAST", help="the spans to look at instead of the settings'"
         )
         _OPTIONS[name](parser)
+    _add_import(below, add, name_help)
 
 
-def _infer(parser: argparse.ArgumentParser) -> None:
+def _add_import(below: Any, add: Callable[..., Any], name_help: str) -> None:
+    parser = add(
+        below,
+        "import-tfx",
+        f"{COMMANDS}:import_tfx",
+        "write the first schema of a use case of one that TFX wrote",
+        "tandem schema import-tfx path/to/folder ROOT/SchemaGen/schema/3",
+    )
+    parser.add_argument("name", metavar="NAME", help=name_help)
+    parser.add_argument(
+        "schema", metavar="SCHEMA", help="SchemaGen's artifact, or a schema.pbtxt, of the rows read"
+    )
+    _output(parser)
+
+
+def _output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="where to (default: the file that settings name)"
     )
+    parser.add_argument("--force", action="store_true", help=FORCE_HELP)
+
+
+def _infer(parser: argparse.ArgumentParser) -> None:
+    _output(parser)
     parser.add_argument(
         "--ranges",
         action="store_true",
         help="also write the range of each number as found; the next span may well leave it",
     )
-    parser.add_argument("--force", action="store_true", help=FORCE_HELP)
 
 
 def _review(parser: argparse.ArgumentParser) -> None:

@@ -173,20 +173,27 @@ def require_placeable(target: Target) -> None:
 def require_reachable(loaded: LoadedSettings, target: Target) -> None:
     """Raise SettingsError for a source that only this machine can read (rule 1)."""
     given = {*target.environment, *target.secrets, *target.config_maps}
+    if result := loaded.settings.checks.example_validator:
+        _require_in_bucket("checks.example_validator", result.location)
     for key, table in source_tables(loaded.settings.source):
         place, database = table.location or "", table.database
-        file = place.rpartition("::")[2]  # of an archive, where that lies
-        if database is None and not file.startswith(REACHABLE):
-            raise SettingsError(
-                f"{key} is at {place}, which the pods of a cluster do not have",
-                remedy="put it into a bucket, and name it as s3://BUCKET/KEY or gs://BUCKET/KEY",
-            )
+        if database is None:
+            _require_in_bucket(key, place)
         if database is not None and (variable := variable_of(database)) not in given:
             raise SettingsError(
                 f"{key} is in the database {database}, whose address the target {target.name} does "
                 "not give to the pods",
                 remedy=f"name {variable} below the target's secrets",
             )
+
+
+def _require_in_bucket(key: str, place: str) -> None:
+    file = place.rpartition("::")[2]  # of an archive, where that lies
+    if not file.startswith(REACHABLE):
+        raise SettingsError(
+            f"{key} is at {place}, which the pods of a cluster do not have",
+            remedy="put it into a bucket, and name it as s3://BUCKET/KEY or gs://BUCKET/KEY",
+        )
 
 
 def _champion(model_name: str, target: Target) -> dict[str, str]:

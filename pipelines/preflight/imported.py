@@ -31,7 +31,7 @@ def given_model(path: Path, signature: Path | None, loaded: LoadedSettings) -> G
         _require_columns("the signature names", said, loaded)
     found = declared(kind, path, said)
     if said is None:
-        _require_columns("the model takes", found.signature, loaded)
+        _require_columns("the model takes", found.signature, loaded, some=found.some)
     if found.output is not None:
         target = loaded.settings.source.target
         require_output(found.output, Output.of(target.task, target.classes or ()))
@@ -40,12 +40,19 @@ def given_model(path: Path, signature: Path | None, loaded: LoadedSettings) -> G
     )
 
 
-def _require_columns(subject: str, signature: Signature, loaded: LoadedSettings) -> None:
-    """Raise SettingsError for a column that is none of the examples', or of another type there."""
+def _require_columns(
+    subject: str, signature: Signature, loaded: LoadedSettings, *, some: bool = False
+) -> None:
+    """Raise SettingsError for a column that is none of the examples', or of another type there.
+
+    `some`: the model may not use one that the examples lack, so the proof is to tell.
+    """
     settings = loaded.settings
     types = {feature.name: feature.type for feature in parse_schema(loaded.schema).feature}
     lenient = bool(settings.waivers or settings.checks.severities)  # what the schema bars may pass
     for column in signature.inputs:
+        if some and column.name not in types:
+            continue
         _require_known(subject, column, types.keys(), settings.source.target.name)
         _require_not_sensitive(subject, column, settings.evaluate.sensitive)
         if column.dtype == "float32" and types[column.name] == schema_pb2.BYTES and not lenient:

@@ -60,7 +60,7 @@ def saved_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
         def of_examples(self, examples: Any) -> Any:
             spec = {"hour": tf.io.FixedLenFeature([], tf.float32)}
-            return {"late": self.half(tf.io.parse_example(examples, spec)["hour"])}
+            return {"late": tf.sigmoid(self.half(tf.io.parse_example(examples, spec)["hour"]))}
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="origin")])
         def of_texts(self, origin: Any) -> Any:
@@ -134,9 +134,14 @@ def test_a_saved_model_without_a_signature_is_refused(importing, saved_models):
         importing(saved_models / "none")
 
 
-def test_a_saved_model_of_serialised_examples_is_told_from_one_of_columns(importing, saved_models):
-    with pytest.raises(SettingsError, match=r"takes serialised tf\.Examples, and rows are columns"):
-        importing(saved_models / "examples")
+def test_a_saved_model_of_serialised_examples_is_one_of_the_columns_that_it_parses(
+    importing, inputs, saved_models
+):
+    _, folder = importing(saved_models / "examples")
+    bundle = Bundle.open(folder)
+    found = OnnxScorer(bundle).predict(read_split(inputs["examples"], "eval"))
+    np.testing.assert_allclose(found, _expected(inputs), atol=1e-6)
+    assert bundle.contract.input_types == {"hour": "float32"}
 
 
 def test_a_damaged_saved_model_is_refused(importing, saved_models, tmp_path):

@@ -156,6 +156,10 @@ def test_whatever_the_network_does_one_schedule_is_left(
         (("--max-concurrency", "11"), "11 runs at once cannot be"),
         (("--set", "schedule.lag=0"), "schedule.lag"),
         (("--set", "source.table.location=x.csv"), "which the pods of a cluster do not have"),
+        (
+            ("--set", "checks.example_validator.location=found/4"),
+            "checks.example_validator is at found/4, which the pods of a cluster do not have",
+        ),
     ],
 )
 def test_a_schedule_that_cannot_be_leaves_nothing(

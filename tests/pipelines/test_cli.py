@@ -48,6 +48,7 @@ COMMANDS = [
     ["models", "predict"],
     *(["models", name] for name in ("approve", "promote", "rollback", "archive", "withdraw")),
     *(["models", name] for name in ("list", "show", "diff", "card", "history", "reconcile")),
+    ["schema", "import-tfx"],
     ["schema", "infer"],
     ["schema", "review"],
     ["schema", "update"],

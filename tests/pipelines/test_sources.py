@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from components.core.canonical import sha256_file, sha256_value
-from components.core.data_settings import Source, Table
+from components.core.data_settings import Checks, Source, Table
 from components.core.errors import DataError, SettingsError
 from components.core.sources import use_sources
 from components.reading.tables import open_table
 from pipelines.home import Home
 from pipelines.loaded_settings import load_settings
 from pipelines.prepared import prepare
-from pipelines.sources import pin_sources
+from pipelines.sources import pin_result, pin_sources
 
 Write = Callable[[dict[str, Any]], Path]
 ROWS = "year,month,origin,sales\n2013,1,JFK,1\n"
@@ -119,3 +119,29 @@ def test_every_join_is_pinned_too(folder: Path) -> None:
     (folder / "s-2013-02.csv").write_text(ROWS)
     with pytest.raises(DataError, match="is not what the run was to read"):
         open_table(pinned.joins["w"])
+
+
+def test_what_tfx_found_is_pinned_and_its_absence_is_told_when_a_run_starts(
+    folder: Path, values: dict[str, Any], write_settings: Write
+) -> None:
+    values["checks"] = {"example_validator": {"location": "found/4"}}
+    file = write_settings(values)
+    with pytest.raises(
+        SettingsError, match=r"^checks\.example_validator\.location: there is no file"
+    ):
+        prepare(load_settings(file), file, Home.at(str(folder / "home")), cache=True)
+    written = file.parent / "found/4/Split-train/SchemaDiff.pb"
+    written.parent.mkdir(parents=True)
+    written.write_bytes(b"found")
+    run = prepare(load_settings(file), file, Home.at(str(folder / "home")), cache=True)
+    pinned = run.arguments["checks"]["example_validator"]
+    assert pinned == {
+        "location": "found/4",
+        "splits": ["train", "eval"],
+        "sha256": sha256_file(written),
+    }
+    written.write_bytes(b"something else")
+    checks = Checks.model_validate({"example_validator": pinned})
+    with pytest.raises(SettingsError, match="found/4 is not what sha256 names"):
+        pin_result(checks, file.parent)
+    assert pin_result(Checks(), file.parent) == Checks()

@@ -142,6 +142,7 @@ def test_the_settings_of_this_folder_are_meant_where_none_are_named(
         ("schema:orign:presence", {}, "did you mean schema:origin:presence?"),
         ("schema:origin:presense", {}, "did you mean schema:origin:presence?"),
         ("schema:origin:new_column", {}, "no data gate schema:origin:new_column"),
+        ("example_validator:origin:presence", {}, "no data gate example_validator:origin:presence"),
         ("", {}, "no data gate"),
         ("minimum_rows", {"until": "soon"}, "--until soon: not a day"),
         ("minimum_rows", {"until": "2020-01-01"}, "--until 2020-01-01 is over"),
@@ -301,3 +302,20 @@ def test_the_plan_never_expects_a_validation_with_waivers_in_the_cache(
     plans = plan_run(read_pipeline(GOLDEN), arguments, StageCache(tmp_path / "cache"))
     (plan,) = (plan for plan in plans if plan.task == "validate-examples")
     assert (plan.verdict, plan.why) == (Verdict.RUN, "it depends on the day")
+
+
+def test_what_tfx_s_validator_found_can_be_waived_of_a_column_and_in_one_of_its_splits(
+    tandem: Tandem, settings_file: Path
+) -> None:
+    values = yaml.safe_load(settings_file.read_text())
+    found = {"example_validator": {"location": "found/4", "splits": ["train", "test"]}}
+    settings_file.write_text(yaml.safe_dump(values | {"checks": found}))
+    gate = "example_validator:delay:presence"
+    code, _, err = tandem(gate, "--slice", "test", *options(settings_file))
+    assert code == 0, err
+    for name, words in (("eval", "a slice eval"), ("tset", "did you mean test?")):
+        code, _, err = tandem(gate, "--slice", name, *options(settings_file))
+        assert (code, words in err) == (2, True), err
+    for name in ("whole", "splits", "delay:presense"):
+        code, _, err = tandem(f"example_validator:{name}", *options(settings_file))
+        assert (code, "no data gate" in err) == (2, True), err

@@ -163,7 +163,9 @@ def test_a_split_that_is_not_there_is_an_error_that_names_it_and_those_there_are
         ingested(examples, tmp_path, evaluated="test")
 
 
-def test_the_schema_that_tfx_inferred_is_taken_and_holds_for_the_rows(tfx_root: Path) -> None:
+def test_the_schema_that_tfx_inferred_names_the_columns_and_types_of_its_rows(
+    tfx_root: Path,
+) -> None:
     (path,) = (tfx_root / "SchemaGen" / "schema").glob("*/schema.pbtxt")
     found = {feature.name: feature.type for feature in read_schema(path).feature}
     assert found == {

@@ -3,7 +3,7 @@
 The rules of components/core/settings.py hold. A column is named as it is called in the examples.
 """
 
-from components.core.data_settings.checks import Checks, Severity
+from components.core.data_settings.checks import Checks, ExampleValidatorResult, Severity
 from components.core.data_settings.source import (
     DELIMITER_PATTERN,
     ColumnKind,
@@ -45,6 +45,7 @@ __all__ = [
     "DataCard",
     "DatePart",
     "DropRule",
+    "ExampleValidatorResult",
     "Feature",
     "Format",
     "Join",

@@ -6,9 +6,24 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.core.settings import Count, Name, Section, Share
+from components.core.data_settings.source import Text
+from components.core.settings import Count, Digest, Name, Section, Share
 
 Severity = Literal["error", "warning", "ignore"]
+
+
+class ExampleValidatorResult(Section):
+    """What TFX's ExampleValidator found: an ExampleAnomalies artifact, `location` its folder.
+
+    The location is written as a table's. `splits` are all of those that the result has to be of.
+    """
+
+    location: Text
+    splits: tuple[Name, ...] = Field(default=("train", "eval"), min_length=1)
+    sha256: Digest | None = Field(
+        default=None,
+        description="what the files must be, as of a table; a run fills it in when it starts",
+    )
 
 
 class Checks(Section):
@@ -43,4 +58,9 @@ class Checks(Section):
     severities: dict[str, Severity] = Field(
         default={},
         description="severity of a type of anomaly, by TFMD's name of it, instead of TFDV's own",
+    )
+    example_validator: ExampleValidatorResult | None = Field(
+        default=None,
+        exclude_if=lambda result: result is None,
+        description="what TFX's ExampleValidator found of the rows: its errors stop a run too",
     )

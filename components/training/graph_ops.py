@@ -1,7 +1,7 @@
-"""Operations of a preprocessing_fn that tf2onnx cannot make ONNX of, or makes another value of.
+"""Operations of TensorFlow that tf2onnx cannot make ONNX of, or makes another value of.
 
 TFT's vocabularies become LabelEncoders of what the saved tables hold. What ONNX has no operation
-for is left as it is or called by a name of no operation, which function_onnx refuses.
+for is left as it is or called by a name of no operation, which `graph_onnx.lacking` then names.
 
 This module imports tf2onnx: import it inside functions only.
 """

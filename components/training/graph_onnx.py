@@ -1,0 +1,93 @@
+"""A frozen graph of TensorFlow's as ONNX, with its tables of texts: a user's transform or model.
+
+Why: tf2onnx converts the graph; what it cannot, or gives another value for, is in graph_ops.
+
+Rules: a table of texts becomes what it holds; an operation that ONNX does not have stays in the
+model, where `lacking` finds it, for the caller to refuse by name; inputs and outputs are named as
+the caller says.
+
+This module imports TensorFlow and tf2onnx: import it inside functions only.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+import tensorflow as tf
+from onnx import helper
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tensorflow.python.ops import gen_lookup_ops
+from tf2onnx import optimizer, tf_loader, tfonnx  # type: ignore[import-untyped]
+
+from components.training.graph_ops import ML_DOMAIN, Tables, handlers
+
+OPSET, ML_OPSET = 18, 3
+
+
+def frozen(function: Any) -> Any:
+    """Return a function with its variables as constants and what it calls inside it."""
+    return convert_variables_to_constants_v2(
+        function, lower_control_flow=False, aggressive_inlining=True
+    )
+
+
+def tables_of(function: Any) -> Tables:
+    """Return {placeholder: (texts, ids)} of the tables of texts that the function captured."""
+    found = {}
+    for table, placeholder in function.graph.captures:
+        if table.dtype == tf.resource:
+            try:
+                texts, ids = gen_lookup_ops.lookup_table_export_v2(table, tf.string, tf.int64)
+            except tf.errors.InvalidArgumentError:  # a variable, or a table of something else
+                continue
+            order = np.argsort(ids.numpy())
+            words = [text.decode("utf-8") for text in texts.numpy()[order].tolist()]
+            found[placeholder.op.name] = (words, ids.numpy()[order].tolist())
+    return found
+
+
+def converted(
+    graph_def: Any, tables: Tables, inputs: Mapping[str, str], outputs: Mapping[str, str]
+) -> onnx.ModelProto:
+    """Return a frozen graph as ONNX; `inputs` and `outputs` are {tensor: name}."""
+    _name_tables(graph_def, tables)
+    given = list(inputs)
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it cannot do is told by us
+    with tf.Graph().as_default():
+        optimized = tf_loader.tf_optimize(given, list(outputs), graph_def)
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(optimized, name="")
+        made = tfonnx.process_tf_graph(
+            graph,
+            continue_on_error=True,
+            opset=OPSET,
+            extra_opset=[helper.make_opsetid(ML_DOMAIN, ML_OPSET)],
+            custom_op_handlers=handlers(tables),
+            input_names=given,
+            output_names=list(outputs),
+            tensors_to_rename=dict(inputs) | dict(outputs),
+        )
+    return optimizer.optimize_graph(made).make_model("converted")
+
+
+def lacking(model: onnx.ModelProto) -> list[str]:
+    """Return the operations of a model that ONNX does not have, sorted."""
+    known = {
+        schema.name for schema in onnx.defs.get_all_schemas() if schema.domain in ("", ML_DOMAIN)
+    }
+    return sorted({node.op_type for node in model.graph.node} - known)
+
+
+def _name_tables(graph_def: Any, tables: Tables) -> None:
+    """Make each captured table a HashTableV2 whose shared name is the placeholder's."""
+    for node in graph_def.node:
+        if node.op == "Placeholder" and node.name in tables:
+            node.attr.clear()
+            node.op = "HashTableV2"
+            node.attr["shared_name"].s = node.name.encode()
+            node.attr["key_dtype"].type = tf.string.as_datatype_enum
+            node.attr["value_dtype"].type = tf.int64.as_datatype_enum

@@ -1,0 +1,91 @@
+"""A TransformGraph of TFX's Transform as a preprocessing_fn of a user's: applied, not fitted anew.
+
+Why: a team's fitted transform stays what it is, while models, gates and records change.
+
+Rules:
+1. a module beside the settings names it, `features = stock_graph(FOLDER, sha256=...)`, and the
+   settings that: the digest stands in code that the run records and its cache goes by;
+2. it is given those of its raw features that the examples have, as it was made for: a missing one
+   is no value of a sparse feature; features that need others, such as the label's, are not made;
+3. what holds of every preprocessing_fn holds of it: its floats are dense features, its whole
+   numbers ids, and all of it is carried over to ONNX and compared on every evaluation row.
+
+This module imports TensorFlow and TFT only inside functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from components.core.artifacts import tree_digest
+from components.core.errors import SettingsError
+from components.core.sources import sources_folder
+
+PARTS = (
+    "transform_fn/saved_model.pb",
+    "metadata/schema.pbtxt",
+    "transformed_metadata/schema.pbtxt",
+)
+
+
+def stock_graph(folder: str, sha256: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return the preprocessing_fn that applies a TransformGraph; its folder is looked at later.
+
+    `folder` is absolute, or starts at the settings file's folder. The function raises SettingsError
+    for a folder that is no TransformGraph, or is not what `sha256` names.
+    """
+
+    def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
+        import tensorflow_transform as tft
+
+        graph = tft.TFTransformOutput(_verified(folder, sha256))
+        spec = graph.raw_feature_spec()
+        names = sorted(spec.keys() & inputs.keys())
+        given = {name: _as_parsed(inputs[name], spec[name], name) for name in names}
+        layer = tft.make_and_track_object(graph.transform_features_layer, name="stock_graph")
+        return dict(layer(given))
+
+    return preprocessing_fn
+
+
+def _verified(folder: str, sha256: str) -> str:
+    place = sources_folder() / folder
+    if missing := [part for part in PARTS if not (place / part).is_file()]:
+        raise SettingsError(
+            f"{folder} is no TransformGraph: it has no {missing[0]}",
+            remedy="name the folder of an artifact of TFX's Transform",
+        )
+    actual = tree_digest(place)
+    if actual != sha256:
+        raise SettingsError(
+            f"{folder} is not the TransformGraph that sha256 names: its digest is {actual}",
+            remedy="restore it, or correct the digest",
+            expected=sha256,
+            actual=actual,
+        )
+    return str(place)
+
+
+def _as_parsed(column: Any, spec: Any, name: str) -> Any:
+    """Return a column [batch] as the graph parses its feature (rule 2)."""
+    import tensorflow as tf
+
+    missing = tf.equal(column, "") if column.dtype == tf.string else tf.math.is_nan(column)
+    if (column.dtype == tf.string) != (spec.dtype == tf.string):
+        raise SettingsError(
+            f"the TransformGraph takes {name} as {spec.dtype.name}, and the examples hold "
+            f"{column.dtype.name}",
+            remedy="correct source.table.types",
+        )
+    if isinstance(spec, tf.io.VarLenFeature):
+        rows = tf.where(tf.logical_not(missing))
+        values = tf.cast(tf.gather(column, rows[:, 0]), spec.dtype)
+        shape = tf.concat([tf.shape(column, out_type=tf.int64), [1]], axis=0)
+        return tf.SparseTensor(tf.concat([rows, tf.zeros_like(rows)], axis=1), values, shape)
+    values = tf.cast(column, spec.dtype)
+    if spec.default_value is not None:
+        values = tf.where(
+            missing, tf.reshape(tf.constant(spec.default_value, spec.dtype), []), values
+        )
+    return tf.reshape(values, [-1, *spec.shape])

@@ -1,0 +1,375 @@
+"""Our stages on what stock TFX wrote: examples, a schema, a validator's result, a graph, a model.
+
+CsvExampleGen, StatisticsGen, SchemaGen, ExampleValidator, Transform and Trainer ran it; nothing of
+what they wrote is changed by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import foreign_models
+import numpy as np
+import pytest
+import yaml
+from prepared_run import run_tandem
+from stock_tfx import run_stock
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from written_tables import read
+
+from components.core.artifacts import tree_digest, write_json
+from components.core.bundle import Bundle, open_onnx
+from components.core.canonical import sha256_bytes
+from components.core.errors import DataError, GateError, SettingsError
+from components.core.features import FeatureSpec, load_split
+from components.core.outcome import Outcome
+from components.core.raw_inputs import raw_inputs
+from components.import_model.originals import open_original
+from pipelines.loaded_settings import load_settings
+from pipelines.schema_text import read_schema
+
+pytestmark = pytest.mark.slow
+STEPS = 40
+GAPS = {"distance": 7, "origin": 11}
+"""Of every so many rows one lacks the column."""
+
+
+def write_rows(folder: Path) -> Path:
+    """Write the small use case's rows with gaps, alone in a folder, as CsvExampleGen reads them."""
+    file = foreign_models.write_use_case(folder / "case").parent / "rows.csv"
+    header, *lines = file.read_text().splitlines()
+    rows = [line.split(",") for line in lines]
+    for name, every in GAPS.items():
+        place = header.split(",").index(name)
+        for row in rows[::every]:
+            row[place] = ""
+    (folder / "csv").mkdir()
+    written = folder / "csv/rows.csv"
+    written.write_text("\n".join([header, *map(",".join, rows)]) + "\n")
+    file.unlink()
+    return written.parent
+
+
+NARROW = "".join(
+    f'feature {{ name: "{name}" type: {kind} }}\n'
+    for name, kind in (("came", "BYTES"), ("distance", "FLOAT"), ("month", "INT"), ("year", "INT"))
+)
+"""A schema that does not have origin."""
+
+
+class Stock:
+    """The folder of the use case, and what stock TFX left beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings = folder / "case/settings.yaml"
+
+    def output(self, node: str, port: str) -> Path:
+        (found,) = (self.folder / "root" / node / port).iterdir()
+        return found
+
+    def tandem(self, *words: str) -> tuple[int, str]:
+        home = ("--home", str(self.folder / "home"))
+        return run_tandem(*words, *(home if words[0] != "schema" else ()), "--json")
+
+
+def components_on(csv: Path, narrow: Path) -> list[Any]:
+    from tfx.v1 import components, proto
+
+    rows = components.CsvExampleGen(input_base=str(csv))
+    examples = {"examples": rows.outputs["examples"]}
+    statistics = components.StatisticsGen(**examples)
+    schema = components.SchemaGen(statistics=statistics.outputs["statistics"])
+    by_schema = {"schema": schema.outputs["schema"]}
+    validator = components.ExampleValidator(
+        statistics=statistics.outputs["statistics"], **by_schema
+    )
+    other = components.ImportSchemaGen(schema_file=str(narrow))
+    by_narrow = components.ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=other.outputs["schema"]
+    ).with_id("by_narrow")
+    transform = components.Transform(
+        **examples, **by_schema, preprocessing_fn="parcels_of_tfx.preprocessing_fn"
+    )
+    trainer = components.Trainer(
+        run_fn="parcels_of_tfx.run_fn",
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        train_args=proto.TrainArgs(num_steps=STEPS),
+        eval_args=proto.EvalArgs(num_steps=1),
+    )
+    return [rows, statistics, schema, validator, other, by_narrow, transform, trainer]
+
+
+def settings_of(examples: Path) -> dict[str, Any]:
+    """Return the use case's settings with TFX's rows in the place of its own."""
+    source = {
+        "table": {"location": f"{examples}/Split-{{split}}/*.gz", "format": "tfrecord"},
+        "spans": {"unit": "none"},
+        "splits": {"by": "column", "column": "split", "eval_values": ["eval"]},
+        "target": {"name": "late", "column": "came", "equals": "late"},
+        "leave_out": ["split", "year", "month"],
+    }
+    settings = {k: v for k, v in foreign_models.SETTINGS.items() if k != "window"}
+    return settings | {"source": source}
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Stock:
+    folder = tmp_path_factory.mktemp("stock")
+    narrow = folder / "narrow.pbtxt"
+    narrow.write_text(NARROW)
+    run_stock(folder, components_on(write_rows(folder), narrow), "parcels")
+    stock = Stock(folder)
+    examples = stock.output("CsvExampleGen", "examples")
+    stock.settings.write_text(yaml.safe_dump(settings_of(examples)))
+    (folder / "case/parcels.pbtxt").unlink()
+    given = stock.output("SchemaGen", "schema")
+    code, answer = stock.tandem("schema", "import-tfx", str(stock.settings), str(given))
+    assert code == 0, answer
+    said = json.loads(answer)
+    assert (said["left_out"], said["added"]) == (["came", "month", "year"], ["late"])
+    return stock
+
+
+def test_the_schema_that_tfx_inferred_lets_pass_the_rows_that_it_was_inferred_of(
+    stock: Stock,
+) -> None:
+    code, answer = stock.tandem("schema", "review", str(stock.settings))
+    assert (code, json.loads(answer)["differences"]) == (0, [])
+    found = read_schema(stock.folder / "case/parcels.pbtxt")
+    assert [feature.name for feature in found.feature] == ["distance", "late", "origin"]
+    assert [domain.name for domain in found.string_domain] == ["origin"]
+
+
+@pytest.fixture(scope="module")
+def examples(stock: Stock) -> Path:
+    """Return the examples that our ingestion makes of TFX's."""
+    from components.ingest_examples.step import IngestSettings, ingest_examples
+
+    loaded = load_settings(stock.settings)
+    folder = stock.folder / "examples"
+    folder.mkdir()
+    settings = IngestSettings(
+        source=loaded.settings.source, card=loaded.card, window=loaded.settings.window
+    )
+    ingest_examples(settings=settings, examples=folder)
+    return folder
+
+
+Validate = Callable[..., Outcome]
+
+
+@pytest.fixture
+def validate(stock: Stock, examples: Path, tmp_path: Path) -> Validate:
+    """Validate TFX's rows by its schema and, where `location` is given, by its validator too."""
+    from components.validate_examples.step import ValidateSettings, validate_examples
+
+    loaded = load_settings(stock.settings)
+    names = ("checks", "transform", "source", "beam", "evaluate", "schema", "waivers")
+
+    def validated(location: Path | None = None, **said: Any) -> Outcome:
+        values = {name: loaded.arguments()[name] for name in names}
+        severities = said.pop("severities", {})
+        if location is not None:
+            asked = {"location": str(location), **said}
+            values["checks"] = {"example_validator": asked, "severities": severities}
+        folders = {name: tmp_path / name for name in ("statistics", "validation")}
+        for folder in folders.values():
+            folder.mkdir()
+        settings = ValidateSettings.model_validate(values)
+        return validate_examples(settings=settings, examples=examples, **folders)
+
+    return validated
+
+
+def stopped(validate: Validate, location: Path, **said: Any) -> dict[tuple[str, str], float]:
+    """Return what stopped a run: the value of each gate that did not pass."""
+    with pytest.raises(GateError) as caught:
+        validate(location, **said)
+    failed = [gate for gate in caught.value.gates if not gate["passed"]]
+    return {(gate["name"], gate["slice"]): gate["value"] for gate in failed}
+
+
+def test_tfx_s_rows_pass_by_tfx_s_schema_and_the_record_names_what_its_validator_said(
+    stock: Stock, validate: Validate
+) -> None:
+    outcome = validate(stock.output("ExampleValidator", "anomalies"))
+    found = {(gate.name, gate.slice) for gate in outcome.gates}
+    assert {("schema", split) for split in ("train", "eval")} <= found
+    assert {("example_validator", split) for split in ("train", "eval")} <= found
+    said = outcome.facts["example_validator"]
+    assert said["splits"] == ["eval", "train"]
+    assert len(said["sha256"]) == 64
+
+
+def test_what_tfx_s_validator_found_stops_a_run_that_ours_lets_pass(
+    stock: Stock, validate: Validate
+) -> None:
+    found = stopped(validate, stock.output("by_narrow", "anomalies"))
+    assert found == {
+        ("example_validator:origin:new_column", split): 1 for split in ("train", "eval")
+    }
+
+
+def test_an_anomaly_of_tfx_s_is_as_severe_as_the_settings_say(
+    stock: Stock, validate: Validate
+) -> None:
+    location = stock.output("by_narrow", "anomalies")
+    outcome = validate(location, severities={"SCHEMA_NEW_COLUMN": "warning"})
+    assert all(gate.passed for gate in outcome.gates)
+
+
+def test_a_result_of_other_splits_stops_a_run(stock: Stock, validate: Validate) -> None:
+    location = stock.output("ExampleValidator", "anomalies")
+    found = stopped(validate, location, splits=["train", "eval", "test"])
+    assert found == {("example_validator:splits", "all splits"): 1}
+
+
+def copied(stock: Stock, folder: Path, node: str = "ExampleValidator") -> Path:
+    return shutil.copytree(stock.output(node, "anomalies"), folder / "anomalies")
+
+
+def test_a_split_that_is_gone_stops_a_run(stock: Stock, validate: Validate, tmp_path: Path) -> None:
+    location = copied(stock, tmp_path)
+    shutil.rmtree(location / "Split-eval")
+    assert stopped(validate, location) == {("example_validator:splits", "all splits"): 1}
+
+
+@pytest.mark.parametrize("how", ["inside", "between two fields", "empty", "of something else"])
+def test_a_result_that_is_cut_stops_a_run(
+    stock: Stock, validate: Validate, tmp_path: Path, how: str
+) -> None:
+    file = copied(stock, tmp_path, "by_narrow") / "Split-eval/SchemaDiff.pb"
+    whole = anomalies_pb2.Anomalies.FromString(file.read_bytes())
+    schema_alone = anomalies_pb2.Anomalies(baseline=whole.baseline).SerializeToString()
+    assert file.read_bytes().startswith(schema_alone)
+    file.write_bytes(
+        {
+            "inside": file.read_bytes()[:-9],
+            "between two fields": schema_alone,
+            "empty": b"",
+            "of something else": b"feature { name: 1 }",
+        }[how]
+    )
+    found = stopped(validate, file.parents[1], severities={"SCHEMA_NEW_COLUMN": "ignore"})
+    assert found == {("example_validator:whole", "eval"): 0}
+
+
+def test_a_result_that_changed_after_the_run_began_is_not_judged(
+    stock: Stock, validate: Validate
+) -> None:
+    location = stock.output("ExampleValidator", "anomalies")
+    with pytest.raises(DataError, match="is not what the run was to read"):
+        validate(location, sha256="0" * 64)
+
+
+def test_a_stock_trainers_model_of_tf_examples_is_judged_and_registered_after_stock_gates(
+    stock: Stock,
+) -> None:
+    model = stock.output("Trainer", "model") / "Format-Serving"
+    found = stock.output("ExampleValidator", "anomalies")
+    code, answer = stock.tandem(
+        *("models", "register", str(model), "-s", str(stock.settings), "--data", "all"),
+        *("--set", f"checks.example_validator.location={found}"),
+    )
+    assert code == 0, answer
+    registered = json.loads(answer)
+    assert registered["registration"]["candidate"]["framework"] == "imported"
+    (measured,) = registered["models"]
+    assert measured["auc"]["value"] > 0.7
+    (run,) = (stock.folder / "home/runs").iterdir()
+    bundle = Bundle.open(run / "artifacts/import-model/imported_model")
+    assert bundle.contract.input_types == {"distance": "float32", "origin": "string"}
+
+
+def test_the_registered_form_predicts_what_the_trainers_model_does_of_tfx_s_own_examples(
+    stock: Stock, tmp_path: Path
+) -> None:
+    import tensorflow as tf
+
+    proven = open_original("saved_model", stock.output("Trainer", "model") / "Format-Serving", None)
+    files = stock.output("CsvExampleGen", "examples").glob("Split-eval/*.gz")
+    records = tf.data.TFRecordDataset([str(file) for file in files], compression_type="GZIP")
+    serialised = [record.numpy() for record in records]
+    served = tf.saved_model.load(str(stock.output("Trainer", "model") / "Format-Serving"))
+    expected = served.signatures["serving_default"](tf.constant(serialised))["outputs"].numpy()
+    rows = read(stock.output("CsvExampleGen", "examples") / "Split-eval/*.gz", format="tfrecord")
+    columns = raw_inputs(rows, {c.name: c.dtype for c in proven.signature.inputs})
+    assert rows.num_rows == len(serialised) > 1000
+    np.testing.assert_allclose(proven.score(columns), expected, rtol=0, atol=1e-6)
+    file = tmp_path / "model.onnx"
+    file.write_bytes(proven.onnx.SerializeToString())
+    (found,) = open_onnx(file).run(None, columns)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+def transformed(stock: Stock, examples: Path, folder: Path, graph: str, sha256: str) -> Path:
+    """Transform the examples by a graph that a module beside the settings names."""
+    from components.transform_features.step import TransformSettings, transform_features
+
+    (folder / "by_graph.py").write_text(
+        "from components.transform_features.stock_graph import stock_graph\n"
+        f"features = stock_graph({graph!r}, sha256={sha256!r})\n"
+    )
+    loaded = load_settings(stock.settings)
+    verdict = {
+        "passed": True,
+        "examples_sha256": tree_digest(examples),
+        "schema_sha256": sha256_bytes(loaded.schema.encode()),
+    }
+    write_json(folder / "validation/validation.json", verdict)
+    values = {name: loaded.arguments()[name] for name in ("source", "schema", "beam", "train")}
+    settings = TransformSettings.model_validate(
+        {"transform": {"preprocessing_fn": "by_graph:features"}, **values}
+    )
+    outputs = {name: folder / name for name in ("transform_graph", "features")}
+    for output in outputs.values():
+        output.mkdir()
+    given = {"examples": examples, "validation": folder / "validation"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [str(folder), *sys.path])
+        sys.modules.pop("by_graph", None)
+        transform_features(settings=settings, **given, **outputs)
+    return outputs["features"]
+
+
+def test_a_stock_transform_graph_gives_the_features_that_tfx_made_of_the_same_rows(
+    stock: Stock, examples: Path, tmp_path: Path
+) -> None:
+    graph = stock.output("Transform", "transform_graph")
+    features = transformed(stock, examples, tmp_path, str(graph), tree_digest(graph))
+    spec = FeatureSpec.read(features)
+    assert (spec.dense, [feature.name for feature in spec.ids]) == (("distance_xf",), ["origin_xf"])
+    for split in ("train", "eval"):
+        folder = stock.output("Transform", "transformed_examples") / f"Split-{split}"
+        theirs = read(folder / "*.gz", format="tfrecord")
+        ours = load_split(features, split)
+        found, expected = (
+            np.array(sorted(zip(dense, ids, strict=True)))
+            for dense, ids in (
+                (ours.dense[:, 0], ours.ids[:, 0]),
+                (theirs["distance_xf"].to_numpy(), theirs["origin_xf"].to_numpy()),
+            )
+        )
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("graph", "words"),
+    [
+        ("Transform/transform_graph", "is not the TransformGraph that sha256 names: its digest is"),
+        ("SchemaGen/schema", "is no TransformGraph: it has no transform_fn/saved_model.pb"),
+    ],
+)
+def test_a_graph_with_another_digest_and_a_folder_that_is_none_are_refused(
+    stock: Stock, examples: Path, tmp_path: Path, graph: str, words: str
+) -> None:
+    place = str(stock.output(*graph.split("/")))
+    with pytest.raises(SettingsError, match=words):
+        transformed(stock, examples, tmp_path, place, "0" * 64)
