@@ -41,6 +41,7 @@ from pipelines.settings_file import REPOSITORY, SUFFIXES, read_yaml
 from pipelines.stage_resources import DEFAULTS, LAUNCHER, Resources, layered
 
 FOLDER = REPOSITORY / "infra" / "settings"
+NO_DIGEST = "0" * 64
 NOBODY = 65532
 """The user of our images."""
 OURS = frozenset(
@@ -61,6 +62,11 @@ class Images(Section):
     pytorch: Image
     tensorflow: Image
     registry: Image
+
+    def missing(self) -> list[str]:
+        """Return the parts whose digest is zeros, which stand for one that is to be put in."""
+        images = self.model_dump()
+        return sorted(name for name, image in images.items() if image.endswith(NO_DIGEST))
 
 
 class Retry(Section):

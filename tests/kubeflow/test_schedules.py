@@ -436,6 +436,24 @@ def test_a_span_that_has_a_run_is_trained_again_by_other_settings_alone(
         assert len(served.store.runs) == runs
 
 
+def test_a_span_whose_run_is_refused_has_cause_and_remedy(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another's run works on it; the spans after it are filled."""
+    words = ("--window", "2013-02:2013-03", "--set", "train.epochs=1")
+    busy = said(capsys, "submit", "flights", "--target", target, *words)[1]
+    Cluster(served.store, repeat("SUCCEEDED"))
+    code = main(list(backfill(target, "--to", "2013-04")))
+    told = capsys.readouterr().err
+    assert code == 1
+    assert f"2013-03  refused     the run {busy['name']} works on 2013-03" in told
+    assert f"remedy: wait for its end (`tandem runs show {busy['run']} --cluster`)" in told
+    assert "2013-04  succeeded" in told
+    (span, _) = said(capsys, *backfill(target, "--to", "2013-04"))[1]["spans"]
+    assert (span["state"], span["run"]) == ("REFUSED", None)
+    assert f"tandem terminate {busy['run']}" in span["remedy"]
+
+
 def test_no_more_run_at_once_than_asked_for(
     served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -140,6 +140,19 @@ def test_the_command_compiles_for_a_target(
 
 
 @pytest.mark.slow
+def test_the_command_says_which_images_no_pod_could_pull(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (FOLDER / "dev.yaml").read_text()
+    own = tmp_path / "own.yaml"
+    for zeros, told in ((4, "data, pytorch, registry, tensorflow"), (1, "registry"), (0, None)):
+        own.write_text(text.replace("0" * 64, "a1" * 32, 4 - zeros))
+        assert main(["compile", "--target", str(own), "-o", str(tmp_path / "out.yaml")]) == 0
+        error = capsys.readouterr().err
+        assert error == "" if told is None else f"digests of zeros for {told}: no pod" in error
+
+
+@pytest.mark.slow
 def test_the_command_writes_kubernetes_objects(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["compile", "--target", "dev", "--kubernetes", "--namespace", "team"]
     assert main(words) == 0
