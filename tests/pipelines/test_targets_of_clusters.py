@@ -97,6 +97,10 @@ def test_every_stage_has_resources_and_an_end() -> None:
         ({"environment": {"X": "1"}, "secrets": {"X": {"secret": "s", "key": "k"}}}, "twice"),
         ({"secrets": {"TOKEN": "the-value-itself"}}, "secrets.TOKEN"),
         ({"labels": {"team": "a b"}}, "labels"),
+        ({"labels": {"app.kubernetes.io/component": "notary"}}, "component is set by Tandem"),
+        ({"labels": {"pipeline/runid": "another"}}, "pipeline/runid is set by"),
+        ({"labels": {"pipelines.kubeflow.org/v2_component": "false"}}, "is set by"),
+        ({"labels": {"kueue.x-k8s.io/queue-name": "q"}}, "queue names one"),
     ],
 )
 def test_what_cannot_be_is_named_with_its_key(
