@@ -41,12 +41,18 @@ from pipelines.settings_file import REPOSITORY, SUFFIXES, read_yaml
 from pipelines.stage_resources import DEFAULTS, LAUNCHER, Resources, layered
 
 FOLDER = REPOSITORY / "infra" / "settings"
+NO_DIGEST = "0" * 64
 NOBODY = 65532
 """The user of our images."""
 OURS = frozenset(
     {IMAGE_VARIABLE, CHIPS_VARIABLE, PLATFORM_RUN_VARIABLE, NODES_VARIABLE, *POD_VARIABLES}
 )
 """Variables that records and costs are read from: a target that set them could say what is not."""
+_PARTS = r"app\.kubernetes\.io/(name|component|part-of)"
+_OF_OTHERS = r"(pipeline|pipelines\.kubeflow\.org|workflows\.argoproj\.io|kueue\.x-k8s\.io)/.*"
+_TAKEN_LABELS = re.compile(f"{_PARTS}|{_OF_OTHERS}")
+"""Labels that records, NetworkPolicies, KFP and Kueue go by: a target that set them could have a
+stage's pod taken for the notary's, or another run's, and a schedule's task wait for its own run."""
 _SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASSWORD|PASSPHRASE|PASSWD|_PWD|CREDENTIAL|ACCESS_KEY|API_?KEY|PRIVATE"
     r"|NOTIFY_(WEBHOOK|SLACK|EMAIL)|SUBJECT_KEY_HEX"
@@ -61,6 +67,11 @@ class Images(Section):
     pytorch: Image
     tensorflow: Image
     registry: Image
+
+    def missing(self) -> list[str]:
+        """Return the parts whose digest is zeros, which stand for one that is to be put in."""
+        images = self.model_dump()
+        return sorted(name for name, image in images.items() if image.endswith(NO_DIGEST))
 
 
 class Retry(Section):
@@ -159,6 +170,13 @@ class Target(Section):
         for name in value:
             if name not in IMAGE_OF_STAGE:
                 raise ValueError(f"{name} is no stage{nearest(name, IMAGE_OF_STAGE)}")
+        return value
+
+    @field_validator("labels")
+    @classmethod
+    def _free_labels(cls, value: dict[str, str]) -> dict[str, str]:
+        if taken := sorted(filter(_TAKEN_LABELS.fullmatch, value)):
+            raise ValueError(f"{', '.join(taken)} is set by Tandem, KFP or Kueue (queue names one)")
         return value
 
     @field_validator("environment")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ def compile_dag(arguments: Namespace) -> int:
             remedy=f"make it (mkdir -p {shlex.quote(str(path.parent))}), or name another file",
         )
     text = _text(arguments)
+    _tell_missing_images(arguments.target)
     if path is not None:
         write_compiled(path, text)
     sha256 = sha256_bytes(text.encode())
@@ -40,6 +42,19 @@ def compile_dag(arguments: Namespace) -> int:
     else:
         print(f"{path}: sha256 {sha256}")
     return 0
+
+
+def _tell_missing_images(target: str) -> None:
+    """Say which images no pod could pull: the file is good to compare, and not to run."""
+    from pipelines.target import load_target
+
+    images = load_target(target).images
+    if images is not None and (missing := images.missing()):
+        print(
+            f"digests of zeros for {', '.join(missing)}: no pod can pull these images; put in "
+            "those of your own (docs/images.md) before this is run",
+            file=sys.stderr,
+        )
 
 
 def _text(arguments: Namespace) -> str:

@@ -183,7 +183,7 @@ def backfill(arguments: Namespace) -> int:
 
 def _tell(item: Filled) -> None:
     run = f"  {item.run.name}" if item.run else ""
-    cause = f"  {item.cause}" if item.cause else ""
+    cause = f"  {item.cause}\nremedy: {item.remedy}" if item.cause else ""
     print(f"{item.span}  {item.state.lower():10}{run}{cause}", file=sys.stderr, flush=True)
 
 
@@ -195,4 +195,5 @@ def _as_json(item: Filled) -> dict[str, str | None]:
         "run": run.id if run else None,
         "name": run.name if run else None,
         "cause": item.cause,
+        "remedy": item.remedy,
     }

@@ -25,12 +25,13 @@ SUCCEEDED = "SUCCEEDED"
 
 @dataclass(frozen=True)
 class Filled:
-    """What became of a span: its run where there is one, else why there is none."""
+    """What became of a span: its run where there is one, else why there is none, and the remedy."""
 
     span: str
     run: ClusterRun | None
     state: str
     cause: str | None = None
+    remedy: str | None = None
 
     @property
     def is_done(self) -> bool:
@@ -80,7 +81,7 @@ def _begin(session: Session, asked: Request, span: str, trigger: str) -> Filled:
         )
         run = submit(session, submission).run
     except TandemError as error:
-        return Filled(span, None, "REFUSED", error.message)
+        return Filled(span, None, "REFUSED", error.message, error.remedy)
     return Filled(span, run, run.state)
 
 

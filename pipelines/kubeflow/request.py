@@ -18,6 +18,7 @@ from components.core.errors import SettingsError
 from pipelines.kubeflow.submission import as_spec, compiled_for
 from pipelines.loaded_settings import LoadedSettings
 from pipelines.settings import RunSettings
+from pipelines.settings_errors import explain
 from pipelines.shipped import shipped_of
 from pipelines.target import Target
 
@@ -36,7 +37,13 @@ class Request:
         """Return the settings for the spans of one run; SettingsError where they do not fit."""
         values = self.loaded.settings.model_dump(mode="json", by_alias=True, exclude_none=True)
         values["window"] = window.model_dump(mode="json")
-        return replace(self.loaded, settings=RunSettings.model_validate(values))
+        try:
+            return replace(self.loaded, settings=RunSettings.model_validate(values))
+        except ValidationError as error:
+            raise SettingsError(
+                f"no run can take {window.first} to {window.last}: {explain(RunSettings, error)}",
+                remedy="change schedule.spans, or the window that it is as long as by default",
+            ) from None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as a JSON object without null, which kfp takes in no parameter."""

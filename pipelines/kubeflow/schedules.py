@@ -11,18 +11,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import kfp_server_api
 
 from components.core.errors import SettingsError
 from components.core.words import nearest
 from pipelines.compiler import LAUNCHING, compiled
-from pipelines.kubeflow.cron import for_kfp
+from pipelines.kubeflow.cron import for_kfp, next_times
 from pipelines.kubeflow.launcher import MACRO
 from pipelines.kubeflow.once import ATTEMPTS, experiment_id
 from pipelines.kubeflow.request import SHIPPED, Request
 from pipelines.kubeflow.session import Session, Unanswered
-from pipelines.kubeflow.submission import as_spec
+from pipelines.kubeflow.submission import as_spec, utc_now
+from pipelines.kubeflow.windows import window_of
 
 MOST_AT_ONCE = 10
 """What KFP takes (backend/src/apiserver/server/job_server.go)."""
@@ -83,9 +85,11 @@ class Known:
 def create(session: Session, asked: Schedule) -> tuple[Known, bool]:
     """Return the schedule, and whether this call made it.
 
-    Raises SettingsError for words that cannot be, and for a name that another schedule has.
+    Raises SettingsError for words that cannot be, for a rule of which no run can be made, and for a
+    name that another schedule has.
     """
     cron = for_kfp(asked.cron)
+    _require_window(asked)
     if not 1 <= asked.max_concurrency <= MOST_AT_ONCE:
         raise SettingsError(
             f"{asked.max_concurrency} runs at once cannot be", remedy=f"1 to {MOST_AT_ONCE}"
@@ -97,6 +101,13 @@ def create(session: Session, asked: Schedule) -> tuple[Known, bool]:
     for other in others:
         delete(session, other)
     return kept, kept.id == made.id
+
+
+def _require_window(asked: Schedule) -> None:
+    """Raise SettingsError for what each of its times would fail for, hours or weeks from now."""
+    settings, zone = asked.request.loaded.settings, ZoneInfo(asked.request.target.time_zone)
+    (first,) = next_times(asked.cron, zone, utc_now(), 1)
+    asked.request.of(window_of(first, settings, zone))
 
 
 def _body(asked: Schedule, cron: str, experiment: str) -> Any:

@@ -34,6 +34,11 @@ LATER = (429, 502, 503, 504)
 WAITS = (0.25, 0.5, 1.0, 2.0, 4.0)
 CONNECT_SECONDS = 10
 _ANY = "-"  # kfp's client asks the server for a namespace if it is given none
+_REMEDIES = {
+    400: "correct what it names; a KFP of another version than 2.17 may refuse what 2.17 takes",
+    404: "it may be gone: see `tandem runs --cluster` and `tandem schedule list`",
+    409: "give the command again, which finds what has the name, or give another name",
+}
 _FAILURES = (kfp_server_api.ApiException, urllib3.exceptions.HTTPError)
 _Failure: TypeAlias = kfp_server_api.ApiException | urllib3.exceptions.HTTPError
 
@@ -162,8 +167,8 @@ class Session:
                 f"no such namespace: {said}",
                 remedy=f"correct {NAMESPACE}, or ask who runs the cluster for a role binding there",
             )
-        if error.status in (400, 404, 409):
-            return SettingsError(f"{what}: the KFP server refuses: {said}", remedy="correct it")
+        if (remedy := _REMEDIES.get(error.status)) is not None:
+            return SettingsError(f"{what}: the KFP server refuses: {said}", remedy=remedy)
         return PlatformError(
             f"{what}: the KFP server answers {error.status}: {said}",
             remedy="try again; else see the log of its pod ml-pipeline",

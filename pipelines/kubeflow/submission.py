@@ -46,7 +46,6 @@ from pipelines.target import Target
 
 REACHABLE = ("s3://", "gs://", "package://", "http://", "https://")
 REGISTRY = "MLFLOW_TRACKING_URI"
-NO_DIGEST = "0" * 64
 NO_FOLDER = Path("/")
 """Where relative sources start: there are none (rule 1)."""
 
@@ -162,8 +161,7 @@ def require_placeable(target: Target) -> None:
             f"the target {target.name} is no cluster's: it has no images or no root",
             remedy="name another with --target, or run it here with `tandem run`",
         )
-    images = target.images.model_dump()
-    if missing := sorted(name for name, image in images.items() if image.endswith(NO_DIGEST)):
+    if missing := target.images.missing():
         raise SettingsError(
             f"the target {target.name} has digests of zeros for {', '.join(missing)}",
             remedy="put in those of your own images (docs/images.md)",

@@ -22,12 +22,13 @@ MONTH = len("2013-01")
 def window_of(scheduled: datetime.datetime, settings: RunSettings, zone: ZoneInfo) -> Window:
     """Return the window of a scheduled time by the rule in the settings.
 
-    Raises SettingsError for settings whose rows have no spans of time.
+    Raises SettingsError for settings whose rows have no spans of time, and for a rule that reaches
+    back before the calendar.
     """
     require_spans(settings)
     last = scheduled.astimezone(zone).date().isoformat()[: len(settings.window.last)]
     for _ in range(settings.schedule.lag):
-        last = span_before(last)
+        last = _before(last)
     return window_up_to(last, settings)
 
 
@@ -44,8 +45,18 @@ def window_up_to(last: str, settings: RunSettings) -> Window:
         )
     first = last
     for _ in range(_length(settings.schedule, settings.window) - 1):
-        first = span_before(first)
+        first = _before(first)
     return Window(first=first, last=last)
+
+
+def _before(span: str) -> str:
+    try:
+        return span_before(span)
+    except OverflowError:  # the year 1 is the calendar's first
+        raise SettingsError(
+            "the rule for spans reaches back before the year 1",
+            remedy="lower schedule.lag or schedule.spans",
+        ) from None
 
 
 def _length(rule: Schedule, window: Window) -> int:

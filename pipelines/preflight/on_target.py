@@ -1,9 +1,9 @@
 """Whether a target gives what the settings need, before anything is sent.
 
-Rules: `auto` goes with every target; a device by name is there for both trainers, and an
-accelerator that is held and paid for is one that the settings let be used; an index of subjects
-gets a key, and a place that outlasts its pod. Whether the cluster has such machines is not known
-here.
+Rules: a device by name is there for both trainers, and an accelerator that is held and paid for is
+one that the settings let be used: `auto` goes with every target but one that gives the PyTorch
+trainer a TPU, which it takes by name alone; an index of subjects gets a key, and a place that
+outlasts its pod. Whether the cluster has such machines is not known here.
 """
 
 from __future__ import annotations
@@ -79,11 +79,18 @@ def _check_nodes(train: Train, target: Target) -> None:
 
 
 def _check_device(device: Device, target: Target) -> None:
-    if device == "auto":
-        return
     given = {
         name: accelerator.resource for name, accelerator in sorted(target.accelerators.items())
     }
+    if device == "auto":
+        if given.get("pytorch") == TPU:  # components/train_pytorch/devices.py
+            raise SettingsError(
+                f"train.device is auto, and the target {target.name} gives the pytorch trainer "
+                f"{TPU}, which it takes by name alone: it would be held unused",
+                remedy="set train.device=tpu, with an image that has torch_xla (docs/images.md), "
+                "or change the target's accelerators",
+            )
+        return
     if device == "cpu":
         if given:
             raise _unfit(device, target, f"{', '.join(given)} would hold an accelerator unused")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import kfp_server_api as api
@@ -10,7 +11,9 @@ from asked import named, said
 from kfp_server import KfpServer, kfp_server
 from kfp_store import KfpStore
 
+from components.core.errors import SettingsError
 from pipelines.cli import main
+from pipelines.kubeflow.session import Session
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "training.yaml"
 SCOPE = {"KF_PIPELINES_ENDPOINT", "TANDEM_KFP_NAMESPACE", "TANDEM_KFP_TOKEN"}
@@ -168,6 +171,28 @@ def test_what_is_not_there_is_said_with_what_is(
     assert code == 2
     assert message in answer["error"]["message"]
     assert answer["error"]["remedy"]
+
+
+def test_each_refusal_of_the_server_has_a_remedy_of_its_own(served: KfpServer) -> None:
+    session = Session.open()
+    experiments, runs = session.client.experiments, session.client.runs
+    make = experiments.experiment_service_create_experiment
+    create, nameless = (
+        partial(make, experiment=api.V2beta1Experiment(display_name=name, namespace="team-a"))
+        for name in ("x", "")
+    )
+    create()
+    remedies = []
+    for call, remedy in (
+        (nameless, "correct what it names"),
+        (partial(runs.run_service_get_run, run_id="nobody"), "it may be gone"),
+        (create, "give another name"),
+    ):
+        with pytest.raises(SettingsError, match="the KFP server refuses: ") as raised:
+            session.order("this", call)
+        assert remedy in raised.value.remedy
+        remedies.append(raised.value.remedy)
+    assert len(set(remedies)) == 3
 
 
 def test_what_does_not_get_through_is_asked_again_but_no_retry_is_ordered_twice(

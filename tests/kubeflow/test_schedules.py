@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -59,18 +60,22 @@ def trainings(store: KfpStore) -> list[Any]:
 class Cluster:
     """Runs what the server starts: the launcher's own code in a thread, trainings as told.
 
-    It stands where the cluster would, behind the API; `ends` says how trainings end, in order.
+    It stands where the cluster would, behind the API; `ends` says how trainings end, in order. None
+    ends before `may_end`: a training takes longer than the calls of the API around it.
     """
 
-    def __init__(self, store: KfpStore, ends: Iterator[str]) -> None:
-        self.store, self.ends = store, ends
+    def __init__(
+        self, store: KfpStore, ends: Iterator[str], may_end: Callable[[], bool] = lambda: True
+    ) -> None:
+        self.store, self.ends, self.may_end = store, ends, may_end
         self.done = threading.Semaphore(0)
         store.executor = self.run
 
     def run(self, run_id: str) -> None:
         if not is_launcher(self.store, run_id):
             self.store.task(run_id, "ingest-examples", "RUNNING")
-            threading.Event().wait(0.5)  # a training takes longer than two calls of the API
+            while not self.may_end():
+                threading.Event().wait(0.01)
             if self.store.runs[run_id].state == "RUNNING":
                 self.store.end(run_id, next(self.ends))
             return
@@ -86,6 +91,17 @@ class Cluster:
     def wait(self, launchers: int) -> None:
         for _ in range(launchers):
             assert self.done.acquire(timeout=60)
+
+
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture) -> Callable[[int], Callable[[], bool]]:
+    """Return what says whether so many launchers have settled which run is theirs."""
+    caplog.set_level(logging.INFO, logger="pipelines.kubeflow.launcher")
+
+    def by(launchers: int) -> Callable[[], bool]:
+        return lambda: sum(" is the run " in line for line in caplog.messages) >= launchers
+
+    return by
 
 
 def test_a_schedule_is_created_and_the_same_words_find_it(
@@ -155,6 +171,8 @@ def test_whatever_the_network_does_one_schedule_is_left(
         (("--time-zone", "Europe/Berlin"), "are read in UTC, not in Europe/Berlin"),
         (("--max-concurrency", "11"), "11 runs at once cannot be"),
         (("--set", "schedule.lag=0"), "schedule.lag"),
+        (("--set", "schedule.spans=1"), "at least two are needed"),
+        (("--set", "schedule.lag=100000"), "before the year 1"),
         (("--set", "source.table.location=x.csv"), "which the pods of a cluster do not have"),
         (
             ("--set", "checks.example_validator.location=found/4"),
@@ -237,7 +255,7 @@ def rights(served: KfpServer, first: int) -> set[tuple[str, str]]:
 
 
 def test_a_launcher_asks_for_no_more_and_no_less_than_its_role_allows(
-    served: KfpServer, schedule: str
+    served: KfpServer, schedule: str, told: Callable[[int], Callable[[], bool]]
 ) -> None:
     objects = yaml.safe_load_all(LAUNCHER_ROLE.read_text())
     (role,) = (item for item in objects if item["kind"] == "Role")
@@ -245,16 +263,18 @@ def test_a_launcher_asks_for_no_more_and_no_less_than_its_role_allows(
                for verb in rule["verbs"]}  # fmt: skip
     served.store.experiments.clear()  # so that it has to make one
     served.faults.add("twice", "POST", "/runs$")
-    Cluster(served.store, iter(["SUCCEEDED"] * 2))
+    Cluster(served.store, iter(["SUCCEEDED"] * 2), told(1))
     before = len(served.calls)
     request = served.store.recurring[schedule].runtime_config.parameters["request"]
     launch(request, "flights", "20130402030000", poll=0.01)
     assert rights(served, before) == allowed
 
 
-def test_a_time_that_is_delivered_twice_trains_once(served: KfpServer, schedule: str) -> None:
+def test_a_time_that_is_delivered_twice_trains_once(
+    served: KfpServer, schedule: str, told: Callable[[int], Callable[[], bool]]
+) -> None:
     served.store.recurring[schedule].max_concurrency = "10"
-    cluster = Cluster(served.store, iter(["SUCCEEDED"] * 3))
+    cluster = Cluster(served.store, iter(["SUCCEEDED"] * 3), told(3))
     for _ in range(3):
         served.store.fire(schedule, TIME)
     cluster.wait(3)
@@ -420,6 +440,24 @@ def test_a_span_that_has_a_run_is_trained_again_by_other_settings_alone(
         assert len(served.store.runs) == runs
 
 
+def test_a_span_whose_run_is_refused_has_cause_and_remedy(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another's run works on it; the spans after it are filled."""
+    words = ("--window", "2013-02:2013-03", "--set", "train.epochs=1")
+    busy = said(capsys, "submit", "flights", "--target", target, *words)[1]
+    Cluster(served.store, repeat("SUCCEEDED"))
+    code = main(list(backfill(target, "--to", "2013-04")))
+    told = capsys.readouterr().err
+    assert code == 1
+    assert f"2013-03  refused     the run {busy['name']} works on 2013-03" in told
+    assert f"remedy: wait for its end (`tandem runs show {busy['run']} --cluster`)" in told
+    assert "2013-04  succeeded" in told
+    (span, _) = said(capsys, *backfill(target, "--to", "2013-04"))[1]["spans"]
+    assert (span["state"], span["run"]) == ("REFUSED", None)
+    assert f"tandem terminate {busy['run']}" in span["remedy"]
+
+
 def test_no_more_run_at_once_than_asked_for(
     served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -442,6 +480,8 @@ def test_no_more_run_at_once_than_asked_for(
         (("--to", "2099-01"), "has not ended"),
         (("--to", "2012-12"), "are no spans in order"),
         (("--from", "2013-03-01", "--to", "2013-03-02"), "is no month"),
+        (("--set", "schedule.spans=1"), "at least two are needed"),
+        (("--set", "schedule.spans=100000"), "before the year 1"),
         (("--parallel", "0"), "0 runs at once cannot be"),
         (("--every", "-1"), "every -1 seconds cannot be"),
         (("--every", "nan"), "every nan seconds cannot be"),

@@ -62,6 +62,13 @@ def test_a_device_that_a_target_lacks_or_wastes_is_refused(
     assert "train.device=auto" in raised.value.remedy
 
 
+def test_auto_takes_no_tpu_in_pytorch_so_a_target_that_gives_one_is_refused() -> None:
+    target = with_accelerators(pytorch=TPU, tensorflow=TPU)
+    with pytest.raises(SettingsError, match="would be held unused") as raised:
+        check_on_target(Train(device="auto"), target)
+    assert "train.device=tpu" in raised.value.remedy
+
+
 @pytest.mark.parametrize(
     ("framework", "processes", "fits"),
     [

@@ -97,6 +97,10 @@ def test_every_stage_has_resources_and_an_end() -> None:
         ({"environment": {"X": "1"}, "secrets": {"X": {"secret": "s", "key": "k"}}}, "twice"),
         ({"secrets": {"TOKEN": "the-value-itself"}}, "secrets.TOKEN"),
         ({"labels": {"team": "a b"}}, "labels"),
+        ({"labels": {"app.kubernetes.io/component": "notary"}}, "component is set by Tandem"),
+        ({"labels": {"pipeline/runid": "another"}}, "pipeline/runid is set by"),
+        ({"labels": {"pipelines.kubeflow.org/v2_component": "false"}}, "is set by"),
+        ({"labels": {"kueue.x-k8s.io/queue-name": "q"}}, "queue names one"),
     ],
 )
 def test_what_cannot_be_is_named_with_its_key(
@@ -137,6 +141,19 @@ def test_the_command_compiles_for_a_target(
     assert said["sha256"] != here["sha256"]
     assert said["shipped_sha256"] == here["shipped_sha256"]
     assert "accelerator" in file.read_text()
+
+
+@pytest.mark.slow
+def test_the_command_says_which_images_no_pod_could_pull(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (FOLDER / "dev.yaml").read_text()
+    own = tmp_path / "own.yaml"
+    for zeros, told in ((4, "data, pytorch, registry, tensorflow"), (1, "registry"), (0, None)):
+        own.write_text(text.replace("0" * 64, "a1" * 32, 4 - zeros))
+        assert main(["compile", "--target", str(own), "-o", str(tmp_path / "out.yaml")]) == 0
+        error = capsys.readouterr().err
+        assert error == "" if told is None else f"digests of zeros for {told}: no pod" in error
 
 
 @pytest.mark.slow
