@@ -29,7 +29,7 @@ from pipelines.runs import find_ended
 SERVING = "Format-Serving"
 INGESTED = "ingest-examples"
 BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
-SAVED_MODEL = "saved_model"
+SAVED_MODEL, BUNDLE = "saved_model", "bundle"
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,8 @@ class Laid:
     """A model as a Model artifact has it: `source`, the SavedModel or the bundle, is served."""
 
     framework: str
+    form: str
     source: Path
-
-    @property
-    def form(self) -> str:
-        """Say what is served."""
-        return SAVED_MODEL if self.source.name == SAVED_MODEL else "bundle"
 
 
 def recorded(run: str, home: str) -> RecordedArtifacts:
@@ -101,8 +97,13 @@ def bless(artifacts: RecordedArtifacts, model: Path, folder: Path) -> bool:
             remedy="give the blessing the model of the same run, as it was handed out",
         )
     blessed = bool(decision["go"]) and named[0] == decision["winner"]
-    write_text(folder / (BLESSED if blessed else NOT_BLESSED), "")
+    write_blessing(folder, blessed)
     return blessed
+
+
+def write_blessing(folder: Path, blessed: bool) -> None:
+    """Write the file that stock components look for."""
+    write_text(folder / (BLESSED if blessed else NOT_BLESSED), "")
 
 
 def _is(served: Mapping[str, str], laid: Laid) -> bool:
@@ -134,7 +135,9 @@ def _laid(artifacts: RecordedArtifacts, framework: str) -> Laid:
     """Return a framework's model, as recorded and as its contract says."""
     bundle = Bundle.open(artifacts.output(*model_port(framework)))
     has = any(form.name == SAVED_MODEL for form in bundle.contract.forms)
-    return Laid(framework, bundle.path(SAVED_MODEL) if has else bundle.folder)
+    if has:
+        return Laid(framework, SAVED_MODEL, bundle.path(SAVED_MODEL))
+    return Laid(framework, BUNDLE, bundle.folder)
 
 
 def model_port(framework: str) -> tuple[str, str]:

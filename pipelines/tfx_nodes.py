@@ -5,6 +5,9 @@
     RunExamples  the run's rows as Examples: tf.Example in TFRecords
     RunFeatures  its features as Examples, and their Schema
 
+and one that is a run: JudgeModel has a Model of the pipeline's own, PyTorch's too, measured on its
+Examples and judged by a use case's gates, in the place of a stock Evaluator.
+
 Why: our artifacts have layouts of their own, closed by digests; a stock Pusher, Evaluator,
 StatisticsGen, Transform or Trainer finds its own here.
 
@@ -17,19 +20,34 @@ is handed out was checked against the audit log (tfx_layout.py), and says whose 
 from pathlib import Path
 
 from tfx.components.evaluator import constants
-from tfx.components.util.examples_utils import set_file_format, set_payload_format
+from tfx.components.util.examples_utils import (
+    get_payload_format_string,
+    set_file_format,
+    set_payload_format,
+)
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
+from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.proto.example_gen_pb2 import PayloadFormat
 from tfx.types.artifact import Artifact
-from tfx.types.standard_artifacts import Examples, Model, ModelBlessing, Schema
+from tfx.types.channel import BaseChannel
+from tfx.types.standard_artifacts import (
+    Examples,
+    Model,
+    ModelBlessing,
+    ModelEvaluation,
+    Schema,
+)
 
 from components.core.artifacts import write_text
+from components.core.data_settings import ONLY_SPAN
+from components.core.errors import SettingsError
 from components.core.examples import ExamplesManifest
 from components.ingest_examples.tfrecord_export import export_examples
 from components.transform_features.tfrecord_export import SCHEMA_NAME, export_features
 from pipelines.recorded import DECIDED, RecordedArtifacts
 from pipelines.runners.tfx_properties import RECORD, SHA256, describe_splits
+from pipelines.tfx_judging import EVALUATED, EVALUATION, is_blessed, judge, lay_out, state_of
 from pipelines.tfx_layout import (
     INGESTED,
     bless,
@@ -68,13 +86,7 @@ def RunBlessing(
     """Bless a model that the run released, as a stock Evaluator would."""
     artifacts = recorded(run, home)
     blessed = bless(artifacts, Path(model.uri), Path(model_blessing.uri))
-    model_blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
-    model_blessing.set_string_custom_property(
-        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri
-    )
-    model_blessing.set_int_custom_property(
-        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id
-    )
+    _say_blessed(model_blessing, model, blessed)
     _say(model_blessing, artifacts, DECIDED, "decision")
 
 
@@ -110,6 +122,73 @@ def RunFeatures(
     _describe_examples(examples, manifest)
     for artifact in (examples, schema):
         _say(artifact, artifacts, TRANSFORMED, "features")
+
+
+def JudgeModel(
+    *,
+    settings: str,
+    examples: BaseChannel,
+    model: BaseChannel,
+    data: str = ONLY_SPAN,
+    home: str = "",
+) -> BaseComponent:
+    """Return the node that judges a model: `evaluation` and `blessing`, as of a stock Evaluator.
+
+    Raises SettingsError for settings that cannot be used. What TFX's cache cannot see (the files
+    that `settings` names, the champion) becomes a parameter of the node.
+    """
+    return ModelJudgement(
+        settings=settings,
+        examples=examples,
+        model=model,
+        data=data,
+        home=home,
+        state=state_of(settings, home),
+    ).with_id("JudgeModel")
+
+
+@component  # type: ignore[untyped-decorator]
+def ModelJudgement(
+    settings: Parameter[str],
+    state: Parameter[str],
+    examples: InputArtifact[Examples],
+    model: InputArtifact[Model],
+    evaluation: OutputArtifact[ModelEvaluation],
+    blessing: OutputArtifact[ModelBlessing],
+    data: Parameter[str] = ONLY_SPAN,
+    home: Parameter[str] = "",
+) -> None:
+    """Judge a model in a run of its own, and lay out what came of it."""
+    _require_tf_examples(examples)
+    artifacts = judge(
+        Path(model.uri), Path(examples.uri), settings=settings, data=data, home=home, state=state
+    )
+    lay_out(artifacts, Path(evaluation.uri), Path(blessing.uri))
+    _say_blessed(blessing, model, is_blessed(artifacts))
+    _say(evaluation, artifacts, EVALUATED, EVALUATION)
+    _say(blessing, artifacts, DECIDED, "decision")
+    for artifact in (evaluation, blessing):
+        artifact.set_string_custom_property("run", artifacts.run.id)
+
+
+def _require_tf_examples(examples: Artifact) -> None:
+    kind = get_payload_format_string(examples)
+    if kind != PayloadFormat.Name(PayloadFormat.FORMAT_TF_EXAMPLE):
+        raise SettingsError(
+            f"the rows of {examples.uri} are {kind}",
+            remedy="give Examples of an ExampleGen that writes tf.Examples, which is its default",
+            expected="FORMAT_TF_EXAMPLE",
+            actual=kind,
+        )
+
+
+def _say_blessed(blessing: Artifact, model: Artifact, blessed: bool) -> None:
+    """Write what a stock Evaluator writes of a blessing."""
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
+    blessing.set_string_custom_property(
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri
+    )
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
 
 
 def _describe_examples(artifact: Artifact, manifest: ExamplesManifest) -> None:

@@ -34,6 +34,7 @@ from components.reading.places import Place, local, remote
 
 _SCHEME = re.compile(r"^([a-z][a-z0-9]*)://")
 _NUMBERED = re.compile(r"-(\d{5})-of-(\d{5})(?!\d)")
+_SPLIT_FOLDER = "Split-"
 _CHECK = "check source.*.location in the settings"
 
 
@@ -50,7 +51,7 @@ def find_files(
         return (_single(place, location),)
     files = _matching(place, location, spans)
     if not files:
-        raise DataError(f"there is no file {location}", remedy=_CHECK)
+        raise DataError(f"there is no file {location}", remedy=_remedy(location, root))
     if spans is not None and SPAN in location:
         missing = sorted(set(spans) - {file.span for file in files})
         if missing:
@@ -60,6 +61,14 @@ def find_files(
     if "-of-" not in location.rpartition("/")[2]:
         _require_all_numbers(files)
     return files
+
+
+def _remedy(location: str, root: Path | None) -> str:
+    """Return what to do about a location without files; TFX before 0.29 wrote no `Split-`."""
+    older = location.replace(_SPLIT_FOLDER, "")
+    if older == location or not _matching(place_of(older, root or sources_folder()), older, None):
+        return _CHECK
+    return f"write {older}: before 0.29 TFX named the folders of splits without {_SPLIT_FOLDER}"
 
 
 def _require_same_splits(files: Sequence[File], location: str) -> None:

@@ -6,7 +6,7 @@ what it decided stands nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -18,6 +18,7 @@ from components.reading.reader import Reader
 
 SPLIT_COLUMN = "split"
 _FIELD = pa.field(SPLIT_COLUMN, pa.string())
+Names = Callable[[File, Table], Sequence[str]]
 
 
 def with_split(reader: Reader) -> Reader:
@@ -36,11 +37,11 @@ def with_split(reader: Reader) -> Reader:
             split = pa.repeat(pa.scalar(file.split, pa.string()), batch.num_rows)
             yield batch.append_column(_FIELD, split)
 
-    def names(file: File, table: Table) -> Sequence[str]:
-        found = reader.names(file, table) if reader.names else ()
-        return (*found, SPLIT_COLUMN)
+    return replace(reader, find=find, read=read, names=reader.names and _with_own(reader.names))
 
-    return replace(reader, find=find, read=read, names=names if reader.names else None)
+
+def _with_own(names: Names) -> Names:
+    return lambda file, table: (*names(file, table), SPLIT_COLUMN)
 
 
 def _without_split(file: File, schema: pa.Schema) -> pa.Schema:

@@ -71,9 +71,10 @@ def opened_store(path: Path) -> Iterator[Store]:
 
 
 def require_writable_schema(path: Path) -> None:
-    """Raise PlatformError for a store that a run cannot be written to: no database, or a newer one.
+    """Raise PlatformError for a store that a run cannot be written to: none, or of another schema.
 
-    One that is not there yet, or has no table, is made by whoever writes first.
+    The library brings an older one up to date only where it is asked to, for ever: that is for
+    people to do. One that is not there yet, or has no table, is made by whoever writes first.
     """
     if not path.exists():
         return
@@ -89,13 +90,26 @@ def require_writable_schema(path: Path) -> None:
         ) from error
     with tempfile.TemporaryDirectory(prefix="tandem-store-") as folder:
         known = _known_version(Path(folder, "new.db"))
-    if version is not None and version[0] > known:
-        raise PlatformError(
+    if version is not None and version[0] != known:
+        raise _other_schema(path, version[0], known)
+
+
+def _other_schema(path: Path, version: int, known: int) -> PlatformError:
+    """Return the error for a store that the library does not write to as it is."""
+    if version > known:
+        return PlatformError(
             f"ML Metadata's store {path} has a newer schema than the installed ml-metadata writes",
             remedy="run with the version of Tandem that wrote it, or move it away for a new store",
             expected=f"{known} at most",
-            actual=version[0],
+            actual=version,
         )
+    return PlatformError(
+        f"ML Metadata's store {path} has an older schema than the installed ml-metadata writes",
+        remedy="bring a copy of it up to date (MetadataStore(config, enable_upgrade_migration=True)"
+        " of ml_metadata), or move it away for a new store",
+        expected=known,
+        actual=version,
+    )
 
 
 def _require_at_rest(path: Path) -> None:

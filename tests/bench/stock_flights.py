@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
+from stock_place import SIGNATURE
 from tfx_bsl.public import tfxio
 
 LABEL = "late"
@@ -42,7 +43,6 @@ DENSE = sorted([*LOGGED, *SCALED, *(f"{name}_{wave}" for name in CIRCLES for wav
 IDS = sorted(TEXTS)
 BATCH, RATE = 2048, 0.001
 HIDDEN, EMBEDDING = (128, 64), 8
-SIGNATURE = "serving_default"
 
 
 def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:

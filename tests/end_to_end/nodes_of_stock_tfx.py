@@ -7,9 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import foreign_models
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 from prepared_run import PreparedRun
+from released_parcels import Released
 
 STEPS = 40
 
@@ -50,6 +52,43 @@ class Store:
         executions = [e.id for e in self.metadata.get_executions_by_context(context.id)]
         events = self.metadata.get_events_by_execution_ids(executions)
         return frozenset(event.artifact_id for event in events)
+
+
+def metrics_by_slice(evaluation: Path) -> dict[str, dict[str, float]]:
+    """Return what a stock Evaluator measured, by slices named as ours are."""
+    import tensorflow_model_analysis as tfma
+
+    return {
+        "overall" if not key else "&".join(f"{column}={value}" for column, value in key): {
+            name: value["doubleValue"] for name, value in metrics[""][""].items()
+        }
+        for key, metrics in tfma.load_eval_result(str(evaluation)).slicing_metrics
+    }
+
+
+def everything(released: Released) -> list[Any]:
+    """Return one pipeline of all that the tests look at.
+
+    Stock Transform takes a shape only of features that no row lacks.
+    """
+    folder = released.folder
+    by_torch, by_tensorflow = released.given["pytorch"], released.given["tensorflow"]
+    model, *its = pushing(folder, "tensorflow", by_tensorflow)
+    pushed = [
+        *pushing(folder, "pytorch", by_torch),
+        *pushing(folder, "other", by_torch, framework="tensorflow"),
+        model,
+        *its,
+    ]
+    schema = folder / "strict.pbtxt"
+    schema.write_text(foreign_models.SCHEMA.replace("min_count: 1", "min_fraction: 1.0"))
+    return [
+        *pushed,
+        *evaluating(by_tensorflow, model),
+        *resolving(pushed),
+        *training(by_torch, schema),
+        *training_on_features(released.pytorch, by_torch),
+    ]
 
 
 def pushing(folder: Path, name: str, given: dict[str, str], **options: str) -> list[Any]:

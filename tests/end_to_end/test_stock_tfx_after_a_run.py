@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from itertools import chain
 
 import foreign_models
 import numpy as np
 import pyarrow as pa
 import pytest
-from nodes_of_stock_tfx import (
-    Store,
-    evaluating,
-    pushing,
-    resolving,
-    training,
-    training_on_features,
-)
+from nodes_of_stock_tfx import Store, everything, metrics_by_slice
 from prepared_run import run_tandem
 from released_parcels import Released, run_parcels
 from stock_tfx import run_stock
@@ -44,25 +36,9 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Released:
 
 @pytest.fixture(scope="module")
 def stock(released: Released) -> Store:
-    """Run all of it once, as one pipeline of a user's.
-
-    Stock Transform takes a shape only of features that no row lacks.
-    """
-    folder = released.folder
-    by_torch, by_tensorflow = released.given["pytorch"], released.given["tensorflow"]
-    model, *its = pushing(folder, "tensorflow", by_tensorflow)
-    pushed = [
-        *pushing(folder, "pytorch", by_torch),
-        *pushing(folder, "other", by_torch, framework="tensorflow"),
-        model,
-        *its,
-    ]
-    evaluated = evaluating(by_tensorflow, model)
-    schema = folder / "strict.pbtxt"
-    schema.write_text(foreign_models.SCHEMA.replace("min_count: 1", "min_fraction: 1.0"))
-    trained = training(by_torch, schema), training_on_features(released.pytorch, by_torch)
-    run_stock(folder, [*pushed, *evaluated, *resolving(pushed), *chain(*trained)], "parcels")
-    return Store(folder)
+    """Run all of it once, as one pipeline of a user's."""
+    run_stock(released.folder, everything(released), "parcels")
+    return Store(released.folder)
 
 
 def eval_rows(released: Released) -> pa.Table:
@@ -128,15 +104,7 @@ def test_the_stock_resolver_finds_a_blessed_model_and_its_blessing(stock):
 
 
 def test_the_stock_evaluator_measures_what_the_run_measured(released, stock):
-    import tensorflow_model_analysis as tfma
-
-    found = tfma.load_eval_result(str(stock.output("Evaluator", "evaluation")))
-    theirs = {
-        "overall" if not key else f"origin={key[0][1]}": {
-            name: value["doubleValue"] for name, value in metrics[""][""].items()
-        }
-        for key, metrics in found.slicing_metrics
-    }
+    theirs = metrics_by_slice(stock.output("Evaluator", "evaluation"))
     evaluation = released.tensorflow.json("evaluate_models", "evaluation", "evaluation.json")
     ours = evaluation["models"]["tensorflow"]["slices"]
     assert theirs.keys() == {"overall", *(f"origin={name}" for name in foreign_models.ORIGINS)}

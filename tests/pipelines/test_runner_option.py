@@ -98,6 +98,27 @@ def test_a_store_of_a_newer_schema_is_refused_before_anything_is_written(
     prepare(loaded, path, home, cache=True)  # the embedded executor has nothing to do with it
 
 
+def test_a_store_of_an_older_schema_is_refused_before_anything_is_written(
+    values: dict[str, Any], write_settings: Write, tmp_path: Path
+) -> None:
+    from ml_metadata.metadata_store.metadata_store import downgrade_schema
+    from ml_metadata.proto.metadata_store_pb2 import ConnectionConfig
+
+    path, home = write_settings(values), Home(tmp_path / "home")
+    home.folder.mkdir()
+    made_store(home)
+    config = ConnectionConfig()
+    config.sqlite.filename_uri = str(home.metadata_file)
+    downgrade_schema(config, 9)
+    before = home.metadata_file.read_bytes()
+
+    with pytest.raises(PlatformError, match=r"mlmd\.db has an older schema") as refused:
+        prepare(load_settings(path), path, home, cache=True, orchestrator="tfx")
+    assert (refused.value.expected, refused.value.actual) == (10, 9)
+    assert "enable_upgrade_migration" in refused.value.remedy
+    assert home.metadata_file.read_bytes() == before
+
+
 def test_a_store_that_is_no_database_is_refused_before_anything_is_written(
     values: dict[str, Any], write_settings: Write, tmp_path: Path
 ) -> None:

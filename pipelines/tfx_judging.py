@@ -1,0 +1,144 @@
+"""A Model of somebody's own TFX pipeline, judged on the pipeline's Examples in a run of ours.
+
+    settings   a use case's file; where its rows lie is said by the Examples
+    model      in Format-Serving: a SavedModel, a bundle of ours, or one .onnx or .pt2 file, beside
+               which signature.yaml may name its columns
+    evaluation TFMA's results of the model, its gates as TFMA's validation, and evaluation.json
+    blessing   BLESSED or NOT_BLESSED, an empty file
+
+Rules: the run is that of `tandem models register`, stage by stage, with its records; what is laid
+out is checked against the audit log. A model that its gates refuse is not blessed, which is an
+answer; where the run came to no decision, its error is raised. A blessing is of all that a Pusher
+would push, so beside the judged file there is nothing else. TFX is not imported here.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.core.artifacts import copy_tree
+from components.core.candidates import IMPORTED
+from components.core.canonical import sha256_value
+from components.core.errors import SettingsError, TandemError, error_from_dict
+from components.reading.split_column import SPLIT_COLUMN
+from pipelines.champion import resolve
+from pipelines.home import Home
+from pipelines.loaded_settings import load_settings
+from pipelines.recorded import DECIDED, RecordedArtifacts
+from pipelines.registering import register_model
+from pipelines.runs import ARTIFACTS, RecordedRun
+from pipelines.settings_file import find_settings
+from pipelines.tfx_layout import SERVING, write_blessing
+
+SIGNATURE = "signature.yaml"
+EVALUATED, EVALUATION = "evaluate-models", "evaluation"
+_FILES = (".onnx", ".pt2")
+
+
+@dataclass(frozen=True)
+class Served:
+    """What of a Model is judged, and the file that names its columns, where there is one."""
+
+    model: Path
+    signature: Path | None = None
+
+    @classmethod
+    def of(cls, model: Path) -> Served:
+        """Find it in a Model artifact; SettingsError where a Pusher would push more than it."""
+        folder = model / SERVING
+        files = sorted(path for path in folder.glob("*") if path.suffix in _FILES)
+        if len(files) != 1 or (folder / "contract.json").is_file():
+            return cls(folder)
+        signature = folder / SIGNATURE
+        beside = sorted({path.name for path in folder.iterdir()} - {files[0].name, SIGNATURE})
+        if beside:
+            raise SettingsError(
+                f"{beside[0]} lies beside {files[0].name}: it would be pushed and is not judged",
+                remedy=f"have the Trainer write the model and {SIGNATURE} into {SERVING}, no more",
+            )
+        return cls(files[0], signature if signature.is_file() else None)
+
+
+def state_of(settings: str, home: str) -> str:
+    """Return the digest of what the judgement stands on beside rows and model.
+
+    That is the settings, with the files that they name, and the champion. TFX's cache does not see
+    them. Raises SettingsError for settings that cannot be used.
+    """
+    loaded = load_settings(find_settings(settings))
+    champion = resolve(loaded.settings.registry.model_name, Home.at(home or None))
+    said = {key: value for key, value in champion.items() if key != "path"}
+    return sha256_value({"settings": loaded.sha256, "champion": said})
+
+
+def judge(
+    model: Path, examples: Path, *, settings: str, data: str, home: str, state: str
+) -> RecordedArtifacts:
+    """Judge a Model on Examples, in folders of TFX's layout; return the artifacts of the run.
+
+    Raises SettingsError where `state_of` is another than `state`, and the error of the stage that
+    kept the run from a decision, or from registering what it released.
+    """
+    if state_of(settings, home) != state:
+        raise SettingsError(
+            f"{settings}, or the champion, is another than when the pipeline was built",
+            remedy="build the pipeline again: TFX's cache knows what was judged by that alone",
+        )
+    served = Served.of(model)
+    run = register_model(
+        served.model,
+        settings=settings,
+        data=data,
+        signature=served.signature,
+        home=home or None,
+        overrides=_rows_of(examples, settings),
+    )
+    artifacts = RecordedArtifacts.of(run, Home.at(home or None))
+    refused = run.result.exit_code and artifacts.refused(DECIDED, "decision")
+    if run.result.exit_code and not refused:
+        raise _error_of(run)
+    return artifacts
+
+
+def is_blessed(artifacts: RecordedArtifacts) -> bool:
+    """Say whether the run released its model."""
+    decision = artifacts.decision()
+    return decision is not None and bool(decision["go"])
+
+
+def lay_out(artifacts: RecordedArtifacts, evaluation: Path, blessing: Path) -> None:
+    """Write both artifacts, as `tfma.load_eval_result` and a stock Pusher read them."""
+    write_blessing(blessing, is_blessed(artifacts))
+    found = artifacts.output(EVALUATED, EVALUATION)
+    copy_tree(found / IMPORTED, evaluation)
+    shutil.copyfile(found / "evaluation.json", evaluation / "evaluation.json")
+    decided = artifacts.run.folder / ARTIFACTS / DECIDED / "decision"  # one of a no is no output
+    copy_tree(decided / IMPORTED, evaluation)
+
+
+def _rows_of(examples: Path, settings: str) -> Sequence[str]:
+    """Return the overrides that have the rows read from Examples, split as the settings say.
+
+    Raises SettingsError for Examples without splits in today's layout.
+    """
+    if not any(examples.glob("Split-*")):
+        raise SettingsError(
+            f"the Examples in {examples} have no folder Split-*",
+            remedy="have an ExampleGen of TFX 0.29 or later write them: one before wrote train/",
+        )
+    splits = load_settings(find_settings(settings)).settings.source.splits
+    place = "{split}" if splits.by == "column" and splits.column == SPLIT_COLUMN else "*"
+    location = examples / f"Split-{place}" / "*.gz"
+    return [f"source.table.location={json.dumps(str(location))}", "source.table.format=tfrecord"]
+
+
+def _error_of(run: RecordedRun) -> TandemError:
+    """Return the error of the first stage that failed."""
+    errors = [task.error for task in run.tasks.values() if task.error]
+    if not errors:
+        return SettingsError(f"run {run.id} was stopped", remedy="run the pipeline again")
+    return error_from_dict(errors[0])
