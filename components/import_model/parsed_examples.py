@@ -27,12 +27,12 @@ import tensorflow as tf
 
 from components.core.errors import SettingsError
 from components.core.tf_examples import as_lists
+from components.graphs.graph_onnx import converted, frozen, lacking, tables_of
 from components.import_model.originals import Array, Columns, Original
 from components.import_model.saved_graph import PARSE
 from components.import_model.saved_signature import SIGNATURE, TEXT
 from components.import_model.served_form import output_of
 from components.import_model.signature import Signature
-from components.training.graph_onnx import converted, frozen, lacking, tables_of
 
 _FIRST = 5  # the inputs of ParseExampleV2 before the defaults of dense features
 _ARROW = {"float32": pa.float32(), "int64": pa.int64(), "string": pa.binary()}

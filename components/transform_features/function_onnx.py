@@ -1,7 +1,7 @@
 """A preprocessing_fn's transform as ONNX, converted from the graph that TFT saved.
 
 Why: what a function of the user's computes cannot be assembled from declarations; how a graph is
-converted is in components/training/graph_onnx.py.
+converted is in components/graphs/graph_onnx.py.
 
 Rules: an operation that ONNX Runtime does not have is a SettingsError that names it, never left
 out; every input is rank 1, [batch], named as its column; tensors are renamed by their place, so
@@ -25,7 +25,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
 from components.core.errors import SettingsError
 from components.core.examples import InputType
-from components.training.graph_onnx import (
+from components.graphs.graph_onnx import (
     ML_OPSET,
     OPSET,
     converted,
@@ -33,7 +33,7 @@ from components.training.graph_onnx import (
     lacking,
     tables_of,
 )
-from components.training.graph_ops import ML_DOMAIN
+from components.graphs.graph_ops import ML_DOMAIN
 from components.transform_features.onnx_form import FILE_NAME, IR_VERSION
 
 _OUTPUTS = ("dense", "ids")

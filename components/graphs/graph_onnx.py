@@ -23,7 +23,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from tensorflow.python.ops import gen_lookup_ops
 from tf2onnx import optimizer, tf_loader, tfonnx  # type: ignore[import-untyped]
 
-from components.training.graph_ops import ML_DOMAIN, Tables, handlers
+from components.graphs.graph_ops import ML_DOMAIN, Tables, handlers
 
 OPSET, ML_OPSET = 18, 3
 

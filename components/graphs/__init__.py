@@ -1,0 +1,1 @@
+"""Graphs of TensorFlow as ONNX: what a transform and a model from elsewhere are carried by."""
