@@ -114,7 +114,9 @@ def test_a_priced_test_with_a_waived_gate_has_the_bytes_that_version_1_froze(
     done = {"gates": [WAIVED], "resources": RESOURCES, "outputs": [{"name": "validation"} | made]}
     notary.submit(priced(draft, "COMPLETE", "validate_examples", **done))
     assert log(home).entry(1).leaf == golden("test-result-waived")
-    assert verify_log(home) == []
+    (finding,) = verify_log(home)
+    assert (finding.check, finding.where) == ("gate", "entry 1")
+    assert "the waiver abababababab, which it does not hold" in finding.message
     assert "checkpoints verify" in second(home)
 
 
