@@ -34,14 +34,13 @@ from typing import Any
 
 from components.audit.attempts import attempt_here
 from components.audit.client import Notary, connect
+from components.audit.handing_in import hand_in, hand_in_failure
 from components.core.artifacts import ArtifactRef
 from components.core.boundary import in_our_terms
 from components.core.cache import StageCache
 from components.core.canonical import sha256_value
 from components.core.code import module_digests
 from components.core.errors import (
-    DataError,
-    GateError,
     IntegrityError,
     PlatformError,
     TandemError,
@@ -94,12 +93,12 @@ def run_stage(
         with in_our_terms(stage.name):
             check_inputs(stage, given)
             if not _from_cache(stage, notary, outputs, watch):
-                _submit(notary, stage.draft("START"))
+                hand_in(notary, stage.draft("START"))
                 outcome = _work(step, stage, given, outputs)
                 _complete(stage, notary, outputs, outcome, watch)
                 _remove_checkpoints(step, stage)
     except TandemError as error:
-        _record_failure(stage.draft("FAIL"), notary, error, watch)
+        hand_in_failure(notary, stage.draft("FAIL"), error, watch)
         if not isinstance(error, PlatformError):
             _take_back(outcome, stage.name)
             _remove_checkpoints(step, stage)
@@ -125,7 +124,7 @@ def _complete(
         gates=[gate.to_dict() for gate in outcome.gates],
         resources=watch.read(),
     )
-    describe(outputs, claims, _submit(notary, draft), outcome.metadata)
+    describe(outputs, claims, hand_in(notary, draft), outcome.metadata)
     if _cache_is_on(stage):
         _remember(stage, outputs)
 
@@ -145,19 +144,6 @@ def _remember(stage: Stage, outputs: Mapping[str, Port]) -> None:
         log.warning("%s is not remembered in the cache: %s", stage.name, error)
 
 
-def _record_failure(
-    draft: Mapping[str, Any], notary: Notary | None, error: TandemError, watch: Stopwatch
-) -> None:
-    """Write FAIL; a notary that is gone must not hide why the stage failed."""
-    said: dict[str, Any] = {"cause": error.to_dict(), "gates": [], "facts": {}}
-    if isinstance(error, GateError):
-        said |= {"gates": list(error.gates), "facts": error.facts}
-    try:
-        _submit_failure(notary, {**draft, **said, "resources": watch.read()})
-    except TandemError as lost:
-        log.error("the failure of %s is not recorded: %s", draft["stage"], lost.message)
-
-
 def _take_back(outcome: Outcome, stage: str) -> None:
     """Undo what a step did outside; where that fails, the record's refusal is still the error."""
     if outcome.take_back is None:
@@ -167,15 +153,6 @@ def _take_back(outcome: Outcome, stage: str) -> None:
             outcome.take_back()
     except TandemError as error:
         log.error("what %s did without a record is not taken back: %s", stage, error.message)
-
-
-def _submit_failure(notary: Notary | None, draft: dict[str, Any]) -> None:
-    """Hand in a FAIL; where its text is refused, one with the refusal's text and no other."""
-    try:
-        _submit(notary, draft)
-    except DataError as refused:
-        nothing: dict[str, Any] = {"settings": {}, "settings_sha256": sha256_value({})}
-        _submit(notary, {**draft, **nothing, "facts": {}, "gates": [], "cause": refused.to_dict()})
 
 
 def _prepared(
@@ -198,7 +175,7 @@ def _prepared(
         with in_our_terms(step.__name__):
             return _stage(step, run, parameters, refs, attempt)
     except TandemError as error:
-        _record_failure(unprepared_draft(step, run, refs, attempt), notary, error, watch)
+        hand_in_failure(notary, unprepared_draft(step, run, refs, attempt), error, watch)
         raise
 
 
@@ -230,7 +207,7 @@ def _from_cache(
     facts = {"origin": {name: entry[name].get("record", "") for name in outputs}}
     draft = stage.draft("CACHED", outputs=claims, facts=facts, resources=watch.read())
     try:
-        record = _submit(notary, draft)
+        record = hand_in(notary, draft)
     except IntegrityError as error:
         log.warning("the log does not vouch for the cached outputs: %s", error.message)
         for port in outputs.values():
@@ -269,13 +246,3 @@ def _checkpoints(step: Step, stage: Stage) -> dict[str, Path]:
 def _remove_checkpoints(step: Step, stage: Stage) -> None:
     for folder in _checkpoints(step, stage).values():
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _submit(notary: Notary | None, draft: dict[str, Any]) -> str:
-    """Hand a record to the notary and return the digest of its envelope ("" without one)."""
-    if notary is None:
-        log.warning("no notary: %s of %s is not recorded", draft["event"], draft["stage"])
-        return ""
-    receipt = notary.submit(draft)
-    log.info("%s is record %d", draft["event"], receipt.index)
-    return receipt.record
