@@ -19,7 +19,6 @@ elsewhere it says self-asserted. The same notary serves as a process of its own 
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,7 +35,7 @@ from components.audit.answers import (
     RecordView,
     Registration,
 )
-from components.audit.batches import Batches, Ticket, independent
+from components.audit.batches import Batches, Ticket
 from components.audit.claims import check_cause, check_outputs
 from components.audit.draining import drain, names_a_waiting_one, with_records
 from components.audit.envelope import Envelope, vouched_statement
@@ -54,6 +53,7 @@ from components.audit.left_open import (
 from components.audit.log import Log
 from components.audit.log_place import log_storage, spool
 from components.audit.personal_data import check_no_pattern
+from components.audit.recorder import Recorder
 from components.audit.records import accept, idempotency_key, statement, timestamp
 from components.audit.registered_once import registrations
 from components.audit.run_account import RunAccounts
@@ -90,7 +90,8 @@ class LocalNotary:
             self._ledger, self._statement, self._require_valid, self._accounts
         )
         self._mutex = threading.Lock()
-        self._batches = Batches(self._write, self._mutex)
+        self._recorder = Recorder(self._ledger, self._sequencer, self._sign)
+        self._batches = Batches(self._recorder.write, self._mutex)
         self._draining = threading.Lock()
         self._passing: set[str] = set()
         self._take_up()
@@ -159,7 +160,7 @@ class LocalNotary:
             left = open_starts(self._ledger.of_run(run))
             asking = [require_asking(run, left)]
             tickets = [Ticket(self._abort(view, state)) for view in left if view not in asking]
-            self._write(tickets)
+            self._recorder.write(tickets)
             return [self._ledger.find(ticket.result().record) for ticket in tickets]
 
     def registered(self, model: str) -> dict[str, Registration]:
@@ -202,47 +203,6 @@ class LocalNotary:
         return InclusionProof(
             view.record, view.index, leaf, tuple(self._sequencer.inclusion(view.index))
         )
-
-    def _write(self, tickets: Sequence[Ticket]) -> None:
-        """Give each ticket its receipt or its error; one checkpoint covers what was recorded."""
-        for group in independent(tickets):
-            self._append(group)
-        try:
-            self._sequencer.seal()
-        except TandemError as error:
-            for ticket in tickets:
-                ticket.error = ticket.error or error
-
-    def _append(self, tickets: Sequence[Ticket]) -> None:
-        """Record tickets that do not depend on each other; what is known keeps its record."""
-        new: dict[str, list[Ticket]] = {}
-        signed: dict[str, Envelope] = {}
-        for ticket in tickets:
-            key = idempotency_key(ticket.draft)
-            try:
-                if (known := self._ledger.with_key(key)) is not None:
-                    ticket.receipt = Receipt(known.record, known.index)
-                    continue
-                if key not in signed:
-                    signed[key] = self._sign(ticket)
-                new.setdefault(key, []).append(ticket)
-            except TandemError as error:
-                ticket.error = error
-        self._store(new, signed)
-
-    def _store(
-        self, tickets: Mapping[str, Sequence[Ticket]], signed: Mapping[str, Envelope]
-    ) -> None:
-        try:
-            self._sequencer.append(list(signed.values()))
-        except TandemError as error:
-            for ticket in itertools.chain(*tickets.values()):
-                ticket.error = error
-            return
-        for key, those in tickets.items():
-            view = self._ledger.with_key(key)
-            for ticket in those:
-                ticket.receipt = Receipt(view.record, view.index) if view else None
 
     def _sign(self, ticket: Ticket) -> Envelope:
         draft = ticket.draft
