@@ -9,7 +9,8 @@ what the first one left.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,9 +82,7 @@ def register_models(
     name = settings.registry.model_name
     dossier = Dossier(name, settings.run, proven, digests, inputs, measured, decided)
     entries = {role: dossier.entry(role, _bundle(models, named[role])) for role in named}
-    go_on = f"resume the run (tandem run --resume {run})"
-    with opened_store(go_on=go_on) as client:
-        registry = ModelRegistry(client, name, settings.registry.experiment)
+    with _opened(settings) as registry:
         log = _run_log(settings.run, entries, measured, proven)
         run_id, versions = registry.register(log, entries, _registered(name))
         before = _superseded(run, registry)
@@ -91,18 +90,25 @@ def register_models(
     aliases = _aliases(versions, len(models))
 
     def publish() -> None:
-        with opened_store(go_on=go_on) as client:
-            ModelRegistry(client, name, settings.registry.experiment).publish(run_id, aliases)
+        with _opened(settings) as registry:
+            registry.publish(run_id, aliases)
 
     def take_back() -> None:
         numbers = [version.number for version in versions.values()]
-        with opened_store(go_on=go_on) as client:
-            registry = ModelRegistry(client, name, settings.registry.experiment)
+        with _opened(settings) as registry:
             registry.take_back(run, numbers, _registered(name))
 
     outcome = _outcome(registration, name, run_id, versions, entries)
     facts = {**outcome.facts, "aliases": aliases, "supersedes": before}
     return replace(outcome, facts=facts, publish=publish, take_back=take_back)
+
+
+@contextmanager
+def _opened(settings: RegisterSettings) -> Iterator[ModelRegistry]:
+    """Yield the registry of the run's model."""
+    go_on = f"resume the run (tandem run --resume {settings.run['id']})"
+    with opened_store(go_on=go_on) as client:
+        yield ModelRegistry(client, settings.registry.model_name, settings.registry.experiment)
 
 
 def _registered(model: str) -> dict[str, Registration]:
