@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.audit.answers import gate_in_numbers
-from components.audit.version_records import REGISTERING, TRAINING, CitedRecord, VersionRecords
+from components.audit.version_records import TRAINING, CitedRecord, VersionRecords
 from components.core.slice_keys import OVERALL
+from components.core.stage_names import REGISTERING
 from pipelines.dag_picture import Picture, place
 
 SHOWN = 160

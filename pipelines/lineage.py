@@ -13,13 +13,14 @@ from typing import Any
 
 from components.audit.answers import DONE_EVENTS
 from components.core.data_settings import ONLY_SPAN
+from components.core.stage_names import REGISTERING
 from pipelines.dag_picture import Picture, place
 from pipelines.runners.ir import Pipeline
 from pipelines.runners.results import OutputRef
 from pipelines.runners.tasks import Task
 from pipelines.runs import RecordedRun
 
-SOURCE, CHAMPION, REGISTERING = "source", "champion", "register_models"
+SOURCE, CHAMPION = "source", "champion"
 # What comes from outside the pipeline, by the stage that takes it.
 OUTSIDE = {"ingest_examples": SOURCE, "evaluate_models": CHAMPION}
 

@@ -15,12 +15,12 @@ from typing import Any
 from components.approvals.approvers import trusted_approvers
 from components.audit.acts import Registered, registered
 from components.audit.answers import RecordView
-from components.audit.failed_gates import REGISTERING
 from components.audit.predicates import released_versions
 from components.audit.standing import SignedApproval, Standing, standing_of
 from components.audit.trust import asked_here, keys_said
 from components.audit.verified_log import VerifiedLog
 from components.core.errors import SettingsError
+from components.core.stage_names import REGISTERING
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from components.audit.answers import ACT, AUDIT
 from components.audit.plain_draft import plain_draft
 from components.audit.predicates import released_versions
 from components.core.errors import IntegrityError
+from components.core.stage_names import REGISTERING
 
 PROMOTE, ROLL_BACK = "promote_model", "roll_back_model"
 ARCHIVE, WITHDRAW = "archive_model", "withdraw_model"
@@ -164,7 +165,7 @@ def _required(settings: Mapping[str, Any]) -> Mapping[str, int]:
 def _framework(audit: Mapping[str, Any], model: str, version: str) -> str | None:
     """Return the framework of the version that a registration names, None where it names none."""
     facts = audit["facts"]
-    if audit["stage"] != "register_models" or facts.get("model_name") != model:
+    if audit["stage"] != REGISTERING or facts.get("model_name") != model:
         return None
     for release in released_versions(facts).values():
         if str(release.get("version")) == version:

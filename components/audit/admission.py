@@ -14,13 +14,14 @@ from typing import Any
 
 from components.audit.acts import Act, Statement
 from components.audit.answers import ACT, AUDIT, DONE_EVENTS, RecordView
-from components.audit.failed_gates import REGISTERING, FailedGates
+from components.audit.failed_gates import FailedGates
 from components.audit.ledger import Ledger
 from components.audit.left_out import left_out
 from components.audit.registered_once import RegisteredOnce, registered_in
 from components.audit.run_account import RunAccounts
 from components.audit.standing import standing_of
 from components.core.errors import IntegrityError
+from components.core.stage_names import REGISTERING
 
 
 class Admission:

@@ -18,10 +18,11 @@ from components.audit.answers import AUDIT, Receipt, RecordView
 from components.audit.attempts import next_attempt
 from components.audit.client import Notary
 from components.audit.completeness import cited
-from components.audit.left_open import SEALING, abort_draft, named, sealed_runs
+from components.audit.left_open import abort_draft, named, sealed_runs
 from components.audit.records import timestamp
 from components.audit.verified_log import VerifiedLog
 from components.core.canonical import sha256_value
+from components.core.stage_names import SEALING
 
 Tell = Callable[[Mapping[str, Any], list[RecordView]], dict[str, Any]]
 

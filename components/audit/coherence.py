@@ -31,6 +31,7 @@ from components.audit.predicates import (
 from components.audit.records import idempotency_key, observed, subjects
 from components.core.canonical import Parsed, is_same
 from components.core.outcome import meets
+from components.core.stage_names import REGISTERING
 
 Statement = Mapping[str, Any]
 Digest = Callable[[Any], str]
@@ -113,7 +114,7 @@ def _contradictions(view: RecordView, statement: Statement, digest: Digest) -> I
             yield f"its gate {gate['name']} says otherwise than its numbers"
     if statement["subject"] != subjects(draft, digest):
         yield "its subjects are not what it made, or is about"
-    if view.stage == "register_models" and view.event in DONE_EVENTS:
+    if view.stage == REGISTERING and view.event in DONE_EVENTS:
         yield from _of_versions(audit)
     if view.event == IMPORTED:
         yield from contradictions_of(draft, view.facts, list(view.outputs), digest)

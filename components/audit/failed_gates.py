@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.audit.answers import DONE_EVENTS, RecordView
+from components.audit.gate_results import result_of
 from components.audit.predicates import released_versions
 from components.core.candidates import IMPORTED, TRAINED
+from components.core.stage_names import DECIDING, REGISTERING
 
-REGISTERING = "register_models"
 _CANDIDATES = frozenset({IMPORTED, *TRAINED})
 
 
@@ -66,7 +67,7 @@ class FailedGates:
     ) -> Iterator[tuple[int, str]]:
         for item in sorted(behind):
             candidate = item.gate.partition(" ")[0]
-            if item.stage != "decide_release" or candidate not in _CANDIDATES - registered:
+            if item.stage != DECIDING or candidate not in _CANDIDATES - registered:
                 said = f"it registers what gate {item.gate} of entry {item.index} did not let by"
                 yield item.index, said
 
@@ -79,5 +80,5 @@ class FailedGates:
         return frozenset(
             _Failed(view.index, view.stage, str(gate["name"]))
             for gate in view.gates
-            if not gate["passed"] and "waived_by" not in gate
+            if result_of(gate) == "failed"
         )

@@ -17,6 +17,7 @@ from typing import Any
 
 from components.audit.answers import RecordView
 from components.audit.completeness import Completeness, cited, completeness
+from components.audit.gate_results import result_of
 from components.audit.verified_log import VerifiedLog
 from components.audit.version_findings import wrong_gates
 
@@ -53,7 +54,7 @@ class JudgedGate:
     @property
     def waived(self) -> bool:
         """Say whether a waiver let it through."""
-        return not self.gate["passed"] and "waived_by" in self.gate
+        return result_of(self.gate) == "waived"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the gate as a JSON object."""

@@ -38,6 +38,7 @@ from components.audit.predicates import released_versions
 from components.audit.proof import Proof, verify_bundle
 from components.audit.stored_tree import StoredTree, unfit
 from components.core.errors import IntegrityError, UnverifiableError
+from components.core.stage_names import REGISTERING
 
 _VERSION = 2
 _PATIENCE_SECONDS = 30.0
@@ -129,7 +130,7 @@ class Index:
         self._tree.grow(place, leaf_hash(entry.leaf))
 
     def _take_made(self, view: RecordView, place: int) -> None:
-        registers = view.stage == "register_models"
+        registers = view.stage == REGISTERING
         rank = -1 if view.event == IMPORTED else int(registers)
         made = [(sha256, place, rank) for sha256 in set(view.subjects.values())]
         self._store.executemany("INSERT INTO made VALUES (?, ?, ?)", made)
@@ -177,7 +178,7 @@ def _bundle_named(view: RecordView, what: str) -> str | None:
     model, at, version = what.rpartition("@")
     if not at:
         return what if what in view.subjects.values() else None
-    if view.stage != "register_models" or view.facts.get("model_name") != model:
+    if view.stage != REGISTERING or view.facts.get("model_name") != model:
         return None
     named = [v for v in released_versions(view.facts).values() if str(v.get("version")) == version]
     return str(named[0].get("bundle_sha256")) if named else None

@@ -15,9 +15,8 @@ from components.audit.answers import AUDIT, CLOSING_EVENTS, RecordView
 from components.audit.ledger import open_starts
 from components.audit.plain_draft import plain_draft
 from components.core.errors import DataError, IntegrityError
+from components.core.stage_names import SEALING
 
-SEALING = "seal_run"
-"""The exit task, whose record closes a run."""
 _STATE = re.compile(r"[A-Z_]{1,40}")
 
 

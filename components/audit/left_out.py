@@ -19,16 +19,17 @@ from components.audit import asked_gates
 from components.audit.answers import AUDIT, DONE_EVENTS, gate_in_numbers
 from components.audit.asked_gates import OneOf
 from components.audit.envelope import Envelope
+from components.audit.gate_results import result_of
 from components.audit.schema import check_waiver
 from components.core.candidates import CHAMPION, IMPORTED, TRAINED
 from components.core.canonical import sha256_bytes
 from components.core.errors import DataError, IntegrityError
+from components.core.stage_names import DECIDING, REGISTERING, VALIDATING
 
 Statement = Mapping[str, Any]
 Block = Mapping[str, Any]
 Read = Callable[[str], Statement]
 """Gives a record's statement by its digest; raises IntegrityError where there is none."""
-DECIDING, VALIDATING, REGISTERING = "decide_release", "validate_examples", "register_models"
 LOOKED_UP = frozenset({"evaluate_models", "measure_models", DECIDING})
 """The stages whose records are read to say what another left out, mostly soon after."""
 _MADE = {DECIDING: "decision", VALIDATING: "validation"}
@@ -144,7 +145,7 @@ def _work(audit: Block, name: str, read: Read) -> Block | None:
 
 def _unheld(audit: Block) -> Iterator[str]:
     """Yield each gate that a waiver let by which is not in the settings, or is not about it."""
-    waived = [gate for gate in audit["gates"] if not gate["passed"] and "waived_by" in gate]
+    waived = [gate for gate in audit["gates"] if result_of(gate) == "waived"]
     if not waived:
         return
     texts = audit["settings"].get("waivers")

@@ -39,7 +39,6 @@ from components.audit.batches import Batches, Ticket
 from components.audit.claims import check_cause, check_outputs
 from components.audit.draining import drain, names_a_waiting_one, with_records
 from components.audit.envelope import Envelope, vouched_statement
-from components.audit.failed_gates import REGISTERING
 from components.audit.folder import AuditFolder
 from components.audit.key_changes import KeyOrder, change_draft
 from components.audit.keyring import Keyring
@@ -64,6 +63,7 @@ from components.audit.storage import Storage
 from components.audit.writer_lock import WriterLock
 from components.core.canonical import canonical_json, sha256_bytes
 from components.core.errors import TandemError
+from components.core.stage_names import REGISTERING
 
 
 class LocalNotary:

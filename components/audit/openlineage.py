@@ -37,6 +37,7 @@ from openlineage.client.facet_v2 import (
 from components.audit.answers import AUDIT, CLOSED_EVENTS, DONE_EVENTS, RecordView
 from components.audit.predicates import NAMESPACE, released_versions
 from components.audit.verified_log import Statement, VerifiedLog
+from components.core.stage_names import REGISTERING
 
 PRODUCER = f"{NAMESPACE}/openlineage/v1"
 DEFAULT_NAMESPACE = "tandem"
@@ -142,7 +143,7 @@ def _outputs(view: RecordView, namespace: str, use_case: str) -> Iterator[Output
     """Yield what an attempt made, registered versions as models of the registry."""
     for name, sha256 in view.outputs.items():
         yield OutputDataset(**_dataset(namespace, f"{use_case}.{name}", sha256))
-    if view.stage == "register_models" and view.event in DONE_EVENTS:
+    if view.stage == REGISTERING and view.event in DONE_EVENTS:
         model = str(view.facts.get("model_name"))
         for release in released_versions(view.facts).values():
             name = f"{model}@{release.get('version')}"

@@ -32,6 +32,7 @@ from typing import Any
 from urllib.parse import quote
 
 from components.audit.answers import ACT, DONE_EVENTS, IMPORTED, KEY
+from components.audit.gate_results import result_of
 from components.core.canonical import sha256_value
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -132,8 +133,8 @@ def _dependencies(draft: Draft) -> list[dict[str, Any]]:
 def _test_result(draft: Draft, moment: Moment) -> dict[str, Any]:
     """Fill in the tests: a gate that failed and was waived is a warning, as is their result."""
     gates = draft["gates"]
-    waived = [gate for gate in gates if not gate["passed"] and gate.get("waived_by")]
-    failed = [gate for gate in gates if not gate["passed"] and not gate.get("waived_by")]
+    waived = [gate for gate in gates if result_of(gate) == "waived"]
+    failed = [gate for gate in gates if result_of(gate) == "failed"]
     stopped = draft["event"] == "FAIL" or bool(failed)
     return {
         "result": "FAILED" if stopped else "WARNED" if waived else "PASSED",

@@ -30,6 +30,7 @@ from components.audit.predicates import (
 from components.audit.schema import check_draft, check_statement
 from components.core.canonical import sha256_bytes, sha256_value
 from components.core.errors import DataError
+from components.core.stage_names import REGISTERING
 
 Digest = Callable[[Any], str]
 SCHEMA_VERSION = 1
@@ -150,7 +151,7 @@ def subjects(draft: Mapping[str, Any], digest: Digest = sha256_value) -> list[di
     if draft["event"] not in DONE_EVENTS:
         return [attempt_subject(draft["run"]["id"], draft["stage"], draft["attempt"], digest)]
     outputs = [_subject(item["name"], item["sha256"]) for item in draft["outputs"]]
-    if draft["stage"] != "register_models":
+    if draft["stage"] != REGISTERING:
         return outputs
     released = released_versions(draft["facts"])
     return outputs + [

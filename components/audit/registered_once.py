@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from components.audit.answers import AUDIT, DONE_EVENTS, RecordView, Registration
-from components.audit.failed_gates import REGISTERING
 from components.audit.predicates import released_versions
 from components.core.canonical import sha256_value
+from components.core.stage_names import REGISTERING
 
 Statement = Mapping[str, Any]
 

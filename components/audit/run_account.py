@@ -18,8 +18,8 @@ from typing import Any
 from components.audit.acts import Statement
 from components.audit.answers import AUDIT, CLOSED_EVENTS
 from components.audit.ledger import Ledger
-from components.audit.left_open import SEALING
 from components.core.errors import IntegrityError
+from components.core.stage_names import SEALING
 
 
 class RunAccounts:

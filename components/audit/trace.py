@@ -20,7 +20,6 @@ from typing import Any
 from components.audit.acts import Statement
 from components.audit.answers import AUDIT, IMPORTED, RecordView
 from components.audit.completeness import Completeness, no_version_omitted, refusing_with_citation
-from components.audit.failed_gates import REGISTERING
 from components.audit.findings import Finding
 from components.audit.imported import given_to
 from components.audit.index import origin_of
@@ -32,6 +31,7 @@ from components.audit.trace_text import text_of
 from components.audit.verified_log import VerifiedLog
 from components.audit.version_findings import version_findings, wrong_gates
 from components.core.errors import IntegrityError, SettingsError
+from components.core.stage_names import REGISTERING
 
 SCHEMA = "https://tandem.invalid/trace/v1"
 

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from components.audit.answers import RecordView, gate_in_numbers
+from components.audit.gate_results import result_of
 from components.core.slice_keys import OVERALL
+from components.core.stage_names import INGESTING, VALIDATING
 
 Section = dict[str, Any]
 Told = tuple[RecordView, Mapping[str, Any]]
 """A record's view, and its block of ours."""
-INGESTING, VALIDATING = "ingest_examples", "validate_examples"
 
 
 def place_of(view: RecordView) -> Section:
@@ -99,8 +100,3 @@ def gates_of(told: Iterable[Told]) -> Iterator[Section]:
     for view, audit in told:
         for gate in map(gate_in_numbers, audit["gates"]) if view.event != "CACHED" else ():
             yield place_of(view) | {"slice": OVERALL, **gate, "result": result_of(gate)}
-
-
-def result_of(gate: Mapping[str, Any]) -> str:
-    """Return passed, waived or failed."""
-    return "passed" if gate["passed"] else "waived" if "waived_by" in gate else "failed"

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from components.audit.answers import IMPORTED
 from components.audit.imported import artifact_name
-from components.audit.trace_sections import INGESTING
 from components.core.slice_keys import OVERALL
+from components.core.stage_names import INGESTING
 
 if TYPE_CHECKING:
     from components.audit.trace import Trace, TraceStep

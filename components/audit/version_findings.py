@@ -15,11 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from components.audit.answers import DONE_EVENTS, RecordView
-from components.audit.failed_gates import REGISTERING, FailedGates
+from components.audit.failed_gates import FailedGates
 from components.audit.findings import Finding
 from components.audit.left_out import Read, left_out
 from components.audit.registered_once import RegisteredOnce, registered_in
 from components.audit.verified_log import VerifiedLog
+from components.core.stage_names import DECIDING, REGISTERING, VALIDATING
 
 GATE, REGISTRATION = "gate", "registration"
 
@@ -44,7 +45,7 @@ def wrong_gates(views: Iterable[RecordView], read: Read) -> Iterator[Wrong]:
                 yield Wrong(_finding(GATE, view, problem), view.index)
 
 
-_WITH_SETTINGS = frozenset({"validate_examples", "decide_release", REGISTERING})
+_WITH_SETTINGS = frozenset({VALIDATING, DECIDING, REGISTERING})
 """The stages whose settings, or whose inputs', say which gates there must be."""
 
 

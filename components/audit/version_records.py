@@ -25,9 +25,9 @@ from components.audit.key_history import KeyHistory
 from components.audit.predicates import APPROVE
 from components.audit.verified_log import VerifiedLog
 from components.core.errors import IntegrityError
+from components.core.stage_names import REGISTERING
 
 LOG, TRAINING, SIGNATURE = "log", "training", "signature"
-REGISTERING = "register_models"
 Kinds = Mapping[str, Sequence["CitedRecord"]]
 
 

@@ -24,9 +24,10 @@ from components.core.errors import SettingsError
 from components.core.machine import machine
 from components.core.outcome import Outcome
 from components.core.settings import Section
+from components.core.stage_names import REGISTERING, SEALING
 
 # Their work lies outside the run's folder (a registry, the log), so it is always done.
-UNCACHED = frozenset({"register_models", "seal_run"})
+UNCACHED = frozenset({REGISTERING, SEALING})
 PLATFORM_RUN_VARIABLE, ATTEMPT_VARIABLE = "TANDEM_PLATFORM_RUN", "TANDEM_ATTEMPT"
 Step = Callable[..., Outcome]
 _OF_PLATFORM = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}-([0-9a-f]{8})")

@@ -19,10 +19,10 @@ from components.audit.acts import PROMOTE
 from components.audit.answers import AUDIT, DONE_EVENTS
 from components.audit.predicates import released_versions
 from components.audit.verified_log import VerifiedLog
+from components.core.stage_names import REGISTERING
 from components.register_models.lineage import Statement, Work, lineage
 from components.register_models.registry import CHALLENGER
 
-REGISTERING = "register_models"
 ALIASES = "aliases"
 STATES = {"archive_model": "archived", "withdraw_model": "withdrawn"}
 

@@ -24,6 +24,7 @@ from components.core.errors import IntegrityError
 from components.core.measures import measures_of
 from components.core.outcome import Outcome
 from components.core.settings import Registry, Section
+from components.core.stage_names import REGISTERING
 from components.register_models.dossier import CARD, Dossier
 from components.register_models.entry import Entry
 from components.register_models.evidence import (
@@ -124,7 +125,7 @@ def _superseded(run_id: str, registry: ModelRegistry) -> str | None:
     """
     notary = connect()
     for view in notary.records(run_id) if notary else ():
-        if view.stage == "register_models" and view.event in DONE_EVENTS:
+        if view.stage == REGISTERING and view.event in DONE_EVENTS:
             before = view.facts.get("supersedes")
             return None if before is None else str(before)
     return registry.pointed(CANDIDATE)

@@ -16,6 +16,7 @@ from typing import Any
 from components.audit.acts import PROMOTE, ROLL_BACK
 from components.audit.answers import AUDIT, RecordView
 from components.audit.completeness import Completeness, completeness
+from components.audit.gate_results import result_of
 from components.audit.standing import standing_of
 from components.audit.verified_log import VerifiedLog
 from components.audit.version_findings import version_findings
@@ -113,8 +114,7 @@ def _of(gate: Mapping[str, Any]) -> str:
 
 
 def _judged(gate: Mapping[str, Any]) -> str:
-    result = "passed" if gate["passed"] else "waived" if "waived_by" in gate else "failed"
-    return f"{gate['value']} {gate['operator']} {gate['threshold']} {result}"
+    return f"{gate['value']} {gate['operator']} {gate['threshold']} {result_of(gate)}"
 
 
 def _people(log: VerifiedLog, book: Logbook, release: Release) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from components.audit.answers import DONE_EVENTS, RecordView
 from components.core.prices import cost_text, total
+from components.core.stage_names import REGISTERING
 
 RELEASED, STOPPED, FAILED = "released", "stopped", "failed"
 EVENTS = (RELEASED, STOPPED, FAILED)
@@ -67,7 +68,7 @@ def news(run: Mapping[str, Any], views: Sequence[RecordView], link: str | None) 
     costs = [view.resources["cost"] for view in views if "cost" in view.resources]
     name = str(run.get("name") or run["id"])
     told = News(FAILED, str(run["id"]), name, cost=total(costs), link=link)
-    registered = [v for v in views if v.stage == "register_models" and v.event in DONE_EVENTS]
+    registered = [v for v in views if v.stage == REGISTERING and v.event in DONE_EVENTS]
     if registered:
         return replace(told, event=RELEASED, model=_model(registered[-1].facts))
     causes = [view for view in views if view.cause is not None]
