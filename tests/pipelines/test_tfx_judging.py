@@ -14,7 +14,7 @@ from components.core.data_settings import Table
 from pipelines.loaded_settings import load_settings
 from pipelines.tfx_judging import rows_of, state_of
 
-TYPES = {"distance": "float64"}
+TYPES: dict[str, Any] = {"distance": "float64"}
 TABLES: dict[str, dict[str, Any]] = {
     "of files": {"location": "rows.csv", "format": "csv", "types": TYPES, "sha256": "0" * 64},
     "of a query": {"query": "SELECT * FROM rows", "database": "shop", "types": TYPES},
