@@ -14,15 +14,16 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from components.core.data_settings import Checks, Source, Table
+from components.core.data_settings import Checks, Join, Source, Table
 from components.core.errors import DataError, SettingsError
 
 if TYPE_CHECKING:  # which imports pyarrow, and not every command needs it
     from components.reading.files import File
 
 MAIN = "source.table"
+AnyTable = TypeVar("AnyTable", bound=Table)
 
 
 def source_tables(source: Source) -> Iterator[tuple[str, Table]]:
@@ -82,14 +83,21 @@ def pin_sources(
     `spans` are the window's; a query that says no `as_of` gets the run's id, and so asks again in
     every run. Raises SettingsError where files are not what their sha256 names.
     """
-    pinned = {key: _pin(key, table, root, spans, run_id) for key, table in source_tables(source)}
-    joins = {name: pinned[f"source.joins.{name}"] for name in source.joins}
-    return source.model_copy(update={"table": pinned[MAIN], "joins": joins})
+    table = _pin(MAIN, source.table, root, spans, run_id)
+    return source.model_copy(update={"table": table, "joins": pin_joins(source, root, run_id)})
+
+
+def pin_joins(source: Source, root: Path, run_id: str | None = None) -> dict[str, Join]:
+    """Return the joins as `pin_sources` has them, by name."""
+    return {
+        name: _pin(f"source.joins.{name}", join, root, None, run_id)
+        for name, join in source.joins.items()
+    }
 
 
 def _pin(
-    key: str, table: Table, root: Path, spans: Sequence[str] | None, run_id: str | None
-) -> Table:
+    key: str, table: AnyTable, root: Path, spans: Sequence[str] | None, run_id: str | None
+) -> AnyTable:
     from components.reading.files import digest_of
 
     files = require_table(key, table, root, spans)

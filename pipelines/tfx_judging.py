@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +31,14 @@ from pipelines.recorded import DECIDED, RecordedArtifacts
 from pipelines.registering import register_model
 from pipelines.runs import ARTIFACTS, RecordedRun
 from pipelines.settings_file import find_settings
+from pipelines.sources import pin_joins, pin_result
 from pipelines.tfx_layout import SERVING, write_blessing
 
 SIGNATURE = "signature.yaml"
 EVALUATED, EVALUATION = "evaluate-models", "evaluation"
 _FILES = (".onnx", ".pt2")
+_PLACE = {"location", "format", "query", "database", "sha256", "as_of"}
+"""What a table says of where its rows lie, and of which bytes they are."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +68,22 @@ class Served:
 def state_of(settings: str, home: str) -> str:
     """Return the digest of what the judgement stands on beside rows and model.
 
-    That is the settings, with the files that they name, and the champion. TFX's cache does not see
-    them. Raises SettingsError for settings that cannot be used.
+    That is the settings, with the files that they name (those of joins and of what TFX's validator
+    found too), and the champion. TFX's cache does not see them. Raises SettingsError for settings
+    that cannot be used, and files that are not there.
     """
-    loaded = load_settings(find_settings(settings))
+    file = find_settings(settings)
+    loaded, root = load_settings(file), file.resolve().parent
     champion = resolve(loaded.settings.registry.model_name, Home.at(home or None))
-    said = {key: value for key, value in champion.items() if key != "path"}
-    return sha256_value({"settings": loaded.sha256, "champion": said})
+    joins = pin_joins(loaded.settings.source, root)
+    return sha256_value(
+        {
+            "settings": loaded.sha256,
+            "joins": {name: join.sha256 for name, join in joins.items()},
+            "checks": pin_result(loaded.settings.checks, root).model_dump(mode="json"),
+            "champion": {key: value for key, value in champion.items() if key != "path"},
+        }
+    )
 
 
 def judge(
@@ -95,7 +106,7 @@ def judge(
         data=data,
         signature=served.signature,
         home=home or None,
-        overrides=_rows_of(examples, settings),
+        overrides=[rows_of(examples, settings)],
     )
     artifacts = RecordedArtifacts.of(run, Home.at(home or None))
     refused = run.result.exit_code and artifacts.refused(DECIDED, "decision")
@@ -120,20 +131,22 @@ def lay_out(artifacts: RecordedArtifacts, evaluation: Path, blessing: Path) -> N
     copy_tree(decided / IMPORTED, evaluation)
 
 
-def _rows_of(examples: Path, settings: str) -> Sequence[str]:
-    """Return the overrides that have the rows read from Examples, split as the settings say.
+def rows_of(examples: Path, settings: str) -> str:
+    """Return the override that has the rows read from Examples, split as the settings say.
 
-    Raises SettingsError for Examples without splits in today's layout.
+    What the settings' own table says of columns stays; where it lay does not count. Raises
+    SettingsError for Examples without splits in today's layout.
     """
     if not any(examples.glob("Split-*")):
         raise SettingsError(
             f"the Examples in {examples} have no folder Split-*",
             remedy="have an ExampleGen of TFX 0.29 or later write them: one before wrote train/",
         )
-    splits = load_settings(find_settings(settings)).settings.source.splits
-    place = "{split}" if splits.by == "column" and splits.column == SPLIT_COLUMN else "*"
-    location = examples / f"Split-{place}" / "*.gz"
-    return [f"source.table.location={json.dumps(str(location))}", "source.table.format=tfrecord"]
+    source = load_settings(find_settings(settings)).settings.source
+    divided = source.splits.by == "column" and source.splits.column == SPLIT_COLUMN
+    location = examples / f"Split-{'{split}' if divided else '*'}" / "*.gz"
+    own = source.table.model_dump(mode="json", exclude_none=True, exclude=_PLACE)
+    return f"source.table={json.dumps(own | {'location': str(location), 'format': 'tfrecord'})}"
 
 
 def _error_of(run: RecordedRun) -> TandemError:

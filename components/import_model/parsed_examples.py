@@ -16,6 +16,7 @@ This module imports TensorFlow: import it inside functions only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,25 +89,21 @@ def _features(graph_def: Any) -> list[Feature]:
             "the model parses ragged features, and a row here has one value of each column",
             remedy="export a model of features with one value",
         )
+    if any(math.prod(d.size for d in s.dim) != 1 for s in parse.attr["dense_shapes"].list.shape):
+        raise SettingsError(
+            "the model parses a feature of several values, and a row here has one of each column",
+            remedy="export a model of features with one value",
+        )
     sparse, dense = (_constant(nodes, parse.input[place]) for place in (2, 3))
     defaults = [_constant(nodes, name) for name in parse.input[_FIRST : _FIRST + len(dense)]]
     types = (*parse.attr["sparse_types"].list.type, *parse.attr["Tdense"].list.type)
     kinds = [tf.as_dtype(kind) for kind in types]
     of_sparse = [Feature(n.decode(), k, sparse=True) for n, k in zip(sparse, kinds, strict=False)]
     of_dense = [
-        Feature(name.decode(), kind, sparse=False, default=_default(default))
-        for name, kind, default in zip(dense, kinds[len(sparse) :], defaults, strict=True)
+        Feature(name.decode(), kind, sparse=False, default=given.ravel()[0] if given.size else None)
+        for name, kind, given in zip(dense, kinds[len(sparse) :], defaults, strict=True)
     ]
     return [*of_sparse, *of_dense]
-
-
-def _default(values: Array) -> Any:
-    if values.size > 1:
-        raise SettingsError(
-            "the model parses a feature of several values, and a row here has one of each column",
-            remedy="export a model of features with one value",
-        )
-    return values.reshape(-1)[0] if values.size else None
 
 
 def _constant(nodes: Mapping[str, Any], name: str) -> Array:

@@ -15,6 +15,7 @@ This module imports TensorFlow and TFT only inside functions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -71,6 +72,14 @@ def _as_parsed(column: Any, spec: Any, name: str) -> Any:
     """Return a column [batch] as the graph parses its feature (rule 2)."""
     import tensorflow as tf
 
+    sparse = isinstance(spec, tf.io.VarLenFeature)
+    dense = isinstance(spec, tf.io.FixedLenFeature) and math.prod(spec.shape) == 1
+    if not (sparse or dense):
+        raise SettingsError(
+            f"the TransformGraph takes {name} with several values, and a row here has one of each "
+            "column",
+            remedy="fit it on features of one value, or leave the column out of the examples",
+        )
     missing = tf.equal(column, "") if column.dtype == tf.string else tf.math.is_nan(column)
     if (column.dtype == tf.string) != (spec.dtype == tf.string):
         raise SettingsError(
@@ -78,7 +87,7 @@ def _as_parsed(column: Any, spec: Any, name: str) -> Any:
             f"{column.dtype.name}",
             remedy="correct source.table.types",
         )
-    if isinstance(spec, tf.io.VarLenFeature):
+    if sparse:
         rows = tf.where(tf.logical_not(missing))
         values = tf.cast(tf.gather(column, rows[:, 0]), spec.dtype)
         shape = tf.concat([tf.shape(column, out_type=tf.int64), [1]], axis=0)

@@ -1,7 +1,7 @@
 """What TFX's ExampleValidator found of the rows before they came here, as gates beside ours.
 
 Rules:
-1. the result is of just the splits that the settings name, in TFX's names of them;
+1. the result is one artifact, and of just the splits that the settings name, by TFX's names;
 2. an anomaly that is an error, by `checks.severities` or else by TFDV, is a gate that failed;
 3. a file that is cut is no result: TFDV writes the schema that it held the rows against first, and
    how it names anomalies last; an empty file would read as one without anomalies;
@@ -34,11 +34,19 @@ _NO_ANOMALY = "no anomaly by TFX's ExampleValidator"
 
 
 def find_result(result: ExampleValidatorResult, root: Path | None = None) -> tuple[File, ...]:
-    """Return the files of a result, one for each split; DataError where there is none.
+    """Return the files of a result, one for each split; DataError where there is none, or another.
 
     A relative location starts at `root`, by default the folder of the settings.
     """
-    return find_files(f"{result.location.rstrip('/')}/{FILE}", root=root)
+    files = find_files(f"{result.location.rstrip('/')}/{FILE}", root=root)
+    names: dict[str | None, str] = {}
+    for file in files:
+        if (other := names.setdefault(file.split, file.name)) != file.name:
+            raise DataError(
+                f"{result.location} names two results of {file.split}: {other} and {file.name}",
+                remedy="name the folder of one artifact, without patterns",
+            )
+    return files
 
 
 @dataclass(frozen=True)

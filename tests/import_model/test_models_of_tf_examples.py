@@ -80,12 +80,17 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
             return {"late": tf.reduce_sum(parse(examples, spec)["distance"], axis=1)}
 
         @tf.function(input_signature=one)
+        def pair(self, examples: Any) -> Any:
+            spec = {"distance": tf.io.FixedLenFeature([2], tf.float32)}
+            return {"late": tf.reduce_sum(parse(examples, spec)["distance"], axis=1)}
+
+        @tf.function(input_signature=one)
         def twice(self, examples: Any) -> Any:
             spec = {"hour": tf.io.FixedLenFeature([], tf.float32)}
             return {"late": parse(examples, spec)["hour"] + parse(examples, spec)["hour"]}
 
     folder, model = tmp_path_factory.mktemp("saved"), Model()
-    for name in ("all_kinds", "required", "hashed", "ragged", "several", "twice"):
+    for name in ("all_kinds", "required", "hashed", "ragged", "several", "pair", "twice"):
         tf.saved_model.save(model, str(folder / name), signatures=getattr(model, name))
     return folder
 
@@ -130,6 +135,7 @@ def test_a_value_that_a_model_asks_for_and_rows_lack_is_counted(importing, saved
         ("hashed", r"cannot be carried to ONNX.*StringToHashBucketFast"),
         ("ragged", "does not parse all of them at once"),
         ("several", "parses a feature of several values"),
+        ("pair", "parses a feature of several values"),
         ("twice", "does not parse all of them at once"),
     ],
 )

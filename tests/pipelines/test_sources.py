@@ -145,3 +145,15 @@ def test_what_tfx_found_is_pinned_and_its_absence_is_told_when_a_run_starts(
     with pytest.raises(SettingsError, match="found/4 is not what sha256 names"):
         pin_result(checks, file.parent)
     assert pin_result(Checks(), file.parent) == Checks()
+
+
+def test_of_two_results_of_what_tfx_found_none_is_taken(folder: Path) -> None:
+    for number in (4, 7):
+        file = folder / f"found/{number}/Split-train/SchemaDiff.pb"
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"found")
+    checks = Checks.model_validate({"example_validator": {"location": "found/*"}})
+    words = r"names two results of train: found/4/\S+ and found/7/\S+$"
+    with pytest.raises(SettingsError, match=words) as caught:
+        pin_result(checks, folder)
+    assert "an ExampleAnomalies artifact" in caught.value.remedy

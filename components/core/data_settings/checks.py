@@ -15,7 +15,8 @@ Severity = Literal["error", "warning", "ignore"]
 class ExampleValidatorResult(Section):
     """What TFX's ExampleValidator found: an ExampleAnomalies artifact, `location` its folder.
 
-    The location is written as a table's. `splits` are all of those that the result has to be of.
+    The location is written as a table's, and is of one artifact. `splits` are all of those that the
+    result has to be of.
     """
 
     location: Text

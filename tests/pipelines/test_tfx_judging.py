@@ -1,0 +1,63 @@
+"""What JudgeModel goes by beside rows and model, and where it has the rows read: no TFX is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import foreign_models
+import pytest
+import yaml
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+from components.core.data_settings import Table
+from pipelines.loaded_settings import load_settings
+from pipelines.tfx_judging import rows_of, state_of
+
+TYPES: dict[str, Any] = {"distance": "float64"}
+TABLES: dict[str, dict[str, Any]] = {
+    "of files": {"location": "rows.csv", "format": "csv", "types": TYPES, "sha256": "0" * 64},
+    "of a query": {"query": "SELECT * FROM rows", "database": "shop", "types": TYPES},
+}
+
+
+def changed(file: Path, **sections: dict[str, Any]) -> str:
+    values = yaml.safe_load(file.read_text())
+    for name, section in sections.items():
+        values[name] = values.get(name, {}) | section
+    file.write_text(yaml.safe_dump(values))
+    return str(file)
+
+
+@pytest.mark.parametrize("own", TABLES)
+def test_the_examples_take_the_place_of_the_settings_own_table_whatever_that_was(
+    tmp_path: Path, own: str
+) -> None:
+    file = foreign_models.write_use_case(tmp_path)
+    settings = changed(file, source={"table": TABLES[own]})
+    (tmp_path / "examples/Split-eval").mkdir(parents=True)
+    read = load_settings(file, [rows_of(tmp_path / "examples", settings)]).settings.source.table
+    location = f"{tmp_path}/examples/Split-*/*.gz"
+    assert read == Table(location=location, format="tfrecord", types=TYPES)
+
+
+def test_a_changed_join_and_a_changed_result_of_tfx_s_validator_are_another_state(
+    tmp_path: Path,
+) -> None:
+    file, home = foreign_models.write_use_case(tmp_path), str(tmp_path / "home")
+    ports, found = tmp_path / "ports.csv", tmp_path / "found/Split-eval/SchemaDiff.pb"
+    ports.write_text("origin,gates\nEWR,1\n")
+    found.parent.mkdir(parents=True)
+    found.write_bytes(anomalies_pb2.Anomalies().SerializeToString())
+    join = {"location": "ports.csv", "on": ["origin"], "columns": ["gates"]}
+    settings = changed(
+        file,
+        source={"joins": {"ports": join}, "leakage": ["gates"]},
+        checks={"example_validator": {"location": "found"}},
+    )
+    before = state_of(settings, home)
+    assert state_of(settings, home) == before
+    ports.write_text("origin,gates\nEWR,2\n")
+    after = state_of(settings, home)
+    found.write_bytes(b"something else")
+    assert len({before, after, state_of(settings, home)}) == 3
