@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from components.audit.answers import ACT, Receipt
+from components.audit.answers import ACT, DONE_EVENTS, Receipt
+from components.audit.failed_gates import REGISTERING
 from components.audit.sequencer import MAX_BATCH
 from components.core.errors import PlatformError, TandemError
 
@@ -74,14 +75,15 @@ class Batches:
 def independent(tickets: Sequence[Ticket]) -> Iterator[list[Ticket]]:
     """Part tickets, in order, where one may depend on one before it.
 
-    That is where an attempt comes a second time, and before and after an act.
+    That is where an attempt comes a second time, and before and after an act and a registration,
+    which are judged by all that the log holds before them.
     """
     group: list[Ticket] = []
     attempts: set[tuple[Any, ...]] = set()
     for ticket in tickets:
         draft = ticket.draft
         attempt = (draft["run"]["id"], draft["stage"], draft["attempt"])
-        if group and (draft["event"] == ACT or attempt in attempts or _is_act(group[-1])):
+        if group and (attempt in attempts or _is_alone(ticket) or _is_alone(group[-1])):
             yield group
             group, attempts = [], set()
         group.append(ticket)
@@ -90,5 +92,7 @@ def independent(tickets: Sequence[Ticket]) -> Iterator[list[Ticket]]:
         yield group
 
 
-def _is_act(ticket: Ticket) -> bool:
-    return bool(ticket.draft["event"] == ACT)
+def _is_alone(ticket: Ticket) -> bool:
+    draft = ticket.draft
+    registers = draft["event"] in DONE_EVENTS and draft["stage"] == REGISTERING
+    return bool(draft["event"] == ACT or registers)

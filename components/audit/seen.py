@@ -8,6 +8,7 @@ entries are read. It holds what they are looked up by, nothing of what they say.
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ CREATE TABLE made (record BLOB, sha256 BLOB, is_imported INTEGER,
     PRIMARY KEY (record, sha256, is_imported)) WITHOUT ROWID;
 CREATE TABLE runs (run TEXT PRIMARY KEY, sealed_at INTEGER NOT NULL) WITHOUT ROWID;
 """
+_DIGEST = re.compile("[0-9a-f]{64}")
 _RECENT = 1000
 """Entries that are written together, and runs that are not asked for again: the records of those
 that go on stand among each other."""
@@ -52,7 +54,12 @@ class Seen:
         return self._entry(bytes.fromhex(record)) is not None
 
     def verified_place(self, record: str) -> int | None:
-        """Return where a verified record stands, None where none of that digest was seen."""
+        """Return where a verified record stands, None where none of that digest was seen.
+
+        What a record names in its facts may be any text.
+        """
+        if _DIGEST.fullmatch(record) is None:
+            return None
         place, verified = self._entry(bytes.fromhex(record)) or (None, False)
         return place if verified else None
 

@@ -428,6 +428,16 @@ def _damaged(data: bytearray) -> None:
     data[start + 30 + data[start + 26]] = 0xFF
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_of_another_packing_cannot_be_verified(tmp_path: Path, packing: int) -> None:
+    place = tmp_path / "export.zip"
+    with zipfile.ZipFile(place, "w", packing) as packed:
+        packed.writestr("checkpoint", "of a log" * 100)
+    data = place.read_bytes()
+    place.write_bytes(data[:50] + b"broken" + data[56:])
+    assert verify.main([str(place)]) == 5
+
+
 @pytest.mark.parametrize(
     "change",
     [_flagged(6, 1), _flagged(8, 0x63), _damaged],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,12 @@ from typing import Any
 import pytest
 from second_verdict import found_by_second, second
 
+from components.audit.folder import AuditFolder
+from components.audit.log_place import spool
 from components.audit.notary import open_notary
+from components.audit.unrecorded import drafts
 from components.audit.verify import verify_log
+from components.core.canonical import canonical_json
 from components.core.errors import IntegrityError
 from pipelines.cli import main
 
@@ -64,6 +68,50 @@ def test_the_notary_registers_no_version_a_second_time(
 ) -> None:
     with pytest.raises(IntegrityError, match="registers version 3 of flight-delay again"):
         again(run)
+
+
+def test_of_two_registrations_of_a_version_that_come_at_once_the_first_counts(
+    home: Path, new_story: Any, draft: Draft
+) -> None:
+    with open_notary(home) as notary:
+        story = new_story(BeforeRegistration(notary), home / "runs" / "run-1")
+        with pytest.raises(StopIteration):
+            story.tell()
+        waiting = list(registrations_of_two_runs(story, draft))
+        for start, _ in waiting:
+            notary.submit(start)
+    for _, done in waiting:
+        spool(AuditFolder(home)).put(canonical_json(done))
+    with open_notary(home) as notary:  # which takes both up together
+        made = [view.event for run in ("run-1", "run-2") for view in notary.records(run)[-1:]]
+    assert made == ["COMPLETE", "START"]
+    assert "registers version 3 of flight-delay again" in str(drafts(home).refused[0].reason)
+    assert {item.check for item in verify_log(home)} == {"open"}
+
+
+class BeforeRegistration:
+    """A notary that a run goes on with until it is to register."""
+
+    def __init__(self, notary: Any) -> None:
+        self._notary = notary
+
+    def submit(self, draft: dict[str, Any]) -> Any:
+        if draft["stage"] == STAGE:
+            raise StopIteration
+        return self._notary.submit(draft)
+
+
+def registrations_of_two_runs(
+    story: Any, draft: Draft
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield START and COMPLETE of two runs that register the same versions."""
+    made = [story.output(STAGE, "registration")]
+    for run, place in (("run-1", 1), ("run-2", 2)):
+        parts: dict[str, Any] = {"inputs": [story.refs[name] for name in INPUTS]}
+        parts["claimed_time"] = f"2026-05-04T03:00:0{place}.000Z"
+        parts["run"] = draft("START")["run"] | {"id": run}
+        done = draft("COMPLETE", STAGE, outputs=made, facts=story.facts(STAGE), **parts)
+        yield draft("START", STAGE, **parts), done
 
 
 @pytest.mark.usefixtures("careless")

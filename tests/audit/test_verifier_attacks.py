@@ -413,6 +413,12 @@ def call_it_another_attempt(statements: list[dict[str, Any]]) -> None:
     block(statements[11])["record_id"] = "run-1/evaluate_models/2/COMPLETE"
 
 
+def take_a_decision_from_no_record(statements: list[dict[str, Any]]) -> None:
+    decision = block(statements[13])
+    decision |= {"event": "CACHED", "start": None, "facts": {"origin": {"decision": "no digest"}}}
+    decision["settings"] = {"policy": {"gates": [{"metric": "auc"}]}}
+
+
 THEFTS = {
     turn_the_clock_back: "clock",
     leave_the_schema: "schema",
@@ -461,6 +467,7 @@ THEFTS = {
         run_elsewhere,
         lower_a_measured_value,
         number_a_record_oddly,
+        take_a_decision_from_no_record,
     ),
     "coherence",
 )

@@ -89,6 +89,7 @@ LEAST_LINES = 3
 COSIGNATURE_BYTES = 4 + 8 + 64
 SAID = ("schema", "model", "version", "bundle_sha256", "registration")
 READ = ("checkpoint", "export.json")
+PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 RECORD = re.compile(r"(records/[0-9]{9,})\.(json|tlog-proof)", re.ASCII)
 OPERATORS = {
     ">=": operator.ge,
@@ -980,6 +981,8 @@ class Export:
                     names = packed.namelist()
                     if len(set(names)) != len(names):
                         raise Unverifiable("the file holds a name twice")
+                    if any(item.compress_type not in PLAIN for item in packed.infolist()):
+                        raise Unverifiable(f"{place} cannot be read: it is no plain zip")
                     self.files = {name: packed.read(name) for name in names}
         except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise Unverifiable(f"{place} cannot be read: {error}") from error
