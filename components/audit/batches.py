@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from components.audit.answers import ACT, DONE_EVENTS, Receipt
-from components.audit.failed_gates import REGISTERING
 from components.audit.sequencer import MAX_BATCH
 from components.core.errors import PlatformError, TandemError
+from components.core.stage_names import REGISTERING
 
 Draft = Mapping[str, Any]
 
