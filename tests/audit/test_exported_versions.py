@@ -88,6 +88,25 @@ def test_a_byte_changed_in_any_file_that_counts_is_a_finding(files: Files, tmp_p
         assert verified(changed, tmp_path / str(number)) in (4, 5), name
 
 
+@pytest.mark.parametrize("name", ["\x1b[2Jevil", "two\nlines", "turned\u202eround"])
+def test_what_a_terminal_would_obey_is_spelled_out(
+    files: Files, tmp_path: Path, name: str, capsys
+) -> None:
+    assert verified(files | {name: b""}, tmp_path) == 4
+    shown = capsys.readouterr().out
+    assert name not in shown
+    assert ascii(name)[1:-1] in shown
+
+
+def test_a_name_that_no_terminal_can_show_is_a_finding(
+    files: Files, tmp_path: Path, capsys
+) -> None:
+    said = json.loads(files["export.json"])
+    lone = json.dumps(said | {"model": "\ud800"}).encode()
+    assert verified(files | {"export.json": lone}, tmp_path) == 4
+    assert "\\ud800" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "name",
     ["another.json", "records/notes.txt", "records/000000001.JSON", "records/000000099.tlog-proof"],

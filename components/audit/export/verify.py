@@ -21,8 +21,10 @@ this order:
    or a number in a field that nothing is concluded from is not checked;
 4. the records are one chain: the parents of each are the records of its inputs, and of what it took
    from the cache, and no others; each is there and made what the next one says it was given; each
-   gate passed or failed as its numbers say; what was only imported, as the claim of another system,
-   stands behind nothing but what was imported too, and made the model that was given;
+   gate passed or failed as its numbers say, but whether one was left out, or whether a waiver is
+   held by whom it needs, takes the settings and is not looked for; what was only imported, as the
+   claim of another system, stands behind nothing but what was imported too, and made the model that
+   was given;
 5. the registration names the model's version and its bundle, which is the one that it was given of
    its framework, and a validation, an evaluation and a decision stand behind it; neither it nor one
    of these has a gate that failed and nobody waived, but for the decision's gates of candidates
@@ -1471,7 +1473,12 @@ def told(answer: dict[str, Any], *, given: bool) -> str:
     for keyid, since in answer["revoked"].items():
         lines.append(f"key {keyid} is revoked: what it signed from entry {since} on does not count")
     whose = "given" if given else "from the export itself: compare its fingerprint with its owner"
-    return "\n".join([*lines, f"key {answer['keyid']}, {whose}"])
+    return "\n".join(map(one_line, [*lines, f"key {answer['keyid']}, {whose}"]))
+
+
+def one_line(text: str) -> str:
+    """Return text of an export as it may be shown: what a terminal would obey is spelled out."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def witness(text: str) -> tuple[str, bytes]:
@@ -1555,10 +1562,10 @@ def main(arguments: list[str] | None = None) -> int:
         if options.second:
             require_second(verification.keys, options.second)
     except (Refused, *MALFORMED) as error:
-        print(f"the checkpoint or export.json: {error}", file=sys.stderr)
+        print(one_line(f"the checkpoint or export.json: {error}"), file=sys.stderr)
         return 4
     except (Unverifiable, OSError, ImportError) as error:
-        print(f"cannot be verified: {error}", file=sys.stderr)
+        print(one_line(f"cannot be verified: {error}"), file=sys.stderr)
         return 5
     verification.run()
     for name, raw in options.witness:
