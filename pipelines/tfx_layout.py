@@ -18,7 +18,7 @@ from typing import Any
 from components.audit.answers import DONE_EVENTS
 from components.core.artifacts import copy_tree, manifest, write_text
 from components.core.bundle import Bundle
-from components.core.candidates import IMPORTED, TRAINED
+from components.core.candidates import CANDIDATES, IMPORTED
 from components.core.errors import GateError, IntegrityError, SettingsError
 from components.core.words import nearest
 from pipelines import commands
@@ -72,11 +72,10 @@ def write_model(artifacts: RecordedArtifacts, framework: str, folder: Path) -> L
 
     Raises SettingsError for one that there is not, GateError where none is named or was released.
     """
-    known = (*TRAINED, IMPORTED)
-    if framework and framework not in known:
+    if framework and framework not in CANDIDATES:
         raise SettingsError(
-            f"there is no framework {framework}{nearest(framework, known)}",
-            remedy=f"name one of {', '.join(known)}, or none for the model that was released",
+            f"there is no framework {framework}{nearest(framework, CANDIDATES)}",
+            remedy=f"name one of {', '.join(CANDIDATES)}, or none for the model that was released",
         )
     laid = _laid(artifacts, framework or _released(artifacts))
     copy_tree(laid.source, folder / SERVING)

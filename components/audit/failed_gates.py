@@ -17,10 +17,8 @@ from typing import Any
 from components.audit.answers import DONE_EVENTS, RecordView
 from components.audit.gate_results import result_of
 from components.audit.predicates import released_versions
-from components.core.candidates import IMPORTED, TRAINED
+from components.core.candidates import CANDIDATES
 from components.core.stage_names import DECIDING, REGISTERING
-
-_CANDIDATES = frozenset({IMPORTED, *TRAINED})
 
 
 @dataclass(frozen=True, order=True)
@@ -67,7 +65,7 @@ class FailedGates:
     ) -> Iterator[tuple[int, str]]:
         for item in sorted(behind):
             candidate = item.gate.partition(" ")[0]
-            if item.stage != DECIDING or candidate not in _CANDIDATES - registered:
+            if item.stage != DECIDING or candidate not in {*CANDIDATES} - registered:
                 said = f"it registers what gate {item.gate} of entry {item.index} did not let by"
                 yield item.index, said
 

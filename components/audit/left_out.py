@@ -21,7 +21,7 @@ from components.audit.asked_gates import OneOf
 from components.audit.envelope import Envelope
 from components.audit.gate_results import result_of
 from components.audit.schema import check_waiver
-from components.core.candidates import CHAMPION, IMPORTED, TRAINED
+from components.core.candidates import CANDIDATES, CHAMPION
 from components.core.canonical import sha256_bytes
 from components.core.errors import DataError, IntegrityError
 from components.core.stage_names import DECIDING, REGISTERING, VALIDATING
@@ -33,7 +33,6 @@ Read = Callable[[str], Statement]
 LOOKED_UP = frozenset({"evaluate_models", "measure_models", DECIDING})
 """The stages whose records are read to say what another left out, mostly soon after."""
 _MADE = {DECIDING: "decision", VALIDATING: "validation"}
-_CANDIDATES = frozenset({IMPORTED, *TRAINED})
 
 
 def left_out(statement: Statement, read: Read) -> Iterator[str]:
@@ -98,7 +97,7 @@ def _models(audit: Block, gates: list[Block]) -> list[str]:
     """Return the candidates that a decision judged, or chose."""
     named = {str(gate["name"]).partition(" ")[0] for gate in gates}
     chosen = [audit["facts"].get(role) for role in ("winner", "challenger")]
-    return sorted(_CANDIDATES & (named | {item for item in chosen if isinstance(item, str)}))
+    return sorted(name for name in CANDIDATES if name in named or name in chosen)
 
 
 def _forms(audit: Block, model: str, read: Read) -> frozenset[str]:

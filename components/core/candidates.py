@@ -12,6 +12,7 @@ CHAMPION = "champion"
 OVER_CHAMPION = f"over_{CHAMPION}"  # of a slice: the differences to the champion
 IMPORTED = "imported"
 TRAINED = ("pytorch", "tensorflow")
+CANDIDATES = (*TRAINED, IMPORTED)
 
 
 def candidates(models: Iterable[str]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from components.core.candidates import IMPORTED, TRAINED
+from components.core.candidates import CANDIDATES
 from components.core.data_settings import Beam
 from components.core.examples import ExamplesManifest
 from components.core.measures import measures_of
@@ -57,9 +57,7 @@ def evaluate_models(
     Raises IntegrityError for a bundle that is not what it should be, DataError for rows or
     predictions that cannot be measured, SettingsError for a column that cannot be sliced by.
     """
-    given = zip(
-        (*TRAINED, IMPORTED), (pytorch_model, tensorflow_model, imported_model), strict=True
-    )
+    given = zip(CANDIDATES, (pytorch_model, tensorflow_model, imported_model), strict=True)
     models = [open_candidate(name, folder) for name, folder in given if folder]
     with at_hand(settings.champion) as champion:
         return _evaluated(settings, models, champion, examples, evaluation)

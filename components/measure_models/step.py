@@ -16,7 +16,7 @@ from pydantic import BeforeValidator
 
 from components.core.artifacts import write_json
 from components.core.bundle import Bundle
-from components.core.candidates import IMPORTED, TRAINED
+from components.core.candidates import CANDIDATES
 from components.core.examples import ExamplesManifest, Split
 from components.core.outcome import Gate, Outcome
 from components.core.raw_inputs import raw_inputs
@@ -63,9 +63,7 @@ def measure_models(
     Raises IntegrityError for a bundle that is not what it should be, DataError for a form that its
     runtime does not run.
     """
-    given = zip(
-        (*TRAINED, IMPORTED), (pytorch_model, tensorflow_model, imported_model), strict=True
-    )
+    given = zip(CANDIDATES, (pytorch_model, tensorflow_model, imported_model), strict=True)
     bundles = {name: Bundle.open(folder) for name, folder in given if folder}
     options = settings.evaluate
     often = Often(options.latency_runs, options.batch_rows, options.confidence)

@@ -19,7 +19,7 @@ from components.audit.answers import DONE_EVENTS, Registration
 from components.audit.client import connect
 from components.core.artifacts import read_json, write_json, write_text
 from components.core.bundle import Bundle
-from components.core.candidates import IMPORTED, TRAINED
+from components.core.candidates import CANDIDATES, TRAINED
 from components.core.errors import IntegrityError
 from components.core.measures import measures_of
 from components.core.outcome import Outcome
@@ -70,7 +70,7 @@ def register_models(
     MLflow does not answer.
     """
     folders = (pytorch_model, tensorflow_model, imported_model)
-    given = zip((*TRAINED, IMPORTED), folders, strict=True)
+    given = zip(CANDIDATES, folders, strict=True)
     models = {f"{name}_model": folder for name, folder in given if folder}
     inputs = {**models, "evaluation": evaluation, "decision": decision}
     digests = input_digests(inputs)

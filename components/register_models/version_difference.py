@@ -20,7 +20,7 @@ from components.audit.gate_results import result_of
 from components.audit.standing import standing_of
 from components.audit.verified_log import VerifiedLog
 from components.audit.version_findings import version_findings
-from components.core.candidates import IMPORTED, TRAINED
+from components.core.candidates import CANDIDATES
 from components.register_models.description import differences_of, made_from
 from components.register_models.lineage import Work
 from components.register_models.logbook import Logbook, Release
@@ -104,7 +104,7 @@ def _gates(made: Mapping[str, Work], framework: str) -> Iterator[tuple[str, str]
     for work in made.values():
         for gate in work.audit["gates"]:
             first, _, rest = gate["name"].partition(" ")
-            if first not in (*TRAINED, IMPORTED) or first == framework:
+            if first not in CANDIDATES or first == framework:
                 name = rest if first == framework else gate["name"]
                 yield f"{work.audit['stage']} {name}{_of(gate)}", _judged(gate)
 
