@@ -29,6 +29,7 @@ import tensorflow as tf
 from components.core.errors import SettingsError
 from components.core.tf_examples import as_lists
 from components.graphs.graph_onnx import converted, frozen, lacking, tables_of
+from components.graphs.parsed_columns import as_dense, as_sparse
 from components.import_model.originals import Array, Columns, Original
 from components.import_model.saved_graph import PARSE
 from components.import_model.saved_signature import SIGNATURE, TEXT
@@ -52,10 +53,6 @@ class Feature:
     def required(self) -> bool:
         """Say whether parsing fails on a row without a value."""
         return not self.sparse and self.default is None
-
-    def missing(self, column: Any) -> Any:
-        """Return which rows of a column have no value."""
-        return tf.equal(column, "") if self.dtype == tf.string else tf.math.is_nan(column)
 
 
 def open_parsing(path: Path, signature: Signature) -> Original:
@@ -146,19 +143,14 @@ def _fed(parse: Any, features: Sequence[Feature], columns: Sequence[Any]) -> dic
     shapes = parse.attr["dense_shapes"].list.shape
     fed: dict[str, Any] = {}
     for place, (feature, column) in enumerate(zip(features, columns, strict=True)):
-        missing = feature.missing(column)
         if feature.sparse:
-            rows = tf.where(tf.logical_not(missing))
-            values = tf.cast(tf.gather(column, rows[:, 0]), feature.dtype)
-            shape = tf.concat([tf.shape(column, out_type=tf.int64), [1]], axis=0)
-            parts = (tf.concat([rows, tf.zeros_like(rows)], axis=1), values, shape)
+            found = as_sparse(column, feature.dtype)
+            parts = (found.indices, found.values, found.dense_shape)
             fed |= {f"{parse.name}:{place + n * sparse}": part for n, part in enumerate(parts)}
         else:
-            size = [dim.size for dim in shapes[place - sparse].dim]
-            values = tf.cast(column, feature.dtype)
-            if feature.default is not None:
-                values = tf.where(missing, tf.constant(feature.default, feature.dtype), values)
-            fed[f"{parse.name}:{place + 2 * sparse}"] = tf.reshape(values, [-1, *size])
+            shape = [dim.size for dim in shapes[place - sparse].dim]
+            dense = as_dense(column, feature.dtype, shape, feature.default)
+            fed[f"{parse.name}:{place + 2 * sparse}"] = dense
     return fed
 
 

@@ -72,6 +72,8 @@ def _as_parsed(column: Any, spec: Any, name: str) -> Any:
     """Return a column [batch] as the graph parses its feature (rule 2)."""
     import tensorflow as tf
 
+    from components.graphs.parsed_columns import as_dense, as_sparse
+
     sparse = isinstance(spec, tf.io.VarLenFeature)
     dense = isinstance(spec, tf.io.FixedLenFeature) and math.prod(spec.shape) == 1
     if not (sparse or dense):
@@ -80,7 +82,6 @@ def _as_parsed(column: Any, spec: Any, name: str) -> Any:
             "column",
             remedy="fit it on features of one value, or leave the column out of the examples",
         )
-    missing = tf.equal(column, "") if column.dtype == tf.string else tf.math.is_nan(column)
     if (column.dtype == tf.string) != (spec.dtype == tf.string):
         raise SettingsError(
             f"the TransformGraph takes {name} as {spec.dtype.name}, and the examples hold "
@@ -88,13 +89,5 @@ def _as_parsed(column: Any, spec: Any, name: str) -> Any:
             remedy="correct source.table.types",
         )
     if sparse:
-        rows = tf.where(tf.logical_not(missing))
-        values = tf.cast(tf.gather(column, rows[:, 0]), spec.dtype)
-        shape = tf.concat([tf.shape(column, out_type=tf.int64), [1]], axis=0)
-        return tf.SparseTensor(tf.concat([rows, tf.zeros_like(rows)], axis=1), values, shape)
-    values = tf.cast(column, spec.dtype)
-    if spec.default_value is not None:
-        values = tf.where(
-            missing, tf.reshape(tf.constant(spec.default_value, spec.dtype), []), values
-        )
-    return tf.reshape(values, [-1, *spec.shape])
+        return as_sparse(column, spec.dtype)
+    return as_dense(column, spec.dtype, spec.shape, spec.default_value)
