@@ -12,14 +12,13 @@ fails no answer. An export has no spool.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from components.audit.folder import AuditFolder
 from components.audit.log_place import spool
-from components.audit.spool import Spool
 from components.core.canonical import parse_json
 from components.core.errors import TandemError
 
@@ -68,6 +67,13 @@ class Drafts:
             "unreadable": self.unreadable,
         }
 
+    @property
+    def counted(self) -> Counted:
+        """How many there are."""
+        if self.unreadable is not None:
+            return Counted(None, None)
+        return Counted(len(self.waiting), len(self.refused))
+
     def lines(self) -> Iterator[str]:
         """Yield them for people, a line each."""
         for item in (*self.waiting, *self.refused):
@@ -106,16 +112,12 @@ def drafts(home: Path) -> Drafts:
 
 
 def counted(home: Path) -> Counted:
-    """Count them."""
+    """Count them, unread: every answer says how many there are."""
     try:
-        found: Spool = spool(AuditFolder(home))
-        return Counted(*map(_length, found.names()))
+        found = spool(AuditFolder(home))
+        return Counted(*map(len, found.names()))
     except (TandemError, OSError):
         return Counted(None, None)
-
-
-def _length(items: Iterable[object]) -> int:
-    return sum(1 for _ in items)
 
 
 def said_of(draft: Mapping[str, Any]) -> dict[str, str | None]:

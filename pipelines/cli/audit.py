@@ -26,7 +26,7 @@ def verify(arguments: Namespace) -> int:
     from dataclasses import asdict
 
     from components.audit.findings import exit_code
-    from components.audit.unrecorded import counted, drafts
+    from components.audit.unrecorded import drafts
     from components.audit.verify import verify as verify_home
 
     home = Home.at(arguments.home)
@@ -50,7 +50,7 @@ def verify(arguments: Namespace) -> int:
         print(artifact.to_text())
     for line in unrecorded.lines():
         print(line)
-    print(f"{_verdict(verified, covered)}{counted(home.folder).to_text()}")
+    print(f"{_verdict(verified, covered)}{unrecorded.counted.to_text()}")
     print(f"\ncovered by checkpoint:\n{covered.note or 'none that can be read'}")
     return exit_code(verified.findings)
 
