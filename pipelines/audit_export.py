@@ -37,6 +37,7 @@ from components.audit.tlog_proof import SUFFIX, TlogProof
 from components.audit.verified_log import VerifiedLog
 from components.core.artifacts import manifest
 from components.core.errors import SettingsError, TandemError
+from components.core.stage_names import DECIDING, INGESTING
 from components.register_models.logbook import Release
 from pipelines.audit_manual import manual
 from pipelines.audit_report import audit_report, page
@@ -159,8 +160,8 @@ def _add_record(package: _Package, log: VerifiedLog, view: RecordView, note: str
 
 def _add_settings(package: _Package, log: VerifiedLog, views: list[RecordView]) -> None:
     """Pack the policy and the data card, as the records of those who read them have them."""
-    wanted = {"decide_release": ("policy", "policies/release.json")}
-    wanted["ingest_examples"] = ("card", "data-card.json")
+    wanted = {DECIDING: ("policy", "policies/release.json")}
+    wanted[INGESTING] = ("card", "data-card.json")
     for view in views:
         if view.stage in wanted and view.event != ACT:
             section, name = wanted[view.stage]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 
 from components.audit import export as verifier
-from components.audit.acts import ARCHIVE, PROMOTE, ROLL_BACK, WITHDRAW
+from components.audit.acts import DONE_TO_IT, WITHDRAW
 from components.audit.anchors.cosignatures import Cosigned
 from components.audit.key_changes import AnyTenure
 from components.audit.log import Snapshot
@@ -20,12 +20,7 @@ _SECOND = """
    The checkpoint has a second signature, of ML-DSA-44 (`cryptography` 48 or newer checks it). Have
    its key's fingerprint from somebody else too, and add `--second {second}`.
 """
-_DONE_TO_IT = {
-    PROMOTE: "promoted",
-    ROLL_BACK: "rolled back to",
-    ARCHIVE: "archived",
-    WITHDRAW: "withdrawn, for good; that its records verify is no leave to use it",
-}
+_WITHDRAWN = f"{DONE_TO_IT[WITHDRAW]}, for good; that its records verify is no leave to use it"
 _REVOKED = """
    The key {keyid} is revoked: what it signed from entry {since} on does not count.
 """
@@ -67,8 +62,8 @@ def _acts(log: VerifiedLog, release: Release) -> str:
     lines = []
     for view in views:
         said = log.statement(view.record)["predicate"]
-        if (said["model"], said["version"]) == release.key and view.stage in _DONE_TO_IT:
-            done = _DONE_TO_IT[view.stage]
+        if (said["model"], said["version"]) == release.key and view.stage in DONE_TO_IT:
+            done = _WITHDRAWN if view.stage == WITHDRAW else DONE_TO_IT[view.stage]
             lines.append(f"- record {view.index}, {view.time}: the version was {done}")
     return "\n".join(["What people did to the version:", "", *lines, ""]) if lines else ""
 

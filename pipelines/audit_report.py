@@ -24,6 +24,7 @@ from components.audit.log import Log
 from components.audit.requirements import Template, read_template
 from components.audit.verify import Verified, verify
 from components.audit.version_records import VersionRecords, version_records
+from components.core.stage_names import DECIDING
 from pipelines import audit_sections, commands, unseen
 from pipelines.dag_picture import BOX_HEIGHT, BOX_WIDTH
 from pipelines.home import Home
@@ -240,7 +241,7 @@ def _context(report: AuditReport) -> Mapping[str, Any]:
         "short": audit_sections.short,
         "picture": audit_sections.graph(records),
         "box": {"width": BOX_WIDTH, "height": BOX_HEIGHT},
-        "decision": [one for one in records.kinds.get("decide_release", ())],
+        "decision": [one for one in records.kinds.get(DECIDING, ())],
         "repeats": audit_sections.repeats(records),
         "controls": report.controls,
     }

@@ -13,15 +13,15 @@ from typing import Any
 from components.audit.answers import gate_in_numbers
 from components.audit.version_records import TRAINING, CitedRecord, VersionRecords
 from components.core.slice_keys import OVERALL
-from components.core.stage_names import REGISTERING
+from components.core.stage_names import INGESTING, REGISTERING, VALIDATING
 from pipelines.dag_picture import Picture, place
 
 SHOWN = 160
 LOCKS = "infra/locks"
 # What repeats byte for byte as a whole (docs/reproducibility.md), by the record that made it.
 REPEATS = {
-    "examples": "ingest_examples",
-    "validation": "validate_examples",
+    "examples": INGESTING,
+    "validation": VALIDATING,
     "features": "transform_features",
     "pytorch_model": "train_pytorch",
 }
@@ -128,7 +128,7 @@ def data(records: VersionRecords) -> list[dict[str, Any]]:
             "rows": list(_counts(cited)),
             "dropped": cited.value("audit.facts.dropped") or [],
         }
-        for cited in records.kinds.get("ingest_examples", ())
+        for cited in records.kinds.get(INGESTING, ())
     ]
 
 

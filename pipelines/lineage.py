@@ -13,7 +13,7 @@ from typing import Any
 
 from components.audit.answers import DONE_EVENTS
 from components.core.data_settings import ONLY_SPAN
-from components.core.stage_names import REGISTERING
+from components.core.stage_names import INGESTING, REGISTERING
 from pipelines.dag_picture import Picture, place
 from pipelines.runners.ir import Pipeline
 from pipelines.runners.results import OutputRef
@@ -22,7 +22,7 @@ from pipelines.runs import RecordedRun
 
 SOURCE, CHAMPION = "source", "champion"
 # What comes from outside the pipeline, by the stage that takes it.
-OUTSIDE = {"ingest_examples": SOURCE, "evaluate_models": CHAMPION}
+OUTSIDE = {INGESTING: SOURCE, "evaluate_models": CHAMPION}
 
 
 @dataclass(frozen=True)

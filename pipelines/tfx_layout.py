@@ -20,6 +20,7 @@ from components.core.artifacts import copy_tree, manifest, write_text
 from components.core.bundle import Bundle
 from components.core.candidates import CANDIDATES, IMPORTED
 from components.core.errors import GateError, IntegrityError, SettingsError
+from components.core.stage_names import VALIDATING
 from components.core.words import nearest
 from pipelines import commands
 from pipelines.home import Home
@@ -58,7 +59,7 @@ def recorded(run: str, home: str) -> RecordedArtifacts:
 
 def validated_examples(artifacts: RecordedArtifacts) -> Path:
     """Return where a run's rows lie; raise GateError for rows that passed no validation."""
-    record = artifacts.records.get("validate_examples")
+    record = artifacts.records.get(VALIDATING)
     if record is None or record.event not in DONE_EVENTS:
         raise GateError(
             f"the rows of run {artifacts.run.id} passed no validation",

@@ -27,6 +27,13 @@ from components.core.stage_names import REGISTERING
 
 PROMOTE, ROLL_BACK = "promote_model", "roll_back_model"
 ARCHIVE, WITHDRAW = "archive_model", "withdraw_model"
+DONE_TO_IT: Mapping[str, str] = {
+    PROMOTE: "promoted",
+    ROLL_BACK: "rolled back to",
+    ARCHIVE: "archived",
+    WITHDRAW: "withdrawn",
+}
+"""What an act did to a version, for people."""
 EVALUATION, BUNDLE, REGISTRATION = "evaluation", "bundle", "registration"
 DEFAULT_REQUIRED: Mapping[str, int] = {"review": 0, "approval": 1}
 """What is asked for where the registration's settings are older than the question."""

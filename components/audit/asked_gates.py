@@ -18,11 +18,11 @@ from typing import Any
 
 from components.core.candidates import IMPORTED, OVER_CHAMPION
 from components.core.measures import MEASURES, MORE_IS_BETTER
-from components.core.slice_keys import OVERALL, asks_for
+from components.core.slice_keys import ALL_SPLITS, OVERALL, asks_for
 
 Recorded = Mapping[str, Any]
 """A gate of a record, its numbers as numbers."""
-SPLITS, ALL_SPLITS = ("train", "eval"), "all splits"
+SPLITS = ("train", "eval")
 _TOLD = {"of_class": "{} of {}", "at": "{}@{}", "k": "{}@{}"}
 
 

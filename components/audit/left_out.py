@@ -12,10 +12,11 @@ Whether the key that signed it was trusted is no matter of the log, which has no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from components.audit import asked_gates
+from components.audit.acts import Reader, Statement
 from components.audit.answers import AUDIT, DONE_EVENTS, gate_in_numbers
 from components.audit.asked_gates import OneOf
 from components.audit.envelope import Envelope
@@ -26,16 +27,15 @@ from components.core.canonical import sha256_bytes
 from components.core.errors import DataError, IntegrityError
 from components.core.stage_names import DECIDING, REGISTERING, VALIDATING
 
-Statement = Mapping[str, Any]
 Block = Mapping[str, Any]
-Read = Callable[[str], Statement]
-"""Gives a record's statement by its digest; raises IntegrityError where there is none."""
 LOOKED_UP = frozenset({"evaluate_models", "measure_models", DECIDING})
 """The stages whose records are read to say what another left out, mostly soon after."""
 _MADE = {DECIDING: "decision", VALIDATING: "validation"}
+BY_SETTINGS = frozenset({*_MADE, REGISTERING})
+"""The stages whose settings, or whose inputs', say which gates there must be."""
 
 
-def left_out(statement: Statement, read: Read) -> Iterator[str]:
+def left_out(statement: Statement, read: Reader) -> Iterator[str]:
     """Yield, of a record of work that was done, each gate and each waiver that is not there."""
     audit = statement["predicate"][AUDIT]
     if audit["event"] not in DONE_EVENTS:
@@ -53,7 +53,7 @@ def left_out(statement: Statement, read: Read) -> Iterator[str]:
             yield from _missing(asked_gates.of_checks(checks, target), gates, "checks")
 
 
-def _not_decided(audit: Block, judged: Block, gates: list[Block], read: Read) -> Iterator[str]:
+def _not_decided(audit: Block, judged: Block, gates: list[Block], read: Reader) -> Iterator[str]:
     """Yield what the policy asks for and the decision did not judge, of each candidate."""
     policy = _section(audit, "policy")
     models = _models(judged, gates)
@@ -80,7 +80,7 @@ def _missing(asked: Iterable[OneOf], gates: list[Block], by: str) -> Iterator[st
             yield f"its {by} asked for the gate {words}, which is not among those it judged"
 
 
-def _unjudged(audit: Block, read: Read) -> Iterator[str]:
+def _unjudged(audit: Block, read: Reader) -> Iterator[str]:
     """Yield each framework that is registered though its decision judged no gate of it."""
     decision = _made_by(audit, "decision", read)
     if decision is None or not _section(decision, "policy").get("gates"):
@@ -100,7 +100,7 @@ def _models(audit: Block, gates: list[Block]) -> list[str]:
     return sorted(name for name in CANDIDATES if name in named or name in chosen)
 
 
-def _forms(audit: Block, model: str, read: Read) -> frozenset[str]:
+def _forms(audit: Block, model: str, read: Reader) -> frozenset[str]:
     """Return the forms of a model that were measured; none where no record says so."""
     measured = _made_by(audit, "measurements", read)
     sizes = measured["facts"].get("size_bytes") if measured else None
@@ -108,14 +108,14 @@ def _forms(audit: Block, model: str, read: Read) -> frozenset[str]:
     return frozenset(map(str, forms)) if isinstance(forms, Mapping) else frozenset()
 
 
-def _had_champion(audit: Block, read: Read) -> bool:
+def _had_champion(audit: Block, read: Reader) -> bool:
     """Say whether the evaluation that was decided on measured a champion."""
     evaluated = _made_by(audit, "evaluation", read)
     overall = evaluated["facts"].get("overall") if evaluated else None
     return isinstance(overall, Mapping) and CHAMPION in overall
 
 
-def _made_by(audit: Block, name: str, read: Read) -> Block | None:
+def _made_by(audit: Block, name: str, read: Reader) -> Block | None:
     """Return the block of the work that made an input; None where no record tells it."""
     for item in audit["inputs"]:
         if item["name"] == name and item["record"]:
@@ -126,7 +126,7 @@ def _made_by(audit: Block, name: str, read: Read) -> Block | None:
     return None
 
 
-def _work(audit: Block, name: str, read: Read) -> Block | None:
+def _work(audit: Block, name: str, read: Reader) -> Block | None:
     """Return the block of the work that what came from the cache was made by."""
     seen: set[str] = set()
     while audit["event"] == "CACHED":

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from components.audit.acts import Statement
+from components.audit.acts import Reader, Statement
 from components.audit.answers import AUDIT, IMPORTED, RecordView
 from components.audit.completeness import Completeness, no_version_omitted, refusing_with_citation
 from components.audit.findings import Finding
@@ -160,7 +160,7 @@ def _traced(what: str, bundle: str, proof: Proof) -> Trace:
     )
 
 
-def _reader(proof: Proof) -> Any:
+def _reader(proof: Proof) -> Reader:
     def read(record: str) -> Statement:
         if record not in proof.statements:
             raise IntegrityError(

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from components.audit.acts import DONE_TO_IT
 from components.audit.answers import IMPORTED
 from components.audit.imported import artifact_name
 from components.core.slice_keys import OVERALL
-from components.core.stage_names import INGESTING
+from components.core.stage_names import DECIDING, INGESTING
 
 if TYPE_CHECKING:
     from components.audit.trace import Trace, TraceStep
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 SHORT = 12
 _WIDE = 110
-_DONE = {"promote_model": "promoted", "roll_back_model": "rolled back to",
-         "archive_model": "archived", "withdraw_model": "withdrawn"}  # fmt: skip
 
 
 def text_of(found: Trace) -> str:
@@ -142,7 +141,7 @@ def _gate_lines(gates: Sequence[Section], frameworks: set[Any]) -> Iterator[str]
         passed = sum(gate["result"] == "passed" for gate in those)
         yield f"{stage}: {passed} of {len(those)} passed (#{index})"
         for gate in those:
-            own = stage == "decide_release" and gate["name"].partition(" ")[0] in frameworks
+            own = stage == DECIDING and gate["name"].partition(" ")[0] in frameworks
             if own or gate["result"] != "passed":
                 yield f"  {_gate(gate)}"
 
@@ -175,7 +174,7 @@ def _act_lines(item: Section) -> Iterator[str]:
         what, key = f"{item['meaning']} by {item['name']}", f", key {item['keyid'][:SHORT]}"
         yield f"{what}, signed {item['signed']} until {item['until']} (#{item['index']})"
     else:
-        done = _DONE.get(item["stage"], item["stage"])
+        done = DONE_TO_IT.get(item["stage"], item["stage"])
         yield f"{done} by {item['id']} at {item['time']} (#{item['index']})"
     yield f"  record {item['record']}{key}"
     if item.get("reason"):

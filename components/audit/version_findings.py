@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from components.audit.acts import Reader
 from components.audit.answers import DONE_EVENTS, RecordView
 from components.audit.failed_gates import FailedGates
 from components.audit.findings import Finding
-from components.audit.left_out import Read, left_out
+from components.audit.left_out import BY_SETTINGS, left_out
 from components.audit.registered_once import RegisteredOnce, registered_in
 from components.audit.verified_log import VerifiedLog
-from components.core.stage_names import DECIDING, REGISTERING, VALIDATING
+from components.core.stage_names import REGISTERING
 
 GATE, REGISTRATION = "gate", "registration"
 
@@ -33,20 +34,16 @@ class Wrong:
     over: int
 
 
-def wrong_gates(views: Iterable[RecordView], read: Read) -> Iterator[Wrong]:
+def wrong_gates(views: Iterable[RecordView], read: Reader) -> Iterator[Wrong]:
     """Yield what is wrong with the gates of records, given in their order with their ancestors."""
     failed = FailedGates()
     for view in views:
         failed.take(view)
         for over, problem in failed.problems_by_entry(view):
             yield Wrong(_finding(GATE, view, problem), over)
-        if view.event in DONE_EVENTS and (view.gates or view.stage in _WITH_SETTINGS):
+        if view.event in DONE_EVENTS and (view.gates or view.stage in BY_SETTINGS):
             for problem in left_out(read(view.record), read):
                 yield Wrong(_finding(GATE, view, problem), view.index)
-
-
-_WITH_SETTINGS = frozenset({VALIDATING, DECIDING, REGISTERING})
-"""The stages whose settings, or whose inputs', say which gates there must be."""
 
 
 def version_findings(log: VerifiedLog, registrations: Iterable[str]) -> list[Finding]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 OVERALL = "overall"
+ALL_SPLITS = "all splits"  # of a gate on data that is judged once for all
 EVERY = "*"
 _PART = re.compile(r"(?:[^\\,]|\\.)+", re.DOTALL)
 

@@ -20,12 +20,13 @@ from components.audit.completeness import Completeness, completeness
 from components.audit.subjects import FACT, Range, rows_of
 from components.audit.verified_log import VerifiedLog
 from components.audit.version_findings import version_findings
+from components.core.stage_names import INGESTING
 from components.register_models.imported_impact import ImportedModel, imported_impact
 from components.register_models.lineage import Statement, lineage, source_files
 from components.register_models.logbook import Logbook, Release
 
 SCHEMA = "https://tandem.invalid/impact/v1"
-INGESTING, EXAMPLES, EVALUATION = "ingest_examples", "examples", "evaluation"
+EXAMPLES, EVALUATION = "examples", "evaluation"
 TRAINED, EVALUATED = "trained", "evaluated"
 SPAN, SUBJECT = "span", "subject"
 _PART_OF = {TRAINED: "train", EVALUATED: "eval"}

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from components.audit.acts import PROMOTE
+from components.audit.acts import ARCHIVE, DONE_TO_IT, PROMOTE, WITHDRAW
 from components.audit.answers import AUDIT, DONE_EVENTS
 from components.audit.predicates import released_versions
 from components.audit.verified_log import VerifiedLog
@@ -24,7 +24,7 @@ from components.register_models.lineage import Statement, Work, lineage
 from components.register_models.registry import CHALLENGER
 
 ALIASES = "aliases"
-STATES = {"archive_model": "archived", "withdraw_model": "withdrawn"}
+STATES = {act: DONE_TO_IT[act] for act in (ARCHIVE, WITHDRAW)}
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,9 @@ from components.audit.client import connect
 from components.core.artifacts import write_json
 from components.core.outcome import Outcome
 from components.core.settings import Section
+from components.core.stage_names import SEALING
 from components.seal_run.channels import link_of, told_of
 from components.seal_run.news import news
-
-STAGE = "seal_run"
 
 
 class SealRunSettings(Section):
@@ -61,7 +60,7 @@ def _facts(state: str, views: Sequence[RecordView]) -> dict[str, Any]:
         "state": state,
         "records": len(views),
         "events": dict(sorted(Counter(view.event for view in views).items())),
-        "stages": {view.stage: view.event for view in views if view.stage != STAGE},
+        "stages": {view.stage: view.event for view in views if view.stage != SEALING},
     }
 
 

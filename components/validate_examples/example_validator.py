@@ -23,10 +23,11 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from components.core.data_settings import Checks, ExampleValidatorResult
 from components.core.errors import DataError
 from components.core.outcome import Gate
+from components.core.slice_keys import ALL_SPLITS
 from components.reading.files import File, digest_of
 from components.reading.locations import find_files
 from components.validate_examples.findings import Finding
-from components.validate_examples.gate_names import ALL_SPLITS, EXAMPLE_VALIDATOR
+from components.validate_examples.gate_names import EXAMPLE_VALIDATOR
 
 FILE = "Split-{split}/SchemaDiff.pb"
 _WHOLE, _SPLITS = f"{EXAMPLE_VALIDATOR}:whole", f"{EXAMPLE_VALIDATOR}:splits"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from components.core.data_settings import SPAN_PATTERN, Checks, Source, Window
 from components.core.errors import SettingsError
 from components.core.examples import SPLITS
+from components.core.slice_keys import ALL_SPLITS
 from components.core.words import nearest
 from components.validate_examples.anomaly_kinds import NEW_COLUMN, WHOLE_SPLIT, every_kind
 from components.validate_examples.comparators import comparators
@@ -25,7 +26,6 @@ from components.validate_examples.comparators import comparators
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0.schema_pb2 import Schema
 
-ALL_SPLITS = "all splits"
 EXAMPLE_VALIDATOR = "example_validator"
 _ON_SCHEMA, _LEAKAGE, _BY_TFX = "schema:", "leakage:", f"{EXAMPLE_VALIDATOR}:"
 _BETWEEN_SPANS = ("drift", "label_shift")

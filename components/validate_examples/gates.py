@@ -12,9 +12,10 @@ from typing import Protocol
 from components.core.data_settings import Checks, Source, Transform
 from components.core.examples import SPLITS
 from components.core.outcome import Gate
+from components.core.slice_keys import ALL_SPLITS
 from components.core.words import counted
 from components.validate_examples.findings import Finding, RowNumber
-from components.validate_examples.gate_names import ALL_SPLITS, against
+from components.validate_examples.gate_names import against
 
 
 class Counted(Protocol):

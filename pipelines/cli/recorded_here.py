@@ -26,6 +26,7 @@ from components.core.errors import SettingsError, TandemError
 from components.core.settings import Section
 from components.core.sources import use_sources
 from components.core.stage_identity import UNCACHED, step_modules
+from components.core.stage_names import INGESTING
 from components.register_models.lineage import Work
 from components.register_models.logbook import Logbook, Release
 from pipelines.home import Home
@@ -35,8 +36,6 @@ from pipelines.runs import find_run
 from pipelines.settings_file import REPOSITORY
 from pipelines.sources import pin_sources
 from pipelines.start import ARGUMENTS_FILE, START_FILE, read_ir, read_start
-
-INGESTING = "ingest_examples"
 
 
 @dataclass(frozen=True)
