@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,3 +24,30 @@ def run_stock(folder: Path, components: Sequence[Any], name: str = "flights") ->
         )
     )
     return folder / "root"
+
+
+def of_training(
+    rows: Mapping[str, Any],
+    schema: Mapping[str, Any],
+    module: str,
+    steps: int,
+    run_fn: str = "run_fn",
+) -> tuple[Any, Any]:
+    """Return Transform and Trainer, by a module's `preprocessing_fn` and its `run_fn`.
+
+    `rows` and `schema` are those components' arguments of these names, each by its own.
+    """
+    from tfx.v1 import components, proto
+
+    transform = components.Transform(
+        **rows, **schema, preprocessing_fn=f"{module}.preprocessing_fn"
+    )
+    trainer = components.Trainer(
+        run_fn=f"{module}.{run_fn}",
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        **schema,
+        train_args=proto.TrainArgs(num_steps=steps),
+        eval_args=proto.EvalArgs(num_steps=1),
+    )
+    return transform, trainer

@@ -47,10 +47,12 @@ def main(folder: str, steps: str) -> int:
 
 def components(folder: Path, steps: int) -> list[Any]:
     """Return the eight components, and the resolver of the baseline that Evaluator needs."""
+    from stock_tfx import of_training
+
     examples, statistics, schema, validator = of_data(folder)
     rows = {"examples": examples.outputs["examples"]}
     inferred = {"schema": schema.outputs["schema"]}
-    transform, trainer = of_training(rows, inferred, steps)
+    transform, trainer = of_training(rows, inferred, "stock_flights", steps)
     model = {"model": trainer.outputs["model"]}
     return [
         *(examples, statistics, schema, validator, transform, trainer),
@@ -71,24 +73,6 @@ def of_data(folder: Path) -> tuple[Any, Any, Any, Any]:
     schema = components.SchemaGen(**found)
     validator = components.ExampleValidator(**found, schema=schema.outputs["schema"])
     return examples, statistics, schema, validator
-
-
-def of_training(rows: Channels, inferred: Channels, steps: int) -> tuple[Any, Any]:
-    """Return Transform and Trainer."""
-    from tfx.v1 import components, proto
-
-    transform = components.Transform(
-        **rows, **inferred, preprocessing_fn="stock_flights.preprocessing_fn"
-    )
-    trainer = components.Trainer(
-        run_fn="stock_flights.run_fn",
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        **inferred,
-        train_args=proto.TrainArgs(num_steps=steps),
-        eval_args=proto.EvalArgs(num_steps=1),
-    )
-    return transform, trainer
 
 
 def of_release(folder: Path, rows: Channels, model: Channels) -> tuple[Any, Any, Any]:

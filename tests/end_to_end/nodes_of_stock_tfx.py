@@ -12,6 +12,7 @@ from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 from prepared_run import PreparedRun
 from released_parcels import Released
+from stock_tfx import of_training
 
 STEPS = 40
 
@@ -153,7 +154,7 @@ def resolving(after: list[Any]) -> list[Any]:
 
 def training(given: dict[str, str], schema: Path) -> list[Any]:
     """Return the rows, and the stock components from statistics to a trained model."""
-    from tfx.v1 import components, proto
+    from tfx.v1 import components
 
     from pipelines.tfx_nodes import RunExamples
 
@@ -164,16 +165,7 @@ def training(given: dict[str, str], schema: Path) -> list[Any]:
     validator = components.ExampleValidator(
         statistics=statistics.outputs["statistics"], **by_schema
     )
-    transform = components.Transform(
-        **examples, **by_schema, preprocessing_fn="parcels_in_tfx.preprocessing_fn"
-    )
-    trainer = components.Trainer(
-        run_fn="parcels_in_tfx.of_rows",
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        train_args=proto.TrainArgs(num_steps=STEPS),
-        eval_args=proto.EvalArgs(num_steps=1),
-    )
+    transform, trainer = of_training(examples, by_schema, "parcels_in_tfx", STEPS, "of_rows")
     first = examples["examples"].producer_component
     return [first, imported, statistics, validator, transform, trainer]
 

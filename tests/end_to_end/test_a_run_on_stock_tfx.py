@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import yaml
 from prepared_run import run_tandem
-from stock_tfx import run_stock
+from stock_tfx import of_training, run_stock
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from written_tables import read
 
@@ -79,7 +79,7 @@ class Stock:
 
 
 def components_on(csv: Path, narrow: Path) -> list[Any]:
-    from tfx.v1 import components, proto
+    from tfx.v1 import components
 
     rows = components.CsvExampleGen(input_base=str(csv))
     examples = {"examples": rows.outputs["examples"]}
@@ -93,16 +93,7 @@ def components_on(csv: Path, narrow: Path) -> list[Any]:
     by_narrow = components.ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=other.outputs["schema"]
     ).with_id("by_narrow")
-    transform = components.Transform(
-        **examples, **by_schema, preprocessing_fn="parcels_of_tfx.preprocessing_fn"
-    )
-    trainer = components.Trainer(
-        run_fn="parcels_of_tfx.run_fn",
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        train_args=proto.TrainArgs(num_steps=STEPS),
-        eval_args=proto.EvalArgs(num_steps=1),
-    )
+    transform, trainer = of_training(examples, by_schema, "parcels_of_tfx", STEPS)
     return [rows, statistics, schema, validator, other, by_narrow, transform, trainer]
 
 

@@ -17,85 +17,23 @@ from components.import_model.declared import declared
 from components.import_model.signature import Signature
 
 pytestmark = pytest.mark.slow
-WEIGHTS = {"EWR": 0.6, "JFK": -0.4, "LGA": 0.0}
-
-
-def _filled(tf: Any, column: Any, default: Any) -> Any:
-    """Return rank 1 of a sparse column, as the function of TFX's templates does."""
-    shaped = tf.SparseTensor(column.indices, column.values, [column.dense_shape[0], 1])
-    return tf.squeeze(tf.sparse.to_dense(shaped, default), axis=1)
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Save one of each kind of feature, and those that cannot be taken, each by its name."""
     import tensorflow as tf
-
-    one = [tf.TensorSpec([None], tf.string, name="examples")]
-    parse, texts = tf.io.parse_example, tf.io.VarLenFeature(tf.string)
-
-    class Model(tf.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            places = range(len(WEIGHTS))
-            keys = tf.lookup.KeyValueTensorInitializer(
-                list(WEIGHTS), list(places), tf.string, tf.int64
-            )
-            self.table = tf.lookup.StaticHashTable(keys, len(WEIGHTS))
-            self.weights = tf.Variable([*WEIGHTS.values(), 0.25])
-
-        @tf.function(input_signature=one)
-        def all_kinds(self, examples: Any) -> Any:
-            spec = {
-                "distance": tf.io.VarLenFeature(tf.float32),
-                "hour": tf.io.FixedLenFeature([1], tf.int64, default_value=[2]),
-                "origin": texts,
-                "unused": tf.io.FixedLenFeature([], tf.string),
-            }
-            found = parse(examples, spec)
-            places = self.table.lookup(_filled(tf, found["origin"], ""))
-            logit = 1.2 * _filled(tf, found["distance"], -0.5) + tf.gather(self.weights, places)
-            logit += 0.1 * tf.cast(tf.squeeze(found["hour"], 1), tf.float32)
-            probability = tf.expand_dims(tf.sigmoid(logit), 1)
-            return {"outputs": probability, "seen": found["unused"]}
-
-        @tf.function(input_signature=one)
-        def required(self, examples: Any) -> Any:
-            spec = {"distance": tf.io.FixedLenFeature([], tf.float32)}
-            return {"late": tf.sigmoid(self.weights[0] * parse(examples, spec)["distance"])}
-
-        @tf.function(input_signature=one)
-        def hashed(self, examples: Any) -> Any:
-            origin = _filled(tf, parse(examples, {"origin": texts})["origin"], "")
-            return {"late": tf.cast(tf.strings.to_hash_bucket_fast(origin, 10), tf.float32) / 10}
-
-        @tf.function(input_signature=one)
-        def ragged(self, examples: Any) -> Any:
-            spec = {"distance": tf.io.RaggedFeature(tf.float32)}
-            return {"late": tf.reduce_sum(parse(examples, spec)["distance"], axis=1)}
-
-        @tf.function(input_signature=one)
-        def several(self, examples: Any) -> Any:
-            spec = {"distance": tf.io.FixedLenFeature([2], tf.float32, default_value=[0.0, 0.0])}
-            return {"late": tf.reduce_sum(parse(examples, spec)["distance"], axis=1)}
-
-        @tf.function(input_signature=one)
-        def pair(self, examples: Any) -> Any:
-            spec = {"distance": tf.io.FixedLenFeature([2], tf.float32)}
-            return {"late": tf.reduce_sum(parse(examples, spec)["distance"], axis=1)}
-
-        @tf.function(input_signature=one)
-        def twice(self, examples: Any) -> Any:
-            spec = {"hour": tf.io.FixedLenFeature([], tf.float32)}
-            return {"late": parse(examples, spec)["hour"] + parse(examples, spec)["hour"]}
+    from models_of_tf_examples import NAMES, Model
 
     folder, model = tmp_path_factory.mktemp("saved"), Model()
-    for name in ("all_kinds", "required", "hashed", "ragged", "several", "pair", "twice"):
+    for name in NAMES:
         tf.saved_model.save(model, str(folder / name), signatures=getattr(model, name))
     return folder
 
 
 def expected(inputs: dict[str, Path]) -> Any:
+    from models_of_tf_examples import WEIGHTS
+
     rows = read_split(inputs["examples"], "eval")
     distance = rows["distance"].fill_null(-0.5).to_numpy()
     weights = [WEIGHTS.get(name, 0.25) for name in rows["origin"].to_pylist()]
