@@ -6,6 +6,7 @@ The examples are put together here, so that no scanner takes this file for a lea
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +57,7 @@ PHONES = st.one_of(
     st.builds(lambda a: f"0{a[0]} {a[1:3]} {a[3:5]} {a[5:7]} {a[7:]}", digits(9)),
     st.builds(lambda a, b: f"(0{a}) {b}", digits(2), digits(7)),
     st.builds(lambda a, b, c: f"1-{a}-{b}-{c}", digits(3), digits(3), digits(4)),
+    st.builds(lambda a, b, c: f"1.{a}.{b}.{c}", digits(3), digits(3), digits(4)),
 )
 LONG = st.one_of(
     st.integers(9, 19).flatmap(digits).filter(lambda t: not t.startswith(("19", "20"))),
@@ -81,6 +83,7 @@ SECRETS = st.one_of(
     st.just("-----BEGIN " + "PRIVATE KEY-----"),
 )
 MOMENTS = st.datetimes(datetime(1971, 1, 1), datetime(2099, 12, 31), timezones=st.just(UTC))
+AMERICAN = re.compile(r"1\.\d{3}\.\d{3}\.\d{4}")  # as likely a version: counts as a number
 ORDINARY = st.one_of(
     st.text(HEX, min_size=64, max_size=64),
     st.text(HEX, min_size=40, max_size=40),
@@ -103,7 +106,9 @@ ORDINARY = st.one_of(
     st.integers(0, 99_999_999).map(str),
     st.integers(0, 999_999).map("{:,} rows".format),
     st.tuples(*[st.integers(0, 999)] * 3).map("numpy=={0[0]}.{0[1]}.{0[2]}".format),
-    st.tuples(*[st.integers(0, 9999)] * 4).map("{0[0]}.{0[1]}.{0[2]}.{0[3]}".format),
+    st.tuples(*[st.integers(0, 9999)] * 4)
+    .map("{0[0]}.{0[1]}.{0[2]}.{0[3]}".format)
+    .filter(lambda t: not AMERICAN.fullmatch(t)),
     st.builds(lambda name, n: f"{name}{AT}{n}", LETTERS, st.integers(1, 999)),
     st.builds(lambda name: f"{name}{AT}champion", LETTERS),
     st.lists(st.integers(1990, 2030).map(str), max_size=6).map(" ".join),
