@@ -21,10 +21,10 @@ this order:
    or a number in a field that nothing is concluded from is not checked;
 4. the records are one chain: the parents of each are the records of its inputs, and of what it took
    from the cache, and no others; each is there and made what the next one says it was given; each
-   gate passed or failed as its numbers say, but whether one was left out, or whether a waiver is
-   held by whom it needs, takes the settings and is not looked for; what was only imported, as the
-   claim of another system, stands behind nothing but what was imported too, and made the model that
-   was given;
+   gate passed or failed as its numbers say; none was left out that the settings of a validation or
+   a decision ask for, and each waiver is in the settings of the record that needs it and is about
+   its gate, whoever signed it; what was only imported, as the claim of another system, stands
+   behind nothing but what was imported too, and made the model that was given;
 5. the registration names the model's version and its bundle, which is the one that it was given of
    its framework, and a validation, an evaluation and a decision stand behind it; neither it nor one
    of these has a gate that failed and nobody waived, but for the decision's gates of candidates
@@ -87,6 +87,12 @@ CLOSING = ("COMPLETE", "FAIL", "ABORT")
 EVENTS = ("START", "ACT", "KEY", IMPORTED, "CACHED", *CLOSING)
 BEHIND = ("ingest_examples", "validate_examples", "evaluate_models", "decide_release")
 CANDIDATES = {"pytorch", "tensorflow", "imported"}
+MORE_IS_BETTER = frozenset((
+    "auc", "pr_auc", "accuracy", "precision", "recall", "auc_macro", "auc_weighted",
+    "top_k_accuracy", "f1", "r2",
+))  # fmt: skip
+FIRST_METRICS = ("auc", "log_loss", "mean_squared_error")
+COLUMN = re.compile(r"(?:[^\\,]|\\.)+", re.DOTALL)
 LEAST_LINES = 3
 COSIGNATURE_BYTES = 4 + 8 + 64
 SAID = ("schema", "model", "version", "bundle_sha256", "registration")
@@ -106,6 +112,8 @@ APPROVAL = f"{OURS}/approval/v1"
 APPROVAL_RECORD = f"{OURS}/approval-record/v1"
 REGISTRY_CHANGE_1, REGISTRY_CHANGE_2 = (f"{OURS}/registry-change/v{n}" for n in (1, 2))
 IMPORTED_EXECUTION = f"{OURS}/imported-execution/v1"
+WAIVER = f"{OURS}/waiver/v1"
+WAIVES = frozenset(("useCase", "gate", "reason", "issuedOn", "until"))
 APPROVE, PROMOTE, ROLL_BACK, ARCHIVE, WITHDRAW = (
     f"{act}_model" for act in ("approve", "promote", "roll_back", "archive", "withdraw")
 )
@@ -136,6 +144,7 @@ BLOCK = frozenset(HANDED_IN) | {
 }  # fmt: skip
 GATE = frozenset(("name", "metric", "operator", "value", "threshold", "passed"))
 GATE_MAY = GATE | {"slice", "n", "baseline", "interval", "waived_by"}
+NO_WORK: dict[str, Any] = {"event": "", "gates": [], "inputs": [], "settings": {}, "facts": {}}
 SIGNED = frozenset(("model", "version", "name", "meaning", "signedAt", "until"))
 FIRST = {"approval": 1, "review": 0}
 PROVENANCE = (
@@ -891,6 +900,149 @@ def number_of(value: Any, name: str) -> float:
     return float(found) if text else value
 
 
+# --- gates that settings ask for ----------------------------------------------------------------
+
+
+class Asked(NamedTuple):
+    """A gate that must have been judged; None is whatever the record says."""
+
+    name: str
+    operator: str | None
+    threshold: float | None
+    of: str | None = "overall"
+
+    def is_among(self, gates: list[dict[str, Any]]) -> bool:
+        """Say whether it was judged; a name that ends in a colon goes on as the data has it."""
+        for gate in gates:
+            begins = self.name.endswith(":") and gate["name"].startswith(self.name)
+            if (
+                (begins or gate["name"] == self.name)
+                and self.operator in (None, gate["operator"])
+                and self.threshold in (None, number_of(gate["threshold"], gate["name"]))
+                and (self.of is None or is_slice(self.of, gate.get("slice", "overall")))
+            ):
+                return True
+        return False
+
+
+def asked_of_model(policy: dict[str, Any], model: str) -> Iterator[list[Asked]]:
+    """Yield what a policy asks of every candidate, as lists of which one gate must be there."""
+    for row in listed(policy, "gates"):
+        at = [setting(row[name]) for name in ("at", "k") if row.get(name) is not None][:1]
+        name = f"{model} {row['metric']}" + "".join(f"@{number:g}" for number in at)
+        if row.get("of_class") is not None:
+            name = f"{model} {row['metric']} of {row['of_class']}"
+        yield [asked(name, row, row.get("slice", "overall"))]
+    for row in listed(policy, "fairness_gates"):
+        yield [asked(f"{model} {row['metric']} {row['compare']} by {row['column']}", row)]
+    for form in listed(policy, "forms", str):
+        yield [Asked(f"{model} {form}", ">=", 1)]
+
+
+def asked_of_forms(policy: dict[str, Any], model: str, has: Any) -> Iterator[list[Asked]]:
+    """Yield what a policy asks of the forms that a candidate has; an imported one has them all."""
+    for row in listed(policy, "form_gates"):
+        own = asked(f"{model} {row['form']} {row['metric']}", row)
+        if row["form"] in has:
+            yield [own]
+        elif model == "imported":
+            yield [own, Asked(f"{model} {row['form']}", ">=", 1)]
+
+
+def asked_over_champion(policy: dict[str, Any], model: str) -> Iterator[list[Asked]]:
+    """Yield what a policy asks of a candidate where there is a champion."""
+    for row in listed(policy, "champion_gates"):
+        margin, found = setting(row.get("margin")) or 0.0, []
+        for metric in [row["metric"]] if row.get("metric") else FIRST_METRICS:
+            sign, least = (">", margin) if metric in MORE_IS_BETTER else ("<", 0.0 - margin)
+            name, sign = f"{model} {metric}_over_champion", sign + ("=" if margin < 0 else "")
+            found.append(Asked(name, sign, least, row.get("slice", "overall")))
+        yield found
+
+
+def asked_of_data(settings: dict[str, Any]) -> Iterator[list[Asked]]:
+    """Yield what the checks of a validation ask for."""
+    checks, target = section(settings, "checks"), section(settings, "source").get("target")
+    for split in ("train", "eval") if checks else ():
+        if isinstance(target, dict) and not target.get("number"):
+            share = setting(checks.get("minimum_class_share"))
+            yield [Asked(f"class_share:{target['name']}", ">=", share, split)]
+        yield [Asked("minimum_rows", ">=", setting(checks.get("minimum_rows")), split)]
+        yield [Asked("schema", "==", 0, split), Asked("schema:", None, None, split)]
+    if checks:
+        yield [Asked(name, "==", 0, "all splits") for name in ("leakage", "leakage:")]
+    for name, of in (("duplicate_rows", "all splits"), ("label_shift:", None)):
+        if (limit := setting(checks.get(name.rstrip(":")))) is not None:
+            yield [Asked(name, "<=", limit, of)]
+    for kind in ("drift", "skew"):
+        for column, limit in section(checks, kind).items():
+            name = f"{kind}:{column}"
+            yield [Asked(name, "<=", setting(limit), None), Asked(name, "==", 1, None)]
+
+
+def asked(name: str, row: dict[str, Any], of: str = "overall") -> Asked:
+    """Return a gate that an entry of a policy asks for."""
+    return Asked(name, row["operator"], setting(row.get("threshold")), of)
+
+
+def judged(audit: dict[str, Any]) -> list[str]:
+    """Return the candidates that a decision judged, or chose."""
+    first = {gate["name"].split(" ")[0] for gate in audit["gates"]}
+    chosen = [audit["facts"].get(role) for role in ("winner", "challenger")]
+    return [name for name in sorted(CANDIDATES) if name in first or name in chosen]
+
+
+def is_slice(wanted: str, found: str) -> bool:
+    """Say whether a slice is the one asked for; `*` is any value, commas are escaped in values."""
+    columns = [[c.partition("=") for c in COLUMN.findall(text)] for text in (wanted, found)]
+    return wanted == found or (
+        len(columns[0]) == len(columns[1])
+        and all(
+            name == other and value in ("*", given)
+            for (name, _, value), (other, _, given) in zip(*columns, strict=True)
+        )
+    )
+
+
+def section(value: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a section of settings or facts, empty where it is none."""
+    found = value.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def listed(value: dict[str, Any], name: str, kind: type = dict) -> list[Any]:
+    """Return the entries of a list in settings, none where it is none."""
+    found = value.get(name)
+    return [item for item in found if isinstance(item, kind)] if isinstance(found, list) else []
+
+
+def setting(value: Any) -> float | None:
+    """Return a setting's number, which may be a text where it is large; None where it is none."""
+    if type(value) is str and NUMBER.fullmatch(value):
+        return float(value)
+    return value if type(value) in (int, float) else None
+
+
+def check_waiver(gate: dict[str, Any], audit: dict[str, Any]) -> None:
+    """Refuse a gate that was waived by what is not in the settings, or is about something else."""
+    what = f"the waiver of its gate {gate['name']}"
+    texts = listed(audit["settings"], "waivers", str)
+    held = [text for text in texts if sha256(text.encode()) == gate["waived_by"]]
+    need(held, f"{what} is not in its settings")
+    envelope = parsed(held[0])
+    signed = parsed(decoded(envelope["payload"]))
+    said, subject = signed["predicate"], signed["subject"]
+    own = canonical(envelope) == held[0].encode() and signed["_type"] == STATEMENT
+    need(own and signed["predicateType"] == WAIVER and len(subject) == 1, f"{what} is none")
+    need(set(said) == WAIVES and set(said["gate"]) <= {"name", "slice"}, f"{what} is of no form")
+    of = (said["gate"]["name"], said["gate"].get("slice", gate.get("slice")))
+    need(of == (gate["name"], gate.get("slice")), f"{what} is of another gate")
+    need(said["useCase"] == audit["run"].get("name"), f"{what} is of another use case")
+    schema = audit["settings"].get("schema_text")
+    same = type(schema) is not str or subject == [named("schema", sha256(schema.encode()))]
+    need(same, f"{what} is of another schema")
+
+
 # --- what people did ---------------------------------------------------------------------------
 
 
@@ -1043,7 +1195,9 @@ class Verification:
             self._try(name, lambda name=name: self._record(name))
         self.records = {r.sha256: r for r in sorted(self.records.values(), key=lambda r: r.number)}
         for record in self.records.values():
-            for check in (self._chain, self._start, self._kind, self._gates, self._passed):
+            for check in (
+                self._chain, self._start, self._kind, self._gates, self._left_out, self._passed,
+            ):  # fmt: skip
                 self._try_record(check, record)
             self._try_record(check_twice, record)
         self._try("records", self._in_order)
@@ -1178,6 +1332,62 @@ class Verification:
     def _gates(self, record: Record) -> None:
         for gate in record.audit["gates"]:
             check_gate(gate)
+
+    def _left_out(self, record: Record) -> None:
+        """Refuse a record without a gate that its settings ask for, or without a waiver."""
+        audit, stage = record.audit, record.audit["stage"]
+        if audit["event"] not in DONE:
+            return
+        for gate in audit["gates"]:
+            if not gate["passed"] and "waived_by" in gate:
+                check_waiver(gate, audit)
+        gates: list[dict[str, Any]] = []
+        some: Iterator[list[Asked]] = iter(())
+        if stage == "decide_release":
+            judge = self._work(audit, "decision")
+            gates, some = judge["gates"], self._asked_of_models(audit["settings"], judge)
+        elif stage == "validate_examples":
+            gates = self._work(audit, "validation")["gates"]
+            some = asked_of_data(audit["settings"])
+        elif stage == "register_models":
+            self._judged(audit)
+        for one_of in some:
+            wanted = " or ".join(once(item.name for item in one_of))
+            there = any(item.is_among(gates) for item in one_of)
+            need(there, f"its settings ask for the gate {wanted}, which it did not judge so")
+
+    def _asked_of_models(
+        self, settings: dict[str, Any], judge: dict[str, Any]
+    ) -> Iterator[list[Asked]]:
+        policy, models = section(settings, "policy"), judged(judge)
+        need(models or not policy.get("gates"), "it judged no candidate")
+        sizes = section(self._made_by(judge, "measurements")["facts"], "size_bytes")
+        overall = section(self._made_by(judge, "evaluation")["facts"], "overall")
+        for model in models:
+            yield from asked_of_model(policy, model)
+            yield from asked_of_forms(policy, model, section(sizes, model))
+            yield from asked_over_champion(policy, model) if "champion" in overall else ()
+
+    def _judged(self, audit: dict[str, Any]) -> None:
+        """Refuse a registration of a framework that its decision judged nothing of."""
+        judge = self._made_by(audit, "decision")
+        if section(judge["settings"], "policy").get("gates"):
+            for version in audit["facts"].get("versions", {}).values():
+                known = version["framework"] in judged(judge)
+                need(known, f"its decision judged no gate of {version['framework']}")
+
+    def _made_by(self, audit: dict[str, Any], name: str) -> dict[str, Any]:
+        """Return the block of the work that made an input."""
+        sources = [item["record"] for item in audit["inputs"] if item["name"] == name]
+        found = [self.records[source].audit for source in sources if source in self.records]
+        return self._work(found[0], name) if found else NO_WORK
+
+    def _work(self, audit: dict[str, Any], name: str) -> dict[str, Any]:
+        """Return the block of the work by which what came from the cache was made."""
+        while audit["event"] == "CACHED":
+            source = self.records.get(audit["facts"]["origin"].get(name))
+            audit = source.audit if source else NO_WORK
+        return audit
 
     def _registration(self, registration: Record) -> None:
         audit, wanted = registration.audit, self.said
