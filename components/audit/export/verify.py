@@ -62,11 +62,15 @@ import json
 import math
 import operator
 import re
+import struct
 import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote
@@ -98,6 +102,13 @@ COSIGNATURE_BYTES = 4 + 8 + 64
 SAID = ("schema", "model", "version", "bundle_sha256", "registration")
 READ = ("checkpoint", "export.json")
 PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# An export has some megabytes in some hundred files; an entry of the log has 16 MiB at most.
+MOST_BYTES, MOST_FILES, LARGEST_JSON, LARGEST_NOTE = 256 * 2**20, 10_000, 16 * 2**20, 2**20
+DIRECTORY_ENTRY = b"PK\x01\x02"
+UNREADABLE = (
+    OSError, EOFError, RuntimeError, ValueError, OverflowError, struct.error, zlib.error,
+    zipfile.BadZipFile,
+)  # fmt: skip
 RECORD = re.compile(r"(records/[0-9]{9,})\.(json|tlog-proof)", re.ASCII)
 OPERATORS = {
     ">=": operator.ge,
@@ -161,7 +172,9 @@ LAST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 UNPROVEN = ("VERIFY.md", "verify.py", "report.html", "schemas")
 
 
-MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+MALFORMED = (
+    KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError,
+)  # fmt: skip
 
 
 class Refused(Exception):
@@ -179,14 +192,15 @@ class Checkpoint(NamedTuple):
     root: bytes
 
 
-class Record(NamedTuple):
+@dataclass(frozen=True)
+class Record:
     """A verified record: its digest, its place in the log, and what it says."""
 
     sha256: str
     number: int
     statement: dict[str, Any]
 
-    @property
+    @cached_property
     def audit(self) -> dict[str, Any]:
         """The block that Tandem adds to each predicate."""
         return dict(self.statement["predicate"][AUDIT])
@@ -196,14 +210,14 @@ class Record(NamedTuple):
         """When the notary signed it."""
         return str(self.audit["clocks"]["notary"])
 
-    @property
-    def made(self) -> list[str]:
+    @cached_property
+    def made(self) -> frozenset[str]:
         """The digests of what it made: of an imported record, what another system made."""
         if self.audit["event"] == IMPORTED:
-            return list(self.subjects.values())
-        return [self.subjects[name] for name in self.audit["outputs"]]
+            return frozenset(self.subjects.values())
+        return frozenset(self.subjects[name] for name in self.audit["outputs"])
 
-    @property
+    @cached_property
     def subjects(self) -> dict[str, str]:
         """The digests of what the record is about, by name."""
         return {item["name"]: item["digest"]["sha256"] for item in self.statement["subject"]}
@@ -234,6 +248,7 @@ def parsed(data: bytes | str) -> Any:
     def constant(name: str) -> NoReturn:
         raise Refused(f"{name} is not JSON")
 
+    need(len(data) <= LARGEST_JSON, f"its JSON has more than {LARGEST_JSON} bytes")
     try:
         return json.loads(data, object_pairs_hook=unique, parse_constant=constant)
     except (ValueError, RecursionError) as error:
@@ -502,6 +517,7 @@ class Keys:
 
 def checkpoint_of(note: str, keys: Keys) -> Checkpoint:
     """Return what a signed note says; refuse one that the key of its size did not sign."""
+    need(len(note) <= LARGEST_NOTE, f"it has more than {LARGEST_NOTE} characters")
     text, separator, block = note.rpartition("\n\n")
     lines = text.split("\n")
     if not separator or not block.endswith("\n") or len(lines) < LEAST_LINES or not all(lines):
@@ -911,18 +927,16 @@ class Asked(NamedTuple):
     threshold: float | None
     of: str | None = "overall"
 
-    def is_among(self, gates: list[dict[str, Any]]) -> bool:
+    def is_among(self, gates: dict[str, list[dict[str, Any]]]) -> bool:
         """Say whether it was judged; a name that ends in a colon goes on as the data has it."""
-        for gate in gates:
-            begins = self.name.endswith(":") and gate["name"].startswith(self.name)
-            if (
-                (begins or gate["name"] == self.name)
-                and self.operator in (None, gate["operator"])
-                and self.threshold in (None, number_of(gate["threshold"], gate["name"]))
-                and (self.of is None or is_slice(self.of, gate.get("slice", "overall")))
-            ):
-                return True
-        return False
+        begins = [n for n in gates if n.startswith(self.name)] if self.name.endswith(":") else []
+        return any(
+            self.operator in (None, gate["operator"])
+            and self.threshold in (None, number_of(gate["threshold"], gate["name"]))
+            and (self.of is None or is_slice(self.of, gate.get("slice", "overall")))
+            for name in (self.name, *begins)
+            for gate in gates.get(name, ())
+        )
 
 
 def asked_of_model(policy: dict[str, Any], model: str) -> Iterator[list[Asked]]:
@@ -1125,23 +1139,50 @@ class Export:
     """The files of an export, by name; a zip is read as it is, nothing is unpacked."""
 
     def __init__(self, place: Path) -> None:
-        """Read every file; Unverifiable for what is neither a folder nor a zip."""
+        """Read every file; Unverifiable for what is no export, or larger than any."""
+        self.left, self.files = MOST_BYTES, dict[str, bytes]()
         try:
-            if place.is_dir():
-                paths = [path for path in place.rglob("*") if path.is_file()]
-                self.files = {p.relative_to(place).as_posix(): p.read_bytes() for p in paths}
-            else:
-                with zipfile.ZipFile(place) as packed:
-                    names = packed.namelist()
-                    if len(set(names)) != len(names):
-                        raise Unverifiable("the file holds a name twice")
-                    if any(item.compress_type not in PLAIN for item in packed.infolist()):
-                        raise Unverifiable(f"{place} cannot be read: it is no plain zip")
-                    self.files = {name: packed.read(name) for name in names}
-        except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+            self._read_folder(place) if place.is_dir() else self._read_zip(place)
+        except UNREADABLE as error:
             raise Unverifiable(f"{place} cannot be read: {error}") from error
         if "export.json" not in self.files or "checkpoint" not in self.files:
             raise Unverifiable(f"{place} is no export: it has no export.json or no checkpoint")
+
+    def _read_folder(self, place: Path) -> None:
+        paths = [path for path in place.rglob("*") if path.is_file()]
+        self._require_few(len(paths))
+        for path in paths:
+            with path.open("rb") as file:
+                self.files[path.relative_to(place).as_posix()] = self._taken(file)
+
+    def _read_zip(self, place: Path) -> None:
+        with place.open("rb") as file:
+            data = self._taken(file)
+        self.left = MOST_BYTES
+        self._require_few(data.count(DIRECTORY_ENTRY))  # before any of them is read
+        with zipfile.ZipFile(BytesIO(data)) as packed:
+            names = packed.namelist()
+            if len(set(names)) != len(names):
+                raise ValueError("it holds a name twice")
+            if any(item.compress_type not in PLAIN for item in packed.infolist()):
+                raise ValueError("it is no plain zip")
+            for item in packed.infolist():
+                with packed.open(item) as member:
+                    self.files[item.filename] = self._taken(member)
+                if len(self.files[item.filename]) != item.file_size:
+                    raise ValueError("it says another size of a file than that has")
+
+    def _require_few(self, count: int) -> None:
+        if count > MOST_FILES:
+            raise ValueError(f"it has more than {MOST_FILES} files, which no export has")
+
+    def _taken(self, file: Any) -> bytes:
+        """Return the bytes of a file; ValueError where all together are too many, unpacked."""
+        data = bytes(file.read(self.left + 1))
+        self.left -= len(data)
+        if self.left < 0:
+            raise ValueError(f"it has more than {MOST_BYTES} bytes, which no export has")
+        return data
 
     def read(self, name: str) -> bytes:
         """Return a file's bytes; refuse one that is not there."""
@@ -1159,6 +1200,8 @@ class Verification:
         self.export, self.keys, self.newest = export, Keys(key), newest
         self.findings: list[tuple[str, str]] = []
         self.records: dict[str, Record] = {}
+        self.closed: dict[str, int] = {}  # which record closed a START first
+        self.manifests: dict[str, Any] = {}
         self.approvals: dict[str, Approval] = {}
         self.acts: list[Record] = []
         self.persons = Persons()
@@ -1181,10 +1224,13 @@ class Verification:
     def _changes(self) -> Iterator[tuple[int, bytes]]:
         """Yield what says to change the log's keys; what cannot be read is found later."""
         for name, data in self.export.files.items():
+            found = RECORD.fullmatch(name)
+            if found is None or found[2] != "json":
+                continue
             try:
                 kind = parsed(decoded(parsed(data)["payload"]))["predicateType"]
                 if kind in CHANGES:
-                    yield int(name.removeprefix("records/").removesuffix(".json")), data
+                    yield int(found[1].removeprefix("records/")), data
             except (Refused, KeyError, TypeError, ValueError):
                 continue
 
@@ -1301,8 +1347,9 @@ class Verification:
         need(start is not None or audit["event"] != "COMPLETE", "it has no START")
         if start is None:
             return
-        twins = [r.number for r in self.records.values() if r.audit["start"] == start]
-        need(is_digest(start) and min(twins) == record.number, "its START was closed before")
+        need(is_digest(start), "what it closes is no START before it")
+        first = self.closed.setdefault(start, record.number)
+        need(first == record.number, "its START was closed before")
         begun = self.records.get(start)
         if begun is None:
             return
@@ -1351,9 +1398,12 @@ class Verification:
             some = asked_of_data(audit["settings"])
         elif stage == "register_models":
             self._judged(audit)
+        by_name: dict[str, list[dict[str, Any]]] = {}
+        for gate in gates:
+            by_name.setdefault(gate["name"], []).append(gate)
         for one_of in some:
             wanted = " or ".join(once(item.name for item in one_of))
-            there = any(item.is_among(gates) for item in one_of)
+            there = any(item.is_among(by_name) for item in one_of)
             need(there, f"its settings ask for the gate {wanted}, which it did not judge so")
 
     def _asked_of_models(
@@ -1467,7 +1517,7 @@ class Verification:
             self._setting(name, "ingest_examples", "card")
         elif name == "log.pub":
             self._log_key(name)
-        elif kind in UNPROVEN:
+        elif kind in UNPROVEN and is_below(name):
             self.unproven.append(name)
         elif name not in READ and not self._is_of_record(name):
             raise Refused("it is no part of an export")
@@ -1475,9 +1525,8 @@ class Verification:
     def _is_of_record(self, name: str) -> bool:
         """Say whether a file is a record or its proof, of which there are both."""
         found = RECORD.fullmatch(name)
-        return found is not None and {f"{found[1]}.json", f"{found[1]}.tlog-proof"} <= {
-            *self.export.files
-        }
+        both = [f"{found[1]}.{kind}" for kind in ("json", "tlog-proof")] if found else [""]
+        return all(name in self.export.files for name in both)
 
     def _log_key(self, name: str) -> None:
         """Refuse a copy of the log's key that is another than the one that is verified by."""
@@ -1490,7 +1539,10 @@ class Verification:
 
     def _artifact(self, artifact: str, name: str, path: str) -> None:
         """Hold a manifest's digest against the records, and a file against its manifest."""
-        manifest = parsed(self.export.read(f"artifacts/{artifact}/manifest.json"))
+        if artifact not in self.manifests:
+            listed_in = f"artifacts/{artifact}/manifest.json"
+            self.manifests[artifact] = parsed(self.export.read(listed_in))
+        manifest = self.manifests[artifact]
         if path == "manifest.json":
             digest = sha256(canonical(manifest))
             made = {record.subjects.get(artifact) for record in self.records.values()}
@@ -1686,6 +1738,11 @@ def told(answer: dict[str, Any], *, given: bool) -> str:
     return "\n".join(map(one_line, [*lines, f"key {answer['keyid']}, {whose}"]))
 
 
+def is_below(name: str) -> bool:
+    """Say whether a name is one below the folder in which an export is unpacked."""
+    return not name.startswith("/") and ".." not in name.split("/") and "\\" not in name
+
+
 def one_line(text: str) -> str:
     """Return text of an export as it may be shown: what a terminal would obey is spelled out."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
@@ -1764,6 +1821,18 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Verify, print, and return the exit code."""
     options = parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # one that has not every letter spells it out
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return answered(options)
+    except MemoryError:
+        print("cannot be verified: it takes more memory than there is", file=sys.stderr)
+        return 5
+
+
+def answered(options: argparse.Namespace) -> int:
+    """Verify what is asked for, print, and return the exit code."""
     try:
         export = Export(Path(options.export))
         pem = Path(options.key).read_bytes() if options.key else export.read("log.pub")
