@@ -12,6 +12,7 @@ from typing import Any
 from components.audit.answers import ACT, CLOSING_EVENTS, DONE_EVENTS, KEY, RecordView
 from components.audit.envelope import vouched_statement
 from components.audit.log import Entry
+from components.audit.record_time import check_time
 from components.core.errors import IntegrityError
 
 
@@ -42,13 +43,27 @@ def open_starts(views: Iterable[RecordView]) -> list[RecordView]:
 
 
 def viewed(statement: Mapping[str, Any], entry: Entry) -> RecordView:
-    """Return the view of a signed statement; IntegrityError for one that is no record."""
+    """Return the view of a signed statement; IntegrityError for one that is no record.
+
+    Its schema is not asked, which takes as long as to read it: what records are found by is looked
+    at, so that no statement, whoever signed it, ends otherwise.
+    """
     try:
-        return RecordView.from_statement(statement, entry.index, entry.record)
-    except (KeyError, TypeError, AttributeError) as error:
+        view = RecordView.from_statement(statement, entry.index, entry.record)
+        _require_names(view, statement["predicateType"])
+        return view
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError(
             f"entry {entry.index} of the log is no record", remedy="run `tandem audit verify`"
         ) from error
+
+
+def _require_names(view: RecordView, kind: Any) -> None:
+    """Raise TypeError or ValueError for names that are no texts, or a time that is none."""
+    names = (kind, view.record_id, view.idempotency_key, view.run, view.stage, view.event)
+    if not all(isinstance(name, str) for name in (*names, *view.parents, view.start or "")):
+        raise TypeError("it names something by what is no text")
+    check_time(view.time)
 
 
 class Ledger:
