@@ -24,7 +24,8 @@ from components.core.errors import IntegrityError
 from pipelines.cli import main
 
 FOREIGN = ("no envelope", "an envelope of nothing", "a statement of nothing", "a run that is none",
-           "a number that is none", "a time that is none", "a kind that is none")  # fmt: skip
+           "a number that is none", "a time that is none", "a kind that is none",
+           "half a change of keys")  # fmt: skip
 
 
 def leaf(kind: str, home: Path, key: SigningKey) -> bytes:
@@ -45,6 +46,8 @@ def leaf(kind: str, home: Path, key: SigningKey) -> bytes:
         audit["clocks"]["notary"] = "yesterday"
     elif kind == "a kind that is none":
         del said["predicateType"]
+    elif kind == "half a change of keys":
+        audit["event"] = "KEY"
     return Envelope.sign(said, key).to_bytes()
 
 
@@ -96,6 +99,34 @@ def test_nothing_else_is_recorded_before_the_key_is_revoked_from_there_on(
             notary.submit(failed(draft, 2))
         notary.change_keys(KeyOrder("actor-7", "stolen", key.public.keyid, 1))
         assert notary.submit(failed(draft, 2)).index == 6
+
+
+ANSWERS = (
+    "trace flight-delay@3", "approvals flight-delay@3", "gates", "gates --failed",
+    "inventory --at 2027-01-01", "impact flights", "diff flight-delay@3 flight-delay@4",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", ANSWERS)
+def test_answers_are_refused_until_the_key_is_revoked_and_say_then_what_is_no_record(
+    recorded: Path, key: SigningKey, words: str, capsys: Any
+) -> None:
+    line = ["audit", *words.split(), "--home", str(recorded)]
+    assert main(line) == 0
+    before = capsys.readouterr().out
+    append(recorded, b"not an envelope", key)
+    assert main(line) == 4
+    assert "entry 18 of the log is no record" in capsys.readouterr().err
+    with open_notary(recorded) as notary:
+        notary.change_keys(YEARLY)
+        notary.change_keys(KeyOrder("actor-7", "stolen", key.public.keyid, 18))
+    assert main(line) == 4
+    said = capsys.readouterr().out
+    assert "entry 18: it is no record" in said
+    assert set(before.split("covered by")[0].splitlines()[:1]) <= set(said.splitlines())
+    assert main([*line, "--json"]) == 4
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert [(item["check"], item["index"]) for item in found] == [("schema", 18)]
 
 
 def test_drafts_wait_meanwhile_and_are_not_set_aside(
