@@ -3,8 +3,9 @@
 Rules: it counts under the same verified checkpoint as the answer; a run is closed by the record of
 its exit task, until something of it begins again; what was started and never closed is a finding
 beside any answer, because nobody knows what it would have recorded, and so is what a revoked key
-signed, which says nothing. The oldest checkpoint in the log is held against the same entries
-(RFC 6962, 2.1.2: both roots are computed from them), so nothing was taken out between the two.
+signed, which says nothing, a record or not. The oldest checkpoint in the log is held against the
+same entries (RFC 6962, 2.1.2: both roots are computed from them), so nothing was taken out between
+the two.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from components.audit.answers import CLOSED_EVENTS, KEY, RecordView
-from components.audit.findings import Finding, never_closed, not_counting
+from components.audit.findings import Finding, never_closed, no_record, not_counting
 from components.audit.folder import AuditFolder
 from components.audit.left_open import left_open, sealed_runs
 from components.audit.log import Log
@@ -41,7 +42,7 @@ class Completeness:
     but for changes of keys, on which no answer stands. `unsigned` entries lie behind `last`, under
     no checkpoint: no answer stands on them. A crash leaves such; so does who takes a checkpoint
     away. `about` is what is wrong with the versions that the answer is on (version_findings.py),
-    and `drafts` lie in the spool, in no log.
+    `drafts` lie in the spool, in no log, and `foreign` are the entries that are no records.
     """
 
     runs_started: int
@@ -54,6 +55,7 @@ class Completeness:
     unsigned: int = 0
     drafts: Counted = field(default_factory=Counted)
     about: tuple[Finding, ...] = ()
+    foreign: tuple[Finding, ...] = ()
 
     @property
     def runs_closed(self) -> int:
@@ -93,7 +95,7 @@ class Completeness:
     def findings(self) -> list[Finding]:
         """What is wrong with the versions, what was never closed, and what does not count."""
         beside = [*map(never_closed, self.open), *map(not_counting, self.revoked)]
-        return [*self.about, *beside]
+        return [*self.about, *self.foreign, *beside]
 
 
 def completeness(home: Path, log: VerifiedLog, about: Sequence[Finding] = ()) -> Completeness:
@@ -111,6 +113,7 @@ def completeness(home: Path, log: VerifiedLog, about: Sequence[Finding] = ()) ->
         unsigned=log.snapshot.unsigned,
         drafts=counted(home),
         about=tuple(about),
+        foreign=tuple(no_record(item.index, item.record) for item in log.no_records),
     )
 
 
@@ -152,7 +155,7 @@ def _citation(complete: Completeness, log: VerifiedLog, text: str) -> Citation:
 
 def _revoked(log: VerifiedLog) -> Iterator[tuple[RecordView, ...]]:
     for tenure in log.snapshot.keys.tenures:
-        entries = (log.views[index] for index in tenure.revoked_entries)
+        entries = (view for view in log.views if view.index in tenure.revoked_entries)
         if found := tuple(view for view in entries if view.event != KEY):
             yield found
 

@@ -8,7 +8,7 @@ to its evidence; naming one is not a claim that it is met.
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import MAXYEAR, datetime
 
 from components.core.errors import SettingsError
 
@@ -56,7 +56,7 @@ def retain_until(moment: datetime) -> str:
 
     Raises SettingsError where the notary's TANDEM_AUDIT_RETAIN_YEARS is no number of years.
     """
-    year = moment.year + _retain_years()
+    year = min(moment.year + _retain_years(), MAXYEAR)
     leap_day = (moment.month, moment.day) == (2, 29)
     day = moment.replace(year=year, day=28) if leap_day else moment.replace(year=year)
     return day.date().isoformat()

@@ -65,6 +65,12 @@ def not_counting(views: Sequence[RecordView]) -> Finding:
     return Finding("key", f"entry {first.index}", message, first.index, first.record)
 
 
+def no_record(index: int, record: str) -> Finding:
+    """Return the finding that an entry is no record, for which a key signed that is revoked."""
+    message = "it is no record: a key that is revoked from there on signed for it"
+    return Finding("schema", f"entry {index}", message, index, record)
+
+
 def exit_code(findings: list[Finding]) -> int:
     """Return 0 for none, 4 otherwise; what cannot be verified is an UnverifiableError, 5."""
     return IntegrityError.exit_code if findings else 0

@@ -117,7 +117,8 @@ def gates(home: Path, *, failed: bool = False, period: Period | None = None) -> 
     found = [item for item in judged if not failed or not item.gate["passed"]]
     log.require_included(item.view for item in found)
     wrong = wrong_gates(log.views, log.statement)
-    about = [item.finding for item in wrong if period.holds(log.views[item.over])]
+    at = {view.index: view for view in log.views}
+    about = [item.finding for item in wrong if period.holds(at[item.over])]
     complete = completeness(home, log, about)
     return Gates(tuple(found), len(judged), failed, complete, log.checkpoint)
 

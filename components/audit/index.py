@@ -26,12 +26,11 @@ from components.audit.answers import (
     ProofBundle,
     RecordView,
 )
-from components.audit.envelope import vouched_statement
 from components.audit.folder import AuditFolder
 from components.audit.imported import given_to
 from components.audit.key_history import open_note
 from components.audit.keys import PublicKey, read_public_key
-from components.audit.ledger import viewed
+from components.audit.ledger import read_entry
 from components.audit.log import Entry, Log
 from components.audit.merkle import leaf_hash
 from components.audit.predicates import released_versions
@@ -80,7 +79,8 @@ class Index:
         if size is None:
             raise UnverifiableError("the log has no checkpoint", remedy="restore the log's folder")
         self.note = log.note(size)
-        self._checkpoint = open_note(self.note, log.history(size, key))
+        self._keys = log.history(size, key)
+        self._checkpoint = open_note(self.note, self._keys)
 
     def origin(self, what: str) -> int | None:
         """Return the place of the newest record that names something, None where it has none.
@@ -119,15 +119,27 @@ class Index:
             raise unfit(size)
 
     def _take(self, entry: Entry) -> None:
-        view = viewed(vouched_statement(entry.leaf), entry)
-        place, store = entry.index, self._store
-        row = (place, view.record, view.event == KEY)
-        store.execute("INSERT INTO records VALUES (?, ?, ?)", row)
+        view = self._viewed(entry)
+        row = (entry.index, entry.record, view is not None and view.event == KEY)
+        self._store.execute("INSERT INTO records VALUES (?, ?, ?)", row)
+        if view is not None:
+            self._take_view(view, entry.index)
+        self._tree.grow(entry.index, leaf_hash(entry.leaf))
+
+    def _viewed(self, entry: Entry) -> RecordView | None:
+        """Return what an entry records, None of one that is no record and counts for nothing."""
+        try:
+            return read_entry(entry)[0]
+        except IntegrityError:
+            if self._keys.is_revoked(entry.index):
+                return None
+            raise
+
+    def _take_view(self, view: RecordView, place: int) -> None:
         parents = [(place, parent) for parent in dict.fromkeys(view.parents)]
-        store.executemany("INSERT INTO parents VALUES (?, ?)", parents)
+        self._store.executemany("INSERT INTO parents VALUES (?, ?)", parents)
         if view.event in DONE_EVENTS or view.event == IMPORTED:
             self._take_made(view, place)
-        self._tree.grow(place, leaf_hash(entry.leaf))
 
     def _take_made(self, view: RecordView, place: int) -> None:
         registers = view.stage == REGISTERING

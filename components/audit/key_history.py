@@ -139,7 +139,7 @@ def possession(history: KeyHistory, key: Signs) -> str:
 
 def is_change(statement: Mapping[str, Any]) -> bool:
     """Say whether a statement changes the log's keys."""
-    return statement["predicateType"] in (KEY_CHANGE, SECOND_KEY_CHANGE)
+    return statement.get("predicateType") in (KEY_CHANGE, SECOND_KEY_CHANGE)
 
 
 def read_history(note: str, leaf: Callable[[int], bytes], first: PublicKey) -> KeyHistory:

@@ -6,12 +6,14 @@ verification. It has no lock of its own: the notary calls it under its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from components.audit.answers import ACT, CLOSING_EVENTS, DONE_EVENTS, KEY, RecordView
 from components.audit.envelope import vouched_statement
+from components.audit.key_history import is_change
 from components.audit.log import Entry
+from components.audit.record_time import check_time
 from components.core.errors import IntegrityError
 
 
@@ -41,14 +43,32 @@ def open_starts(views: Iterable[RecordView]) -> list[RecordView]:
     return found.all()
 
 
-def viewed(statement: Mapping[str, Any], entry: Entry) -> RecordView:
-    """Return the view of a signed statement; IntegrityError for one that is no record."""
+def read_entry(entry: Entry) -> tuple[RecordView, dict[str, Any]]:
+    """Return the view of an entry that is vouched for, and its statement.
+
+    Its schema is not asked, which takes as long as to read it: what records are found by, and go
+    along with all others by, is looked at, so that no statement, whoever signed it, ends otherwise.
+    Raises IntegrityError for one that is no record.
+    """
     try:
-        return RecordView.from_statement(statement, entry.index, entry.record)
-    except (KeyError, TypeError, AttributeError) as error:
+        statement = vouched_statement(entry.leaf)
+        view = RecordView.from_statement(statement, entry.index, entry.record)
+        _require_names(view, statement["predicateType"])
+        if (view.event == KEY) != is_change(statement):
+            raise ValueError("it says by one of two fields that it changes the log's keys")
+        return view, statement
+    except (IntegrityError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError(
             f"entry {entry.index} of the log is no record", remedy="run `tandem audit verify`"
         ) from error
+
+
+def _require_names(view: RecordView, kind: Any) -> None:
+    """Raise TypeError or ValueError for names that are no texts, or a time that is none."""
+    names = (kind, view.record_id, view.idempotency_key, view.run, view.stage, view.event)
+    if not all(isinstance(name, str) for name in (*names, *view.parents, view.start or "")):
+        raise TypeError("it names something by what is no text")
+    check_time(view.time)
 
 
 class Ledger:
@@ -62,8 +82,8 @@ class Ledger:
         self.last_time = ""
 
     def add(self, entry: Entry) -> None:
-        """Take in an entry that the sequencer vouches for; IntegrityError for no envelope."""
-        self.take(viewed(vouched_statement(entry.leaf), entry))
+        """Take in an entry that the sequencer vouches for; IntegrityError for no record."""
+        self.take(read_entry(entry)[0])
 
     def take(self, view: RecordView) -> None:
         """Take in an entry's view."""
@@ -86,6 +106,10 @@ class Ledger:
     def acts(self) -> list[str]:
         """Return the records of all acts in order."""
         return [record for record, view in self._by_record.items() if view.event == ACT]
+
+    def get(self, record: str) -> RecordView | None:
+        """Return a record by its digest, None where there is none."""
+        return self._by_record.get(record)
 
     def find(self, record: str) -> RecordView:
         """Return a record by its digest; raise IntegrityError where there is none."""

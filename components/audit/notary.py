@@ -29,6 +29,7 @@ from typing import Any
 from components.audit.acts import Statement
 from components.audit.admission import Admission
 from components.audit.answers import (
+    KEY,
     InclusionProof,
     ProofBundle,
     Receipt,
@@ -118,9 +119,13 @@ class LocalNotary:
             self._passing.discard(name)
 
     def _take_up(self) -> None:
-        """Record the drafts that wait, but for those on their way that an account may stand for."""
+        """Record the drafts that wait, but for those on their way that an account may stand for.
+
+        They wait on while the log takes no records.
+        """
         with self._draining:
-            drain(self._spool, self._admit, self._passing)
+            if self._sequencer.no_record is None:
+                drain(self._spool, self._admit, self._passing)
 
     def _admit(self, drafts: Sequence[Mapping[str, Any]]) -> list[Ticket]:
         """Record drafts that the spool holds, under one checkpoint; return their tickets."""
@@ -206,6 +211,8 @@ class LocalNotary:
 
     def _sign(self, ticket: Ticket) -> Envelope:
         draft = ticket.draft
+        if draft["event"] != KEY:
+            self._sequencer.require_records()
         value = statement(draft, self._stamps.stamp(draft, ticket.account))
         self._admission.require(draft, value)
         return Envelope.sign(value, self._sequencer.key)

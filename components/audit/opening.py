@@ -11,10 +11,8 @@ opened again.
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, NewType
 
 from components.audit.answers import AUDIT, RecordView
@@ -23,13 +21,12 @@ from components.audit.envelope import Envelope
 from components.audit.key_history import KeyHistory
 from components.audit.log import Entry
 from components.audit.merkle import leaf_hash
+from components.audit.record_time import check_time
 from components.audit.schema import check_statement
 from components.core.canonical import Parsed
 from components.core.errors import DataError, IntegrityError
 
 _MOST, _MOST_BYTES = 128, 2**20
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
-"""As `records.timestamp` writes it."""
 Refusal = IntegrityError | DataError
 
 
@@ -128,19 +125,13 @@ def _each(step: Callable[..., Any], values: Sequence[Any], *more: Sequence[Any])
 def _viewed(statement: dict[str, Any], index: int, record: str) -> RecordView:
     """Return the view; DataError for what no schema can say, an output that is no subject, say."""
     try:
-        _check_time(statement["predicate"][AUDIT]["clocks"]["notary"])
+        check_time(statement["predicate"][AUDIT]["clocks"]["notary"])
         return RecordView.from_statement(statement, index, record)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"the record contradicts itself: {type(error).__name__} {error}",
             remedy="compare the record with another copy of the log",
         ) from error
-
-
-def _check_time(text: str) -> None:
-    """Raise ValueError for a time that no calendar has, or that is not written as records are."""
-    if datetime.fromisoformat(text).year == datetime.max.year or not _TIME.fullmatch(text):
-        raise ValueError(f"{text} is no time of a record")
 
 
 def _checked(payload: Parsed) -> dict[str, Any]:

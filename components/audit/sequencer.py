@@ -36,8 +36,9 @@ class Sequencer:
         """Read the log, check it, and sign what a crash left unsigned.
 
         The listener hears of every entry once, in order, as soon as it is on disk and known to be
-        this key's: under its checkpoint, by its own signature, or signed here. Raises
-        IntegrityError for a log that is not what was signed last: nothing is appended to it.
+        this key's: under its checkpoint, by its own signature, or signed here; it raises
+        IntegrityError for one that is no record. Raises IntegrityError for a log that is not what
+        was signed last, or whose unsigned entries are no records: nothing is appended to it.
         """
         self._storage, self._log = storage, Log(storage)
         self._keyring = keyring
@@ -47,6 +48,7 @@ class Sequencer:
         self._tree = Tree()
         self._note = ""
         self._signed = -1
+        self._no_records: list[int] = []
         self._attempted: list[Entry] = []
         self._recover()
 
@@ -64,6 +66,27 @@ class Sequencer:
     def key(self) -> Signs:
         """The key that signs the next entry."""
         return self._signers.of_entry(self._keys, self.size)
+
+    @property
+    def no_record(self) -> int | None:
+        """The first entry under a checkpoint that is no record; None where all are.
+
+        Whoever signed for it has the key of its place: once that is revoked from there on, the
+        entry counts for nothing, and the log goes on.
+        """
+        return next((i for i in self._no_records if not self._keys.is_revoked(i)), None)
+
+    def require_records(self) -> None:
+        """Raise IntegrityError where there is such an entry: then keys are changed, and no more."""
+        index = self.no_record
+        if index is not None:
+            keyid = self._keys.holder(index).keyid[:16]
+            raise IntegrityError(
+                f"entry {index} of the log is no record, and lies under a checkpoint",
+                remedy=f"the key {keyid} was stolen: change it with `tandem audit keys rotate "
+                f"--despite-findings` where it still signs, then `tandem audit keys revoke "
+                f"{keyid} --from {index}`",
+            )
 
     def append(self, envelopes: Sequence[Envelope]) -> list[Entry]:
         """Store up to MAX_BATCH envelopes as the next entries; one `seal` covers them.
@@ -170,9 +193,18 @@ class Sequencer:
         if signed:
             self._check_signed(signed, known)
         for entry in entries:
-            self._listener(entry)
+            self._tell(entry, is_signed=entry.index < signed)
         self._signers.require(self._keys, self.size)  # one that is gone stops the notary now
         self.seal()
+
+    def _tell(self, entry: Entry, *, is_signed: bool) -> None:
+        """Have the listener hear of an entry; keep one under a checkpoint that is no record."""
+        try:
+            self._listener(entry)
+        except IntegrityError:
+            if not is_signed:
+                raise
+            self._no_records.append(entry.index)
 
     def _check_signed(self, size: int, keys: KeyHistory) -> None:
         checkpoint = self._log.checkpoint(size, keys)

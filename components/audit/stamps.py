@@ -1,7 +1,8 @@
 """What the notary adds to a draft: its clock, a name, what fed the stage, which START it ends.
 
 Rules: time never runs backwards in the log: a clock that was set back by more than a tolerance
-stops the notary; a COMPLETE needs its START, what closes a START says what it said
+stops the notary, but for changes of keys, which take the last record's time: who stole a key could
+have set that ahead; a COMPLETE needs its START, what closes a START says what it said
 (coherence.py), and an attempt ends once.
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from components.audit.answers import IMPORTED, RecordView
+from components.audit.answers import IMPORTED, KEY, RecordView
 from components.audit.coherence import Begun, Statement
 from components.audit.ledger import Ledger
 from components.audit.parents import parents
@@ -45,7 +46,7 @@ class Stamps:
         run = draft["run"]["id"]
         start = None if event in ("START", "CACHED", IMPORTED) else self._opened(draft)
         return Stamp(
-            now=self._now(),
+            now=self._now(event),
             record_id=self._ledger.free_record_id(f"{run}/{stage}/{attempt}/{event}", run),
             parents=parents(draft, self._ledger),
             start=start.record if start else None,
@@ -73,11 +74,11 @@ class Stamps:
                 remedy="run the stage again: it ends with what it began with",
             )
 
-    def _now(self) -> datetime:
+    def _now(self, event: str) -> datetime:
         now = self._clock()
         before = max(self._ledger.last_time, self._last)
         last = datetime.fromisoformat(before) if before else now
-        if now < last - _CLOCK_TOLERANCE:
+        if now < last - _CLOCK_TOLERANCE and event != KEY:
             raise PlatformError(
                 "the clock was set back",
                 remedy="set the clock right; records wait until it has caught up",

@@ -70,8 +70,9 @@ class TraceStep:
 class Trace:
     """What stands behind one bundle, from its data on, and the checkpoint that covers it.
 
-    `versions` are those that the bundle was registered as, of those asked for; `complete` is of
-    how much the acts of people speak, None where no version was asked for and none was looked for.
+    `versions` are those that the bundle was registered as, of those asked for; `wrong` is what is
+    wrong with the records behind one that was registered as none: of versions `with_acts` says it,
+    by the whole log. `complete` is of how much that and the acts of people speak, None before.
     """
 
     bundle_sha256: str
@@ -86,7 +87,7 @@ class Trace:
 
     @property
     def findings(self) -> list[Finding]:
-        """What is wrong with the records behind the bundle, and beside the acts."""
+        """What is wrong with the records behind the bundle, of versions `with_acts`."""
         return self.complete.findings if self.complete else list(self.wrong)
 
     def to_dict(self) -> dict[str, Any]:
@@ -127,7 +128,7 @@ def trace(home: Path, what: str) -> Trace:
 
 
 def with_acts(home: Path, found: Trace) -> Trace:
-    """Return a trace with what people did to its versions, and of how much that speaks.
+    """Return a trace with the acts on its versions, what is wrong there, and of how much it speaks.
 
     Raises IntegrityError where the log does not verify.
     """
@@ -135,27 +136,24 @@ def with_acts(home: Path, found: Trace) -> Trace:
         return found
     log = VerifiedLog.of(home)
     named = {(item["model"], item["version"]) for item in found.versions}
-    acts, complete = acts_on(home, log, named, _about(log, found))
+    about = version_findings(log, [item["record"] for item in found.versions])
+    acts, complete = acts_on(home, log, named, about)
     return replace(found, people=replace(found.people, acts=acts), complete=complete)
-
-
-def _about(log: VerifiedLog, found: Trace) -> list[Finding]:
-    """Return what is wrong with the versions, by the whole log."""
-    registered = version_findings(log, [item["record"] for item in found.versions])
-    return list(dict.fromkeys([*found.wrong, *registered]))
 
 
 def _traced(what: str, bundle: str, proof: Proof) -> Trace:
     told = [(view, proof.statements[view.record]["predicate"][AUDIT]) for view in proof.records]
     works = [(view, audit) for view, audit in told if view.event != IMPORTED]
+    versions = tuple(_versions(proof, what, bundle))
+    wrong = () if versions else wrong_gates(proof.records, _reader(proof))
     return Trace(
         bundle_sha256=bundle,
-        versions=tuple(_versions(proof, what, bundle)),
+        versions=versions,
         steps=tuple(_steps(proof)),
         data=tuple(data_of(works)),
         gates=tuple(gates_of(works)),
         people=people_of(works),
-        wrong=tuple(item.finding for item in wrong_gates(proof.records, _reader(proof))),
+        wrong=tuple(item.finding for item in wrong),
         checkpoint=proof.checkpoint,
     )
 

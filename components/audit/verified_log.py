@@ -2,12 +2,14 @@
 
 Rules: this is the one way in for whoever answers from the log; the checkpoint is verified with the
 home's public key before anything is read, and an entry that it does not cover is not there. What an
-answer cites is proven to that checkpoint (`proven`), with every signature on the way.
+answer cites is proven to that checkpoint (`proven`), with every signature on the way. An entry
+that is no record stops every answer until the key that signed for it is revoked from there on:
+then it is passed over, and is a finding beside each (completeness.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,8 +21,8 @@ from components.audit.envelope import vouched_statement
 from components.audit.folder import AuditFolder
 from components.audit.key_history import open_note
 from components.audit.keys import PublicKey, read_public_key
-from components.audit.ledger import Ledger, viewed
-from components.audit.log import Log, Snapshot, read_snapshot
+from components.audit.ledger import Ledger, read_entry
+from components.audit.log import Entry, Log, Snapshot, read_snapshot
 from components.audit.proof import Proof, signed_statement, verified_statement, verify_bundle
 from components.core.errors import Citation, IntegrityError, UnverifiableError
 
@@ -70,14 +72,30 @@ class VerifiedLog:
     def ledger(self) -> Ledger:
         """The entries, indexed."""
         ledger = Ledger()
-        for entry in self.snapshot.entries:
-            ledger.add(entry)
+        for view, _ in self._records():
+            ledger.take(view)
         return ledger
+
+    def _records(self) -> Iterator[tuple[RecordView, Statement]]:
+        for entry in self.snapshot.entries:
+            try:
+                yield read_entry(entry)
+            except IntegrityError:
+                if not self.snapshot.keys.is_revoked(entry.index):
+                    raise
 
     @cached_property
     def views(self) -> list[RecordView]:
         """The records in their order."""
-        return [self.ledger.find(entry.record) for entry in self.snapshot.entries]
+        found = (self.ledger.get(entry.record) for entry in self.snapshot.entries)
+        return [view for view in found if view is not None]
+
+    @property
+    def no_records(self) -> list[Entry]:
+        """The entries that are no records, and count for nothing."""
+        if len(self.views) == self.snapshot.size:
+            return []
+        return [item for item in self.snapshot.entries if self.ledger.get(item.record) is None]
 
     def statement(self, record: str) -> Statement:
         """Return what a record says; IntegrityError where there is none of that digest."""
@@ -87,10 +105,9 @@ class VerifiedLog:
     def statements(self) -> dict[str, Statement]:
         """Return each record's statement by its digest, in order; IntegrityError for no record."""
         ledger, found = Ledger(), {}
-        for entry in self.snapshot.entries:
-            statement: Statement = vouched_statement(entry.leaf)
-            ledger.take(viewed(statement, entry))
-            found[entry.record] = statement
+        for view, statement in self._records():
+            ledger.take(view)
+            found[view.record] = statement
         vars(self).setdefault("ledger", ledger)  # parsing is what takes long, and was done here
         return found
 

@@ -39,10 +39,7 @@ class WriterLock:
                 return
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise PlatformError(
-                        f"another notary writes to {folder.root}",
-                        remedy="a run is going on in this home: wait for it, or use another --home",
-                    ) from None
+                    raise _another(folder) from None
                 time.sleep(0.02)
 
     def release(self) -> None:
@@ -59,6 +56,19 @@ class WriterLock:
         trace: TracebackType | None,
     ) -> None:
         self.release()
+
+
+def require_unwritten(folder: AuditFolder) -> None:
+    """Raise PlatformError where a notary holds the lock now, before work that is in vain then."""
+    if is_being_written(folder):
+        raise _another(folder)
+
+
+def _another(folder: AuditFolder) -> PlatformError:
+    return PlatformError(
+        f"another notary writes to {folder.root}",
+        remedy="a run is going on in this home: wait for it, or use another --home",
+    )
 
 
 def is_being_written(folder: AuditFolder) -> bool:

@@ -1,8 +1,8 @@
 """`tandem audit keys`: which key signed which entries of the log, a new key, and one given up.
 
 A change is a record of the log (components/audit/key_history.py). It needs the log to itself, so it
-waits for no run: while one goes on it is refused. So is a rotation of a log with findings, unless
-they are known; a revocation is not, and cites them (doubts.py).
+waits for no run: while one goes on it is refused, before the log is read. So is a rotation of a log
+with findings, unless they are known; a revocation is not, and cites them (doubts.py).
 """
 
 from __future__ import annotations
@@ -92,12 +92,15 @@ def rotate(arguments: Namespace) -> int:
 
     4 where verifying the log finds something, unless the caller says that it is known.
     """
+    from components.audit.folder import AuditFolder
     from components.audit.key_changes import KeyOrder
+    from components.audit.writer_lock import require_unwritten
     from pipelines.cli.doubts import Doubts, checked_reason
     from pipelines.identity import actor
 
-    reason = checked_reason(arguments.reason)
-    doubts = Doubts.of(Home.at(arguments.home))
+    reason, home = checked_reason(arguments.reason), Home.at(arguments.home)
+    require_unwritten(AuditFolder(home.folder))
+    doubts = Doubts.of(home)
     doubts.require_none("the keys are not changed", despite=arguments.despite_findings)
     changed = _changed(arguments, KeyOrder(actor(), doubts.told(reason), second=arguments.second))
     if not arguments.json and arguments.second:
@@ -115,13 +118,16 @@ def revoke(arguments: Namespace) -> int:
 
     It waits for no verification, and no finding hinders it: they are cited once it is recorded.
     """
+    from components.audit.folder import AuditFolder
     from components.audit.key_changes import KeyOrder
     from components.audit.verified_log import VerifiedLog
+    from components.audit.writer_lock import require_unwritten
     from pipelines.cli.doubts import Doubts, checked_reason
     from pipelines.identity import actor
 
     reason = checked_reason(arguments.reason)
     home = Home.at(arguments.home)
+    require_unwritten(AuditFolder(home.folder))
     VerifiedLog.of(home.folder)  # nothing is added to a log that is not there, or is not as signed
     changed = _changed(arguments, KeyOrder(actor(), reason, arguments.keyid, arguments.first))
     if not arguments.json:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 OPTION = "--despite-findings"
 _HARMLESS = frozenset({"open", "key"})
+_NOT_AS_SIGNED = frozenset({"log", "checkpoint", "tree"})
 _NAMED = 5
 _ROOM = 200
 """Characters of a reason that are kept for what was found."""
@@ -48,10 +49,12 @@ class Doubts:
         from components.audit.verified_log import VerifiedLog
         from components.audit.verify import verify_log
 
-        checkpoint = VerifiedLog.of(home.folder).checkpoint
+        found = verify_log(home.folder)
+        if any(item.check in _NOT_AS_SIGNED for item in found):  # of the newest checkpoint, perhaps
+            VerifiedLog.of(home.folder)
         log = Log.at(AuditFolder(home.folder))
-        found = [item for item in verify_log(home.folder) if item.check not in _HARMLESS]
-        return cls([cited(item, log) for item in found], checkpoint)
+        speaking = [item for item in found if item.check not in _HARMLESS]
+        return cls([cited(item, log) for item in speaking], log.note(max(log.sizes())))
 
     def require_none(self, act: str, *, despite: bool) -> None:
         """Raise IntegrityError, citing each, where there are some and nobody said that it is known.

@@ -4,8 +4,9 @@
 
 It stops at the first thing that is wrong, with exit code 4. Its parts: second_verifier_bytes.py
 (JSON, signatures, the tree), second_verifier_keys.py (keys and checkpoints),
-second_verifier_records.py (what a record says twice), second_verifier_acts.py (acts),
-second_verifier_standing.py (what these change) and second_verifier_runs.py (the runs' artifacts).
+second_verifier_records.py (what a record says twice), second_verifier_gates.py (gates and waivers
+that were left out), second_verifier_acts.py (acts), second_verifier_standing.py (what these change)
+and second_verifier_runs.py (the runs' artifacts).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from second_verifier_acts import Acts
 from second_verifier_bytes import Wrong, is_time, need, once, opened, parsed, place, root
+from second_verifier_gates import LeftOut
 from second_verifier_keys import KEYS, SECOND, Keys, of_its_kind
 from second_verifier_records import coherent
 from second_verifier_runs import Runs
@@ -65,6 +67,7 @@ class Verifier:
         self.failed = dict[str, set[tuple[str, str]]]()  # of each record, with all behind it
         self.registered = dict[Any, Any]()  # of each version, what its first registration says
         self.acts = Acts(self.forms, lambda record: self.keys.is_revoked(self.seen[record]))
+        self.left_out = LeftOut(self.forms)
         self.runs = Runs(runs)
 
     def files(self, below: str) -> list[str]:
@@ -86,6 +89,7 @@ class Verifier:
         coherent(statement, audit, made, self.begun, what)
         self.record(index, record, audit, made)
         self.gates(index, record, audit)
+        self.left_out.take(record, audit, what)
         self.keys_of(index, record, statement)
         self.acts.take(record, statement, made, what)
         self.runs.take(record, audit, made)

@@ -45,10 +45,12 @@ def told(
     *gates: Claim,
     registered: str = "",
     settings: Claim | None = None,
-) -> None:
+    measured: Claim | None = None,
+) -> dict[str, Claim]:
     """Tell a run whose stage claims these gates, and which registers one framework, or both.
 
-    `settings` are those of the stage, if others than the story's.
+    `settings` are those of the stage, if others than the story's, `measured` the facts of the
+    evaluation. Return what each output is named as an input.
     """
 
     class Claiming:
@@ -63,6 +65,8 @@ def told(
                 draft = {**draft, "settings": settings, "settings_sha256": digest}
             if (draft["stage"], draft["event"]) == (stage, "COMPLETE"):
                 draft = {**draft, "gates": list(gates)}
+            if (draft["stage"], draft["event"]) == ("evaluate_models", "COMPLETE"):
+                draft = {**draft, "facts": measured or {}}
             if draft["stage"] == "register_models" and draft["facts"] and registered:
                 found = draft["facts"]["versions"].items()
                 kept = {r: v for r, v in found if v["framework"] == registered}
@@ -70,7 +74,10 @@ def told(
             return self.notary.submit(draft)
 
     with open_notary(home) as notary:
-        new_story(Claiming(notary), home / "runs" / "run-1").tell()
+        story = new_story(Claiming(notary), home / "runs" / "run-1")
+        story.tell()
+    refs: dict[str, Claim] = story.refs
+    return refs
 
 
 @pytest.mark.parametrize("stage", ["validate_examples", "evaluate_models", "decide_release"])

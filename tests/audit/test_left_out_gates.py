@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from exported_files import exported, unpacked, verified
+from second_verdict import found_by_second, second
 from test_failed_gates import GATE, LOW, WAIVED, Claim, told
 
+from components.audit.notary import open_notary
 from components.audit.verified_log import VerifiedLog
 from components.audit.verify import verify_log
 from components.core.canonical import sha256_bytes
@@ -19,6 +23,11 @@ POLICY = {
         {"metric": "recall", "operator": ">=", "threshold": 0.6, "slice": "origin=*", "at": 0.5},
     ],
 }
+MEASURED = {
+    "size_bytes": {"pytorch": {"onnx": 3, "pt2": 3}, "tensorflow": {"onnx": 3}},
+    "overall": {"champion": {"auc": 0.7}, "pytorch": {"auc": 0.75}, "tensorflow": {"auc": 0.75}},
+}
+"""Which forms were measured, and that there was a champion."""
 RECALL = {**GATE, "metric": "recall", "threshold": 0.6, "slice": "origin=JFK"}
 CHECKS = {"minimum_rows": 10, "drift": {"carrier": 0.1}, "skew": {}, "duplicate_rows": None}
 
@@ -35,11 +44,18 @@ BOTH = [*judged("pytorch"), *judged("tensorflow")]
 
 def decided(home: Path, new_story: Any, *gates: Claim, policy: Claim | None = None) -> None:
     settings = {"policy": POLICY if policy is None else policy}
-    told(home, new_story, "decide_release", *gates, settings=settings)
+    told(home, new_story, "decide_release", *gates, settings=settings, measured=MEASURED)
 
 
 def found(home: Path) -> list[tuple[str, str, str]]:
-    return [(item.check, item.where, item.message) for item in verify_log(home)]
+    """Return what the verifier finds, which each of the other two must find as well."""
+    found = [(item.check, item.where, item.message) for item in verify_log(home)]
+    code = verified(unpacked(exported(home)), home / "unpacked")
+    if found:
+        assert (code, found_by_second(home).split(":")[0]) == (4, found[0][1])
+    else:
+        assert (code, "checkpoints verify" in second(home)) == (0, True)
+    return found
 
 
 def test_a_decision_that_judged_what_its_policy_names_is_no_finding(
@@ -69,6 +85,58 @@ def test_a_gate_that_was_held_to_something_else_than_the_policy_says_is_found(
 ) -> None:
     decided(home, new_story, {**BOTH[0], **other}, *BOTH[1:])
     assert "its policy asked for the gate pytorch auc >= 0.7" in found(home)[0][2]
+
+
+ALL_SECTIONS = {
+    "gates": [
+        {"metric": "f1", "operator": ">", "threshold": 0.1, "of_class": "late", "at": None},
+        {"metric": "top_k_accuracy", "operator": ">=", "threshold": 0.2, "k": 3},
+        {"metric": "log_loss", "operator": "<", "threshold": 1, "slice": "origin=*,at=a\\,b"},
+    ],
+    "fairness_gates": [
+        {"metric": "recall", "compare": "ratio", "column": "sex", "operator": ">=", "threshold": 1}
+    ],
+    "forms": ["saved_model"],
+    "form_gates": [
+        {"form": "onnx", "metric": "size_bytes", "operator": "<=", "threshold": 10},
+        {"form": "pt2", "metric": "size_bytes", "operator": "<=", "threshold": 10},
+    ],
+    "champion_gates": [
+        {"margin": -0.01, "slice": "overall"},
+        {"metric": "log_loss", "margin": 0.5, "slice": "origin=JFK"},
+    ],
+}
+ASKED = [
+    (("f1 of late", ">", 0.1, "overall"), "both"),
+    (("top_k_accuracy@3", ">=", 0.2, "overall"), "both"),
+    (("log_loss", "<", 1, "origin=J\\*K,at=a\\,b"), "both"),
+    (("recall ratio by sex", ">=", 1, "overall"), "both"),
+    (("saved_model", ">=", 1, "overall"), "both"),
+    (("onnx size_bytes", "<=", 10, "overall"), "both"),
+    (("pt2 size_bytes", "<=", 10, "overall"), "pytorch"),
+    (("auc_over_champion", ">=", -0.01, "overall"), "both"),
+    (("log_loss_over_champion", "<", -0.5, "origin=JFK"), "both"),
+]
+JUDGED = [
+    {"name": f"{model} {name}", "metric": "m", "operator": operator, "threshold": threshold,
+     "slice": of, "n": 9, "passed": True,
+     "value": threshold + {">": 1, "<": -1}.get(operator, 0)}
+    for model in ("pytorch", "tensorflow")
+    for (name, operator, threshold, of), whose in ASKED
+    if whose in ("both", model)
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("careless")
+@pytest.mark.parametrize("gone", [None, *range(len(JUDGED))])
+def test_a_gate_of_any_section_of_a_policy_that_was_left_out_is_found(
+    home: Path, new_story: Any, gone: int | None
+) -> None:
+    kept = [gate for number, gate in enumerate(JUDGED) if number != gone]
+    decided(home, new_story, *kept, policy=ALL_SECTIONS)
+    messages = [message for _, _, message in found(home)]
+    assert len(messages) == (0 if gone is None else 1)
+    assert gone is None or f"asked for the gate {JUDGED[gone]['name']}" in messages[0]
 
 
 @pytest.mark.usefixtures("careless")
@@ -125,6 +193,34 @@ def test_a_data_gate_that_the_checks_ask_for_and_nobody_judged_is_found(
     if gone is not None:
         name = DATA_GATES[gone]["name"]
         assert f"its checks asked for the gate {name}" in found(home)[0][2]
+
+
+@pytest.mark.usefixtures("careless")
+@pytest.mark.parametrize("least", [10, 11])
+def test_what_came_from_the_cache_was_judged_by_the_settings_of_who_took_it(
+    home: Path, new_story: Any, draft: Callable[..., Claim], least: int
+) -> None:
+    refs = told(home, new_story, "validate_examples", *DATA_GATES, settings={"checks": CHECKS})
+    taken = [refs[name] for name in ("statistics", "validation")]
+    folder = home / "runs" / "run-1" / "artifacts" / "validate_examples"
+    claims = {
+        "inputs": [refs["examples"]],
+        "outputs": [
+            {"name": ref["name"], "sha256": ref["sha256"], "path": str(folder / ref["name"])}
+            for ref in taken
+        ],
+        "facts": {"origin": {ref["name"]: ref["record"] for ref in taken}},
+        "settings": {"checks": {**CHECKS, "minimum_rows": least}},
+        "run": draft("START")["run"] | {"id": "run-2"},
+    }
+    with open_notary(home) as notary:
+        notary.submit(draft("CACHED", "validate_examples", **claims))
+    where = [(item.check, item.where) for item in verify_log(home)]
+    if least == 10:
+        assert (where, "checkpoints verify" in second(home)) == ([], True)
+    else:
+        assert where == [("gate", "entry 18")] * 2
+        assert found_by_second(home) == "entry 18: it left out minimum_rows"
 
 
 def waived(waiver: str, **more: Any) -> Claim:

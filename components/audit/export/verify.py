@@ -21,10 +21,10 @@ this order:
    or a number in a field that nothing is concluded from is not checked;
 4. the records are one chain: the parents of each are the records of its inputs, and of what it took
    from the cache, and no others; each is there and made what the next one says it was given; each
-   gate passed or failed as its numbers say, but whether one was left out, or whether a waiver is
-   held by whom it needs, takes the settings and is not looked for; what was only imported, as the
-   claim of another system, stands behind nothing but what was imported too, and made the model that
-   was given;
+   gate passed or failed as its numbers say; none was left out that the settings of a validation or
+   a decision ask for, and each waiver is in the settings of the record that needs it and is about
+   its gate, whoever signed it; what was only imported, as the claim of another system, stands
+   behind nothing but what was imported too, and made the model that was given;
 5. the registration names the model's version and its bundle, which is the one that it was given of
    its framework, and a validation, an evaluation and a decision stand behind it; neither it nor one
    of these has a gate that failed and nobody waived, but for the decision's gates of candidates
@@ -62,11 +62,15 @@ import json
 import math
 import operator
 import re
+import struct
 import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote
@@ -87,11 +91,24 @@ CLOSING = ("COMPLETE", "FAIL", "ABORT")
 EVENTS = ("START", "ACT", "KEY", IMPORTED, "CACHED", *CLOSING)
 BEHIND = ("ingest_examples", "validate_examples", "evaluate_models", "decide_release")
 CANDIDATES = {"pytorch", "tensorflow", "imported"}
+MORE_IS_BETTER = frozenset((
+    "auc", "pr_auc", "accuracy", "precision", "recall", "auc_macro", "auc_weighted",
+    "top_k_accuracy", "f1", "r2",
+))  # fmt: skip
+FIRST_METRICS = ("auc", "log_loss", "mean_squared_error")
+COLUMN = re.compile(r"(?:[^\\,]|\\.)+", re.DOTALL)
 LEAST_LINES = 3
 COSIGNATURE_BYTES = 4 + 8 + 64
 SAID = ("schema", "model", "version", "bundle_sha256", "registration")
 READ = ("checkpoint", "export.json")
 PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# An export has some megabytes in some hundred files; an entry of the log has 16 MiB at most.
+MOST_BYTES, MOST_FILES, LARGEST_JSON, LARGEST_NOTE = 256 * 2**20, 10_000, 16 * 2**20, 2**20
+DIRECTORY_ENTRY = b"PK\x01\x02"
+UNREADABLE = (
+    OSError, EOFError, RuntimeError, ValueError, OverflowError, struct.error, zlib.error,
+    zipfile.BadZipFile,
+)  # fmt: skip
 RECORD = re.compile(r"(records/[0-9]{9,})\.(json|tlog-proof)", re.ASCII)
 OPERATORS = {
     ">=": operator.ge,
@@ -106,6 +123,8 @@ APPROVAL = f"{OURS}/approval/v1"
 APPROVAL_RECORD = f"{OURS}/approval-record/v1"
 REGISTRY_CHANGE_1, REGISTRY_CHANGE_2 = (f"{OURS}/registry-change/v{n}" for n in (1, 2))
 IMPORTED_EXECUTION = f"{OURS}/imported-execution/v1"
+WAIVER = f"{OURS}/waiver/v1"
+WAIVES = frozenset(("useCase", "gate", "reason", "issuedOn", "until"))
 APPROVE, PROMOTE, ROLL_BACK, ARCHIVE, WITHDRAW = (
     f"{act}_model" for act in ("approve", "promote", "roll_back", "archive", "withdraw")
 )
@@ -136,6 +155,7 @@ BLOCK = frozenset(HANDED_IN) | {
 }  # fmt: skip
 GATE = frozenset(("name", "metric", "operator", "value", "threshold", "passed"))
 GATE_MAY = GATE | {"slice", "n", "baseline", "interval", "waived_by"}
+NO_WORK: dict[str, Any] = {"event": "", "gates": [], "inputs": [], "settings": {}, "facts": {}}
 SIGNED = frozenset(("model", "version", "name", "meaning", "signedAt", "until"))
 FIRST = {"approval": 1, "review": 0}
 PROVENANCE = (
@@ -152,7 +172,9 @@ LAST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 UNPROVEN = ("VERIFY.md", "verify.py", "report.html", "schemas")
 
 
-MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+MALFORMED = (
+    KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError,
+)  # fmt: skip
 
 
 class Refused(Exception):
@@ -170,14 +192,15 @@ class Checkpoint(NamedTuple):
     root: bytes
 
 
-class Record(NamedTuple):
+@dataclass(frozen=True)
+class Record:
     """A verified record: its digest, its place in the log, and what it says."""
 
     sha256: str
     number: int
     statement: dict[str, Any]
 
-    @property
+    @cached_property
     def audit(self) -> dict[str, Any]:
         """The block that Tandem adds to each predicate."""
         return dict(self.statement["predicate"][AUDIT])
@@ -187,14 +210,14 @@ class Record(NamedTuple):
         """When the notary signed it."""
         return str(self.audit["clocks"]["notary"])
 
-    @property
-    def made(self) -> list[str]:
+    @cached_property
+    def made(self) -> frozenset[str]:
         """The digests of what it made: of an imported record, what another system made."""
         if self.audit["event"] == IMPORTED:
-            return list(self.subjects.values())
-        return [self.subjects[name] for name in self.audit["outputs"]]
+            return frozenset(self.subjects.values())
+        return frozenset(self.subjects[name] for name in self.audit["outputs"])
 
-    @property
+    @cached_property
     def subjects(self) -> dict[str, str]:
         """The digests of what the record is about, by name."""
         return {item["name"]: item["digest"]["sha256"] for item in self.statement["subject"]}
@@ -225,6 +248,7 @@ def parsed(data: bytes | str) -> Any:
     def constant(name: str) -> NoReturn:
         raise Refused(f"{name} is not JSON")
 
+    need(len(data) <= LARGEST_JSON, f"its JSON has more than {LARGEST_JSON} bytes")
     try:
         return json.loads(data, object_pairs_hook=unique, parse_constant=constant)
     except (ValueError, RecursionError) as error:
@@ -493,6 +517,7 @@ class Keys:
 
 def checkpoint_of(note: str, keys: Keys) -> Checkpoint:
     """Return what a signed note says; refuse one that the key of its size did not sign."""
+    need(len(note) <= LARGEST_NOTE, f"it has more than {LARGEST_NOTE} characters")
     text, separator, block = note.rpartition("\n\n")
     lines = text.split("\n")
     if not separator or not block.endswith("\n") or len(lines) < LEAST_LINES or not all(lines):
@@ -891,6 +916,147 @@ def number_of(value: Any, name: str) -> float:
     return float(found) if text else value
 
 
+# --- gates that settings ask for ----------------------------------------------------------------
+
+
+class Asked(NamedTuple):
+    """A gate that must have been judged; None is whatever the record says."""
+
+    name: str
+    operator: str | None
+    threshold: float | None
+    of: str | None = "overall"
+
+    def is_among(self, gates: dict[str, list[dict[str, Any]]]) -> bool:
+        """Say whether it was judged; a name that ends in a colon goes on as the data has it."""
+        begins = [n for n in gates if n.startswith(self.name)] if self.name.endswith(":") else []
+        return any(
+            self.operator in (None, gate["operator"])
+            and self.threshold in (None, number_of(gate["threshold"], gate["name"]))
+            and (self.of is None or is_slice(self.of, gate.get("slice", "overall")))
+            for name in (self.name, *begins)
+            for gate in gates.get(name, ())
+        )
+
+
+def asked_of_model(policy: dict[str, Any], model: str) -> Iterator[list[Asked]]:
+    """Yield what a policy asks of every candidate, as lists of which one gate must be there."""
+    for row in listed(policy, "gates"):
+        at = [setting(row[name]) for name in ("at", "k") if row.get(name) is not None][:1]
+        name = f"{model} {row['metric']}" + "".join(f"@{number:g}" for number in at)
+        if row.get("of_class") is not None:
+            name = f"{model} {row['metric']} of {row['of_class']}"
+        yield [asked(name, row, row.get("slice", "overall"))]
+    for row in listed(policy, "fairness_gates"):
+        yield [asked(f"{model} {row['metric']} {row['compare']} by {row['column']}", row)]
+    for form in listed(policy, "forms", str):
+        yield [Asked(f"{model} {form}", ">=", 1)]
+
+
+def asked_of_forms(policy: dict[str, Any], model: str, has: Any) -> Iterator[list[Asked]]:
+    """Yield what a policy asks of the forms that a candidate has; an imported one has them all."""
+    for row in listed(policy, "form_gates"):
+        own = asked(f"{model} {row['form']} {row['metric']}", row)
+        if row["form"] in has:
+            yield [own]
+        elif model == "imported":
+            yield [own, Asked(f"{model} {row['form']}", ">=", 1)]
+
+
+def asked_over_champion(policy: dict[str, Any], model: str) -> Iterator[list[Asked]]:
+    """Yield what a policy asks of a candidate where there is a champion."""
+    for row in listed(policy, "champion_gates"):
+        margin, found = setting(row.get("margin")) or 0.0, []
+        for metric in [row["metric"]] if row.get("metric") else FIRST_METRICS:
+            sign, least = (">", margin) if metric in MORE_IS_BETTER else ("<", 0.0 - margin)
+            name, sign = f"{model} {metric}_over_champion", sign + ("=" if margin < 0 else "")
+            found.append(Asked(name, sign, least, row.get("slice", "overall")))
+        yield found
+
+
+def asked_of_data(settings: dict[str, Any]) -> Iterator[list[Asked]]:
+    """Yield what the checks of a validation ask for."""
+    checks, target = section(settings, "checks"), section(settings, "source").get("target")
+    for split in ("train", "eval") if checks else ():
+        if isinstance(target, dict) and not target.get("number"):
+            share = setting(checks.get("minimum_class_share"))
+            yield [Asked(f"class_share:{target['name']}", ">=", share, split)]
+        yield [Asked("minimum_rows", ">=", setting(checks.get("minimum_rows")), split)]
+        yield [Asked("schema", "==", 0, split), Asked("schema:", None, None, split)]
+    if checks:
+        yield [Asked(name, "==", 0, "all splits") for name in ("leakage", "leakage:")]
+    for name, of in (("duplicate_rows", "all splits"), ("label_shift:", None)):
+        if (limit := setting(checks.get(name.rstrip(":")))) is not None:
+            yield [Asked(name, "<=", limit, of)]
+    for kind in ("drift", "skew"):
+        for column, limit in section(checks, kind).items():
+            name = f"{kind}:{column}"
+            yield [Asked(name, "<=", setting(limit), None), Asked(name, "==", 1, None)]
+
+
+def asked(name: str, row: dict[str, Any], of: str = "overall") -> Asked:
+    """Return a gate that an entry of a policy asks for."""
+    return Asked(name, row["operator"], setting(row.get("threshold")), of)
+
+
+def judged(audit: dict[str, Any]) -> list[str]:
+    """Return the candidates that a decision judged, or chose."""
+    first = {gate["name"].split(" ")[0] for gate in audit["gates"]}
+    chosen = [audit["facts"].get(role) for role in ("winner", "challenger")]
+    return [name for name in sorted(CANDIDATES) if name in first or name in chosen]
+
+
+def is_slice(wanted: str, found: str) -> bool:
+    """Say whether a slice is the one asked for; `*` is any value, commas are escaped in values."""
+    columns = [[c.partition("=") for c in COLUMN.findall(text)] for text in (wanted, found)]
+    return wanted == found or (
+        len(columns[0]) == len(columns[1])
+        and all(
+            name == other and value in ("*", given)
+            for (name, _, value), (other, _, given) in zip(*columns, strict=True)
+        )
+    )
+
+
+def section(value: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a section of settings or facts, empty where it is none."""
+    found = value.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def listed(value: dict[str, Any], name: str, kind: type = dict) -> list[Any]:
+    """Return the entries of a list in settings, none where it is none."""
+    found = value.get(name)
+    return [item for item in found if isinstance(item, kind)] if isinstance(found, list) else []
+
+
+def setting(value: Any) -> float | None:
+    """Return a setting's number, which may be a text where it is large; None where it is none."""
+    if type(value) is str and NUMBER.fullmatch(value):
+        return float(value)
+    return value if type(value) in (int, float) else None
+
+
+def check_waiver(gate: dict[str, Any], audit: dict[str, Any]) -> None:
+    """Refuse a gate that was waived by what is not in the settings, or is about something else."""
+    what = f"the waiver of its gate {gate['name']}"
+    texts = listed(audit["settings"], "waivers", str)
+    held = [text for text in texts if sha256(text.encode()) == gate["waived_by"]]
+    need(held, f"{what} is not in its settings")
+    envelope = parsed(held[0])
+    signed = parsed(decoded(envelope["payload"]))
+    said, subject = signed["predicate"], signed["subject"]
+    own = canonical(envelope) == held[0].encode() and signed["_type"] == STATEMENT
+    need(own and signed["predicateType"] == WAIVER and len(subject) == 1, f"{what} is none")
+    need(set(said) == WAIVES and set(said["gate"]) <= {"name", "slice"}, f"{what} is of no form")
+    of = (said["gate"]["name"], said["gate"].get("slice", gate.get("slice")))
+    need(of == (gate["name"], gate.get("slice")), f"{what} is of another gate")
+    need(said["useCase"] == audit["run"].get("name"), f"{what} is of another use case")
+    schema = audit["settings"].get("schema_text")
+    same = type(schema) is not str or subject == [named("schema", sha256(schema.encode()))]
+    need(same, f"{what} is of another schema")
+
+
 # --- what people did ---------------------------------------------------------------------------
 
 
@@ -973,23 +1139,50 @@ class Export:
     """The files of an export, by name; a zip is read as it is, nothing is unpacked."""
 
     def __init__(self, place: Path) -> None:
-        """Read every file; Unverifiable for what is neither a folder nor a zip."""
+        """Read every file; Unverifiable for what is no export, or larger than any."""
+        self.left, self.files = MOST_BYTES, dict[str, bytes]()
         try:
-            if place.is_dir():
-                paths = [path for path in place.rglob("*") if path.is_file()]
-                self.files = {p.relative_to(place).as_posix(): p.read_bytes() for p in paths}
-            else:
-                with zipfile.ZipFile(place) as packed:
-                    names = packed.namelist()
-                    if len(set(names)) != len(names):
-                        raise Unverifiable("the file holds a name twice")
-                    if any(item.compress_type not in PLAIN for item in packed.infolist()):
-                        raise Unverifiable(f"{place} cannot be read: it is no plain zip")
-                    self.files = {name: packed.read(name) for name in names}
-        except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+            self._read_folder(place) if place.is_dir() else self._read_zip(place)
+        except UNREADABLE as error:
             raise Unverifiable(f"{place} cannot be read: {error}") from error
         if "export.json" not in self.files or "checkpoint" not in self.files:
             raise Unverifiable(f"{place} is no export: it has no export.json or no checkpoint")
+
+    def _read_folder(self, place: Path) -> None:
+        paths = [path for path in place.rglob("*") if path.is_file()]
+        self._require_few(len(paths))
+        for path in paths:
+            with path.open("rb") as file:
+                self.files[path.relative_to(place).as_posix()] = self._taken(file)
+
+    def _read_zip(self, place: Path) -> None:
+        with place.open("rb") as file:
+            data = self._taken(file)
+        self.left = MOST_BYTES
+        self._require_few(data.count(DIRECTORY_ENTRY))  # before any of them is read
+        with zipfile.ZipFile(BytesIO(data)) as packed:
+            names = packed.namelist()
+            if len(set(names)) != len(names):
+                raise ValueError("it holds a name twice")
+            if any(item.compress_type not in PLAIN for item in packed.infolist()):
+                raise ValueError("it is no plain zip")
+            for item in packed.infolist():
+                with packed.open(item) as member:
+                    self.files[item.filename] = self._taken(member)
+                if len(self.files[item.filename]) != item.file_size:
+                    raise ValueError("it says another size of a file than that has")
+
+    def _require_few(self, count: int) -> None:
+        if count > MOST_FILES:
+            raise ValueError(f"it has more than {MOST_FILES} files, which no export has")
+
+    def _taken(self, file: Any) -> bytes:
+        """Return the bytes of a file; ValueError where all together are too many, unpacked."""
+        data = bytes(file.read(self.left + 1))
+        self.left -= len(data)
+        if self.left < 0:
+            raise ValueError(f"it has more than {MOST_BYTES} bytes, which no export has")
+        return data
 
     def read(self, name: str) -> bytes:
         """Return a file's bytes; refuse one that is not there."""
@@ -1007,6 +1200,8 @@ class Verification:
         self.export, self.keys, self.newest = export, Keys(key), newest
         self.findings: list[tuple[str, str]] = []
         self.records: dict[str, Record] = {}
+        self.closed: dict[str, int] = {}  # which record closed a START first
+        self.manifests: dict[str, Any] = {}
         self.approvals: dict[str, Approval] = {}
         self.acts: list[Record] = []
         self.persons = Persons()
@@ -1029,10 +1224,13 @@ class Verification:
     def _changes(self) -> Iterator[tuple[int, bytes]]:
         """Yield what says to change the log's keys; what cannot be read is found later."""
         for name, data in self.export.files.items():
+            found = RECORD.fullmatch(name)
+            if found is None or found[2] != "json":
+                continue
             try:
                 kind = parsed(decoded(parsed(data)["payload"]))["predicateType"]
                 if kind in CHANGES:
-                    yield int(name.removeprefix("records/").removesuffix(".json")), data
+                    yield int(found[1].removeprefix("records/")), data
             except (Refused, KeyError, TypeError, ValueError):
                 continue
 
@@ -1043,7 +1241,9 @@ class Verification:
             self._try(name, lambda name=name: self._record(name))
         self.records = {r.sha256: r for r in sorted(self.records.values(), key=lambda r: r.number)}
         for record in self.records.values():
-            for check in (self._chain, self._start, self._kind, self._gates, self._passed):
+            for check in (
+                self._chain, self._start, self._kind, self._gates, self._left_out, self._passed,
+            ):  # fmt: skip
                 self._try_record(check, record)
             self._try_record(check_twice, record)
         self._try("records", self._in_order)
@@ -1147,8 +1347,9 @@ class Verification:
         need(start is not None or audit["event"] != "COMPLETE", "it has no START")
         if start is None:
             return
-        twins = [r.number for r in self.records.values() if r.audit["start"] == start]
-        need(is_digest(start) and min(twins) == record.number, "its START was closed before")
+        need(is_digest(start), "what it closes is no START before it")
+        first = self.closed.setdefault(start, record.number)
+        need(first == record.number, "its START was closed before")
         begun = self.records.get(start)
         if begun is None:
             return
@@ -1178,6 +1379,65 @@ class Verification:
     def _gates(self, record: Record) -> None:
         for gate in record.audit["gates"]:
             check_gate(gate)
+
+    def _left_out(self, record: Record) -> None:
+        """Refuse a record without a gate that its settings ask for, or without a waiver."""
+        audit, stage = record.audit, record.audit["stage"]
+        if audit["event"] not in DONE:
+            return
+        for gate in audit["gates"]:
+            if not gate["passed"] and "waived_by" in gate:
+                check_waiver(gate, audit)
+        gates: list[dict[str, Any]] = []
+        some: Iterator[list[Asked]] = iter(())
+        if stage == "decide_release":
+            judge = self._work(audit, "decision")
+            gates, some = judge["gates"], self._asked_of_models(audit["settings"], judge)
+        elif stage == "validate_examples":
+            gates = self._work(audit, "validation")["gates"]
+            some = asked_of_data(audit["settings"])
+        elif stage == "register_models":
+            self._judged(audit)
+        by_name: dict[str, list[dict[str, Any]]] = {}
+        for gate in gates:
+            by_name.setdefault(gate["name"], []).append(gate)
+        for one_of in some:
+            wanted = " or ".join(once(item.name for item in one_of))
+            there = any(item.is_among(by_name) for item in one_of)
+            need(there, f"its settings ask for the gate {wanted}, which it did not judge so")
+
+    def _asked_of_models(
+        self, settings: dict[str, Any], judge: dict[str, Any]
+    ) -> Iterator[list[Asked]]:
+        policy, models = section(settings, "policy"), judged(judge)
+        need(models or not policy.get("gates"), "it judged no candidate")
+        sizes = section(self._made_by(judge, "measurements")["facts"], "size_bytes")
+        overall = section(self._made_by(judge, "evaluation")["facts"], "overall")
+        for model in models:
+            yield from asked_of_model(policy, model)
+            yield from asked_of_forms(policy, model, section(sizes, model))
+            yield from asked_over_champion(policy, model) if "champion" in overall else ()
+
+    def _judged(self, audit: dict[str, Any]) -> None:
+        """Refuse a registration of a framework that its decision judged nothing of."""
+        judge = self._made_by(audit, "decision")
+        if section(judge["settings"], "policy").get("gates"):
+            for version in audit["facts"].get("versions", {}).values():
+                known = version["framework"] in judged(judge)
+                need(known, f"its decision judged no gate of {version['framework']}")
+
+    def _made_by(self, audit: dict[str, Any], name: str) -> dict[str, Any]:
+        """Return the block of the work that made an input."""
+        sources = [item["record"] for item in audit["inputs"] if item["name"] == name]
+        found = [self.records[source].audit for source in sources if source in self.records]
+        return self._work(found[0], name) if found else NO_WORK
+
+    def _work(self, audit: dict[str, Any], name: str) -> dict[str, Any]:
+        """Return the block of the work by which what came from the cache was made."""
+        while audit["event"] == "CACHED":
+            source = self.records.get(audit["facts"]["origin"].get(name))
+            audit = source.audit if source else NO_WORK
+        return audit
 
     def _registration(self, registration: Record) -> None:
         audit, wanted = registration.audit, self.said
@@ -1257,7 +1517,7 @@ class Verification:
             self._setting(name, "ingest_examples", "card")
         elif name == "log.pub":
             self._log_key(name)
-        elif kind in UNPROVEN:
+        elif kind in UNPROVEN and is_below(name):
             self.unproven.append(name)
         elif name not in READ and not self._is_of_record(name):
             raise Refused("it is no part of an export")
@@ -1265,9 +1525,8 @@ class Verification:
     def _is_of_record(self, name: str) -> bool:
         """Say whether a file is a record or its proof, of which there are both."""
         found = RECORD.fullmatch(name)
-        return found is not None and {f"{found[1]}.json", f"{found[1]}.tlog-proof"} <= {
-            *self.export.files
-        }
+        both = [f"{found[1]}.{kind}" for kind in ("json", "tlog-proof")] if found else [""]
+        return all(name in self.export.files for name in both)
 
     def _log_key(self, name: str) -> None:
         """Refuse a copy of the log's key that is another than the one that is verified by."""
@@ -1280,7 +1539,10 @@ class Verification:
 
     def _artifact(self, artifact: str, name: str, path: str) -> None:
         """Hold a manifest's digest against the records, and a file against its manifest."""
-        manifest = parsed(self.export.read(f"artifacts/{artifact}/manifest.json"))
+        if artifact not in self.manifests:
+            listed_in = f"artifacts/{artifact}/manifest.json"
+            self.manifests[artifact] = parsed(self.export.read(listed_in))
+        manifest = self.manifests[artifact]
         if path == "manifest.json":
             digest = sha256(canonical(manifest))
             made = {record.subjects.get(artifact) for record in self.records.values()}
@@ -1476,6 +1738,11 @@ def told(answer: dict[str, Any], *, given: bool) -> str:
     return "\n".join(map(one_line, [*lines, f"key {answer['keyid']}, {whose}"]))
 
 
+def is_below(name: str) -> bool:
+    """Say whether a name is one below the folder in which an export is unpacked."""
+    return not name.startswith("/") and ".." not in name.split("/") and "\\" not in name
+
+
 def one_line(text: str) -> str:
     """Return text of an export as it may be shown: what a terminal would obey is spelled out."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
@@ -1554,6 +1821,18 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Verify, print, and return the exit code."""
     options = parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # one that has not every letter spells it out
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return answered(options)
+    except MemoryError:
+        print("cannot be verified: it takes more memory than there is", file=sys.stderr)
+        return 5
+
+
+def answered(options: argparse.Namespace) -> int:
+    """Verify what is asked for, print, and return the exit code."""
     try:
         export = Export(Path(options.export))
         pem = Path(options.key).read_bytes() if options.key else export.read("log.pub")
