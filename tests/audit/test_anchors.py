@@ -199,6 +199,29 @@ def test_a_bucket_with_object_lock_keeps_what_nobody_can_remove(
     assert "another note of this size" in keep(home, record(home, draft))[0]
 
 
+@pytest.mark.parametrize("hidden", ["deleted", "overwritten", "neither"])
+def test_a_locked_note_that_is_hidden_beneath_its_key_is_still_compared(
+    home: Path, draft: Draft, locked: Any, hidden: str
+) -> None:
+    bucket = {"address": f"s3://locked/{hidden}", "days": 30}
+    anchors(home, git={"enabled": False}, bucket=bucket)
+    assert keep(home, record(home, draft, 1)) == []
+    found = locked.list_objects_v2(Bucket="locked", Prefix=f"{hidden}/")["Contents"]
+    (key,) = (item["Key"] for item in found)
+    if hidden == "neither":
+        assert keep(home, record(home, draft, 2)) == []
+        assert (troubles(home), compare(home).compared) == ([], {"bucket": 2})
+        return
+    rewrite(home, draft, 2)
+    if hidden == "deleted":
+        locked.delete_object(Bucket="locked", Key=key)
+        assert keep(home, record(home, draft)) == []  # the thief's takes its place
+    else:
+        locked.put_object(Bucket="locked", Key=key, Body=record(home, draft).encode())
+    assert "1 entries of the log are not those" in dict(troubles(home))["bucket"]
+    assert main(["audit", "monitor", "--home", str(home)]) == 1
+
+
 def test_a_witness_cosigns_what_grows_and_refuses_a_rewrite(
     home: Path, draft: Draft, witness: str
 ) -> None:
@@ -381,6 +404,23 @@ def test_monitor_gives_the_newest_checkpoint_to_the_anchors_if_told_to_and_none_
     assert main([*command, "--keep"]) == 1
     assert "are not those that were anchored" in capsys.readouterr().out
     assert compare(home).compared == {"git": 1}  # no note of the other log is beside it
+
+
+def test_monitor_says_how_far_each_anchor_reaches(
+    home: Path, draft: Draft, witness: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    anchors(home, **witnesses(witness))
+    keep(home, record(home, draft, 1))
+    record(home, draft, 2)  # and the anchor of that day was away, or its note was taken away since
+    line = ["audit", "monitor", "--home", str(home)]
+    assert main(line) == 0
+    assert "git reaches to 1 of 2 entries" in capsys.readouterr().out
+    assert main([*line, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["reach"] == {"git": 1, f"witness {NAME}": 2}
+    assert main([*line, "--keep"]) == 0
+    assert "reaches" not in capsys.readouterr().out
+    assert main([*line, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["reach"] == {"git": 2, f"witness {NAME}": 2}
 
 
 def test_monitor_calls_nothing_compared_not_clean(

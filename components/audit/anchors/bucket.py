@@ -1,4 +1,9 @@
-"""Notes in a bucket with object lock, where nobody can remove one before its time is over."""
+"""Notes in a bucket with object lock, where nobody can remove one before its time is over.
+
+Rule: S3 locks a version, not its key: whoever may write to the bucket can put a marker over it that
+deletes the key, or another version beneath the same key, and the locked one stays behind. So every
+version of every key is compared, whatever the key shows.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +48,9 @@ class BucketAnchor:
         return key
 
     def kept(self) -> Iterator[Kept]:
-        """Yield every note in the bucket."""
+        """Yield every version of every note in the bucket."""
         storage = S3Storage.at(self.address)
-        for key in storage.keys(_PLACE):
-            yield Kept(f"{self.address} {key}", (storage.read(key) or b"").decode(errors="replace"))
+        for key, version in storage.versions(_PLACE):
+            note = storage.read(key, version) or b""
+            where = f"{self.address} {key} version {version}"
+            yield Kept(where, note.decode(errors="replace"))
