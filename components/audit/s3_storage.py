@@ -138,11 +138,19 @@ class S3Storage:
 
         return asked(self._what, put)
 
+    def lock(self, key: str) -> str | None:
+        """Return in which mode the server says that an object is locked; None for no lock."""
+        mode = self._head(key).get("ObjectLockMode")
+        return None if mode is None else str(mode)
+
     def _mark(self, key: str) -> str | None:
-        head = asked(
-            self._what, lambda: self.client.head_object(Bucket=self.bucket, Key=self.prefix + key)
-        )
-        return head["Metadata"].get(_MARK) if head else None
+        mark = self._head(key)["Metadata"].get(_MARK)
+        return None if mark is None else str(mark)
+
+    def _head(self, key: str) -> Mapping[str, Any]:
+        place = {"Bucket": self.bucket, "Key": self.prefix + key}
+        head: Mapping[str, Any] = asked(self._what, lambda: self.client.head_object(**place))
+        return head
 
     @property
     def _what(self) -> str:

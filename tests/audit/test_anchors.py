@@ -178,6 +178,7 @@ def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             monkeypatch.setenv(name, value)
         client = boto3.client("s3")
         client.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+        client.strict = strict
         yield client
 
 
@@ -197,6 +198,20 @@ def test_a_bucket_with_object_lock_keeps_what_nobody_can_remove(
     rewrite(home, draft, 2)
     assert [name for name, _ in troubles(home)] == ["bucket"]
     assert "another note of this size" in keep(home, record(home, draft))[0]
+
+
+def test_a_server_that_takes_a_lock_and_keeps_none_has_not_kept_the_note(
+    home: Path, draft: Draft, locked: Any
+) -> None:
+    bucket = {"address": "s3://locked/unlocked", "days": 30}
+    anchors(home, git={"enabled": False}, bucket=bucket)
+    note = record(home, draft, 1)
+    locked.strict.locks = False
+    (why,) = keep(home, note)
+    assert "does not say that it locked the note" in why
+    locked.strict.locks = True
+    assert keep(home, note) == [why]  # it lies there without one
+    assert keep(home, record(home, draft, 2)) == []
 
 
 @pytest.mark.parametrize("hidden", ["deleted", "overwritten", "neither"])
