@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from second_verdict import found_by_second
 
 from components.audit.answers import AUDIT
 from components.audit.envelope import vouched_statement
 from components.audit.ledger import Ledger
 from components.audit.notary import LocalNotary, open_notary
 from components.audit.run_account import LIMIT, RunAccounts
+from components.audit.verify import verify_log
 from components.core.errors import DataError, IntegrityError
 
 Draft = Callable[..., dict[str, Any]]
@@ -154,13 +156,15 @@ def test_a_reconciler_does_nothing_to_a_version(draft: Draft) -> None:
 
 
 def test_who_has_a_run_closed_is_named_and_it_is_theirs_then(
-    notary: LocalNotary, draft: Draft
+    notary: LocalNotary, home: Path, draft: Draft
 ) -> None:
     notary.submit(draft("START", "train_pytorch"))  # as from the spool: nobody vouched
     notary.submit(draft("START", "seal_run"))
     [closed] = notary.close_run("run-1", "FAILED", OURS)
     leaf = notary._log.entry(closed.index).leaf
     assert vouched_statement(leaf)["predicate"][AUDIT]["actor"]["account"] == OURS
+    assert verify_log(home) == []
+    assert found_by_second(home) == "never closed: [1]"  # the exit task, which nobody serves there
     with pytest.raises(IntegrityError, match=f"run-1 is of {OURS}"):
         notary.submit(draft("ABORT", "seal_run", cause=CAUSE), THEIRS)
 

@@ -101,6 +101,22 @@ def test_a_run_of_which_something_was_erased_stays_closed_and_a_retry_of_it_does
         assert answer["completeness"]["unclosed"] == ["run-1"]
 
 
+def test_the_registrys_copies_of_what_was_erased_are_named(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, answer = ask(capsys, recorded, "erase", "run-1", "statistics", *WHY)
+    assert (code, answer["copies"]) == (0, [])
+    code, answer = ask(capsys, recorded, "erase", "run-1", "pytorch_model", "evaluation", *WHY)
+    assert (code, answer["copies"]) == (
+        0,
+        [
+            "evaluation of flight-delay@3 in the registry",
+            "evaluation of flight-delay@4 in the registry",
+            "pytorch_model of flight-delay@3 in the registry",
+        ],
+    )
+
+
 def test_statistics_that_are_gone_without_a_record_are_a_finding(
     recorded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -107,7 +107,8 @@ def is_wrong(
         chain.until_decision().register()
         for version in "12":
             said = ("--as", "Ann", "--meaning", "approval")
-            assert tandem("approve", version, *said)[0] == 0
+            code, answer = tandem("approve", version, *said)
+            assert (code, bool(answer["findings"])) == (0, wrong)
     monkeypatch.delenv("TANDEM_NOTARY")
     keys = AuditFolder(home).approver_keys
     keys.mkdir(exist_ok=True)
