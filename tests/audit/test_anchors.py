@@ -29,6 +29,7 @@ from components.audit.log import Log, read_snapshot
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.notary import open_notary
 from components.audit.storage import PosixStorage
+from components.audit.verify import verify_log
 from components.core.errors import IntegrityError, SettingsError, UnverifiableError
 from pipelines.cli import main
 
@@ -250,6 +251,26 @@ def test_a_witness_cosigns_what_grows_and_refuses_a_rewrite(
     shutil.rmtree(home / "anchors")  # the witness remembers
     ((name, message),) = troubles(home)
     assert (name, "does not extend" in message) == (f"witness {NAME}", True)
+
+
+def test_of_two_histories_with_one_beginning_anchors_and_witness_know_the_first(
+    home: Path, draft: Draft, witness: str, tmp_path: Path
+) -> None:
+    """A fork: both go on from the same signed checkpoint, with the log's own key."""
+    anchors(home, **witnesses(witness))
+    assert keep(home, record(home, draft, 1)) == []
+    fork = Path(shutil.copytree(home, tmp_path / "fork"))
+    assert keep(home, record(home, draft, 2)) == []
+    other = record(fork, draft, 3)
+    assert verify_log(home) == verify_log(fork) == []
+    assert troubles(home) == []
+    (seen,) = troubles(fork)  # its copy of the repository ends before the fork: the witness alone
+    assert seen[0] == f"witness {NAME}"
+    assert [*keep(fork, other)] == [seen[1]]
+    shutil.copytree(home / "anchors", fork / "anchors", dirs_exist_ok=True)
+    wrong = "the first 2 entries of the log are not those that were anchored"
+    assert ("git", wrong) in troubles(fork)
+    assert (f"witness {NAME}", wrong) in troubles(fork)
 
 
 def test_a_witness_that_is_away_is_trouble_and_fails_no_run(home: Path, draft: Draft) -> None:
