@@ -31,6 +31,7 @@ HEX_VARIABLE = "TANDEM_SUBJECT_KEY_HEX"
 """The key itself, for pods: a Secret as a file is there for all to read, or for nobody but root."""
 FACT = "subjects_root"
 KEY_BYTES = 32
+_FOLDER = "subjects"
 _OF_THE_KEY = "\0the key itself"
 """Stands for the key among the subjects, and is none of them."""
 Range = tuple[str, str, int, int]
@@ -121,6 +122,14 @@ class Found:
     erased: int
 
 
+def kept_roots(home: Path) -> list[str]:
+    """Return the roots of all indexes that are there, those of no record in the log too.
+
+    An ingestion that failed after it had stored its index leaves such a one.
+    """
+    return sorted(path.stem for path in (home / _FOLDER).glob("*.jsonl"))
+
+
 def rows_of(home: Path, root: str, key: bytes, subject: str) -> Found | None:
     """Return what the index of a root says of a subject.
 
@@ -202,7 +211,7 @@ def _root(leaves: Iterable[bytes]) -> str:
 
 
 def _file(home: Path, root: str) -> Path:
-    return home / "subjects" / f"{root}.jsonl"
+    return home / _FOLDER / f"{root}.jsonl"
 
 
 def _write(path: Path, lines: Iterable[bytes]) -> None:

@@ -343,6 +343,25 @@ def test_where_an_index_is_gone_or_never_was_the_answer_is_not_whole(
     assert verify_log(home) == []
 
 
+def test_a_person_is_erased_from_an_index_that_a_failed_ingestion_left_too(
+    registered: tuple[Path, LocalNotary], key_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, _ = registered
+    left = SubjectIndex(KEY)
+    left.add("plane-1", "train", "2020-01", 0, 9)
+    root = left.store(home)
+    who = ("--subject", "plane-1", "--key", str(key_file), "--home", str(home))
+    code, answer = ask(capsys, "forget", *who)
+    assert (code, answer["indexes"]) == (0, 2)
+    by_root = {item["root"]: item["index"] for item in answer["erased_from"]}
+    assert (len(by_root), by_root[root]) == (2, None)
+    assert rows_of(home, root, KEY, "plane-1") == Found((), 1)
+    left.add("plane-1", "eval", "2020-02", 0, 9)
+    root = left.store(home)
+    assert main(["audit", "forget", *who]) == 0
+    assert f"{root}, named by no record" in capsys.readouterr().out
+
+
 def test_with_another_key_nobody_is_found_or_erased_and_that_is_no_answer(
     registered: tuple[Path, LocalNotary],
     key_file: Path,
