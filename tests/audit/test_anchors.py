@@ -102,6 +102,26 @@ def test_the_git_anchor_is_on_by_default_and_agrees_with_an_untouched_log(
     assert len(log.stdout.splitlines()) == 2
 
 
+def test_no_configuration_of_the_users_sends_git_elsewhere_or_leaves_notes_out(
+    home: Path, draft: Draft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote, forged = tmp_path / "remote.git", tmp_path / "forged.git"
+    for place in (remote, forged):
+        subprocess.run(["git", "init", "--quiet", "--bare", str(place)], check=True)
+    anchors(home, git={"remote": str(remote)})
+    assert keep(home, record(home, draft, 1)) == []
+    (tmp_path / "all").write_text("*\n")
+    (tmp_path / ".gitconfig").write_text(
+        f'[url "{forged}"]\n\tinsteadOf = {remote}\n[core]\n\texcludesFile = {tmp_path}/all\n'
+    )
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    assert compare(home).compared == {"git": 1, "git remote": 1}
+    assert keep(home, record(home, draft, 2)) == []
+    assert compare(home).compared == {"git": 2, "git remote": 2}
+    assert not list((forged / "refs/heads").iterdir())
+
+
 @pytest.mark.parametrize("attempts", [(7, 8), (7,), (7, 8, 9)])
 def test_a_log_rewritten_with_stolen_keys_disagrees_with_the_git_anchor(
     home: Path, draft: Draft, attempts: tuple[int, ...]
