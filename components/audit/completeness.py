@@ -1,11 +1,11 @@
 """Of how much an answer speaks: what "none" stands on.
 
 Rules: it counts under the same verified checkpoint as the answer; a run is closed by the record of
-its exit task, until something of it begins again; what was started and never closed is a finding
-beside any answer, because nobody knows what it would have recorded, and so is what a revoked key
-signed, which says nothing, a record or not. The oldest checkpoint in the log is held against the
-same entries (RFC 6962, 2.1.2: both roots are computed from them), so nothing was taken out between
-the two.
+its exit task, until something of it but an erasure begins again; what was started and never closed
+is a finding beside any answer, because nobody knows what it would have recorded, and so is what a
+revoked key signed, which says nothing, a record or not. The oldest checkpoint in the log is held
+against the same entries (RFC 6962, 2.1.2: both roots are computed from them), so nothing was taken
+out between the two.
 """
 
 from __future__ import annotations

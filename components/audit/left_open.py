@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.audit.answers import AUDIT, CLOSING_EVENTS, RecordView
+from components.audit.erasures import STAGE as ERASING
 from components.audit.ledger import open_starts
 from components.audit.plain_draft import plain_draft
 from components.core.errors import DataError, IntegrityError
@@ -26,8 +27,12 @@ def seals(view: RecordView) -> bool:
 
 
 def sealed_runs(views: Sequence[RecordView]) -> set[str]:
-    """Return the runs in which nothing began after the closing record."""
-    begun = {view.run: view.index for view in views if view.event in ("START", "CACHED")}
+    """Return the runs in which nothing began after the closing record but an erasure.
+
+    That is no work of the run: nobody closes it a second time.
+    """
+    work = (view for view in views if view.stage != ERASING)
+    begun = {view.run: view.index for view in work if view.event in ("START", "CACHED")}
     return {run for run, index in _sealed_at(views).items() if index > begun.get(run, -1)}
 
 

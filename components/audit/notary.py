@@ -154,7 +154,8 @@ class LocalNotary:
     def close_run(self, run: str, state: str, account: str | None = None) -> list[RecordView]:
         """Close every START of a run that is still open with ABORT; return those records.
 
-        The newest START of seal_run, which asks for this, stays open: its own COMPLETE closes it.
+        They name the account, since the START that asks may be from the spool and name none. That
+        START, the newest of seal_run, stays open: its own COMPLETE closes it.
         Raises DataError for a state that is none, IntegrityError where the run is of another
         account, or its exit task has not begun.
         """
@@ -164,7 +165,8 @@ class LocalNotary:
             self._accounts.require_closing(run, account)
             left = open_starts(self._ledger.of_run(run))
             asking = [require_asking(run, left)]
-            tickets = [Ticket(self._abort(view, state)) for view in left if view not in asking]
+            closed = [view for view in left if view not in asking]
+            tickets = [Ticket(self._abort(view, state), account) for view in closed]
             self._recorder.write(tickets)
             return [self._ledger.find(ticket.result().record) for ticket in tickets]
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from components.audit.storage import ObjectExists
 from components.core.errors import PlatformError, SettingsError
-from components.core.s3_objects import SCHEME, asked, client, keys_below
+from components.core.s3_objects import SCHEME, asked, client, keys_below, versions_below
 
 _MARK = "tandem-writer"
 _CONFLICTS = 8
@@ -64,13 +64,16 @@ class S3Storage:
         for key, data in objects:
             self.create(key, data)
 
-    def read(self, key: str) -> bytes | None:
-        """Return an object's bytes, None where there is none."""
+    def read(self, key: str, version: str | None = None) -> bytes | None:
+        """Return an object's bytes, the newest or those of a version; None where there are none."""
         from botocore.exceptions import ClientError  # type: ignore[import-untyped]
+
+        named = {"Bucket": self.bucket, "Key": self.prefix + key}
+        named |= {} if version is None else {"VersionId": version}
 
         def get() -> bytes | None:
             try:
-                answer = self.client.get_object(Bucket=self.bucket, Key=self.prefix + key)
+                answer = self.client.get_object(**named)
                 return bytes(answer["Body"].read())
             except ClientError as error:
                 if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
@@ -83,6 +86,12 @@ class S3Storage:
         """Yield the keys below a prefix, sorted, however many pages the server makes of them."""
         for key in keys_below(self.client, self.bucket, f"{self.prefix}{prefix}/", self._what):
             yield key[len(self.prefix) :]
+
+    def versions(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Yield each key below a prefix with each of its versions, deleted ones too."""
+        place = f"{self.prefix}{prefix}/"
+        for key, version in versions_below(self.client, self.bucket, place, self._what):
+            yield key[len(self.prefix) :], version
 
     def place(self, key: str) -> str:
         """Return an object's address."""
@@ -129,11 +138,19 @@ class S3Storage:
 
         return asked(self._what, put)
 
+    def lock(self, key: str) -> str | None:
+        """Return in which mode the server says that an object is locked; None for no lock."""
+        mode = self._head(key).get("ObjectLockMode")
+        return None if mode is None else str(mode)
+
     def _mark(self, key: str) -> str | None:
-        head = asked(
-            self._what, lambda: self.client.head_object(Bucket=self.bucket, Key=self.prefix + key)
-        )
-        return head["Metadata"].get(_MARK) if head else None
+        mark = self._head(key)["Metadata"].get(_MARK)
+        return None if mark is None else str(mark)
+
+    def _head(self, key: str) -> Mapping[str, Any]:
+        place = {"Bucket": self.bucket, "Key": self.prefix + key}
+        head: Mapping[str, Any] = asked(self._what, lambda: self.client.head_object(**place))
+        return head
 
     @property
     def _what(self) -> str:

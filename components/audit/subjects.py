@@ -4,10 +4,11 @@
 
 Rules: a pseudonym is the HMAC-SHA256 of the subject under a key that is in no setting and no
 record; a line holds it, a random salt, and the rows by split, span and range (first and last, from
-0, as the shard has them). The log holds the root of the Merkle tree over the lines (RFC 6962) and
-nothing else, so that the index is verified against the log, and the log needs no index: erasing a
-line leaves its hash in its place, from which nobody finds salt and pseudonym, and erasing the file,
-the folder or the key changes no record.
+0, as the shard has them). One line more is of the key itself and has no rows: with another key
+nobody is found, which is no answer. The log holds the root of the Merkle tree over the lines (RFC
+6962) and nothing else, so that the index is verified against the log, and the log needs no index:
+erasing a line leaves its hash in its place and nothing beside it, from which nobody finds salt and
+pseudonym, and erasing the file, the folder or the key changes no record.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ HEX_VARIABLE = "TANDEM_SUBJECT_KEY_HEX"
 """The key itself, for pods: a Secret as a file is there for all to read, or for nobody but root."""
 FACT = "subjects_root"
 KEY_BYTES = 32
+_FOLDER = "subjects"
+_OF_THE_KEY = "\0the key itself"
+"""Stands for the key among the subjects, and is none of them."""
 Range = tuple[str, str, int, int]
 """Split, span, first row and last row of a shard."""
 
@@ -95,47 +99,84 @@ class SubjectIndex:
 
     def store(self, home: Path) -> str:
         """Write the index below a home and return its root."""
+        rows = self._rows | {pseudonym(self.key, _OF_THE_KEY): []}
         lines = [
             canonical_json(
                 {"subject": name, "salt": secrets.token_hex(16), "rows": list(map(list, ranges))}
             )
-            for name, ranges in sorted(self._rows.items())
+            for name, ranges in sorted(rows.items())
         ]
         root = _root(map(leaf_hash, lines))
         _write(_file(home, root), lines)
         return root
 
 
-def rows_of(home: Path, root: str, key: bytes, subject: str) -> list[Range] | None:
-    """Return a subject's rows by the index of a root, None where that index is no longer there.
+@dataclass(frozen=True)
+class Found:
+    """What an index says of a subject: its rows, and how many lines were erased from the index.
 
-    Of a subject that was erased, or never was in it, there are none. Raises IntegrityError where
-    the index is not the one that the root names.
+    Without rows the subject was one of those erased, or never was in it: that nobody can tell.
+    """
+
+    rows: tuple[Range, ...]
+    erased: int
+
+
+def kept_roots(home: Path) -> list[str]:
+    """Return the roots of all indexes that are there, those of no record in the log too.
+
+    An ingestion that failed after it had stored its index leaves such a one.
+    """
+    return sorted(path.stem for path in (home / _FOLDER).glob("*.jsonl"))
+
+
+def rows_of(home: Path, root: str, key: bytes, subject: str) -> Found | None:
+    """Return what the index of a root says of a subject.
+
+    None where it is no longer there, and where nothing shows that the key is the one it was made
+    with. Raises IntegrityError where the index is not the one that the root names.
     """
     lines = _read(home, root)
     if lines is None:
         return None
-    name = pseudonym(key, subject)
+    name, of_key = pseudonym(key, subject), pseudonym(key, _OF_THE_KEY)
+    if not {name, of_key} & {value.get("subject") for value, _ in lines}:
+        return None
     found = [value for value, _ in lines if value.get("subject") == name]
-    return [_range(item) for value in found for item in value["rows"]]
+    rows = tuple(_range(item) for value in found for item in value["rows"])
+    return Found(rows, sum("erased" in value for value, _ in lines))
 
 
-def erase(home: Path, roots: Iterable[str], key: bytes, subject: str) -> list[str]:
-    """Take a subject's lines out of the indexes of roots; return the roots of those that had one.
+@dataclass(frozen=True)
+class Erased:
+    """The roots of the indexes that had a subject, and of those made with another key perhaps."""
+
+    roots: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def erase(home: Path, roots: Iterable[str], key: bytes, subject: str) -> Erased:
+    """Take a subject's lines out of the indexes of roots, as far as they are there.
 
     Raises IntegrityError for an index that is not the one that its root names.
     """
-    name, changed = pseudonym(key, subject), []
+    name, of_key = pseudonym(key, subject), pseudonym(key, _OF_THE_KEY)
+    changed, unknown = [], []
     for root in roots:
-        lines = _read(home, root) or []
-        kept = [
-            canonical_json({"erased": leaf.hex()} if value.get("subject") == name else value)
-            for value, leaf in lines
-        ]
-        if any(value.get("subject") == name for value, _ in lines):
+        lines = _read(home, root)
+        if lines is None:
+            continue
+        there = {value.get("subject") for value, _ in lines}
+        if name in there:
+            kept = [
+                canonical_json({"erased": leaf.hex()} if value.get("subject") == name else value)
+                for value, leaf in lines
+            ]
             _write(_file(home, root), kept)
             changed.append(root)
-    return changed
+        elif of_key not in there:
+            unknown.append(root)
+    return Erased(tuple(changed), tuple(unknown))
 
 
 def _read(home: Path, root: str) -> list[tuple[dict[str, Any], bytes]] | None:
@@ -147,10 +188,10 @@ def _read(home: Path, root: str) -> list[tuple[dict[str, Any], bytes]] | None:
     try:
         values = [parse_json(line) for line in data]
         leaves = [
-            bytes.fromhex(value["erased"]) if "erased" in value else leaf_hash(line)
+            bytes.fromhex(value["erased"]) if value.keys() == {"erased"} else leaf_hash(line)
             for value, line in zip(values, data, strict=True)
         ]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise _wrong(root, f"a line cannot be read ({type(error).__name__})") from error
     if (actual := _root(leaves)) != root:
         raise _wrong(root, f"its lines have the root {actual}")
@@ -170,7 +211,7 @@ def _root(leaves: Iterable[bytes]) -> str:
 
 
 def _file(home: Path, root: str) -> Path:
-    return home / "subjects" / f"{root}.jsonl"
+    return home / _FOLDER / f"{root}.jsonl"
 
 
 def _write(path: Path, lines: Iterable[bytes]) -> None:

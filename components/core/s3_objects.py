@@ -74,6 +74,17 @@ def keys_below(store: Any, bucket: str, prefix: str, what: str) -> Iterator[str]
             yield str(item["Key"])
 
 
+def versions_below(store: Any, bucket: str, prefix: str, what: str) -> Iterator[tuple[str, str]]:
+    """Yield each key that begins with a prefix, with each version that was ever written there.
+
+    A versioned bucket keeps what was deleted, or written over, as a version.
+    """
+    pages = iter(store.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix))
+    while (page := asked(what, lambda: next(pages, None))) is not None:
+        for item in page.get("Versions", ()):
+            yield str(item["Key"]), str(item["VersionId"])
+
+
 def asked(what: str, ask: Callable[[], Answer]) -> Answer:
     """Return a store's answer; raise PlatformError for what is none."""
     from boto3.exceptions import S3UploadFailedError  # type: ignore[import-untyped]

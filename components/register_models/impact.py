@@ -4,20 +4,20 @@ Rules: a dataset is named by its use case, by the location of one of its files (
 part), or by a digest of a file, of its data card or of the examples; a span by its name. A version
 was trained on data where the record of its bundle stands on the record of the ingestion, and
 evaluated on it where that of its evaluation does; with a span, only if the span was in that part.
-What came from the cache is led back to the work. Only the log is asked, for aliases too, and for
-the rows of a person the erasable index whose root the log holds (components/audit/subjects.py).
+What came from the cache is led back to the work. Only the log is asked, for aliases too; for the
+rows of a person see subject_impact.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from components.audit.answers import AUDIT
 from components.audit.completeness import Completeness, completeness
-from components.audit.subjects import FACT, Range, rows_of
+from components.audit.subjects import Range
 from components.audit.verified_log import VerifiedLog
 from components.audit.version_findings import version_findings
 from components.core.stage_names import INGESTING
@@ -87,7 +87,9 @@ class Impact:
     complete: Completeness
     checkpoint: str
     unknown: tuple[int, ...] = ()
-    """The records of ingestions that have no index of subjects, or no longer."""
+    """The records of ingestions without an index of subjects, or with one of another key."""
+    erased: Mapping[int, int] = field(default_factory=dict)
+    """How many subjects were erased from an ingestion's index, which may be the one asked for."""
     imported: tuple[ImportedModel, ...] = ()
     """What other systems claim of models (imported_impact.py)."""
 
@@ -97,6 +99,7 @@ class Impact:
             "schema": SCHEMA,
             "what": self.what,
             "unknown": list(self.unknown),
+            "erased": [{"index": at, "subjects": many} for at, many in self.erased.items()],
             "ingestions": [item.to_dict() for item in self.ingestions],
             "models": [item.to_dict() for item in self.models],
             "imported": [item.to_dict() for item in self.imported],
@@ -118,7 +121,15 @@ class Impact:
         lines += [finding.to_text() for finding in self.complete.findings]
         if self.unknown:
             which = ", ".join(f"#{index}" for index in self.unknown)
-            lines.append(f"not known of {which}: no index of subjects is there, or no longer")
+            lines.append(
+                f"not known of {which}: no index of subjects is there, or no longer, or nothing "
+                "shows that this key made it"
+            )
+        lines += [
+            f"not known of #{at}: {many} subjects were erased from its index, of which this may be "
+            "one"
+            for at, many in self.erased.items()
+        ]
         lines.append(f"no model omitted: {self.complete.to_text()}")
         return "\n".join([*lines, "", "covered by checkpoint:", self.checkpoint])
 
@@ -130,49 +141,16 @@ def impact(home: Path, what: str) -> Impact:
     """
     log = VerifiedLog.of(home)
     book = Logbook.of(log)
-    found = _impact(home, log, book, what, _ingestions(book.statements, what))
+    found = impact_by(home, log, book, what, _ingestions(book.statements, what))
     imported = tuple(imported_impact(book, what))
     log.require_signed(log.ledger.find(model.record) for model in imported)
     return replace(found, imported=imported)
 
 
-def impact_of_subject(home: Path, subject: str, key: bytes) -> Impact:
-    """Return which models saw rows of a subject, who is not named in the answer.
-
-    Raises what `impact` raises, and IntegrityError for an index that is not the log's.
-    """
-    log = VerifiedLog.of(home)
-    book = Logbook.of(log)
-    known, unknown = [], []
-    for item, root in subject_roots(book):
-        rows = rows_of(home, root, key, subject) if root else None
-        if rows is None:
-            unknown.append(item.index)
-        elif rows:
-            known.append(replace(item, spans=_spans_of(rows), rows=tuple(rows)))
-    return replace(_impact(home, log, book, SUBJECT, known), unknown=tuple(unknown))
-
-
-def subject_roots(book: Logbook) -> Iterator[tuple[Ingestion, str]]:
-    """Yield the work of every ingestion, and the root of its index of subjects, "" for none."""
-    for index, (record, statement) in enumerate(book.statements.items()):
-        audit = statement["predicate"][AUDIT]
-        if audit["stage"] == INGESTING and audit["event"] == "COMPLETE":
-            item = Ingestion(index, record, audit["run"]["id"], (SUBJECT,), {})
-            yield item, str(audit["facts"].get(FACT, ""))
-
-
-def _spans_of(rows: list[Range]) -> dict[str, tuple[str, ...]]:
-    splits = sorted({split for split, *_ in rows})
-    return {
-        name: tuple(dict.fromkeys(span for split, span, *_ in rows if split == name))
-        for name in splits
-    }
-
-
-def _impact(
+def impact_by(
     home: Path, log: VerifiedLog, book: Logbook, what: str, ingestions: Iterable[Ingestion]
 ) -> Impact:
+    """Return which models saw what some ingestions have, each of which is in the log."""
     found = {item.record: item for item in ingestions}
     models = tuple(_affected(book, found))
     cited = [*found, *(model.release.record for model in models)]

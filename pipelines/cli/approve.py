@@ -2,6 +2,7 @@
 
 An approval counts only where its key is trusted here and its signer did not submit the run
 (components/approvals, components/audit/standing.py); one that does not is recorded all the same.
+What is wrong with the version by its own records is said to whoever signs for it, and hinders none.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ def approve(arguments: Namespace) -> int:
     """Sign an approval, record it, and say whether it counts here."""
     from components.approvals.approvers import approvers_folder, trusted_approvers
     from components.approvals.trail import Trail
+    from components.audit.acts import REGISTRATION
     from components.audit.predicates import APPROVE
+    from components.audit.version_findings import version_findings
     from pipelines.cli.registry_session import registry_session
 
     home, now = Home.at(arguments.home), datetime.now(UTC)
@@ -42,15 +45,19 @@ def approve(arguments: Namespace) -> int:
     trail = Trail(home.folder)
     judged = trail.judged(session.version, now.date())
     mine = next(item for item in judged if item.signed.record == receipt.record)
-    lacking = trail.lacking(session.version, judged)
-    if arguments.json:
-        print_json({"approval": _said(mine), "lacking": lacking})
-        return 0
     version = session.version
+    lacking = trail.lacking(version, judged)
+    found = version_findings(trail.log, [version.inputs[REGISTRATION].record])
+    if arguments.json:
+        findings = [finding.to_dict() for finding in found]
+        print_json({"approval": _said(mine), "lacking": lacking, "findings": findings})
+        return 0
     print(
         f"{approval.meaning} of {version.model}@{version.version} by {approval.name}: record "
         f"{receipt.index}, sha256 {receipt.record}, signed by {key.public.keyid}"
     )
+    for finding in found:
+        print(f"you signed although {finding.to_text()}")
     _print_standing(mine.refused, lacking)
     if mine.signed.keyid not in trusted:
         print("who looks after the home may trust this key:")

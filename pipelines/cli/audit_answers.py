@@ -8,6 +8,7 @@ something was started and never closed.
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,6 +18,7 @@ from pipelines.cli.output import print_json
 from pipelines.home import Home
 
 if TYPE_CHECKING:
+    from components.register_models.impact import Ingestion
     from components.register_models.logbook import Logbook, Release
 
 MODELS_REMEDY = "name a version as a run registered it, or an alias that the log knows"
@@ -37,7 +39,7 @@ def impact(arguments: Namespace) -> int:
     from components.audit.completeness import refusing_with_citation
     from components.audit.findings import exit_code
     from components.register_models.impact import impact as find
-    from components.register_models.impact import impact_of_subject
+    from components.register_models.subject_impact import impact_of_subject
 
     home = Home.at(arguments.home).folder
     if (arguments.what is None) == (arguments.subject is None):
@@ -49,35 +51,54 @@ def impact(arguments: Namespace) -> int:
             answer = impact_of_subject(home, arguments.subject, _subjects_key(arguments))
     _print(answer, arguments)
     found = exit_code(answer.complete.findings)
-    return found or (UnverifiableError.exit_code if answer.unknown else 0)
+    return found or (UnverifiableError.exit_code if answer.unknown or answer.erased else 0)
 
 
 def forget(arguments: Namespace) -> int:
-    """Erase a subject from the indexes of rows; no record changes. 5 where there is no index."""
-    from components.audit.subjects import erase
-    from components.register_models.impact import subject_roots
+    """Erase a subject from the indexes of rows; no record changes.
+
+    5 where there is no index, and where one may be of another key.
+    """
+    from components.audit.subjects import erase, kept_roots
     from components.register_models.logbook import Logbook
+    from components.register_models.subject_impact import subject_roots
 
     home = Home.at(arguments.home).folder
     book = Logbook.read(home)
     named = {root: item for item, root in subject_roots(book) if root}
-    if not named:
+    roots = {*named, *kept_roots(home)}
+    if not roots:
         raise UnverifiableError(
             "no ingestion in the log has an index of subjects, so nothing was erased",
             remedy="see that --home is the one that the data was ingested in",
         )
-    erased = erase(home, sorted(named), _subjects_key(arguments), arguments.subject)
-    cited = [
-        {"root": root, "index": named[root].index, "record": named[root].record} for root in erased
-    ]
+    erased = erase(home, sorted(roots), _subjects_key(arguments), arguments.subject)
+    cited = [_root_cited(root, named.get(root)) for root in erased.roots]
+    unknown = [_root_cited(root, named.get(root)) for root in erased.unknown]
+    code = UnverifiableError.exit_code if unknown else 0
     if arguments.json:
-        print_json({"erased_from": cited, "indexes": len(named), "checkpoint": book.checkpoint})
-        return 0
-    print(f"erased from {len(erased)} of {len(named)} indexes of subjects")
+        said = {"erased_from": cited, "unknown": unknown, "indexes": len(roots)}
+        print_json(said | {"checkpoint": book.checkpoint})
+        return code
+    print(f"erased from {len(cited)} of {len(roots)} indexes of subjects")
     for item in cited:
-        print(f"    {item['root']}, named by #{item['index']} record  {item['record']}")
+        print(f"    {_by_record(item)}")
+    for item in unknown:
+        print(f"nothing shows that this key made the index {_by_record(item)}")
     print(f"\ncovered by checkpoint:\n{book.checkpoint}")
-    return 0
+    return code
+
+
+def _root_cited(root: str, item: Ingestion | None) -> dict[str, Any]:
+    """Return a root and the record that names it, if any: a failed ingestion's has none."""
+    cited = {} if item is None else {"index": item.index, "record": item.record}
+    return {"root": root, "index": None, "record": None} | cited
+
+
+def _by_record(item: Mapping[str, Any]) -> str:
+    if item["record"] is None:
+        return f"{item['root']}, named by no record"
+    return f"{item['root']}, named by #{item['index']} record  {item['record']}"
 
 
 def _subjects_key(arguments: Namespace) -> bytes:

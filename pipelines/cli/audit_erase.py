@@ -3,7 +3,7 @@
 Rules: only what is as it was recorded is erased, or what is gone already: other bytes are evidence,
 and stay; by a log with findings nothing is erased unless they are known (doubts.py). The record
 comes in two parts, before and after the removal, so that a crash between them is seen; called
-again, the command completes it. Copies elsewhere are named, not touched.
+again, the command completes it. Copies elsewhere, the registry's too, are named, not touched.
 """
 
 from __future__ import annotations
@@ -54,9 +54,10 @@ def erase(arguments: Namespace) -> int:
         found = dict(_found(run, notary, dict.fromkeys(arguments.outputs)))
         gone = [item.name for item, path in found.items() if not path.exists()]
         receipt = _erased(run, notary, found, reason, gone)
+        copies = sorted([*_copies(home, run.id, found), *_registered(notary, run.id, found)])
         note = notary.checkpoint()
     said = {"run": run.id, "erased": [item.to_dict() for item in found], "gone_before": gone}
-    said["copies"] = sorted(_copies(home, run.id, found))
+    said["copies"] = copies
     cited = {"index": receipt.index, "record": receipt.record, "checkpoint": note}
     if arguments.json:
         print_json(said | cited)
@@ -160,3 +161,22 @@ def _copies(home: Home, run: str, found: Found) -> Iterator[str]:
         for item in other.stored:
             if other.id != run and item.sha256 in digests and item.path.exists():
                 yield f"{other.id}/{item.name}"
+
+
+def _registered(notary: Notary, run: str, found: Found) -> Iterator[str]:
+    """Yield what the registry was given of the artifacts, by the records: it keeps its own copies.
+
+    That is a version's bundle and, with it, the evaluation and the decision.
+    """
+    from components.audit.answers import DONE_EVENTS
+    from components.audit.predicates import released_versions
+    from components.core.stage_names import REGISTERING
+
+    names = {item.name for item in found}
+    for view in notary.records(run):
+        if view.stage != REGISTERING or view.event not in DONE_EVENTS:
+            continue
+        for release in released_versions(view.facts).values():
+            given = {f"{release.get('framework')}_model", "evaluation", "decision"}
+            version = f"{view.facts.get('model_name')}@{release.get('version')}"
+            yield from (f"{name} of {version} in the registry" for name in sorted(names & given))

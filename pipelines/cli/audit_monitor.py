@@ -73,6 +73,9 @@ def _lines(found: Comparison, lack: UnverifiableError | None) -> Iterator[str]:
     verdict = f"trouble: {len(found.trouble)}" if found.trouble else "the log agrees"
     verdict = "not verified" if lack else verdict
     yield f"{verdict}; {found.size} entries, checkpoints compared: {notes or 'none, no anchor'}"
+    for name, reach in sorted(found.reach.items()):
+        if found.compared[name] and reach < found.size:
+            yield f"{name} reaches to {reach} of {found.size} entries, and knows none added since"
     if lack or found.trouble:
         yield f"remedy: {lack.remedy if lack else REMEDY}"
     yield f"\ncovered by checkpoint:\n{found.checkpoint}"

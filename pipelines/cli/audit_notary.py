@@ -58,6 +58,11 @@ def _authenticator(arguments: Namespace) -> Authenticator:
         raise SettingsError(
             "--kubernetes allows nobody", remedy="name each account: --allow NAMESPACE/NAME"
         )
+    if both := sorted({*arguments.allow} & {*arguments.reconciler}):
+        raise SettingsError(
+            f"{both[0]} is both --allow and --reconciler, which has no runs of its own",
+            remedy="close what was left open by another ServiceAccount",
+        )
     return TokenReviews.of_cluster(arguments.audience, [*arguments.allow, *arguments.reconciler])
 
 

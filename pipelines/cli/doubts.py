@@ -1,11 +1,12 @@
-"""What speaks against adding to a log: what `tandem audit verify` finds before an act on it.
+"""What speaks against an act: what `tandem audit verify` finds of the log, or of a version.
 
 Rules: the log is verified whole, its runs' artifacts are not, since an act does not stand on them;
 what a crash left open speaks against nothing, because closing it adds to the log, and neither does
 what a revoked key signed: a revocation in the log says that already. With any other finding keys
 are not rotated and artifacts not erased, unless whoever does it says that it is known, which goes
-into the record's reason. A revocation is never refused and waits for nothing: a stolen key may be
-the findings' cause, and they are cited once it is recorded.
+into the record's reason. So it is with a version that is to be the champion, against which speaks
+only what its own records have against it (version_findings.py). A revocation is never refused and
+waits for nothing: a stolen key may be the findings' cause, and they are cited once it is recorded.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pipelines.cli.one_line import LONGEST_REASON, checked_text
 from pipelines.cli.remedies import ways_on
 
 if TYPE_CHECKING:
+    from components.audit.verified_log import VerifiedLog
     from pipelines.home import Home
 
 OPTION = "--despite-findings"
@@ -31,10 +33,14 @@ _ROOM = 200
 
 @dataclass(frozen=True)
 class Doubts:
-    """The findings that speak against an act, each as it is cited, and the checkpoint."""
+    """The findings that speak against an act, each as it is cited, and the checkpoint.
+
+    `remedy` is where more than seeing them is to be said.
+    """
 
     findings: Sequence[dict[str, Any]]
     checkpoint: str
+    remedy: str = ""
 
     @classmethod
     def of(cls, home: Home) -> Doubts:
@@ -54,7 +60,16 @@ class Doubts:
             VerifiedLog.of(home.folder)
         log = Log.at(AuditFolder(home.folder))
         speaking = [item for item in found if item.check not in _HARMLESS]
-        return cls([cited(item, log) for item in speaking], log.note(max(log.sizes())))
+        stolen = ", and at once where a key that still signs was stolen: rotate, then revoke"
+        return cls([cited(item, log) for item in speaking], log.note(max(log.sizes())), stolen)
+
+    @classmethod
+    def of_version(cls, log: VerifiedLog, registration: str) -> Doubts:
+        """Ask a log what is wrong with what the record of a registration names."""
+        from components.audit.version_findings import version_findings
+
+        found = version_findings(log, [registration])
+        return cls([item.to_dict() for item in found], log.checkpoint)
 
     def require_none(self, act: str, *, despite: bool) -> None:
         """Raise IntegrityError, citing each, where there are some and nobody said that it is known.
@@ -66,7 +81,7 @@ class Doubts:
         error = IntegrityError(
             f"{act}: verifying the log gives {len(self.findings)} findings",
             remedy=f"see them with `tandem audit verify`; go on with {OPTION} once they are "
-            "explained, and at once where a key that still signs was stolen: rotate, then revoke",
+            f"explained{self.remedy}",
         )
         error.citation = Citation({"findings": list(self.findings)}, self.text, self.checkpoint)
         raise error

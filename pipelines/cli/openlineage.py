@@ -2,8 +2,8 @@
 
 Rules: the log is verified first; nothing is sent anywhere but to the address that was typed, no
 environment variable and no proxy is asked, and no redirection is followed; a key for the server
-comes from a file. The file is a JSON object a line, whole or not there. A server may take the same
-events again: their identifiers do not change.
+comes from a file, and goes over TLS or to the loopback address alone. The file is a JSON object a
+line, whole or not there. A server may take the same events again: their identifiers do not change.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from components.audit.answers import RecordView
+from components.audit.client import LOOPBACK
 from components.audit.completeness import completeness, no_version_omitted, refusing_with_citation
 from components.audit.findings import exit_code
 from components.audit.openlineage import events
@@ -147,6 +148,11 @@ def _transport(url: str, key: str | None) -> Any:
         raise SettingsError(
             "--url is no http or https address, or holds a name",
             remedy="write it as https://host:5000; a key comes from --api-key-file",
+        )
+    if key is not None and parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise SettingsError(
+            "the key of --api-key-file would go over the network in the clear",
+            remedy="give an https address, or leave the key out",
         )
     path = parts.path if parts.path.strip("/") else ENDPOINT
     config = HttpConfig(url=url, endpoint=path, timeout=_SECONDS, session=session)

@@ -4,6 +4,7 @@ Rules: what must not be is refused before anything is written; the notary refuse
 same rules (components/audit/standing.py). Where the records say already what was asked for, nothing
 is recorded again and MLflow is brought to what they say: that completes what a crash left half
 done. The champion's stored files are hashed first; what goes out of use goes whatever MLflow has.
+No version becomes the champion whose own records have findings, unless they are known (doubts.py).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from components.core.candidates import CHAMPION
@@ -43,7 +45,8 @@ class Change:
 
 def promote(arguments: Namespace) -> int:
     """Make a version the champion, if it has the approvals that its run's settings ask for."""
-    return _act(arguments, arguments.version, "promoted", _promote, "bytes")
+    work = partial(_promote, despite=arguments.despite_findings)
+    return _act(arguments, arguments.version, "promoted", work, "bytes")
 
 
 def archive(arguments: Namespace) -> int:
@@ -70,7 +73,8 @@ def rollback(arguments: Namespace) -> int:
             "that is neither archived nor withdrawn and that a record which counts promoted",
             remedy="promote a version instead",
         )
-    return _act(arguments, f"{model}@{target}", "rolled back to", _roll_back, "bytes")
+    work = partial(_roll_back, despite=arguments.despite_findings)
+    return _act(arguments, f"{model}@{target}", "rolled back to", work, "bytes")
 
 
 def _half_done(arguments: Namespace, trail: Any, model: str) -> str | None:
@@ -91,10 +95,10 @@ Work = Callable[["RegistrySession", str], tuple["Receipt | None", bool]]
 
 def _act(arguments: Namespace, what: str, did: str, work: Work, need: Need) -> int:
     """Do the work on a version, of which MLflow must have what is needed; say what was done."""
-    from pipelines.cli.one_line import checked_text
+    from pipelines.cli.doubts import checked_reason
     from pipelines.cli.registry_session import registry_session
 
-    reason = checked_text("--reason", arguments.reason)
+    reason = checked_reason(arguments.reason)
     with registry_session(Home.at(arguments.home), what, need) as session:
         receipt, moved = work(session, reason)
     record, index = (receipt.record, receipt.index) if receipt else (None, None)
@@ -118,7 +122,9 @@ def _text(change: Change) -> str:
     return f"{said}: the log said so already, {left}"
 
 
-def _promote(session: RegistrySession, reason: str) -> tuple[Receipt | None, bool]:
+def _promote(
+    session: RegistrySession, reason: str, *, despite: bool
+) -> tuple[Receipt | None, bool]:
     from components.audit.acts import PROMOTE
 
     version, standing = session.version, _standing(session)
@@ -126,6 +132,7 @@ def _promote(session: RegistrySession, reason: str) -> tuple[Receipt | None, boo
         raise _withdrawn(session)
     receipt = None
     if standing.champion != version.version or not session.trail.standing.reigns(version.model):
+        reason = _weighed(session, reason, despite=despite)
         facts = _facts(reason, [_moved(standing.champion, version.version)])
         said = {"required": dict(version.required)} | _approvals(session)
         receipt = session.record(PROMOTE, facts | said)
@@ -157,12 +164,30 @@ def _approvals(session: RegistrySession) -> dict[str, Any]:
     }
 
 
-def _roll_back(session: RegistrySession, reason: str) -> tuple[Receipt | None, bool]:
+def _weighed(session: RegistrySession, reason: str, *, despite: bool) -> str:
+    """Return a reason with the findings of the version's own records, refused where it has any.
+
+    Raises IntegrityError, citing each, where nobody said that they are known.
+    """
+    from components.audit.acts import REGISTRATION
+    from pipelines.cli.doubts import Doubts
+
+    version = session.version
+    doubts = Doubts.of_version(session.trail.log, version.inputs[REGISTRATION].record)
+    name = f"{version.model}@{version.version}"
+    doubts.require_none(f"{name} does not become the champion", despite=despite)
+    return doubts.told(reason)
+
+
+def _roll_back(
+    session: RegistrySession, reason: str, *, despite: bool
+) -> tuple[Receipt | None, bool]:
     from components.audit.acts import ROLL_BACK
 
     version, standing = session.version, _standing(session)
     receipt = None
     if standing.champion != version.version:
+        reason = _weighed(session, reason, despite=despite)
         facts = _facts(reason, [_moved(standing.champion, version.version)])
         receipt = session.record(ROLL_BACK, facts)
     return receipt, session.aliases.point(CHAMPION, version.version)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pipelines.cli.audit_keys_parser import add_despite
 from pipelines.cli.registered_parser import VERSION_HELP
 
 MODULE = "pipelines.cli.promotion"
@@ -16,13 +17,14 @@ MODULE = "pipelines.cli.promotion"
 def add_promotion(below: Any, add: Callable[..., Any]) -> None:
     """Add what people do to registered versions."""
     _add_approve(below, add)
-    _add_act(
+    promote = _add_act(
         below,
         add,
         "promote",
         "move the alias `champion` to a version that has the approvals that its settings ask for",
         "tandem models promote flights-late@3 --reason better-in-every-slice",
     )
+    add_despite(promote)
     rollback = add(
         below,
         "rollback",
@@ -34,6 +36,7 @@ def add_promotion(below: Any, add: Callable[..., Any]) -> None:
         "--model", metavar="NAME", help="the model (default: the only one that the log knows)"
     )
     _add_reason(rollback)
+    add_despite(rollback)
     _add_act(
         below,
         add,
@@ -83,10 +86,11 @@ def _add_approve(below: Any, add: Callable[..., Any]) -> None:
     )
 
 
-def _add_act(below: Any, add: Callable[..., Any], name: str, text: str, example: str) -> None:
+def _add_act(below: Any, add: Callable[..., Any], name: str, text: str, example: str) -> Any:
     act = add(below, name, f"{MODULE}:{name}", text, example)
     act.add_argument("version", metavar="VERSION", help=VERSION_HELP)
     _add_reason(act)
+    return act
 
 
 def _add_reason(command: Any) -> None:

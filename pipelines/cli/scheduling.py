@@ -162,6 +162,7 @@ def backfill(arguments: Namespace) -> int:
     from components.core.errors import PlatformError, SettingsError
     from pipelines.kubeflow.backfill import backfill as fill
     from pipelines.kubeflow.backfill import spans_of
+    from pipelines.kubeflow.runs import require_allowed
     from pipelines.kubeflow.session import Session
 
     if arguments.parallel < 1:
@@ -173,6 +174,7 @@ def backfill(arguments: Namespace) -> int:
     asked = _request(arguments)
     spans = spans_of(asked, arguments.first, arguments.last)
     session = Session.open()
+    require_allowed(session)
     filled = fill(
         session, asked, spans, parallel=arguments.parallel, poll=arguments.every, tell=_tell
     )

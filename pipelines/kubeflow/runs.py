@@ -99,6 +99,12 @@ def listed(session: Session, named: str = "") -> list[ClusterRun]:
     ]
 
 
+def require_allowed(session: Session) -> None:
+    """Raise SettingsError for a namespace that is none, or where the caller may not see runs."""
+    call = session.client.runs.run_service_list_runs
+    session.ask("the list of runs", call, page_size=1, **session.scope())
+
+
 def filtered(operation: str, name: str) -> str:
     """Return a filter of KFP's lists by name."""
     predicate = {"operation": operation, "key": "display_name", "string_value": name}

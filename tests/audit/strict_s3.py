@@ -27,6 +27,7 @@ class StrictS3:
         self.conflicts = 0
         self.lost = 0
         self.conditions = True
+        self.locks = True
         self.address = ""
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
@@ -43,6 +44,9 @@ class StrictS3:
             return [_ERROR % b"ConditionalRequestConflict"]
         if not self.conditions:
             environ.pop("HTTP_IF_NONE_MATCH", None)
+        if not self.locks:
+            for name in ("MODE", "RETAIN_UNTIL_DATE"):
+                environ.pop(f"HTTP_X_AMZ_OBJECT_LOCK_{name}", None)
         if not self.lost:
             return list(self._application(environ, start))
         self.lost -= 1

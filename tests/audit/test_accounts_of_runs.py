@@ -7,8 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from second_verdict import found_by_second
 
+from components.audit.answers import AUDIT
+from components.audit.envelope import vouched_statement
+from components.audit.ledger import Ledger
 from components.audit.notary import LocalNotary, open_notary
+from components.audit.run_account import LIMIT, RunAccounts
+from components.audit.verify import verify_log
 from components.core.errors import DataError, IntegrityError
 
 Draft = Callable[..., dict[str, Any]]
@@ -92,6 +98,95 @@ def test_a_reconciler_closes_what_others_left_open_and_does_nothing_else(
         notary.submit(draft("START", "seal_run", attempt=2), KEEPER)
         notary.submit(draft("ABORT", "seal_run", attempt=2, cause=CAUSE), KEEPER)
         assert len(_events(notary)) == len(begun) + 3
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_run_that_a_reconciler_closed_is_not_its_own(
+    home: Path, draft: Draft, restarts: bool
+) -> None:
+    with open_notary(home, reconcilers=[KEEPER]) as notary:
+        notary.submit(draft("START", "ingest_examples"))  # as from the spool: nobody vouched
+        notary.submit(draft("ABORT", "ingest_examples", cause=CAUSE), KEEPER)
+        notary.submit(draft("START", "seal_run"), KEEPER)
+        if not restarts:
+            _require_that_it_goes_on_as_ours(notary, draft)
+    if restarts:
+        with open_notary(home, reconcilers=[KEEPER]) as notary:
+            _require_that_it_goes_on_as_ours(notary, draft)
+
+
+def _require_that_it_goes_on_as_ours(notary: LocalNotary, draft: Draft) -> None:
+    closed = _events(notary)
+    with pytest.raises(IntegrityError, match=f"{KEEPER} may not add START of train_pytorch"):
+        notary.submit(draft("START", "train_pytorch"), KEEPER)
+    with pytest.raises(IntegrityError, match=f"{KEEPER} may not add FAIL of seal_run"):
+        notary.submit(draft("FAIL", "seal_run", cause=CAUSE), KEEPER)
+    assert _events(notary) == closed
+    notary.submit(draft("START", "train_pytorch"), OURS)
+    with pytest.raises(IntegrityError, match=f"run-1 is of {OURS}, and {THEIRS} may not"):
+        notary.submit(draft("FAIL", "train_pytorch", cause=CAUSE), THEIRS)
+    notary.submit(draft("ABORT", "train_pytorch", cause=CAUSE), KEEPER)
+    assert _events(notary)[-2:] == [("train_pytorch", "START"), ("train_pytorch", "ABORT")]
+
+
+def test_a_reconciler_opens_no_run_and_ends_nothing_twice(home: Path, draft: Draft) -> None:
+    with open_notary(home, reconcilers=[KEEPER]) as notary:
+        for event, more in (("START", {}), ("ABORT", {"cause": CAUSE})):
+            with pytest.raises(IntegrityError, match=f"{KEEPER} may not add {event} of seal_run"):
+                notary.submit(draft(event, "seal_run", **more), KEEPER)
+        notary.submit(draft("START", "seal_run"), OURS)
+        notary.submit(draft("ABORT", "seal_run", cause=CAUSE), KEEPER)
+        sealed = _events(notary)
+        for event, attempt, more in (
+            ("START", 2, {}),
+            ("ABORT", 1, {"cause": CAUSE | {"kind": "x"}}),
+        ):
+            with pytest.raises(IntegrityError, match=f"{KEEPER} may not add {event} of seal_run"):
+                notary.submit(draft(event, "seal_run", attempt=attempt, **more), KEEPER)
+        assert _events(notary) == sealed
+        notary.submit(draft("START", "seal_run", attempt=2), OURS)
+        assert _events(notary) == [*sealed, ("seal_run", "START")]
+
+
+def test_a_reconciler_does_nothing_to_a_version(draft: Draft) -> None:
+    accounts = RunAccounts(Ledger(), _unread, [KEEPER])
+    with pytest.raises(IntegrityError, match=f"{KEEPER} may not add ACT of promote_model"):
+        accounts.require(draft("ACT", "promote_model"), KEEPER)
+    accounts.require(draft("ACT", "promote_model"), THEIRS)
+
+
+def test_who_has_a_run_closed_is_named_and_it_is_theirs_then(
+    notary: LocalNotary, home: Path, draft: Draft
+) -> None:
+    notary.submit(draft("START", "train_pytorch"))  # as from the spool: nobody vouched
+    notary.submit(draft("START", "seal_run"))
+    [closed] = notary.close_run("run-1", "FAILED", OURS)
+    leaf = notary._log.entry(closed.index).leaf
+    assert vouched_statement(leaf)["predicate"][AUDIT]["actor"]["account"] == OURS
+    assert verify_log(home) == []
+    assert found_by_second(home) == "never closed: [1]"  # the exit task, which nobody serves there
+    with pytest.raises(IntegrityError, match=f"run-1 is of {OURS}"):
+        notary.submit(draft("ABORT", "seal_run", cause=CAUSE), THEIRS)
+
+
+def test_of_many_runs_few_are_kept_in_mind_and_of_the_others_the_log_is_asked(
+    notary: LocalNotary, draft: Draft
+) -> None:
+    kept = notary._accounts._known
+    mine = draft("START")
+    notary.submit(mine, OURS)
+    for number in range(LIMIT):
+        notary._accounts.require(mine | {"run": mine["run"] | {"id": f"other-{number}"}}, THEIRS)
+    assert len(kept) == LIMIT
+    assert "run-1" not in kept
+    with pytest.raises(IntegrityError, match=f"run-1 is of {OURS}"):
+        notary.submit(draft("FAIL", cause=CAUSE), THEIRS)
+    notary.submit(draft("FAIL", cause=CAUSE), OURS)
+    assert len(kept) == LIMIT
+
+
+def _unread(record: str) -> dict[str, Any]:
+    raise AssertionError(record)
 
 
 def test_where_nobody_vouches_all_are_one(notary: LocalNotary, draft: Draft) -> None:

@@ -29,6 +29,7 @@ from components.audit.log import Log, read_snapshot
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.notary import open_notary
 from components.audit.storage import PosixStorage
+from components.audit.verify import verify_log
 from components.core.errors import IntegrityError, SettingsError, UnverifiableError
 from pipelines.cli import main
 
@@ -99,6 +100,26 @@ def test_the_git_anchor_is_on_by_default_and_agrees_with_an_untouched_log(
         ["git", "log", "--format=%an %s"], cwd=home / "anchors/git", capture_output=True, check=True
     )
     assert len(log.stdout.splitlines()) == 2
+
+
+def test_no_configuration_of_the_users_sends_git_elsewhere_or_leaves_notes_out(
+    home: Path, draft: Draft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote, forged = tmp_path / "remote.git", tmp_path / "forged.git"
+    for place in (remote, forged):
+        subprocess.run(["git", "init", "--quiet", "--bare", str(place)], check=True)
+    anchors(home, git={"remote": str(remote)})
+    assert keep(home, record(home, draft, 1)) == []
+    (tmp_path / "all").write_text("*\n")
+    (tmp_path / ".gitconfig").write_text(
+        f'[url "{forged}"]\n\tinsteadOf = {remote}\n[core]\n\texcludesFile = {tmp_path}/all\n'
+    )
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    assert compare(home).compared == {"git": 1, "git remote": 1}
+    assert keep(home, record(home, draft, 2)) == []
+    assert compare(home).compared == {"git": 2, "git remote": 2}
+    assert not list((forged / "refs/heads").iterdir())
 
 
 @pytest.mark.parametrize("attempts", [(7, 8), (7,), (7, 8, 9)])
@@ -178,6 +199,7 @@ def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             monkeypatch.setenv(name, value)
         client = boto3.client("s3")
         client.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+        client.strict = strict
         yield client
 
 
@@ -199,6 +221,43 @@ def test_a_bucket_with_object_lock_keeps_what_nobody_can_remove(
     assert "another note of this size" in keep(home, record(home, draft))[0]
 
 
+def test_a_server_that_takes_a_lock_and_keeps_none_has_not_kept_the_note(
+    home: Path, draft: Draft, locked: Any
+) -> None:
+    bucket = {"address": "s3://locked/unlocked", "days": 30}
+    anchors(home, git={"enabled": False}, bucket=bucket)
+    note = record(home, draft, 1)
+    locked.strict.locks = False
+    (why,) = keep(home, note)
+    assert "does not say that it locked the note" in why
+    locked.strict.locks = True
+    assert keep(home, note) == [why]  # it lies there without one
+    assert keep(home, record(home, draft, 2)) == []
+
+
+@pytest.mark.parametrize("hidden", ["deleted", "overwritten", "neither"])
+def test_a_locked_note_that_is_hidden_beneath_its_key_is_still_compared(
+    home: Path, draft: Draft, locked: Any, hidden: str
+) -> None:
+    bucket = {"address": f"s3://locked/{hidden}", "days": 30}
+    anchors(home, git={"enabled": False}, bucket=bucket)
+    assert keep(home, record(home, draft, 1)) == []
+    found = locked.list_objects_v2(Bucket="locked", Prefix=f"{hidden}/")["Contents"]
+    (key,) = (item["Key"] for item in found)
+    if hidden == "neither":
+        assert keep(home, record(home, draft, 2)) == []
+        assert (troubles(home), compare(home).compared) == ([], {"bucket": 2})
+        return
+    rewrite(home, draft, 2)
+    if hidden == "deleted":
+        locked.delete_object(Bucket="locked", Key=key)
+        assert keep(home, record(home, draft)) == []  # the thief's takes its place
+    else:
+        locked.put_object(Bucket="locked", Key=key, Body=record(home, draft).encode())
+    assert "1 entries of the log are not those" in dict(troubles(home))["bucket"]
+    assert main(["audit", "monitor", "--home", str(home)]) == 1
+
+
 def test_a_witness_cosigns_what_grows_and_refuses_a_rewrite(
     home: Path, draft: Draft, witness: str
 ) -> None:
@@ -212,6 +271,26 @@ def test_a_witness_cosigns_what_grows_and_refuses_a_rewrite(
     shutil.rmtree(home / "anchors")  # the witness remembers
     ((name, message),) = troubles(home)
     assert (name, "does not extend" in message) == (f"witness {NAME}", True)
+
+
+def test_of_two_histories_with_one_beginning_anchors_and_witness_know_the_first(
+    home: Path, draft: Draft, witness: str, tmp_path: Path
+) -> None:
+    """A fork: both go on from the same signed checkpoint, with the log's own key."""
+    anchors(home, **witnesses(witness))
+    assert keep(home, record(home, draft, 1)) == []
+    fork = Path(shutil.copytree(home, tmp_path / "fork"))
+    assert keep(home, record(home, draft, 2)) == []
+    other = record(fork, draft, 3)
+    assert verify_log(home) == verify_log(fork) == []
+    assert troubles(home) == []
+    (seen,) = troubles(fork)  # its copy of the repository ends before the fork: the witness alone
+    assert seen[0] == f"witness {NAME}"
+    assert [*keep(fork, other)] == [seen[1]]
+    shutil.copytree(home / "anchors", fork / "anchors", dirs_exist_ok=True)
+    wrong = "the first 2 entries of the log are not those that were anchored"
+    assert ("git", wrong) in troubles(fork)
+    assert (f"witness {NAME}", wrong) in troubles(fork)
 
 
 def test_a_witness_that_is_away_is_trouble_and_fails_no_run(home: Path, draft: Draft) -> None:
@@ -381,6 +460,23 @@ def test_monitor_gives_the_newest_checkpoint_to_the_anchors_if_told_to_and_none_
     assert main([*command, "--keep"]) == 1
     assert "are not those that were anchored" in capsys.readouterr().out
     assert compare(home).compared == {"git": 1}  # no note of the other log is beside it
+
+
+def test_monitor_says_how_far_each_anchor_reaches(
+    home: Path, draft: Draft, witness: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    anchors(home, **witnesses(witness))
+    keep(home, record(home, draft, 1))
+    record(home, draft, 2)  # and the anchor of that day was away, or its note was taken away since
+    line = ["audit", "monitor", "--home", str(home)]
+    assert main(line) == 0
+    assert "git reaches to 1 of 2 entries" in capsys.readouterr().out
+    assert main([*line, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["reach"] == {"git": 1, f"witness {NAME}": 2}
+    assert main([*line, "--keep"]) == 0
+    assert "reaches" not in capsys.readouterr().out
+    assert main([*line, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["reach"] == {"git": 2, f"witness {NAME}": 2}
 
 
 def test_monitor_calls_nothing_compared_not_clean(

@@ -85,6 +85,38 @@ def test_erased_statistics_are_told_as_erased_and_are_no_finding(
     assert "the log verifies: no finding" in printed
 
 
+def test_a_run_of_which_something_was_erased_stays_closed_and_a_retry_of_it_does_not(
+    recorded: Path, draft: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed = {"runs_started": 1, "runs_closed": 1, "unclosed": []}
+    for erased in ((), ("statistics",), ("validation",)):
+        if erased:
+            assert ask(capsys, recorded, "erase", "run-1", *erased, *WHY)[0] == 0
+        code, answer = ask(capsys, recorded, "inventory", "--at", "2027-01-01")
+        said = answer["completeness"]
+        assert (code, {name: said[name] for name in closed}) == (0, closed)
+    with open_notary(recorded) as notary:
+        notary.submit(draft("START", "train_pytorch", attempt=2))
+        answer = ask(capsys, recorded, "inventory", "--at", "2027-01-01")[1]
+        assert answer["completeness"]["unclosed"] == ["run-1"]
+
+
+def test_the_registrys_copies_of_what_was_erased_are_named(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, answer = ask(capsys, recorded, "erase", "run-1", "statistics", *WHY)
+    assert (code, answer["copies"]) == (0, [])
+    code, answer = ask(capsys, recorded, "erase", "run-1", "pytorch_model", "evaluation", *WHY)
+    assert (code, answer["copies"]) == (
+        0,
+        [
+            "evaluation of flight-delay@3 in the registry",
+            "evaluation of flight-delay@4 in the registry",
+            "pytorch_model of flight-delay@3 in the registry",
+        ],
+    )
+
+
 def test_statistics_that_are_gone_without_a_record_are_a_finding(
     recorded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -263,6 +263,10 @@ def test_over_tls_the_client_believes_no_certificate_that_it_was_not_told_of(
         (("--listen", "127.0.0.1:0", "--kubernetes"), "allows nobody"),
         (("--listen", "127.0.0.1:0", "--allow", "a/b"), "goes with --kubernetes"),
         (("--listen", "127.0.0.1:0", "--reconciler", "a/b"), "--reconciler goes with"),
+        (
+            ("--listen", "x:0", "--kubernetes", "--allow", "a/b", "--reconciler", "a/b"),
+            "a/b is both --allow and --reconciler",
+        ),
         (("--listen", "127.0.0.1:0", "--tls-key", "x"), "go together"),
         (
             ("--listen", "127.0.0.1:0", "--tls-key", "x", "--tls-certificate", "x"),

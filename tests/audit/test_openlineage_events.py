@@ -289,6 +289,18 @@ def test_words_that_do_not_go_together_are_wrong_usage(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_servers_key_is_never_sent_in_the_clear_to_another_machine(
+    told: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = tmp_path / "key"
+    key.write_text("secret")
+    words = ["audit", "openlineage", "--api-key-file", str(key), "--home", str(told / "home")]
+    assert main([*words, "--url", "http://catalogue.invalid:5000"]) == 2
+    assert "in the clear" in capsys.readouterr().err
+    assert main([*words, "--url", "https://catalogue.invalid:5000"]) == 1  # is asked, and not there
+    assert "does not answer" in capsys.readouterr().err
+
+
 def test_a_log_that_does_not_verify_is_not_exported(told: Path, tmp_path: Path) -> None:
     import shutil
 

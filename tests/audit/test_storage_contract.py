@@ -13,10 +13,12 @@ import pytest
 from strict_s3 import BUCKET, StrictS3, strict_s3, variables
 
 from components.audit.folder import AuditFolder
+from components.audit.keyring import Keyring
 from components.audit.log import checkpoint_key, entry_key
 from components.audit.log_place import log_storage
-from components.audit.notary import open_notary
+from components.audit.notary import LocalNotary, open_notary, utc_now
 from components.audit.s3_storage import S3Storage
+from components.audit.spool import folder_spool
 from components.audit.storage import ObjectExists, PosixStorage, Storage
 from components.audit.verify import verify_log
 from components.core.errors import PlatformError, SettingsError
@@ -172,6 +174,29 @@ def test_a_log_in_a_bucket_is_written_and_verified_as_one_in_files(
         Bucket=BUCKET, Key=bucket.prefix + entry_key(0), Body=bucket.read(entry_key(1))
     )
     assert verify_log(home) != []
+
+
+def test_of_two_sequencers_without_a_lock_the_second_loses_and_forks_nothing(
+    storage: Storage, home: Path, draft: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both began on the same log: its objects alone, made once, say who is second."""
+    if isinstance(storage, S3Storage):
+        monkeypatch.setenv("TANDEM_AUDIT_LOG", f"s3://{storage.bucket}/{storage.prefix}")
+    storage = log_storage(AuditFolder(home))
+    cause = {"kind": "DataError", "message": "no rows", "remedy": "look"}
+    spool, key = folder_spool(AuditFolder(home).spool), Keyring(AuditFolder(home))
+    first, second = (LocalNotary(storage, spool, key, utc_now) for _ in range(2))
+    one, two, three = (draft("FAIL", attempt=number, cause=cause) for number in (1, 2, 3))
+    assert first.submit(one).index == 0
+    with pytest.raises(PlatformError, match="this one has lost"):
+        second.submit(two)
+    assert first.submit(three).index == 1
+    with pytest.raises(PlatformError, match="this one has lost"):
+        second.submit(two)
+    third = LocalNotary(storage, spool, key, utc_now)
+    assert third.submit(two).index == 2
+    assert list(storage.keys("entries")) == [entry_key(index) for index in range(3)]
+    assert verify_log(home) == []
 
 
 def test_a_log_is_in_a_folder_or_a_bucket(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

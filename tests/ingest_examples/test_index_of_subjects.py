@@ -16,12 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_source import Make
 
+from components.audit.merkle import leaf_hash
 from components.audit.notary import LocalNotary, open_notary
 from components.audit.subjects import (
     FACT,
+    Erased,
+    Found,
+    Range,
     SubjectIndex,
     erase,
     key_of_environment,
+    pseudonym,
     read_key,
     rows_of,
     runs_of_rows,
@@ -29,7 +34,7 @@ from components.audit.subjects import (
 from components.audit.verified_log import VerifiedLog
 from components.audit.verify import verify_log
 from components.core.artifacts import tree_digest
-from components.core.canonical import sha256_value
+from components.core.canonical import canonical_json, sha256_value
 from components.core.errors import IntegrityError, SettingsError
 from components.ingest_examples.step import ingest_examples
 from components.ingest_examples.subjects import Subjects
@@ -38,6 +43,13 @@ from pipelines.cli import main
 pytestmark = pytest.mark.slow
 
 KEY, OTHER = bytes(range(32)), bytes(range(1, 33))
+
+
+def rows(home: Path, root: str, subject: str) -> tuple[Range, ...]:
+    """Return a subject's rows by an index that is there."""
+    found = rows_of(home, root, KEY, subject)
+    assert found is not None
+    return found.rows
 
 
 @pytest.fixture
@@ -69,11 +81,9 @@ def test_each_range_is_that_of_the_subjects_rows_in_the_shard(
     ingest_examples(settings=make_settings(), examples=named)  # the same rows, with their planes
     _, facts = ingested
     for subject in ("plane-1", "plane-2", "plane-3"):
-        found = rows_of(tmp_path / "home", facts[FACT], KEY, subject)
-        assert found is not None
         told = {
             (split, span, row)
-            for split, span, first, last in found
+            for split, span, first, last in rows(tmp_path / "home", facts[FACT], subject)
             for row in range(first, last + 1)
         }
         there = {
@@ -83,8 +93,8 @@ def test_each_range_is_that_of_the_subjects_rows_in_the_shard(
             if plane == subject
         }
         assert told == there
-    assert rows_of(tmp_path / "home", facts[FACT], OTHER, "plane-1") == []
-    assert rows_of(tmp_path / "home", facts[FACT], KEY, "plane-9") == []
+    assert rows_of(tmp_path / "home", facts[FACT], OTHER, "plane-1") is None
+    assert rows_of(tmp_path / "home", facts[FACT], KEY, "plane-9") == Found((), 0)
 
 
 def test_nobody_is_named_in_examples_facts_or_index(
@@ -154,22 +164,48 @@ def test_an_index_that_was_changed_is_not_believed(
         with pytest.raises(IntegrityError, match="is not the one that the log names"):
             rows_of(tmp_path / "home", ingested[1][FACT], KEY, "plane-1")
     index.write_text(whole)
-    assert rows_of(tmp_path / "home", ingested[1][FACT], KEY, "plane-1")
+    assert rows(tmp_path / "home", ingested[1][FACT], "plane-1")
+
+
+def test_nothing_stands_beside_the_hash_of_an_erased_line(
+    ingested: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    home, root = tmp_path / "home", ingested[1][FACT]
+    before = rows(home, root, "plane-1")
+    (index,) = (home / "subjects").iterdir()
+    lines = index.read_bytes().splitlines()
+    name = pseudonym(KEY, "plane-1")
+    place = next(i for i, line in enumerate(lines) if name.encode() in line)
+    forged = {
+        "erased": leaf_hash(lines[place]).hex(),
+        "subject": name,
+        "rows": [["eval", "x", 0, 9]],
+    }
+    index.write_bytes(b"\n".join([*lines[:place], canonical_json(forged), *lines[place + 1 :]]))
+    with pytest.raises(IntegrityError, match="is not the one that the log names"):
+        rows_of(home, root, KEY, "plane-1")
+    index.write_bytes(b"\n".join(lines))
+    assert rows(home, root, "plane-1") == before
 
 
 def test_erasing_a_subject_leaves_the_others_and_the_root(
     ingested: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     home, root = tmp_path / "home", ingested[1][FACT]
-    before = {name: rows_of(home, root, KEY, name) for name in ("plane-1", "plane-2", "plane-3")}
-    assert erase(home, [root], OTHER, "plane-2") == []
-    assert erase(home, [root], KEY, "plane-2") == [root]
-    assert erase(home, [root], KEY, "plane-2") == []
-    assert erase(home, [root], KEY, "plane-3") == [root]
-    after = {name: rows_of(home, root, KEY, name) for name in ("plane-1", "plane-2", "plane-3")}
-    assert after == before | {"plane-2": [], "plane-3": []}
+    names = ("plane-1", "plane-2", "plane-3")
+    before = {name: rows(home, root, name) for name in names}
+    assert erase(home, [root], OTHER, "plane-2") == Erased((), (root,))
+    assert erase(home, [root], KEY, "plane-2") == Erased((root,), ())
+    assert erase(home, [root], KEY, "plane-2") == Erased((), ())
+    assert erase(home, [root], KEY, "plane-3") == Erased((root,), ())
+    assert {name: rows(home, root, name) for name in names} == before | {
+        "plane-2": (),
+        "plane-3": (),
+    }
+    assert rows_of(home, root, KEY, "plane-2") == Found((), 2)
     shutil.rmtree(home / "subjects")
     assert rows_of(home, root, KEY, "plane-1") is None
+    assert erase(home, [root], KEY, "plane-1") == Erased((), ())
 
 
 def test_rows_are_counted_on_from_batch_to_batch(tmp_path: Path, key_file: Path) -> None:
@@ -179,16 +215,16 @@ def test_rows_are_counted_on_from_batch_to_batch(tmp_path: Path, key_file: Path)
         subjects.add(table, np.array(shards))
     root = subjects.store()
     assert root is not None
-    assert rows_of(tmp_path / "home", root, KEY, "a") == [
+    assert rows(tmp_path / "home", root, "a") == (
         ("train", "2020-01", 0, 0),
         ("eval", "2020-01", 0, 0),
         ("train", "2020-01", 3, 3),
         ("train", "2020-02", 0, 0),
-    ]
-    assert rows_of(tmp_path / "home", root, KEY, "b") == [
+    )
+    assert rows(tmp_path / "home", root, "b") == (
         ("train", "2020-01", 1, 1),
         ("eval", "2020-01", 1, 1),
-    ]
+    )
 
 
 @given(st.lists(st.sampled_from(["a", "b", None]), max_size=30), st.integers(0, 5))
@@ -273,7 +309,8 @@ def test_the_models_that_saw_a_person_are_listed_until_the_person_is_erased(
     without_file = ("--subject", "plane-1", "--home", str(home))
     assert ask(capsys, "impact", *without_file) == (code, answer)
     nobody = ("--subject", "plane-9", "--key", str(key_file), "--home", str(home))
-    assert ask(capsys, "impact", *nobody)[1]["models"] == []
+    code, answer = ask(capsys, "impact", *nobody)
+    assert (code, answer["models"], answer["unknown"], answer["erased"]) == (0, [], [], [])
 
     log = tree_digest(home / "audit/log")
     code, answer = ask(capsys, "forget", *who)
@@ -282,7 +319,8 @@ def test_the_models_that_saw_a_person_are_listed_until_the_person_is_erased(
     assert view.facts[FACT] == erased["root"]
     assert ask(capsys, "forget", *who) == (0, answer | {"erased_from": []})
     code, answer = ask(capsys, "impact", *who)
-    assert (code, answer["models"], answer["unknown"]) == (0, [], [])
+    assert (code, answer["models"], answer["unknown"]) == (5, [], [])
+    assert answer["erased"] == [{"index": 1, "subjects": 1}]  # who was, nobody can tell
     assert tree_digest(home / "audit/log") == log
     assert verify_log(home) == []
 
@@ -303,6 +341,47 @@ def test_where_an_index_is_gone_or_never_was_the_answer_is_not_whole(
     code, answer = ask(capsys, "impact", *who)
     assert (code, answer["unknown"], answer["models"]) == (5, [1, 7], [])
     assert verify_log(home) == []
+
+
+def test_a_person_is_erased_from_an_index_that_a_failed_ingestion_left_too(
+    registered: tuple[Path, LocalNotary], key_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, _ = registered
+    left = SubjectIndex(KEY)
+    left.add("plane-1", "train", "2020-01", 0, 9)
+    root = left.store(home)
+    who = ("--subject", "plane-1", "--key", str(key_file), "--home", str(home))
+    code, answer = ask(capsys, "forget", *who)
+    assert (code, answer["indexes"]) == (0, 2)
+    by_root = {item["root"]: item["index"] for item in answer["erased_from"]}
+    assert (len(by_root), by_root[root]) == (2, None)
+    assert rows_of(home, root, KEY, "plane-1") == Found((), 1)
+    left.add("plane-1", "eval", "2020-02", 0, 9)
+    root = left.store(home)
+    assert main(["audit", "forget", *who]) == 0
+    assert f"{root}, named by no record" in capsys.readouterr().out
+
+
+def test_with_another_key_nobody_is_found_or_erased_and_that_is_no_answer(
+    registered: tuple[Path, LocalNotary],
+    key_file: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    home, _ = registered
+    wrong = tmp_path / "wrong.key"
+    wrong.write_bytes(OTHER)
+    wrong.chmod(0o600)
+    who = ("--subject", "plane-1", "--home", str(home))
+    code, answer = ask(capsys, "impact", *who, "--key", str(wrong))
+    assert (code, answer["models"], answer["unknown"]) == (5, [], [1])
+    code, answer = ask(capsys, "forget", *who, "--key", str(wrong))
+    assert (code, answer["erased_from"]) == (5, [])
+    assert [item["index"] for item in answer["unknown"]] == [1]
+    assert main(["audit", "forget", *who, "--key", str(wrong)]) == 5
+    assert "nothing shows that this key made the index" in capsys.readouterr().out
+    code, answer = ask(capsys, "impact", *who, "--key", str(key_file))
+    assert (code, [model["version"] for model in answer["models"]]) == (0, ["1"])
 
 
 @pytest.mark.parametrize(
@@ -327,9 +406,10 @@ def test_ranges_that_follow_each_other_are_one(tmp_path: Path) -> None:
     ):
         index.add("a", split, span, first, last)
     root = index.store(tmp_path)
-    assert rows_of(tmp_path, root, KEY, "a") == [("train", "s", 0, 5), ("eval", "s", 6, 6)]
+    assert rows(tmp_path, root, "a") == (("train", "s", 0, 5), ("eval", "s", 6, 6))
 
 
-def test_an_index_of_nobody_has_the_root_of_the_empty_tree(tmp_path: Path) -> None:
+def test_an_index_of_nobody_knows_its_key_and_nobody(tmp_path: Path) -> None:
     root = SubjectIndex(KEY).store(tmp_path)
-    assert rows_of(tmp_path, root, KEY, "plane-1") == []
+    assert rows_of(tmp_path, root, KEY, "plane-1") == Found((), 0)
+    assert rows_of(tmp_path, root, OTHER, "plane-1") is None

@@ -184,8 +184,16 @@ def measure_models(
 class Chain:
     """One run: `ports` holds its artifacts."""
 
-    def __init__(self, folder: Path, run_id: str = "run-1", *, cache: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        run_id: str = "run-1",
+        *,
+        cache: bool = False,
+        decide: Callable[..., Outcome] = decide_release,
+    ) -> None:
         self.folder = folder / run_id
+        self.decide = decide
         self.run = {
             "id": run_id,
             "name": "flights",
@@ -239,7 +247,7 @@ class Chain:
         self.stage(evaluate_models, measured, ("evaluation",), made)
         self.stage(measure_models, measured, ("measurements",))
         inputs = ("evaluation", "measurements")
-        self.stage(decide_release, inputs, ("decision",), {"policy": POLICY})
+        self.stage(self.decide, inputs, ("decision",), {"policy": POLICY})
         return self
 
     def until_decision_of_an_import(self, last_span: str = "2013-02") -> Chain:

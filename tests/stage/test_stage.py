@@ -274,7 +274,7 @@ def test_a_notary_that_does_not_answer_stops_the_stage_before_the_work(
     tmp_path, features, monkeypatch
 ):
     monkeypatch.setenv("TANDEM_NOTARY", f"unix:{tmp_path}/nobody")
-    with pytest.raises(PlatformError):
+    with pytest.raises(PlatformError, match=r"the notary at .* does not answer"):
         call(tmp_path, features)
     assert not (tmp_path / "model").exists()
 

@@ -44,11 +44,13 @@ class Trouble:
 class Comparison:
     """The log against its anchors: notes compared, by anchor, and the trouble found.
 
-    `checkpoint` is the note of the log that they were compared with.
+    `reach` has, by anchor, how many entries its newest note that agrees covers; `checkpoint` is the
+    note of the log that they were compared with.
     """
 
     size: int
     compared: dict[str, int]
+    reach: dict[str, int]
     trouble: tuple[Trouble, ...]
     checkpoint: str
 
@@ -57,6 +59,7 @@ class Comparison:
         return {
             "size": self.size,
             "compared": dict(self.compared),
+            "reach": dict(self.reach),
             "trouble": [vars(item) for item in self.trouble],
             "checkpoint": self.checkpoint,
         }
@@ -93,25 +96,31 @@ def compare(home: Path) -> Comparison:
     snapshot = VerifiedLog.of(home).snapshot
     anchors = anchors_of(home, snapshot.tree.consistency_proof)
     compared: dict[str, int] = {}
+    reach: dict[str, int] = {}
     trouble: list[Trouble] = []
     for anchor in anchors:
-        compared[anchor.name] = 0
+        compared[anchor.name] = reach[anchor.name] = 0
         try:
             for kept in anchor.kept():
                 compared[anchor.name] += 1
-                trouble += _contradictions(anchor, kept, snapshot)
+                found = list(_contradictions(anchor, kept, snapshot))
+                size = 0 if found else unverified_checkpoint(kept.note).size
+                reach[anchor.name] = max(size, reach[anchor.name])
+                trouble += found
             if isinstance(anchor, WitnessAnchor):
                 anchor.keep(snapshot.note)
+                reach[anchor.name] = snapshot.size
         except TandemError as error:
             trouble.append(Trouble(anchor.name, "", error.message))
-    return Comparison(snapshot.size, compared, tuple(trouble), snapshot.note)
+    return Comparison(snapshot.size, compared, reach, tuple(trouble), snapshot.note)
 
 
 def with_newest_kept(home: Path, found: Comparison) -> Comparison:
     """Have every anchor keep the checkpoint that was compared; trouble for each that does not."""
     kept = anchor(home, found.checkpoint)
     failed = [Trouble(item.anchor, "", item.error["message"]) for item in kept if item.error]
-    return replace(found, trouble=(*found.trouble, *failed))
+    reach = found.reach | {item.anchor: item.size for item in kept if not item.error}
+    return replace(found, reach=reach, trouble=(*found.trouble, *failed))
 
 
 def _contradictions(anchor: Anchor, kept: Kept, snapshot: Snapshot) -> Iterator[Trouble]:
