@@ -198,10 +198,7 @@ def _describe_examples(artifact: Artifact, manifest: ExamplesManifest) -> None:
 
 
 def _say(artifact: Artifact, artifacts: RecordedArtifacts, task: str, output: str) -> None:
-    """Write whose copy, or whose verdict, an artifact is: the output's digest and its record.
-
-    A decision that says no is no output, and has a record only.
-    """
+    """Write whose copy, or whose verdict, an artifact is: the output's digest and its record."""
+    artifact.set_string_custom_property(SHA256, artifacts.digest(task, output))
     record = artifacts.records[task.replace("-", "_")]
-    artifact.set_string_custom_property(SHA256, record.outputs.get(output, ""))
     artifact.set_string_custom_property(RECORD, record.record)

@@ -17,7 +17,7 @@ from prepared_run import run_tandem
 from stock_tfx import run_stock
 
 from components.audit.verified_log import VerifiedLog
-from components.core.artifacts import manifest
+from components.core.artifacts import manifest, tree_digest
 from components.core.bundle import Bundle
 from components.core.errors import GateError, SettingsError
 from pipelines.settings_file import REPOSITORY
@@ -168,6 +168,9 @@ def test_a_model_that_a_gate_refuses_is_not_blessed_and_the_pipeline_goes_on(ran
     assert not (ran.folder / "refused").exists()
     assert ran.run_of("strict")["tasks"]["decide-release"]["error"]["kind"] == "GateError"
     evaluation = ran.store.output("strict", "evaluation")
+    left = Path(ran.home, "runs", ran.store.properties("strict", "blessing")["run"])
+    decision = tree_digest(left / "artifacts/decide-release/decision")
+    assert ran.store.properties("strict", "blessing")["sha256"] == decision
     assert not tfma.load_validation_result(str(evaluation)).validation_ok
 
 
