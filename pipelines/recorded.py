@@ -66,6 +66,16 @@ class RecordedArtifacts:
             self._require_kept(ArtifactRef(name, recorded, record.record))
         return self._checked(folder, name, recorded)
 
+    def digest(self, task: str, name: str) -> str:
+        """Return what the log has recorded as the digest of an output, "" where it has none.
+
+        Of a task that a gate stopped that is the digest of what it left.
+        """
+        record = self._record(task)
+        if record is None:
+            return ""
+        return str(record.outputs.get(name) or record.facts.get(f"{name}_sha256", ""))
+
     def document(self, task: str, name: str, file: str | None = None) -> Mapping[str, Any]:
         """Return an output's JSON file, NAME.json unless said; raises what `output` raises."""
         found: Mapping[str, Any] = read_json(self.output(task, name) / (file or f"{name}.json"))

@@ -128,7 +128,9 @@ def pin_result(checks: Checks, root: Path) -> Checks:
     key = "checks.example_validator"
     try:
         actual = digest_of([file.describe() for file in find_result(result, root)])
-    except (DataError, SettingsError) as error:
+    except SettingsError as error:  # no location at all
+        raise SettingsError(f"{key}.location: {error.message}", remedy=error.remedy) from error
+    except DataError as error:
         raise SettingsError(
             f"{key}.location: {error.message}",
             remedy="name the folder of an ExampleAnomalies artifact of TFX 1, which has "

@@ -2,7 +2,7 @@
 
     settings   a use case's file; where its rows lie is said by the Examples
     model      in Format-Serving: a SavedModel, a bundle of ours, or one .onnx or .pt2 file, beside
-               which signature.yaml may name its columns
+               which signature.yaml may name its columns; `signature` names another file that does
     evaluation TFMA's results of the model, its gates as TFMA's validation, and evaluation.json
     blessing   BLESSED or NOT_BLESSED, an empty file
 
@@ -22,15 +22,18 @@ from pathlib import Path
 from components.core.artifacts import copy_tree
 from components.core.candidates import IMPORTED
 from components.core.canonical import sha256_value
+from components.core.data_settings import Source
 from components.core.errors import SettingsError, TandemError, error_from_dict
+from components.import_model.signature import read_signature
 from components.reading.split_column import SPLIT_COLUMN
 from pipelines.champion import resolve
 from pipelines.home import Home
 from pipelines.loaded_settings import load_settings
+from pipelines.preflight.checks import check_all_but_rows
 from pipelines.recorded import DECIDED, RecordedArtifacts
 from pipelines.registering import register_model
 from pipelines.runs import ARTIFACTS, RecordedRun
-from pipelines.settings_file import find_settings
+from pipelines.settings_file import data_overrides, find_settings
 from pipelines.sources import pin_joins, pin_result
 from pipelines.tfx_layout import SERVING, write_blessing
 
@@ -50,8 +53,17 @@ class Served:
 
     @classmethod
     def of(cls, model: Path) -> Served:
-        """Find it in a Model artifact; SettingsError where a Pusher would push more than it."""
+        """Find it in a Model artifact.
+
+        Raises SettingsError where a Pusher would push more than it, or nothing.
+        """
         folder = model / SERVING
+        if not folder.is_dir():
+            raise SettingsError(
+                f"the Model in {model} has no folder {SERVING}",
+                remedy="have a Trainer of TFX 0.29 or later write it: one before wrote "
+                "serving_model_dir/",
+            )
         files = sorted(path for path in folder.glob("*") if path.suffix in _FILES)
         if len(files) != 1 or (folder / "contract.json").is_file():
             return cls(folder)
@@ -65,20 +77,43 @@ class Served:
         return cls(files[0], signature if signature.is_file() else None)
 
 
-def state_of(settings: str, home: str) -> str:
+def require_fit(settings: str, data: str) -> None:
+    """Raise SettingsError for what no Examples fit, found before there are any.
+
+    That is a window of `data` or an origin of spans that they cannot have, and all that is looked
+    at before a run but the rows and the model. Settings that are wrong by themselves have the
+    remedy that they have anywhere.
+    """
+    file = find_settings(settings)
+    source = load_settings(file).settings.source
+    rows = _read_from(Path("/Examples"), source)
+    try:
+        loaded = load_settings(file, [rows, *data_overrides(data, file, [rows])])
+    except SettingsError as error:
+        raise SettingsError(
+            f"JudgeModel with {settings} and data {data}: {error.message}",
+            remedy=f"give it other `data`, or correct source.spans in {file}: TFX's files have no "
+            "span in their names",
+        ) from error
+    check_all_but_rows(loaded)
+
+
+def state_of(settings: str, home: str, signature: str = "") -> str:
     """Return the digest of what the judgement stands on beside rows and model.
 
     That is the settings, with the files that they name (those of joins and of what TFX's validator
-    found too), and the champion. TFX's cache does not see them. Raises SettingsError for settings
-    that cannot be used, and files that are not there.
+    found too), the champion, and the signature that is said. TFX's cache does not see them. Raises
+    SettingsError for settings and a signature that cannot be used, and files that are not there.
     """
     file = find_settings(settings)
     loaded, root = load_settings(file), file.resolve().parent
     champion = resolve(loaded.settings.registry.model_name, Home.at(home or None))
     joins = pin_joins(loaded.settings.source, root)
+    said = read_signature(Path(signature)).model_dump(mode="json") if signature else None
     return sha256_value(
         {
             "settings": loaded.sha256,
+            "signature": said,
             "joins": {name: join.sha256 for name, join in joins.items()},
             "checks": pin_result(loaded.settings.checks, root).model_dump(mode="json"),
             "champion": {key: value for key, value in champion.items() if key != "path"},
@@ -87,16 +122,26 @@ def state_of(settings: str, home: str) -> str:
 
 
 def judge(
-    model: Path, examples: Path, *, settings: str, data: str, home: str, state: str
+    model: Path,
+    examples: Path,
+    *,
+    settings: str,
+    data: str,
+    home: str,
+    state: str,
+    signature: str = "",
 ) -> RecordedArtifacts:
     """Judge a Model on Examples, in folders of TFX's layout; return the artifacts of the run.
+
+    `signature` is a file that says what the model takes, in the place of one that lies beside it.
 
     Raises SettingsError where `state_of` is another than `state`, and the error of the stage that
     kept the run from a decision, or from registering what it released.
     """
-    if state_of(settings, home) != state:
+    if state_of(settings, home, signature) != state:
         raise SettingsError(
-            f"{settings}, or the champion, is another than when the pipeline was built",
+            f"{settings}, the signature or the champion is another than when the pipeline was "
+            "built",
             remedy="build the pipeline again: TFX's cache knows what was judged by that alone",
         )
     served = Served.of(model)
@@ -104,7 +149,7 @@ def judge(
         served.model,
         settings=settings,
         data=data,
-        signature=served.signature,
+        signature=signature or served.signature,
         home=home or None,
         overrides=[rows_of(examples, settings)],
     )
@@ -142,7 +187,10 @@ def rows_of(examples: Path, settings: str) -> str:
             f"the Examples in {examples} have no folder Split-*",
             remedy="have an ExampleGen of TFX 0.29 or later write them: one before wrote train/",
         )
-    source = load_settings(find_settings(settings)).settings.source
+    return _read_from(examples, load_settings(find_settings(settings)).settings.source)
+
+
+def _read_from(examples: Path, source: Source) -> str:
     divided = source.splits.by == "column" and source.splits.column == SPLIT_COLUMN
     location = examples / f"Split-{'{split}' if divided else '*'}" / "*.gz"
     own = source.table.model_dump(mode="json", exclude_none=True, exclude=_PLACE)

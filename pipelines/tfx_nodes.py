@@ -47,7 +47,15 @@ from components.ingest_examples.tfrecord_export import export_examples
 from components.transform_features.tfrecord_export import SCHEMA_NAME, export_features
 from pipelines.recorded import DECIDED, RecordedArtifacts
 from pipelines.runners.tfx_properties import RECORD, SHA256, describe_splits
-from pipelines.tfx_judging import EVALUATED, EVALUATION, is_blessed, judge, lay_out, state_of
+from pipelines.tfx_judging import (
+    EVALUATED,
+    EVALUATION,
+    is_blessed,
+    judge,
+    lay_out,
+    require_fit,
+    state_of,
+)
 from pipelines.tfx_layout import (
     INGESTED,
     bless,
@@ -131,19 +139,23 @@ def JudgeModel(
     model: BaseChannel,
     data: str = ONLY_SPAN,
     home: str = "",
+    signature: str = "",
 ) -> BaseComponent:
     """Return the node that judges a model: `evaluation` and `blessing`, as of a stock Evaluator.
 
-    Raises SettingsError for settings that cannot be used. What TFX's cache cannot see (the files
-    that `settings` names, the champion) becomes a parameter of the node.
+    `signature` is a file that names the model's columns. Raises SettingsError for settings that
+    cannot be used, or that no Examples fit. What TFX's cache cannot see (the files that `settings`
+    names, the champion) becomes a parameter of the node.
     """
+    require_fit(settings, data)
     return ModelJudgement(
         settings=settings,
         examples=examples,
         model=model,
         data=data,
         home=home,
-        state=state_of(settings, home),
+        signature=signature,
+        state=state_of(settings, home, signature),
     ).with_id("JudgeModel")
 
 
@@ -157,12 +169,12 @@ def ModelJudgement(
     blessing: OutputArtifact[ModelBlessing],
     data: Parameter[str] = ONLY_SPAN,
     home: Parameter[str] = "",
+    signature: Parameter[str] = "",
 ) -> None:
     """Judge a model in a run of its own, and lay out what came of it."""
     _require_tf_examples(examples)
-    artifacts = judge(
-        Path(model.uri), Path(examples.uri), settings=settings, data=data, home=home, state=state
-    )
+    asked = {"settings": settings, "data": data, "home": home, "signature": signature}
+    artifacts = judge(Path(model.uri), Path(examples.uri), state=state, **asked)
     lay_out(artifacts, Path(evaluation.uri), Path(blessing.uri))
     _say_blessed(blessing, model, is_blessed(artifacts))
     _say(evaluation, artifacts, EVALUATED, EVALUATION)
@@ -198,10 +210,7 @@ def _describe_examples(artifact: Artifact, manifest: ExamplesManifest) -> None:
 
 
 def _say(artifact: Artifact, artifacts: RecordedArtifacts, task: str, output: str) -> None:
-    """Write whose copy, or whose verdict, an artifact is: the output's digest and its record.
-
-    A decision that says no is no output, and has a record only.
-    """
+    """Write whose copy, or whose verdict, an artifact is: the output's digest and its record."""
+    artifact.set_string_custom_property(SHA256, artifacts.digest(task, output))
     record = artifacts.records[task.replace("-", "_")]
-    artifact.set_string_custom_property(SHA256, record.outputs.get(output, ""))
     artifact.set_string_custom_property(RECORD, record.record)

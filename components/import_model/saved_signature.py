@@ -17,7 +17,7 @@ from components.core.errors import SettingsError
 from components.core.signature_names import keyword
 from components.import_model.saved_graph import parsed_features, read_graphs
 from components.import_model.served_form import output_of, require_names
-from components.import_model.signature import Signature
+from components.import_model.signature import GIVEN_BY, Signature
 
 SIGNATURE = "serving_default"
 EXAMPLES = "examples"  # what TFX's templates call the one input of serialised rows
@@ -91,7 +91,7 @@ def _of_features(features: Mapping[str, str], said: Signature | None) -> Signatu
             raise SettingsError(
                 f"the signature says {said.matrix or column.name}, and the model parses "
                 f"{', '.join(f'{name} {kind}' for name, kind in kinds.items())} of tf.Examples",
-                remedy="name columns that it parses, without a matrix; or leave --signature out",
+                remedy=f"name columns that it parses, without a matrix; or give none ({GIVEN_BY})",
                 expected=kinds,
                 actual=said.model_dump(mode="json"),
             )
@@ -109,7 +109,7 @@ def _of_inputs(taken: Mapping[str, Taken]) -> Signature:
         if not own.is_column:
             raise SettingsError(
                 f"the model's input {name} takes several columns, which it does not name",
-                remedy=f"name them in a signature with matrix: {name} (--signature)",
+                remedy=f"name them in a signature with matrix: {name} ({GIVEN_BY})",
             )
     if list(taken) == [EXAMPLES] and taken[EXAMPLES].dtype == TEXT:
         raise SettingsError(

@@ -18,7 +18,7 @@ from onnx import TensorProto, compose, helper
 
 from components.core.contract import Input, Output
 from components.core.errors import SettingsError
-from components.import_model.signature import Signature
+from components.import_model.signature import GIVEN_BY, Signature
 
 PREFIX = "model/"
 # Of the values between; no column has a slash in its name.
@@ -32,7 +32,7 @@ _OURS = {
     TensorProto.STRING: "string",
 }
 _TYPES = {"float32": TensorProto.FLOAT, "string": TensorProto.STRING}
-_NAME_IT = "say in a signature what it takes and gives (--signature)"
+_NAME_IT = f"say in a signature what it takes and gives ({GIVEN_BY})"
 
 
 def read_onnx(path: Path) -> Any:

@@ -26,6 +26,8 @@ from components.core.contract import Contract, Input
 from components.core.errors import SettingsError
 from components.core.settings import Integer, Section
 
+GIVEN_BY = "`--signature`, in a TFX pipeline `signature` of JudgeModel"
+"""How a file of it is given."""
 # MLflow's names of types, and ours: every number is a float32 in a raw row.
 MLFLOW_TYPES = dict.fromkeys(("double", "float", "long", "integer"), "float32") | {
     "string": "string"
@@ -56,7 +58,8 @@ def read_signature(path: Path) -> Signature:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(
-            f"the signature {path} cannot be read: {error.strerror}", remedy="correct --signature"
+            f"the signature {path} cannot be read: {error.strerror}",
+            remedy=f"correct its path ({GIVEN_BY})",
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is neither YAML nor JSON", remedy="correct it") from error
@@ -75,7 +78,7 @@ def contract_signature(contract: Contract, said: Signature | None) -> Signature:
     """Return what a bundle takes; SettingsError where something else was said too."""
     if said is not None:
         raise SettingsError(
-            "the contract of a bundle is its signature", remedy="leave --signature out"
+            "the contract of a bundle is its signature", remedy=f"leave the other out ({GIVEN_BY})"
         )
     return Signature(inputs=contract.inputs)
 
@@ -85,7 +88,7 @@ def named_numbers(model: Path, signature: Signature | None) -> Signature:
     if signature is None or any(column.dtype == "string" for column in signature.inputs):
         raise SettingsError(
             f"{model.name} takes numbers and does not name the columns that it takes",
-            remedy="name them, all float32, in a file, and the file with --signature",
+            remedy=f"name them, all float32, in a file ({GIVEN_BY})",
         )
     return signature
 

@@ -37,9 +37,11 @@ _NO_ANOMALY = "no anomaly by TFX's ExampleValidator"
 def find_result(result: ExampleValidatorResult, root: Path | None = None) -> tuple[File, ...]:
     """Return the files of a result, one for each split; DataError where there is none, or another.
 
-    A relative location starts at `root`, by default the folder of the settings.
+    A relative location starts at `root`, by default the folder of the settings; one in an archive
+    is that of the member, tar://MEMBER::LOCATION.
     """
-    files = find_files(f"{result.location.rstrip('/')}/{FILE}", root=root)
+    folder, separator, archive = result.location.partition("::")
+    files = find_files(f"{folder.rstrip('/')}/{FILE}{separator}{archive}", root=root)
     names: dict[str | None, str] = {}
     for file in files:
         if (other := names.setdefault(file.split, file.name)) != file.name:

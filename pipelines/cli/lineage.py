@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.core.canonical import sha256_value
 from pipelines.cli.output import print_json
 from pipelines.home import Home
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from components.tfx_history.importing import Told
 
 SCHEMA = "https://tandem.invalid/tfx-import/v1"
+NOTHING = sha256_value({})
+"""The digest of a folder without files, as a Pusher leaves it that pushed no model."""
 
 
 def import_tfx(arguments: Namespace) -> int:
@@ -138,4 +141,4 @@ def _execution_lines(item: Mapping[str, Any], *, dry_run: bool) -> Iterator[str]
 def _is_model(output: Mapping[str, Any]) -> bool:
     from components.tfx_history.importing import MODELS
 
-    return output["type"] in MODELS
+    return output["type"] in MODELS and output["sha256"] != NOTHING

@@ -40,13 +40,18 @@ def check_before_run(loaded: LoadedSettings, sources: Path) -> None:
 def check_data(loaded: LoadedSettings, sources: Path) -> None:
     """Raise the first thing that would make ingestion or validation fail."""
     settings = loaded.settings
-    check_packages()
-    check_against_schema(settings, loaded.schema)
+    check_all_but_rows(loaded)
     for key, table in source_tables(settings.source):
         files = require_table(key, table, sources, settings.window.spans())
         if key == MAIN and files:
             check_against_source(settings.source, files[0])
-    check_engine(settings.beam)
+
+
+def check_all_but_rows(loaded: LoadedSettings) -> None:
+    """Raise the first thing that would make them fail wherever the rows lie."""
+    check_packages()
+    check_against_schema(loaded.settings, loaded.schema)
+    check_engine(loaded.settings.beam)
 
 
 def check_signature_names(settings: RunSettings) -> None:

@@ -5,7 +5,8 @@ without what it was made of and what is known later.
 
 Rules:
 1. what ingestion leaves out goes, what it adds comes: the label, the day of the week, the numbers
-   of a date, the split that a file's place names; columns of joins are in no schema of the source;
+   of a date, the split that a file's place names; columns of joins, and those that a query on the
+   rows makes, are in no schema of the source;
 2. `types` of the table count here as they do for the rows;
 3. TFX's generators write an empty list where a row has no value, and TFDV takes that for a value: a
    feature that need not have one in each row may be missing here;
@@ -71,12 +72,16 @@ def _refused(name: str, how: str) -> SettingsError:
 
 
 def _require_columns(columns: set[str], source: Source) -> None:
-    """Raise SettingsError where the settings are of other rows; joins may bring any column."""
+    """Raise SettingsError where the settings are of other rows.
+
+    Joins may bring any column, and a query may make any.
+    """
+    may_be_made = bool(source.joins or source.table.query)
     asked = {"target.column": [source.target.column]}
     asked |= {"leakage": list(source.leakage), "leave_out": list(source.leave_out)}
     for key, names in asked.items():
         for name in names:
-            if name not in columns | {_split_of(source)} and not source.joins:
+            if name not in columns | {_split_of(source)} and not may_be_made:
                 raise SettingsError(
                     f"the schema has no {name}, which source.{key} names{nearest(name, columns)}",
                     remedy=f"give the schema of the source's rows; this one has: "

@@ -11,8 +11,9 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from tfx_compared import compare, compare_columns
 from tfx_costs import SCENARIOS, WORK, Run, Side, Stage
 from tfx_findings import joined, of_names, with_gaps_missing, within
+from tfx_findings_report import anomaly_rows
 from tfx_numbers import anomaly_names, statistics_numbers
-from tfx_report import anomaly_rows, end_to_end, reached, work
+from tfx_report import end_to_end, reached, work
 from tfx_rows import order
 
 STATISTICS = """

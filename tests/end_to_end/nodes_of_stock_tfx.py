@@ -74,13 +74,12 @@ def everything(released: Released) -> list[Any]:
     """
     folder = released.folder
     by_torch, by_tensorflow = released.given["pytorch"], released.given["tensorflow"]
+    pytorch = pushing(folder, "pytorch", by_torch)
     model, *its = pushing(folder, "tensorflow", by_tensorflow)
-    pushed = [
-        *pushing(folder, "pytorch", by_torch),
-        *pushing(folder, "other", by_torch, framework="tensorflow"),
-        model,
-        *its,
-    ]
+    other = pushing(folder, "other", by_torch, framework="tensorflow")
+    model.add_upstream_node(pytorch[-1])  # so that the latest is none that was blessed
+    other[0].add_upstream_node(its[-1])
+    pushed = [*pytorch, model, *its, *other]
     schema = folder / "strict.pbtxt"
     schema.write_text(foreign_models.SCHEMA.replace("min_count: 1", "min_fraction: 1.0"))
     return [

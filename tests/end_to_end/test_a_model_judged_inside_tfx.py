@@ -17,7 +17,7 @@ from prepared_run import run_tandem
 from stock_tfx import run_stock
 
 from components.audit.verified_log import VerifiedLog
-from components.core.artifacts import manifest
+from components.core.artifacts import manifest, tree_digest
 from components.core.bundle import Bundle
 from components.core.errors import GateError, SettingsError
 from pipelines.settings_file import REPOSITORY
@@ -168,6 +168,9 @@ def test_a_model_that_a_gate_refuses_is_not_blessed_and_the_pipeline_goes_on(ran
     assert not (ran.folder / "refused").exists()
     assert ran.run_of("strict")["tasks"]["decide-release"]["error"]["kind"] == "GateError"
     evaluation = ran.store.output("strict", "evaluation")
+    left = Path(ran.home, "runs", ran.store.properties("strict", "blessing")["run"])
+    decision = tree_digest(left / "artifacts/decide-release/decision")
+    assert ran.store.properties("strict", "blessing")["sha256"] == decision
     assert not tfma.load_validation_result(str(evaluation)).validation_ok
 
 
@@ -190,22 +193,41 @@ def judged(ran: Ran, model: Path, *, examples: Path | None = None, **changed: st
     return judge(model, examples or ran.store.output("CsvExampleGen", "examples"), **given)
 
 
-def test_settings_that_changed_since_the_pipeline_was_built_are_not_judged_by(ran: Ran) -> None:
-    before = state_of(ran.settings, ran.home)
-    assert before != state_of(str(ran.folder / "strict.yaml"), ran.home)
+def copied(ran: Ran, folder: Path) -> Path:
+    """Copy the use case, to be changed; return its settings file."""
+    ignored = shutil.ignore_patterns("tandem", "root")
+    return shutil.copytree(ran.folder, folder / "case", ignore=ignored) / "settings.yaml"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("settings.yaml", "threshold: 0.65", "threshold: 0.64"),
+        ("parcels.pbtxt", 'value: "LGA"', 'value: "LGA" value: "SWF"'),
+        ("card.yaml", "a made-up shop", "another made-up shop"),
+    ],
+)
+def test_a_file_that_changed_since_the_pipeline_was_built_is_not_judged_by(
+    ran: Ran, tmp_path: Path, name: str, old: str, new: str
+) -> None:
+    settings = copied(ran, tmp_path)
+    before = state_of(str(settings), ran.home)
+    file = settings.with_name(name)
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
     with pytest.raises(SettingsError, match="is another than when the pipeline was built"):
-        judged(ran, ran.store.output("Trainer", "model"), state="0" * 64)
+        judged(ran, ran.store.output("Trainer", "model"), settings=str(settings), state=before)
 
 
 def test_rows_that_break_the_schema_are_the_node_s_error_and_no_verdict(
     ran: Ran, tmp_path: Path
 ) -> None:
-    shutil.copytree(ran.folder, tmp_path / "case", ignore=shutil.ignore_patterns("tandem", "root"))
-    schema = tmp_path / "case" / "parcels.pbtxt"
-    schema.write_text(foreign_models.SCHEMA.replace('value: "LGA"', ""))
+    settings = copied(ran, tmp_path)
+    schema = foreign_models.SCHEMA.replace('value: "LGA"', "")
+    settings.with_name("parcels.pbtxt").write_text(schema)
     with pytest.raises(GateError, match="origin"):
-        settings = str(tmp_path / "case" / "settings.yaml")
-        judged(ran, ran.store.output("Trainer", "model"), settings=settings)
+        judged(ran, ran.store.output("Trainer", "model"), settings=str(settings))
 
 
 def test_examples_of_the_layout_before_tfx_0_29_are_refused_as_such(
@@ -227,3 +249,10 @@ def test_what_would_be_pushed_beside_the_judged_file_is_refused(ran: Ran, tmp_pa
     with pytest.raises(SettingsError, match=r"handler.py lies beside model.pt2") as caught:
         Served.of(model)
     assert "Format-Serving" in caught.value.remedy
+
+
+def test_a_model_of_the_layout_before_tfx_0_29_is_refused_as_such(tmp_path: Path) -> None:
+    (tmp_path / "serving_model_dir").mkdir()
+    with pytest.raises(SettingsError, match="has no folder Format-Serving") as caught:
+        Served.of(tmp_path)
+    assert "one before wrote serving_model_dir/" in caught.value.remedy

@@ -60,7 +60,9 @@ def test_a_model_that_was_not_released_is_not_blessed_and_not_pushed(released, s
     assert stock.properties("other_model", "model")["framework"] == "tensorflow"
     blessing = stock.output("other_blessing", "model_blessing")
     assert [file.name for file in blessing.iterdir()] == ["NOT_BLESSED"]
-    assert stock.properties("other_blessing", "model_blessing")["blessed"] == 0
+    said = stock.properties("other_blessing", "model_blessing")
+    decided = released.pytorch.digest("decide_release", "decision")
+    assert (said["blessed"], said["sha256"]) == (0, decided)
     assert stock.properties("other_pusher", "pushed_model")["pushed"] == 0
     assert not (stock.folder / "served" / "other").exists()
 
@@ -92,15 +94,13 @@ def test_the_blessing_says_of_which_model_and_by_which_record(released, stock):
     assert decided.outputs["decision"] == said["sha256"]
 
 
-def test_the_stock_resolver_finds_a_blessed_model_and_its_blessing(stock):
-    blessed = {
-        frozenset(
-            stock.artifact(f"{name}_{part}", port).id
-            for part, port in (("model", "model"), ("blessing", "model_blessing"))
-        )
-        for name in ("pytorch", "tensorflow")
-    }
-    assert stock.found_by("resolver") in blessed
+def test_the_stock_resolver_finds_the_latest_blessed_model_and_its_blessing(stock):
+    models = [
+        stock.artifact(f"{name}_model", "model").id for name in ("pytorch", "tensorflow", "other")
+    ]
+    assert models == sorted(models)
+    blessing = stock.artifact("tensorflow_blessing", "model_blessing").id
+    assert stock.found_by("resolver") == {models[1], blessing}
 
 
 def test_the_stock_evaluator_measures_what_the_run_measured(released, stock):

@@ -93,6 +93,13 @@ def test_what_ingestion_leaves_out_and_adds_is_out_of_the_schema_and_in_it() -> 
     assert found["zip"].WhichOneof("domain_info") is None
 
 
+def test_what_a_query_on_the_rows_makes_need_not_be_in_their_schema() -> None:
+    query = {"query": "SELECT *, tips > 3 AS well FROM rows", "database": "taxi"}
+    target = {"name": "tipped", "column": "well", "above": 0}
+    found = made(table=query, target=target, leakage=["well", "tips"])
+    assert sorted(found) == ["company", "ended", "id", "tipped", "zip"]
+
+
 def test_a_domain_that_no_column_has_any_more_is_gone() -> None:
     assert schema_of_examples(parsed(), source()).string_domain
     assert not schema_of_examples(parsed(), source(leave_out=["company"])).string_domain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -157,3 +158,33 @@ def test_of_two_results_of_what_tfx_found_none_is_taken(folder: Path) -> None:
     with pytest.raises(SettingsError, match=words) as caught:
         pin_result(checks, folder)
     assert "an ExampleAnomalies artifact" in caught.value.remedy
+
+
+def test_what_tfx_found_is_read_from_an_archive_by_the_member_that_is_its_folder(
+    folder: Path,
+) -> None:
+    file = folder / "4/Split-train/SchemaDiff.pb"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"found")
+    with tarfile.open(folder / "found.tar", "w") as archive:
+        archive.add(folder / "4", "4")
+    checks = Checks.model_validate({"example_validator": {"location": "tar://4::found.tar"}})
+    pinned = pin_result(checks, folder).example_validator
+    assert pinned is not None
+    assert pinned.sha256 == sha256_file(file)
+
+
+@pytest.mark.parametrize(
+    ("location", "words", "remedy"),
+    [
+        ("tar://4::*.tar", r"\*\.tar may be several archives", "name one without patterns"),
+        ("ftp://there/4", "ftp://there/4/.* cannot be read", "give a path, or one of package://"),
+    ],
+)
+def test_a_place_of_tfx_s_result_that_cannot_be_read_is_told_with_what_to_do(
+    folder: Path, location: str, words: str, remedy: str
+) -> None:
+    checks = Checks.model_validate({"example_validator": {"location": location}})
+    with pytest.raises(SettingsError, match=words) as caught:
+        pin_result(checks, folder)
+    assert remedy in caught.value.remedy

@@ -11,8 +11,9 @@ import yaml
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from components.core.data_settings import Table
+from components.core.errors import SettingsError
 from pipelines.loaded_settings import load_settings
-from pipelines.tfx_judging import rows_of, state_of
+from pipelines.tfx_judging import require_fit, rows_of, state_of
 
 TYPES: dict[str, Any] = {"distance": "float64"}
 TABLES: dict[str, dict[str, Any]] = {
@@ -61,3 +62,54 @@ def test_a_changed_join_and_a_changed_result_of_tfx_s_validator_are_another_stat
     after = state_of(settings, home)
     found.write_bytes(b"something else")
     assert len({before, after, state_of(settings, home)}) == 3
+
+
+BY_LOCATION = {
+    "table": {"location": "{span}.csv"},
+    "spans": {"unit": "month", "from_location": True},
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "data", "words"),
+    [
+        ({}, "all", "--data all: no span"),
+        ({}, "2013-03-01", "spans of unit month are written like 2013-01"),
+        (BY_LOCATION, "2013-03", "spans.from_location and {span} in table.location"),
+    ],
+)
+def test_spans_that_the_examples_cannot_have_are_found_before_there_are_any(
+    tmp_path: Path, source: dict[str, Any], data: str, words: str
+) -> None:
+    settings = changed(foreign_models.write_use_case(tmp_path), source=source)
+    with pytest.raises(SettingsError) as caught:
+        require_fit(settings, data)
+    assert caught.value.message.startswith(f"JudgeModel with {settings} and data {data}: ")
+    assert words in caught.value.message
+    assert "`data`" in caught.value.remedy
+
+
+def test_what_no_schema_can_have_is_found_before_there_are_examples(tmp_path: Path) -> None:
+    settings = changed(foreign_models.write_use_case(tmp_path), evaluate={"slices": [["distance"]]})
+    with pytest.raises(SettingsError, match="distance"):
+        require_fit(settings, "2013-03")
+
+
+def test_settings_that_examples_may_fit_are_let_pass_without_any(tmp_path: Path) -> None:
+    require_fit(str(foreign_models.write_use_case(tmp_path)), "2013-03")
+
+
+def test_another_signature_is_another_state_and_one_that_cannot_be_used_is_refused(
+    tmp_path: Path,
+) -> None:
+    settings, home = str(foreign_models.write_use_case(tmp_path)), str(tmp_path / "home")
+    file = foreign_models.write_signature(tmp_path / "columns.yaml")
+    states = {state_of(settings, home), state_of(settings, home, str(file))}
+    foreign_models.write_signature(file, positive=0)
+    assert len(states | {state_of(settings, home, str(file))}) == 3
+    file.write_text("inputs: []")
+    with pytest.raises(SettingsError, match=r"columns.yaml: inputs"):
+        state_of(settings, home, str(file))
+    with pytest.raises(SettingsError, match="cannot be read") as caught:
+        state_of(settings, home, str(tmp_path / "none.yaml"))
+    assert "JudgeModel" in caught.value.remedy

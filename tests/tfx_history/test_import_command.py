@@ -14,6 +14,7 @@ from components.audit.folder import AuditFolder
 from components.audit.notary import open_notary
 from components.audit.verified_log import VerifiedLog
 from components.audit.verify import verify_log
+from components.core.artifacts import tree_digest
 from components.core.errors import PlatformError
 from components.tfx_history.drafts import Drafts
 from components.tfx_history.executions import read_history
@@ -132,6 +133,15 @@ def test_people_are_told_what_was_imported_and_how_to_go_on(
     assert "covered by checkpoint:" in told
     assert command(made, home) == 0
     assert "0 executions imported, 5 known from before" in capsys.readouterr().out
+
+
+def test_where_a_pusher_pushed_nothing_the_trainers_model_is_asked_after(
+    made: MadeStore, home: Path, capsys: Capture, tmp_path: Path
+) -> None:
+    (tmp_path / "tfx/Pusher/pushed_model/5/data.txt").unlink()
+    assert command(made, home) == 0
+    model = tree_digest(tmp_path / "tfx/Trainer/model/4")
+    assert f"behind a model: tandem audit trace {model}\n" in capsys.readouterr().out
 
 
 def test_one_pipeline_alone_is_imported_with_what_it_stands_on(
