@@ -4,8 +4,9 @@ Rules: MLFLOW_TRACKING_URI names the store; without it, it is an SQLite file in 
 models' files lie beside that, or where MLFLOW_DEFAULT_ARTIFACT_ROOT says; a server decides itself.
 MLflow makes its tables one by one and never goes on with half of them, so a new file is made beside
 and renamed. A store that does not answer is a PlatformError with its address, without its password.
-MLflow is imported only when a store is opened (2 s), and is quiet then, as
-components/core/quiet.py says.
+A server is asked whether it is there before it is asked for anything, once and for seconds, since
+MLflow itself asks one that is away seven times. MLflow is imported only when a store is opened (2
+s), and is quiet then, as components/core/quiet.py says.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from components.core.errors import PlatformError, SettingsError
+from components.core.innermost import chain_of, innermost_words
 from components.core.quiet import be_quiet
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -39,11 +41,19 @@ DECISION_TAG = "tandem.decision"
 _FULL = "disk is full"  # SQLITE_FULL
 # MLflow asks a silent server seven times, for minutes; the stage's own retry comes after.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
+FIRST_ANSWER_SECONDS = 10
 
 
 def tracking_uri() -> str:
-    """Return the store's address."""
-    return os.environ.get(URI_VARIABLE) or f"{SQLITE}{home() / 'mlflow.db'}"
+    """Return the store's address; raise SettingsError for what is none."""
+    uri = os.environ.get(URI_VARIABLE) or f"{SQLITE}{home() / 'mlflow.db'}"
+    try:
+        urlsplit(uri)
+    except ValueError as error:
+        raise SettingsError(
+            f"{URI_VARIABLE} is no address: {error}", remedy="write it as https://HOST[/PATH]"
+        ) from error
+    return uri
 
 
 def home() -> Path:
@@ -97,10 +107,12 @@ def opened_store(address: str | None = None, *, go_on: str = "try again") -> Ite
     try:
         if (file := sqlite_file(uri)) is not None and not file.exists():
             _make(file)
+        if urlsplit(uri).scheme in SERVERS:
+            _require_answer(uri)
         yield MlflowClient(tracking_uri=uri, registry_uri=uri)
     except _failures() as error:
         raise PlatformError(
-            f"the MLflow store {shown(uri)} failed: {_first_line(error, uri)}",
+            f"the MLflow store {shown(uri)} failed: {_cause(error, uri)}",
             remedy=_remedy(error, go_on),
         ) from error
 
@@ -108,16 +120,33 @@ def opened_store(address: str | None = None, *, go_on: str = "try again") -> Ite
 def _failures() -> tuple[type[Exception], ...]:
     """Return what MLflow, its database and the object store that it has loaded raise."""
     from mlflow.exceptions import MlflowException
+    from requests.exceptions import RequestException  # of files that a server hands out
     from sqlalchemy.exc import SQLAlchemyError
 
     if "botocore" not in sys.modules:
-        return MlflowException, SQLAlchemyError
+        return MlflowException, SQLAlchemyError, RequestException
     from botocore.exceptions import (  # type: ignore[import-untyped]
         BotoCoreError,
         ClientError,
     )
 
-    return MlflowException, SQLAlchemyError, BotoCoreError, ClientError
+    return MlflowException, SQLAlchemyError, RequestException, BotoCoreError, ClientError
+
+
+def _require_answer(uri: str) -> None:
+    """Raise what MLflow raises unless a server answers, whatever it says.
+
+    MLFLOW_HTTP_REQUEST_TIMEOUT shortens the wait.
+    """
+    from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_TIMEOUT
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    seconds = min(FIRST_ANSWER_SECONDS, MLFLOW_HTTP_REQUEST_TIMEOUT.get())
+    http_request(
+        get_default_host_creds(uri), "/health", "GET", max_retries=0, retry_codes=(),
+        timeout=seconds,
+    )  # fmt: skip
 
 
 def _make(file: Path) -> None:
@@ -139,6 +168,12 @@ def _remedy(error: Exception, go_on: str) -> str:
     return f"see that it runs and that {URI_VARIABLE} is right, then {go_on}"
 
 
-def _first_line(error: Exception, uri: str) -> str:
+def _cause(error: Exception, uri: str) -> str:
+    """Return why it failed in one line: of the network its own word, else MLflow's."""
+    from requests.exceptions import HTTPError, RequestException
+
+    network = [link for link in chain_of(error) if isinstance(link, RequestException)]
+    if network and not isinstance(network[0], HTTPError):
+        return innermost_words(error)
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return line.replace(uri, shown(uri))[:300]
+    return line.partition(" Response body: ")[0].replace(uri, shown(uri))[:300]
