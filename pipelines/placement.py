@@ -21,6 +21,7 @@ from components.core.prices import CHIPS_VARIABLE
 from components.core.stage_identity import PLATFORM_RUN_VARIABLE
 from components.core.threads import as_variables
 from components.core.training_nodes import NODES_VARIABLE, POD_VARIABLES, TrainingNodes
+from components.training.devices import GIVEN_VARIABLE
 from pipelines.devices import TPU, Accelerator, Nodes
 from pipelines.stage_resources import Resources, layered
 from pipelines.target import Target
@@ -228,6 +229,7 @@ def _accelerated(task: PipelineTask, accelerator: Accelerator) -> None:
     from kfp import kubernetes
 
     task.set_accelerator_type(accelerator.resource).set_accelerator_limit(accelerator.count)
+    task.set_env_variable(GIVEN_VARIABLE, accelerator.resource)
     if accelerator.resource == TPU:
         task.set_env_variable(CHIPS_VARIABLE, str(accelerator.count))
     for key, value in sorted(accelerator.selector.items()):
