@@ -187,9 +187,10 @@ def _spread(
     given, workspace = target.of_stage(stage), target.workspace
     if workspace is None:  # which a target with nodes has
         return
-    devices: dict[str, str] = {}
+    devices, environment = dict[str, str](), dict(target.environment)
     if accelerator is not None:
         devices = {accelerator.resource: str(accelerator.count)}
+        environment[GIVEN_VARIABLE] = accelerator.resource
     told = TrainingNodes(
         count=nodes.count,
         runtime=nodes.runtime,
@@ -205,7 +206,7 @@ def _spread(
             one.model_dump(exclude_defaults=True) | {"operator": one.operator, "effect": one.effect}
             for one in (accelerator.tolerated if accelerator else ())
         ),
-        environment=target.environment,
+        environment=environment,
         user=target.security.user,
         group=target.security.group,
         pull_policy=target.pull_policy,

@@ -2,8 +2,8 @@
 
 Rules: a device by name is there for both trainers, and an accelerator that is held and paid for is
 one that the settings let be used: `auto` goes with every target but one that gives the PyTorch
-trainer a TPU, which it takes by name alone; of GPUs in a trainer's own pod there is one for each of
-its processes, since fewer would leave them all on the CPU, and more idle; an index of subjects gets
+trainer a TPU, which it takes by name alone; of GPUs there is one for each process of their trainer,
+since fewer would leave all processes of a pod on the CPU, and more idle; an index of subjects gets
 a key, and a place that outlasts its pod. Whether the cluster has such machines, and the images the
 libraries for them, is not known here: a trainer refuses to begin without what it is given
 (components/training/devices.py).
@@ -111,13 +111,13 @@ def _check_device(device: Device, target: Target) -> None:
 
 def _check_gpus(train: Train, target: Target) -> None:
     for name, accelerator in sorted(target.accelerators.items()):
-        alone = accelerator.resource == GPU and name not in target.nodes
-        if alone and accelerator.count != train.processes:
+        nodes = target.nodes[name].count if name in target.nodes else 1
+        if accelerator.resource == GPU and accelerator.count * nodes != train.processes:
             raise SettingsError(
                 f"train.processes is {train.processes}, and the target {target.name} gives the "
-                f"{name} trainer {accelerator.count} {GPU}: each process takes one",
-                remedy=f"set train.processes={accelerator.count}, or change the count of the "
-                "target's accelerators",
+                f"{name} trainer {accelerator.count * nodes} {GPU}: each process takes one",
+                remedy=f"set train.processes={accelerator.count * nodes}, or change the count of "
+                "the target's accelerators",
             )
 
 

@@ -80,7 +80,7 @@ def test_each_process_has_a_gpu_and_each_gpu_a_process(
 ) -> None:
     target = with_accelerators(pytorch={**GPU, "count": gpus}, tensorflow={**GPU, "count": gpus})
     check_on_target(Train(device=device, processes=gpus), target)
-    with pytest.raises(SettingsError, match=f"the pytorch trainer {gpus} nvidia.com/gpu") as raised:
+    with pytest.raises(SettingsError, match=f"the pytorch trainer {gpus} nvidia") as raised:
         check_on_target(Train(device=device, processes=processes), target)
     assert f"train.processes={gpus}" in raised.value.remedy
 
@@ -134,6 +134,8 @@ def test_one_process_does_not_leave_the_accelerator_to_nodes_that_are_not_starte
         }
     )
     check_on_target(Train(processes=2), target)
+    with pytest.raises(SettingsError, match=r"the pytorch trainer 2 nvidia\.com/gpu"):
+        check_on_target(Train(processes=4), target)
     with pytest.raises(SettingsError, match="to its 2 nodes alone"):
         check_on_target(Train(), target)
 
