@@ -4,9 +4,9 @@ Rules: MLFLOW_TRACKING_URI names the store; without it, it is an SQLite file in 
 models' files lie beside that, or where MLFLOW_DEFAULT_ARTIFACT_ROOT says; a server decides itself.
 MLflow makes its tables one by one and never goes on with half of them, so a new file is made beside
 and renamed. A store that does not answer is a PlatformError with its address, without its password.
-A server is asked whether it is there before it is asked for anything, once and for seconds, since
-MLflow itself asks one that is away seven times. MLflow is imported only when a store is opened (2
-s), and is quiet then, as components/core/quiet.py says.
+A server is asked whether it is there before anything else, once and for seconds (first_answer.py),
+since MLflow itself asks one that is away seven times. MLflow is imported only when a store is
+opened (2 s), and is quiet then, as components/core/quiet.py says.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from urllib.parse import urlsplit, urlunsplit
 from components.core.errors import PlatformError, SettingsError
 from components.core.innermost import chain_of, innermost_words
 from components.core.quiet import be_quiet
+from components.register_models.first_answer import require_answer
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 ROOT_VARIABLE = "MLFLOW_DEFAULT_ARTIFACT_ROOT"
@@ -41,7 +42,6 @@ DECISION_TAG = "tandem.decision"
 _FULL = "disk is full"  # SQLITE_FULL
 # MLflow asks a silent server seven times, for minutes; the stage's own retry comes after.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
-FIRST_ANSWER_SECONDS = 10
 
 
 def tracking_uri() -> str:
@@ -95,6 +95,8 @@ def opened_store(address: str | None = None, *, go_on: str = "try again") -> Ite
     answers again.
     """
     uri = address or tracking_uri()
+    if urlsplit(uri).scheme in SERVERS:
+        _require_answer(uri, go_on)
     be_quiet()
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
@@ -107,12 +109,20 @@ def opened_store(address: str | None = None, *, go_on: str = "try again") -> Ite
     try:
         if (file := sqlite_file(uri)) is not None and not file.exists():
             _make(file)
-        if urlsplit(uri).scheme in SERVERS:
-            _require_answer(uri)
         yield MlflowClient(tracking_uri=uri, registry_uri=uri)
     except _failures() as error:
         raise PlatformError(
             f"the MLflow store {shown(uri)} failed: {_cause(error, uri)}",
+            remedy=_remedy(error, go_on),
+        ) from error
+
+
+def _require_answer(uri: str, go_on: str) -> None:
+    try:
+        require_answer(uri)
+    except OSError as error:
+        raise PlatformError(
+            f"the MLflow store {shown(uri)} failed: {innermost_words(error)}",
             remedy=_remedy(error, go_on),
         ) from error
 
@@ -131,22 +141,6 @@ def _failures() -> tuple[type[Exception], ...]:
     )
 
     return MlflowException, SQLAlchemyError, RequestException, BotoCoreError, ClientError
-
-
-def _require_answer(uri: str) -> None:
-    """Raise what MLflow raises unless a server answers, whatever it says.
-
-    MLFLOW_HTTP_REQUEST_TIMEOUT shortens the wait.
-    """
-    from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_TIMEOUT
-    from mlflow.utils.credentials import get_default_host_creds
-    from mlflow.utils.rest_utils import http_request
-
-    seconds = min(FIRST_ANSWER_SECONDS, MLFLOW_HTTP_REQUEST_TIMEOUT.get())
-    http_request(
-        get_default_host_creds(uri), "/health", "GET", max_retries=0, retry_codes=(),
-        timeout=seconds,
-    )  # fmt: skip
 
 
 def _make(file: Path) -> None:
