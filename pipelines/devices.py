@@ -18,8 +18,9 @@ from components.core.kubernetes_names import (
     chips_of,
 )
 from components.core.settings import Count, Section
+from components.training.devices import GPU, TPU
 
-GPU, TPU = "nvidia.com/gpu", "google.com/tpu"
+__all__ = ["GPU", "TPU", "Accelerator", "Nodes", "Toleration"]
 TPU_TYPE, TPU_TOPOLOGY = "cloud.google.com/gke-tpu-accelerator", "cloud.google.com/gke-tpu-topology"
 
 

@@ -21,6 +21,7 @@ from components.core.prices import CHIPS_VARIABLE
 from components.core.stage_identity import PLATFORM_RUN_VARIABLE
 from components.core.threads import as_variables
 from components.core.training_nodes import NODES_VARIABLE, POD_VARIABLES, TrainingNodes
+from components.training.devices import GIVEN_VARIABLE
 from pipelines.devices import TPU, Accelerator, Nodes
 from pipelines.stage_resources import Resources, layered
 from pipelines.target import Target
@@ -186,9 +187,10 @@ def _spread(
     given, workspace = target.of_stage(stage), target.workspace
     if workspace is None:  # which a target with nodes has
         return
-    devices: dict[str, str] = {}
+    devices, environment = dict[str, str](), dict(target.environment)
     if accelerator is not None:
         devices = {accelerator.resource: str(accelerator.count)}
+        environment[GIVEN_VARIABLE] = accelerator.resource
     told = TrainingNodes(
         count=nodes.count,
         runtime=nodes.runtime,
@@ -204,7 +206,7 @@ def _spread(
             one.model_dump(exclude_defaults=True) | {"operator": one.operator, "effect": one.effect}
             for one in (accelerator.tolerated if accelerator else ())
         ),
-        environment=target.environment,
+        environment=environment,
         user=target.security.user,
         group=target.security.group,
         pull_policy=target.pull_policy,
@@ -228,6 +230,7 @@ def _accelerated(task: PipelineTask, accelerator: Accelerator) -> None:
     from kfp import kubernetes
 
     task.set_accelerator_type(accelerator.resource).set_accelerator_limit(accelerator.count)
+    task.set_env_variable(GIVEN_VARIABLE, accelerator.resource)
     if accelerator.resource == TPU:
         task.set_env_variable(CHIPS_VARIABLE, str(accelerator.count))
     for key, value in sorted(accelerator.selector.items()):

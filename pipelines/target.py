@@ -35,6 +35,7 @@ from components.core.settings import Framework, Name, Section
 from components.core.stage_identity import PLATFORM_RUN_VARIABLE
 from components.core.training_nodes import NODES_VARIABLE, POD_VARIABLES
 from components.core.words import nearest
+from components.training.devices import GIVEN_VARIABLE
 from pipelines.devices import TPU, Accelerator, Nodes
 from pipelines.settings_errors import explain
 from pipelines.settings_file import REPOSITORY, SUFFIXES, read_yaml
@@ -45,7 +46,14 @@ NO_DIGEST = "0" * 64
 NOBODY = 65532
 """The user of our images."""
 OURS = frozenset(
-    {IMAGE_VARIABLE, CHIPS_VARIABLE, PLATFORM_RUN_VARIABLE, NODES_VARIABLE, *POD_VARIABLES}
+    {
+        IMAGE_VARIABLE,
+        CHIPS_VARIABLE,
+        GIVEN_VARIABLE,
+        PLATFORM_RUN_VARIABLE,
+        NODES_VARIABLE,
+        *POD_VARIABLES,
+    }
 )
 """Variables that records and costs are read from: a target that set them could say what is not."""
 _PARTS = r"app\.kubernetes\.io/(name|component|part-of)"

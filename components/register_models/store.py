@@ -4,8 +4,9 @@ Rules: MLFLOW_TRACKING_URI names the store; without it, it is an SQLite file in 
 models' files lie beside that, or where MLFLOW_DEFAULT_ARTIFACT_ROOT says; a server decides itself.
 MLflow makes its tables one by one and never goes on with half of them, so a new file is made beside
 and renamed. A store that does not answer is a PlatformError with its address, without its password.
-MLflow is imported only when a store is opened (2 s), and is quiet then, as
-components/core/quiet.py says.
+A server is asked whether it is there before anything else, once and for seconds (first_answer.py),
+since MLflow itself asks one that is away seven times. MLflow is imported only when a store is
+opened (2 s), and is quiet then, as components/core/quiet.py says.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from components.core.errors import PlatformError, SettingsError
+from components.core.innermost import chain_of, innermost_words
 from components.core.quiet import be_quiet
+from components.register_models.first_answer import require_answer
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 ROOT_VARIABLE = "MLFLOW_DEFAULT_ARTIFACT_ROOT"
@@ -42,8 +45,15 @@ PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT
 
 
 def tracking_uri() -> str:
-    """Return the store's address."""
-    return os.environ.get(URI_VARIABLE) or f"{SQLITE}{home() / 'mlflow.db'}"
+    """Return the store's address; raise SettingsError for what is none."""
+    uri = os.environ.get(URI_VARIABLE) or f"{SQLITE}{home() / 'mlflow.db'}"
+    try:
+        urlsplit(uri)
+    except ValueError as error:
+        raise SettingsError(
+            f"{URI_VARIABLE} is no address: {error}", remedy="write it as https://HOST[/PATH]"
+        ) from error
+    return uri
 
 
 def home() -> Path:
@@ -85,6 +95,8 @@ def opened_store(address: str | None = None, *, go_on: str = "try again") -> Ite
     answers again.
     """
     uri = address or tracking_uri()
+    if urlsplit(uri).scheme in SERVERS:
+        _require_answer(uri, go_on)
     be_quiet()
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
@@ -100,7 +112,17 @@ def opened_store(address: str | None = None, *, go_on: str = "try again") -> Ite
         yield MlflowClient(tracking_uri=uri, registry_uri=uri)
     except _failures() as error:
         raise PlatformError(
-            f"the MLflow store {shown(uri)} failed: {_first_line(error, uri)}",
+            f"the MLflow store {shown(uri)} failed: {_cause(error, uri)}",
+            remedy=_remedy(error, go_on),
+        ) from error
+
+
+def _require_answer(uri: str, go_on: str) -> None:
+    try:
+        require_answer(uri)
+    except OSError as error:
+        raise PlatformError(
+            f"the MLflow store {shown(uri)} failed: {innermost_words(error)}",
             remedy=_remedy(error, go_on),
         ) from error
 
@@ -108,16 +130,17 @@ def opened_store(address: str | None = None, *, go_on: str = "try again") -> Ite
 def _failures() -> tuple[type[Exception], ...]:
     """Return what MLflow, its database and the object store that it has loaded raise."""
     from mlflow.exceptions import MlflowException
+    from requests.exceptions import RequestException  # of files that a server hands out
     from sqlalchemy.exc import SQLAlchemyError
 
     if "botocore" not in sys.modules:
-        return MlflowException, SQLAlchemyError
+        return MlflowException, SQLAlchemyError, RequestException
     from botocore.exceptions import (  # type: ignore[import-untyped]
         BotoCoreError,
         ClientError,
     )
 
-    return MlflowException, SQLAlchemyError, BotoCoreError, ClientError
+    return MlflowException, SQLAlchemyError, RequestException, BotoCoreError, ClientError
 
 
 def _make(file: Path) -> None:
@@ -139,6 +162,12 @@ def _remedy(error: Exception, go_on: str) -> str:
     return f"see that it runs and that {URI_VARIABLE} is right, then {go_on}"
 
 
-def _first_line(error: Exception, uri: str) -> str:
+def _cause(error: Exception, uri: str) -> str:
+    """Return why it failed in one line: of the network its own word, else MLflow's."""
+    from requests.exceptions import HTTPError, RequestException
+
+    network = [link for link in chain_of(error) if isinstance(link, RequestException)]
+    if network and not isinstance(network[0], HTTPError):
+        return innermost_words(error)
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return line.replace(uri, shown(uri))[:300]
+    return line.partition(" Response body: ")[0].replace(uri, shown(uri))[:300]

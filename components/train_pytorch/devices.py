@@ -6,7 +6,7 @@ import os
 
 import torch
 
-from components.training.devices import absent
+from components.training.devices import GPU, absent, require_given
 
 
 def processes_here() -> tuple[int, int]:
@@ -26,6 +26,7 @@ def find_device(asked: str, processes: int = 1, rank: int = 0) -> torch.device:
     if asked == "tpu":
         return _xla_device()
     gpus = torch.cuda.device_count() if asked != "cpu" and torch.cuda.is_available() else 0
+    require_given(asked, "PyTorch", GPU if gpus >= processes else None)
     if gpus >= processes:
         return torch.device("cuda", rank)
     if asked == "cuda" and gpus:

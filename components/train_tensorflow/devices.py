@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from components.training.devices import absent
+from components.training.devices import GPU, TPU, absent, require_given
 
 log = logging.getLogger(__name__)
 
@@ -18,11 +18,13 @@ def use_device(asked: str) -> None:
     Raises SettingsError where it is absent. GPUs are hidden from a training on the CPU, unless this
     process has used TensorFlow before: then its devices stay as they are.
     """
-    if asked == "tpu" and not tf.config.list_physical_devices("TPU"):
+    tpus = tf.config.list_physical_devices("TPU")
+    if asked == "tpu" and not tpus:
         raise absent(
             asked, "TensorFlow", "TPUs need one, and tensorflow-tpu (infra/images/tensorflow)"
         )
     gpus = tf.config.list_physical_devices("GPU")
+    require_given(asked, "TensorFlow", TPU if tpus else GPU if gpus else None)
     if asked == "cuda" and not gpus:
         built = tf.test.is_built_with_cuda()
         raise absent(
@@ -39,8 +41,9 @@ def use_device(asked: str) -> None:
 
 def device_name(tensor: Any) -> str:
     """Return what a record calls the device that a tensor is on."""
-    if tf.DeviceSpec.from_string(tensor.device).device_type != "GPU":
-        return "cpu"
+    kind = tf.DeviceSpec.from_string(tensor.device).device_type
+    if kind != "GPU":
+        return str(kind).lower()
     [gpu, *_] = tf.config.list_physical_devices("GPU")
     details = tf.config.experimental.get_device_details(gpu)
     return f"cuda: {details.get('device_name', 'GPU')}"

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from components.core.errors import PlatformError
 from components.core.prices import cost_text
 from pipelines.cli.output import print_json
 from pipelines.home import Home
 
 if TYPE_CHECKING:
     from pipelines.kubeflow.recorded import Costs
+    from pipelines.kubeflow.runs import ClusterRun
+    from pipelines.kubeflow.session import Session
 
 
 def list_runs(arguments: Namespace) -> int:
@@ -66,22 +70,44 @@ def show(arguments: Namespace) -> int:
 
 
 def logs(arguments: Namespace) -> int:
-    """Print what a stage wrote, or each stage that has a pod."""
+    """Print what a stage wrote, or each stage that has a pod; 1 where one of them is gone."""
     from pipelines.kubeflow.runs import find, log_of
     from pipelines.kubeflow.session import Session
 
     session = Session.open()
     run = find(session, arguments.run)
-    stages = [arguments.stage] if arguments.stage else [n for n, s in run.stages.items() if s.pod]
-    texts = {stage: log_of(session, run, stage) for stage in stages}
+    gone: dict[str, str] = {}
+    if arguments.stage:
+        texts = {arguments.stage: log_of(session, run, arguments.stage)}
+    else:
+        texts, gone = _logs_left(session, run)
     if arguments.json:
-        print_json({"run": run.id, "logs": texts})
-        return 0
+        print_json({"run": run.id, "logs": texts, **({"gone": gone} if gone else {})})
+    else:
+        _print_logs(texts)
+        for stage, why in gone.items():
+            print(f"{stage}: {why}", file=sys.stderr)
+    return PlatformError.exit_code if gone else 0
+
+
+def _logs_left(session: Session, run: ClusterRun) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what the stages with pods wrote, and why of some it cannot be read any more."""
+    from pipelines.kubeflow.runs import log_of
+
+    texts, gone = dict[str, str](), dict[str, str]()
+    for stage in (name for name, one in run.stages.items() if one.pod):
+        try:
+            texts[stage] = log_of(session, run, stage)
+        except PlatformError as error:
+            gone[stage] = f"{error.message}; {error.remedy}"
+    return texts, gone
+
+
+def _print_logs(texts: Mapping[str, str]) -> None:
     for stage, text in texts.items():
         if len(texts) > 1:
             print(f"== {stage}")
         print(text, end="" if text.endswith("\n") else "\n")
-    return 0
 
 
 def retry(arguments: Namespace) -> int:

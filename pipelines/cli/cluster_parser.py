@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from pipelines.cli.filled import filled
+
 Add = Callable[..., Any]
 SCHEDULE_HELP = "a schedule's name or id"
 
@@ -22,8 +24,10 @@ def add_cluster(commands: Any, add: Add, name_help: str, run_help: str) -> None:
         "print what the stages of a run in Kubeflow Pipelines wrote",
         "tandem logs latest train-pytorch",
     )
-    logs.add_argument("run", metavar="RUN", help=run_help)
-    logs.add_argument("stage", metavar="STAGE", nargs="?", help="one of them (default: all)")
+    logs.add_argument("run", metavar="RUN", type=filled, help=run_help)
+    logs.add_argument(
+        "stage", metavar="STAGE", type=filled, nargs="?", help="one of them (default: all)"
+    )
     retry = add(
         commands,
         "retry",
@@ -31,7 +35,7 @@ def add_cluster(commands: Any, add: Add, name_help: str, run_help: str) -> None:
         "go on with a failed run in Kubeflow Pipelines, from what failed",
         "tandem retry latest",
     )
-    retry.add_argument("run", metavar="RUN", help=run_help)
+    retry.add_argument("run", metavar="RUN", type=filled, help=run_help)
     terminate = add(
         commands,
         "terminate",
@@ -39,7 +43,7 @@ def add_cluster(commands: Any, add: Add, name_help: str, run_help: str) -> None:
         "end a run in Kubeflow Pipelines that goes on; its span is free then",
         "tandem terminate latest",
     )
-    terminate.add_argument("run", metavar="RUN", help=run_help)
+    terminate.add_argument("run", metavar="RUN", type=filled, help=run_help)
 
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:
@@ -54,19 +58,28 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_window(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the spans of a run."""
+    parser.add_argument(
+        "--window",
+        metavar="FIRST:LAST",
+        type=filled,
+        help="the spans of the run; the last is evaluated on",
+    )
+
+
 def _add_request(parser: argparse.ArgumentParser, name_help: str) -> None:
     """Add what says which runs are asked for, and on what target."""
-    parser.add_argument("name", metavar="NAME", help=name_help)
+    parser.add_argument("name", metavar="NAME", type=filled, help=name_help)
     parser.add_argument(
         "--target",
         metavar="NAME",
+        type=filled,
         required=True,
         help="where it is to run: a name in infra/settings, or a file",
     )
     add_overrides(parser)
-    parser.add_argument(
-        "--window", metavar="FIRST:LAST", help="the spans of the run; the last is evaluated on"
-    )
+    add_window(parser)
     parser.add_argument(
         "--no-cache", action="store_false", dest="cache", help="do every stage's work again"
     )
@@ -114,7 +127,7 @@ def _add_schedule(commands: Any, add: Add, name_help: str) -> None:
     ):
         function = f"pipelines.cli.scheduling:{name}"
         parser = add(below, name, function, text, f"tandem schedule {name} flights")
-        parser.add_argument("schedule", metavar="SCHEDULE", help=SCHEDULE_HELP)
+        parser.add_argument("schedule", metavar="SCHEDULE", type=filled, help=SCHEDULE_HELP)
 
 
 def _add_schedule_create(below: Any, add: Add, name_help: str) -> None:
@@ -127,16 +140,25 @@ def _add_schedule_create(below: Any, add: Add, name_help: str) -> None:
     )
     _add_request(create, name_help)
     create.add_argument(
-        "--cron", required=True, metavar="CRON", help="minute, hour, day, month, day of the week"
+        "--cron",
+        required=True,
+        type=filled,
+        metavar="CRON",
+        help="minute, hour, day, month, day of the week",
     )
     create.add_argument(
         "--time-zone",
         required=True,
+        type=filled,
         metavar="ZONE",
         help="in which cron is read: the one that the target states (UTC by default)",
     )
     create.add_argument(
-        "--name", dest="schedule", metavar="NAME", help="its own (default: the use case's)"
+        "--name",
+        dest="schedule",
+        metavar="NAME",
+        type=filled,
+        help="its own (default: the use case's)",
     )
     create.add_argument(
         "--max-concurrency",
@@ -161,7 +183,12 @@ def _add_backfill(commands: Any, add: Add, name_help: str) -> None:
     _add_request(backfill, name_help)
     for option, where in (("--from", "first"), ("--to", "last")):
         backfill.add_argument(
-            option, dest=where, required=True, metavar="SPAN", help=f"the {where} span"
+            option,
+            dest=where,
+            required=True,
+            metavar="SPAN",
+            type=filled,
+            help=f"the {where} span",
         )
     backfill.add_argument(
         "--parallel", type=int, default=1, metavar="N", help="as many runs at once (default: 1)"

@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 
 from components.core.errors import WrongUsage
 from pipelines.cli.audit_parser import add_audit
-from pipelines.cli.cluster_parser import add_cluster, add_overrides
+from pipelines.cli.cluster_parser import add_cluster, add_overrides, add_window
 from pipelines.cli.decide_parser import add_decide
+from pipelines.cli.filled import filled
 from pipelines.cli.lineage_parser import add_lineage
 from pipelines.cli.models_parser import add_models
 from pipelines.cli.schema_parser import add_schema
@@ -120,9 +121,7 @@ def _add(
 
 def _add_settings_options(parser: argparse.ArgumentParser) -> None:
     add_overrides(parser)
-    parser.add_argument(
-        "--window", metavar="FIRST:LAST", help="the spans of the run; the last is evaluated on"
-    )
+    add_window(parser)
     parser.add_argument(
         "--beam-runner",
         choices=BEAM_RUNNERS,
@@ -188,13 +187,14 @@ def _add_compile(commands: Any) -> None:
         action="store_true",
         help="write a Pipeline and a PipelineVersion, for a KFP that keeps pipelines in Kubernetes",
     )
-    compiler.add_argument("--namespace", metavar="NAME", help="of these (default: kubeflow)")
+    compiler.add_argument("--namespace", metavar="NAME", type=filled, help="default: kubeflow")
     compiler.add_argument(
-        "-o", "--output", metavar="FILE", help="where to (default: standard output)"
+        "-o", "--output", metavar="FILE", type=filled, help="where to (default: standard output)"
     )
     compiler.add_argument(
         "--settings",
         metavar="NAME",
+        type=filled,
         help=f"refuse a target without the device that these name (train.device): {NAME_HELP}",
     )
     add_overrides(compiler)
@@ -218,7 +218,7 @@ def _add_runs(commands: Any) -> None:
         "tandem runs show latest --json",
         argparse.SUPPRESS,
     )
-    show.add_argument("run", metavar="RUN", help=RUN_HELP)
+    show.add_argument("run", metavar="RUN", type=filled, help=RUN_HELP)
     show.add_argument(
         "--cluster", action="store_true", default=argparse.SUPPRESS, help=CLUSTER_HELP
     )

@@ -14,19 +14,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from components.core.errors import SettingsError
+from components.core.kubernetes_names import NAMESPACE as NAMESPACE_PATTERN
 
 ENDPOINT, NAMESPACE, TOKEN = "KF_PIPELINES_ENDPOINT", "TANDEM_KFP_NAMESPACE", "TANDEM_KFP_TOKEN"
 SECONDS = "TANDEM_KFP_SECONDS"
 IN_CLUSTER = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
 POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 KFP_CONTEXT = Path(".config/kfp/context.json")
-DEFAULT_SECONDS = 60
+DEFAULT_SECONDS, DAY = 60, 86_400
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,9 @@ class Address:
         """Return the server that this environment names; SettingsError where it names none."""
         return cls(
             host=_host(environ),
-            namespace=environ.get(NAMESPACE) or _kfp_namespace() or _pod_namespace(),
+            namespace=_namespace(environ.get(NAMESPACE) or _kfp_namespace() or _pod_namespace()),
             seconds=_seconds(environ.get(SECONDS) or str(DEFAULT_SECONDS)),
-            token=environ.get(TOKEN) or None,
+            token=_token(environ.get(TOKEN, "")),
         )
 
 
@@ -57,17 +59,48 @@ def _host(environ: Mapping[str, str]) -> str:
             remedy=f"export {ENDPOINT}=https://HOST (or http://127.0.0.1:8888 behind "
             "`kubectl port-forward -n kubeflow svc/ml-pipeline 8888`)",
         )
-    url = urlsplit(host)
-    if url.scheme not in ("http", "https") or not url.hostname or url.username:
+    if not _is_address(host):
         raise SettingsError(
             f"{ENDPOINT} is no address of a server", remedy="write it as https://HOST[/PATH]"
         )
     return host.rstrip("/")
 
 
+def _is_address(host: str) -> bool:
+    try:
+        url = urlsplit(host)
+        port = url.port
+    except ValueError:
+        return False
+    plain = url.hostname and not url.username and not re.search(r"[\s\x00-\x20]", host)
+    return url.scheme in ("http", "https") and bool(plain) and port != 0
+
+
+def _namespace(name: str) -> str:
+    if name and not re.fullmatch(NAMESPACE_PATTERN, name):
+        raise SettingsError(
+            f"{name!r} is no namespace",
+            remedy=f"export {NAMESPACE}=NAMESPACE: 63 small letters, digits and - at most",
+        )
+    return name
+
+
+def _token(text: str) -> str | None:
+    """Return a token as a header takes it: files of them end with a line feed."""
+    token = text.strip()
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise SettingsError(
+            f"{TOKEN} is no bearer token: it has what no header takes",
+            remedy="put the token into it, and nothing else",
+        )
+    return token or None
+
+
 def _seconds(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise SettingsError(f"{SECONDS}={text} is no number of seconds", remedy="write it as 60")
+    if not re.fullmatch("[0-9]{1,5}", text) or not 1 <= int(text) <= DAY:
+        raise SettingsError(
+            f"{SECONDS}={text} is no number of seconds", remedy=f"write it as 60, {DAY} at most"
+        )
     return int(text)
 
 

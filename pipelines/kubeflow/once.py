@@ -8,17 +8,22 @@ KFP gives runs any name, as often as it is given, so exactly once is made here:
 4. afterwards name and span are looked for once more: of several runs of the name, made by others or
    by a proxy that sent the call twice, the oldest stays, and the others are ended; so is the one
    made where one of another name, not younger, works on the span, and that is refused (rule 2);
-5. a failed run goes on only where no other stands for its span by now.
+5. a failed run goes on only where no other stands for its span by now;
+6. what can refuse is asked before anything is made: the server for the runs of the span, in that
+   namespace, then the registry and the bucket; then come the experiment, the champion's bundle and,
+   last, the run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import kfp_server_api
 
 from components.core.errors import SettingsError
+from pipelines.kubeflow.champion import ShippedChampion, champion_for
 from pipelines.kubeflow.runs import ENDING, ClusterRun, filtered, terminate
 from pipelines.kubeflow.session import Session, Unanswered
 from pipelines.kubeflow.siblings import counts, runs_of
@@ -47,7 +52,11 @@ def submit(session: Session, submission: Submission, *, again: bool = True) -> S
     """
     if (run := _found(session, submission, again=again)) is not None:
         return Submitted(run, is_new=False)
-    made = _made(session, submission, experiment_id(session), again=again)
+    with champion_for(submission.model_name, submission.target) as champion:
+        experiment = experiment_id(session)
+        champion.put()
+    body = _body(submission, experiment, champion)
+    made = _made(session, submission, body, again=again)
     kept = _settled(session, submission, made)
     return Submitted(kept, is_new=kept.id == made.id)
 
@@ -103,17 +112,21 @@ def _known_experiment(session: Session) -> str | None:
     return str(found[0].experiment_id) if found else None
 
 
-def _made(session: Session, submission: Submission, experiment: str, *, again: bool) -> ClusterRun:
-    """Make the run; after a lost answer look for it first (rule 3)."""
-    body = kfp_server_api.V2beta1Run(
+def _body(submission: Submission, experiment: str, champion: ShippedChampion) -> Any:
+    parameters = {**submission.parameters, "champion": dict(champion.parameter)}
+    return kfp_server_api.V2beta1Run(
         experiment_id=experiment,
         display_name=submission.name,
         pipeline_spec=dict(submission.spec),
         runtime_config=kfp_server_api.V2beta1RuntimeConfig(
-            parameters=dict(submission.parameters), pipeline_root=submission.target.root
+            parameters=parameters, pipeline_root=submission.target.root
         ),
         service_account=submission.target.service_account,
     )
+
+
+def _made(session: Session, submission: Submission, body: Any, *, again: bool) -> ClusterRun:
+    """Make the run; after a lost answer look for it first (rule 3)."""
     create = session.client.runs.run_service_create_run
     for _ in range(ATTEMPTS - 1):
         try:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from components.core.errors import SettingsError
+from components.core.errors import PlatformError, SettingsError
 from components.core.stage_identity import of_platform
 from components.core.words import nearest
 from pipelines.kubeflow.session import Session
@@ -139,7 +139,10 @@ def find(session: Session, name: str) -> ClusterRun:
 
 
 def log_of(session: Session, run: ClusterRun, stage: str) -> str:
-    """Return what a stage's pod has written; SettingsError for a stage that has none."""
+    """Return what a stage's pod has written; SettingsError for a stage that has none.
+
+    Raises PlatformError where it cannot be read: KFP reads it from the pod, which may be gone.
+    """
     found = run.stages.get(stage)
     if found is None or not found.pod:
         raise SettingsError(
@@ -155,7 +158,14 @@ def log_of(session: Session, run: ClusterRun, stage: str) -> str:
             _return_http_data_only=True, **more,
         )  # fmt: skip
 
-    return str(session.ask(f"the log of {stage}", read))
+    try:
+        return str(session.ask(f"the log of {stage}", read))
+    except PlatformError as error:
+        raise PlatformError(
+            error.message,
+            remedy=f"{error.remedy}; where the pod is gone, the cluster's own logging may have "
+            "what it wrote, and the run's records why it failed (docs/operations.md)",
+        ) from error
 
 
 def retry(session: Session, run: ClusterRun) -> None:

@@ -8,6 +8,7 @@ it is refused. Of missed times KFP makes up for the last one alone, unless asked
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo
 import kfp_server_api
 
 from components.core.errors import SettingsError
+from components.core.settings import NAME_PATTERN
 from components.core.words import nearest
 from pipelines.compiler import LAUNCHING, compiled
 from pipelines.kubeflow.cron import for_kfp, next_times
@@ -26,6 +28,7 @@ from pipelines.kubeflow.session import Session, Unanswered
 from pipelines.kubeflow.submission import as_spec, utc_now
 from pipelines.kubeflow.windows import window_of
 
+LONGEST_NAME = 100
 MOST_AT_ONCE = 10
 """What KFP takes (backend/src/apiserver/server/job_server.go)."""
 
@@ -89,6 +92,7 @@ def create(session: Session, asked: Schedule) -> tuple[Known, bool]:
     name that another schedule has.
     """
     cron = for_kfp(asked.cron)
+    _require_name(asked.name)
     _require_window(asked)
     if not 1 <= asked.max_concurrency <= MOST_AT_ONCE:
         raise SettingsError(
@@ -101,6 +105,20 @@ def create(session: Session, asked: Schedule) -> tuple[Known, bool]:
     for other in others:
         delete(session, other)
     return kept, kept.id == made.id
+
+
+def _require_name(name: str) -> None:
+    """Hold a schedule's name to what names of use cases are, which is less than KFP takes.
+
+    It stands in the trigger of each of its runs' records, and KFP calls those NAME-NUMBER, for
+    which it has 255 characters (backend/src/apiserver/validation/recurring_run.go).
+    """
+    if not re.fullmatch(NAME_PATTERN, name) or len(name) > LONGEST_NAME:
+        raise SettingsError(
+            f"{name[:120]!r} is no name of a schedule",
+            remedy=f"--name takes letters, digits, _, . and -, a letter or _ first, {LONGEST_NAME} "
+            "at most",
+        )
 
 
 def _require_window(asked: Schedule) -> None:

@@ -27,6 +27,7 @@ from kfp.client import KF_PIPELINES_SA_TOKEN_ENV, KF_PIPELINES_SA_TOKEN_PATH
 from kfp.client.set_volume_credentials import ServiceAccountTokenVolumeCredentials
 
 from components.core.errors import PlatformError, SettingsError
+from components.core.innermost import innermost_words
 from pipelines.kubeflow.address import ENDPOINT, NAMESPACE, TOKEN, Address
 
 OLDEST = "Kubeflow Pipelines 2 (2.17 is tried)"
@@ -197,8 +198,7 @@ def _message(error: kfp_server_api.ApiException) -> str:
 
 
 def _cause(error: _Failure) -> str:
-    """Return why nothing came back, without the addresses of Python's objects."""
+    """Return why nothing came back."""
     if isinstance(error, kfp_server_api.ApiException):
         return f"{error.status or ''} {' '.join(str(error.reason).split())}".strip()
-    inner = getattr(error, "reason", None) or error
-    return " ".join(str(inner).split()).rpartition(">: ")[2][:200]
+    return innermost_words(error)

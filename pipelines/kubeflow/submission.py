@@ -1,8 +1,8 @@
-"""A run for a cluster: all that KFP is given, made and checked before anything is sent.
+"""A run for a cluster: what KFP is given, made and checked before anybody is asked.
 
 Rules:
 1. nothing of this machine goes along: sources are read by the stages' pods, so they lie where pods
-   can reach them; the champion's bundle is put below the target's root, under its digest;
+   can reach them; the champion comes to it when it is sent (champion.py);
 2. the run's name is USECASE-SPAN-KEY, KEY the digest of what was compiled, of the settings with
    their window, and of whether the cache is used: the same command gives the same name, by which
    a run is found again (once.py);
@@ -13,10 +13,7 @@ from __future__ import annotations
 
 import datetime
 import functools
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -25,14 +22,11 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
-from components.core.buckets import put_tree, stored_digest
 from components.core.canonical import sha256_value
-from components.core.errors import IntegrityError, SettingsError
+from components.core.errors import SettingsError
 from components.reading.databases import variable_of
 from pipelines.arguments import sections_and_identity
-from pipelines.champion import resolve
 from pipelines.compiler import TRAINING, compiled
-from pipelines.home import Home
 from pipelines.kubeflow.siblings import KEY_LENGTH
 from pipelines.kubeflow.windows import require_ended
 from pipelines.loaded_settings import LoadedSettings
@@ -45,18 +39,21 @@ from pipelines.sources import MAIN, require_table, source_tables
 from pipelines.target import Target
 
 REACHABLE = ("s3://", "gs://", "package://", "http://", "https://")
-REGISTRY = "MLFLOW_TRACKING_URI"
 NO_FOLDER = Path("/")
 """Where relative sources start: there are none (rule 1)."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A run that can be sent: `parameters` are the pipeline's, `spec` what KFP runs."""
+    """A run that can be sent: `parameters` are the pipeline's but for the champion of `model_name`.
+
+    `spec` is what KFP runs.
+    """
 
     use_case: str
     span: str
     key: str
+    model_name: str
     target: Target
     ir: str
     parameters: Mapping[str, Any]
@@ -102,8 +99,7 @@ def prepare(
 ) -> Submission:
     """Check what can be checked wherever kfp is, a pod of the launcher too; return what to send.
 
-    Raises SettingsError for what a cluster could not use, PlatformError where the registry or the
-    bucket does not answer.
+    Raises SettingsError for what a cluster could not use.
     """
     settings = loaded.settings
     require_placeable(target)
@@ -112,10 +108,17 @@ def prepare(
     ir = compiled_for(target)
     taken = as_spec(ir)["pipeline_spec"]["root"]["inputDefinitions"]["parameters"]
     sections, identity = sections_and_identity(loaded, ir, taken, NO_FOLDER, cache=cache)
-    champion = _champion(settings.registry.model_name, target)
-    parameters = {**sections, "run": identity | {"trigger": trigger}, "champion": champion}
+    parameters = {**sections, "run": identity | {"trigger": trigger}}
     key = sha256_value({"ir": identity["ir_sha256"], "settings": loaded.sha256, "cache": cache})
-    return Submission(settings.name, settings.window.last, key[:KEY_LENGTH], target, ir, parameters)
+    return Submission(
+        use_case=settings.name,
+        span=settings.window.last,
+        key=key[:KEY_LENGTH],
+        model_name=settings.registry.model_name,
+        target=target,
+        ir=ir,
+        parameters=parameters,
+    )
 
 
 def compiled_for(target: Target) -> str:
@@ -191,50 +194,4 @@ def _require_in_bucket(key: str, place: str) -> None:
         raise SettingsError(
             f"{key} is at {place}, which the pods of a cluster do not have",
             remedy="put it into a bucket, and name it as s3://BUCKET/KEY or gs://BUCKET/KEY",
-        )
-
-
-def _champion(model_name: str, target: Target) -> dict[str, str]:
-    """Return the champion, its bundle below the target's root (rule 1); {} for none."""
-    with _registry(model_name, target), tempfile.TemporaryDirectory(prefix="tandem-") as folder:
-        found = resolve(model_name, Home(Path(folder)))
-        if not found:
-            return {}
-        uri = f"{target.root}/champions/{found['bundle_sha256']}"
-        _put_once(Path(found["path"]), uri, found["bundle_sha256"])
-    return {**found, "path": uri}
-
-
-@contextmanager
-def _registry(model_name: str, target: Target) -> Iterator[None]:
-    """Have the target's registry asked where the environment names none."""
-    if os.environ.get(REGISTRY):
-        yield
-        return
-    if (named := target.environment.get(REGISTRY)) is None:
-        raise SettingsError(
-            f"no registry is named, so that nobody knows the champion of {model_name}",
-            remedy=f"export {REGISTRY}=http://HOST:PORT, the registry of the cluster's runs",
-        )
-    os.environ[REGISTRY] = named
-    try:
-        yield
-    finally:
-        del os.environ[REGISTRY]
-
-
-def _put_once(bundle: Path, uri: str, sha256: str) -> None:
-    """Put a bundle where pods read it, unless it is there."""
-    try:
-        if stored_digest(uri) == sha256:
-            return
-    except IntegrityError:  # nothing is there yet
-        pass
-    put_tree(bundle, uri)
-    if (stored := stored_digest(uri)) != sha256:
-        raise IntegrityError(
-            f"the champion's bundle at {uri} is not the one that was registered",
-            remedy=f"find out who writes below {uri}",
-            expected=sha256,
-            actual=stored,
         )

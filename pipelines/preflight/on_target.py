@@ -2,8 +2,11 @@
 
 Rules: a device by name is there for both trainers, and an accelerator that is held and paid for is
 one that the settings let be used: `auto` goes with every target but one that gives the PyTorch
-trainer a TPU, which it takes by name alone; an index of subjects gets a key, and a place that
-outlasts its pod. Whether the cluster has such machines is not known here.
+trainer a TPU, which it takes by name alone; of GPUs there is one for each process of their trainer,
+since fewer would leave all processes of a pod on the CPU, and more idle; an index of subjects gets
+a key, and a place that outlasts its pod. Whether the cluster has such machines, and the images the
+libraries for them, is not known here: a trainer refuses to begin without what it is given
+(components/training/devices.py).
 """
 
 from __future__ import annotations
@@ -22,6 +25,10 @@ from pipelines.devices import GPU, TPU
 from pipelines.target import Target
 
 RESOURCE_OF_DEVICE: Mapping[Device, str] = {"cuda": GPU, "tpu": TPU}
+_FOR_ONE_TRAINER = (
+    "; a device by name is both trainers': for a TPU of the tensorflow trainer alone set auto, and "
+    f"let the target's accelerators give it {TPU} and the pytorch trainer {GPU} or nothing"
+)
 
 
 def check_on_target(train: Train, target: Target) -> None:
@@ -30,6 +37,7 @@ def check_on_target(train: Train, target: Target) -> None:
         return
     _check_nodes(train, target)
     _check_device(train.device, target)
+    _check_gpus(train, target)
 
 
 def check_subjects(subject: str | None, target: Target) -> None:
@@ -97,11 +105,25 @@ def _check_device(device: Device, target: Target) -> None:
         return
     wanted = RESOURCE_OF_DEVICE[device]
     if without := [name for name in get_args(Framework) if given.get(name) != wanted]:
-        raise _unfit(device, target, f"{', '.join(without)} would get no {wanted}")
+        why = f"{', '.join(without)} would get no {wanted}"
+        raise _unfit(device, target, why, _FOR_ONE_TRAINER if device == "tpu" else "")
 
 
-def _unfit(device: Device, target: Target, why: str) -> SettingsError:
+def _check_gpus(train: Train, target: Target) -> None:
+    for name, accelerator in sorted(target.accelerators.items()):
+        nodes = target.nodes[name].count if name in target.nodes else 1
+        if accelerator.resource == GPU and accelerator.count * nodes != train.processes:
+            raise SettingsError(
+                f"train.processes is {train.processes}, and the target {target.name} gives the "
+                f"{name} trainer {accelerator.count * nodes} {GPU}: each process takes one",
+                remedy=f"set train.processes={accelerator.count * nodes}, or change the count of "
+                "the target's accelerators",
+            )
+
+
+def _unfit(device: Device, target: Target, why: str, more: str = "") -> SettingsError:
     return SettingsError(
         f"train.device is {device}, and on the target {target.name} {why}",
-        remedy="set train.device=auto to take what is given, or change the target's accelerators",
+        remedy="set train.device=auto to take what is given, or change the target's accelerators"
+        f"{more}",
     )

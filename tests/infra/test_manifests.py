@@ -9,6 +9,7 @@ import pytest
 from built_manifests import KUBERNETES, OVERLAYS, Manifest, built, containers, pods, the
 
 from components.core.buckets import is_in_bucket
+from pipelines.devices import GPU, TPU
 from pipelines.target import load_target
 
 pytestmark = pytest.mark.slow
@@ -56,6 +57,14 @@ def test_no_two_objects_of_an_overlay_are_the_same(objects: list[Manifest]) -> N
     ]
     assert len(set(names)) == len(names)
     assert all((kind in CLUSTER) == (namespace is None) for _, kind, namespace, _ in names)
+
+
+def test_the_quota_bounds_each_accelerator_that_a_target_may_name(objects: list[Manifest]) -> None:
+    """What is not in a quota is not bounded by it; the example of a target fits into it."""
+    hard = the(objects, "ResourceQuota", "tandem")["spec"]["hard"]
+    for accelerator in load_target("prod").accelerators.values():
+        assert accelerator.count <= int(hard[f"requests.{accelerator.resource}"])
+    assert {f"requests.{name}" for name in (GPU, TPU)} <= hard.keys()
 
 
 def test_no_overlay_ships_an_image_of_somebodys(objects: list[Manifest]) -> None:

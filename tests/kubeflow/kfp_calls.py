@@ -17,13 +17,17 @@ TOKEN = "token-of-a-user"
 
 @dataclass
 class KfpServer:
-    """The server's address, what it keeps, what will go wrong, and who may do what."""
+    """The server's address, what it keeps, what will go wrong, and who may do what.
+
+    A token that is a reader's may get and list in its namespaces, and no more.
+    """
 
     store: KfpStore = field(default_factory=KfpStore)
     faults: Faults = field(default_factory=Faults)
     multi_user: bool = True
     version: str = "2.17.0"
     tokens: dict[str, set[str]] = field(default_factory=lambda: {TOKEN: {"team-a"}})
+    readers: set[str] = field(default_factory=set)
     calls: list[tuple[str, str]] = field(default_factory=list)
     url: str = ""
 
@@ -55,6 +59,8 @@ class Call:
             raise Refusal(400, "Namespace is empty in multi-user mode")
         if namespace not in self.server.tokens[self.token]:
             raise Refusal(403, f"User is not authorized with reason: (namespace {namespace})")
+        if self.method != "GET" and self.token in self.server.readers:
+            raise Refusal(403, f"User is not authorized with reason: (verb of {self.method})")
         return namespace
 
     def allow_one(self, key: str, kind: dict[str, Any], what: str) -> Any:

@@ -84,6 +84,23 @@ def test_logs_are_those_of_the_pods(
     }
 
 
+def test_a_pod_that_is_gone_takes_no_other_stages_log_along(
+    served: KfpServer, run_id: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = served.store.runs[run_id].run_details.task_details[-1]
+    del served.store.logs[gone.pod_name]
+    code, answer = said(capsys, "logs", run_id)
+    assert (code, answer["logs"]) == (1, {"ingest-examples": "327,346 rows\n"})
+    assert "not found" in answer["gone"]["validate-examples"]
+    assert main(["logs", run_id]) == 1
+    told = capsys.readouterr()
+    assert told.out == "327,346 rows\n"
+    assert told.err.startswith("validate-examples: ")
+    code, answer = said(capsys, "logs", run_id, "validate-examples")
+    assert (code, answer["error"]["kind"]) == (1, "PlatformError")
+    assert "where the pod is gone" in answer["error"]["remedy"]
+
+
 def test_a_failed_run_goes_on_from_what_failed(
     served: KfpServer, run_id: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -458,6 +458,18 @@ def test_a_span_whose_run_is_refused_has_cause_and_remedy(
     assert f"tandem terminate {busy['run']}" in span["remedy"]
 
 
+def test_without_permission_no_span_is_begun(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """It is told once, not for each of a hundred spans."""
+    monkeypatch.setenv("TANDEM_KFP_NAMESPACE", "team-b")
+    code, answer = said(capsys, *backfill(target))
+    assert code == 2
+    assert "no permission in the namespace team-b" in answer["error"]["message"]
+    assert not served.store.experiments
+
+
 def test_no_more_run_at_once_than_asked_for(
     served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,17 +11,13 @@ import pytest
 import yaml
 from asked import named, said
 from kfp_server import KfpServer
-from served_bucket import served_bucket
 
-from components.core.artifacts import tree_digest, write_json
-from components.core.buckets import stored_digest
 from components.core.canonical import sha256_bytes
 from components.core.errors import SettingsError
-from components.evaluate_models.candidates import Champion, at_hand
 from pipelines.compiler import TRAINING, compiled
 from pipelines.kubeflow.once import submit
 from pipelines.kubeflow.session import Session
-from pipelines.kubeflow.submission import _put_once, as_spec, prepare
+from pipelines.kubeflow.submission import as_spec, prepare
 from pipelines.loaded_settings import load_settings
 from pipelines.settings_file import find_settings
 from pipelines.shipped import shipped_sha256
@@ -264,23 +260,3 @@ def test_a_span_that_ends_in_another_time_zone_has_not_ended_yet(target: str) ->
     moment = datetime.datetime(2013, 3, 1, 4, 59, tzinfo=datetime.UTC)
     with pytest.raises(Exception, match="2013-02 has not ended: it does so at 2013-03-01T00"):
         prepare(loaded, load_target(target), cache=True, now=moment)
-
-
-def test_a_champion_lies_below_the_root_and_is_fetched_from_there(tmp_path: Path) -> None:
-    bundle = tmp_path / "bundle"
-    write_json(bundle / "contract.json", {"version": 1})
-    write_json(bundle / "parts" / "more.json", {})
-    sha256 = tree_digest(bundle)
-    with served_bucket("tandem-dev"):
-        uri = f"s3://tandem-dev/artifacts/champions/{sha256}"
-        for _ in range(2):
-            _put_once(bundle, uri, sha256)
-        assert stored_digest(uri) == sha256
-        said_champion = Champion(version="3", bundle_sha256=sha256, path=uri)
-        with at_hand(said_champion) as champion:
-            assert champion is not None
-            place = Path(champion.path)
-            assert tree_digest(place) == sha256
-        assert not place.exists()
-    with at_hand(None) as none:
-        assert none is None

@@ -50,6 +50,7 @@ def test_settings_go_with_a_target_that_gives_what_they_name(
         ("cuda", {"pytorch": GPU}, "x tensorflow would get no nvidia.com/gpu"),
         ("cuda", {"pytorch": GPU, "tensorflow": TPU}, "x tensorflow would get no nvidia.com/gpu"),
         ("tpu", {"pytorch": GPU, "tensorflow": TPU}, "x pytorch would get no google.com/tpu"),
+        ("tpu", {"tensorflow": TPU}, "x pytorch would get no google.com/tpu"),
         ("cpu", {"pytorch": GPU}, "x pytorch would hold an accelerator unused"),
     ],
 )
@@ -60,6 +61,28 @@ def test_a_device_that_a_target_lacks_or_wastes_is_refused(
         check_on_target(Train(device=device), with_accelerators(**accelerators))
     assert why in raised.value.message
     assert "train.device=auto" in raised.value.remedy
+
+
+@pytest.mark.parametrize("pytorch", [{}, {"pytorch": GPU}])
+def test_one_trainer_gets_a_tpu_and_the_other_what_it_can_use(pytorch: dict[str, Any]) -> None:
+    """A device by name is both trainers', so the way is `auto`, and the refusal says so."""
+    target = with_accelerators(tensorflow=TPU, **pytorch)
+    check_on_target(Train(device="auto"), target)
+    with pytest.raises(SettingsError) as raised:
+        check_on_target(Train(device="tpu"), target)
+    assert "for a TPU of the tensorflow trainer alone set auto" in raised.value.remedy
+
+
+@pytest.mark.parametrize(("gpus", "processes"), [(1, 2), (4, 1), (4, 3)])
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+def test_each_process_has_a_gpu_and_each_gpu_a_process(
+    device: Device, gpus: int, processes: int
+) -> None:
+    target = with_accelerators(pytorch={**GPU, "count": gpus}, tensorflow={**GPU, "count": gpus})
+    check_on_target(Train(device=device, processes=gpus), target)
+    with pytest.raises(SettingsError, match=f"the pytorch trainer {gpus} nvidia") as raised:
+        check_on_target(Train(device=device, processes=processes), target)
+    assert f"train.processes={gpus}" in raised.value.remedy
 
 
 def test_auto_takes_no_tpu_in_pytorch_so_a_target_that_gives_one_is_refused() -> None:
@@ -111,6 +134,8 @@ def test_one_process_does_not_leave_the_accelerator_to_nodes_that_are_not_starte
         }
     )
     check_on_target(Train(processes=2), target)
+    with pytest.raises(SettingsError, match=r"the pytorch trainer 2 nvidia\.com/gpu"):
+        check_on_target(Train(processes=4), target)
     with pytest.raises(SettingsError, match="to its 2 nodes alone"):
         check_on_target(Train(), target)
 

@@ -230,6 +230,7 @@ def test_the_trainers_alone_get_accelerators(documents: list[Any], target: Targe
             assert labels["cloud.google.com/gke-tpu-accelerator"] == "tpu-v5-lite-podslice"
             assert labels["cloud.google.com/gke-tpu-topology"] == "2x2"
             assert variables(container)["TANDEM_TPU_CHIPS"] == "4"
+            assert variables(container)["TANDEM_ACCELERATOR"] == "google.com/tpu"
 
 
 @pytest.mark.slow
@@ -252,7 +253,8 @@ def test_nodes_get_what_their_trainer_would_and_the_trainer_no_accelerator() -> 
             "tandem-workspace",
             "/tandem",
         )
-        assert told.environment == prod["environment"]
+        given = {"TANDEM_ACCELERATOR": "nvidia.com/gpu"} if stage == "train_pytorch" else {}
+        assert told.environment == prod["environment"] | given
         assert told.queue == {"kueue.x-k8s.io/queue-name": "tandem"}
         assert told.requests["memory"] == container["resources"]["resourceMemoryRequest"]
         if stage == "train_pytorch":

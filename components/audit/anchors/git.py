@@ -3,7 +3,8 @@
 Rules: the repository lies below the home, where it proves little until it is elsewhere too: with a
 remote each note is pushed at once. The remote is an anchor of its own: what it has is compared for
 itself, so that one that is new, or was emptied, is told beside a repository that agrees. A history
-that the remote refuses is never forced on it. Nothing of the user's git configuration takes part.
+that the remote refuses is never forced on it. Nothing of the user's git configuration takes part:
+it could name another place in the remote's, or files that are never added.
 """
 
 from __future__ import annotations
@@ -85,7 +86,8 @@ class GitAnchor:
 
     def _git(self, *arguments: str) -> str:
         environment = {key: value for key, value in os.environ.items() if key[:4] != "GIT_"}
-        environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+        environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         try:
             done = subprocess.run(
                 ["git", *_PLAIN, *arguments],  # noqa: S607 - the user's git, wherever it lies
