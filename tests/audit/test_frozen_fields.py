@@ -17,7 +17,7 @@ from acts_of_people import ANN, People, change, entry
 from changed_keys import OTHER, SECOND, YEARLY, failed, history, log
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
-from second_verdict import second
+from second_verdict import found_by_second, second
 from walked_schemas import OF_TYPE, SCHEMAS, held, properties
 
 from components.audit import base64_strict
@@ -117,7 +117,7 @@ def test_a_priced_test_with_a_waived_gate_has_the_bytes_that_version_1_froze(
     (finding,) = verify_log(home)
     assert (finding.check, finding.where) == ("gate", "entry 1")
     assert "the waiver abababababab, which it does not hold" in finding.message
-    assert "checkpoints verify" in second(home)
+    assert found_by_second(home) == "entry 1: gate drift:carrier: its waiver is not held"
 
 
 def test_a_priced_record_of_an_account_has_the_bytes_that_version_2_froze(
