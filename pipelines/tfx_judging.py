@@ -23,6 +23,7 @@ from components.core.artifacts import copy_tree
 from components.core.candidates import IMPORTED
 from components.core.canonical import sha256_value
 from components.core.errors import SettingsError, TandemError, error_from_dict
+from components.import_model.tfx_artifacts import SERVING, SIGNATURE
 from components.reading.split_column import SPLIT_COLUMN
 from pipelines.champion import resolve
 from pipelines.home import Home
@@ -32,9 +33,8 @@ from pipelines.registering import register_model
 from pipelines.runs import ARTIFACTS, RecordedRun
 from pipelines.settings_file import find_settings
 from pipelines.sources import pin_joins, pin_result
-from pipelines.tfx_layout import SERVING, write_blessing
+from pipelines.tfx_layout import write_blessing
 
-SIGNATURE = "signature.yaml"
 EVALUATED, EVALUATION = "evaluate-models", "evaluation"
 _FILES = (".onnx", ".pt2")
 _PLACE = {"location", "format", "query", "database", "sha256", "as_of"}
