@@ -24,6 +24,7 @@ from components.core.candidates import IMPORTED
 from components.core.canonical import sha256_value
 from components.core.errors import SettingsError, TandemError, error_from_dict
 from components.import_model.tfx_artifacts import SERVING, SIGNATURE
+from components.reading.patterns import escaped
 from components.reading.split_column import SPLIT_COLUMN
 from pipelines.champion import resolve
 from pipelines.home import Home
@@ -144,7 +145,8 @@ def rows_of(examples: Path, settings: str) -> str:
         )
     source = load_settings(find_settings(settings)).settings.source
     divided = source.splits.by == "column" and source.splits.column == SPLIT_COLUMN
-    location = examples / f"Split-{'{split}' if divided else '*'}" / "*.gz"
+    place = escaped(str(examples))
+    location = Path(place, f"Split-{'{split}' if divided else '*'}", "*.gz")
     own = source.table.model_dump(mode="json", exclude_none=True, exclude=_PLACE)
     return f"source.table={json.dumps(own | {'location': str(location), 'format': 'tfrecord'})}"
 
