@@ -2,7 +2,8 @@
 
 Why: tf2onnx converts the graph; what it cannot, or gives another value for, is in graph_ops.
 
-Rules: a table of texts becomes what it holds; an operation that ONNX does not have stays in the
+Rules: a table of texts becomes what it holds; texts that are hashed into several buckets get the
+ids that TensorFlow gives them (hash_buckets.py); an operation that ONNX does not have stays in the
 model, where `lacking` finds it, for the caller to refuse by name; inputs and outputs are named as
 the caller says.
 
@@ -24,6 +25,8 @@ from tensorflow.python.ops import gen_lookup_ops
 from tf2onnx import optimizer, tf_loader, tfonnx  # type: ignore[import-untyped]
 
 from components.graphs.graph_ops import ML_DOMAIN, Tables, handlers
+from components.graphs.hash_buckets import with_hashes
+from components.graphs.utf8_onnx import MICROSOFT
 
 OPSET, ML_OPSET = 18, 3
 
@@ -71,7 +74,7 @@ def converted(
             output_names=list(outputs),
             tensors_to_rename=dict(inputs) | dict(outputs),
         )
-    return optimizer.optimize_graph(made).make_model("converted")
+    return with_hashes(optimizer.optimize_graph(made).make_model("converted"))
 
 
 def lacking(model: onnx.ModelProto) -> list[str]:
@@ -79,7 +82,8 @@ def lacking(model: onnx.ModelProto) -> list[str]:
     known = {
         schema.name for schema in onnx.defs.get_all_schemas() if schema.domain in ("", ML_DOMAIN)
     }
-    return sorted({node.op_type for node in model.graph.node} - known)
+    # What is of ONNX Runtime alone, only hash_buckets.py adds.
+    return sorted({node.op_type for node in model.graph.node if node.domain != MICROSOFT} - known)
 
 
 def _name_tables(graph_def: Any, tables: Tables) -> None:
