@@ -29,6 +29,7 @@ from components.graphs.hash_buckets import with_hashes
 from components.graphs.utf8_onnx import MICROSOFT
 
 OPSET, ML_OPSET = 18, 3
+_LOOK_UP = "LookupTableFindV2"
 
 
 def frozen(function: Any) -> Any:
@@ -38,18 +39,32 @@ def frozen(function: Any) -> Any:
     )
 
 
-def tables_of(function: Any) -> Tables:
-    """Return {placeholder: (texts, ids)} of the tables of texts that the function captured."""
-    found = {}
+def tables_of(function: Any, graph_def: Any) -> Tables:
+    """Return {placeholder: (texts, ids)} of the tables of texts that the function captured.
+
+    `graph_def` is the function frozen: its look-ups say what is in a table, and TensorFlow ends the
+    process that exports one as something else.
+    """
+    found, of_texts = {}, _looked_up_by_texts(graph_def)
     for table, placeholder in function.graph.captures:
-        if table.dtype == tf.resource:
-            try:
-                texts, ids = gen_lookup_ops.lookup_table_export_v2(table, tf.string, tf.int64)
-            except tf.errors.InvalidArgumentError:  # a variable, or a table of something else
-                continue
+        if placeholder.op.name in of_texts:
+            texts, ids = gen_lookup_ops.lookup_table_export_v2(table, tf.string, tf.int64)
             order = np.argsort(ids.numpy())
             words = [text.decode("utf-8") for text in texts.numpy()[order].tolist()]
             found[placeholder.op.name] = (words, ids.numpy()[order].tolist())
+    return found
+
+
+def _looked_up_by_texts(graph_def: Any) -> set[str]:
+    """Return the placeholders of tables in which texts are looked up, and give whole numbers."""
+    nodes, found = {node.name: node for node in graph_def.node}, set()
+    of_texts = [kind.as_datatype_enum for kind in (tf.string, tf.int64)]
+    for node in (node for node in graph_def.node if node.op == _LOOK_UP):
+        if [node.attr[name].type for name in ("Tin", "Tout")] == of_texts:
+            table = nodes[node.input[0].partition(":")[0]]
+            while table.op == "Identity":
+                table = nodes[table.input[0].partition(":")[0]]
+            found.add(table.name)
     return found
 
 

@@ -83,9 +83,10 @@ def _concrete(transform_graph: Path, inputs: Mapping[str, InputType]) -> Any:
 def _convert(function: Any, names: list[str]) -> onnx.ModelProto:
     constant = frozen(function)
     made = dict(zip(sorted(function.structured_outputs), constant.outputs, strict=True))
+    graph_def = constant.graph.as_graph_def()
     model = converted(
-        constant.graph.as_graph_def(),
-        tables_of(function),
+        graph_def,
+        tables_of(function, graph_def),
         {f"input_{place}:0": name for place, name in enumerate(names)},
         {value.name: name for name, value in made.items()},
     )

@@ -37,7 +37,7 @@ def carried(function: Hashed, shape: Sequence[int | None]) -> onnx.ModelProto:
     made = dict(zip(sorted(traced.structured_outputs), constant.outputs, strict=True))
     outputs = {value.name: name for name, value in made.items()}
     graph = constant.graph.as_graph_def()
-    model = converted(graph, tables_of(traced), {"texts:0": "texts"}, outputs)
+    model = converted(graph, tables_of(traced, graph), {"texts:0": "texts"}, outputs)
     onnx.checker.check_model(model)
     return model
 
