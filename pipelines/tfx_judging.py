@@ -25,6 +25,8 @@ from components.core.canonical import sha256_value
 from components.core.data_settings import Source
 from components.core.errors import SettingsError, TandemError, error_from_dict
 from components.import_model.signature import read_signature
+from components.import_model.tfx_artifacts import SERVING, SIGNATURE
+from components.reading.patterns import escaped
 from components.reading.split_column import SPLIT_COLUMN
 from pipelines.champion import resolve
 from pipelines.home import Home
@@ -35,9 +37,8 @@ from pipelines.registering import register_model
 from pipelines.runs import ARTIFACTS, RecordedRun
 from pipelines.settings_file import data_overrides, find_settings
 from pipelines.sources import pin_joins, pin_result
-from pipelines.tfx_layout import SERVING, write_blessing
+from pipelines.tfx_layout import write_blessing
 
-SIGNATURE = "signature.yaml"
 EVALUATED, EVALUATION = "evaluate-models", "evaluation"
 _FILES = (".onnx", ".pt2")
 _PLACE = {"location", "format", "query", "database", "sha256", "as_of"}
@@ -192,7 +193,8 @@ def rows_of(examples: Path, settings: str) -> str:
 
 def _read_from(examples: Path, source: Source) -> str:
     divided = source.splits.by == "column" and source.splits.column == SPLIT_COLUMN
-    location = examples / f"Split-{'{split}' if divided else '*'}" / "*.gz"
+    place = escaped(str(examples))
+    location = Path(place, f"Split-{'{split}' if divided else '*'}", "*.gz")
     own = source.table.model_dump(mode="json", exclude_none=True, exclude=_PLACE)
     return f"source.table={json.dumps(own | {'location': str(location), 'format': 'tfrecord'})}"
 

@@ -22,12 +22,12 @@ from components.core.candidates import CANDIDATES, IMPORTED
 from components.core.errors import GateError, IntegrityError, SettingsError
 from components.core.stage_names import VALIDATING
 from components.core.words import nearest
+from components.import_model.tfx_artifacts import SERVING
 from pipelines import commands
 from pipelines.home import Home
 from pipelines.recorded import RecordedArtifacts
 from pipelines.runs import find_ended
 
-SERVING = "Format-Serving"
 INGESTED = "ingest-examples"
 BLESSED, NOT_BLESSED = "BLESSED", "NOT_BLESSED"
 SAVED_MODEL, BUNDLE = "saved_model", "bundle"

@@ -62,15 +62,27 @@ def subjects_of(facts: Facts, digest: Digest = sha256_value) -> Iterator[tuple[s
         yield f"execution/{execution['id']}", digest(execution)
 
 
-def given_to(view: RecordView) -> str | None:
-    """Return the digest of the model that a stage says it was given from elsewhere, if any."""
-    given = view.facts.get("given") if view.stage == IMPORT_MODEL else None
-    return str(given.get("sha256")) if isinstance(given, Mapping) else None
+def given_to(view: RecordView) -> frozenset[str]:
+    """Return the digests by which another system may know the model that a stage was given.
+
+    They are that of the model, and those of the artifacts that it lies in; none of other stages.
+    """
+    return digests_of_given(view.facts) if view.stage == IMPORT_MODEL else frozenset()
+
+
+def digests_of_given(facts: Facts) -> frozenset[str]:
+    """Return what `given` in a stage's facts names; older records name no artifacts."""
+    given = facts.get("given")
+    if not isinstance(given, Mapping):
+        return frozenset()
+    artifacts = given.get("artifacts")
+    listed = artifacts if isinstance(artifacts, list) else []
+    return frozenset(map(str, (given.get("sha256"), *listed)))
 
 
 def makers_of_given(chain: Iterable[RecordView], log: Iterable[RecordView]) -> list[str]:
     """Return the first imported record of a log that made what stages of a chain were given."""
-    given = {sha256 for sha256 in map(given_to, chain) if sha256}
+    given = {sha256 for view in chain for sha256 in given_to(view)}
     told = (view for view in log if view.event == IMPORTED)
     makers = (view.record for view in told if not given.isdisjoint(view.subjects.values()))
     return list(islice(makers, 1))  # others found it there

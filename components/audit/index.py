@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -93,10 +93,10 @@ class Index:
         found = self._store.execute(question, of).fetchone()
         return None if found is None else int(found[0])
 
-    def imported(self, sha256: str) -> int | None:
-        """Return the place of the first imported record that made something of a digest, if any."""
-        found = self._store.execute(_IMPORTED, (sha256,)).fetchone()
-        return None if found is None else int(found[0])
+    def imported(self, digests: Iterable[str]) -> int | None:
+        """Return the place of the first imported record that made what one digest names, if any."""
+        found = (self._store.execute(_IMPORTED, (sha256,)).fetchone() for sha256 in digests)
+        return min((int(row[0]) for row in found if row is not None), default=None)
 
     def proven(self, *wanted_places: int) -> Proof:
         """Return records and all their ancestors, each verified by signature and by a proof."""
@@ -173,7 +173,7 @@ def _found(folder: AuditFolder, what: str, *, anew: bool) -> tuple[str, Proof] |
         if place is None:
             return None
         proof = index.proven(place)
-        given = {index.imported(sha256) for sha256 in map(given_to, proof.records) if sha256}
+        given = {index.imported(given_to(view)) for view in proof.records}
         if linked := sorted(item for item in given if item is not None):
             proof = index.proven(place, *linked)
     (view,) = (view for view in proof.records if view.index == place)

@@ -208,5 +208,5 @@ def _step(
         actor=actor_of(audit),
         code=code_of(audit),
         facts=view.facts,
-        given_by=made.get(given_to(view) or ""),
+        given_by=min((made[sha] for sha in given_to(view) if sha in made), default=None),
     )

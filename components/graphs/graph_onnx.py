@@ -2,7 +2,8 @@
 
 Why: tf2onnx converts the graph; what it cannot, or gives another value for, is in graph_ops.
 
-Rules: a table of texts becomes what it holds; an operation that ONNX does not have stays in the
+Rules: a table of texts becomes what it holds; texts that are hashed into several buckets get the
+ids that TensorFlow gives them (hash_buckets.py); an operation that ONNX does not have stays in the
 model, where `lacking` finds it, for the caller to refuse by name; inputs and outputs are named as
 the caller says.
 
@@ -24,8 +25,11 @@ from tensorflow.python.ops import gen_lookup_ops
 from tf2onnx import optimizer, tf_loader, tfonnx  # type: ignore[import-untyped]
 
 from components.graphs.graph_ops import ML_DOMAIN, Tables, handlers
+from components.graphs.hash_buckets import with_hashes
+from components.graphs.utf8_onnx import MICROSOFT
 
 OPSET, ML_OPSET = 18, 3
+_LOOK_UP = "LookupTableFindV2"
 
 
 def frozen(function: Any) -> Any:
@@ -35,18 +39,32 @@ def frozen(function: Any) -> Any:
     )
 
 
-def tables_of(function: Any) -> Tables:
-    """Return {placeholder: (texts, ids)} of the tables of texts that the function captured."""
-    found = {}
+def tables_of(function: Any, graph_def: Any) -> Tables:
+    """Return {placeholder: (texts, ids)} of the tables of texts that the function captured.
+
+    `graph_def` is the function frozen: its look-ups say what is in a table, and TensorFlow ends the
+    process that exports one as something else.
+    """
+    found, of_texts = {}, _looked_up_by_texts(graph_def)
     for table, placeholder in function.graph.captures:
-        if table.dtype == tf.resource:
-            try:
-                texts, ids = gen_lookup_ops.lookup_table_export_v2(table, tf.string, tf.int64)
-            except tf.errors.InvalidArgumentError:  # a variable, or a table of something else
-                continue
+        if placeholder.op.name in of_texts:
+            texts, ids = gen_lookup_ops.lookup_table_export_v2(table, tf.string, tf.int64)
             order = np.argsort(ids.numpy())
             words = [text.decode("utf-8") for text in texts.numpy()[order].tolist()]
             found[placeholder.op.name] = (words, ids.numpy()[order].tolist())
+    return found
+
+
+def _looked_up_by_texts(graph_def: Any) -> set[str]:
+    """Return the placeholders of tables in which texts are looked up, and give whole numbers."""
+    nodes, found = {node.name: node for node in graph_def.node}, set()
+    of_texts = [kind.as_datatype_enum for kind in (tf.string, tf.int64)]
+    for node in (node for node in graph_def.node if node.op == _LOOK_UP):
+        if [node.attr[name].type for name in ("Tin", "Tout")] == of_texts:
+            table = nodes[node.input[0].partition(":")[0]]
+            while table.op == "Identity":
+                table = nodes[table.input[0].partition(":")[0]]
+            found.add(table.name)
     return found
 
 
@@ -71,7 +89,7 @@ def converted(
             output_names=list(outputs),
             tensors_to_rename=dict(inputs) | dict(outputs),
         )
-    return optimizer.optimize_graph(made).make_model("converted")
+    return with_hashes(optimizer.optimize_graph(made).make_model("converted"))
 
 
 def lacking(model: onnx.ModelProto) -> list[str]:
@@ -79,7 +97,8 @@ def lacking(model: onnx.ModelProto) -> list[str]:
     known = {
         schema.name for schema in onnx.defs.get_all_schemas() if schema.domain in ("", ML_DOMAIN)
     }
-    return sorted({node.op_type for node in model.graph.node} - known)
+    # What is of ONNX Runtime alone, only hash_buckets.py adds.
+    return sorted({node.op_type for node in model.graph.node if node.domain != MICROSOFT} - known)
 
 
 def _name_tables(graph_def: Any, tables: Tables) -> None:

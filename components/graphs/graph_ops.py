@@ -17,6 +17,8 @@ import onnx
 from onnx import helper
 from tf2onnx.onnx_opset import logical  # type: ignore[import-untyped]
 
+from components.graphs.hash_buckets import BUCKETS, HASH
+
 ML_DOMAIN = "ai.onnx.ml"
 Tables = Mapping[str, tuple[list[str], list[int]]]
 _FLOATS = {onnx.TensorProto.FLOAT: np.float32, onnx.TensorProto.DOUBLE: np.float64}
@@ -27,7 +29,7 @@ def handlers(tables: Tables) -> dict[str, Any]:
     return {
         "LookupTableFindV2": (partial(_find, tables), []),
         "LookupTableSizeV2": (partial(_size, tables), []),
-        "StringToHashBucketFast": (_only_bucket, []),
+        HASH: (_only_bucket, []),
         "SelectV2": (_where, []),
         "Equal": (_equal, []),
         "NotEqual": (_equal, []),
@@ -162,8 +164,11 @@ def _floor_mod(context: Any, node: Any, _: str, __: Any) -> None:
 
 
 def _only_bucket(context: Any, node: Any, _: str, __: Any) -> None:
-    """A hash in one bucket is 0, which is what a vocabulary's one id for the rest is made of."""
-    if node.get_attr_value("num_buckets") != 1:
+    """A hash in one bucket is 0, which is what a vocabulary's one id for the rest is made of.
+
+    One in several stays, for hash_buckets.py.
+    """
+    if node.get_attr_value(BUCKETS) != 1:
         return
     source, output, shape = node.input[0], node.output[0], context.get_shape(node.output[0])
     context.remove_node(node.name)

@@ -6,13 +6,12 @@ refused with what stands in the way; no .pt2 is loaded that pt2_archive.py has n
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import defs, helper
+from onnx import helper
 
 from components.core.errors import SettingsError
 from components.core.signature_names import keyword
@@ -21,8 +20,6 @@ from components.import_model.pt2_archive import require_no_code, require_tensors
 from components.import_model.saved_signature import SIGNATURE, TEXT, saved_signature
 from components.import_model.served_form import output_of
 from components.import_model.signature import Signature, named_numbers
-
-OPSET = 18
 
 
 def open_saved_model(path: Path, signature: Signature | None) -> Original:
@@ -51,8 +48,8 @@ def open_saved_model(path: Path, signature: Signature | None) -> Original:
     def score(columns: Columns) -> Array:
         return np.asarray(call({name: tf.constant(v) for name, v in columns.items()}))
 
-    carried = Signature(inputs=own.inputs, positive=own.positive)
-    return Original(_carried(tf, call, carried), carried, score)
+    columns = Signature(inputs=own.inputs, positive=own.positive)
+    return Original(_of_columns(tf, call, columns), columns, score)
 
 
 def _as_spec(tf: Any, value: Any, spec: Any) -> Any:
@@ -62,11 +59,11 @@ def _as_spec(tf: Any, value: Any, spec: Any) -> Any:
     return tf.reshape(value, [-1, 1]) if spec.shape.rank == 2 and value.shape.rank == 1 else value
 
 
-def _carried(tf: Any, call: Any, signature: Signature) -> Any:
+def _of_columns(tf: Any, call: Any, signature: Signature) -> Any:
     """Return the ONNX of a function of columns, [rows] each, by their names."""
-    import tf2onnx  # type: ignore[import-untyped]
+    from components.graphs.graph_onnx import frozen, tables_of
+    from components.import_model.carried_graph import carried
 
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it cannot do is told by us
     names = [column.name for column in signature.inputs]
     specs = [
         tf.TensorSpec([None], tf.string if c.dtype == TEXT else tf.float32, name=f"column_{place}")
@@ -76,18 +73,12 @@ def _carried(tf: Any, call: Any, signature: Signature) -> Any:
     def of_columns(*values: Any) -> Any:  # an input that is an output as it is would be lost
         return call({n: tf.identity(v) for n, v in zip(names, values, strict=True)})
 
-    function = tf.function(of_columns, autograph=False)
-    model, _ = tf2onnx.convert.from_function(function, input_signature=specs, opset=OPSET)
-    known = {schema.name for schema in defs.get_all_schemas()}
-    lacking = sorted({n.op_type for n in model.graph.node if not n.domain} - known)
-    if lacking:
-        raise SettingsError(
-            f"the SavedModel cannot be carried to ONNX, which is served: it has no "
-            f"{', '.join(lacking)}",
-            remedy="export the model as ONNX, or without these operations (tables of texts)",
-            actual=lacking,
-        )
-    return _with_inputs(model, {f"column_{place}": name for place, name in enumerate(names)})
+    function = tf.function(of_columns, autograph=False).get_concrete_function(*specs)
+    constant = frozen(function)
+    inputs = {f"column_{place}:0": name for place, name in enumerate(names)}
+    (output,) = constant.outputs
+    graph_def = constant.graph.as_graph_def()
+    return carried(graph_def, tables_of(function, graph_def), inputs, output.name)
 
 
 def open_torch_export(path: Path, signature: Signature | None) -> Original:

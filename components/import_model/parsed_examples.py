@@ -28,8 +28,9 @@ import tensorflow as tf
 
 from components.core.errors import SettingsError
 from components.core.tf_examples import as_lists
-from components.graphs.graph_onnx import converted, frozen, lacking, tables_of
+from components.graphs.graph_onnx import frozen, tables_of
 from components.graphs.parsed_columns import as_dense, as_sparse
+from components.import_model.carried_graph import carried
 from components.import_model.originals import Array, Columns, Original
 from components.import_model.saved_graph import PARSE
 from components.import_model.saved_signature import SIGNATURE, TEXT
@@ -64,7 +65,8 @@ def open_parsing(path: Path, signature: Signature) -> Original:
     made = dict(zip(sorted(function.structured_outputs), constant.outputs, strict=True))
     graph_def = constant.graph.as_graph_def()
     features = _features(graph_def)
-    carried, used = _of_columns(graph_def, features, made[output].name, tables_of(function))
+    tables = tables_of(function, graph_def)
+    model_of_columns, used = _of_columns(graph_def, features, made[output].name, tables)
     (argument,) = function.structured_input_signature[1]
 
     def score(columns: Columns) -> Array:
@@ -74,7 +76,7 @@ def open_parsing(path: Path, signature: Signature) -> Original:
 
     inputs = [{"name": f.name, "dtype": TEXT if f.dtype == tf.string else "float32"} for f in used]
     own = {"inputs": inputs, "positive": signature.positive}
-    return Original(carried, Signature.model_validate(own), score)
+    return Original(model_of_columns, Signature.model_validate(own), score)
 
 
 def _features(graph_def: Any) -> list[Feature]:
@@ -132,9 +134,7 @@ def _of_columns(
     there = {node.name for node in whole.node}
     used = {f"column_{p}:0": f for p, f in enumerate(features) if f"column_{p}" in there}
     inputs = {tensor: feature.name for tensor, feature in used.items()}
-    model = converted(whole, tables, inputs, {found.name: "output"})
-    _refuse_lacking(model)
-    return model, list(used.values())
+    return carried(whole, tables, inputs, found.name), list(used.values())
 
 
 def _fed(parse: Any, features: Sequence[Feature], columns: Sequence[Any]) -> dict[str, Any]:
@@ -152,16 +152,6 @@ def _fed(parse: Any, features: Sequence[Feature], columns: Sequence[Any]) -> dic
             dense = as_dense(column, feature.dtype, shape, feature.default)
             fed[f"{parse.name}:{place + 2 * sparse}"] = dense
     return fed
-
-
-def _refuse_lacking(model: Any) -> None:
-    if unknown := lacking(model):
-        raise SettingsError(
-            f"the SavedModel cannot be carried to ONNX, which is served: it has no "
-            f"{', '.join(unknown)}",
-            remedy="export the model without these operations, or as ONNX",
-            actual=unknown,
-        )
 
 
 def _encoded(features: Sequence[Feature], columns: Columns) -> list[bytes]:

@@ -76,7 +76,17 @@ def parsed_features(graph: Any, examples: str) -> dict[str, str] | None:
     """Return {feature: type} of what a graph parses of the tf.Examples at a placeholder.
 
     None where it does not parse them all at once, and once, with features of known names.
+    SettingsError for a graph that no TensorFlow writes so: it is damaged.
     """
+    try:
+        return _parsed(graph, examples)
+    except (IndexError, KeyError, ValueError) as error:  # fewer parts, other parts, no text
+        raise SettingsError(
+            f"{FILE} is damaged: its {PARSE} is not whole", remedy="save the model again"
+        ) from error
+
+
+def _parsed(graph: Any, examples: str) -> dict[str, str] | None:
     found = list(_parsing(graph.graph, examples))
     if len(found) != 1:
         return None
@@ -125,7 +135,9 @@ def _texts(nodes: Any) -> dict[str, list[bytes]]:
 @functools.cache
 def _message_type(name: str) -> Any:
     """Return a message that reads the fields above."""
-    file = descriptor_pb2.FileDescriptorProto(name=f"tandem/{FILE}", package="tandem")
+    file = descriptor_pb2.FileDescriptorProto(
+        name=f"tandem/{FILE}", package="tandem", syntax="proto3"
+    )
     for message, fields in _FIELDS.items():
         described = file.message_type.add(name=message)
         for field, number, kind, label in fields:

@@ -40,6 +40,7 @@ from components.core.settings import Digest, Section
 from components.core.validated import require_validated
 from components.import_model.formats import Format, digest_of
 from components.import_model.signature import Signature
+from components.import_model.tfx_artifacts import artifacts_of
 
 SPLIT = "eval"
 ROWS_PROVEN = 2048
@@ -54,6 +55,7 @@ class Given(Section):
     format: Format
     sha256: Digest
     signature: Signature | None = None
+    artifacts: tuple[Digest, ...] = ()
     # Where this machine keeps it: neither recorded nor part of the cache key.
     path: str = Field(exclude=True)
 
@@ -80,7 +82,7 @@ def import_model(
     contract.write(imported_model)
     Bundle.open(imported_model)
     facts = {
-        "given": {"name": given.name, "format": given.format, "sha256": given.sha256},
+        "given": _said_of(given),
         "rows_by_split": {SPLIT: rows.num_rows},
         "parameters": contract.parameters,
         "weights_sha256": contract.weights_sha256,
@@ -107,6 +109,14 @@ def _copied(given: Given, target: Path) -> Path:
             actual=actual,
         )
     return copy
+
+
+def _said_of(given: Given) -> dict[str, Any]:
+    """Return the facts of what was given; of its artifacts those that are still what they were."""
+    said = {"name": given.name, "format": given.format, "sha256": given.sha256}
+    now = artifacts_of(Path(given.path))
+    artifacts = [sha256 for sha256 in given.artifacts if sha256 in now]
+    return said | ({"artifacts": artifacts} if artifacts else {})
 
 
 def _proven(

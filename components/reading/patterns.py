@@ -19,6 +19,11 @@ MAGIC = re.compile(r"\{span\}|\{split\}|\*|\?|\[!?\]?[^\]/]*\]")
 _GROUPS = {SPAN: ("span", SPAN_PATTERN.strip("^$")), SPLIT: ("split", "[^/.]+")}
 
 
+def escaped(name: str) -> str:
+    """Return the pattern that stands for a name as it is: what would begin one is a class."""
+    return re.sub(r"[*?\[{]", r"[\g<0>]", name)
+
+
 def expression(parts: Sequence[str]) -> str:
     """Return the regular expression of names with patterns, the span and the split named in it."""
     found, end, pattern = "", 0, "/".join(parts)
@@ -37,7 +42,7 @@ def _any(token: str, before: str, *, hidden: bool) -> str:
         return f"(?P={name})" if f"?P<{name}>" in before else f"(?P<{name}>{inside})"
     simple = {"*": "[^/]*", "?": "[^/]"}.get(token)
     if simple is None:
-        inside = token[1:-1].replace("\\", r"\\")
+        inside = token[1:-1].replace("\\", r"\\").replace("[", r"\[")
         simple = f"[^/{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
         try:
             re.compile(simple)

@@ -20,6 +20,7 @@ from components.core.errors import DataError, PlatformError, SettingsError
 from components.reading.archives import Unpacked
 from components.reading.patterns import MAGIC
 
+PACKAGE = "package://"
 _GCS_SECONDS = 30
 
 
@@ -57,15 +58,23 @@ def file_address(location: str, root: Path) -> Place:
 
 
 def package(location: str, root: Path) -> Place:
-    """Return a path in an installed package's folder; the package is not imported."""
-    name, _, inner = location.removeprefix("package://").partition("/")
+    """Return a path in an installed package's folder."""
+    folder, inner = package_folder(location)
+    return local(folder, inner, f"{location.removesuffix(inner).rstrip('/')}/")
+
+
+def package_folder(location: str) -> tuple[Path, str]:
+    """Return an installed package's folder and the path in it; the package is not imported.
+
+    Raises DataError for one that is not there, SettingsError for a path that leaves it.
+    """
+    name, _, inner = location.removeprefix(PACKAGE).partition("/")
     spec = importlib.util.find_spec(name) if name.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise DataError(f"package {name} of {location} is not installed", remedy="run `make setup`")
     if ".." in PurePosixPath(inner).parts or inner.startswith("/"):
         raise SettingsError(f"{location} leaves its package", remedy="give a path inside it")
-    folder = Path(next(iter(spec.submodule_search_locations)))
-    return local(folder, inner, f"package://{name}/")
+    return Path(next(iter(spec.submodule_search_locations))), inner
 
 
 def s3(location: str, root: Path) -> Place:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from components.audit.answers import AUDIT, IMPORTED
-from components.audit.imported import artifact_name, artifact_sha256
+from components.audit.imported import artifact_name, artifact_sha256, digests_of_given
 from components.core.candidates import IMPORTED as ELSEWHERE
 from components.register_models.logbook import Logbook
 
@@ -97,7 +97,6 @@ def _registered(book: Logbook) -> dict[str, list[str]]:
     for release in book.releases.values():
         if release.framework == ELSEWHERE:
             work = book.made(release).get(f"{ELSEWHERE}_model")
-            given = work.facts.get("given") if work else None
-            if isinstance(given, Mapping):
-                found.setdefault(str(given.get("sha256")), []).append("@".join(release.key))
+            for sha256 in digests_of_given(work.facts) if work else ():
+                found.setdefault(sha256, []).append("@".join(release.key))
     return found

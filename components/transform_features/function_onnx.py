@@ -34,6 +34,7 @@ from components.graphs.graph_onnx import (
     tables_of,
 )
 from components.graphs.graph_ops import ML_DOMAIN
+from components.graphs.utf8_onnx import MICROSOFT
 from components.transform_features.onnx_form import FILE_NAME, IR_VERSION
 
 _OUTPUTS = ("dense", "ids")
@@ -48,7 +49,10 @@ def write_function_onnx(transform_graph: Path, inputs: Mapping[str, InputType]) 
     _rename_tensors(model.graph, list(inputs))
     _all_inputs(model.graph, inputs)
     del model.opset_import[:]
-    for domain, version in (("", OPSET), (ML_DOMAIN, ML_OPSET)):
+    versions = {"": OPSET, ML_DOMAIN: ML_OPSET}
+    if any(node.domain == MICROSOFT for node in model.graph.node):
+        versions[MICROSOFT] = 1
+    for domain, version in versions.items():
         model.opset_import.append(helper.make_opsetid(domain, version))
     onnx.checker.check_model(model, full_check=True)
     path = transform_graph / FILE_NAME
@@ -79,9 +83,10 @@ def _concrete(transform_graph: Path, inputs: Mapping[str, InputType]) -> Any:
 def _convert(function: Any, names: list[str]) -> onnx.ModelProto:
     constant = frozen(function)
     made = dict(zip(sorted(function.structured_outputs), constant.outputs, strict=True))
+    graph_def = constant.graph.as_graph_def()
     model = converted(
-        constant.graph.as_graph_def(),
-        tables_of(function),
+        graph_def,
+        tables_of(function, graph_def),
         {f"input_{place}:0": name for place, name in enumerate(names)},
         {value.name: name for name, value in made.items()},
     )

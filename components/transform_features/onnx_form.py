@@ -19,6 +19,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from components.graphs.onnx_parts import TYPES, GraphParts, Value, floor
 from components.transform_features.civil_dates import LIMIT, date_part
 from components.transform_features.fitted import SMALLEST, FittedTransform
 from components.transform_features.fitted_columns import (
@@ -31,7 +32,6 @@ from components.transform_features.fitted_columns import (
     MissingColumn,
     VocabularyColumn,
 )
-from components.transform_features.onnx_graph import TYPES, GraphParts, Value, floor
 from components.transform_features.onnx_text import DOMAIN, hashes_of, look_up
 from components.transform_features.text_hash import join
 

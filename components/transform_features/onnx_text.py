@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from components.graphs.onnx_parts import GraphParts, Value
 from components.transform_features import text_hash
-from components.transform_features.onnx_graph import GraphParts, Value
 
 DOMAIN = "com.microsoft"
 ML = "ai.onnx.ml"

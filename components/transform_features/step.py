@@ -33,6 +33,7 @@ from components.transform_features.fitted import FILE_NAME as FITTED_NAME
 from components.transform_features.label_scale import label_scale
 from components.transform_features.recipe import Fitted, Recipe, recipe_of
 from components.transform_features.rows import require_values
+from components.transform_features.stock_graph import graphs_named_in
 
 if TYPE_CHECKING:
     from components.transform_features.materialize import Agreement
@@ -99,7 +100,8 @@ def transform_features(
     if spec.task == "regression":
         spec = spec.model_copy(update={"scale": label_scale(examples, manifest)})
     spec.write(features)
-    return _outcome(spec, evaluation, edges)
+    graphs = graphs_named_in(settings.user_modules())
+    return _outcome(spec, evaluation, edges, graphs)
 
 
 def _fit(examples: Path, recipe: Recipe, transform_graph: Path, parts: Path, beam: Beam) -> Fitted:
@@ -132,7 +134,9 @@ def _spec(
     )
 
 
-def _outcome(spec: FeatureSpec, evaluation: Agreement, edges: Agreement) -> Outcome:
+def _outcome(
+    spec: FeatureSpec, evaluation: Agreement, edges: Agreement, graphs: list[str]
+) -> Outcome:
     facts = {
         "rows_by_split": dict(spec.rows),
         "dense": list(spec.dense),
@@ -142,6 +146,8 @@ def _outcome(spec: FeatureSpec, evaluation: Agreement, edges: Agreement) -> Outc
         "onnx_compared_rows": evaluation.rows,
         "onnx_compared_edge_rows": edges.rows,
     }
+    if graphs:
+        facts["stock_graphs"] = graphs
     if spec.weight is not None:
         facts["sample_weight"] = spec.weight
     return Outcome(facts=facts, metadata={"features": {"rows": sum(spec.rows.values())}})

@@ -4,7 +4,7 @@ Why: a team's fitted transform stays what it is, while models, gates and records
 
 Rules:
 1. a module beside the settings names it, `features = stock_graph(FOLDER, sha256=...)`, and the
-   settings that: the digest stands in code that the run records and its cache goes by;
+   settings that: the digest stands in code that the run's cache goes by, and in the stage's record;
 2. it is given those of its raw features that the examples have, as it was made for: a missing one
    is no value of a sparse feature; features that need others, such as the label's, are not made;
 3. what holds of every preprocessing_fn holds of it: its floats are dense features, its whole
@@ -16,12 +16,16 @@ This module imports TensorFlow and TFT only inside functions.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from components.core.artifacts import tree_digest
 from components.core.errors import SettingsError
 from components.core.sources import sources_folder
+from components.reading.places import PACKAGE, package_folder
 
 PARTS = (
     "transform_fn/saved_model.pb",
@@ -30,42 +34,61 @@ PARTS = (
 )
 
 
-def stock_graph(folder: str, sha256: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Return the preprocessing_fn that applies a TransformGraph; its folder is looked at later.
+@dataclass(frozen=True)
+class StockGraph:
+    """The preprocessing_fn that applies a TransformGraph; its folder is looked at when it is."""
 
-    `folder` is absolute, or starts at the settings file's folder. The function raises SettingsError
-    for a folder that is no TransformGraph, or is not what `sha256` names.
-    """
+    folder: str
+    sha256: str
 
-    def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
+    def __call__(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Return the graph's features; SettingsError for no TransformGraph, or another one."""
         import tensorflow_transform as tft
 
-        graph = tft.TFTransformOutput(_verified(folder, sha256))
+        graph = tft.TFTransformOutput(self._verified())
         spec = graph.raw_feature_spec()
         names = sorted(spec.keys() & inputs.keys())
         given = {name: _as_parsed(inputs[name], spec[name], name) for name in names}
         layer = tft.make_and_track_object(graph.transform_features_layer, name="stock_graph")
         return dict(layer(given))
 
-    return preprocessing_fn
+    def _verified(self) -> str:
+        place = self._place()
+        if missing := [part for part in PARTS if not (place / part).is_file()]:
+            raise SettingsError(
+                f"{self.folder} is no TransformGraph: it has no {missing[0]}",
+                remedy="name the folder of an artifact of TFX's Transform",
+            )
+        actual = tree_digest(place)
+        if actual != self.sha256:
+            raise SettingsError(
+                f"{self.folder} is not the TransformGraph that sha256 names: its digest is "
+                f"{actual}",
+                remedy="restore it, or correct the digest",
+                expected=self.sha256,
+                actual=actual,
+            )
+        return str(place)
+
+    def _place(self) -> Path:
+        if self.folder.startswith(PACKAGE):
+            folder, inner = package_folder(self.folder)
+            return folder / inner
+        return sources_folder() / self.folder
 
 
-def _verified(folder: str, sha256: str) -> str:
-    place = sources_folder() / folder
-    if missing := [part for part in PARTS if not (place / part).is_file()]:
-        raise SettingsError(
-            f"{folder} is no TransformGraph: it has no {missing[0]}",
-            remedy="name the folder of an artifact of TFX's Transform",
-        )
-    actual = tree_digest(place)
-    if actual != sha256:
-        raise SettingsError(
-            f"{folder} is not the TransformGraph that sha256 names: its digest is {actual}",
-            remedy="restore it, or correct the digest",
-            expected=sha256,
-            actual=actual,
-        )
-    return str(place)
+def stock_graph(folder: str, sha256: str) -> StockGraph:
+    """Return the preprocessing_fn of a TransformGraph.
+
+    `folder` is absolute, starts at the settings file's folder, or is package://PACKAGE/PATH.
+    """
+    return StockGraph(folder, sha256)
+
+
+def graphs_named_in(modules: Iterable[str]) -> list[str]:
+    """Return the digests of the graphs that loaded modules have at their top level, sorted."""
+    values = (value for name in modules for value in vars(sys.modules[name]).values())
+    return sorted({value.sha256 for value in values if isinstance(value, StockGraph)})
 
 
 def _as_parsed(column: Any, spec: Any, name: str) -> Any:

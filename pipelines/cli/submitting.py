@@ -45,12 +45,19 @@ def look_for_machines(target: Target, arguments: Namespace) -> None:
 
 
 def load(arguments: Namespace) -> LoadedSettings:
-    """Return the settings that the command line names and changes."""
+    """Return the settings that the command line names and changes, for a cluster's pods.
+
+    Raises SettingsError for settings that cannot be used, or name a graph that no pod has.
+    """
     from pipelines.loaded_settings import load_settings
+    from pipelines.preflight.stock_graphs import require_graphs_in_images
     from pipelines.settings_file import find_settings, window_overrides
 
     window = window_overrides(arguments.window) if arguments.window else []
-    return load_settings(find_settings(arguments.name), [*arguments.overrides, *window])
+    file = find_settings(arguments.name)
+    loaded = load_settings(file, [*arguments.overrides, *window])
+    require_graphs_in_images(loaded.settings.transform.preprocessing_fn, file.resolve().parent)
+    return loaded
 
 
 def as_json(told: Submitted) -> dict[str, object]:

@@ -18,6 +18,7 @@ from components.import_model.formats import digest_of, format_of
 from components.import_model.served_output import require_output
 from components.import_model.signature import Signature, read_signature
 from components.import_model.step import Given
+from components.import_model.tfx_artifacts import artifacts_of
 from components.validate_examples.schema import parse_schema
 from pipelines.loaded_settings import LoadedSettings
 
@@ -36,7 +37,12 @@ def given_model(path: Path, signature: Path | None, loaded: LoadedSettings) -> G
         target = loaded.settings.source.target
         require_output(found.output, Output.of(target.task, target.classes or ()))
     return Given(
-        name=path.name, format=kind, sha256=digest_of(path), signature=said, path=str(path)
+        name=path.name,
+        format=kind,
+        sha256=digest_of(path),
+        signature=said,
+        artifacts=artifacts_of(path),
+        path=str(path),
     )
 
 

@@ -35,13 +35,14 @@ STAGES = (
 )
 
 
-def registered(story: Any, given: str) -> None:
-    """Tell the run that registers a model of that digest."""
+def registered(story: Any, given: str, *artifacts: str) -> None:
+    """Tell the run that registers a model of that digest, which lay in artifacts of others."""
     facts = story.facts
 
     def of_import(stage: str) -> dict[str, Any]:
         if stage == "import_model":
-            return {"given": {"name": "2", "format": "saved_model", "sha256": given}}
+            said = {"name": "2", "format": "saved_model", "sha256": given}
+            return {"given": said | ({"artifacts": list(artifacts)} if artifacts else {})}
         if stage != "register_models":
             return dict(facts(stage))
         bundle = story.refs["imported_model"]["sha256"]
@@ -53,14 +54,17 @@ def registered(story: Any, given: str) -> None:
         story.stage(stage, outputs, inputs)
 
 
-@pytest.fixture
-def home_with_both(home: Path, clock: Any, new_story: Any, tmp_path: Path) -> Path:
-    """Two models were imported before one of them was registered."""
+@pytest.fixture(params=["the artifact", "a part of it"])
+def home_with_both(
+    home: Path, clock: Any, new_story: Any, tmp_path: Path, request: pytest.FixtureRequest
+) -> Path:
+    """Two models were imported before one of them, or a file in it, was registered."""
     told = history(tmp_path / "tfx")
     with open_notary(home, clock) as notary:
         made = import_into(notary, told)
         story = new_story(notary, home / "runs" / "run-1")
-        registered(story, made[1].outputs[0]["sha256"])
+        model = made[1].outputs[0]["sha256"]
+        registered(story, *([model] if request.param == "the artifact" else ["5" * 64, model]))
         said = {"version": 1, "run": {"id": "run-1"}, "state": "SUCCEEDED"}
         write_json(story.folder / "run.json", said | {"tasks": story.tasks})
     return home

@@ -9,6 +9,7 @@ from typing import Any
 
 RAW_LABEL, LABEL = "came", "late_xf"
 FEATURES = ("distance_xf", "origin_xf")
+KNOWN, HASHED = 2, 10  # of three origins; the template has ten buckets too
 
 
 def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
@@ -18,7 +19,9 @@ def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
     came = _filled(inputs[RAW_LABEL])
     return {
         "distance_xf": tft.scale_to_z_score(_filled(inputs["distance"])),
-        "origin_xf": tft.compute_and_apply_vocabulary(_filled(inputs["origin"]), num_oov_buckets=1),
+        "origin_xf": tft.compute_and_apply_vocabulary(
+            _filled(inputs["origin"]), top_k=KNOWN, num_oov_buckets=HASHED
+        ),
         LABEL: tf.cast(tf.equal(came, "late"), tf.int64),
     }
 
@@ -64,7 +67,8 @@ def _trained(fn_args: Any, graph: Any) -> Any:
         "distance_xf": keras.Input((1,), dtype="float32", name="distance_xf"),
         "origin_xf": keras.Input((1,), dtype="int32", name="origin_xf"),
     }
-    ids = graph.vocabulary_size_by_name("vocab_compute_and_apply_vocabulary_vocabulary") + 1
+    size = graph.vocabulary_size_by_name("vocab_compute_and_apply_vocabulary_vocabulary")
+    ids = size + HASHED
     wide = keras.layers.CategoryEncoding(num_tokens=ids)(inputs["origin_xf"])
     joined = keras.layers.concatenate([inputs["distance_xf"], wide])
     model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(joined))

@@ -115,14 +115,19 @@ def ingested(stock: Stock) -> Path:
     return folder
 
 
-def transformed(stock: Stock, examples: Path, folder: Path, graph: str, sha256: str) -> Path:
-    """Transform the examples by a graph that a module beside the settings names."""
-    from components.transform_features.step import TransformSettings, transform_features
-
+def write_module(folder: Path, graph: str, sha256: str) -> None:
+    """Write the module that names a graph, as a person would beside the settings."""
     (folder / "by_graph.py").write_text(
         "from components.transform_features.stock_graph import stock_graph\n"
         f"features = stock_graph({graph!r}, sha256={sha256!r})\n"
     )
+
+
+def transformed(stock: Stock, examples: Path, folder: Path, graph: str, sha256: str) -> Path:
+    """Transform the examples by a graph that a module beside the settings names."""
+    from components.transform_features.step import TransformSettings, transform_features
+
+    write_module(folder, graph, sha256)
     loaded = load_settings(stock.settings)
     verdict = {
         "passed": True,

@@ -16,7 +16,9 @@ from nodes_of_stock_tfx import Store
 from prepared_run import run_tandem
 from stock_tfx import run_stock
 
+from components.audit.trace import trace
 from components.audit.verified_log import VerifiedLog
+from components.audit.verify import verify_log
 from components.core.artifacts import manifest, tree_digest
 from components.core.bundle import Bundle
 from components.core.errors import GateError, SettingsError
@@ -180,6 +182,20 @@ def test_it_is_registered_where_it_was_blessed_and_only_there(ran: Ran) -> None:
     (version,) = json.loads(answer)["versions"]
     assert version["model"] == "parcels-late"
     assert ran.run_of("JudgeModel")["tasks"]["register-models"]["state"] == "SUCCEEDED"
+
+
+def test_the_trace_of_what_was_judged_leads_to_the_imported_history_of_its_trainer(
+    ran: Ran, tmp_path: Path
+) -> None:
+    home = shutil.copytree(ran.home, tmp_path / "home")
+    store = str(ran.folder / "metadata.db")
+    code, answer = run_tandem("lineage", "import-tfx", store, "--home", str(home), "--json")
+    assert code == 0, answer
+    (trainer,) = [e for e in json.loads(answer)["executions"] if e["type"].endswith(".Trainer")]
+    found = trace(home, "parcels-late@1")
+    given = {step.stage: step.given_by for step in found.steps if step.given_by is not None}
+    assert given == {"import_model": trainer["index"]}
+    assert verify_log(home) == []
 
 
 def judged(ran: Ran, model: Path, *, examples: Path | None = None, **changed: str) -> Any:

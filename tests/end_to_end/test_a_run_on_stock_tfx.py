@@ -14,10 +14,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rows_of_stock_tfx import Stock, ingested, run_on_rows, transformed
+import yaml
+from parcels_of_tfx import KNOWN
+from prepared_run import run_tandem
+from rows_of_stock_tfx import Stock, ingested, run_on_rows, transformed, write_module
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from written_tables import read
 
+from components.audit.verified_log import VerifiedLog
+from components.audit.verify import verify_log
 from components.core.artifacts import tree_digest
 from components.core.bundle import Bundle, open_onnx
 from components.core.errors import DataError, GateError, SettingsError
@@ -223,6 +228,29 @@ def test_a_stock_transform_graph_gives_the_features_that_tfx_made_of_the_same_ro
             )
         )
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+        assert len({*ours.ids[:, 0]} - {*range(KNOWN)}) == 2  # the third origin, and none
+
+
+def test_a_whole_run_trains_and_registers_on_a_stock_graph_that_its_record_names(
+    stock: Stock, tmp_path: Path
+) -> None:
+    graph = stock.output("Transform", "transform_graph")
+    home = str(tmp_path / "home")
+    case = shutil.copytree(stock.folder / "case", tmp_path / "case")
+    write_module(case, str(graph), tree_digest(graph))
+    settings = yaml.safe_load(stock.settings.read_text())
+    (case / "settings.yaml").write_text(
+        yaml.safe_dump(settings | {"transform": {"preprocessing_fn": "by_graph:features"}})
+    )
+    words = ("--set", "train.epochs=6", "--set", "train.batch_size=128", "--home", home)
+    code, answer = run_tandem("run", str(case / "settings.yaml"), *words, "--json")
+    assert code == 0, answer
+    run = json.loads(answer)["run"]["id"]
+    views = VerifiedLog.of(Path(home)).ledger.of_run(run)
+    done = {view.stage: view for view in views if view.event == "COMPLETE"}
+    assert done["transform_features"].facts["stock_graphs"] == [tree_digest(graph)]
+    assert {"train_pytorch", "train_tensorflow", "register_models"} <= done.keys()
+    assert verify_log(Path(home)) == []
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,8 @@ def saved_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         def __init__(self) -> None:
             super().__init__()
             keys = tf.lookup.KeyValueTensorInitializer(["JFK"], [0.5])
+            words = tf.lookup.KeyValueTensorInitializer(["EWR", "JFK"], [0, 1], tf.string, tf.int64)
+            self.vocabulary = tf.lookup.StaticVocabularyTable(words, 5)
             self.factor = tf.Variable(0.5)
             self.table = tf.lookup.StaticHashTable(keys, 0.0)
 
@@ -66,6 +68,10 @@ def saved_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         def of_texts(self, origin: Any) -> Any:
             return {"late": self.table.lookup(origin)}
 
+        @tf.function(input_signature=[tf.TensorSpec([None, 1], tf.string, name="origin")])
+        def of_vocabulary(self, origin: Any) -> Any:
+            return {"late": tf.cast(self.vocabulary.lookup(origin), tf.float32) / 7}
+
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="origin")])
         def of_texts_as_numbers(self, origin: Any) -> Any:
             return {"late": tf.strings.to_number(origin)}
@@ -77,6 +83,7 @@ def saved_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tf.saved_model.save(model, str(folder / "variables"), signatures=model.of_variables)
     tf.saved_model.save(model, str(folder / "examples"), signatures=model.of_examples)
     tf.saved_model.save(model, str(folder / "texts"), signatures=model.of_texts)
+    tf.saved_model.save(model, str(folder / "vocabulary"), signatures=model.of_vocabulary)
     tf.saved_model.save(model, str(folder / "none"))
     return folder
 
@@ -118,7 +125,22 @@ def test_an_output_of_a_saved_model_must_be_chosen(importing, saved_models):
         importing(saved_models / "numbers")
 
 
-def test_a_table_of_texts_is_named_as_what_cannot_be_carried(importing, saved_models):
+def test_a_vocabulary_of_a_model_of_columns_is_carried_with_its_buckets(
+    importing, inputs, saved_models
+):
+    import tensorflow as tf
+
+    _, folder = importing(saved_models / "vocabulary")
+    rows = read_split(inputs["examples"], "eval")
+    texts = [text or "" for text in rows["origin"].to_pylist()]
+    model = tf.saved_model.load(str(saved_models / "vocabulary"))
+    given = tf.constant(texts, shape=[len(texts), 1])
+    expected = model.signatures["serving_default"](origin=given)["late"].numpy()[:, 0]
+    assert {0.0, np.float32(1 / 7)} < {*expected}
+    np.testing.assert_allclose(OnnxScorer(Bundle.open(folder)).predict(rows), expected, atol=1e-6)
+
+
+def test_a_table_of_texts_to_numbers_is_named_as_what_cannot_be_carried(importing, saved_models):
     with pytest.raises(SettingsError, match=r"cannot be carried to ONNX.*LookupTableFindV2"):
         importing(saved_models / "texts")
 

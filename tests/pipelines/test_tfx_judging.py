@@ -12,6 +12,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from components.core.data_settings import Table
 from components.core.errors import SettingsError
+from components.reading.locations import find_files
 from pipelines.loaded_settings import load_settings
 from pipelines.tfx_judging import require_fit, rows_of, state_of
 
@@ -40,6 +41,26 @@ def test_the_examples_take_the_place_of_the_settings_own_table_whatever_that_was
     read = load_settings(file, [rows_of(tmp_path / "examples", settings)]).settings.source.table
     location = f"{tmp_path}/examples/Split-*/*.gz"
     assert read == Table(location=location, format="tfrecord", types=TYPES)
+
+
+@pytest.mark.parametrize("root", ["[1]", "a*", "a?", "{span}", "{split}", "a{b}", "[!x]", "\\["])
+def test_the_examples_are_found_whatever_the_pipeline_s_root_is_called(
+    tmp_path: Path, root: str
+) -> None:
+    file = foreign_models.write_use_case(tmp_path)
+    splits = {"by": "column", "column": "split", "eval_values": ["eval"]}
+    settings = changed(file, source={"splits": splits})
+    examples = tmp_path / root / "examples/1"
+    for split in ("eval", "train"):
+        (examples / f"Split-{split}").mkdir(parents=True)
+        (examples / f"Split-{split}/data.gz").write_bytes(b"")
+    (tmp_path / "a1/examples/1/Split-eval").mkdir(parents=True)
+    (tmp_path / "a1/examples/1/Split-eval/data.gz").write_bytes(b"")
+    table = load_settings(file, [rows_of(examples, settings)]).settings.source.table
+    found = find_files(str(table.location))
+    assert [(file.split, file.path) for file in found] == [
+        (split, f"{examples}/Split-{split}/data.gz") for split in ("eval", "train")
+    ]
 
 
 def test_a_changed_join_and_a_changed_result_of_tfx_s_validator_are_another_state(

@@ -1484,11 +1484,11 @@ class Verification:
         told = [record for record in self.records.values() if record.audit["event"] == IMPORTED]
         if not told:
             return
-        given = {
-            record.audit["facts"]["given"]["sha256"]
-            for record in behind
-            if record.audit["stage"] == "import_model" and record.audit["event"] in DONE
-        }
+        given: set[str] = set()
+        for record in behind:
+            if record.audit["stage"] == "import_model" and record.audit["event"] in DONE:
+                model = record.audit["facts"]["given"]
+                given |= {model["sha256"], *model.get("artifacts", ())}
         ends = [record for record in told if given & set(record.subjects.values())]
         known = {found.sha256 for end in ends for found in (end, *self._ancestors(end))}
         for record in told:

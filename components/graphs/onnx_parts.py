@@ -3,9 +3,9 @@
 Why: the same formulas stand in graph.py for TensorFlow, and some (civil_dates.py, text_hash.py) are
 one text for both; written as calls of a node builder they could not be read side by side.
 
-Rules: a value is float64, int64, bool, float32 or string and carries its type, so that a Python
-number beside it becomes a constant of that type; equal constants are stored once; names count up in
-the order of writing, so equal calls give equal bytes.
+Rules: a value is of one of TYPES and carries it, so that a Python number beside it becomes a
+constant of that type; equal constants are stored once; names count up in the order of writing, so
+equal calls give equal bytes.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ TYPES = {
     "float32": TensorProto.FLOAT,
     "float64": TensorProto.DOUBLE,
     "int64": TensorProto.INT64,
+    "uint32": TensorProto.UINT32,
+    "uint64": TensorProto.UINT64,
     "bool": TensorProto.BOOL,
     "string": TensorProto.STRING,
 }
@@ -30,8 +32,9 @@ Constant = float | np.ndarray[Any, Any]
 
 @dataclass(eq=False)
 class GraphParts:
-    """The nodes and constants so far."""
+    """The nodes and constants so far; their names begin with the prefix."""
 
+    prefix: str = "tandem"
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
     _known: dict[tuple[str, tuple[int, ...], bytes], Value] = field(default_factory=dict)
@@ -45,14 +48,14 @@ class GraphParts:
         array = np.asarray(value, dtype=kind)
         key = (kind, array.shape, array.tobytes())
         if key not in self._known:
-            name = f"tandem.constant_{len(self.constants)}"
+            name = f"{self.prefix}.constant_{len(self.constants)}"
             self.constants.append(numpy_helper.from_array(array, name))
             self._known[key] = Value(self, name, kind)
         return self._known[key]
 
     def text(self, value: str) -> Value:
         """Return a constant text, [1]."""
-        name = f"tandem.constant_{len(self.constants)}"
+        name = f"{self.prefix}.constant_{len(self.constants)}"
         self.constants.append(helper.make_tensor(name, TensorProto.STRING, [1], [value.encode()]))
         return Value(self, name, "string")
 
@@ -60,11 +63,21 @@ class GraphParts:
         self, op: str, inputs: Sequence[Value], kind: str, *, name: str = "", **attributes: Any
     ) -> Value:
         """Add a node with one output and return it."""
-        output = name or f"tandem.{op}_{len(self.nodes)}"
+        output = name or f"{self.prefix}.{op}_{len(self.nodes)}"
         self.nodes.append(
             helper.make_node(op, [part.name for part in inputs], [output], output, **attributes)
         )
         return Value(self, output, kind)
+
+    def several(
+        self, op: str, inputs: Sequence[Value], kinds: Sequence[str], **attributes: Any
+    ) -> list[Value]:
+        """Add a node with an output of each kind and return these."""
+        name = f"{self.prefix}.{op}_{len(self.nodes)}"
+        outputs = [f"{name}.{place}" for place in range(len(kinds))]
+        given = [part.name for part in inputs]
+        self.nodes.append(helper.make_node(op, given, outputs, name, **attributes))
+        return [Value(self, made, kind) for made, kind in zip(outputs, kinds, strict=True)]
 
     def concat(self, parts: Sequence[Value], axis: int, **attributes: Any) -> Value:
         """Return values of one kind, one after another."""
@@ -98,6 +111,10 @@ class Value:
         return self._arithmetic("Mul", other, self)
 
     def __truediv__(self, other: Value | Constant) -> Value:
+        return self._arithmetic("Div", self, other)
+
+    def __floordiv__(self, other: Value | Constant) -> Value:
+        """Return the quotient of whole numbers that are not negative."""
         return self._arithmetic("Div", self, other)
 
     def __mod__(self, other: Value | Constant) -> Value:
