@@ -1,8 +1,7 @@
 """What TensorFlow hashes into buckets, as ONNX: `tf.strings.to_hash_bucket_fast`, to the same ids.
 
-Rules: all texts of a model that are hashed go through one table of characters together, after the
-conversion, because each table is a megabyte; the nodes are put in an order in which each comes
-after what it needs.
+Rules: all texts of a model that are hashed are hashed together, after the conversion, because the
+nodes that do it take some 70 kB; they are put in an order in which each comes after what it needs.
 """
 
 from __future__ import annotations
