@@ -36,7 +36,7 @@ from components.audit.imported import makers_of_given
 from components.audit.tlog_proof import SUFFIX, TlogProof
 from components.audit.verified_log import VerifiedLog
 from components.core.artifacts import manifest
-from components.core.errors import SettingsError, TandemError
+from components.core.errors import DataError, SettingsError, TandemError
 from components.core.stage_names import DECIDING, INGESTING
 from components.register_models.logbook import Release
 from pipelines.audit_manual import manual
@@ -115,7 +115,8 @@ class _Package:
 def export(home: Home, log: VerifiedLog, release: Release) -> Exported:
     """Return the export of a registered version.
 
-    Raises IntegrityError where a record does not verify, or a file is not what its record names.
+    Raises IntegrityError where a record does not verify, or a file is not what its record names,
+    DataError where it would be more than a verifier reads.
     """
     views = _records(log, release)
     log.require_signed(views)
@@ -135,7 +136,27 @@ def export(home: Home, log: VerifiedLog, release: Release) -> Exported:
     package.files["verify.py"] = (files(verifier) / "verify.py").read_bytes()
     text = manual(log, release, len(views), package.absent, checkpoint)
     package.files["VERIFY.md"] = text.encode()
-    return Exported(package.to_zip(), release, len(views), checkpoint, package.absent)
+    data = package.to_zip()
+    require_readable(package.files, len(data))
+    return Exported(data, release, len(views), checkpoint, package.absent)
+
+
+def require_readable(packed: Mapping[str, bytes], zipped: int) -> None:
+    """Raise DataError for an export that its own verify.py would not read, being too large."""
+    from components.audit.export import verify
+
+    documents = {name: len(data) for name, data in packed.items() if name.endswith(".json")}
+    largest = max(documents, key=documents.__getitem__)
+    for amount, most, what in (
+        (len(packed), verify.MOST_FILES, "files"),
+        (documents[largest], verify.LARGEST_JSON, f"bytes of {largest}"),
+        (zipped, verify.MOST_BYTES, "bytes"),
+    ):
+        if amount > most:
+            raise DataError(
+                f"the export would have {amount} {what}, and its verify.py reads {most} at most",
+                remedy="give a copy of the whole log: `tandem audit verify` reads any size",
+            )
 
 
 def _records(log: VerifiedLog, release: Release) -> list[RecordView]:

@@ -22,6 +22,8 @@ from components.audit.export import verify
 from components.audit.keys import SigningKey
 from components.audit.merkle import Tree, leaf_hash
 from components.audit.tlog_proof import TlogProof
+from components.core.errors import DataError
+from pipelines.audit_export import require_readable
 
 EXPORT = {"export.json": b"{}", "checkpoint": b"of a log"}
 
@@ -257,3 +259,24 @@ def test_a_terminal_without_the_letters_is_shown_them_spelled_out(
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (4, "")
     assert "mod\\xe8le \\u4e16@3" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("added", "zipped", "cause"),
+    [
+        (dict.fromkeys(map(str, range(verify.MOST_FILES)), b""), 0, "10001 files"),
+        ({"artifacts/examples/manifest.json": bytes(verify.LARGEST_JSON + 1)}, 0, "manifest.json"),
+        ({}, verify.MOST_BYTES + 1, "268435457 bytes"),
+    ],
+)
+def test_an_export_that_its_own_verifier_would_not_read_is_not_written(
+    added: dict[str, bytes], zipped: int, cause: str
+) -> None:
+    with pytest.raises(DataError, match=cause):
+        require_readable({"export.json": b"{}"} | added, zipped)
+
+
+def test_an_export_as_large_as_its_verifier_reads_is_written() -> None:
+    names = [f"records/{number}.tlog-proof" for number in range(verify.MOST_FILES - 1)]
+    largest = {"export.json": bytes(verify.LARGEST_JSON)}
+    require_readable(largest | dict.fromkeys(names, b""), verify.MOST_BYTES)
