@@ -12,7 +12,6 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from components.graphs.graph_onnx import converted, frozen, lacking, tables_of
 from components.graphs.onnx_parts import GraphParts, Value
 from components.graphs.utf8_onnx import MICROSOFT, bytes_of
 
@@ -31,6 +30,8 @@ def carried(function: Hashed, shape: Sequence[int | None]) -> onnx.ModelProto:
     """Return the ONNX of a function of texts."""
     import tensorflow as tf
 
+    from components.graphs.graph_onnx import converted, frozen, lacking, tables_of
+
     specs = tf.TensorSpec(shape, tf.string, name="texts")
     traced = tf.function(function, autograph=False).get_concrete_function(specs)
     constant = frozen(traced)
@@ -39,6 +40,7 @@ def carried(function: Hashed, shape: Sequence[int | None]) -> onnx.ModelProto:
     graph = constant.graph.as_graph_def()
     model = converted(graph, tables_of(traced, graph), {"texts:0": "texts"}, outputs)
     onnx.checker.check_model(model)
+    assert lacking(model) == []
     return model
 
 
@@ -47,7 +49,6 @@ def compared(function: Hashed, texts: Any, shape: Sequence[int | None] = (None,)
 
     expected = function(tf.constant(texts))
     model = carried(function, shape)
-    assert lacking(model) == []
     names = sorted(expected)
     found = session_of(model).run(names, {"texts": np.array(texts, object)})
     for name, ids in zip(names, found, strict=True):
