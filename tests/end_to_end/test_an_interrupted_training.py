@@ -15,7 +15,7 @@ from prepared_run import run_tandem
 
 pytestmark = pytest.mark.slow
 # Long enough that the one is still training when the other, on a busy machine, has begun.
-LONG = ("--set", "train.epochs=3000", "--set", "train.checkpoint_steps=50")
+LONG = ("--set", "train.epochs=1000", "--set", "train.checkpoint_steps=50")
 PATIENCE_SECONDS = 300.0
 
 

@@ -86,6 +86,12 @@ def reached_from(*modules):
 
 
 @cache
+def installed():
+    """Return the distributions of each package here; to find them takes a second."""
+    return packages_distributions()
+
+
+@cache
 def distributions_of(module):
     """Return the distributions that may hold a module, none for the standard library's."""
     top = module.split(".")[0]
@@ -94,7 +100,7 @@ def distributions_of(module):
             return {name}
     if top in sys.stdlib_module_names or top == "google":
         return set()
-    return {normalised(name) for name in packages_distributions()[top]}
+    return {normalised(name) for name in installed()[top]}
 
 
 def missing(modules, pins):
