@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,16 @@ def manifests(dag: str, target: Target, namespace: str) -> str:
 
 
 def _built(dag: str, target: Target | None) -> Any:
-    """Return the DAG as kfp has it, built anew for a target."""
+    """Return the DAG as kfp has it, built anew for a target.
+
+    A thread of its own builds it: kfp's setters look up the source of all their callers, which
+    takes ten times as long below a notebook's or a test's.
+    """
+    with ThreadPoolExecutor(1) as apart:
+        return apart.submit(_built_here, dag, target).result()
+
+
+def _built_here(dag: str, target: Target | None) -> Any:
     from kfp import dsl
 
     from pipelines import launching, training
