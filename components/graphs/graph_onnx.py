@@ -24,11 +24,10 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from tensorflow.python.ops import gen_lookup_ops
 from tf2onnx import optimizer, tf_loader, tfonnx  # type: ignore[import-untyped]
 
-from components.graphs.graph_ops import ML_DOMAIN, Tables, handlers
+from components.graphs.graph_ops import Tables, handlers
 from components.graphs.hash_buckets import with_hashes
-from components.graphs.utf8_onnx import MICROSOFT
+from components.graphs.onnx_sets import MICROSOFT, ML_DOMAIN, ML_OPSET, OPSET
 
-OPSET, ML_OPSET = 18, 3
 _LOOK_UP = "LookupTableFindV2"
 
 

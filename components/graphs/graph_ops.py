@@ -18,8 +18,8 @@ from onnx import helper
 from tf2onnx.onnx_opset import logical  # type: ignore[import-untyped]
 
 from components.graphs.hash_buckets import BUCKETS, HASH
+from components.graphs.onnx_sets import ML_DOMAIN
 
-ML_DOMAIN = "ai.onnx.ml"
 Tables = Mapping[str, tuple[list[str], list[int]]]
 _FLOATS = {onnx.TensorProto.FLOAT: np.float32, onnx.TensorProto.DOUBLE: np.float64}
 

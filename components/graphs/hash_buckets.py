@@ -13,7 +13,7 @@ from onnx import helper
 
 from components.graphs.fingerprint_onnx import fingerprints
 from components.graphs.onnx_parts import GraphParts, Value
-from components.graphs.utf8_onnx import MICROSOFT
+from components.graphs.onnx_sets import MICROSOFT
 
 HASH, BUCKETS = "StringToHashBucketFast", "num_buckets"
 

@@ -18,6 +18,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from components.graphs.onnx_sets import MICROSOFT
+
 TYPES = {
     "float32": TensorProto.FLOAT,
     "float64": TensorProto.DOUBLE,
@@ -171,6 +173,18 @@ class Value:
     def _with(self, op: str, other: Value | Constant, kind: str) -> Value:
         right = other if isinstance(other, Value) else self.parts.constant(other, self.kind)
         return self.parts.node(op, [self, right], kind)
+
+
+def characters_of(texts: Value) -> tuple[Value, Value]:
+    """Return the characters of texts [n], one after another, and as a table [n, longest].
+
+    "" stands where a text has ended. ONNX has no such operator: it is ONNX Runtime's.
+    """
+    table = texts.apply(
+        "Tokenizer", domain=MICROSOFT, mark=0, pad_value="", mincharnum=1, separators=[""]
+    )
+    # The checker of onnx knows no type behind Tokenizer, and crashes on a LabelEncoder without one.
+    return table.cast("string").along("Reshape", [-1]), table
 
 
 def floor(value: Any) -> Any:

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import numpy_helper
 
-from components.graphs.onnx_parts import GraphParts, Value
+from components.graphs.onnx_parts import GraphParts, Value, characters_of
+from components.graphs.onnx_sets import MICROSOFT
 from components.graphs.onnx_words import OnnxWords
 
-MICROSOFT = "com.microsoft"
 BLOCK, WORD = 64, 8
 _MOST = 4  # bytes of a character
 _SEEDS = (0, 1)
@@ -43,10 +43,7 @@ class Bytes:
 
 def bytes_of(parts: GraphParts, texts: Value) -> Bytes:
     """Return the bytes of texts [texts], of which one at least has a character."""
-    characters = texts.apply(
-        "Tokenizer", domain=MICROSOFT, mark=0, pad_value="", mincharnum=1, separators=[""]
-    )
-    word, size = _characters(parts, characters)
+    word, size = _characters(parts, texts)
     length = size.along("ReduceSum", [1], keepdims=0)
     width = (length.apply("ReduceMax", keepdims=0).along("Reshape", [1]) // BLOCK + 3) * BLOCK
     count = length.apply("Shape", "int64")
@@ -64,18 +61,17 @@ def counted(parts: GraphParts, count: Value) -> Value:
     return parts.node("Range", [none, count.along("Reshape", []), one], "int64")
 
 
-def _characters(parts: GraphParts, characters: Value) -> tuple[Value, Value]:
+def _characters(parts: GraphParts, texts: Value) -> tuple[Value, Value]:
     """Return the bytes of each character as a little-endian word, and how many; 0 of no character.
 
-    Both are int64 of the characters' shape.
+    Both are int64 [texts, longest].
     """
-    # The checker of onnx knows no type behind Tokenizer.
-    flat = characters.cast("string").along("Reshape", [-1])
+    flat, table = characters_of(texts)
     hashes = [
         flat.apply("MurmurHash3", "uint32", domain=MICROSOFT, seed=seed, positive=1).cast("int64")
         for seed in _SEEDS
     ]
-    shape = characters.apply("Shape", "int64")
+    shape = table.apply("Shape", "int64")
     word, size = (
         parts.node("Reshape", [value, shape], "int64") for value in _taken_back(parts, hashes)
     )

@@ -25,16 +25,8 @@ from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
 from components.core.errors import SettingsError
 from components.core.examples import InputType
-from components.graphs.graph_onnx import (
-    ML_OPSET,
-    OPSET,
-    converted,
-    frozen,
-    lacking,
-    tables_of,
-)
-from components.graphs.graph_ops import ML_DOMAIN
-from components.graphs.utf8_onnx import MICROSOFT
+from components.graphs.graph_onnx import converted, frozen, lacking, tables_of
+from components.graphs.onnx_sets import sets_of
 from components.transform_features.onnx_form import FILE_NAME, IR_VERSION
 
 _OUTPUTS = ("dense", "ids")
@@ -49,11 +41,7 @@ def write_function_onnx(transform_graph: Path, inputs: Mapping[str, InputType]) 
     _rename_tensors(model.graph, list(inputs))
     _all_inputs(model.graph, inputs)
     del model.opset_import[:]
-    versions = {"": OPSET, ML_DOMAIN: ML_OPSET}
-    if any(node.domain == MICROSOFT for node in model.graph.node):
-        versions[MICROSOFT] = 1
-    for domain, version in versions.items():
-        model.opset_import.append(helper.make_opsetid(domain, version))
+    model.opset_import.extend(sets_of(model.graph.node))
     onnx.checker.check_model(model, full_check=True)
     path = transform_graph / FILE_NAME
     path.write_bytes(model.SerializeToString(deterministic=True))

@@ -20,6 +20,7 @@ import onnx
 from onnx import helper
 
 from components.graphs.onnx_parts import TYPES, GraphParts, Value, floor
+from components.graphs.onnx_sets import sets_of
 from components.transform_features.civil_dates import LIMIT, date_part
 from components.transform_features.fitted import SMALLEST, FittedTransform
 from components.transform_features.fitted_columns import (
@@ -32,12 +33,10 @@ from components.transform_features.fitted_columns import (
     MissingColumn,
     VocabularyColumn,
 )
-from components.transform_features.onnx_text import DOMAIN, hashes_of, look_up
+from components.transform_features.onnx_text import hashes_of, look_up
 from components.transform_features.text_hash import join
 
 FILE_NAME = "preprocessing.onnx"
-OPSET = 18
-ML_OPSET = 3
 IR_VERSION = 9
 Inputs = Mapping[str, Value]
 
@@ -70,19 +69,12 @@ def build(fitted: FittedTransform) -> onnx.ModelProto:
     )
     model = helper.make_model(
         graph,
-        opset_imports=_opsets(parts),
+        opset_imports=sets_of(parts.nodes),
         ir_version=IR_VERSION,
         producer_name="tandem",
     )
     onnx.checker.check_model(model, full_check=True)
     return model
-
-
-def _opsets(parts: GraphParts) -> list[onnx.OperatorSetIdProto]:
-    versions = {"": OPSET, "ai.onnx.ml": ML_OPSET}
-    if any(node.domain == DOMAIN for node in parts.nodes):
-        versions[DOMAIN] = 1
-    return [helper.make_opsetid(domain, version) for domain, version in versions.items()]
 
 
 def _dense(parts: GraphParts, raw: Inputs, columns: Sequence[DenseColumn]) -> Value:

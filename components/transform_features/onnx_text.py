@@ -16,11 +16,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from components.graphs.onnx_parts import GraphParts, Value
+from components.graphs.onnx_parts import GraphParts, Value, characters_of
+from components.graphs.onnx_sets import MICROSOFT, ML_DOMAIN
 from components.transform_features import text_hash
 
-DOMAIN = "com.microsoft"
-ML = "ai.onnx.ml"
 _SURROGATES = range(0xD800, 0xE000)
 
 
@@ -29,7 +28,7 @@ def look_up(texts: Value, vocabulary: Sequence[str]) -> Value:
     return texts.apply(
         "LabelEncoder",
         "int64",
-        domain=ML,
+        domain=ML_DOMAIN,
         keys_strings=list(vocabulary),
         values_int64s=list(range(len(vocabulary))),
         default_int64=len(vocabulary),
@@ -56,27 +55,23 @@ def _codes(parts: GraphParts, texts: Value) -> Value:
     """Return the code of each character, int64 [batch, longest], 0 after a text's end."""
     cut = texts.apply(
         "Tokenizer",
-        domain=DOMAIN,
+        domain=MICROSOFT,
         mark=0,
         pad_value="",
         mincharnum=1,
         tokenexp=f"^(?s:.{{1,{text_hash.LENGTH}}})",
     ).along("Reshape", [-1])
-    characters = cut.apply(
-        "Tokenizer", domain=DOMAIN, mark=0, pad_value="", mincharnum=1, separators=[""]
-    )
+    characters, table = characters_of(cut)
     known = [code for code in range(text_hash.LAST_PLANE + 1) if code not in _SURROGATES]
-    # The checker of onnx knows no type behind Tokenizer, and crashes on a LabelEncoder without one.
-    typed = characters.cast("string").along("Reshape", [-1])
-    codes = typed.apply(
+    codes = characters.apply(
         "LabelEncoder",
         "int64",
-        domain=ML,
+        domain=ML_DOMAIN,
         keys_strings=["", *map(chr, known)],
         values_int64s=[0, *(code + 1 for code in known)],
         default_int64=text_hash.BEYOND,
     )
-    return parts.node("Reshape", [codes, characters.apply("Shape", "int64")], "int64")
+    return parts.node("Reshape", [codes, table.apply("Shape", "int64")], "int64")
 
 
 def _sum(parts: GraphParts, codes: Value) -> Value:
