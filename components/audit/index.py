@@ -30,7 +30,7 @@ from components.audit.folder import AuditFolder
 from components.audit.imported import given_to
 from components.audit.key_history import open_note
 from components.audit.keys import PublicKey, read_public_key
-from components.audit.ledger import read_entry
+from components.audit.ledger import read_counting
 from components.audit.log import Entry, Log
 from components.audit.merkle import leaf_hash
 from components.audit.predicates import released_versions
@@ -119,21 +119,13 @@ class Index:
             raise unfit(size)
 
     def _take(self, entry: Entry) -> None:
-        view = self._viewed(entry)
+        found = read_counting(entry, self._keys)
+        view = found[0] if found else None
         row = (entry.index, entry.record, view is not None and view.event == KEY)
         self._store.execute("INSERT INTO records VALUES (?, ?, ?)", row)
         if view is not None:
             self._take_view(view, entry.index)
         self._tree.grow(entry.index, leaf_hash(entry.leaf))
-
-    def _viewed(self, entry: Entry) -> RecordView | None:
-        """Return what an entry records, None of one that is no record and counts for nothing."""
-        try:
-            return read_entry(entry)[0]
-        except IntegrityError:
-            if self._keys.is_revoked(entry.index):
-                return None
-            raise
 
     def _take_view(self, view: RecordView, place: int) -> None:
         parents = [(place, parent) for parent in dict.fromkeys(view.parents)]

@@ -11,7 +11,7 @@ from typing import Any
 
 from components.audit.answers import ACT, CLOSING_EVENTS, DONE_EVENTS, KEY, RecordView
 from components.audit.envelope import vouched_statement
-from components.audit.key_history import is_change
+from components.audit.key_history import KeyHistory, is_change
 from components.audit.log import Entry
 from components.audit.record_time import check_time
 from components.core.errors import IntegrityError
@@ -61,6 +61,19 @@ def read_entry(entry: Entry) -> tuple[RecordView, dict[str, Any]]:
         raise IntegrityError(
             f"entry {entry.index} of the log is no record", remedy="run `tandem audit verify`"
         ) from error
+
+
+def read_counting(entry: Entry, keys: KeyHistory) -> tuple[RecordView, dict[str, Any]] | None:
+    """Return what `read_entry` does, None of an entry that is no record and counts for nothing.
+
+    That is one whose key is revoked from there on; any other raises IntegrityError.
+    """
+    try:
+        return read_entry(entry)
+    except IntegrityError:
+        if keys.is_revoked(entry.index):
+            return None
+        raise
 
 
 def _require_names(view: RecordView, kind: Any) -> None:

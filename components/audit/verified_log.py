@@ -21,7 +21,7 @@ from components.audit.envelope import vouched_statement
 from components.audit.folder import AuditFolder
 from components.audit.key_history import open_note
 from components.audit.keys import PublicKey, read_public_key
-from components.audit.ledger import Ledger, read_entry
+from components.audit.ledger import Ledger, read_counting
 from components.audit.log import Entry, Log, Snapshot, read_snapshot
 from components.audit.proof import Proof, signed_statement, verified_statement, verify_bundle
 from components.core.errors import Citation, IntegrityError, UnverifiableError
@@ -78,11 +78,8 @@ class VerifiedLog:
 
     def _records(self) -> Iterator[tuple[RecordView, Statement]]:
         for entry in self.snapshot.entries:
-            try:
-                yield read_entry(entry)
-            except IntegrityError:
-                if not self.snapshot.keys.is_revoked(entry.index):
-                    raise
+            if (found := read_counting(entry, self.snapshot.keys)) is not None:
+                yield found
 
     @cached_property
     def views(self) -> list[RecordView]:
