@@ -65,22 +65,24 @@ def test_an_artifact_with_a_link_has_no_digest_here_as_in_the_history(trained: P
 Importing = Callable[..., tuple[Any, Path]]
 
 
+@pytest.fixture
+def pushed(filled: onnx.ModelProto, tmp_path: Path) -> Path:
+    """Return the file of a PushedModel, which holds nothing else."""
+    folder = tmp_path / "pushed_model/7"
+    folder.mkdir(parents=True)
+    onnx.save(filled, folder / "model.onnx")
+    return folder / "model.onnx"
+
+
 def test_the_record_names_the_artifacts_that_the_model_lies_in(
-    importing: Importing, filled: onnx.ModelProto, signature: dict[str, Any], tmp_path: Path
+    importing: Importing, signature: dict[str, Any], pushed: Path
 ) -> None:
-    pushed = tmp_path / "pushed_model/7"
-    pushed.mkdir(parents=True)
-    onnx.save(filled, pushed / "model.onnx")
-    artifacts = list(artifacts_of(pushed / "model.onnx"))
-    outcome, _ = importing(pushed / "model.onnx", signature, artifacts=artifacts)
-    assert outcome.facts["given"]["artifacts"] == [tree_digest(pushed)]
+    outcome, _ = importing(pushed, signature, artifacts=list(artifacts_of(pushed)))
+    assert outcome.facts["given"]["artifacts"] == [tree_digest(pushed.parent)]
 
 
 def test_an_artifact_that_is_another_by_now_is_not_named(
-    importing: Importing, filled: onnx.ModelProto, signature: dict[str, Any], tmp_path: Path
+    importing: Importing, signature: dict[str, Any], pushed: Path
 ) -> None:
-    pushed = tmp_path / "pushed_model/7"
-    pushed.mkdir(parents=True)
-    onnx.save(filled, pushed / "model.onnx")
-    outcome, _ = importing(pushed / "model.onnx", signature, artifacts=["0" * 64])
+    outcome, _ = importing(pushed, signature, artifacts=["0" * 64])
     assert "artifacts" not in outcome.facts["given"]
