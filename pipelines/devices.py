@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from components.core.kubernetes_names import (
+    GPU,
+    TPU,
     LabelKey,
     LabelValue,
     ObjectName,
@@ -18,9 +20,7 @@ from components.core.kubernetes_names import (
     chips_of,
 )
 from components.core.settings import Count, Section
-from components.training.devices import GPU, TPU
 
-__all__ = ["GPU", "TPU", "Accelerator", "Nodes", "Toleration"]
 TPU_TYPE, TPU_TOPOLOGY = "cloud.google.com/gke-tpu-accelerator", "cloud.google.com/gke-tpu-topology"
 
 

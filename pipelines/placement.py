@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 from components.core.canonical import canonical_json
 from components.core.image import IMAGE_OF_STAGE
-from components.core.kubernetes_names import amount_of
+from components.core.kubernetes_names import TPU, amount_of
 from components.core.machine import IMAGE_VARIABLE
 from components.core.prices import CHIPS_VARIABLE
 from components.core.stage_identity import PLATFORM_RUN_VARIABLE
 from components.core.threads import as_variables
 from components.core.training_nodes import NODES_VARIABLE, POD_VARIABLES, TrainingNodes
 from components.training.devices import GIVEN_VARIABLE
-from pipelines.devices import TPU, Accelerator, Nodes
+from pipelines.devices import Accelerator, Nodes
 from pipelines.stage_resources import Resources, layered
 from pipelines.target import Target
 

@@ -19,6 +19,7 @@ from components.audit.personal_data import pattern_in
 from components.core.errors import SettingsError
 from components.core.image import IMAGE_OF_STAGE
 from components.core.kubernetes_names import (
+    TPU,
     Bucket,
     Duration,
     Folder,
@@ -36,7 +37,7 @@ from components.core.stage_identity import PLATFORM_RUN_VARIABLE
 from components.core.training_nodes import NODES_VARIABLE, POD_VARIABLES
 from components.core.words import nearest
 from components.training.devices import GIVEN_VARIABLE
-from pipelines.devices import TPU, Accelerator, Nodes
+from pipelines.devices import Accelerator, Nodes
 from pipelines.settings_errors import explain
 from pipelines.settings_file import REPOSITORY, SUFFIXES, read_yaml
 from pipelines.stage_resources import DEFAULTS, LAUNCHER, Resources, layered

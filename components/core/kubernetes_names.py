@@ -27,6 +27,8 @@ _FOLDER = r"^/[\w./-]+$"
 _KEY = r"^[\w.-]+$"
 NAMESPACE = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 """A label of DNS (RFC 1123), whole."""
+GPU, TPU = "nvidia.com/gpu", "google.com/tpu"
+"""The resources that accelerators are asked for by."""
 _TOPOLOGY = r"^\d+x\d+(x\d+)?$"
 
 WORDS: Mapping[str, str] = {

@@ -6,7 +6,8 @@ import os
 
 import torch
 
-from components.training.devices import GPU, absent, require_given
+from components.core.kubernetes_names import GPU
+from components.training.devices import absent, require_given
 
 
 def processes_here() -> tuple[int, int]:

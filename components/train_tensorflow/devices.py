@@ -7,7 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from components.training.devices import GPU, TPU, absent, require_given
+from components.core.kubernetes_names import GPU, TPU
+from components.training.devices import absent, require_given
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,6 @@ import os
 from components.core.errors import SettingsError
 
 GIVEN_VARIABLE = "TANDEM_ACCELERATOR"
-GPU, TPU = "nvidia.com/gpu", "google.com/tpu"
-"""Kubernetes' names of what a target gives."""
 
 
 def absent(device: str, framework: str, why: str) -> SettingsError:

@@ -18,10 +18,10 @@ from typing import get_args
 from components.audit.folder import HOME_VARIABLE
 from components.audit.subjects import HEX_VARIABLE, KEY_VARIABLE
 from components.core.errors import SettingsError
+from components.core.kubernetes_names import GPU, TPU
 from components.core.settings import Framework
 from components.core.training_nodes import processes_per_node
 from components.core.training_settings import Device, Train
-from pipelines.devices import GPU, TPU
 from pipelines.target import Target
 
 RESOURCE_OF_DEVICE: Mapping[Device, str] = {"cuda": GPU, "tpu": TPU}

@@ -9,7 +9,7 @@ import pytest
 from built_manifests import KUBERNETES, OVERLAYS, Manifest, built, containers, pods, the
 
 from components.core.buckets import is_in_bucket
-from pipelines.devices import GPU, TPU
+from components.core.kubernetes_names import GPU, TPU
 from pipelines.target import load_target
 
 pytestmark = pytest.mark.slow
