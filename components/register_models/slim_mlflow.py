@@ -7,23 +7,7 @@ afterwards pandas can be imported as ever, and where it was imported before noth
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-
-@contextmanager
-def absent(package: str) -> Iterator[None]:
-    """Make a package that is not imported yet look as if it were not installed."""
-    if package in sys.modules:
-        yield
-        return
-    sys.modules[package] = None  # type: ignore[assignment] # importlib then raises ImportError
-    try:
-        yield
-    finally:
-        del sys.modules[package]
-
+from components.core.absent import absent
 
 with absent("pandas"):
     import mlflow.artifacts
