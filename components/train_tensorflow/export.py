@@ -49,7 +49,7 @@ def predictor(scored_model: keras.Model) -> Predict:
     def call(dense: Any, ids: Any) -> Any:
         return scored_model({"dense": dense, "ids": ids}, training=False)
 
-    traced = tf.function(call, reduce_retracing=True)
+    traced = tf.function(call, reduce_retracing=True, autograph=False)
 
     def predict(dense: Array, ids: Array) -> Array:
         return np.asarray(traced(tf.constant(dense), tf.constant(ids)).numpy())

@@ -61,7 +61,7 @@ def to_litert(
 
     module = tf.Module()
     module.weights = [variable.value for variable in scored.variables]
-    call = tf.function(prediction).get_concrete_function(**signature)
+    call = tf.function(prediction, autograph=False).get_concrete_function(**signature)
     with tempfile.TemporaryDirectory() as beside:
         tf.saved_model.save(module, beside, signatures={SIGNATURE: call})
         _plain_sums(Path(beside, "saved_model.pb"))

@@ -12,7 +12,7 @@ alone (importing tensorflow_transform would cost seconds).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,10 @@ TYPES = {"float32": tf.float32, "string": tf.string}
 
 
 class RawRows(tf.Module):  # type: ignore[misc]
-    """The transform's graph and the model behind it; holding both keeps what they need."""
+    """The transform's graph and the model behind it, by the variables that it has.
+
+    The model itself is not saved with them: Keras' signatures of each of its parts would be traced.
+    """
 
     def __init__(
         self, transform: Any, scored: keras.Model, inputs: Mapping[str, InputType], output: str
@@ -44,7 +47,7 @@ class RawRows(tf.Module):  # type: ignore[misc]
         self._inputs, self._output = dict(inputs), output
         self.transform = transform
         self.weights = [variable.value for variable in scored.variables]
-        self._scored = scored
+        self._score: Callable[[Any], Any] = lambda features: scored(features, training=False)
 
     def prediction(self, *values: Any) -> dict[str, Any]:
         """Return {output: float32} of all inputs, each of rank 1; to be traced.
@@ -57,7 +60,7 @@ class RawRows(tf.Module):  # type: ignore[misc]
             name: tf.cast(features[name], kind) if name in features else tf.zeros([rows, 0], kind)
             for name, kind in (("dense", tf.float32), ("ids", tf.int32))
         }
-        return {self._output: self._scored(inputs, training=False)}
+        return {self._output: self._score(inputs)}
 
     def of_examples(self, examples: Any) -> dict[str, Any]:
         """Return the same of serialised tf.Examples, [batch]; to be traced.
@@ -81,8 +84,8 @@ def write_saved_model(
     """Save the model behind the transform's graph, with a signature of columns and of examples."""
     module = RawRows(_load_transform(preprocessing), scored, preprocessing.inputs, output)
     columns = column_specs(preprocessing.inputs)
-    of_columns = tf.function(module.prediction).get_concrete_function(*columns)
-    of_examples = tf.function(module.of_examples).get_concrete_function(
+    of_columns = tf.function(module.prediction, autograph=False).get_concrete_function(*columns)
+    of_examples = tf.function(module.of_examples, autograph=False).get_concrete_function(
         examples=tf.TensorSpec([None], tf.string, name="examples")
     )
     path = folder / SAVED_MODEL

@@ -99,11 +99,17 @@ class KerasTrainer:
         batch = batch_signature(arrays, train)
         rate, compiled = tf.TensorSpec([], tf.float32), train.compile
         self._step = tf.function(
-            self._take_step, input_signature=[batch, rate], jit_compile=compiled or None
+            self._take_step,
+            input_signature=[batch, rate],
+            jit_compile=compiled or None,
+            autograph=False,
         )
-        self._step_of_all = tf.function(self._take_steps, reduce_retracing=True)
+        self._step_of_all = tf.function(self._take_steps, reduce_retracing=True, autograph=False)
         self._validate = tf.function(
-            self._loss_and_measure, input_signature=[batch], jit_compile=compiled or None
+            self._loss_and_measure,
+            input_signature=[batch],
+            jit_compile=compiled or None,
+            autograph=False,
         )
 
     def compile(self, arrays: FeatureArrays) -> float:
