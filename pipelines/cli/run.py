@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 def run(arguments: Namespace) -> int:
     """Run the pipeline and say what came of it; the exit code is the run's.
 
-    What loads longest of all that every run needs does so while the settings are read; where they
-    are wrong it is ended.
+    What loads longest of all that the run needs does so while the settings are read; where they are
+    wrong it is ended. A home without a cache has nothing to take from it.
     """
-    from pipelines.runners.preload import LIGHT, LONGEST, SERVERS
+    from pipelines.runners.preload import LIGHT, LONGEST, LONGEST_UNCACHED, SERVERS
     from pipelines.runners.servers import ForkServers
 
     home = Home.at(arguments.home)
@@ -44,7 +44,7 @@ def run(arguments: Namespace) -> int:
     prepare = _resume if arguments.resume else partial(_new, orchestrator=orchestrator)
     _check_words(arguments)
     with ForkServers(SERVERS) as servers:
-        servers.start(LONGEST)
+        servers.start(LONGEST if home.cache.is_dir() else LONGEST_UNCACHED)
         with _no_garbage_collected():
             _load(arguments.runner)
             prepared = prepare(arguments, home)

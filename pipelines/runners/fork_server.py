@@ -1,9 +1,9 @@
 """The fork server: imports given modules once, then forks a process for each task it is asked for.
 
-Started as `python -m pipelines.runners.fork_server FD MODULE...`, with FD one end of a
-SOCK_SEQPACKET socket pair; the other end is pipelines/runners/servers.py. One message is one JSON
-object:
-    -> {"ready": true} once, when everything is imported
+Started as `python -m pipelines.runners.fork_server FD MODULE... [-- MODULE...]`, with FD one end of
+a SOCK_SEQPACKET socket pair; the other end is pipelines/runners/servers.py. The modules behind the
+dashes are imported one by one while nothing is asked for. One message is one JSON object:
+    -> {"ready": true} once, when those before the dashes are imported
     {"fork": TASK, "request": {...}}    -> later {"task", "status", "cpu_seconds", ...}
     {"signal": NUMBER, "task": TASK}    to the task's process group, if it still runs
 
@@ -25,7 +25,8 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -33,17 +34,27 @@ from typing import Any, NoReturn
 from pipelines.runners import task_process
 
 MESSAGE_BYTES = 1 << 17
+LATER = "--"
 _PR_SET_PDEATHSIG = 1
 _KIB = 1024
 
 
 def preload(modules: Iterable[str]) -> None:
     """Import the modules; one that does not import is named in the log and left to its tasks."""
+    gc.disable()  # imports leave next to no garbage: looking for it costs a tenth of their time
     for name in modules:
         try:
             importlib.import_module(name)
         except ImportError:
             traceback.print_exc()
+    gc.freeze()  # the collector would copy the shared pages into every task
+    gc.enable()
+
+
+def _in_two(modules: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return those to be imported before the first fork, and those after it."""
+    at = modules.index(LATER) if LATER in modules else len(modules)
+    return modules[:at], modules[at + 1 :]
 
 
 def die_with_parent(number: int) -> None:
@@ -58,6 +69,7 @@ class Server:
     """The loop: requests from the socket, ends of tasks from their pidfds."""
 
     connection: socket.socket
+    later: deque[str] = field(default_factory=deque)
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
     tasks: dict[str, int] = field(default_factory=dict)
 
@@ -66,7 +78,10 @@ class Server:
         self._send({"ready": True})
         self.selector.register(self.connection, selectors.EVENT_READ)
         while True:
-            for key, _ in self.selector.select():
+            events = self.selector.select(0 if self.later else None)
+            if not events:
+                preload([self.later.popleft()])
+            for key, _ in events:
                 if key.data is not None:
                     self._reap(key.fd, key.data)
                 elif not self._obey(self.connection.recv(MESSAGE_BYTES)):
@@ -141,12 +156,10 @@ def main(arguments: list[str]) -> int:
     os.environ["_KFP_RUNTIME"] = "true"  # before kfp is imported: its runtime half only
     connection = socket.socket(fileno=int(arguments[0]))
     die_with_parent(signal.SIGKILL)  # while importing, the socket is not read
-    gc.disable()  # imports leave next to no garbage: looking for it costs a tenth of their time
-    preload(arguments[1:])
-    gc.freeze()  # the collector would copy the shared pages into every task
-    gc.enable()
+    first, later = _in_two(arguments[1:])
+    preload(first)
     die_with_parent(0)
-    Server(connection).serve()
+    Server(connection, deque(later)).serve()
     return 0
 
 

@@ -1,18 +1,22 @@
 """Which fork server a stage's process comes from, and what each server has imported.
 
-Rules: a server imports what its stages would import anyway, and nothing else; whatever is not named
-here runs in "light". The PyTorch trainer's server never imports TensorFlow. What a server could not
-import, the task imports itself, and fails with its own message: preloading changes when a package
-is imported, never whether.
+Rules: a server imports what its stages would import anyway, and nothing else; what stands behind
+LATER no first task waits for. Whatever is not named here runs in "light". The PyTorch trainer's
+server never imports TensorFlow. What a server could not import, the task imports itself, and fails
+with its own message: preloading changes when a package is imported, never whether.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pipelines.runners.fork_server import LATER
+
 LIGHT = "light"
 _WRAPPER = ("kfp.dsl.executor", "components.stage")
 _LIGHT_MODULES = (*_WRAPPER, "pyarrow.parquet")
+# pandas: pyarrow imports it with the first array that it makes for numpy.
+_EVALUATION = ("pandas", "pyarrow.dataset", "onnxruntime")
 _STAGES: Mapping[str, str] = {
     "ingest_examples": LIGHT,
     "validate_examples": "tensorflow",
@@ -28,17 +32,30 @@ _STAGES: Mapping[str, str] = {
 }
 SERVERS: Mapping[str, tuple[str, ...]] = {
     # Every stage may turn out to be cached, and then runs here.
-    LIGHT: (*_LIGHT_MODULES, *(f"components.{stage}.step" for stage in _STAGES)),
+    LIGHT: (
+        *_LIGHT_MODULES,
+        *(f"components.{stage}.step" for stage in _STAGES),
+        LATER,
+        *_EVALUATION,
+    ),
     "tensorflow": (
         *_LIGHT_MODULES,
-        "tensorflow",
-        "keras",
+        "components.core.slim_tensorflow",
         "tensorflow_data_validation",
+        LATER,
         "tensorflow_transform.beam",
-        "tensorflow_model_analysis",
         "onnxruntime",
     ),
-    "torch": (*_LIGHT_MODULES, "torch", "torch.export.pt2_archive"),
+    "torch": (
+        *_LIGHT_MODULES,
+        "torch",
+        "torch.export.pt2_archive",
+        LATER,
+        "pandas",
+        "torch.export._trace",
+        "torch.onnx._internal.exporter",
+        "onnxscript.function_libs.torch_lib.ops",
+    ),
     "mlflow": (
         *_WRAPPER,
         "components.register_models.slim_mlflow",
@@ -47,6 +64,13 @@ SERVERS: Mapping[str, tuple[str, ...]] = {
 }
 # Of what every run needs, cached or not, this loads longest: four times as long as LIGHT.
 LONGEST = "mlflow"
+# Of what a run needs that finds nothing cached; the data's validation waits for it.
+LONGEST_UNCACHED = "tensorflow"
+
+
+def modules_of(server: str) -> tuple[str, ...]:
+    """Return all that a server imports, in its order."""
+    return tuple(module for module in SERVERS[server] if module != LATER)
 
 
 def server_of(stage: str) -> str:

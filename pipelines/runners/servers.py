@@ -133,10 +133,14 @@ class ForkServers:
         self._start_next()
 
     def _start_next(self) -> None:
-        while self._ahead and self._ahead[0] in self._running:
+        while self._ahead:
+            running = self._running.get(self._ahead[0])
+            if running is None:
+                self.start(self._ahead.popleft())
+                return
+            if not running.has_loaded:  # when it has, this is called again
+                return
             self._ahead.popleft()
-        if self._ahead:
-            self.start(self._ahead.popleft())
 
     def fork(self, name: str, task: str, request: Mapping[str, Any]) -> None:
         """Ask a server for a task's process; how it ends comes out of `wait`."""

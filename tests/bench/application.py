@@ -21,12 +21,12 @@ from components.core.examples import SPLITS, ExamplesManifest
 from components.transform_features.application import SavedTransform
 from components.transform_features.recipe import recipe_of
 from components.transform_features.rows import iter_rows
-from pipelines.runners.preload import SERVERS, server_of
+from pipelines.runners.preload import modules_of, server_of
 
 
 def main(parameters: str, examples: str, transform_graph: str) -> int:
     """Apply the transform and print its cost."""
-    for module in SERVERS[server_of("transform_features")]:
+    for module in modules_of(server_of("transform_features")):
         importlib.import_module(module)
     given = json.loads(Path(parameters).read_text())
     manifest = ExamplesManifest.read(Path(examples))

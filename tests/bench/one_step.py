@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from components.core.stage_identity import parse_parameters
-from pipelines.runners.preload import SERVERS, server_of
+from pipelines.runners.preload import modules_of, server_of
 
 
 def main(stage: str, parameters: str, *ports: str) -> int:
     """Run the step and print its cost."""
     started = time.perf_counter()
-    for module in SERVERS[server_of(stage)]:
+    for module in modules_of(server_of(stage)):
         importlib.import_module(module)
     step = getattr(importlib.import_module(f"components.{stage}.step"), stage)
     folders = {name: Path(folder) for name, _, folder in (port.partition("=") for port in ports)}

@@ -9,7 +9,8 @@ import pytest
 import toy_pipelines as toys
 
 from components.core.errors import PlatformError
-from pipelines.runners.preload import SERVERS, server_of
+from pipelines.runners.fork_server import LATER
+from pipelines.runners.preload import SERVERS, modules_of, server_of
 from pipelines.runners.results import RunState
 from pipelines.runners.servers import Ended, ForkServers, Lost
 from pipelines.runners.task_outcome import task_outcome
@@ -46,6 +47,15 @@ def test_a_server_imports_once_what_its_tasks_find_imported(tmp_path, request_fo
         assert [news.status for news in group.wait(None)] == [0]
         group.fork("plain", "two", request_for(source))
         assert [news.status for news in group.wait(None)] == [1]
+
+
+def test_what_no_first_task_waits_for_is_imported_while_nothing_is_asked_for(tmp_path, request_for):
+    source = "import sys\ndef face():\n    assert ('colorsys' in sys.modules) is {}\n"
+    with servers(tmp_path, light=("wave", LATER, "colorsys")) as group:
+        group.fork("light", "one", request_for(source.format(False)))
+        assert [news.status for news in group.wait(None)] == [0]
+        group.fork("light", "two", request_for(source.format(True)))
+        assert [news.status for news in group.wait(None)] == [0]
 
 
 def test_a_server_started_before_the_run_gets_its_environment_and_log_from_the_run(
@@ -195,7 +205,7 @@ def test_what_a_task_left_running_ends_with_it(bench):
 def test_every_stage_of_the_dag_has_a_server_and_the_pytorch_one_has_no_tensorflow():
     assert {server_of(stage) for stage in ("ingest_examples", "seal_run", "unknown")} == {"light"}
     assert not any("tensorflow" in module for module in SERVERS[server_of("train_pytorch")])
-    assert "tensorflow" in SERVERS[server_of("train_tensorflow")]
+    assert "components.core.slim_tensorflow" in SERVERS[server_of("train_tensorflow")]
 
 
 @pytest.mark.slow
@@ -207,8 +217,8 @@ def test_no_server_starts_a_thread_before_it_forks(tmp_path, request_for, name):
         "    with open(f'/proc/{os.getppid()}/status') as status:\n"
         "        print(*(line for line in status if line.startswith('Threads')))\n"
     )
-    with servers(tmp_path, **SERVERS) as group:
-        group.fork(name, "task", request_for(source))
+    with servers(tmp_path, all_of_them=modules_of(name)) as group:
+        group.fork("all_of_them", "task", request_for(source))
         (ended,) = group.wait(None)
     assert ended.status == 0
     assert (tmp_path / "task.log").read_text().split() == ["Threads:", "1"]
