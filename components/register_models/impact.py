@@ -20,6 +20,7 @@ from components.audit.completeness import Completeness, completeness
 from components.audit.subjects import Range
 from components.audit.verified_log import VerifiedLog
 from components.audit.version_findings import version_findings
+from components.core.artifacts import require_content
 from components.core.stage_names import INGESTING
 from components.register_models.asked_spans import spans_asked
 from components.register_models.imported_impact import ImportedModel, imported_impact
@@ -139,8 +140,9 @@ def impact(home: Path, what: str) -> Impact:
     """Return which models of a home saw a dataset or a span.
 
     Raises IntegrityError where the log does not verify, UnverifiableError where there is none,
-    SettingsError for a window that ends before it begins.
+    SettingsError for the digest of an empty artifact and for a window that ends before it begins.
     """
+    require_content(what)
     log = VerifiedLog.of(home)
     book = Logbook.of(log)
     found = impact_by(home, log, book, what, _ingestions(book.statements, what))
