@@ -7,10 +7,11 @@ the name of a span, or of something else, and holds itself alone.
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterable
 
-from components.core.data_settings import SPAN_PATTERN
+from components.core.data_settings import ONLY_SPAN, SPAN_PATTERN
 from components.core.errors import SettingsError
 
 _PERIOD = re.compile(SPAN_PATTERN)
@@ -23,7 +24,7 @@ def spans_asked(what: str, spans: Iterable[str]) -> tuple[str, ...]:
     """
     first, is_window, last = what.partition(":")
     last = last if is_window else first
-    if not (_PERIOD.fullmatch(first) and _PERIOD.fullmatch(last)):
+    if not (_is_period(first) and _is_period(last)):
         return tuple(span for span in spans if span == what)
     if _cut(last, first) < _cut(first, last):
         raise SettingsError(
@@ -34,6 +35,17 @@ def spans_asked(what: str, spans: Iterable[str]) -> tuple[str, ...]:
         for span in spans
         if _cut(span, first) >= _cut(first, span) and _cut(span, last) <= _cut(last, span)
     )
+
+
+def _is_period(text: str) -> bool:
+    """Say whether a text is a month or a day that a calendar has."""
+    if text == ONLY_SPAN or not _PERIOD.fullmatch(text):
+        return False
+    try:
+        datetime.date.fromisoformat(text if len(text) > len("2013-01") else f"{text}-01")
+    except ValueError:
+        return False
+    return True
 
 
 def _cut(span: str, other: str) -> str:

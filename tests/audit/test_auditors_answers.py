@@ -101,6 +101,8 @@ def test_the_models_that_saw_data_are_found_by_span_use_case_file_and_digest(
         ("2012-11:2012-12", ()),
         ("2013-03-01", ()),
         ("2013-01:now", ()),
+        ("2013-01:all", ()),
+        ("2013-02-30", ()),
     ],
 )
 def test_days_and_windows_are_found_in_the_spans_that_hold_them(
