@@ -30,6 +30,7 @@ from components.audit.trace_sections import Section, actor_of, code_of, data_of,
 from components.audit.trace_text import text_of
 from components.audit.verified_log import VerifiedLog
 from components.audit.version_findings import version_findings, wrong_gates
+from components.core.artifacts import require_content
 from components.core.errors import IntegrityError, SettingsError
 from components.core.stage_names import REGISTERING
 
@@ -113,9 +114,11 @@ class Trace:
 def trace(home: Path, what: str) -> Trace:
     """Return what stands behind `MODEL@VERSION`, or behind the bundle of that digest.
 
-    Raises NotRecordedError for a model, version or bundle that no record names, IntegrityError
-    where the log does not verify, UnverifiableError where there is none.
+    Raises NotRecordedError for a model, version or bundle that no record names, SettingsError for
+    the digest of an empty artifact, IntegrityError where the log does not verify, UnverifiableError
+    where there is none.
     """
+    require_content(what)
     with refusing_with_citation(home):
         found = origin_of(home, what)
     if found is None:

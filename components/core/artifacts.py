@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from components.core.canonical import parse_json, sha256_file, sha256_value
-from components.core.errors import DataError, IntegrityError
+from components.core.errors import DataError, IntegrityError, SettingsError
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,21 @@ def _refuse_special(path: Path) -> None:
 def tree_digest(folder: Path) -> str:
     """Return the digest of the artifact's manifest."""
     return sha256_value(manifest(folder))
+
+
+EMPTY = sha256_value({})
+"""The `tree_digest` of a folder without files: every empty artifact has it, so it names none."""
+
+
+def require_content(sha256: str) -> None:
+    """Raise SettingsError for the digest that all empty artifacts share, if that is asked for."""
+    if sha256 == EMPTY:
+        raise SettingsError(
+            f"{sha256} is the digest of an artifact without any file: all such artifacts have it, "
+            "so it tells none of them from the others",
+            remedy="name a version, or the digest of an artifact that has files; what was imported "
+            "of a pipeline is found by `tandem audit impact PIPELINE`",
+        )
 
 
 def copy_tree(source: Path, target: Path) -> None:

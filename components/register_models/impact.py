@@ -1,11 +1,11 @@
 """Which registered models saw some data: from what was ingested, through the parents, to versions.
 
 Rules: a dataset is named by its use case, by the location of one of its files (whole, or its last
-part), or by a digest of a file, of its data card or of the examples; a span by its name. A version
-was trained on data where the record of its bundle stands on the record of the ingestion, and
-evaluated on it where that of its evaluation does; with a span, only if the span was in that part.
-What came from the cache is led back to the work. Only the log is asked, for aliases too; for the
-rows of a person see subject_impact.py.
+part), or by a digest of a file, of its data card or of the examples; a span by its name, or by days
+that it holds (asked_spans.py). A version was trained on data where the record of its bundle stands
+on the record of the ingestion, and evaluated on it where that of its evaluation does; with a span,
+only if the span was in that part. What came from the cache is led back to the work. Only the log is
+asked, for aliases too; for the rows of a person see subject_impact.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from components.audit.completeness import Completeness, completeness
 from components.audit.subjects import Range
 from components.audit.verified_log import VerifiedLog
 from components.audit.version_findings import version_findings
+from components.core.artifacts import require_content
 from components.core.stage_names import INGESTING
+from components.register_models.asked_spans import spans_asked
 from components.register_models.imported_impact import ImportedModel, imported_impact
 from components.register_models.lineage import Statement, lineage, source_files
 from components.register_models.logbook import Logbook, Release
@@ -137,8 +139,10 @@ class Impact:
 def impact(home: Path, what: str) -> Impact:
     """Return which models of a home saw a dataset or a span.
 
-    Raises IntegrityError where the log does not verify, UnverifiableError where there is none.
+    Raises IntegrityError where the log does not verify, UnverifiableError where there is none,
+    SettingsError for the digest of an empty artifact and for a window that ends before it begins.
     """
+    require_content(what)
     log = VerifiedLog.of(home)
     book = Logbook.of(log)
     found = impact_by(home, log, book, what, _ingestions(book.statements, what))
@@ -169,7 +173,8 @@ def _ingestions(statements: Mapping[str, Statement], what: str) -> Iterator[Inge
         stated = audit["facts"].get("splits")
         stated = stated if isinstance(stated, Mapping) else {}
         splits = {split: tuple(map(str, spans)) for split, spans in stated.items()}
-        holding = {split: (what,) for split, spans in splits.items() if what in spans}
+        asked = {split: spans_asked(what, spans) for split, spans in splits.items()}
+        holding = {split: spans for split, spans in asked.items() if spans}
         if named := tuple(dict.fromkeys(_named(statement, what))):
             yield Ingestion(index, record, audit["run"]["id"], named, splits)
         elif holding:

@@ -45,7 +45,7 @@ def _add_impact(below: Any, add: Callable[..., Any]) -> None:
         nargs="?",
         metavar="DATASET|SPAN",
         help="a use case, a source file by location or name, a sha256 of a file, of a data card or "
-        "of examples, or a span",
+        "of examples, a span, a day, or FIRST:LAST",
     )
     impact.add_argument(
         "--subject", metavar="ID", help="whose rows instead, by the erasable index of subjects"

@@ -21,6 +21,8 @@ def export(arguments: Namespace) -> int:
     from pipelines.cli.audit_answers import release_named
 
     home, path = Home.at(arguments.home), Path(arguments.output)
+    if path.is_dir():
+        raise SettingsError(f"{path} is a folder", remedy="name a file in it with -o")
     if not path.parent.is_dir():
         raise SettingsError(
             f"there is no folder {path.parent}", remedy="make it, or name another file"

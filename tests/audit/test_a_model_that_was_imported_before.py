@@ -114,6 +114,26 @@ def test_data_that_no_imported_model_stands_on_gives_none(home_with_both: Path) 
     assert impact(home_with_both, "8").imported == ()
 
 
+@pytest.mark.parametrize("command", ["trace", "impact"])
+def test_what_was_imported_empty_is_not_asked_for_by_the_digest_of_every_empty_artifact(
+    home: Path, clock: Any, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = history(tmp_path / "tfx")
+    for place, name in (
+        ("CsvExampleGen/examples/1", "rows.json"),
+        ("Trainer/model/2", "weights.json"),
+    ):
+        (tmp_path / "tfx" / place / name).unlink()
+    with open_notary(home, clock) as notary:
+        empty, other = (item.outputs[0]["sha256"] for item in import_into(notary, told)[:2])
+    assert empty == other
+    assert main(["audit", command, empty, "--home", str(home)]) == 2
+    said = capsys.readouterr()
+    assert "all such artifacts have it" in said.err
+    assert "record" not in said.out
+    assert main(["audit", "impact", "taxi", "--home", str(home)]) == 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "words",

@@ -21,6 +21,7 @@ from components.audit.keys import SigningKey
 from components.audit.notary import LocalNotary, open_notary
 from components.audit.verified_log import VerifiedLog
 from components.core.errors import IntegrityError
+from components.register_models.asked_spans import spans_asked
 from components.register_models.impact import impact
 from components.register_models.inventory import inventory
 from pipelines.cli import main
@@ -88,6 +89,42 @@ def test_the_models_that_saw_data_are_found_by_span_use_case_file_and_digest(
     told: Path, what: str, how: tuple[str, ...]
 ) -> None:
     assert models(told / "home", what) == {"3": how, "4": how}
+
+
+@pytest.mark.parametrize(
+    ("what", "how"),
+    [
+        ("2013-01:2013-12", ("trained", "evaluated")),
+        ("2012-11:2013-01", ("trained",)),
+        ("2013-01-31", ("trained",)),
+        ("2013-01-31:2013-02-01", ("trained", "evaluated")),
+        ("2012-11:2012-12", ()),
+        ("2013-03-01", ()),
+        ("2013-01:now", ()),
+        ("2013-01:all", ()),
+        ("2013-02-30", ()),
+    ],
+)
+def test_days_and_windows_are_found_in_the_spans_that_hold_them(
+    told: Path, what: str, how: tuple[str, ...]
+) -> None:
+    assert models(told / "home", what) == ({"3": how, "4": how} if how else {})
+
+
+def test_days_are_found_by_their_month_and_a_span_for_all_rows_by_its_name_alone() -> None:
+    days = ("2013-01-31", "2013-02-01", "2013-02-02")
+    assert spans_asked("2013-02", days) == days[1:]
+    assert spans_asked("2013-01:2013-02-01", days) == days[:2]
+    assert spans_asked("all", ("all", *days)) == ("all",)
+    assert spans_asked("2013-02", ("all",)) == ()
+
+
+def test_a_window_that_ends_before_it_begins_is_wrong_usage(
+    told: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, answer = ask(capsys, told / "home", "impact", "2013-02:2013-01")
+    assert code == 2
+    assert "ends before it begins" in answer["error"]["message"]
 
 
 def test_the_examples_digest_names_the_data_too(told: Path) -> None:

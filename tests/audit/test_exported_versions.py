@@ -505,6 +505,17 @@ def test_the_command_writes_the_file_and_says_what_it_holds(
     assert [path.name for path in tmp_path.glob("*.unfinished")] == []
 
 
+@pytest.mark.parametrize("name", ["", ".", "folder"])
+def test_a_folder_is_no_place_for_an_export(
+    promoted: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    words = ["audit", "export", f"{MODEL}@3", "-o", name, "--home", str(promoted.home)]
+    assert main(words) == 2
+    assert [path.name for path in tmp_path.rglob("*.unfinished")] == []
+
+
 numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53) + 1, 2**53 - 1)
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 names = st.text("ae\xe9\u20ac\U0001f600\ufb00")
