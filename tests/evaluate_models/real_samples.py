@@ -66,7 +66,7 @@ def _diamonds(number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 @functools.cache
-def cuts_of_diamonds(number: int = 1500) -> Sample:
+def cuts_of_diamonds(number: int = 500) -> Sample:
     """Return diamonds with a probability of each cut."""
     known, found = _diamonds(number)
     numbers = {name: position for position, name in enumerate(CUTS)}
