@@ -3,9 +3,12 @@
 Property tests try fewer examples in the inner loop: `make test-fast` takes the profile "fast".
 """
 
+import atexit
 import functools
+import gc
 import os
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -72,6 +75,19 @@ _LOADED = pytest.StashKey[frozenset[str]]()
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     session.config.stash[_LOADED] = frozenset(sys.modules)
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # or nanobind lists at the end what was never freed
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_stays_is_no_garbage() -> Iterator[None]:
+    """Freeze what outlives a module: Keras collects before each training, over all that is there.
+
+    TensorFlow, MLflow and the tests themselves make that a million objects, for seconds each time.
+    """
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

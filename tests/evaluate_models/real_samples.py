@@ -66,9 +66,10 @@ def _diamonds(number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 @functools.cache
-def cuts_of_diamonds(number: int = 1500) -> Sample:
-    """Return diamonds with a probability of each cut."""
+def cuts_of_diamonds(number: int = 1000) -> Sample:
+    """Return diamonds of four colours with a probability of each cut."""
     known, found = _diamonds(number)
+    found = found[found["color"].isin(list("DEFG"))].reset_index(drop=True)
     numbers = {name: position for position, name in enumerate(CUTS)}
     model = _classifier().fit(known[[*MEASURES, "price"]], known["cut"].map(numbers))
     given = model.predict_proba(found[[*MEASURES, "price"]])

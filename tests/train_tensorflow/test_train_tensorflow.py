@@ -116,17 +116,25 @@ def test_two_processes_give_the_same_bytes_without_pytorch(
     assert manifest(tmp_path / "1") == manifest(tmp_path / "2")
 
 
-def test_the_same_process_gives_the_same_weights_again(
-    trained: tuple[Outcome, Path], small_features: Path, tft_graph: Path, tmp_path: Path
+@pytest.fixture(scope="module")
+def without_saved_model(
+    small_features: Path, tft_graph: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Outcome, Path]:
+    folder = tmp_path_factory.mktemp("without_saved_model")
+    return run(settings(forms=["litert"]), small_features, tft_graph, folder), folder
+
+
+def test_the_same_process_gives_the_same_weights_again_whatever_the_forms(
+    trained: tuple[Outcome, Path], without_saved_model: tuple[Outcome, Path]
 ) -> None:
-    again = run(settings(), small_features, tft_graph, tmp_path)
+    again = without_saved_model[0]
     assert again.facts["weights_sha256"] == trained[0].facts["weights_sha256"]
 
 
 def test_another_seed_gives_other_weights(
     trained: tuple[Outcome, Path], small_features: Path, tft_graph: Path, tmp_path: Path
 ) -> None:
-    other = run(settings(seed=14), small_features, tft_graph, tmp_path)
+    other = run(settings(seed=14, forms=[]), small_features, tft_graph, tmp_path)
     assert other.facts["weights_sha256"] != trained[0].facts["weights_sha256"]
 
 
@@ -226,7 +234,7 @@ def test_a_form_that_converts_and_does_not_run_is_named_with_its_operators(
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "a_recurrent_keras_model.py").write_text(RECURRENT)
     model = {"model": OWN | {"tensorflow": "a_recurrent_keras_model:build"}}
-    values = settings(epochs=1).model_dump() | model
+    values = settings(epochs=1, forms=["litert"]).model_dump() | model
     folder = tmp_path / "model"
     folder.mkdir()
     with pytest.raises(
@@ -246,7 +254,7 @@ def test_a_form_that_loads_and_fails_at_its_call_is_named_with_its_operators(
     )
     (tmp_path / "a_reshaped_keras_model.py").write_text(source)
     model = {"model": OWN | {"tensorflow": "a_reshaped_keras_model:build"}}
-    values = settings(epochs=1).model_dump() | model
+    values = settings(epochs=1, forms=["litert"]).model_dump() | model
     with pytest.raises(SettingsError, match="LiteRT lacks FlexTensorListReserve"):
         run(TrainTensorflowSettings.model_validate(values), small_features, tft_graph, tmp_path)
 
@@ -272,11 +280,11 @@ def test_what_litert_cannot_even_keep_is_named(small_spec: FeatureSpec) -> None:
 
 
 def test_a_form_that_is_left_out_is_not_written(
-    small_features: Path, tft_graph: Path, tmp_path: Path
+    without_saved_model: tuple[Outcome, Path],
 ) -> None:
-    run(settings(epochs=1, forms=["litert"]), small_features, tft_graph, tmp_path)
-    assert [form.name for form in Bundle.open(tmp_path).contract.forms] == ["onnx", "litert"]
-    assert not (tmp_path / "saved_model").exists()
+    folder = without_saved_model[1]
+    assert [form.name for form in Bundle.open(folder).contract.forms] == ["onnx", "litert"]
+    assert not (folder / "saved_model").exists()
 
 
 def test_no_path_of_the_repository_is_inside_the_bundle(trained: tuple[Outcome, Path]) -> None:
@@ -294,7 +302,7 @@ def test_a_transform_that_differs_from_its_onnx_form_stops_the_stage(
     vocabulary.write_text("UA\nB6\nAA\n")
     (tmp_path / "model").mkdir()
     with pytest.raises(SettingsError, match="saved_model form differs"):
-        run(settings(), small_features, graph, tmp_path / "model")
+        run(settings(epochs=1, forms=["saved_model"]), small_features, graph, tmp_path / "model")
     assert not (tmp_path / "model" / "contract.json").exists()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from transform_run import Run
+from transform_run import FEATURES, Run
 
 from components.core.errors import DataError
 from components.core.examples import SPLITS, ExamplesManifest, iter_shard
@@ -38,12 +38,9 @@ def test_a_row_s_weight_lies_beside_its_features(weighted: Run, examples: Path) 
         np.testing.assert_array_equal(arrays.weight, np.concatenate(expected).astype(np.float32))
 
 
-def test_a_weight_changes_no_feature(
-    weighted: Run, transform: Callable[..., Run], examples: Path, tmp_path: Path
-) -> None:
-    plain = transform(tmp_path, examples)
+def test_a_weight_changes_no_feature(weighted: Run, flights: Run) -> None:
     for split in SPLITS:
-        one, other = load_split(plain.features, split), load_split(weighted.features, split)
+        one, other = load_split(flights.features, split), load_split(weighted.features, split)
         assert one.weight is None
         for name, array in one.named().items():
             np.testing.assert_array_equal(array, other.named()[name])
@@ -60,5 +57,6 @@ def test_a_weight_changes_no_feature(
 def test_a_column_that_is_no_weight_is_refused(
     transform: Callable[..., Run], examples: Path, tmp_path: Path, column: str, said: str
 ) -> None:
+    hour = {"hour": FEATURES["hour"]}
     with pytest.raises(DataError, match=said):
-        transform(tmp_path, examples, sample_weight=column)
+        transform(tmp_path, examples, features=hour, sample_weight=column)
