@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipelines.cli.audit_keys_parser import add_despite
+from pipelines.cli.filled import filled
 
 MODULE = "pipelines.cli.audit_answers"
 _ELSE = "default: what TANDEM_SUBJECT_KEY names, or TANDEM_SUBJECT_KEY_HEX holds"
@@ -43,6 +44,7 @@ def _add_impact(below: Any, add: Callable[..., Any]) -> None:
     impact.add_argument(
         "what",
         nargs="?",
+        type=filled,
         metavar="DATASET|SPAN",
         help="a use case, a source file by location or name, a sha256 of a file, of a data card or "
         "of examples, a span, a day, or FIRST:LAST",
@@ -217,6 +219,7 @@ def _add_openlineage(below: Any, add: Callable[..., Any]) -> None:
     lineage.add_argument(
         "what",
         nargs="?",
+        type=filled,
         metavar="RUN|MODEL@VERSION",
         help="a run of the log, or a version and all that stands behind it (default: everything)",
     )

@@ -97,6 +97,8 @@ def _with_ancestors(log: VerifiedLog, chosen: Sequence[RecordView]) -> Sequence[
 def _write(path: Path, made: Iterable[RunEvent]) -> None:
     from openlineage.client.transport.file import FileConfig, FileTransport
 
+    if path.is_dir():
+        raise SettingsError(f"{path} is a folder", remedy="name a file in it with -o")
     if not path.parent.is_dir():
         raise SettingsError(f"there is no folder {path.parent}", remedy="make it, or name another")
     beside = path.resolve().with_name(f".{path.name}.unfinished")

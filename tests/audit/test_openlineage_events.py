@@ -174,6 +174,8 @@ def test_a_version_gives_what_stands_behind_it_and_a_run_what_it_recorded(
     assert written(told / "home", tmp_path, "run-1") == written(told / "home", tmp_path)
     words = ["audit", "openlineage", "-o", str(tmp_path / "x"), "--home", str(told / "home")]
     assert main([*words, "run-9"]) == main([*words, "flight-delay@9"]) == 2
+    into = ["audit", "openlineage", "-o", str(tmp_path), "--home", str(told / "home")]
+    assert main(into) == 2  # a folder is no file
 
 
 def test_a_failure_a_cache_hit_an_abort_and_an_act_are_told_as_what_they_are(

@@ -25,6 +25,8 @@ EMPTY = [
     ("logs", "latest", ""),
     ("retry", ""),
     ("terminate", " "),
+    ("audit", "impact", ""),
+    ("audit", "openlineage", " ", "-o", "events"),
     ("compile", "--target", "dev", "--settings", ""),
     ("compile", "--target", "dev", "--kubernetes", "--namespace", ""),
     ("compile", "--target", "dev", "-o", ""),

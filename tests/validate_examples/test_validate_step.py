@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace as replaced
@@ -19,7 +20,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from components.audit.left_out import left_out
 from components.core.artifacts import tree_digest
 from components.core.canonical import sha256_bytes
-from components.core.errors import GateError, SettingsError
+from components.core.errors import DataError, GateError, SettingsError
+from components.core.examples import MANIFEST_NAME
 from components.core.outcome import Outcome
 from components.validate_examples.step import ValidateSettings, validate_examples
 
@@ -314,3 +316,16 @@ def test_a_schema_that_does_not_parse_is_refused(
 ) -> None:
     with pytest.raises(SettingsError, match="schema"):
         validate(make_settings(schema=text), flights_examples, tmp_path)
+
+
+def test_examples_without_a_data_card_are_not_validated(
+    make_settings: Make, flights_examples: Path, tmp_path: Path
+) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(flights_examples, bare)
+    manifest = json.loads((bare / MANIFEST_NAME).read_text())
+    del manifest["card_sha256"]
+    (bare / MANIFEST_NAME).write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match="card_sha256: Field required"):
+        validate(make_settings(), bare, tmp_path)
+    assert list((tmp_path / "validation").iterdir()) == []
