@@ -1,15 +1,17 @@
 """A training in a process of its own that a test can interrupt at a known step.
 
-    python held_training.py FRAMEWORK FEATURES CHECKPOINTS [STEP PLACE]
+    python held_training.py FRAMEWORK FEATURES CHECKPOINTS...
+    python held_training.py FRAMEWORK FEATURES CHECKPOINTS --hold STEP PLACE
 
-Before that step it writes to the FIFO PLACE/held and waits for PLACE/go; at the end it prints the
-step that it went on from and the digest of the weights. Everything that a step depends on is on.
+It trains once from each folder of checkpoints and prints a line for each: the step that it went on
+from, the digest of the weights, the kept epoch. Before the held step it writes to the FIFO
+PLACE/held and waits for PLACE/go. Everything that a step depends on is on.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -88,13 +90,21 @@ class Held:
         return float(self.trainer.step(batch, rate, share))
 
 
-def main(framework: str, features: str, checkpoints: str, *hold: str) -> None:
-    arrays = load_split(Path(features), "train")
-    trainer, weights = {"pytorch": pytorch, "tensorflow": tensorflow}[framework](arrays)
-    held = Held(trainer, int(hold[0]), Path(hold[1])) if hold else trainer
-    done = fit(held, arrays, TRAIN, Checkpoints(Path(checkpoints), TRAIN))
-    print(done.resumed_from_step, weights_sha256(weights()), done.kept_epoch)  # noqa: T201
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("framework", choices=("pytorch", "tensorflow"))
+    parser.add_argument("features", type=Path)
+    parser.add_argument("checkpoints", type=Path, nargs="+")
+    parser.add_argument("--hold", nargs=2)
+    asked = parser.parse_args()
+    arrays = load_split(asked.features, "train")
+    for folder in asked.checkpoints:
+        make = pytorch if asked.framework == "pytorch" else tensorflow
+        trainer, weights = make(arrays)
+        held = Held(trainer, int(asked.hold[0]), Path(asked.hold[1])) if asked.hold else trainer
+        done = fit(held, arrays, TRAIN, Checkpoints(folder, TRAIN))
+        print(done.resumed_from_step, weights_sha256(weights()), done.kept_epoch)  # noqa: T201
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

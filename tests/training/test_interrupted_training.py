@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 ROOT = Path(__file__).parents[2]
 FRAMEWORKS = ("pytorch", "tensorflow")
+# Each way to interrupt, and the step that a training goes on from after it.
+STEPS = {"whole": "None", "SIGTERM": "15", "SIGKILL": "12", "cut in half": "12"}
 
 
-def start(framework: str, features: Path, folder: Path, *hold: object) -> subprocess.Popen[str]:
+def start(framework: str, features: Path, *words: object) -> subprocess.Popen[str]:
     script = Path(__file__).with_name("held_training.py")
-    command = [sys.executable, script, framework, features, folder, *hold]
+    command = [sys.executable, script, framework, features, *words]
     return subprocess.Popen(
         list(map(str, command)),
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -26,63 +29,58 @@ def start(framework: str, features: Path, folder: Path, *hold: object) -> subpro
     )
 
 
-def finish(framework: str, features: Path, folder: Path) -> list[str]:
-    """Train to the end; return the step gone on from, the weights' digest, the kept epoch."""
-    with start(framework, features, folder) as process:
-        assert process.stdout is not None
-        words = process.stdout.read().split()
-    assert process.returncode == 0
-    return words
-
-
-def interrupt(
-    framework: str, features: Path, folder: Path, place: Path, number: signal.Signals
-) -> int:
-    """Send a signal in the middle of the 15th of 24 steps; return the exit status."""
-    place.mkdir()
+def interrupt(framework: str, features: Path, folder: Path, number: signal.Signals) -> None:
+    """Send a signal in the middle of the 15th of 24 steps; two checkpoints are left."""
+    place = folder.with_name("place")
+    place.mkdir(parents=True)
     for name in ("held", "go"):
         os.mkfifo(place / name)
-    with start(framework, features, folder, 15, place) as process:
+    with start(framework, features, folder, "--hold", 15, place) as process:
         (place / "held").read_text()
         process.send_signal(number)
         if number is not signal.SIGKILL:
             (place / "go").write_text("go on")
-    return process.returncode
+    assert process.returncode == -number
+    assert len(list(folder.iterdir())) == 2
+
+
+def cut_in_half(whole: Path, folder: Path) -> None:
+    """Copy checkpoints, the last of them cut."""
+    shutil.copytree(whole, folder)
+    last = max(folder.iterdir())
+    last.write_bytes(last.read_bytes()[: last.stat().st_size // 2])
 
 
 @pytest.fixture(scope="module", params=FRAMEWORKS)
-def whole(
+def ends(
     request: pytest.FixtureRequest, small_features: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[str, list[str]]:
-    """A framework, and what its uninterrupted training ends with."""
-    folder = tmp_path_factory.mktemp("whole") / "key"
-    return request.param, finish(request.param, small_features, folder)
+) -> dict[str, list[str]]:
+    """Return, by how it was interrupted, the step gone on from, the weights, the kept epoch.
+
+    A new process trains to the end from each, for starting one takes longer than its training.
+    """
+    given = request.param, small_features
+    base = tmp_path_factory.mktemp("interrupted")
+    folders = {name: base / name / "key" for name in STEPS}
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        interrupt(*given, folders[number.name], number)
+    cut_in_half(folders["SIGTERM"], folders["cut in half"])
+    with start(*given, *folders.values()) as process:
+        assert process.stdout is not None
+        lines = process.stdout.read().splitlines()
+    assert process.returncode == 0
+    return {name: line.split() for name, line in zip(STEPS, lines, strict=True)}
 
 
-@pytest.mark.parametrize(
-    ("number", "step"), [(signal.SIGTERM, "15"), (signal.SIGKILL, "12")], ids=["SIGTERM", "SIGKILL"]
-)
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGKILL"])
 def test_an_interrupted_training_ends_with_the_weights_of_one_that_was_not(
-    whole: tuple[str, list[str]],
-    small_features: Path,
-    tmp_path: Path,
-    number: signal.Signals,
-    step: str,
+    ends: dict[str, list[str]], number: str
 ) -> None:
-    framework, expected = whole
-    folder = tmp_path / "key"
-    assert interrupt(framework, small_features, folder, tmp_path / "place", number) == -number
-    assert len(list(folder.iterdir())) == 2
-    assert expected[0] == "None"
-    assert finish(framework, small_features, folder) == [step, *expected[1:]]
+    assert ends["whole"][0] == STEPS["whole"]
+    assert ends[number] == [STEPS[number], *ends["whole"][1:]]
 
 
 def test_a_checkpoint_cut_in_half_is_skipped_for_the_one_before_it(
-    whole: tuple[str, list[str]], small_features: Path, tmp_path: Path
+    ends: dict[str, list[str]],
 ) -> None:
-    framework, expected = whole
-    folder = tmp_path / "key"
-    interrupt(framework, small_features, folder, tmp_path / "place", signal.SIGTERM)
-    last = max(folder.iterdir())
-    last.write_bytes(last.read_bytes()[: last.stat().st_size // 2])
-    assert finish(framework, small_features, folder) == ["12", *expected[1:]]
+    assert ends["cut in half"] == [STEPS["cut in half"], *ends["whole"][1:]]
