@@ -10,6 +10,7 @@ from __future__ import annotations
 from components.core.absent import absent
 
 with absent("sklearn", "matplotlib", "IPython"):
+    import keras  # noqa: F401 - tensorflow_transform tells TensorFlow to leave it out
     import tensorflow
 
 __all__ = ["tensorflow"]
