@@ -91,13 +91,21 @@ def logs(arguments: Namespace) -> int:
 
 
 def _logs_left(session: Session, run: ClusterRun) -> tuple[dict[str, str], dict[str, str]]:
-    """Return what the stages with pods wrote, and why of some it cannot be read any more."""
+    """Return what the stages with pods wrote, and why of some it cannot be read any more.
+
+    A server that cannot be reached is asked for no further stage.
+    """
     from pipelines.kubeflow.runs import log_of
+    from pipelines.kubeflow.session import Unreachable
 
     texts, gone = dict[str, str](), dict[str, str]()
-    for stage in (name for name, one in run.stages.items() if one.pod):
+    stages = [name for name, one in run.stages.items() if one.pod]
+    for number, stage in enumerate(stages):
         try:
             texts[stage] = log_of(session, run, stage)
+        except Unreachable as error:
+            gone |= dict.fromkeys(stages[number:], f"{error.message}; {error.remedy}")
+            break
         except PlatformError as error:
             gone[stage] = f"{error.message}; {error.remedy}"
     return texts, gone

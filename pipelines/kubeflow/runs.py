@@ -15,7 +15,7 @@ from typing import Any
 from components.core.errors import PlatformError, SettingsError
 from components.core.stage_identity import of_platform
 from components.core.words import nearest
-from pipelines.kubeflow.session import Session
+from pipelines.kubeflow.session import Session, Unreachable
 
 LATEST = "latest"
 FAILED, ENDED = ("FAILED", "CANCELED"), ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
@@ -141,7 +141,8 @@ def find(session: Session, name: str) -> ClusterRun:
 def log_of(session: Session, run: ClusterRun, stage: str) -> str:
     """Return what a stage's pod has written; SettingsError for a stage that has none.
 
-    Raises PlatformError where it cannot be read: KFP reads it from the pod, which may be gone.
+    Raises PlatformError where it cannot be read: KFP reads it from the pod, which may be gone; or
+    Unreachable.
     """
     found = run.stages.get(stage)
     if found is None or not found.pod:
@@ -160,6 +161,8 @@ def log_of(session: Session, run: ClusterRun, stage: str) -> str:
 
     try:
         return str(session.ask(f"the log of {stage}", read))
+    except Unreachable:
+        raise
     except PlatformError as error:
         raise PlatformError(
             error.message,

@@ -48,6 +48,10 @@ class Unanswered(PlatformError):
     """A call got no answer, so it may have been done or not."""
 
 
+class Unreachable(PlatformError):
+    """No answer, however often it was asked for; the next question would wait as long."""
+
+
 class Session:
     """One server, and the namespace to act in ("" of a server for a single user)."""
 
@@ -152,7 +156,7 @@ class Session:
     def _refusal(self, what: str, error: _Failure) -> SettingsError | PlatformError:
         """Return our error for a refusal or a failure of the server (rule 2)."""
         if not isinstance(error, kfp_server_api.ApiException) or not error.status:
-            return PlatformError(
+            return Unreachable(
                 f"the KFP server {self.address.host} cannot be reached: {_cause(error)}",
                 remedy=f"see that it runs, or correct {ENDPOINT}",
             )

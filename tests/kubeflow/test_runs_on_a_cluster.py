@@ -13,7 +13,7 @@ from kfp_store import KfpStore
 
 from components.core.errors import SettingsError
 from pipelines.cli import main
-from pipelines.kubeflow.session import Session
+from pipelines.kubeflow.session import WAITS, Session
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "training.yaml"
 SCOPE = {"KF_PIPELINES_ENDPOINT", "TANDEM_KFP_NAMESPACE", "TANDEM_KFP_TOKEN"}
@@ -99,6 +99,17 @@ def test_a_pod_that_is_gone_takes_no_other_stages_log_along(
     code, answer = said(capsys, "logs", run_id, "validate-examples")
     assert (code, answer["error"]["kind"]) == (1, "PlatformError")
     assert "where the pod is gone" in answer["error"]["remedy"]
+
+
+def test_a_server_that_goes_away_is_asked_for_one_log_and_no_further_one(
+    served: KfpServer, run_id: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served.faults.add("reset", "GET", "/log$", times=100)
+    code, answer = said(capsys, "logs", run_id)
+    assert (code, answer["logs"]) == (1, {})
+    assert list(answer["gone"]) == ["ingest-examples", "validate-examples"]
+    assert all("cannot be reached" in why for why in answer["gone"].values())
+    assert served.made("GET", "/log$") == 1 + len(WAITS)
 
 
 def test_a_failed_run_goes_on_from_what_failed(
