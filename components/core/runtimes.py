@@ -79,7 +79,7 @@ def _saved_model(path: Path, threads: int) -> Score:
 
 def open_saved_model(path: Path, threads: int = 1) -> dict[str, Score]:
     """Return the function of each signature by its name; the model is loaded once."""
-    from components.core.slim_tensorflow import tensorflow as tf
+    import tensorflow as tf
 
     _fix_threads(tf, threads)
     loaded = tf.saved_model.load(str(path))

@@ -42,7 +42,7 @@ def train_tensorflow(
     preprocessing.onnx makes.
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    import components.core.slim_tensorflow  # noqa: F401 - before anything of TensorFlow
+    import components.train_tensorflow.slim_tensorflow  # noqa: F401 - before anything of TensorFlow
     from components.train_tensorflow.framework import TensorFlow
     from components.training.course import Course
 

@@ -11,7 +11,7 @@ from pathlib import Path
 def main(arguments: list[str]) -> None:
     """Train."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    import components.core.slim_tensorflow  # noqa: F401 - before anything of TensorFlow
+    import components.train_tensorflow.slim_tensorflow  # noqa: F401 - before anything of TensorFlow
     from components.train_tensorflow.framework import TensorFlow
     from components.training.worker import work
 

@@ -38,7 +38,7 @@ from components.training.evidence import Evidence
 
 log = logging.getLogger(__name__)
 # A framework, and all of it that loads a form: the trainer needs as much, a fork shares it.
-_FRAMEWORKS = {"torch": "torch.export.pt2_archive", "tensorflow": "components.core.slim_tensorflow"}
+_FRAMEWORKS = {"torch": "torch.export.pt2_archive", "tensorflow": "tensorflow"}
 _LIGHT = "light"
 _TASKS = Path("/proc/self/task")
 

@@ -40,7 +40,7 @@ SERVERS: Mapping[str, tuple[str, ...]] = {
     ),
     "tensorflow": (
         *_LIGHT_MODULES,
-        "components.core.slim_tensorflow",
+        "components.train_tensorflow.slim_tensorflow",
         "tensorflow_data_validation",
         LATER,
         "tensorflow_transform.beam",

@@ -10,7 +10,7 @@ from components.core.absent import absent
 
 SEEN = """
 import json, sys
-import components.core.slim_tensorflow
+import components.train_tensorflow.slim_tensorflow
 found = [name for name in ("sklearn", "matplotlib") if name in sys.modules]
 import keras, matplotlib, sklearn
 print(json.dumps([found, keras.src.wrappers.sklearn_wrapper.sklearn is None]))

@@ -205,7 +205,7 @@ def test_what_a_task_left_running_ends_with_it(bench):
 def test_every_stage_of_the_dag_has_a_server_and_the_pytorch_one_has_no_tensorflow():
     assert {server_of(stage) for stage in ("ingest_examples", "seal_run", "unknown")} == {"light"}
     assert not any("tensorflow" in module for module in SERVERS[server_of("train_pytorch")])
-    assert "components.core.slim_tensorflow" in SERVERS[server_of("train_tensorflow")]
+    assert "components.train_tensorflow.slim_tensorflow" in SERVERS[server_of("train_tensorflow")]
 
 
 @pytest.mark.slow

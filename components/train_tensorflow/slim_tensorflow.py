@@ -11,6 +11,4 @@ from components.core.absent import absent
 
 with absent("sklearn", "matplotlib", "IPython"):
     import keras  # noqa: F401 - tensorflow_transform tells TensorFlow to leave it out
-    import tensorflow
-
-__all__ = ["tensorflow"]
+    import tensorflow  # noqa: F401 - both for those who import them next
