@@ -8,6 +8,8 @@ import kubernetes_validate
 import pytest
 from built_manifests import KUBERNETES, OVERLAYS, Manifest, built, containers, pods, the
 
+from components.audit.client import DOWN_VARIABLE
+from components.audit.log_place import SPOOL_VARIABLE
 from components.core.buckets import is_in_bucket
 from components.core.kubernetes_names import GPU, TPU
 from pipelines.target import load_target
@@ -43,6 +45,17 @@ def test_the_schemas_know_no_other_field_and_no_other_type(version: str) -> None
     item["spec"]["replicas"] = "one"
     with pytest.raises(kubernetes_validate.ValidationError, match="one"):
         kubernetes_validate.validate(item, version, strict=True)
+
+
+@pytest.mark.parametrize("target", ["dev", "prod"])
+def test_what_a_target_spools_lies_where_the_notary_looks(
+    objects: list[Manifest], target: str
+) -> None:
+    (notary,) = the(objects, "Deployment", "notary")["spec"]["template"]["spec"]["containers"]
+    looks = {item["name"]: item.get("value") for item in notary["env"]}.get(SPOOL_VARIABLE)
+    stages = load_target(target).environment
+    assert stages.get(SPOOL_VARIABLE) == looks
+    assert looks or DOWN_VARIABLE not in stages
 
 
 def test_no_two_objects_of_an_overlay_are_the_same(objects: list[Manifest]) -> None:

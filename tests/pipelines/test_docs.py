@@ -1,4 +1,4 @@
-"""The settings in the documentation are settings."""
+"""The settings in the documentation are settings, and its figures those that were measured."""
 
 from __future__ import annotations
 
@@ -39,3 +39,28 @@ def test_a_block_of_the_documentation_is_part_of_a_settings_file(
         if part["source"].get("spans", {}).get("unit") == "none":
             del settings["window"]
     assert parse_settings(settings, "the documentation")
+
+
+def measured(page: str, row: str) -> float:
+    """Return the median in a row of a page of benchmarks: behind the count of the runs."""
+    (line,) = (line for line in read(page).splitlines() if line.startswith(f"| {row} |"))
+    return float(line.split("|")[3])
+
+
+def read(page: str) -> str:
+    return (REPOSITORY / "docs" / page).read_text()
+
+
+def test_the_figures_of_a_larger_scale_are_those_of_the_benchmarks() -> None:
+    run = measured("benchmarks.md", "default run, nothing cached")
+    cached = measured("benchmarks.md", "default run, everything cached")
+    short = measured("benchmarks-audit.md", "100,000 records verified, s")
+    real = measured("benchmarks-audit.md", "10,000 records of whole runs verified, s")
+    day = 21_000 * real / 10_000
+    for figure in (
+        f"takes {run:.0f} s on two cores, {cached:.0f} s where all is cached",
+        f"{86_400 / run // 100 * 100:,.0f} a day, calculated",
+        f"{real / 10:.2f} ms a record of real runs, flat memory; {short / 100:.2f} ms for short",
+        f"{day:.0f} s for a day, {day * 365 / 60:.0f} minutes for a year",
+    ):
+        assert figure in read("scale.md")
