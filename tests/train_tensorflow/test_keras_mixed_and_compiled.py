@@ -11,7 +11,7 @@ from components.train_tensorflow.step import TrainTensorflowSettings, train_tens
 
 pytestmark = pytest.mark.slow
 MODEL = {"family": "ft_transformer", "token_dim": 16, "attention_heads": 2, "blocks": 1}
-TRAIN = {"epochs": 1, "batch_size": 160, "device": "cpu", "precision": "bf16", "compile": True}
+TRAIN = {"epochs": 1, "batch_size": 100, "device": "cpu", "precision": "bf16", "compile": True}
 
 
 def test_a_training_in_bf16_and_compiled_gives_a_proven_bundle(
@@ -26,5 +26,5 @@ def test_a_training_in_bf16_and_compiled_gives_a_proven_bundle(
     contract = Bundle.open(tmp_path).contract
     assert all(form.parity.max_abs_difference < 1e-5 for form in contract.forms)
     facts = {name: outcome.facts[name] for name in ("device", "precision", "steps")}
-    assert facts == {"device": "cpu", "precision": "bf16", "steps": 4}
+    assert facts == {"device": "cpu", "precision": "bf16", "steps": 7}
     assert 0 < outcome.facts["compiled_difference"] < 0.1
