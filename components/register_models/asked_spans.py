@@ -7,11 +7,11 @@ the name of a span, or of something else, and holds itself alone.
 
 from __future__ import annotations
 
-import datetime
 import re
 from collections.abc import Iterable
 
 from components.core.data_settings import ONLY_SPAN, SPAN_PATTERN
+from components.core.data_settings.spans import first_day
 from components.core.errors import SettingsError
 
 _PERIOD = re.compile(SPAN_PATTERN)
@@ -42,7 +42,7 @@ def _is_period(text: str) -> bool:
     if text == ONLY_SPAN or not _PERIOD.fullmatch(text):
         return False
     try:
-        datetime.date.fromisoformat(text if len(text) > len("2013-01") else f"{text}-01")
+        first_day(text)
     except ValueError:
         return False
     return True

@@ -84,9 +84,13 @@ class Schedule(Section):
 
 def span_before(span: str) -> str:
     """Return the month or the day before; ValueError for a text that is neither."""
+    return (first_day(span) - datetime.timedelta(1)).isoformat()[: len(span)]
+
+
+def first_day(span: str) -> datetime.date:
+    """Return the first day of a month, or the day itself; ValueError for a text that is neither."""
     month = len(span) == len("2013-01")
-    first = datetime.date.fromisoformat(f"{span}-01" if month else span)
-    return (first - datetime.timedelta(1)).isoformat()[: len(span)]
+    return datetime.date.fromisoformat(f"{span}-01" if month else span)
 
 
 WHOLE = Window(first=ONLY_SPAN, last=ONLY_SPAN)
