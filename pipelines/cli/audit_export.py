@@ -5,8 +5,9 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from components.core.errors import PlatformError, SettingsError
+from components.core.errors import PlatformError
 from pipelines.cli.output import print_json
+from pipelines.cli.output_file import require_file_name
 from pipelines.home import Home
 
 
@@ -21,12 +22,7 @@ def export(arguments: Namespace) -> int:
     from pipelines.cli.audit_answers import release_named
 
     home, path = Home.at(arguments.home), Path(arguments.output)
-    if path.is_dir():
-        raise SettingsError(f"{path} is a folder", remedy="name a file in it with -o")
-    if not path.parent.is_dir():
-        raise SettingsError(
-            f"there is no folder {path.parent}", remedy="make it, or name another file"
-        )
+    require_file_name(path)
     log = VerifiedLog.of(home.folder)
     with no_version_omitted(home.folder, log):
         release = release_named(Logbook.of(log), arguments.version)

@@ -25,6 +25,7 @@ from components.core.errors import PlatformError, SettingsError
 from components.register_models.logbook import Logbook
 from pipelines.cli.audit_answers import release_named
 from pipelines.cli.output import print_json
+from pipelines.cli.output_file import require_file_name
 from pipelines.home import Home
 
 if TYPE_CHECKING:
@@ -97,10 +98,7 @@ def _with_ancestors(log: VerifiedLog, chosen: Sequence[RecordView]) -> Sequence[
 def _write(path: Path, made: Iterable[RunEvent]) -> None:
     from openlineage.client.transport.file import FileConfig, FileTransport
 
-    if path.is_dir():
-        raise SettingsError(f"{path} is a folder", remedy="name a file in it with -o")
-    if not path.parent.is_dir():
-        raise SettingsError(f"there is no folder {path.parent}", remedy="make it, or name another")
+    require_file_name(path)
     beside = path.resolve().with_name(f".{path.name}.unfinished")
     transport = FileTransport(FileConfig(str(beside), append=True))
     try:
