@@ -11,7 +11,7 @@ KFP gives runs any name, as often as it is given, so exactly once is made here:
 5. a failed run goes on only where no other stands for its span by now;
 6. what can refuse is asked before anything is made: the server for the runs of the span, in that
    namespace, then the registry and the bucket; then come the experiment, the champion's bundle and,
-   last, the run.
+   last, the run; a run that is refused takes both back, where this call made them.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ import kfp_server_api
 
 from components.core.errors import SettingsError
 from pipelines.kubeflow.champion import ShippedChampion, champion_for
-from pipelines.kubeflow.runs import ENDING, ClusterRun, filtered, terminate
+from pipelines.kubeflow.experiment import experiment_for
+from pipelines.kubeflow.runs import ENDING, ClusterRun, terminate
 from pipelines.kubeflow.session import Session, Unanswered
 from pipelines.kubeflow.siblings import counts, runs_of
 from pipelines.kubeflow.submission import Submission
 
-EXPERIMENT = "tandem"
 ATTEMPTS = 5
 _RANKS = {"SUCCEEDED": 0, "FAILED": 2, ENDING: 3, "CANCELED": 3}
 
@@ -52,11 +52,13 @@ def submit(session: Session, submission: Submission, *, again: bool = True) -> S
     """
     if (run := _found(session, submission, again=again)) is not None:
         return Submitted(run, is_new=False)
-    with champion_for(submission.model_name, submission.target) as champion:
-        experiment = experiment_id(session)
-        champion.put()
-    body = _body(submission, experiment, champion)
-    made = _made(session, submission, body, again=again)
+    with (
+        champion_for(submission.model_name, submission.target) as champion,
+        experiment_for(session) as experiment,
+        champion.stored(),
+    ):
+        body = _body(submission, experiment, champion)
+        made = _made(session, submission, body, again=again)
     kept = _settled(session, submission, made)
     return Submitted(kept, is_new=kept.id == made.id)
 
@@ -84,32 +86,6 @@ def _busy(run: ClusterRun, submission: Submission) -> SettingsError:
         remedy=f"wait for its end (`tandem runs show {run.id} --cluster`), or end it: "
         f"`tandem terminate {run.id}`",
     )
-
-
-def experiment_id(session: Session) -> str:
-    """Return the id of the experiment that runs belong to, made where there is none."""
-    api = session.client.experiments
-    body = kfp_server_api.V2beta1Experiment(
-        display_name=EXPERIMENT, namespace=session.namespace or None
-    )
-    if (known := _known_experiment(session)) is not None:
-        return known
-    try:
-        create = api.experiment_service_create_experiment
-        return str(session.order("the experiment", create, experiment=body).experiment_id)
-    except (Unanswered, SettingsError):  # others made it in this moment, or the answer was lost
-        if (known := _known_experiment(session)) is None:
-            raise
-        return known
-
-
-def _known_experiment(session: Session) -> str | None:
-    call = session.client.experiments.experiment_service_list_experiments
-    found = session.all_of(
-        "the experiments", call, "experiments", filter=filtered("EQUALS", EXPERIMENT),
-        **session.scope(),
-    )  # fmt: skip
-    return str(found[0].experiment_id) if found else None
 
 
 def _body(submission: Submission, experiment: str, champion: ShippedChampion) -> Any:

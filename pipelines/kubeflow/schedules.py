@@ -21,8 +21,9 @@ from components.core.settings import NAME_PATTERN
 from components.core.words import nearest
 from pipelines.compiler import LAUNCHING, compiled
 from pipelines.kubeflow.cron import for_kfp, next_times
+from pipelines.kubeflow.experiment import experiment_for
 from pipelines.kubeflow.launcher import MACRO
-from pipelines.kubeflow.once import ATTEMPTS, experiment_id
+from pipelines.kubeflow.once import ATTEMPTS
 from pipelines.kubeflow.request import SHIPPED, Request
 from pipelines.kubeflow.session import Session, Unanswered
 from pipelines.kubeflow.submission import as_spec, utc_now
@@ -100,7 +101,8 @@ def create(session: Session, asked: Schedule) -> tuple[Known, bool]:
         )
     if (known := _same(session, asked)) is not None:
         return known, False
-    made = _made(session, asked, _body(asked, cron, experiment_id(session)))
+    with experiment_for(session) as experiment:
+        made = _made(session, asked, _body(asked, cron, experiment))
     kept, *others = [one for one in listed(session) if one.name == asked.name] or [made]
     for other in others:
         delete(session, other)

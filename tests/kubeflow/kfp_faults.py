@@ -1,6 +1,7 @@
 """What goes wrong between a client and the API server, by the kind of fault.
 
 503      not handled, answered with 503
+403      not handled, answered as one who may do other things, but not this
 reset    not handled, the connection is closed
 lost     handled, and the connection is closed before the answer: a time-out whose work was done
 stalled  handled, and never answered: the connection is held until the client gives up (`gave_up`)

@@ -77,7 +77,11 @@ def _experiments(call: Call) -> Any:
 
 
 def _experiment(call: Call, key: str) -> Any:
-    return call.allow_one(key, call.server.store.experiments, "Experiment")
+    found = call.allow_one(key, call.server.store.experiments, "Experiment")
+    if call.method == "DELETE":  # what is in it stays, as there
+        del call.server.store.experiments[key]
+        return {}
+    return found
 
 
 def _runs(call: Call) -> Any:
@@ -150,7 +154,7 @@ ROUTES: list[tuple[str, str, Callable[..., Any]]] = [
     ("GET", f"{V2}/pipelines/{_ID}/versions", _versions),
     ("GET", f"{V2}/pipelines/{_ID}/versions/{_ID}", _version),
     ("GET|POST", f"{V2}/experiments", _experiments),
-    ("GET", f"{V2}/experiments/{_ID}", _experiment),
+    ("GET|DELETE", f"{V2}/experiments/{_ID}", _experiment),
     ("GET|POST", f"{V2}/runs", _runs),
     ("GET|DELETE", f"{V2}/runs/{_ID}", _run),
     ("POST", f"{V2}/runs/{_ID}:(archive|unarchive|retry|terminate)", _act_on_run),

@@ -23,6 +23,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from answering import answering
 from kfp_calls import TOKEN, Call, KfpServer
 from kfp_routes import answer
+from kfp_wire import Refusal
 
 __all__ = ["TOKEN", "KfpServer", "kfp_server"]
 
@@ -50,6 +51,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._break_off()
         if fault and fault.kind == "503":
             return self._send(503, {"code": 14, "message": "upstream connect error"})
+        if fault and fault.kind == "403":
+            return self._send(403, Refusal(403, "User is not authorized with reason: ").body())
         status, value = answer(call, path)
         if fault and fault.kind == "twice":
             status, value = answer(call, path)

@@ -190,6 +190,17 @@ def test_a_schedule_that_cannot_be_leaves_nothing(
     assert not served.store.experiments
 
 
+def test_who_may_make_experiments_and_no_schedules_leaves_neither(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served.faults.add("403", "POST", "/recurringruns$")
+    code, answer = said(capsys, *create(target))
+    assert (code, answer["error"]["kind"]) == (2, "SettingsError")
+    assert served.made("POST", "/experiments$") == 1
+    assert not served.store.experiments
+    assert said(capsys, *create(target))[0] == 0
+
+
 @pytest.mark.parametrize("cron", ["0 3 2 * *", "*/5 * * * MON-FRI", "30 6 1,15 jan-jun 0"])
 def test_what_is_taken_here_is_taken_by_kfp(cron: str) -> None:
     from kfp_cron import check_cron as kfps
