@@ -13,7 +13,7 @@ import importlib.util
 import json
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from components.core.canonical import sha256_bytes
@@ -41,6 +41,12 @@ def module_digests(names: Iterable[str]) -> dict[str, str]:
         imports = imports_of(source, found[name])
         waiting += [*_followed(imports, package, named_folder()), *filter(_find, _parents(name))]
     return dict(sorted(found.items()))
+
+
+def our_sources() -> Iterator[Path]:
+    """Yield every source of our packages."""
+    for package in OUR_PACKAGES:
+        yield from sorted(_ROOT.joinpath(package).rglob("*.py"))
 
 
 def _parents(name: str) -> list[str]:

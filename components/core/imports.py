@@ -5,7 +5,8 @@ code's digest, and a run asks in each of its stages.
 
 Rules: what is remembered is a fact about bytes that are known by their digest, so it is never out
 of date; which of the imports are followed is for components.core.code to decide each time anew. A
-file that is missing or damaged is as good as an empty one. Whoever adds to it leaves out what it
+file that is missing or damaged is as good as an empty one. What set-up read of our own modules is
+recalled beside what a home remembers. Whoever adds to it leaves out what it
 did not ask for: sources that are no more, or those of another use case, which are then read again.
 """
 
@@ -19,6 +20,7 @@ from typing import NamedTuple
 
 from components.core.artifacts import read_json, write_json
 from components.core.errors import DataError
+from components.core.installed import INSTALLED
 
 IMPORTS_FILE = "imports.json"
 
@@ -45,7 +47,12 @@ def imports_of(source: bytes, sha256: str) -> tuple[Import, ...]:
 
 
 def recall(folder: Path) -> None:
-    """Take up what a folder remembers."""
+    """Take up what set-up and a folder remember."""
+    for place in (INSTALLED, folder):
+        _recall(place)
+
+
+def _recall(folder: Path) -> None:
     with contextlib.suppress(DataError, OSError, TypeError, ValueError, AttributeError):
         kept = {
             sha256: tuple(Import(level, module, tuple(names)) for level, module, names in found)

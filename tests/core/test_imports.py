@@ -11,6 +11,7 @@ import pytest
 from components.core.artifacts import read_json, write_json
 from components.core.canonical import sha256_bytes
 from components.core.imports import IMPORTS_FILE, Import, imports_of, recall, remember
+from components.core.installed import INSTALLED
 
 SOURCE = b"""
 import os, numpy.linalg as la
@@ -34,8 +35,8 @@ print(sorted(imports_of(b"", sys.argv[2])))
 """
 
 
-def ask(folder: Path) -> str:
-    command = [sys.executable, "-c", ASK, str(folder), sha256_bytes(SOURCE)]
+def ask(folder: Path, sha256: str = sha256_bytes(SOURCE)) -> str:
+    command = [sys.executable, "-c", ASK, str(folder), sha256]
     return subprocess.check_output(command, text=True).strip()
 
 
@@ -48,6 +49,12 @@ def test_another_process_recalls_what_one_remembers(tmp_path):
     recall(tmp_path)  # nothing is there
     remember(tmp_path)
     assert ask(tmp_path) == str(sorted(FOUND))
+
+
+def test_what_set_up_read_of_our_modules_is_recalled(tmp_path):
+    known = read_json(INSTALLED / IMPORTS_FILE)
+    longest = max(known, key=lambda sha256: len(known[sha256]))
+    assert ask(tmp_path, longest).count("Import(") == len(known[longest]) > 20
 
 
 @pytest.mark.parametrize("damage", ["", "[1]", '{"a": 1}', '{"a": [[0]]}', '{"a": [1]}'])
