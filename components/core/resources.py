@@ -1,6 +1,6 @@
 """CPU, wall and GPU time, peak memory and cost of the process that does a stage's work.
 
-Its children count with it.
+Its children count with it, and what others did for it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _KIB = 1024
 
 
 _ELSEWHERE: list[Mapping[str, float]] = []
-"""What processes on other machines took for this one, as `used_by_this_process` said it there."""
+"""What processes that are not its children took for this one, as `used_by_this_process` said it."""
 
 
 def used_by_this_process(gpus: GpuMeter | None = None) -> dict[str, float]:
@@ -33,7 +33,7 @@ def used_by_this_process(gpus: GpuMeter | None = None) -> dict[str, float]:
 
 
 def count_elsewhere(used: Mapping[str, float]) -> None:
-    """Count what a process on another machine took as this one's."""
+    """Count what a process took, on another machine or beside this one, as this one's."""
     _ELSEWHERE.append(used)
 
 

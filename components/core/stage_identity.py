@@ -29,6 +29,8 @@ from components.core.stage_names import REGISTERING, SEALING
 # Their work lies outside the run's folder (a registry, the log), so it is always done.
 UNCACHED = frozenset({REGISTERING, SEALING})
 PLATFORM_RUN_VARIABLE, ATTEMPT_VARIABLE = "TANDEM_PLATFORM_RUN", "TANDEM_ATTEMPT"
+BESIDE_VARIABLE = "TANDEM_BESIDE"
+"""The descriptor of a socket to the process that the executor gave the stage beside its own."""
 Step = Callable[..., Outcome]
 _OF_PLATFORM = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}-([0-9a-f]{8})")
 

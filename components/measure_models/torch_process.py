@@ -1,11 +1,12 @@
 """A process of its own for the forms that PyTorch runs: `-m` this.
 
 Why: no consumer has PyTorch and TensorFlow, with the threads of both, in one process; and it takes
-three seconds to import, in part of which the stage reads its rows on another core.
+five seconds to import, unless the executor forks the process from one that has done so.
 
-Rules: it says "ready" once PyTorch is imported, and then waits, so that nothing runs beside what
-the stage times itself; each line that it reads is a request, each line that it writes an answer;
-it ends with its standard input. What a library prints goes to standard error.
+Rules: the two talk over a socket, whoever began the process: BESIDE_VARIABLE is the file descriptor
+of the stage's end where the executor did. It says "ready" once PyTorch is imported, and then waits,
+so that nothing runs beside what the stage times itself; each line that it reads is a request, each
+line that it writes an answer, with what it has used until then; it ends with the socket.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from __future__ import annotations
 import gc
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -29,7 +31,9 @@ import numpy as np
 from components.core.boundary import in_our_terms
 from components.core.errors import PlatformError, TandemError, error_from_dict
 from components.core.quiet import QUIET
+from components.core.resources import count_elsewhere, used_by_this_process
 from components.core.runtimes import Inputs
+from components.core.stage_identity import BESIDE_VARIABLE
 from components.measure_models.timing import IMPORTED, Often, time_form
 
 RUNTIME = "torch"
@@ -37,15 +41,12 @@ _READY = {"ready": True}
 
 
 class TorchProcess:
-    """The stage's end of the process."""
+    """The stage's end of the socket; `used` is what the process said last of what it took."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    @property
-    def pid(self) -> int:
-        """The process's id."""
-        return self._process.pid
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._answers = connection.makefile("r")
+        self.used: Mapping[str, float] = {}
 
     def wait_until_ready(self) -> None:
         """Return once nothing of the process runs any more."""
@@ -60,23 +61,22 @@ class TorchProcess:
             return self._ask(request | {"often": asdict(often)})
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        stream = self._process.stdin
-        try:
-            if stream is not None:
-                stream.write(json.dumps(request) + "\n")
-                stream.flush()
-        except BrokenPipeError:
-            pass  # the answer, which then is none, says with which exit code it ended
+        with suppress(BrokenPipeError):  # the answer is none then
+            _write(self._connection, request)
         return self._answer()
 
     def _answer(self) -> dict[str, Any]:
-        line = self._process.stdout.readline() if self._process.stdout is not None else ""
+        try:
+            line = self._answers.readline()
+        except ConnectionResetError:
+            line = ""
         if not line:
             raise PlatformError(
-                f"the timing by PyTorch ended without an answer, exit code {self._process.wait()}",
+                "the process that times PyTorch's forms ended without an answer",
                 remedy="look for memory that ran out, or for a crash in the log",
             )
         answer: dict[str, Any] = json.loads(line)
+        self.used = answer.pop("used")
         if "error" in answer:
             raise error_from_dict(answer["error"])
         return answer
@@ -84,38 +84,50 @@ class TorchProcess:
 
 @contextmanager
 def torch_process() -> Iterator[TorchProcess]:
-    """Give a process that has begun to import PyTorch; it ends with the block."""
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", __name__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**QUIET, **os.environ},
-    )
-    try:
-        yield TorchProcess(process)
-    finally:
-        process.kill()  # it holds nothing, and may still be importing
-        process.communicate()
+    """Give a process that has imported PyTorch or begun to; it ends with the block."""
+    if (given := os.environ.get(BESIDE_VARIABLE)) is None:
+        with _started() as connection:
+            yield TorchProcess(connection)
+        return
+    with socket.socket(fileno=os.dup(int(given))) as connection:
+        process = TorchProcess(connection)
+        try:
+            yield process
+        finally:
+            if process.used:
+                count_elsewhere(process.used)
 
 
-def main() -> int:
-    """Serve requests until standard input ends."""
-    with os.fdopen(os.dup(1), "w") as answers:
-        os.dup2(2, 1)
-        gc.disable()  # imports leave next to no garbage: looking for it costs a tenth of their time
-        import_module(IMPORTED[RUNTIME])
-        gc.freeze()
-        gc.enable()
-        _write(answers, _READY)
-        for line in sys.stdin:
-            _write(answers, _timed(json.loads(line)))
-    return 0
+@contextmanager
+def _started() -> Iterator[socket.socket]:
+    """Start the process, and give our end of its socket."""
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-P", "-m", __name__]
+    with ours:
+        with theirs:
+            process = subprocess.Popen(command, stdin=theirs.fileno(), env={**QUIET, **os.environ})
+        try:
+            yield ours
+        finally:
+            process.kill()  # it holds nothing, and may still be importing
+            process.wait()
 
 
-def _write(stream: Any, value: Mapping[str, Any]) -> None:
-    stream.write(json.dumps(value) + "\n")
-    stream.flush()
+def serve(connection: socket.socket) -> None:
+    """Answer requests until the other end is closed."""
+    gc.disable()  # imports leave next to no garbage: looking for it costs a tenth of their time
+    import_module(IMPORTED[RUNTIME])
+    gc.freeze()
+    gc.enable()
+    with suppress(BrokenPipeError, ConnectionResetError), connection.makefile("r") as requests:
+        _write(connection, _READY | {"used": used_by_this_process()})
+        for line in requests:
+            answer = _timed(json.loads(line))
+            _write(connection, answer | {"used": used_by_this_process()})
+
+
+def _write(connection: socket.socket, value: Mapping[str, Any]) -> None:
+    connection.sendall(json.dumps(value).encode() + b"\n")
 
 
 def _timed(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,4 +144,4 @@ def _timed(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    serve(socket.socket(fileno=0))

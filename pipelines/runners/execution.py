@@ -18,7 +18,7 @@ from components.core.threads import as_variables
 from pipelines.runners.executor_input import Given, executor_input, gathered
 from pipelines.runners.ir import Pipeline
 from pipelines.runners.journal import Journal
-from pipelines.runners.preload import LIGHT, server_of
+from pipelines.runners.preload import BESIDE, LIGHT, server_of
 from pipelines.runners.results import OutputRef, RunResult, TaskResult, TaskState, utc_now
 from pipelines.runners.run_folder import clear_task, disk_error
 from pipelines.runners.schedule import blocked, ready, threads
@@ -140,8 +140,11 @@ class Execution:
                 **task.environment,
             },
         }
-        server = LIGHT if task.name in self.light else server_of(task.stage)
-        self.servers.fork(server, task.name, request)
+        if task.name in self.light:
+            self.servers.fork(LIGHT, task.name, request)
+        else:
+            server, beside = server_of(task.stage), BESIDE.get(task.stage)
+            self.servers.fork(server, task.name, request, beside)
         self.pauses.pop(task.name, None)
         self.running[task.name] = time.monotonic()
         parts = {"started": result.started or utc_now(), "attempts": result.attempts + 1}

@@ -5,6 +5,7 @@ a SOCK_SEQPACKET socket pair; the other end is pipelines/runners/servers.py. The
 dashes are imported one by one while nothing is asked for. One message is one JSON object:
     -> {"ready": true} once, when those before the dashes are imported
     {"fork": TASK, "request": {...}}    -> later {"task", "status", "cpu_seconds", ...}
+       with it may come a file descriptor, which the task's process gets (task_process.py)
     {"signal": NUMBER, "task": TASK}    to the task's process group, if it still runs
 
 Rules: imports only before forking, no tensor and no thread, because a fork copies the memory but
@@ -84,35 +85,39 @@ class Server:
             for key, _ in events:
                 if key.data is not None:
                     self._reap(key.fd, key.data)
-                elif not self._obey(self.connection.recv(MESSAGE_BYTES)):
+                elif not self._obey(*socket.recv_fds(self.connection, MESSAGE_BYTES, 1)[:2]):
                     for pid in self.tasks.values():
                         os.killpg(pid, signal.SIGKILL)
                     return
 
-    def _obey(self, message: bytes) -> bool:
+    def _obey(self, message: bytes, descriptors: Sequence[int]) -> bool:
         """Do what one message asks for; False at the end of file."""
         if not message:
             return False
         order = json.loads(message)
         if "fork" in order:
-            self._fork(order["fork"], order["request"])
+            self._fork(order["fork"], order["request"], descriptors)
+            for descriptor in descriptors:
+                os.close(descriptor)
         elif order["task"] in self.tasks:
             os.killpg(self.tasks[order["task"]], order["signal"])
         return True
 
-    def _fork(self, task: str, request: Mapping[str, Any]) -> None:
+    def _fork(self, task: str, request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
         server = os.getpid()
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
-            self._become(server, request)
+            self._become(server, request, descriptors)
         with suppress(ProcessLookupError, PermissionError):  # the child does the same, or ended
             os.setpgid(pid, pid)
         self.tasks[task] = pid
         self.selector.register(os.pidfd_open(pid), selectors.EVENT_READ, task)
 
-    def _become(self, server: int, request: Mapping[str, Any]) -> NoReturn:
+    def _become(
+        self, server: int, request: Mapping[str, Any], descriptors: Sequence[int]
+    ) -> NoReturn:
         """Leave the server behind and be the task's process; never returns."""
         code = task_process.EXIT_UNWRITTEN  # it stays where the task cannot write its cause
         try:
@@ -125,7 +130,7 @@ class Server:
             for key in list(self.selector.get_map().values()):
                 os.close(key.fd)
             self.selector.close()
-            code = task_process.run(request)
+            code = task_process.run(request, *descriptors)
         finally:
             os._exit(code)
 

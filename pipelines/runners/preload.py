@@ -62,6 +62,11 @@ SERVERS: Mapping[str, tuple[str, ...]] = {
         "components.register_models.step",
     ),
 }
+# A process that a stage has at the other end of a socket: the server that it is forked from, and
+# the module whose `serve` it runs.
+BESIDE: Mapping[str, tuple[str, str]] = {
+    "measure_models": ("torch", "components.measure_models.torch_process"),
+}
 # Of what every run needs, cached or not, this loads longest: four times as long as LIGHT.
 LONGEST = "mlflow"
 # Of what a run needs that finds nothing cached; the data's validation waits for it.

@@ -7,7 +7,8 @@ it, which is reported as a loss for each of them, and the next request starts a 
 here waits without also waiting for the stop signals. A server has its own process group, so Ctrl-C
 in a terminal reaches the executor alone. A server may be started before there is a run: it knows
 nothing of one, each request brings the task's environment, and what the server prints stays in
-memory until it ends.
+memory until it ends. A task with a process beside its own, of another server, has ended when both
+have, and then with what both used; its own end is the other's.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ import logging
 import os
 import selectors
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -57,6 +59,24 @@ class Lost:
 
 
 @dataclass
+class _Pair:
+    """A task and the process beside it, by their names in the servers, and how each ended."""
+
+    task: str
+    beside: str
+    ended: dict[str, Ended | Lost] = field(default_factory=dict)
+
+    def whole(self) -> Ended | Lost:
+        """Return the task's end, with what both used."""
+        own, other = self.ended[self.task], self.ended[self.beside]
+        if not isinstance(own, Ended) or not isinstance(other, Ended):
+            return own
+        cpu_seconds = round(own.cpu_seconds + other.cpu_seconds, 3)
+        peak = max(own.peak_memory_bytes, other.peak_memory_bytes)
+        return replace(own, cpu_seconds=cpu_seconds, peak_memory_bytes=peak)
+
+
+@dataclass
 class _Server:
     process: subprocess.Popen[bytes]
     connection: socket.socket
@@ -74,6 +94,7 @@ class ForkServers:
         self._task_environment: Mapping[str, str] = {}
         self._logs: Path | None = None
         self._running: dict[str, _Server] = {}
+        self._pairs: dict[str, _Pair] = {}
         self._ahead: deque[str] = deque()
         self._selector = selectors.DefaultSelector()
         self._wake: socket.socket | None = None
@@ -142,12 +163,34 @@ class ForkServers:
                 return
             self._ahead.popleft()
 
-    def fork(self, name: str, task: str, request: Mapping[str, Any]) -> None:
-        """Ask a server for a task's process; how it ends comes out of `wait`."""
+    def fork(
+        self,
+        name: str,
+        task: str,
+        request: Mapping[str, Any],
+        beside: tuple[str, str] | None = None,
+    ) -> None:
+        """Ask a server for a task's process; how it ends comes out of `wait`.
+
+        `beside` names a server and a module: of the process that the task has beside its own.
+        """
+        given = {**self._task_environment, **request["environment"]}
+        request = {**request, "environment": given}
+        if beside is None:
+            self._ask(name, task, request)
+            return
+        server, module = beside
+        pair = _Pair(task, f"{task} {module}")
+        self._pairs |= {pair.task: pair, pair.beside: pair}
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            self._ask(server, pair.beside, {**request, "serve": module}, theirs.fileno())
+            self._ask(name, task, request, ours.fileno())
+
+    def _ask(self, name: str, task: str, request: Mapping[str, Any], *descriptors: int) -> None:
         self.start(name)
         self._running[name].tasks.add(task)
-        given = {**self._task_environment, **request["environment"]}
-        self._send(name, {"fork": task, "request": {**request, "environment": given}})
+        self._send(name, {"fork": task, "request": request}, descriptors)
 
     def signal(self, task: str, number: int) -> None:
         """Send a signal to a task's process group, if the task still runs.
@@ -179,18 +222,30 @@ class ForkServers:
         heard = [self._receive(key.data) for key, _ in events if key.data is not None]
         if len(heard) < len(events):
             self._drain()
-        news = [item for items in heard for item in items]
+        news = [item for items in heard for end in items for item in self._whole(end)]
         return None if heard and not news and len(heard) == len(events) else news
+
+    def _whole(self, end: Ended | Lost) -> list[Ended | Lost]:
+        """Return a task's end; none as long as the process beside it has not ended too."""
+        if (pair := self._pairs.pop(end.task, None)) is None:
+            return [end]
+        pair.ended[end.task] = end
+        if len(pair.ended) == 2:
+            return [pair.whole()]
+        if end.task == pair.task:
+            self.signal(pair.beside, signal.SIGKILL)
+        return []
 
     def _drain(self) -> None:
         if self._wake is not None:
             with suppress(BlockingIOError):
                 self._wake.recv(MESSAGE_BYTES)
 
-    def _send(self, name: str, message: Mapping[str, Any]) -> None:
+    def _send(self, name: str, message: Mapping[str, Any], descriptors: Sequence[int] = ()) -> None:
         # A server that has just ended is reported by the end of file on its socket.
         with suppress(BrokenPipeError, ConnectionResetError):
-            self._running[name].connection.send(json.dumps(message).encode())
+            connection = self._running[name].connection
+            socket.send_fds(connection, [json.dumps(message).encode()], descriptors)
 
     def _receive(self, name: str) -> list[Ended | Lost]:
         server = self._running[name]

@@ -5,6 +5,10 @@ it prints goes to the task's log; what it did is one file, result.json or error.
 before the process ends. A TandemError is reported as it is; anything else a face raises is a
 DataError with its traceback in the log, so it is not tried again. A disk that takes no file is
 told by the exit status alone.
+
+A stage may have a process beside its own (preload.BESIDE), with a socket between the two, whose
+file descriptor comes with the request: that process runs `serve` of a module with it, and the
+stage finds the number of its end in BESIDE_VARIABLE.
 """
 
 from __future__ import annotations
@@ -15,17 +19,20 @@ import io
 import json
 import logging
 import os
+import socket
 import sys
 import tempfile
 import threading
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from components.core.artifacts import write_json
 from components.core.errors import DataError, PlatformError, TandemError
+from components.core.stage_identity import BESIDE_VARIABLE
 from pipelines.runners.run_folder import artifact_digest, disk_error
 
 PROGRAM = "ephemeral_component"
@@ -33,23 +40,44 @@ EXIT_UNWRITTEN = 74  # EX_IOERR of sysexits.h: neither result nor error could be
 _DISK_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 
 
-def run(request: Mapping[str, Any]) -> int:
-    """Run one task and return the exit status of its process.
+def run(request: Mapping[str, Any], beside: int | None = None) -> int:
+    """Run one task, or the process beside it, and return the exit status of this process.
 
-    `request` holds folder (the task's own), log, function, and environment. OSError where not even
-    the cause of a failure can be written.
+    `request` holds folder (the task's own), log, function, and environment, and `serve` where this
+    is the process beside; `beside` is the socket to the other one. OSError where not even the cause
+    of a failure can be written.
     """
+    if beside is not None and "serve" in request:
+        return _serve(request, beside)
     folder = Path(request["folder"])
     try:
-        _redirect(Path(request["log"]))
-        os.environ.update(request["environment"])
-        tempfile.tempdir = None  # the server may have looked it up; TMPDIR is the task's
+        _begin(request)
+        if beside is not None:
+            os.environ[BESIDE_VARIABLE] = str(beside)
         outputs = _execute(folder, str(request["function"]))
         _finish()
         write_json(folder / "result.json", {"outputs": outputs})
     except BaseException as error:  # noqa: BLE001 - the very top of the task's process
         return _report(folder, _as_tandem_error(error))
     return 0
+
+
+def _serve(request: Mapping[str, Any], connection: int) -> int:
+    """Serve the stage at the other end; what goes wrong is in the task's log, and ends it."""
+    try:
+        _begin(request)
+        import_module(request["serve"]).serve(socket.socket(fileno=connection))
+        _finish()
+    except BaseException:  # noqa: BLE001 - the very top of the process
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _begin(request: Mapping[str, Any]) -> None:
+    _redirect(Path(request["log"]))
+    os.environ.update(request["environment"])
+    tempfile.tempdir = None  # the server may have looked it up; TMPDIR is the task's
 
 
 def _redirect(log: Path) -> None:

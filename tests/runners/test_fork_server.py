@@ -58,6 +58,67 @@ def test_what_no_first_task_waits_for_is_imported_while_nothing_is_asked_for(tmp
         assert [news.status for news in group.wait(None)] == [0]
 
 
+BESIDE = """
+import os, sys
+def serve(connection):
+    connection.sendall(f"{os.getpid()} {'wave' in sys.modules} {os.environ['OF']}".encode())
+    while connection.recv(100):
+        sum(range(10**6))
+"""
+ASKING = """
+import os, socket, sys, time
+def face():
+    connection = socket.socket(fileno=int(os.environ["TANDEM_BESIDE"]))
+    said = connection.recv(100).decode()
+    pid = int(said.split()[0])
+    print(said, 'wave' in sys.modules)
+    {then}
+"""
+
+
+@pytest.fixture
+def pair(tmp_path, request_for, monkeypatch):
+    """Fork a task with a process beside it, of another server; return the task's end, its log."""
+    (tmp_path / "beside_module.py").write_text(BESIDE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+
+    def forked(then: str) -> tuple[Ended | Lost, list[str]]:
+        request = request_for(ASKING.format(then=then)) | {"environment": {"OF": "the-task"}}
+        with servers(tmp_path, plain=(), audio=("wave",)) as group:
+            group.fork("plain", "task", request, ("audio", "beside_module"))
+            (end,) = group.wait(None)
+        return end, (tmp_path / "task.log").read_text().split()
+
+    return forked
+
+
+def test_a_task_may_have_a_process_of_another_server_beside_it(pair):
+    end, log = pair("for _ in range(20): connection.sendall(b'?'); time.sleep(0.02)")
+    pid, has_wave, of, has_wave_here = log
+    assert (has_wave, of, has_wave_here) == ("True", "the-task", "False")
+    assert end.status == 0
+    assert not Path("/proc", pid).exists()
+
+
+def test_the_time_of_the_process_beside_counts_with_the_tasks(pair):
+    then = "[connection.sendall(b'?') or time.sleep(0.1) for _ in range(20)]; print('end')"
+    end, log = pair(then)
+    assert log[-1] == "end"
+    assert end.cpu_seconds > 0.1  # the task itself has slept
+
+
+def test_a_task_that_dies_takes_the_process_beside_it_along(pair):
+    end, (pid, *_) = pair("sys.stdout.flush(); os.kill(os.getpid(), 9)")
+    assert end.status == -signal.SIGKILL
+    assert not Path("/proc", pid).exists()
+
+
+def test_a_process_beside_that_dies_leaves_its_task_to_say_so(pair):
+    then = "os.kill(pid, 9); assert connection.recv(1) == b''"
+    end, _ = pair(then)
+    assert end.status == 0
+
+
 def test_a_server_started_before_the_run_gets_its_environment_and_log_from_the_run(
     tmp_path, request_for
 ):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from components.core.bundle import Bundle
@@ -88,6 +87,7 @@ def test_an_error_of_the_process_comes_back_in_our_terms(tmp_path: Path) -> None
 def test_a_process_that_ends_is_not_waited_for_in_vain(tmp_path: Path) -> None:
     with torch_process() as process:
         process.wait_until_ready()
-        os.kill(process.pid, signal.SIGKILL)
-        with pytest.raises(PlatformError, match="ended without an answer, exit code -9"):
+        (child,) = psutil.Process().children()
+        child.kill()
+        with pytest.raises(PlatformError, match="ended without an answer"):
             process.time_form("torch_export", tmp_path / "model.pt2", FEATURES, Often(10, 8))
