@@ -24,7 +24,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -43,10 +43,10 @@ _READY = {"ready": True}
 class TorchProcess:
     """The stage's end of the socket; `used` is what the process said last of what it took."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, answers: TextIO) -> None:
         self._connection = connection
-        self._answers = connection.makefile("r")
-        self.used: Mapping[str, float] = {}
+        self._answers = answers
+        self.used: Mapping[str, float] = {"cpu_seconds": 0.0, "peak_memory_bytes": 0}
 
     def wait_until_ready(self) -> None:
         """Return once nothing of the process runs any more."""
@@ -85,16 +85,14 @@ class TorchProcess:
 @contextmanager
 def torch_process() -> Iterator[TorchProcess]:
     """Give a process that has imported PyTorch or begun to; it ends with the block."""
-    if (given := os.environ.get(BESIDE_VARIABLE)) is None:
-        with _started() as connection:
-            yield TorchProcess(connection)
-        return
-    with socket.socket(fileno=os.dup(int(given))) as connection:
-        process = TorchProcess(connection)
+    given = os.environ.pop(BESIDE_VARIABLE, None)
+    connected = _started() if given is None else socket.socket(fileno=int(given))
+    with connected as connection, connection.makefile("r") as answers:
+        process = TorchProcess(connection, answers)
         try:
             yield process
         finally:
-            if process.used:
+            if given is not None:  # it is no child, whose time the system counts
                 count_elsewhere(process.used)
 
 

@@ -121,6 +121,17 @@ def test_a_schedule_is_created_and_the_same_words_find_it(
     assert other["id"] != schedule
 
 
+def test_all_missed_times_are_made_up_for_where_that_is_asked_for(
+    served: KfpServer, schedule: str, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = said(capsys, *create(target, "--catch-up", "--name", "all"))[1]
+    assert served.store.recurring[made["id"]].no_catchup is False
+    listed = said(capsys, "schedule", "list")[1]["schedules"]
+    assert {one["name"]: one["catch_up"] for one in listed} == {"flights": False, "all": True}
+    code, answer = said(capsys, *create(target, "--catch-up"))
+    assert (code, "with other catch_up" in answer["error"]["message"]) == (2, True)
+
+
 def test_a_source_in_a_package_is_said_to_be_needed_in_the_registry_image(
     served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

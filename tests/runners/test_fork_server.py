@@ -3,14 +3,17 @@
 import json
 import os
 import signal
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import toy_pipelines as toys
 
 from components.core.errors import PlatformError
+from components.measure_models.timing import IMPORTED
+from components.measure_models.torch_process import RUNTIME
 from pipelines.runners.fork_server import LATER
-from pipelines.runners.preload import SERVERS, modules_of, server_of
+from pipelines.runners.preload import BESIDE, SERVERS, modules_of, server_of
 from pipelines.runners.results import RunState
 from pipelines.runners.servers import Ended, ForkServers, Lost
 from pipelines.runners.task_outcome import task_outcome
@@ -58,7 +61,7 @@ def test_what_no_first_task_waits_for_is_imported_while_nothing_is_asked_for(tmp
         assert [news.status for news in group.wait(None)] == [0]
 
 
-BESIDE = """
+SERVING = """
 import os, sys
 def serve(connection):
     connection.sendall(f"{os.getpid()} {'wave' in sys.modules} {os.environ['OF']}".encode())
@@ -79,7 +82,7 @@ def face():
 @pytest.fixture
 def pair(tmp_path, request_for, monkeypatch):
     """Fork a task with a process beside it, of another server; return the task's end, its log."""
-    (tmp_path / "beside_module.py").write_text(BESIDE)
+    (tmp_path / "beside_module.py").write_text(SERVING)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
 
     def forked(then: str) -> tuple[Ended | Lost, list[str]]:
@@ -117,6 +120,13 @@ def test_a_process_beside_that_dies_leaves_its_task_to_say_so(pair):
     then = "os.kill(pid, 9); assert connection.recv(1) == b''"
     end, _ = pair(then)
     assert end.status == 0
+
+
+def test_a_process_beside_a_stage_is_forked_where_all_that_it_needs_is_imported():
+    for stage, (server, module) in BESIDE.items():
+        assert server_of(stage) != server in SERVERS
+        assert callable(import_module(module).serve)
+    assert IMPORTED[RUNTIME] in modules_of(BESIDE["measure_models"][0])
 
 
 def test_a_server_started_before_the_run_gets_its_environment_and_log_from_the_run(

@@ -330,6 +330,17 @@ def test_what_cannot_be_removed_does_not_hide_why_the_training_ended(
     )
 
 
+def test_what_was_made_without_an_answer_is_made_once_in_the_end(
+    cluster: TrainingCluster, workspace: Path
+) -> None:
+    """The first goes before the second, as what an attempt before has left."""
+    cluster.lost_answers = 1
+    with pytest.raises(DataError, match="exit code 3"):
+        run_nodes(workspace, "sys.exit(3)")
+    assert [item["kind"] for item in cluster.made] == ["Service", "Service", "Job"]
+    assert (cluster.objects, cluster.nodes) == ({}, {})
+
+
 def test_what_was_made_is_removed_where_the_rest_is_refused(
     cluster: TrainingCluster, workspace: Path
 ) -> None:

@@ -101,7 +101,7 @@ def test_two_nodes_end_with_the_weights_of_one_process_although_one_was_drained(
     ]
     place = f"{base}/namespaces/{NAMESPACE}/{left['kind'].lower()}s/{left['metadata']['name']}"
     cluster.objects[place] = left
-    cluster.outages += [503, 0, 429]
+    cluster.outages += [503, 0, 429, 409]
     watch = Stopwatch()
     found = trained(framework, small_features, kept, processes=2)
 
@@ -153,12 +153,14 @@ def check_shared_memory(pod: dict[str, Any], container: dict[str, Any]) -> None:
     assert volume["emptyDir"] == {"medium": "Memory", "sizeLimit": "4Gi"}
 
 
+@pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
 def test_a_node_that_is_killed_ends_the_others_and_is_the_platforms_fault(
-    cluster: TrainingCluster, small_features: Path
+    framework: str, cluster: TrainingCluster, small_features: Path
 ) -> None:
     cluster.image |= {"STOP_AT": "1:2", "STOP_BY": "SIGKILL"}
-    with pytest.raises(PlatformError, match="ended by signal 9"):
-        trained("tensorflow", small_features, processes=2)
+    with pytest.raises(PlatformError, match="ended by signal 9") as caught:
+        trained(framework, small_features, processes=2)
+    assert "memory" in caught.value.remedy
     assert cluster.objects == {}
 
 
@@ -169,7 +171,9 @@ def test_what_stops_every_node_is_told_as_from_one(
         trained("pytorch", small_features, processes=2, learning_rate=1e30, clip_norm=None)
 
 
+@pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
 def test_a_task_that_is_told_to_end_removes_its_nodes(
+    framework: str,
     cluster: TrainingCluster,
     small_features: Path,
     workspace: Path,
@@ -196,7 +200,7 @@ def test_a_task_that_is_told_to_end_removes_its_nodes(
     try:
         monkeypatch.setattr("training_cluster.GRACE_SECONDS", 1)
         with pytest.raises(PlatformError, match="stopped by SIGTERM"):
-            trained("pytorch", small_features, workspace / "kept", processes=2)
+            trained(framework, small_features, workspace / "kept", processes=2)
     finally:
         over.set()
         watcher.join()

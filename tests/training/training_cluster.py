@@ -78,6 +78,8 @@ class TrainingCluster:
     made: list[dict[str, Any]] = field(default_factory=list)
     outages: list[int] = field(default_factory=list)
     """What the next requests are answered with, 0 for a connection that breaks."""
+    lost_answers: int = 0
+    """How many of the next objects are made without an answer."""
     broken_lines: list[bool] = field(default_factory=list)
     """Whether logs break off after the next lines; the last is that of the next line."""
     asked: list[str] = field(default_factory=list)
@@ -91,7 +93,7 @@ class TrainingCluster:
     def create(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         named = f"{path}/{body['metadata']['name']}"
         if named in self.objects:
-            return 409, {"message": f"{named} already exists"}
+            return 409, {"reason": "AlreadyExists", "message": f"{named} already exists"}
         problem = self._problem(body)
         if problem:
             return 403 if "denied the request" in problem else 422, {"message": problem}
@@ -260,7 +262,12 @@ class Api(Answering):
         body = self._body()
         if self._allowed():
             with self.lock:
-                self.send(*self.cluster.create(self.path, body))
+                answer = self.cluster.create(self.path, body)
+            if self.cluster.lost_answers and answer[0] == 201:
+                self.cluster.lost_answers -= 1
+                self.close_connection = True
+            else:
+                self.send(*answer)
 
     def do_DELETE(self) -> None:
         options = self._body()
@@ -303,7 +310,7 @@ class Api(Answering):
         self.cluster.asked.append(f"{self.command} {path}")
         if self.cluster.outages:
             if status := self.cluster.outages.pop(0):
-                self.send(status, {"message": "try again"})
+                self.send(status, {"reason": "Conflict", "message": "try again"})
             else:
                 self.close_connection = True
             return False

@@ -26,7 +26,8 @@ GONE_SECONDS = 90.0
 _PAUSE_SECONDS = 1.0
 _PLURALS = {"TrainJob": "trainjobs", "Job": "jobs", "Service": "services"}
 _VERBS = {"POST": "make", "GET": "show", "DELETE": "remove"}
-_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+_PASSING = frozenset({408, 409, 429, 500, 502, 503, 504})
+"""Of them 409 is a write that met another, as that of a quota does while much is made at once."""
 _CORRECT = "correct the target's nodes, accelerators or labels"
 _DENIED = "denied the request"
 """What an admission webhook, such as Trainer's, says with 403: that is no matter of roles."""
@@ -136,7 +137,7 @@ class Cluster:
             try:
                 return self._call(method, path, body, query)
             except ApiException as error:
-                if error.status == HTTPStatus.CONFLICT and method != "GET":
+                if error.status == HTTPStatus.CONFLICT and _is_taken(error, method):
                     return _TAKEN
                 if error.status == HTTPStatus.NOT_FOUND and method != "POST":
                     return _MISSING
@@ -211,10 +212,20 @@ def _remedy(status: int, kind: str) -> str:
     return "see that the namespace is there" if status == HTTPStatus.NOT_FOUND else _CORRECT
 
 
+def _is_taken(error: Any, method: str) -> bool:
+    """Say whether a conflict is about the object itself, by its name or its uid."""
+    return method == "DELETE" or _status(error).get("reason") == "AlreadyExists"
+
+
 def _said(error: Any) -> str:
     """Return the message of a Kubernetes Status, else the HTTP reason."""
+    return str(_status(error).get("message", error.reason))[:300]
+
+
+def _status(error: Any) -> Mapping[str, Any]:
+    """Return the Kubernetes Status that an answer is, {} where it is none."""
     try:
-        message = json.loads(error.body)["message"]
-    except (TypeError, ValueError, KeyError):
-        return str(error.reason)
-    return str(message)[:300]
+        status = json.loads(error.body)
+    except (TypeError, ValueError):
+        return {}
+    return status if isinstance(status, dict) else {}
