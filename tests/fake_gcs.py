@@ -1,8 +1,8 @@
 """A fake of Google Cloud Storage: what pyarrow asks of its JSON API, at the far side of HTTP.
 
-It lists a folder's objects in pages, gives objects whole or in ranges, deletes them, and takes them
-in resumable uploads, a piece at a time; it knows no credentials. It is a process of its own:
-pyarrow may wait for an answer while no Python of its process runs.
+It lists a folder's objects in pages, gives objects whole or in ranges, and takes them in resumable
+uploads, a piece at a time; it knows no credentials. It is a process of its own: pyarrow may wait
+for an answer while no Python of its process runs.
 """
 
 from __future__ import annotations
@@ -79,12 +79,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(json.dumps(_about(name, self.server)).encode())
         else:
             self._answer(b"{}", 404)
-
-    def do_DELETE(self) -> None:
-        """Delete an object."""
-        place = f"{self.server.place}/"
-        name = unquote(urlsplit(self.path).path.removeprefix(place))
-        self._answer(b"", 204 if self.server.objects.pop(name, None) is not None else 404)
 
     def do_POST(self) -> None:
         """Begin a resumable upload: the answer says where its pieces go."""

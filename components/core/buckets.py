@@ -34,9 +34,6 @@ class Objects(Protocol):
     def get(self, name: str, path: Path) -> None:
         """Read an object's bytes into a file."""
 
-    def remove(self, name: str) -> None:
-        """Delete an object."""
-
     def sha256(self, name: str) -> str:
         """Return the digest of an object's bytes."""
 
@@ -62,13 +59,6 @@ def get_tree(uri: str, folder: Path) -> None:
             raise IntegrityError(f"{uri} has the key {name}", remedy="find out who wrote it")
         path.parent.mkdir(parents=True, exist_ok=True)
         objects.get(name, path)
-
-
-def remove_tree(uri: str) -> None:
-    """Delete what lies below a URI; PlatformError where the bucket does not let it."""
-    objects = _objects(uri)
-    for name in [*objects.names()]:
-        objects.remove(name)
 
 
 def stored_digest(uri: str) -> str:

@@ -58,10 +58,6 @@ class GoogleObjects:
 
         self._asked(copy)
 
-    def remove(self, name: str) -> None:
-        """Delete an object."""
-        self._asked(partial(self._store.delete_file, self._at(name)))
-
     def sha256(self, name: str) -> str:
         """Return the digest of an object's bytes."""
 

@@ -6,8 +6,8 @@ code's digest, and a run asks in each of its stages.
 Rules: what is remembered is a fact about bytes that are known by their digest, so it is never out
 of date; which of the imports are followed is for components.core.code to decide each time anew. A
 file that is missing or damaged is as good as an empty one. What set-up read of our own modules is
-recalled beside what a home remembers. Whoever adds to it leaves out what it
-did not ask for: sources that are no more, or those of another use case, which are then read again.
+recalled beside what a home remembers. Whoever adds to it leaves out what it did not ask for:
+sources that are no more, or those of another use case, which are then read again.
 """
 
 from __future__ import annotations

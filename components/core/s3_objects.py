@@ -45,11 +45,6 @@ class S3Objects:
         key = self._prefix + name
         asked(self._uri, partial(self._store.download_file, self._bucket, key, str(path)))
 
-    def remove(self, name: str) -> None:
-        """Delete an object; a versioned bucket keeps it as a version."""
-        key = self._prefix + name
-        asked(self._uri, partial(self._store.delete_object, Bucket=self._bucket, Key=key))
-
     def sha256(self, name: str) -> str:
         """Return the digest of an object's bytes."""
 

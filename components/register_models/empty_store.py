@@ -24,9 +24,11 @@ def tables_file() -> Path:
 
 
 def copy_tables(file: Path) -> None:
-    """Begin a store's file with the tables of the empty one, if there is one."""
-    if (tables := tables_file()).is_file():
-        shutil.copyfile(tables, file)
+    """Begin a store's file with the tables of the empty one; where that fails there is no file."""
+    try:
+        shutil.copyfile(tables_file(), file)
+    except OSError:  # there is none, or the disk is full, which MLflow says
+        file.unlink(missing_ok=True)
 
 
 def make_tables(file: Path) -> None:

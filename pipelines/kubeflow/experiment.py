@@ -8,34 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 
 import kfp_server_api
 
 from components.core.errors import SettingsError, TandemError
 from pipelines.kubeflow.runs import filtered
 from pipelines.kubeflow.session import Session, Unanswered
-from pipelines.kubeflow.take_back import take_back
 
 EXPERIMENT = "tandem"
 
 
 @contextmanager
 def experiment_for(session: Session) -> Iterator[str]:
-    """Give the id of the experiment; one made for what fails in the block is deleted again.
+    """Give the id of the experiment; one made for what is refused in the block is deleted again.
 
-    It stays where an answer was lost, since what was asked for may be in it. Raises SettingsError,
-    naming it, where it cannot be deleted.
+    It stays after any other failure, and where an answer was lost: what was asked for may be in it
+    yet. Raises SettingsError, which says both, where it cannot be deleted.
     """
-    known, is_new = _known_or_made(session)
+    experiment, is_new = _known_or_made(session)
+    lost = session.lost_answers
     try:
-        yield known
-    except Unanswered:
-        raise
-    except TandemError as error:
-        if is_new:
-            undo = partial(_delete_if_empty, session, known)
-            take_back(f"the experiment {EXPERIMENT}", error, undo)
+        yield experiment
+    except SettingsError as refusal:
+        if is_new and session.lost_answers == lost:
+            _take_back(session, experiment, refusal)
         raise
 
 
@@ -64,10 +60,19 @@ def _known(session: Session) -> str | None:
     return str(found[0].experiment_id) if found else None
 
 
-def _delete_if_empty(session: Session, experiment: str) -> None:
-    if not _has_any(session, experiment):
-        delete = session.client.experiments.experiment_service_delete_experiment
-        session.ask(f"the experiment {EXPERIMENT}", delete, experiment_id=experiment)
+def _take_back(session: Session, experiment: str, refusal: SettingsError) -> None:
+    delete = session.client.experiments.experiment_service_delete_experiment
+    try:
+        if not _has_any(session, experiment):
+            session.ask(f"the experiment {EXPERIMENT}", delete, experiment_id=experiment)
+    except TandemError as error:
+        if _known(session) != experiment:  # it was deleted, and the answer was lost
+            return
+        raise SettingsError(
+            f"{refusal.message}; the experiment {EXPERIMENT} was made for it and stays: "
+            f"{error.message}",
+            remedy=f"{refusal.remedy}; the experiment is used by what is made next",
+        ) from refusal
 
 
 def _has_any(session: Session, experiment: str) -> bool:

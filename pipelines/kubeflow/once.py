@@ -11,7 +11,7 @@ KFP gives runs any name, as often as it is given, so exactly once is made here:
 5. a failed run goes on only where no other stands for its span by now;
 6. what can refuse is asked before anything is made: the server for the runs of the span, in that
    namespace, then the registry and the bucket; then come the experiment, the champion's bundle and,
-   last, the run; a run that is refused takes both back, where this call made them.
+   last, the run; of a run that is refused no experiment stays that this call made.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def submit(session: Session, submission: Submission, *, again: bool = True) -> S
     with (
         champion_for(submission.model_name, submission.target) as champion,
         experiment_for(session) as experiment,
-        champion.stored(),
     ):
+        champion.put()
         body = _body(submission, experiment, champion)
         made = _made(session, submission, body, again=again)
     kept = _settled(session, submission, made)

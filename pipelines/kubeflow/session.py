@@ -3,7 +3,7 @@
 Rules:
 1. `ask` is for calls that may be made twice (reading, pausing): what does not get through is tried
    again, later each time; `order` is for those that may not: it is made once, and where nobody
-   knows whether it was done it raises Unanswered;
+   knows whether it was done it raises Unanswered, which `lost_answers` counts;
 2. the server's refusals become SettingsError (the caller: no permission, no such thing), its
    failures PlatformError (the operator), each with a cause and a remedy;
 3. the first call says whether the server is one that has the v2beta1 API; building the client
@@ -58,6 +58,7 @@ class Session:
     def __init__(self, address: Address) -> None:
         self.address = address
         self.namespace = address.namespace
+        self.lost_answers = 0
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             self.client = kfp.Client(
@@ -96,6 +97,7 @@ class Session:
             return self._call(call, more)
         except _FAILURES as error:
             if _passing(error):
+                self.lost_answers += 1
                 raise Unanswered(
                     f"{what}: the KFP server gave no answer: {_cause(error)}",
                     remedy="give the command again: it finds what was made",

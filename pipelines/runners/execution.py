@@ -15,6 +15,7 @@ from components.core.artifacts import write_json, write_text
 from components.core.errors import OutOfMemoryError, PlatformError, TandemError
 from components.core.stage_identity import ATTEMPT_VARIABLE
 from components.core.threads import as_variables
+from pipelines.runners.ended import Ended, Lost
 from pipelines.runners.executor_input import Given, executor_input, gathered
 from pipelines.runners.ir import Pipeline
 from pipelines.runners.journal import Journal
@@ -22,7 +23,7 @@ from pipelines.runners.preload import BESIDE, LIGHT, server_of
 from pipelines.runners.results import OutputRef, RunResult, TaskResult, TaskState, utc_now
 from pipelines.runners.run_folder import clear_task, disk_error
 from pipelines.runners.schedule import blocked, ready, threads
-from pipelines.runners.servers import Ended, ForkServers, Lost
+from pipelines.runners.servers import ForkServers
 from pipelines.runners.stop_signals import Ending, StopSignals
 from pipelines.runners.task_outcome import task_outcome
 from pipelines.runners.task_process import PROGRAM
@@ -143,8 +144,10 @@ class Execution:
         if task.name in self.light:
             self.servers.fork(LIGHT, task.name, request)
         else:
-            server, beside = server_of(task.stage), BESIDE.get(task.stage)
-            self.servers.fork(server, task.name, request, beside)
+            beside = BESIDE.get(task.stage)
+            if beside is not None and not self.servers.has_loaded(beside[0]):
+                beside = None  # the stage starts it itself, if it needs one
+            self.servers.fork(server_of(task.stage), task.name, request, beside)
         self.pauses.pop(task.name, None)
         self.running[task.name] = time.monotonic()
         parts = {"started": result.started or utc_now(), "attempts": result.attempts + 1}

@@ -96,6 +96,8 @@ class Server:
             return False
         order = json.loads(message)
         if "fork" in order:
+            if "serve" in order["request"]:  # nothing is to run beside what that process does
+                self.later.clear()
             self._fork(order["fork"], order["request"], descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)

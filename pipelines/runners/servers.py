@@ -25,55 +25,20 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from components.core.errors import PlatformError
 from components.core.quiet import QUIET
+from pipelines.runners.ended import Ended, Lost, Pair
 from pipelines.runners.fork_server import MESSAGE_BYTES
 from pipelines.runners.preload import LIGHT
 from pipelines.runners.server_environment import SERVER_ENVIRONMENT
 
 _STOP_SECONDS = 5.0
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A task's process ended; `status` is its exit status, or minus the signal that killed it."""
-
-    task: str
-    status: int
-    cpu_seconds: float
-    peak_memory_bytes: int
-
-
-@dataclass(frozen=True)
-class Lost:
-    """A task's server ended, and the task with it."""
-
-    task: str
-    cause: str
-
-
-@dataclass
-class _Pair:
-    """A task and the process beside it, by their names in the servers, and how each ended."""
-
-    task: str
-    beside: str
-    ended: dict[str, Ended | Lost] = field(default_factory=dict)
-
-    def whole(self) -> Ended | Lost:
-        """Return the task's end, with what both used."""
-        own, other = self.ended[self.task], self.ended[self.beside]
-        if not isinstance(own, Ended) or not isinstance(other, Ended):
-            return own
-        cpu_seconds = round(own.cpu_seconds + other.cpu_seconds, 3)
-        peak = max(own.peak_memory_bytes, other.peak_memory_bytes)
-        return replace(own, cpu_seconds=cpu_seconds, peak_memory_bytes=peak)
 
 
 @dataclass
@@ -94,7 +59,7 @@ class ForkServers:
         self._task_environment: Mapping[str, str] = {}
         self._logs: Path | None = None
         self._running: dict[str, _Server] = {}
-        self._pairs: dict[str, _Pair] = {}
+        self._pairs: dict[str, Pair] = {}
         self._ahead: deque[str] = deque()
         self._selector = selectors.DefaultSelector()
         self._wake: socket.socket | None = None
@@ -148,6 +113,10 @@ class ForkServers:
         self._running[name] = _Server(process, ours, output)
         self._selector.register(ours, selectors.EVENT_READ, name)
 
+    def has_loaded(self, name: str) -> bool:
+        """Say whether a server runs, and has imported what its first task would wait for."""
+        return name in self._running and self._running[name].has_loaded
+
     def start_ahead(self, names: Iterable[str]) -> None:
         """Start servers one after the other, each when the one before has loaded."""
         self._ahead.extend(names)
@@ -180,7 +149,7 @@ class ForkServers:
             self._ask(name, task, request)
             return
         server, module = beside
-        pair = _Pair(task, f"{task} {module}")
+        pair = Pair(task, f"{task} {module}")
         self._pairs |= {pair.task: pair, pair.beside: pair}
         ours, theirs = socket.socketpair()
         with ours, theirs:
@@ -209,7 +178,8 @@ class ForkServers:
     def wait(self, seconds: float | None) -> list[Ended | Lost]:
         """Block until a task ends, a stop signal arrives or the time is up.
 
-        The time starts anew when a server has loaded, which happens once a server.
+        The time starts anew when a server has loaded, and when one of a task and the process beside
+        it has ended: once each.
         """
         news: list[Ended | Lost] | None = None
         while news is None:
@@ -234,6 +204,8 @@ class ForkServers:
             return [pair.whole()]
         if end.task == pair.task:
             self.signal(pair.beside, signal.SIGKILL)
+        elif not (isinstance(end, Ended) and end.status == 0):
+            _LOG.warning("the process beside %s ended before it: %s", pair.task, end)
         return []
 
     def _drain(self) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from components.core.errors import DataError, PlatformError, TandemError, error_from_dict
+from pipelines.runners.ended import Ended, Lost
 from pipelines.runners.results import OutputRef
-from pipelines.runners.servers import Ended, Lost
 from pipelines.runners.task_process import EXIT_UNWRITTEN
 
 _MEMORY_REMEDY = (

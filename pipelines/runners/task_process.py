@@ -47,7 +47,7 @@ def run(request: Mapping[str, Any], beside: int | None = None) -> int:
     is the process beside; `beside` is the socket to the other one. OSError where not even the cause
     of a failure can be written.
     """
-    if beside is not None and "serve" in request:
+    if "serve" in request:
         return _serve(request, beside)
     folder = Path(request["folder"])
     try:
@@ -62,10 +62,12 @@ def run(request: Mapping[str, Any], beside: int | None = None) -> int:
     return 0
 
 
-def _serve(request: Mapping[str, Any], connection: int) -> int:
+def _serve(request: Mapping[str, Any], connection: int | None) -> int:
     """Serve the stage at the other end; what goes wrong is in the task's log, and ends it."""
     try:
         _begin(request)
+        if connection is None:
+            raise PlatformError("no socket came along", remedy="raise the limit of open files")
         import_module(request["serve"]).serve(socket.socket(fileno=connection))
         _finish()
     except BaseException:  # noqa: BLE001 - the very top of the process
@@ -78,6 +80,7 @@ def _begin(request: Mapping[str, Any]) -> None:
     _redirect(Path(request["log"]))
     os.environ.update(request["environment"])
     tempfile.tempdir = None  # the server may have looked it up; TMPDIR is the task's
+    atexit._clear()
 
 
 def _redirect(log: Path) -> None:
@@ -102,7 +105,6 @@ def _redirect(log: Path) -> None:
 
 def _execute(folder: Path, function: str) -> dict[str, dict[str, Any]]:
     """Run the face and return its outputs: where they lie, their digests and their metadata."""
-    atexit._clear()
     from kfp.dsl.executor import Executor
     from kfp.dsl.utils import load_module
 

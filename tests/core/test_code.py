@@ -116,7 +116,7 @@ def test_a_relative_import_of_ours_is_followed(tmp_path, monkeypatch):
     (root / "components/core/code.py").write_text(Path(code.__file__).read_text())
     (root / "components/some_stage/step.py").write_text("from .work import do\n")
     (root / "components/some_stage/work.py").write_text("from ..core import errors\n")
-    for name in ("artifacts", "canonical", "errors", "imports", "sources"):
+    for name in ("artifacts", "canonical", "errors", "imports", "installed", "sources"):
         source = Path(code.__file__).with_name(f"{name}.py")
         (root / f"components/core/{name}.py").write_text(source.read_text())
     script = (

@@ -12,15 +12,13 @@ from kfp_server import TOKEN, KfpServer
 from served_bucket import served_bucket
 
 from components.core.artifacts import tree_digest, write_json
-from components.core.buckets import remove_tree, stored_digest
+from components.core.buckets import stored_digest
 from components.core.candidates import CHAMPION
 from components.core.errors import IntegrityError, SettingsError
 from components.evaluate_models.candidates import Champion, at_hand
 from components.register_models.store import BUNDLE_TAG, RUN_TAG, opened_store
-from pipelines.kubeflow.champion import champion_for
 from pipelines.kubeflow.experiment import experiment_for
 from pipelines.kubeflow.session import Session
-from pipelines.target import load_target
 
 pytestmark = pytest.mark.slow
 MODEL = "flights-late"
@@ -115,29 +113,44 @@ def test_a_submission_that_the_server_refuses_leaves_nothing(
     assert not is_stored(champion)
 
 
-def test_who_may_make_experiments_and_no_runs_leaves_neither_that_nor_the_champion(
-    served: KfpServer, target: str, champion: str, bucket: str,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+def test_who_may_make_experiments_and_no_runs_leaves_no_experiment(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     served.faults.add("403", "POST", "/runs$")
     code, answer = said(capsys, *asked(target))
     assert (code, "no permission" in answer["error"]["message"]) == (2, True), answer
     assert served.made("POST", "/experiments$") == 1
     assert not served.store.experiments
-    assert not is_stored(champion)
 
 
-def test_what_was_there_before_a_refused_run_stays(
-    served: KfpServer, target: str, champion: str, bucket: str,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+def test_an_order_that_was_lost_may_still_need_its_experiment(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served.faults.add("reset", "POST", "/runs$")
+    served.faults.add("403", "POST", "/runs$")
+    assert said(capsys, *asked(target))[0] == 2
+    assert served.store.experiments
+
+
+def test_an_experiment_is_deleted_although_the_answer_is_lost(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served.faults.add("403", "POST", "/runs$")
+    served.faults.add("lost", "DELETE", "/experiments/")
+    code, answer = said(capsys, *asked(target))
+    assert (code, "stays" in answer["error"]["message"]) == (2, False)
+    assert not served.store.experiments
+
+
+def test_an_experiment_that_was_there_before_a_refused_run_stays(
+    served: KfpServer, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = said(capsys, *asked(target))[1]["run"]
     del served.store.runs[run]
     served.faults.add("403", "POST", "/runs$")
     assert said(capsys, *asked(target))[0] == 2
     assert not served.store.runs
     assert served.store.experiments
-    assert is_stored(champion)
 
 
 def test_an_experiment_that_others_use_by_now_is_not_taken_back(served: KfpServer) -> None:
@@ -158,17 +171,6 @@ def test_what_cannot_be_taken_back_is_named_beside_the_cause(
     run, experiment = answer["error"]["message"].split("; the experiment tandem was made for it")
     assert run.startswith("the run flights-2013-02-")
     assert experiment.startswith(" and stays: the experiment tandem: no permission")
-
-
-def test_a_champion_that_a_refused_submission_takes_back_is_put_again(
-    served: KfpServer, target: str, champion: str, bucket: str
-) -> None:
-    """Two submissions at once: one finds the other's bundle, and the other is refused then."""
-    cluster = load_target(target)
-    with champion_for(MODEL, cluster) as first, first.stored():
-        with champion_for(MODEL, cluster) as second, second.stored():
-            remove_tree(place(champion))
-        assert is_stored(champion)
 
 
 def test_a_span_that_another_run_works_on_gets_no_champion(

@@ -12,10 +12,11 @@ import toy_pipelines as toys
 from components.core.errors import PlatformError
 from components.measure_models.timing import IMPORTED
 from components.measure_models.torch_process import RUNTIME
+from pipelines.runners.ended import Ended, Lost
 from pipelines.runners.fork_server import LATER
 from pipelines.runners.preload import BESIDE, SERVERS, modules_of, server_of
 from pipelines.runners.results import RunState
-from pipelines.runners.servers import Ended, ForkServers, Lost
+from pipelines.runners.servers import ForkServers
 from pipelines.runners.task_outcome import task_outcome
 
 pytestmark = pytest.mark.timeout(120)
@@ -62,11 +63,12 @@ def test_what_no_first_task_waits_for_is_imported_while_nothing_is_asked_for(tmp
 
 
 SERVING = """
-import os, sys
+import os, sys, time
 def serve(connection):
     connection.sendall(f"{os.getpid()} {'wave' in sys.modules} {os.environ['OF']}".encode())
     while connection.recv(100):
-        sum(range(10**6))
+        sum(range(10**7))
+        connection.sendall(str(time.process_time()).encode())
 """
 ASKING = """
 import os, socket, sys, time
@@ -89,14 +91,17 @@ def pair(tmp_path, request_for, monkeypatch):
         request = request_for(ASKING.format(then=then)) | {"environment": {"OF": "the-task"}}
         with servers(tmp_path, plain=(), audio=("wave",)) as group:
             group.fork("plain", "task", request, ("audio", "beside_module"))
+            assert not group.has_loaded("audio")  # it says so to who waits
             (end,) = group.wait(None)
+            assert group.has_loaded("audio")
+            assert not group.has_loaded("other")
         return end, (tmp_path / "task.log").read_text().split()
 
     return forked
 
 
 def test_a_task_may_have_a_process_of_another_server_beside_it(pair):
-    end, log = pair("for _ in range(20): connection.sendall(b'?'); time.sleep(0.02)")
+    end, log = pair("pass")
     pid, has_wave, of, has_wave_here = log
     assert (has_wave, of, has_wave_here) == ("True", "the-task", "False")
     assert end.status == 0
@@ -104,10 +109,10 @@ def test_a_task_may_have_a_process_of_another_server_beside_it(pair):
 
 
 def test_the_time_of_the_process_beside_counts_with_the_tasks(pair):
-    then = "[connection.sendall(b'?') or time.sleep(0.1) for _ in range(20)]; print('end')"
+    then = "connection.sendall(b'?'); print(connection.recv(100).decode(), time.process_time())"
     end, log = pair(then)
-    assert log[-1] == "end"
-    assert end.cpu_seconds > 0.1  # the task itself has slept
+    beside, own = map(float, log[-2:])
+    assert end.cpu_seconds >= beside + own
 
 
 def test_a_task_that_dies_takes_the_process_beside_it_along(pair):

@@ -143,7 +143,7 @@ class Cluster:
                     return _MISSING
                 if error.status not in _PASSING:
                     _refuse(error, method, kind)
-                why = str(error.status)
+                why = f"{error.status} {_said(error)}"
             except HTTPError as error:
                 why = type(error).__name__
             if time.monotonic() > deadline:
