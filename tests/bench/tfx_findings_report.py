@@ -28,7 +28,10 @@ def numbers(found: Findings) -> list[str]:
         "",
         *models(found),
         "",
-        *table("Stock's model on stock's rows, by both evaluators, all slices", found.evaluators),
+        *table(
+            "Stock's model on stock's rows, by both evaluators, Tandem's slices",
+            found.evaluators,
+        ),
     ]
 
 

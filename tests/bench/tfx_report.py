@@ -34,7 +34,7 @@ def page(stock: Side, ours: Side, found: Findings, steps: int, under: str) -> st
             f"glibc {platform.libc_ver()[1]}, no GPU used. {under}.",
             "",
             f"Stock TFX 1.21 trains one Keras model, Tandem (`tandem run flights`) two models: "
-            f"{rows:,} flights, the same features and slices, {steps} steps of 2048 rows each. "
+            f"{rows:,} flights, the same features and slices, {steps} steps of 2048 rows at most. "
             "Both sides took turns. [What each side does and does not do, and how it was measured]"
             "(from-tfx.md#the-same-numbers-and-where-they-differ).",
             "",

@@ -12,7 +12,8 @@ from prepared_run import SMALL, PreparedRun, run_tandem, task
 from records_of_a_run import REPRODUCIBLE, records
 
 from components.audit.verified_log import VerifiedLog
-from components.core.artifacts import tree_digest
+from components.core.artifacts import manifest, tree_digest
+from components.core.bundle import Bundle
 
 pytestmark = pytest.mark.slow
 
@@ -57,6 +58,18 @@ def test_what_repeats_has_the_same_digest_port_by_port(under_tfx, small_run):
         for file in files:
             there, here = under_tfx.output(*port) / file, small_run.output(*port) / file
             assert there.read_bytes() == here.read_bytes(), (port, file)
+
+
+def test_the_files_that_tfma_reads_and_tensorflows_weights_are_the_same(under_tfx, small_run):
+    there, here = (
+        manifest(run.output("evaluate_models", "evaluation")) for run in (under_tfx, small_run)
+    )
+    kept = {file for file in here if file.split("/")[0] in ("pytorch", "tensorflow")}
+    assert kept
+    assert {file: there.get(file) for file in kept} == {file: here[file] for file in kept}
+    bundles = (run.output("train_tensorflow", "tensorflow_model") for run in (under_tfx, small_run))
+    one, two = (Bundle.open(folder).contract.weights_sha256 for folder in bundles)
+    assert one == two
 
 
 def test_the_models_are_measured_and_judged_alike(under_tfx, small_run):
