@@ -5,9 +5,9 @@ code's digest, and a run asks in each of its stages.
 
 Rules: what is remembered is a fact about bytes that are known by their digest, so it is never out
 of date; which of the imports are followed is for components.core.code to decide each time anew. A
-file that is missing or damaged is as good as an empty one. What set-up read of our own modules is
-recalled beside what a home remembers. Whoever adds to it leaves out what it did not ask for:
-sources that are no more, or those of another use case, which are then read again.
+file that is missing or damaged is as good as an empty one, and in place of an empty one stands what
+set-up read of our own modules. Whoever adds to it leaves out what it did not ask for: sources that
+are no more, or those of another use case, which are then read again.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ def imports_of(source: bytes, sha256: str) -> tuple[Import, ...]:
 
 
 def recall(folder: Path) -> None:
-    """Take up what set-up and a folder remember."""
-    for place in (INSTALLED, folder):
-        _recall(place)
+    """Take up what a folder remembers, or what set-up has read where that is nothing."""
+    if not _recall(folder):
+        _recall(INSTALLED)
 
 
-def _recall(folder: Path) -> None:
+def _recall(folder: Path) -> bool:
     with contextlib.suppress(DataError, OSError, TypeError, ValueError, AttributeError):
         kept = {
             sha256: tuple(Import(level, module, tuple(names)) for level, module, names in found)
@@ -60,6 +60,8 @@ def _recall(folder: Path) -> None:
         }
         _recalled.update(kept)
         _known.update(kept)
+        return bool(kept)
+    return False
 
 
 def remember(folder: Path) -> None:
